@@ -1,0 +1,1 @@
+"""DICOM network roles: SCP, SCU, storage commitment, TLS; the only room that imports pynetdicom."""

@@ -1,0 +1,1 @@
+"""From a Case to a Result: arrays and tensors only; no DICOM, no database, no clock."""

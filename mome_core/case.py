@@ -1,0 +1,65 @@
+"""The volumes of one study by role, and the words for the parts that series play."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mome_core.volume import Dynamic, Volume
+
+
+class Modality(StrEnum):
+    """What the network takes in: any subset of the three, in the paper's order of tokens."""
+
+    DCE = "DCE"
+    DWI = "DWI"
+    T2 = "T2"
+
+
+class Role(StrEnum):
+    """The part a series plays in a breast MRI study; the values are the classes of series_descriptions_dev.csv."""
+
+    DCE_MULTI = "DCE_MULTI"
+    DCE_PRE = "DCE_PRE"
+    DCE_POST = "DCE_POST"
+    DCE_PHASE = "DCE_PHASE"
+    T1_NONFS = "T1_NONFS"
+    T1_FS_SINGLE = "T1_FS_SINGLE"
+    T2 = "T2"
+    T2_IR = "T2_IR"
+    DWI = "DWI"
+    ADC = "ADC"
+    SUBTRACTION = "SUBTRACTION"
+    MIP = "MIP"
+    MPR = "MPR"
+    DERIVED_MAP = "DERIVED_MAP"
+    FAT = "FAT"
+    SEG = "SEG"
+    LOCALIZER = "LOCALIZER"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """What one study offers to the network: each modality in its own grid, absent ones None.
+
+    dwi : the volume of the highest b-value (trace, or mean over directions), with that b-value in s/mm2.
+    acquisition : plain facts for quality flags (vendor, model, field strength in T); no patient data.
+    """
+
+    dce: Dynamic | None = None
+    t2: Volume | None = None
+    dwi: Volume | None = None
+    dwi_b_value: float | None = None
+    acquisition: Mapping[str, str | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.dwi is not None and self.dwi_b_value is None:
+            raise ValueError("a DWI volume needs its b-value")
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The modalities that are there, in the network's order."""
+        present = {Modality.DCE: self.dce, Modality.DWI: self.dwi, Modality.T2: self.t2}
+        return tuple(modality for modality in Modality if present[modality] is not None)

@@ -1,0 +1,1 @@
+"""Why the network answered so: attribution per voxel and contribution per modality."""

@@ -1,0 +1,1 @@
+"""MOME: embedding, experts, encoder, head; its baselines; its checkpoints."""
