@@ -1,0 +1,42 @@
+# Two commands: `make demo` shows the product, `make test` proves it. Both start from Python >= 3.11 and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := node mome_core dicom_io sr_templates
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test unit lint debian clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+demo: $(VENV)/installed ## one synthetic breast MRI study from scanner to PACS, results in demo-out/
+	$(BIN)/mome-node demo --out demo-out
+
+test: $(VENV)/installed-test debian ## linters, unit tests, and system tests with the real servers that can be had
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+unit: $(VENV)/installed-test ## the fast tests only
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not system and not slow"
+
+lint: $(VENV)/installed-test ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+debian: ## the servers and validators that system tests use, when this machine lets us install them
+	@sh deploy/install-test-servers.sh
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) demo-out build *.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "MOME Node needs Python 3.11 or later; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (about 1.5 GB, most of it torch; a minute or two) ..."
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP_INSTALL) --editable '.[test]'
+	@touch $@

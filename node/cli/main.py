@@ -1,0 +1,63 @@
+"""The command `mome-node`: every command is named here; each loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import typer
+
+from node.cli.exits import Exit
+
+HELP = """Radiology AI node for breast MRI: receives studies over DICOM, runs MOME, explains the answer, delivers it to the PACS.
+
+RESEARCH USE ONLY - not for clinical use. Start with: mome-node demo
+"""
+
+# command (or "group command") -> module:function. The order is the order of `--help`.
+COMMANDS: dict[str, str] = {
+    "demo": "node.cli.demo:demo",
+}
+GROUPS: dict[str, str] = {}
+
+
+def build_app() -> typer.Typer:
+    """The Typer application with all commands; their modules import only the standard library and Typer."""
+    app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    groups: dict[str, typer.Typer] = {}
+    for name, help_text in GROUPS.items():
+        groups[name] = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
+        app.add_typer(groups[name], name=name)
+    for words, target in COMMANDS.items():
+        *group, command = words.split(" ")
+        module, function = target.split(":")
+        owner = groups[group[0]] if group else app
+        owner.command(command)(getattr(import_module(module), function))
+    return app
+
+
+def exit_code(error: Exception) -> Exit | None:
+    """The exit code of an error that we raised on purpose; None for anything else (a defect: let it be seen)."""
+    from dicom_io.errors import DicomError
+    from mome_core.errors import MomeError
+    from node.errors import NodeError
+    from sr_templates.errors import ResultObjectError
+
+    if isinstance(error, NodeError):
+        return error.exit_code
+    if isinstance(error, MomeError | DicomError | ResultObjectError | OSError | ValueError):
+        return Exit.FAILURE
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: runs one command and turns our errors into one line on stderr and an exit code."""
+    try:
+        build_app()(args=list(arguments) if arguments is not None else None, prog_name="mome-node")
+    except Exception as error:  # the last stop before the user
+        code = exit_code(error)
+        if code is None:
+            raise
+        typer.echo(f"mome-node: {error}", err=True)
+        sys.exit(code)

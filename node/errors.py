@@ -1,0 +1,31 @@
+"""What can go wrong in the node, each with the exit code that a script sees."""
+
+from __future__ import annotations
+
+from node.cli.exits import Exit
+
+
+class NodeError(Exception):
+    """Base of every error of this package; `retryable` says whether trying the same again can help."""
+
+    retryable = False
+    exit_code = Exit.FAILURE
+
+
+class SettingsError(NodeError):
+    """The configuration is wrong; the message names file, key and rule, one line for each mistake."""
+
+    exit_code = Exit.CONFIGURATION
+
+
+class PeerUnreachable(NodeError):
+    """A DICOM peer did not answer; the message names the destination, never a patient."""
+
+    retryable = True
+    exit_code = Exit.PEER_UNREACHABLE
+
+
+class NotReady(NodeError):
+    """The node lacks something that it needs to work: a model, a database, disk."""
+
+    exit_code = Exit.NOT_READY
