@@ -1,0 +1,149 @@
+"""The coded words of our objects: PS3.16 where it has one, our private scheme where it has none."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from mome_core.case import Modality
+from mome_core.results import Endpoint
+
+# Fixed for ever: archives hold reports that use it.
+PRIVATE_SCHEME = "99MOMENODE"
+PRIVATE_SCHEME_VERSION = "1"
+
+
+def private(value: str, meaning: str) -> Code:
+    """A code of our own scheme (PS3.3 section 8.2: designators that begin with 99)."""
+    return Code(value, PRIVATE_SCHEME, meaning)
+
+
+def dcm(value: str, meaning: str) -> Code:
+    return Code(value, "DCM", meaning)
+
+
+def sct(value: str, meaning: str) -> Code:
+    return Code(value, "SCT", meaning)
+
+
+# Document (TID 1500) and its context (TID 1001 - 1004, 1204)
+ONCOLOGY_MEASUREMENT_REPORT = dcm("126001", "Oncology Measurement Report")
+IMAGING_MEASUREMENT_REPORT = dcm("126000", "Imaging Measurement Report")
+LANGUAGE = dcm("121049", "Language of Content Item and Descendants")
+ENGLISH = Code("en-US", "RFC5646", "English (United States)")
+OBSERVER_TYPE = dcm("121005", "Observer Type")
+DEVICE = dcm("121007", "Device")
+DEVICE_OBSERVER_UID = dcm("121012", "Device Observer UID")
+DEVICE_OBSERVER_NAME = dcm("121013", "Device Observer Name")
+DEVICE_OBSERVER_MANUFACTURER = dcm("121014", "Device Observer Manufacturer")
+DEVICE_OBSERVER_MODEL_NAME = dcm("121015", "Device Observer Model Name")
+DEVICE_OBSERVER_SERIAL_NUMBER = dcm("121016", "Device Observer Serial Number")
+PROCEDURE_REPORTED = dcm("121058", "Procedure reported")
+MULTIPARAMETRIC_MRI = dcm("126020", "Multiparametric MRI")  # CID 100; SCT "MRI of breast" is not in it
+IMAGE_LIBRARY = dcm("111028", "Image Library")
+IMAGE_LIBRARY_GROUP = dcm("126200", "Image Library Group")
+IMAGING_MEASUREMENTS = dcm("126010", "Imaging Measurements")
+QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+
+# Measurement group (TID 1501, TID 1410) and algorithm (TID 4019)
+MEASUREMENT_GROUP = dcm("125007", "Measurement Group")
+TRACKING_IDENTIFIER = dcm("112039", "Tracking Identifier")
+TRACKING_UID = dcm("112040", "Tracking Unique Identifier")
+FINDING_SITE = sct("363698007", "Finding Site")
+BREAST = sct("76752008", "Breast")
+LATERALITY = sct("272741003", "Laterality")
+BILATERAL = sct("51440002", "Right and left")
+LEFT = sct("7771000", "Left")
+RIGHT = sct("24028007", "Right")
+ALGORITHM_NAME = dcm("111001", "Algorithm Name")
+ALGORITHM_VERSION = dcm("111003", "Algorithm Version")
+ALGORITHM_PARAMETERS = dcm("111002", "Algorithm Parameters")
+ALGORITHM_MANUFACTURER = dcm("122405", "Algorithm Manufacturer")
+ALGORITHM_FAMILY = dcm("111000", "Algorithm Family")
+ARTIFICIAL_INTELLIGENCE = dcm("123110", "Artificial Intelligence")
+MEASUREMENT_METHOD = sct("370129005", "Measurement Method")
+SOURCE_OF_MEASUREMENT = dcm("121112", "Source of Measurement")
+IMAGE_REGION = dcm("111030", "Image Region")
+VISUAL_EXPLANATION = dcm("130401", "Visual explanation")
+SALIENCY = dcm("130404", "Saliency")
+QUANTITY = sct("246205007", "Quantity")
+PERCENT = Code("%", "UCUM", "Percent")
+NO_UNITS = Code("1", "UCUM", "no units")
+
+# What PS3.16 has no word for
+INTENDED_USE = private("INTENDED_USE", "Intended use")
+RESEARCH_ONLY = private("RESEARCH_ONLY", "Research use only, not for diagnosis")
+OPERATING_POINT = private("OPERATING_POINT", "Operating point")
+READING = private("READING", "Score against operating point")
+ABOVE = private("ABOVE", "Above operating point")
+NOT_ABOVE = private("NOT_ABOVE", "Not above operating point")
+SPREAD = private("SPREAD", "Standard deviation over augmentations")
+SHAPLEY = private("SHAPLEY", "Shapley value over modality subsets")
+BASE_PROBABILITY = private("BASE_PROBABILITY", "Score with no sequence given")
+EXPLAINED_PROBABILITY = private("EXPLAINED_PROB", "Score that was explained")
+COMPLETENESS_ERROR = private("COMPLETENESS_ERR", "Completeness error of saliency")
+SEQUENCE_USED = private("SEQUENCE_USED", "Sequence used")
+SEQUENCE_MISSING = private("SEQUENCE_MISSING", "Sequence missing")
+QUALITY_FLAG = private("QUALITY_FLAG", "Quality flag")
+STATUS = private("STATUS", "Analysis status")
+ANALYSED = private("ANALYSED", "Analysed")
+NOT_ANALYSED = private("NOT_ANALYSED", "Not analysed: no score was given")
+NOT_ANALYSED_REASON = private("REASON", "Reason for no score")
+REVISION = private("REVISION", "Revision of the analysis")
+INPUT_DIGEST = private("INPUT_DIGEST", "SHA-256 of the ordered input SOP Instance UIDs")
+MODEL_STATEMENT = private("MODEL_STATEMENT", "Scope of the model")
+NOT_WRITTEN = private("NOT_WRITTEN", "Object not written")
+REGION_OF_HIGHEST_SALIENCY = private("SALIENT_REGION", "Region of highest saliency")
+ATTRIBUTION = private("ATTRIBUTION", "Attribution of a network's score to voxels")
+
+PROBABILITY = {
+    Endpoint.MALIGNANCY: dcm("111047", "Probability of cancer"),
+    Endpoint.TRIPLE_NEGATIVE: private("PROB_TNBC", "Probability of triple-negative subtype"),
+    Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: private("PROB_PCR", "Probability of pathologic complete response"),
+}
+CONTRIBUTION = {
+    Modality.DCE: private("SHAP_DCE", "Contribution of DCE"),
+    Modality.DWI: private("SHAP_DWI", "Contribution of DWI"),
+    Modality.T2: private("SHAP_T2", "Contribution of T2"),
+}
+SEQUENCE = {
+    Modality.DCE: dcm("130567", "Dynamic Contrast-Enhanced Acquisition"),
+    Modality.DWI: dcm("113043", "Diffusion weighted"),
+    Modality.T2: dcm("110805", "T2 Weighted MR Signal Intensity"),
+}
+
+# Key object titles (CID 7010, CID 7011)
+OF_INTEREST = dcm("113000", "Of Interest")
+REJECTED_FOR_QUALITY = dcm("113001", "Rejected for Quality Reasons")
+REJECTED_FOR_PATIENT_SAFETY = dcm("113037", "Rejected for Patient Safety Reasons")
+INCORRECT_WORKLIST_ENTRY = dcm("113038", "Incorrect Modality Worklist Entry")
+RETENTION_EXPIRED = dcm("113039", "Data Retention Policy Expired")
+
+RUN_STARTED = dcm("111526", "DateTime Started")
+RUN_ENDED = dcm("111527", "DateTime Ended")
+
+# Relations and roles
+ACQUISITION_EQUIPMENT = dcm("109101", "Acquisition Equipment")
+PROCESSING_EQUIPMENT = dcm("109102", "Processing Equipment")
+SOURCE_FOR_PROCESSING = dcm("121322", "Source image for image processing operation")
+SEGMENTATION_DERIVATION = dcm("113076", "Segmentation")
+SPATIAL_CONCEPT = sct("309825002", "Spatial and Relational Concept")  # CID 7150: a place, not a finding
+
+
+def code_item(code: Code) -> Dataset:
+    """The code as an item of a code sequence (PS3.3 Table 8.8-1)."""
+    item = Dataset()
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme_designator
+    item.CodeMeaning = code.meaning
+    return item
+
+
+def coding_scheme_identification() -> Dataset:
+    """The item that tells a reader what 99MOMENODE is (0008,0110)."""
+    item = Dataset()
+    item.CodingSchemeDesignator = PRIVATE_SCHEME
+    item.CodingSchemeName = "MOME Node private codes"
+    item.CodingSchemeVersion = PRIVATE_SCHEME_VERSION
+    item.CodingSchemeResponsibleOrganization = "MOME Node project"
+    return item

@@ -1,0 +1,88 @@
+"""The saliency that is shown to the reader, with everything that pictures and segmentation need of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mome_core.case import Modality
+from mome_core.results import Result, Saliency, Score
+from mome_core.volume import Volume
+from sr_templates.evidence import Evidence, Slices
+from sr_templates.grid import Placement, place_as_analysed, place_for_overlay
+from sr_templates.region import Region, find_region, smooth
+
+MARGIN_SLICES = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Highlight:
+    """One saliency on its source images.
+
+    placement : on the grid that was analysed. overlay : on a grid that viewers can overlay, None if there is none.
+    smoothed : blurred for the eye, in a box of its own; None when the saliency is zero everywhere.
+    region : None when no voxel raised the score.
+    """
+
+    saliency: Saliency
+    score: Score
+    placement: Placement
+    overlay: Placement | None
+    smoothed: Volume | None
+    region: Region | None
+
+    @property
+    def images(self) -> Slices:
+        return self.placement.images
+
+    @property
+    def peak(self) -> float:
+        """Largest smoothed saliency that raised the score; the scale of every picture."""
+        return 1.0 if self.smoothed is None else max(float(self.smoothed.voxels.max()), 1e-12)
+
+    def smoothed_slice(self, k: int) -> NDArray[np.float32]:
+        """(columns, rows) of the smoothed saliency on slice k of the grid, zero outside its box."""
+        columns, rows, _ = self.placement.volume.voxels.shape
+        plane = np.zeros((columns, rows), dtype=np.float32)
+        i, j, start = self._corner
+        if self.smoothed is not None and 0 <= k - start < self.smoothed.voxels.shape[2]:
+            inner = self.smoothed.voxels[:, :, k - start]
+            plane[i : i + inner.shape[0], j : j + inner.shape[1]] = inner
+        return plane
+
+    @property
+    def _corner(self) -> tuple[int, int, int]:
+        """Index of the smoothed box's first voxel on the grid."""
+        if self.smoothed is None:
+            return 0, 0, 0
+        i, j, k, _ = np.rint(np.linalg.inv(self.placement.volume.affine) @ self.smoothed.affine[:, 3]).astype(int)
+        return int(i), int(j), int(k)
+
+    def slices_around(self, region: Region) -> range:
+        """Slices of the grid from the first to the last that holds a part of the region, and two more at both ends."""
+        held = region.slices
+        first, last = int(held[0]) - MARGIN_SLICES, int(held[-1]) + MARGIN_SLICES
+        return range(max(0, first), min(len(self.images), last + 1))
+
+
+def highlight(result: Result, evidence: Evidence) -> Highlight | None:
+    """The saliency to show: of the first score, on DCE where it was used; None when the result holds none.
+
+    Raises EvidenceRefused when it does not lie on the images that are said to be its source.
+    """
+    scores = {score.endpoint: score for score in result.scores}
+    order = (Modality.DCE, Modality.T2, Modality.DWI)
+    ranked = sorted(
+        (each for each in result.saliency if each.endpoint in scores),
+        key=lambda each: (list(scores).index(each.endpoint), order.index(each.modality)),
+    )
+    if not ranked:
+        return None
+    shown = ranked[0]
+    placement = place_as_analysed(shown, evidence)
+    smoothed = smooth(shown.volume)
+    region = find_region(shown.volume, smoothed, placement.images) if smoothed is not None else None
+    overlay = place_for_overlay(shown, evidence)
+    return Highlight(shown, scores[shown.endpoint], placement, overlay, smoothed, region)

@@ -1,0 +1,126 @@
+"""The region of highest saliency: where the network's score was raised most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, label
+
+from mome_core.volume import Volume
+from sr_templates.evidence import Slices, Vector
+from sr_templates.grid import image_affine
+
+SMOOTHING_MM = 2.0
+SHARE_OF_PEAK = 0.5
+BILATERAL_WIDTH_MM = 220.0  # a narrower field of view may hold one breast only
+MIDLINE_MARGIN_MM = 15.0
+Box = tuple[slice, slice, slice]
+
+
+class Side(StrEnum):
+    """Side of the patient; the values are DICOM's (0020,0060)."""
+
+    LEFT = "L"
+    RIGHT = "R"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Voxels around the peak of the smoothed saliency that reach half of it.
+
+    mask : bool, on the saliency's grid.
+    peak : index (i, j, k) of the peak; peak_mm : the same in LPS mm.
+    side : None where the geometry does not tell it beyond doubt.
+    volume_ml : size of the region.
+    """
+
+    mask: NDArray[np.bool_]
+    peak: tuple[int, int, int]
+    peak_mm: Vector
+    side: Side | None
+    volume_ml: float
+
+    @property
+    def side_in_words(self) -> str:
+        return {Side.LEFT: "left", Side.RIGHT: "right", None: "side not determined"}[self.side]
+
+    @property
+    def slices(self) -> NDArray[Any]:
+        """Indices of the slices that hold a part of the region, ascending."""
+        return np.flatnonzero(self.mask.any(axis=(0, 1)))
+
+
+def box_of(voxels: NDArray[Any], margin: tuple[int, int, int] = (0, 0, 0)) -> Box | None:
+    """The smallest box around all non-zero voxels, widened by a margin in voxels; None if there is none."""
+    seen = voxels != 0
+    axes = (seen.any(axis=(1, 2)), seen.any(axis=(0, 2)), seen.any(axis=(0, 1)))
+    if not axes[0].any():
+        return None
+    ends = [(int(found[0]), int(found[-1]) + 1) for found in map(np.flatnonzero, axes)]
+    i, j, k = (
+        slice(max(0, start - more), min(size, stop + more))
+        for (start, stop), more, size in zip(ends, margin, voxels.shape, strict=True)
+    )
+    return i, j, k
+
+
+def smooth(saliency: Volume) -> Volume | None:
+    """The signed saliency blurred by 2 mm, in the box where the network looked; None where it is zero everywhere."""
+    sigma = [SMOOTHING_MM / step for step in saliency.spacing_mm]
+    i, j, k = (int(np.ceil(2 * width)) for width in sigma)
+    box = box_of(saliency.voxels, margin=(i, j, k))
+    if box is None:
+        return None
+    blurred = gaussian_filter(np.asarray(saliency.voxels[box], dtype=np.float32), sigma, truncate=2.0)
+    affine = saliency.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [edge.start for edge in box]
+    return Volume(blurred, affine, saliency.frame_of_reference_uid)
+
+
+def find_region(saliency: Volume, smoothed: Volume, images: Slices) -> Region | None:
+    """The region of highest saliency; None when no voxel raised the score."""
+    blurred = smoothed.voxels
+    if blurred.max() <= 0:
+        return None
+    summit = np.unravel_index(int(blurred.argmax()), blurred.shape)
+    parts, _ = label(blurred >= SHARE_OF_PEAK * blurred.max())
+    start = np.rint(np.linalg.inv(saliency.affine) @ smoothed.affine[:, 3])[:3].astype(int)
+    mask = np.zeros(saliency.voxels.shape, dtype=bool, order="F")
+    mask[tuple(slice(at, at + size) for at, size in zip(start, blurred.shape, strict=True))] = parts == parts[summit]
+    i, j, k = (int(at + inner) for at, inner in zip(start, summit, strict=True))
+    peak_mm = (saliency.affine @ (i, j, k, 1))[:3]
+    volume_ml = float(mask.sum() * abs(np.linalg.det(saliency.affine[:3, :3])) / 1000)
+    return Region(mask, (i, j, k), peak_mm, side_of(peak_mm, images), volume_ml)
+
+
+def side_of(point_mm: Vector, images: Slices) -> Side | None:
+    """The side of the patient on which a point lies, from the geometry of the acquisition.
+
+    In a field of view wide enough for both breasts two witnesses must agree: the isocentre (x = 0) and the middle of
+    the field. In a narrower one the header's laterality or, without it, the isocentre decides. Points near the
+    midline and witnesses that disagree give None: a wrong side is worse than none.
+    """
+    middle, width = _field_across(images)
+    stated = str(images[0].header.get("ImageLaterality") or images[0].header.get("Laterality") or "")
+    if width >= BILATERAL_WIDTH_MM:
+        distances = (float(point_mm[0]), float(point_mm[0]) - middle)
+    elif stated in (Side.LEFT, Side.RIGHT):
+        return Side(stated) if (middle > 0) == (stated == Side.LEFT) or abs(middle) < MIDLINE_MARGIN_MM else None
+    else:
+        distances = (float(point_mm[0]), middle)
+    if min(distances) > MIDLINE_MARGIN_MM:
+        return Side.LEFT
+    return Side.RIGHT if max(distances) < -MIDLINE_MARGIN_MM else None
+
+
+def _field_across(images: Slices) -> tuple[float, float]:
+    """Middle and width of the field of view along the patient's left-right axis, mm."""
+    header = images[0].header
+    ends = [(0, int(header.Columns) - 1), (0, int(header.Rows) - 1), (0, len(images) - 1)]
+    corners = np.array(np.meshgrid(*ends)).reshape(3, -1)
+    x = (image_affine(images) @ np.vstack([corners, np.ones(8)]))[0]
+    return float(x.max() + x.min()) / 2, float(x.max() - x.min())
