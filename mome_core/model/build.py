@@ -1,0 +1,25 @@
+"""From an architecture to a network with fresh values, and from one network to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mome_core.model.architecture import Architecture, Head
+from mome_core.model.mome import Mome
+
+
+def build_network(architecture: Architecture) -> Mome:
+    """A network with initial values; seed torch first for the same values twice."""
+    return Mome(architecture)
+
+
+def with_new_heads(network: Mome, answers: tuple[Head, ...]) -> Mome:
+    """The same network asked other questions: every tensor is copied, only the heads start anew.
+
+    This is how the paper starts triple-negative and response models from the diagnosis model; the published loader
+    instead overwrites the experts of DWI and T2 with those of the DCE.
+    """
+    other = Mome(replace(network.architecture, answers=answers))
+    kept = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith("heads.")}
+    other.load_state_dict(kept, strict=False)
+    return other

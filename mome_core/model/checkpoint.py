@@ -1,0 +1,257 @@
+"""A model bundle on disk: weights, the numbers to use them with, and who they are. Nothing in it is executed.
+
+BUNDLE/model.safetensors   the tensors
+BUNDLE/manifest.json       architecture, recipe, endpoints with operating points, identity, provenance
+BUNDLE/MODEL_CARD.md       for people
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from mome_core.errors import CheckpointRefused
+from mome_core.model.architecture import Architecture, architecture_from_json
+from mome_core.model.build import build_network
+from mome_core.model.mome import Mome
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint, ModelIdentity
+
+FORMAT = "mome-node model bundle 1"
+WEIGHTS, MANIFEST, CARD = "model.safetensors", "manifest.json", "MODEL_CARD.md"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """How to read one endpoint's logits.
+
+    threshold : a probability above it is positive (paper: 0.5).
+    temperature : divides the logits before the softmax; 1 leaves the probability as trained (Guo et al. 2017).
+    """
+
+    threshold: float = 0.5
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"a threshold lies in [0, 1], got {self.threshold}")
+        if not 0.0 < self.temperature < float("inf"):
+            raise ValueError(f"a temperature is a positive number, got {self.temperature}")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a bundle says of itself.
+
+    statement : what the model knows and does not know, one sentence.
+    provenance : where the values come from (source file, training run), plain values.
+    card : text of MODEL_CARD.md; empty writes a short one from the rest.
+    """
+
+    name: str
+    version: str
+    statement: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.name and self.version and self.statement):
+            raise ValueError("a model bundle needs a name, a version and a statement")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A network ready to answer, with everything that belongs to its weights.
+
+    network : in evaluation mode, frozen; float32.
+    endpoints : operating point of each endpoint that the network answers.
+    manifest : the manifest as read.
+    """
+
+    network: Mome
+    architecture: Architecture
+    recipe: Recipe
+    endpoints: Mapping[Endpoint, OperatingPoint]
+    identity: ModelIdentity
+    manifest: Mapping[str, Any]
+
+
+def save_checkpoint(
+    bundle: Path,
+    network: Mome,
+    recipe: Recipe,
+    description: Description,
+    endpoints: Mapping[Endpoint, OperatingPoint] | None = None,
+    *,
+    half: bool = False,
+) -> ModelIdentity:
+    """Write a bundle, replacing the one that is there only when the new one is complete; returns who it is.
+
+    endpoints : missing ones get threshold 0.5, temperature 1.
+    half : store float16 (half the size); the manifest says so, and loading gives float32 again.
+    """
+    network.architecture.require_fits(recipe)
+    weights = safetensors.torch.save({name: stored(tensor, half) for name, tensor in network.state_dict().items()})
+    points = {head.endpoint: (endpoints or {}).get(head.endpoint, OperatingPoint()) for head in network.answers}
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "name": description.name,
+        "version": description.version,
+        "statement": description.statement,
+        "architecture": network.architecture.to_json(),
+        "recipe": recipe.to_json(),
+        "endpoints": {endpoint.value: asdict(point) for endpoint, point in points.items()},
+        "weights": {
+            "file": WEIGHTS,
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "dtype": "float16" if half else "float32",
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        },
+        "provenance": dict(description.provenance),
+    }
+    manifest["manifest_sha256"] = manifest_digest(manifest)
+    files = {
+        WEIGHTS: weights,
+        MANIFEST: json.dumps(manifest, indent=2).encode(),
+        CARD: (description.card or short_card(manifest)).encode(),
+    }
+    write_directory(bundle, files)
+    return identity_of(manifest)
+
+
+def load_checkpoint(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Read and verify a bundle; CheckpointRefused says what is damaged, missing, changed or does not fit."""
+    manifest = read_manifest(bundle)
+    weights = read_weights(bundle, manifest)
+    try:
+        recipe = recipe_from_json(manifest["recipe"])
+        endpoints = {Endpoint(name): OperatingPoint(**point) for name, point in manifest["endpoints"].items()}
+        architecture = architecture_from_json(manifest["architecture"])
+        architecture.require_fits(recipe)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise CheckpointRefused(f"{bundle / MANIFEST} describes no possible model: {error}") from error
+    if set(endpoints) != {head.endpoint for head in architecture.answers}:
+        raise CheckpointRefused(f"{bundle / MANIFEST}: the endpoints are not those that the architecture answers")
+    network = network_with(architecture, weights)
+    network.to(device)
+    return Checkpoint(network, architecture, recipe, endpoints, identity_of(manifest), manifest)
+
+
+def read_manifest(bundle: Path) -> dict[str, Any]:
+    """The manifest, whole and unchanged since it was written."""
+    path = bundle / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckpointRefused(f"{bundle} is not a model bundle: cannot read {MANIFEST} ({error.strerror})") from error
+    except ValueError as error:
+        raise CheckpointRefused(f"{path} is not JSON: the bundle is damaged") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise CheckpointRefused(f"{path} does not start with format '{FORMAT}': made by another program or version")
+    if manifest.get("manifest_sha256") != manifest_digest(manifest):
+        raise CheckpointRefused(
+            f"{path} was changed after it was written; export the model again instead of editing it"
+        )
+    return manifest
+
+
+def read_weights(bundle: Path, manifest: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors as float32, read from the very bytes whose digest was verified."""
+    path = bundle / WEIGHTS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointRefused(f"{bundle} has no readable {WEIGHTS} ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != manifest["weights"]["sha256"]:
+        raise CheckpointRefused(
+            f"{path} is not the file that the manifest names: its SHA-256 differs (damaged, truncated or replaced)"
+        )
+    try:
+        tensors = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise CheckpointRefused(f"{path} is not a safetensors file: {error}") from error
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def network_with(architecture: Architecture, weights: Mapping[str, Tensor]) -> Mome:
+    """A frozen network that owns exactly these tensors; CheckpointRefused names the first that does not fit."""
+    with torch.device("meta"):
+        network = build_network(architecture)
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    for name in sorted(expected.keys() | weights.keys()):
+        if name not in weights:
+            raise CheckpointRefused(f"the weights lack {name}, which the architecture needs")
+        if name not in expected:
+            raise CheckpointRefused(f"the weights hold {name}, which the architecture does not have")
+        if weights[name].shape != expected[name]:
+            raise CheckpointRefused(
+                f"{name} is {tuple(weights[name].shape)}, the architecture needs {tuple(expected[name])}"
+            )
+        if not torch.isfinite(weights[name]).all():
+            raise CheckpointRefused(f"{name} holds a value that is not a finite number")
+    network.load_state_dict(weights, assign=True)
+    network.freeze()
+    return network
+
+
+def recipe_from_json(values: Mapping[str, Any]) -> Recipe:
+    """The recipe that a manifest describes."""
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return Recipe(**plain)
+
+
+def identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:
+    """Which weights these are."""
+    sha256 = manifest["weights"]["sha256"]
+    return ModelIdentity(manifest["name"], manifest["version"], sha256, manifest["statement"])
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of the manifest without this entry itself, keys sorted."""
+    content = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def stored(tensor: Tensor, half: bool) -> Tensor:
+    """As the file keeps it: on the CPU, contiguous, float16 if asked."""
+    plain = tensor.detach().cpu().contiguous()
+    return plain.half() if half and plain.is_floating_point() else plain
+
+
+def short_card(manifest: Mapping[str, Any]) -> str:
+    """A model card from what the manifest knows."""
+    points = "\n".join(
+        f"- {name}: positive above {point['threshold']}, temperature {point['temperature']}"
+        for name, point in manifest["endpoints"].items()
+    )
+    provenance = "\n".join(f"- {key}: {value}" for key, value in manifest["provenance"].items()) or "- not stated"
+    return (
+        f"# {manifest['name']} {manifest['version']}\n\nRESEARCH USE ONLY - not for clinical use.\n\n"
+        f"{manifest['statement']}\n\n## Endpoints\n\n{points}\n\n## Provenance\n\n{provenance}\n\n"
+        f"## Weights\n\n{manifest['weights']['parameters']:,} parameters, {manifest['weights']['dtype']}, "
+        f"SHA-256 `{manifest['weights']['sha256']}`.\n"
+    )
+
+
+def write_directory(directory: Path, files: Mapping[str, bytes]) -> None:
+    """The files under this name, all or none: written beside it and renamed."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as beside:
+        fresh = Path(beside) / "new"
+        fresh.mkdir()
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+        if directory.exists():
+            shutil.move(directory, Path(beside) / "old")
+        fresh.rename(directory)
