@@ -1,0 +1,328 @@
+"""Weights that others publish, as a network of ours: the MOME authors' training checkpoints and Microsoft's BEiT-3.
+
+Both are pickles, read with `weights_only=True`. Every key is used, or ignored for a reason that is listed, or the file
+is refused by that key's name. Sizes come from the tensors' shapes; what no tensor tells (volume sizes, heads) is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mome_core.case import Modality
+from mome_core.errors import CheckpointRefused
+from mome_core.model.architecture import (
+    BASE,
+    SUBTYPE,
+    Architecture,
+    EarlyAdapter,
+    Head,
+    HeadKind,
+    LateAdapter,
+    TokenizerNorm,
+)
+from mome_core.model.build import build_network
+from mome_core.model.checkpoint import network_with
+from mome_core.model.experts import JOINT
+from mome_core.model.mome import Mome
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
+
+HEAD_WIDTH = 64  # of BEiT-3, base and large
+BRANCH = {Modality.DCE: "A", Modality.DWI: "B", Modality.T2: "C"}
+EMBED = {modality: f"beit3.{modality.lower()}_embed" for modality in Modality}
+LAYER = re.compile(r"beit3\.encoder\.layers\.(\d+)\.")
+
+# ours -> theirs within one layer; {X} is the branch
+BACKBONE = {
+    "attention_norm": "self_attn_layer_norm.{X}",
+    "attention.out": "self_attn.out_proj.{X}",
+    "attention.inner_norm": "self_attn.inner_attn_ln.{X}",
+    "ffn_norm": "final_layer_norm.{X}",
+    "ffn.up": "ffn.{X}.fc1",
+    "ffn.inner_norm": "ffn.{X}.ffn_layernorm",
+    "ffn.down": "ffn.{X}.fc2",
+}
+ADAPTER = {"down": "D_fc1", "up": "D_fc2", "norm": "norm"}
+MIXTURE = {"phi_AES": "phi", "weight_EAA": "experts.weight", "bias_EA": "experts.bias"}
+
+IGNORED_OF_BEIT3 = {
+    r"beit3\.text_embed\..*": "language input",
+    r"beit3\.vision_embed\..*": "input of natural images",
+    r"beit3\.encoder\.embed_positions\..*": "positions of natural images and text",
+    r"beit3\.encoder\.layers\.\d+\..*\.B\..*": "language branch",
+    r"beit3\.encoder\.layer_norm\..*": "final norm, which MOME does not use",
+    r"(mlm_head|mim_head|language_head|vision_head|head|fc_norm|pooler)\..*|logit_scale": "head of another task",
+}
+
+
+@dataclass(slots=True)
+class Keys:
+    """The tensors of a file, and what has become of each."""
+
+    tensors: Mapping[str, Tensor]
+    used: list[str] = field(default_factory=list)
+    ignored: dict[str, str] = field(default_factory=dict)
+
+    def take(self, name: str) -> Tensor:
+        """The tensor, float32 if it has any floating-point type, counted as used."""
+        if name not in self.tensors:
+            raise CheckpointRefused(f"the file lacks {name}")
+        self.used.append(name)
+        tensor = self.tensors[name]
+        return tensor.float() if tensor.is_floating_point() else tensor
+
+    def take_affine(self, ours: str, theirs: str) -> dict[str, Tensor]:
+        """Weight and bias under our name."""
+        return {f"{ours}.{part}": self.take(f"{theirs}.{part}") for part in ("weight", "bias")}
+
+    def require_all_accounted(self) -> None:
+        """Raise CheckpointRefused naming the first key that was neither used nor ignored."""
+        left = self.tensors.keys() - self.ignored.keys() - set(self.used)
+        if left:
+            raise CheckpointRefused(
+                f"the file holds {min(left)}, which has no place in the model ({len(left)} such keys)"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imported:
+    """A network with published values, and the account of where they came from.
+
+    kind : "MOME training checkpoint" or "BEiT-3 backbone".
+    sha256 : of the file.
+    used, ignored : names of the file's tensors; each ignored one with the reason.
+    """
+
+    network: Mome
+    recipe: Recipe
+    kind: str
+    sha256: str
+    used: tuple[str, ...]
+    ignored: Mapping[str, str]
+
+
+def import_published(
+    path: Path, recipe: Recipe | None = None, *, heads: int | None = None, endpoint: Endpoint = Endpoint.MALIGNANCY
+) -> Imported:
+    """Read a published file of either kind, recognised by its keys.
+
+    recipe : volume sizes; None for the paper's. Token counts in the file must agree with them.
+    heads : attention heads; None for width / 64, as in BEiT-3.
+    endpoint : what the file's head answers; files do not say. Four classes are always the subtyping task.
+    """
+    keys = read_keys(path)
+    if f"{EMBED[Modality.DCE]}.cls_token" in keys.tensors:
+        kind, network = "MOME training checkpoint", mome_from(keys, recipe, heads, endpoint)
+    elif "beit3.encoder.layers.0.self_attn.q_proj.A.weight" in keys.tensors:
+        kind, network = "BEiT-3 backbone", mome_from_beit3(keys, recipe, heads, endpoint)
+    else:
+        raise CheckpointRefused(f"{path.name} is neither a MOME training checkpoint nor a BEiT-3 file")
+    keys.require_all_accounted()
+    recipe = recipe or replace(Recipe(), dce_phases=network.architecture.dce_channels)
+    digest = file_digest(path)
+    return Imported(network, recipe, kind, digest, tuple(keys.used), keys.ignored)
+
+
+def read_keys(path: Path) -> Keys:
+    """The tensors of a PyTorch file, without the wrapping of any training script; executes nothing from the file."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointRefused(
+            f"{path.name} holds more than tensors, or is no PyTorch file; it was not opened"
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise CheckpointRefused(f"{path.name} is damaged or truncated") from error
+    keys = Keys({})
+    for wrapper in ("state_dict", "model", "module"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            keys.ignored = {name: "not a weight" for name in content if name != wrapper}
+            content = content[wrapper]
+            break
+    keys.tensors = {name.removeprefix("module."): tensor for name, tensor in require_tensors(path, content).items()}
+    return keys
+
+
+def require_tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
+    """The content, when it is a mapping of floating-point tensors by name."""
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointRefused(f"{path.name} holds no tensors by name")
+    for name, tensor in content.items():
+        if not isinstance(tensor, Tensor):
+            raise CheckpointRefused(f"{path.name}: {name} is not a tensor")
+    return content
+
+
+def mome_from(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
+    """The authors' network: three equal copies of the backbone become one."""
+    a = architecture_of(keys, heads, endpoint).for_recipe(recipe) if recipe else architecture_of(keys, heads, endpoint)
+    weights = embeddings(keys, a)
+    for layer in range(a.layers):
+        weights |= backbone_layer(keys, a, layer) | adapter_layer(keys, a, layer)
+        require_equal_branches(keys, layer)
+    head = f"heads.{a.answers[0].endpoint.value}"
+    weights |= keys.take_affine("norm", "fc_norm")
+    weights |= {f"{head}.weight": keys.take("head.weight")}
+    if a.head_kind is HeadKind.LINEAR:
+        weights |= {f"{head}.bias": keys.take("head.bias")}
+    return network_with(a, weights)
+
+
+def mome_from_beit3(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
+    """MOME with a BEiT-3 backbone (its vision branch) and everything else untrained."""
+    for name in keys.tensors:
+        reason = next((why for pattern, why in IGNORED_OF_BEIT3.items() if re.fullmatch(pattern, name)), None)
+        if reason:
+            keys.ignored[name] = reason
+    if layer_count(keys) <= BASE.sparse_layers:
+        raise CheckpointRefused(f"BEiT-3 has 12 or 24 layers, the file has {layer_count(keys)}")
+    ffn_width, width = shape_of(keys, f"{layer_name(0)}.ffn.A.fc1.weight")
+    a = replace(
+        BASE.for_recipe(recipe or Recipe()),
+        width=width,
+        ffn_width=ffn_width,
+        heads=heads or width // HEAD_WIDTH,
+        layers=layer_count(keys),
+        adapter_width=width // 4,
+        answers=(Head(endpoint),),
+    )
+    weights: dict[str, Tensor] = dict(build_network(a).state_dict())
+    for layer in range(a.layers):
+        weights |= backbone_layer(keys, a, layer)
+    return network_with(a, weights)
+
+
+def architecture_of(keys: Keys, heads: int | None, endpoint: Endpoint) -> Architecture:
+    """Sizes and variants that the shapes and names of a MOME training checkpoint tell, on the paper's volumes."""
+    layers = layer_count(keys)
+    joint = [i for i in range(layers) if f"{layer_name(i)}.MLP_Adapter.D_fc1.weight" in keys.tensors]
+    sparse_layers = joint[0] if joint else layers
+    mixture = f"{layer_name(sparse_layers)}.MLP_Adapter.moe.phi" in keys.tensors
+    width = shape_of(keys, f"{EMBED[Modality.DCE]}.cls_token")[2]
+    adapter = f"{layer_name(sparse_layers)}.MLP_Adapter"
+    sizes = shape_of(keys, f"{adapter}.moe.phi")[1:] if mixture else (BASE.soft_experts, BASE.soft_slots)
+    classes = shape_of(keys, "head.weight")[0]
+    stem = f"{EMBED[Modality.DCE]}.stem"
+    return Architecture(
+        width=width,
+        heads=heads or max(1, width // HEAD_WIDTH),
+        ffn_width=shape_of(keys, f"{layer_name(0)}.ffn.A.fc1.weight")[0],
+        layers=layers,
+        sparse_layers=sparse_layers,
+        adapter_width=shape_of(keys, f"{adapter}.D_fc1.weight")[0],
+        soft_experts=sizes[0],
+        soft_slots=sizes[1],
+        stem_widths=(shape_of(keys, f"{stem}.0.weight")[0], shape_of(keys, f"{stem}.3.weight")[0]),
+        dce_channels=shape_of(keys, f"{stem}.0.weight")[1],
+        answers=(replace(SUBTYPE) if classes == SUBTYPE.classes else Head(endpoint, classes),),
+        sub_layer_norm=f"{layer_name(0)}.ffn.A.ffn_layernorm.weight" in keys.tensors,
+        tokenizer_norm=TokenizerNorm.BATCH if f"{stem}.1.weight" in keys.tensors else TokenizerNorm.INSTANCE,
+        head_kind=HeadKind.LINEAR if "head.bias" in keys.tensors else HeadKind.COSINE,
+        early_adapter=EarlyAdapter.EXPERT_PER_MODALITY,
+        late_adapter=LateAdapter.SOFT_MIXTURE if mixture else LateAdapter.SHARED,
+    )
+
+
+def embeddings(keys: Keys, a: Architecture) -> dict[str, Tensor]:
+    """Tokenizers, positional tables and CLS."""
+    weights: dict[str, Tensor] = {"cls_D": keys.take(f"{EMBED[Modality.DCE]}.cls_token").flatten()}
+    for modality in Modality:
+        for layer, place in enumerate((0, 3, 6)):
+            stem = f"{EMBED[modality]}.stem"
+            ours = f"tokenizers.{modality.value}"
+            weights[f"{ours}.convolutions.{layer}.weight"] = keys.take(f"{stem}.{place}.weight")
+            if a.tokenizer_norm is TokenizerNorm.BATCH:
+                for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                    weights[f"{ours}.batch_norms.{layer}.{part}"] = keys.take(f"{stem}.{place + 1}.{part}")
+        table = keys.take(f"beit3.encoder.embed_positions.{BRANCH[modality]}.weight")
+        if modality is Modality.DCE:  # row 0 is never used, row 1 is CLS
+            weights["cls_position_D"], table = table[1], table[2:]
+        require_tokens(modality, len(table), a)
+        weights[f"positions.{modality.value}"] = table
+    return weights
+
+
+def require_tokens(modality: Modality, count: int, a: Architecture) -> None:
+    """Raise CheckpointRefused when the positional table is of other volumes."""
+    if count != a.tokens(modality):
+        size = "x".join(str(n) for n in a.volume_shape(modality)[1:])
+        raise CheckpointRefused(
+            f"{modality}: the file has {count} positions, volumes of {size} make {a.tokens(modality)} tokens; "
+            f"give the sizes it was trained with, e.g. --sizes dce=64x64x32,t2=64x64x16,dwi=64x32x16"
+        )
+
+
+def backbone_layer(keys: Keys, a: Architecture, layer: int) -> dict[str, Tensor]:
+    """One layer of branch A; query, key and value become one map."""
+    ours, theirs = our_layer(a, layer), layer_name(layer)
+    weights: dict[str, Tensor] = {}
+    for part in ("weight", "bias"):
+        rows = [keys.take(f"{theirs}.self_attn.{letter}_proj.A.{part}") for letter in "qkv"]
+        weights[f"{ours}.attention.qkv.{part}"] = torch.cat(rows)
+    for our_name, their_name in BACKBONE.items():
+        if a.sub_layer_norm or "inner_norm" not in our_name:
+            weights |= keys.take_affine(f"{ours}.{our_name}", f"{theirs}.{their_name.format(X='A')}")
+    return weights
+
+
+def adapter_layer(keys: Keys, a: Architecture, layer: int) -> dict[str, Tensor]:
+    """The adapters of one layer: three experts in an early one, one adapter in a late one."""
+    ours, theirs = f"{our_layer(a, layer)}.adapters", f"{layer_name(layer)}.MLP_Adapter"
+    early = layer < a.sparse_layers
+    pairs = {f"{ours}.{m.value}": f"{theirs}.{BRANCH[m]}" for m in Modality} if early else {f"{ours}.{JOINT}": theirs}
+    weights: dict[str, Tensor] = {}
+    for our_adapter, their_adapter in pairs.items():
+        for our_name, their_name in ADAPTER.items():
+            weights |= keys.take_affine(f"{our_adapter}.{our_name}", f"{their_adapter}.{their_name}")
+    if not early and a.late_adapter is LateAdapter.SOFT_MIXTURE:
+        for our_name, their_name in MIXTURE.items():
+            weights[f"{ours}.{JOINT}.mixture.{our_name}"] = keys.take(f"{theirs}.moe.{their_name}")
+    return weights
+
+
+def require_equal_branches(keys: Keys, layer: int) -> None:
+    """Account for copies B and C of a layer's backbone; CheckpointRefused names the first that differs from A."""
+    prefix = f"{layer_name(layer)}."
+    for name in [name for name in keys.used if name.startswith(prefix) and ".A." in name and "MLP_Adapter" not in name]:
+        for copy in (name.replace(".A.", ".B."), name.replace(".A.", ".C.")):
+            if copy not in keys.tensors:
+                raise CheckpointRefused(f"the file lacks {copy}")
+            if not torch.equal(keys.tensors[copy], keys.tensors[name]):
+                raise CheckpointRefused(
+                    f"{copy} differs from {name}: this model was not trained on a frozen pretrained backbone "
+                    f"(published loading fails silently when sizes mismatch), so it cannot be stored once"
+                )
+            keys.ignored[copy] = "equal to branch A, stored once"
+
+
+def our_layer(a: Architecture, layer: int) -> str:
+    return f"early.{layer}" if layer < a.sparse_layers else f"late.{layer - a.sparse_layers}"
+
+
+def layer_name(layer: int) -> str:
+    return f"beit3.encoder.layers.{layer}"
+
+
+def layer_count(keys: Keys) -> int:
+    return 1 + max(int(found[1]) for name in keys.tensors if (found := LAYER.match(name)))
+
+
+def shape_of(keys: Keys, name: str) -> tuple[int, ...]:
+    if name not in keys.tensors:
+        raise CheckpointRefused(f"the file lacks {name}")
+    return tuple(keys.tensors[name].shape)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
