@@ -40,4 +40,5 @@ def painted(anatomy: RGB, saliency: NDArray[Any], peak: float) -> RGB:
     share = np.clip(np.abs(saliency) / peak, 0, 1)
     opacity = OPACITY * np.clip((share - SHOWN_SHARE) / (OPAQUE_SHARE - SHOWN_SHARE), 0, 1)[..., None]
     colour = np.where((saliency > 0)[..., None], ramp(share, RAISED), ramp(share, LOWERED))
-    return (anatomy * (1 - opacity) + colour * opacity).astype(np.uint8)
+    blend: RGB = (anatomy * (1 - opacity) + colour * opacity).astype(np.uint8)
+    return blend

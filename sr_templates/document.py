@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from highdicom.sr.value_types import (
     CodeContentItem,
+    CompositeContentItem,
     ContainerContentItem,
     ContentItem,
     ImageContentItem,
@@ -67,8 +68,14 @@ def source_image(name: Code, source: SourceImage, relation: str = CONTAINS) -> C
     return image(name, source.header, source.frame, relation)
 
 
+def selection(target: Dataset) -> ContentItem:
+    """A link of a key object selection (PS3.16 TID 2010): images are IMAGE, documents COMPOSITE."""
+    kind = CompositeContentItem if target.Modality in ("SR", "KO", "DOC") else ImageContentItem
+    return kind(codes.SOURCE, target.SOPClassUID, target.SOPInstanceUID, relationship_type=CONTAINS)
+
+
 def modified(item: ContentItem, *modifiers: ContentItem) -> ContentItem:
-    """The item with concept modifiers below it."""
+    """The item with others below it: concept modifiers, or the image that a region is selected from."""
     item.ContentSequence = list(modifiers)  # type: ignore[assignment]  # as above
     return item
 

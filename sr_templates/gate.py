@@ -41,10 +41,13 @@ REQUIRED = [
 ]
 
 
-def check(objects: Iterable[Dataset], evidence: Evidence) -> None:
-    """Raise ObjectRefused at the first defect of these objects of one study."""
+def check(objects: Iterable[Dataset], evidence: Evidence, *, elsewhere: Sequence[Dataset] = ()) -> None:
+    """Raise ObjectRefused at the first defect of these objects of one study.
+
+    elsewhere : objects sent before, to which these may refer.
+    """
     instances = list(objects)
-    known = {str(header.SOPInstanceUID): header for header in evidence.instances}
+    known = {str(header.SOPInstanceUID): header for header in (*evidence.instances, *elsewhere)}
     for instance in instances:
         if str(instance.get("SOPInstanceUID", "")) in known:
             raise _refused(instance, "its SOP Instance UID is used by a source image or another result")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 
 from pydicom.dataset import Dataset
@@ -12,18 +13,23 @@ from pydicom.filewriter import dcmwrite
 from mome_core.results import QualityFlag, Result
 from mome_core.volume import Volume
 from sr_templates import gate
+from sr_templates.colour import RGB
 from sr_templates.device import Device, DocumentReference, RunRecord
 from sr_templates.edition import Edition
 from sr_templates.errors import NotShowable
 from sr_templates.evidence import Evidence
 from sr_templates.grid import Placement
 from sr_templates.highlight import Highlight, highlight
+from sr_templates.key_images import RejectionReason, build_key_images, build_rejection
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
 from sr_templates.overlay import anatomy, build_overlay
+from sr_templates.pdf import build_pdf
 from sr_templates.region import Region
-from sr_templates.report import build_refusal, build_report
+from sr_templates.report import build_refusal, build_report, key_images
 from sr_templates.saliency_map import MapEncoding, build_saliency_map
+from sr_templates.salient_region import build_region_report
 from sr_templates.segmentation import build_segmentation
+from sr_templates.summary import build_summary, render, render_refusal
 
 Instances = tuple[Dataset, ...]
 
@@ -79,11 +85,9 @@ def build_objects(
     if result.withheld:
         return build_not_analysed(result.withheld, evidence, device, run=run, wanted=wanted, flags=result.flags)
     edition = Edition(evidence, device, run, _answered_by(result))
-    shown = highlight(result, evidence)
-    by_kind, not_written = _images(Draft(edition, result, wanted, shown))
-    links = {kind: instances[len(instances) // 2] for kind, instances in by_kind.items()}
-    if Kind.REPORT in wanted.kinds:
-        by_kind[Kind.REPORT] = (build_report(edition, result, shown, links, not_written),)
+    draft = Draft(edition, result, wanted, highlight(result, evidence))
+    by_kind, not_written = _images(draft)
+    by_kind |= _documents(draft, by_kind, not_written)
     gate.check((each for instances in by_kind.values() for each in instances), evidence)
     return ResultObjects(by_kind, not_written)
 
@@ -106,6 +110,8 @@ def build_not_analysed(
     run, wanted = run or RunRecord(), wanted or Wanted()
     edition = Edition(evidence, device, run, ("not analysed", reason, *(flag.message for flag in flags)))
     by_kind: dict[Kind, Instances] = {}
+    if Kind.SUMMARY in wanted.kinds:
+        by_kind[Kind.SUMMARY] = (build_summary(edition, render_refusal(edition, reason, flags)),)
     links = {kind: instances[0] for kind, instances in by_kind.items()}
     if Kind.REPORT in wanted.kinds:
         by_kind[Kind.REPORT] = (build_refusal(edition, reason, flags, links),)
@@ -118,7 +124,7 @@ def _answered_by(result: Result) -> tuple[str, ...]:
     return (*sorted(models), result.policy)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Draft:
     """What the builders of images choose from; what is not there raises NotShowable, with the reason."""
 
@@ -138,6 +144,17 @@ class Draft:
         if self.shown.region is None:
             raise NotShowable("no voxel raised the score")
         return self.shown.region
+
+    @cached_property
+    def page(self) -> RGB:
+        """The summary, drawn once for all that show it."""
+        return render(self.edition, self.result, self.highlight)
+
+    @property
+    def annotated(self) -> Highlight:
+        if self.edition.evidence.series_repeats_positions(self.shown.saliency.modality):
+            raise NotShowable("the series holds several images at each place, on which viewers cannot draw")
+        return self.shown
 
     @property
     def overlay_placement(self) -> Placement:
@@ -169,10 +186,20 @@ def _overlay(draft: Draft) -> Instances:
     return build_overlay(draft.edition, draft.shown, draft.region, draft.anatomy)
 
 
+def _summary(draft: Draft) -> Instances:
+    return (build_summary(draft.edition, draft.page),)
+
+
+def _pdf(draft: Draft) -> Instances:
+    return (build_pdf(draft.edition, draft.page),)
+
+
 IMAGE_BUILDERS: Mapping[Kind, Callable[[Draft], Instances]] = {
     Kind.SALIENCY_MAP: _saliency_map,
     Kind.SEGMENTATION: _segmentation,
     Kind.OVERLAY: _overlay,
+    Kind.SUMMARY: _summary,
+    Kind.PDF: _pdf,
 }
 
 
@@ -187,6 +214,48 @@ def _images(draft: Draft) -> tuple[dict[Kind, Instances], dict[Kind, str]]:
             except NotShowable as reason:
                 not_written[kind] = str(reason)
     return by_kind, not_written
+
+
+def _documents(draft: Draft, images: Mapping[Kind, Instances], not_written: dict[Kind, str]) -> dict[Kind, Instances]:
+    """The wanted documents, which point to the images; the report comes last because it says what was not written."""
+    edition, wanted = draft.edition, draft.wanted
+    links = {kind: instances[len(instances) // 2] for kind, instances in images.items()}
+    documents: dict[Kind, Instances] = {}
+    if Kind.REGION in wanted.kinds:
+        try:
+            documents[Kind.REGION] = (build_region_report(edition, draft.annotated, draft.region, links),)
+        except NotShowable as reason:
+            not_written[Kind.REGION] = str(reason)
+    if Kind.KEY_IMAGES in wanted.kinds:
+        keys = key_images(edition.evidence, draft.result.modalities_used, draft.highlight)
+        rendered = [links[kind] for kind in (Kind.SUMMARY, Kind.OVERLAY) if kind in links]
+        documents[Kind.KEY_IMAGES] = (build_key_images(edition, [*(key.header for key in keys), *rendered]),)
+    if Kind.REPORT in wanted.kinds:
+        documents[Kind.REPORT] = (build_report(edition, draft.result, draft.highlight, links, not_written),)
+    return documents
+
+
+def retract(
+    rejected: Sequence[Dataset],
+    evidence: Evidence,
+    device: Device,
+    reason: RejectionReason,
+    *,
+    run: RunRecord | None = None,
+) -> Dataset:
+    """The rejection note that withdraws objects of this study from archives that honour IOCM; checked like the rest."""
+    edition = Edition(evidence, device, run or RunRecord(), ("withdrawn",))
+    note = build_rejection(edition, reason, rejected)
+    gate.check([note], evidence, elsewhere=rejected)
+    return note
+
+
+def render_summary(result: Result, evidence: Evidence, device: Device, *, run: RunRecord | None = None) -> RGB:
+    """The summary page as (rows, columns, 3) bytes, for the command line and documents; see `summary.to_png`."""
+    edition = Edition(evidence, device, run or RunRecord(), _answered_by(result))
+    if result.withheld:
+        return render_refusal(edition, result.withheld, result.flags)
+    return render(edition, result, highlight(result, evidence))
 
 
 def encode(instance: Dataset) -> bytes:

@@ -40,7 +40,7 @@ def _paint(shown: Highlight, volume: Volume, k: int, window: tuple[float, float]
     """(rows, columns, 3) of one slice, labelled away from the edges."""
     page = Page.over(painted(grey(volume.voxels[:, :, k].T, window), shown.smoothed_slice(k).T, shown.peak))
     columns, rows = page.image.size
-    page.text((columns // 12, rows - rows // 14), f"AI saliency - {RESEARCH}", max(9, rows // 36), anchor="ls")
+    page.text((columns // 12, rows - rows // 14), f"AI saliency - {RESEARCH}", max(6, columns // 28), anchor="ls")
     return page.pixels()
 
 

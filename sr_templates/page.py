@@ -79,9 +79,21 @@ class Page:
     def pixels(self) -> RGB:
         return np.asarray(self.image, dtype=np.uint8)
 
-    def text(self, at: tuple[int, int], words: str, size: int, colour: Colour = INK, *, bold: bool = False,
-             anchor: str = "la") -> None:  # fmt: skip
-        self.draw.text(at, plain(words), font=font(size, bold=bold), fill=colour, anchor=anchor)
+    def text(
+        self,
+        at: tuple[int, int],
+        words: str,
+        size: int,
+        colour: Colour = INK,
+        *,
+        bold: bool = False,
+        anchor: str = "la",
+        outlined: bool = False,
+    ) -> None:
+        """Words at a point; `anchor` as in Pillow, `outlined` on top of pictures."""
+        edge = 2 if outlined else 0
+        self.draw.text(at, plain(words), fill=colour, font=font(size, bold=bold), anchor=anchor, stroke_width=edge,
+                       stroke_fill=(0, 0, 0))  # fmt: skip
 
     def card(self, box: Box) -> None:
         self.draw.rounded_rectangle((box.x, box.y, box.right, box.bottom), radius=10, fill=CARD)
@@ -116,8 +128,7 @@ class Page:
             "md": ((middle_x, box.bottom - gap), bottom),
         }
         for anchor, (at, letter) in places.items():
-            self.draw.text(at, letter, font=font(size, bold=True), fill=INK, anchor=anchor, stroke_width=2,
-                           stroke_fill=(0, 0, 0))  # fmt: skip
+            self.text(at, letter, size, bold=True, anchor=anchor, outlined=True)
 
 
 def wrapped(words: str, size: int, width: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 
 import numpy as np
 from highdicom.sr.value_types import ContentItem
@@ -56,10 +57,11 @@ def build_report(
     """
     instance = edition.new_instance(Kind.REPORT, *links)
     keys = key_images(edition.evidence, result.modalities_used, shown)
-    groups = [_score_group(edition, result, score, keys, shown, links) for score in result.scores]
+    explained = {shown.score.endpoint: _explanation(shown.saliency, links)} if shown else {}
+    groups = [_score_group(edition, result, score, keys, explained.get(score.endpoint, ())) for score in result.scores]
     statements = [*_status(result.withheld), *_inputs(edition, result), *_caveats(result.flags, not_written)]
     root = _document(edition.device, keys, groups, statements)
-    return _finished(instance, edition, root, links)
+    return finished(instance, edition, root, links)
 
 
 def build_refusal(
@@ -68,7 +70,7 @@ def build_refusal(
     """The SR document that says that no score was given, and why; never to be read as a negative."""
     instance = edition.new_instance(Kind.REPORT, "refusal", *links)
     statements = [*_status(reason), *_provenance(edition), *_caveats(flags, {})]
-    return _finished(instance, edition, _document(edition.device, (), (), statements), links)
+    return finished(instance, edition, _document(edition.device, (), (), statements), links)
 
 
 def key_images(evidence: Evidence, modalities: Sequence[Modality], shown: Highlight | None) -> tuple[SourceImage, ...]:
@@ -117,8 +119,7 @@ def _score_group(
     result: Result,
     score: Score,
     keys: Sequence[SourceImage],
-    shown: Highlight | None,
-    links: Mapping[Kind, Dataset],
+    explanation: Sequence[ContentItem],
 ) -> ContentItem:
     """TID 1501 for one endpoint; the score is the patient's, so the site is both breasts."""
     words = ENDPOINT_WORDS[score.endpoint]
@@ -134,9 +135,8 @@ def _score_group(
         *_contributions(score),
         code(codes.INTENDED_USE, codes.RESEARCH_ONLY),
         *(source_image(codes.SOURCE_OF_MEASUREMENT, key) for key in keys),
+        *explanation,
     ]
-    if shown is not None and shown.score.endpoint == score.endpoint:
-        items += _explanation(shown.saliency, links)
     return container(codes.MEASUREMENT_GROUP, items, template="1501")
 
 
@@ -224,8 +224,8 @@ def _caveats(flags: Sequence[QualityFlag], not_written: Mapping[Kind, str]) -> l
     ]
 
 
-def _finished(instance: Dataset, edition: Edition, root: ContentItem, links: Mapping[Kind, Dataset]) -> Dataset:
-    """Flags, evidence and predecessor around the tree."""
+def finished(instance: Dataset, edition: Edition, root: ContentItem, links: Mapping[Kind, Dataset]) -> Dataset:
+    """Status flags, evidence and predecessor around the tree."""
     instance.CompletionFlag = "COMPLETE"
     instance.VerificationFlag = "UNVERIFIED"
     instance.PreliminaryFlag = "PRELIMINARY"
@@ -256,8 +256,7 @@ def downgraded(report: Dataset, sop_class: UID) -> Dataset:
     """
     if sop_class not in REPORT_CLASSES:
         raise ValueError(f"a report can be {', '.join(UID(each).name for each in REPORT_CLASSES)}; not {sop_class}")
-    older = Dataset()
-    older.update(report)
+    older = deepcopy(report)
     older.SOPClassUID = sop_class
     older.SOPInstanceUID = derived_uid(report.SOPInstanceUID, sop_class)
     older.SeriesInstanceUID = derived_uid(report.SeriesInstanceUID, sop_class)
