@@ -89,15 +89,14 @@ def running(
             **(settings or {}),
         }
         Path(folder, "orthanc.json").write_text(json.dumps(configuration))
-        log = Path(folder, "log").open("wb")
-        process = subprocess.Popen([EXECUTABLE, folder + "/orthanc.json"], stdout=log, stderr=log)
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen([EXECUTABLE, folder + "/orthanc.json"], stdout=log, stderr=log)
         try:
             wait_until_it_answers(server, process, Path(folder, "log"))
             yield server
         finally:
             process.terminate()
             process.wait(20)
-            log.close()
 
 
 def wait_until_it_answers(server: Orthanc, process: subprocess.Popen[bytes], log: Path) -> None:

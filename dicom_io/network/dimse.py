@@ -1,0 +1,129 @@
+"""DIMSE command sets as bytes: Implicit VR Little Endian, group 0000 only (PS3.7 section 6.3 and annex E)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from enum import IntEnum
+
+from dicom_io.errors import DicomError
+
+LARGEST_COMMAND = 64 * 1024
+ELEMENT = struct.Struct("<HHI")  # group, element, length
+NO_DATA_SET = 0x0101
+
+
+class CommandField(IntEnum):
+    """Command Field (0000,0100) of the requests and responses that the node speaks (PS3.7 table E.1-1)."""
+
+    C_STORE_RQ = 0x0001
+    C_STORE_RSP = 0x8001
+    C_ECHO_RQ = 0x0030
+    C_ECHO_RSP = 0x8030
+    N_EVENT_REPORT_RQ = 0x0100
+    N_EVENT_REPORT_RSP = 0x8100
+    N_ACTION_RQ = 0x0130
+    N_ACTION_RSP = 0x8130
+    C_CANCEL_RQ = 0x0FFF
+
+
+class Element(IntEnum):
+    """Elements of group 0000."""
+
+    GROUP_LENGTH = 0x0000
+    AFFECTED_SOP_CLASS_UID = 0x0002
+    REQUESTED_SOP_CLASS_UID = 0x0003
+    COMMAND_FIELD = 0x0100
+    MESSAGE_ID = 0x0110
+    MESSAGE_ID_RESPONDED_TO = 0x0120
+    DATA_SET_TYPE = 0x0800
+    STATUS = 0x0900
+    ERROR_COMMENT = 0x0902
+    AFFECTED_SOP_INSTANCE_UID = 0x1000
+    REQUESTED_SOP_INSTANCE_UID = 0x1001
+    EVENT_TYPE_ID = 0x1002
+    ACTION_TYPE_ID = 0x1008
+
+
+UIDS = frozenset(
+    (
+        Element.AFFECTED_SOP_CLASS_UID,
+        Element.REQUESTED_SOP_CLASS_UID,
+        Element.AFFECTED_SOP_INSTANCE_UID,
+        Element.REQUESTED_SOP_INSTANCE_UID,
+    )
+)
+Command = Mapping[int, int | str]
+
+
+class BadCommand(DicomError):
+    """What arrived is no DIMSE command set."""
+
+
+def decode(content: bytes) -> dict[int, int | str]:
+    """Element number -> UID or number (US); other elements are of no interest. Raises BadCommand for wrong lengths."""
+    command: dict[int, int | str] = {}
+    offset = 0
+    while offset < len(content):
+        if offset + ELEMENT.size > len(content):
+            raise BadCommand("a command set ends inside an element")
+        group, element, length = ELEMENT.unpack_from(content, offset)
+        offset += ELEMENT.size
+        value = content[offset : offset + length]
+        if group or len(value) != length:
+            raise BadCommand("a command set holds a wrong group or length")
+        if element in UIDS:
+            command[element] = text(value)
+        elif length == 2:
+            command[element] = int.from_bytes(value, "little")
+        offset += length
+    if not isinstance(command.get(Element.COMMAND_FIELD), int):
+        raise BadCommand("a command set without Command Field")
+    return command
+
+
+def text(value: bytes) -> str:
+    """A UID or text without its padding; what is not ASCII is no value of a command set."""
+    try:
+        return value.rstrip(b"\0 ").decode("ascii")
+    except UnicodeDecodeError:
+        raise BadCommand("a command set holds text that is not ASCII") from None
+
+
+def encode(command: Command) -> bytes:
+    """The command set with its group length, elements in ascending order."""
+    body = b"".join(encode_element(element, command[element]) for element in sorted(command))
+    return ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
+
+
+def encode_element(element: int, value: int | str) -> bytes:
+    """One element: a number as US, a text padded to even length (a UID with a zero byte)."""
+    if isinstance(value, int):
+        return ELEMENT.pack(0, element, 2) + struct.pack("<H", value)
+    padding = b"\0" if element in UIDS else b" "
+    encoded = value.encode("ascii", "replace")
+    encoded += padding * (len(encoded) % 2)
+    return ELEMENT.pack(0, element, len(encoded)) + encoded
+
+
+def response(request: Command, status: int, comment: str = "") -> dict[int, int | str]:
+    """The command set that answers a request; Error Comment only where there is something to say."""
+    answer: dict[int, int | str] = {
+        Element.COMMAND_FIELD: int(request[Element.COMMAND_FIELD]) | 0x8000,
+        Element.MESSAGE_ID_RESPONDED_TO: request.get(Element.MESSAGE_ID, 0),
+        Element.DATA_SET_TYPE: NO_DATA_SET,
+        Element.STATUS: status,
+    }
+    for affected, requested in (
+        (Element.AFFECTED_SOP_CLASS_UID, Element.REQUESTED_SOP_CLASS_UID),
+        (Element.AFFECTED_SOP_INSTANCE_UID, Element.REQUESTED_SOP_INSTANCE_UID),
+    ):
+        uid = request.get(affected) or request.get(requested)
+        if uid:
+            answer[affected] = uid
+    for echoed in (Element.EVENT_TYPE_ID, Element.ACTION_TYPE_ID):
+        if echoed in request:
+            answer[echoed] = request[echoed]
+    if comment:
+        answer[Element.ERROR_COMMENT] = comment[:64]
+    return answer

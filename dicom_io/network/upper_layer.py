@@ -1,0 +1,143 @@
+"""PDUs on a socket: read whole ones within limits of time and size, write each with one call (PS3.8 section 9.3)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+
+from dicom_io.errors import DicomError
+
+HEADER = struct.Struct(">BxI")  # PDU type, reserved, length of what follows
+PDV_HEADER = struct.Struct(">IBB")  # length of what follows, presentation context ID, message control header
+LARGEST_REQUEST = 160 * 1024  # 128 presentation contexts with many transfer syntaxes fit; more is an attack
+SMALL_PDU = 1024  # reject, release and abort hold 4 bytes; be lenient
+
+
+class PduType(IntEnum):
+    """PDU types of PS3.8 section 9.3.1."""
+
+    ASSOCIATE_RQ = 1
+    ASSOCIATE_AC = 2
+    ASSOCIATE_RJ = 3
+    P_DATA = 4
+    RELEASE_RQ = 5
+    RELEASE_RP = 6
+    ABORT = 7
+
+
+RELEASE_RP = HEADER.pack(PduType.RELEASE_RP, 4) + bytes(4)
+
+
+class WireFault(DicomError):
+    """The peer broke the protocol, was too slow, or is gone; the association ends."""
+
+
+class PeerGone(WireFault):
+    """The connection was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """How long and how much a peer may send.
+
+    largest_p_data : bytes of one P-DATA PDU; announced to the peer and enforced.
+    first_pdu_seconds : from the connection to the complete association request.
+    pdu_seconds : from the first byte of a PDU to its last.
+    idle_seconds : between PDUs of an association.
+    """
+
+    largest_p_data: int = 128 * 1024
+    first_pdu_seconds: float = 6.0
+    pdu_seconds: float = 10.0
+    idle_seconds: float = 60.0
+
+    def of(self, pdu_type: int) -> int:
+        """Largest length that is read of a PDU of this type."""
+        if pdu_type == PduType.P_DATA:
+            return self.largest_p_data
+        return LARGEST_REQUEST if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) else SMALL_PDU
+
+
+class Wire:
+    """One connection as a stream of whole PDUs; its buffer is all the memory that a peer can make us use."""
+
+    def __init__(self, connection: socket.socket, limits: WireLimits) -> None:
+        self.connection = connection
+        self.limits = limits
+        self.buffer = memoryview(bytearray(2 * max(limits.largest_p_data, LARGEST_REQUEST)))
+        self.start = self.end = 0
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def read(self, idle_seconds: float | None = None) -> tuple[int, memoryview]:
+        """Type and content of the next PDU; the view is valid until the next read.
+
+        Raises WireFault when it is too large, too slow or of no known type, PeerGone when the connection ends.
+        """
+        self.fill(1, time.monotonic() + (self.limits.idle_seconds if idle_seconds is None else idle_seconds))
+        deadline = time.monotonic() + self.limits.pdu_seconds
+        self.fill(HEADER.size, deadline)
+        pdu_type, length = HEADER.unpack_from(self.buffer, self.start)
+        if not PduType.ASSOCIATE_RQ <= pdu_type <= PduType.ABORT:
+            raise WireFault(f"no PDU has type {pdu_type:#04x}")
+        if length > self.limits.of(pdu_type):
+            raise WireFault(f"a PDU of type {pdu_type} claims {length} bytes, {self.limits.of(pdu_type)} are allowed")
+        self.fill(HEADER.size + length, deadline)
+        content = self.buffer[self.start + HEADER.size : self.start + HEADER.size + length]
+        self.start += HEADER.size + length
+        return pdu_type, content
+
+    def fill(self, wanted: int, deadline: float) -> None:
+        """Receive until the buffer holds this many unread bytes."""
+        if self.end - self.start >= wanted:
+            return
+        if self.start + wanted > len(self.buffer) or self.start == self.end:
+            self.buffer[: self.end - self.start] = self.buffer[self.start : self.end]
+            self.start, self.end = 0, self.end - self.start
+        while self.end - self.start < wanted:
+            self.end += self.receive(deadline)
+
+    def receive(self, deadline: float) -> int:
+        """Receive what is there, at least one byte."""
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            raise WireFault("the peer was too slow")
+        self.connection.settimeout(seconds)
+        try:
+            count = self.connection.recv_into(self.buffer[self.end :])
+            # A sender with Nagle's algorithm waits for our acknowledgement: 40 ms for each image unless it comes at once.
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        except TimeoutError:
+            raise WireFault("the peer was too slow") from None
+        except OSError as error:
+            raise PeerGone(f"the connection broke: {error.strerror}") from None
+        if not count:
+            raise PeerGone("the peer closed the connection")
+        return count
+
+    def send(self, pdu: bytes) -> None:
+        """Write one PDU with one call; a peer that does not read is given `pdu_seconds`."""
+        try:
+            self.connection.settimeout(self.limits.pdu_seconds)
+            self.connection.sendall(pdu)
+        except OSError as error:
+            raise PeerGone(f"the connection broke: {error.strerror}") from None
+
+
+def p_data(context_id: int, content: bytes, *, command: bool, largest: int) -> bytes:
+    """One command or data set as P-DATA PDUs, each at most `largest` bytes long (0: no limit); one PDV in each."""
+    step = (largest or len(content) + 6) - PDV_HEADER.size
+    pdus = []
+    for offset in range(0, max(len(content), 1), step):
+        fragment = content[offset : offset + step]
+        control = int(command) | (2 if offset + step >= len(content) else 0)
+        header = PDV_HEADER.pack(len(fragment) + 2, context_id, control)
+        pdus.append(HEADER.pack(PduType.P_DATA, PDV_HEADER.size + len(fragment)) + header + fragment)
+    return b"".join(pdus)
+
+
+def abort(reason: int = 0) -> bytes:
+    """A-ABORT by the service provider (PS3.8 section 9.3.8): 0 not specified, 1 unrecognised PDU, 2 unexpected PDU."""
+    return HEADER.pack(PduType.ABORT, 4) + bytes((0, 0, 2, reason))
