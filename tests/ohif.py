@@ -90,7 +90,7 @@ def serving(orthanc_port: int) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+        def do_GET(self) -> None:
             path = urlsplit(self.path).path
             if path.startswith(("/dicom-web", "/wado")):
                 self.forward()

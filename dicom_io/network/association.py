@@ -14,10 +14,10 @@ from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
-    SCP_SCU_RoleSelectionNegotiation,
     ImplementationClassUIDNotification,
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
@@ -144,7 +144,11 @@ class Association:
 
     def accept(self) -> None:
         """Negotiate presentation contexts and send A-ASSOCIATE-AC."""
-        wanted_roles = {item.sop_class_uid: (item.scu_role, item.scp_role) for item in roles_in(self.request)}
+        wanted_roles = {
+            item.sop_class_uid: (item.scu_role, item.scp_role)
+            for item in roles_in(self.request)
+            if item.sop_class_uid is not None
+        }
         results, roles = negotiate_as_acceptor(
             self.request.presentation_context_definition_list, list(self.contexts), wanted_roles
         )

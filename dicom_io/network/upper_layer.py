@@ -107,7 +107,7 @@ class Wire:
         self.connection.settimeout(seconds)
         try:
             count = self.connection.recv_into(self.buffer[self.end :])
-            # A sender with Nagle's algorithm waits for our acknowledgement: 40 ms for each image unless it comes at once.
+            # A sender with Nagle's algorithm waits for our acknowledgement, 40 ms an image unless it comes at once.
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         except TimeoutError:
             raise WireFault("the peer was too slow") from None

@@ -10,7 +10,7 @@ import typer
 
 from node.cli.exits import Exit
 
-HELP = """Radiology AI node for breast MRI: receives studies over DICOM, runs MOME, explains the answer, delivers it to the PACS.
+HELP = """Radiology AI node for breast MRI: studies in over DICOM, MOME's answer explained and back in the PACS.
 
 RESEARCH USE ONLY - not for clinical use. Start with: mome-node demo
 """
