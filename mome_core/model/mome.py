@@ -62,7 +62,11 @@ class Mome(Network):
 
     def modality_stage(self, modality: Modality, volume_BCXYZ: Tensor, paths: Paths = None) -> Tensor:
         """(B, T, D) after the early layers, from this modality alone; the DCE's have CLS at index 0."""
-        tokens_BTD = self.tokenizers[modality.value](volume_BCXYZ) + self.positions[modality.value]
+        return self.after_tokenizer(modality, self.tokenizers[modality.value](volume_BCXYZ), paths)
+
+    def after_tokenizer(self, modality: Modality, patches_BTD: Tensor, paths: Paths = None) -> Tensor:
+        """The rest of the modality stage, from the tokenizer's output, which token-space explanations start from."""
+        tokens_BTD = patches_BTD + self.positions[modality.value]
         if modality is Modality.DCE:
             tokens_BTD = torch.cat([self.cls_B1D(len(tokens_BTD)), tokens_BTD], dim=1)
         return self.through_early(tokens_BTD, modality, paths)
