@@ -1,0 +1,129 @@
+"""Where a sequence samples the patient: matrix, spacing and orientation of each protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicom_io.phantom.spec import Millimetres, Orientation, PhantomSpec, Size
+from mome_core.volume import Affine
+
+Float = NDArray[np.float32]
+SLAB_VOXELS = 1_000_000  # evaluated at once; bounds the memory of a simulation whatever its size
+
+# columns of each matrix: patient directions (LPS) of column index, row index and slice index
+DIRECTIONS: dict[Orientation, NDArray[np.float64]] = {
+    Orientation.AXIAL: np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], float).T,
+    Orientation.AXIAL_TURNED: np.array([[-1, 0, 0], [0, -1, 0], [0, 0, 1]], float).T,
+    Orientation.SAGITTAL: np.array([[0, 1, 0], [0, 0, -1], [1, 0, 0]], float).T,
+}
+OBLIQUE_DEGREES = (12.0, 5.0)  # about the left-right axis, then about the head-feet axis
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """A box of voxels in the patient: shape (columns, rows, slices) and affine to LPS mm."""
+
+    shape: tuple[int, int, int]
+    affine: Affine
+
+    @property
+    def spacing_mm(self) -> Millimetres:
+        i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(i), float(j), float(k)
+
+    def moved(self, shift_mm: NDArray[np.float64]) -> Grid:
+        """The same voxels where they see the patient shifted by -shift_mm."""
+        affine = self.affine.copy()
+        affine[:3, 3] += shift_mm
+        return replace(self, affine=affine)
+
+    def slabs(self) -> Iterator[slice]:
+        """Ranges of slices that are small enough to evaluate at once."""
+        thickness = max(1, SLAB_VOXELS // (self.shape[0] * self.shape[1]))
+        for first in range(0, self.shape[2], thickness):
+            yield slice(first, min(first + thickness, self.shape[2]))
+
+    def slab_shape(self, slab: slice) -> tuple[int, int, int]:
+        return (self.shape[0], self.shape[1], slab.stop - slab.start)
+
+    def points(self, slab: slice) -> tuple[Float, Float, Float]:
+        """LPS coordinates in mm of the voxels of some slices, each flat in (column, row, slice) order."""
+        i, j, k = np.ogrid[0 : self.shape[0], 0 : self.shape[1], slab.start : slab.stop]
+        rows = self.affine[:3].astype(np.float32)
+        x, y, z = ((a * i.astype(np.float32) + b * j + c * k + d).astype(np.float32).ravel() for a, b, c, d in rows)
+        return x, y, z
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Spacing and field of view of one sequence; in-plane the voxels are square.
+
+    fov_mm : left-right, anterior-posterior, feet-head.
+    centre_mm : LPS position of the middle of the field of view.
+    """
+
+    in_plane_mm: float
+    slice_mm: float
+    fov_mm: Millimetres
+    centre_mm: Millimetres
+
+    def grid(self, orientation: Orientation, scale: Millimetres = (1.0, 1.0, 1.0)) -> Grid:
+        """The voxels that this protocol acquires in that orientation."""
+        directions = directions_of(orientation)
+        spacing = np.array([self.in_plane_mm, self.in_plane_mm, self.slice_mm]) * scale
+        extent = np.abs(DIRECTIONS.get(orientation, DIRECTIONS[Orientation.AXIAL])).T @ np.array(self.fov_mm)
+        columns, rows, slices = (max(4, round(e / s)) for e, s in zip(extent, spacing, strict=True))
+        affine = np.eye(4)
+        affine[:3, :3] = directions * spacing
+        affine[:3, 3] = np.array(self.centre_mm) - affine[:3, :3] @ ((np.array([columns, rows, slices]) - 1) / 2)
+        return Grid((columns, rows, slices), affine)
+
+
+def directions_of(orientation: Orientation) -> NDArray[np.float64]:
+    """Unit vectors (as columns) along columns, rows and slices; an oblique plane is an axial one turned twice."""
+    if orientation is not Orientation.OBLIQUE:
+        return DIRECTIONS[orientation]
+    tilt, turn = np.radians(OBLIQUE_DEGREES)
+    about_x = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+    about_z = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+    product: NDArray[np.float64] = about_z @ about_x
+    return product
+
+
+# in-plane mm, slice mm of (DCE and T1), T2, DWI; fields of view in voxels of the axial protocol follow from FOV_MM
+SPACINGS: dict[Size, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
+    Size.TINY: ((5.25, 9.9), (5.25, 14.4), (7.0, 14.4)),
+    Size.SMALL: ((3.0, 4.95), (3.0, 7.2), (5.25, 7.2)),
+    Size.DEMO: ((2.1, 3.3), (2.1, 6.6), (3.5, 6.6)),
+    Size.PAPER: ((0.875, 1.24), (0.875, 4.0), (1.75, 5.0)),
+}
+FOV_MM: Millimetres = (336.0, 336.0, 158.4)
+DWI_FOV_MM: Millimetres = (336.0, 224.0, 158.4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grids:
+    """One grid per sequence."""
+
+    dce: Grid
+    t1: Grid
+    t2: Grid
+    dwi: Grid
+
+
+def grids_of(spec: PhantomSpec) -> Grids:
+    """Every sequence has its own matrix, slice thickness and field of view, as in practice."""
+    (dce, t2, dwi) = SPACINGS[spec.size]
+    whole = Protocol(*dce, FOV_MM, (0.0, 40.0, 0.0))
+    thick = Protocol(*t2, FOV_MM, (2.0, 41.0, -1.5))
+    diffusion = Protocol(*dwi, DWI_FOV_MM, (-1.0, 8.0, 1.0))
+    return Grids(
+        dce=whole.grid(spec.orientation, spec.spacing_scale),
+        t1=thick.grid(spec.orientation),
+        t2=thick.grid(spec.orientation),
+        dwi=diffusion.grid(spec.orientation),
+    )

@@ -1,0 +1,166 @@
+"""What tissues look like to a scanner: relaxation, diffusion and contrast uptake, and the signal of each sequence.
+
+Relaxation at 3 T after Rakow-Penner et al., J Magn Reson Imaging 2006;23:87 (breast) and Stanisz et al., Magn Reson
+Med 2005;54:507 (muscle, blood, liver). Diffusion after Partridge et al., J Magn Reson Imaging 2017;45:337.
+Arterial input after Parker et al., Magn Reson Med 2006;56:993. Uptake by the extended Tofts model, Tofts et al.,
+J Magn Reson Imaging 1999;10:223.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Curve = NDArray[np.float64]
+Rng = np.random.Generator
+
+
+class Tissue(IntEnum):
+    """Rows of the table; a voxel is a mixture of them."""
+
+    SKIN = 0
+    FAT = 1
+    FAT_UNSUPPRESSED = 2  # where the field is inhomogeneous, fat suppression fails
+    PARENCHYMA = 3
+    PARENCHYMA_ENHANCING = 4  # background parenchymal enhancement
+    MUSCLE = 5
+    LUNG = 6
+    BLOOD = 7
+    BONE = 8
+    LIVER = 9
+    VESSEL = 10
+    NODE = 11
+    CYST = 12
+    LESION_RIM = 13
+    LESION_CORE = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """One tissue at 3 T.
+
+    t1_ms, t2_ms : relaxation; adc : 1e-3 mm2/s; density : protons relative to water.
+    ktrans : 1/min; ve, vp : volume fractions (0 ktrans and vp: no uptake).
+    flow : share of the signal that survives a spin echo; moving blood leaves the slice.
+    """
+
+    t1_ms: float
+    t2_ms: float
+    adc: float
+    density: float
+    ktrans: float = 0.0
+    ve: float = 0.2
+    vp: float = 0.0
+    flow: float = 1.0
+    fat: bool = False
+
+
+TISSUES: dict[Tissue, Properties] = {
+    Tissue.SKIN: Properties(950, 32, 1.3, 0.62, 0.06, 0.3, 0.01),
+    Tissue.FAT: Properties(370, 62, 0.25, 0.95, fat=True),
+    Tissue.FAT_UNSUPPRESSED: Properties(370, 62, 0.25, 0.95),
+    Tissue.PARENCHYMA: Properties(1450, 58, 1.9, 0.82, 0.012, 0.25, 0.004),
+    Tissue.PARENCHYMA_ENHANCING: Properties(1400, 62, 1.85, 0.84, 0.05, 0.4, 0.008),
+    Tissue.MUSCLE: Properties(1420, 34, 1.45, 0.78, 0.03, 0.12, 0.015),
+    Tissue.LUNG: Properties(1250, 15, 2.0, 0.10, 0.05, 0.2, 0.15),
+    Tissue.BLOOD: Properties(1850, 180, 3.0, 0.85, vp=0.58, flow=0.15),
+    Tissue.BONE: Properties(700, 45, 0.6, 0.35, 0.02, 0.1, 0.02),
+    Tissue.LIVER: Properties(810, 34, 1.15, 0.75, 0.35, 0.25, 0.08),
+    Tissue.VESSEL: Properties(1850, 150, 2.5, 0.85, vp=0.40, flow=0.35),
+    Tissue.NODE: Properties(1350, 78, 1.05, 0.85, 0.22, 0.35, 0.04),
+    Tissue.CYST: Properties(3000, 260, 2.6, 1.0),
+}
+
+
+def draw_malignant(rng: Rng) -> dict[Tissue, Properties]:
+    """Fast uptake and wash-out, a brighter rim, intermediate T2, restricted diffusion."""
+    adc = float(np.clip(rng.normal(0.93, 0.13), 0.60, 1.35))
+    ktrans = float(np.exp(rng.normal(np.log(0.30), 0.28)))
+    ve = float(np.clip(rng.normal(0.32, 0.05), 0.18, 0.48))
+    rim = Properties(1480, float(rng.normal(76, 7)), adc, 0.88, ktrans, ve, float(rng.uniform(0.02, 0.06)))
+    core = replace(rim, ktrans=ktrans * float(rng.uniform(0.35, 0.95)), adc=adc + float(rng.uniform(0.0, 0.15)))
+    return {Tissue.LESION_RIM: rim, Tissue.LESION_CORE: core}
+
+
+def draw_benign(rng: Rng) -> dict[Tissue, Properties]:
+    """Slow persistent uptake, bright T2, free diffusion; some cellular fibroadenomas take up quickly."""
+    adc = float(np.clip(rng.normal(1.60, 0.18), 1.10, 2.2))
+    quick = rng.random() < 0.15
+    ktrans = float(np.exp(rng.normal(np.log(0.19 if quick else 0.085), 0.30)))
+    ve = float(np.clip(rng.normal(0.60, 0.07), 0.42, 0.80))
+    body = Properties(1500, float(rng.normal(105, 15)), adc, 0.90, ktrans, ve, float(rng.uniform(0.005, 0.02)))
+    return {Tissue.LESION_RIM: body, Tissue.LESION_CORE: replace(body, ktrans=ktrans * 1.05)}
+
+
+def arterial_plasma(minutes: Curve) -> Curve:
+    """Concentration in arterial plasma, mM, at times after injection (Parker 2006, haematocrit 0.42)."""
+    t = np.maximum(minutes, 0.0)
+    first = 0.809 / (0.0563 * np.sqrt(2 * np.pi)) * np.exp(-((t - 0.17046) ** 2) / (2 * 0.0563**2))
+    second = 0.330 / (0.132 * np.sqrt(2 * np.pi)) * np.exp(-((t - 0.365) ** 2) / (2 * 0.132**2))
+    tail = 1.050 * np.exp(-0.1685 * t) / (1 + np.exp(-38.078 * (t - 0.483)))
+    blood: Curve = np.where(minutes > 0, (first + second + tail) / (1 - 0.42), 0.0)
+    return blood
+
+
+def concentration(tissue: Properties, seconds: Sequence[float]) -> Curve:
+    """Contrast agent in a tissue, mM, at times after injection (extended Tofts model)."""
+    last = max(*seconds, 1.0)
+    minutes = np.arange(0.0, last + 1.0, 0.5) / 60.0
+    plasma = arterial_plasma(minutes)
+    step = minutes[1]
+    decay = np.exp(-tissue.ktrans / tissue.ve * minutes)
+    extravascular = tissue.ktrans * np.convolve(plasma, decay)[: len(minutes)] * step
+    curve = extravascular + tissue.vp * plasma
+    sampled: Curve = np.interp(np.asarray(seconds) / 60.0, minutes, curve, left=0.0)
+    return sampled
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """What changes with the magnet: T1 grows with field strength (about its cube root), noise falls."""
+
+    field_strength_t: float
+
+    def t1_ms(self, tissue: Properties) -> float:
+        return tissue.t1_ms * (1.0 if tissue.fat else (self.field_strength_t / 3.0) ** 0.3)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation relative to 3 T."""
+        return min(2.5, 3.0 / self.field_strength_t)
+
+
+RELAXIVITY = 4.5  # 1/(mM s), gadobutrol in plasma
+
+
+def spoiled_gradient_echo(scanner: Scanner, tissue: Properties, conc_mm: Curve, *, fat_signal: float) -> Curve:
+    """T1-weighted signal at each concentration; TR 4.6 ms, TE 1.7 ms, flip angle 10 degrees.
+
+    fat_signal : share of fat's signal that is left by fat suppression (1: not suppressed).
+    """
+    r1 = 1000.0 / scanner.t1_ms(tissue) + RELAXIVITY * conc_mm
+    e1 = np.exp(-0.0046 * r1)
+    angle = np.radians(10.0)
+    signal = tissue.density * np.sin(angle) * (1 - e1) / (1 - e1 * np.cos(angle)) * np.exp(-1.7 / tissue.t2_ms)
+    result: Curve = signal * (fat_signal if tissue.fat else 1.0)
+    return result
+
+
+def turbo_spin_echo(scanner: Scanner, tissue: Properties) -> float:
+    """T2-weighted signal with fat suppression; TR 5000 ms, TE 80 ms."""
+    recovered = 1 - np.exp(-5000.0 / scanner.t1_ms(tissue))
+    return float(
+        tissue.density * tissue.flow * recovered * np.exp(-80.0 / tissue.t2_ms) * (0.12 if tissue.fat else 1.0)
+    )
+
+
+def diffusion_weighted(tissue: Properties, b_value: float) -> float:
+    """Trace-weighted echo-planar signal with fat suppression; TE 65 ms."""
+    attenuation = np.exp(-b_value * tissue.adc * 1e-3)
+    return float(
+        tissue.density * tissue.flow * np.exp(-65.0 / tissue.t2_ms) * attenuation * (0.06 if tissue.fat else 1.0)
+    )
