@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
@@ -260,8 +261,15 @@ def render_summary(result: Result, evidence: Evidence, device: Device, *, run: R
 
 def encode(instance: Dataset) -> bytes:
     """The object as a DICOM file (PS3.10), in Explicit VR Little Endian."""
+    lean = Dataset()
+    lean.update(instance)
+    lean.file_meta = instance.file_meta
+    for keyword in ("FloatPixelData", "PixelData"):
+        if keyword in instance:  # as a buffer, which pydicom copies in chunks instead of whole
+            element = instance[keyword]
+            lean[keyword] = DataElement(element.tag, element.VR, BytesIO(element.value))
     buffer = BytesIO()
-    dcmwrite(buffer, instance, enforce_file_format=True)
+    dcmwrite(buffer, lean, enforce_file_format=True)
     return buffer.getvalue()
 
 
