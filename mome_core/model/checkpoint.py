@@ -135,7 +135,7 @@ def load_checkpoint(bundle: Path, device: str | torch.device = "cpu") -> Checkpo
     manifest = read_manifest(bundle)
     weights = read_weights(bundle, manifest)
     try:
-        recipe = recipe_from_json(manifest["recipe"])
+        recipe = Recipe.from_json(manifest["recipe"])
         endpoints = {Endpoint(name): OperatingPoint(**point) for name, point in manifest["endpoints"].items()}
         architecture = architecture_from_json(manifest["architecture"])
         architecture.require_fits(recipe)
@@ -200,15 +200,9 @@ def network_with(architecture: Architecture, weights: Mapping[str, Tensor]) -> M
             )
         if not torch.isfinite(weights[name]).all():
             raise CheckpointRefused(f"{name} holds a value that is not a finite number")
-    network.load_state_dict(weights, assign=True)
+    network.to_empty(device="cpu").load_state_dict(weights)
     network.freeze()
     return network
-
-
-def recipe_from_json(values: Mapping[str, Any]) -> Recipe:
-    """The recipe that a manifest describes."""
-    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return Recipe(**plain)
 
 
 def identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:
