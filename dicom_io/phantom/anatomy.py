@@ -68,6 +68,7 @@ class Phantom:
     """One synthetic examination; voxels are int16 of 12 bits, as a scanner stores them.
 
     t1 : T1-weighted without fat suppression. dwi : trace-weighted volumes by b-value in s/mm2. adc : 1e-6 mm2/s.
+    localizers : axial, sagittal and coronal, three slices each.
     """
 
     spec: PhantomSpec
@@ -76,6 +77,7 @@ class Phantom:
     t2: Volume | None
     dwi: Mapping[float, Volume]
     adc: Volume | None
+    localizers: tuple[Volume, ...]
     truth: Truth
 
     def case(self) -> Case:
@@ -108,6 +110,7 @@ def simulate(spec: PhantomSpec) -> Phantom:
         dce=dynamic if Modality.DCE not in spec.without else None,
         t1=acquire_t1(scene, grids.t1),
         t2=acquire_t2(scene, grids.t2) if Modality.T2 not in spec.without else None,
+        localizers=acquire_localizers(scene, grids.localizers),
         dwi=dwi,
         adc=fit_adc(dwi) if len(dwi) > 1 else None,
         truth=truth,
@@ -181,6 +184,13 @@ def acquire_t1(scene: Scene, grid: Grid) -> Volume:
     nothing = np.zeros(1)
     table = signal_table(scene, lambda t: spoiled_gradient_echo(scene.scanner, t, nothing, fat_signal=1.0))
     return acquire(scene, grid, table * np.float32(DCE_SCALE), "t1", DCE_NOISE)[0]
+
+
+def acquire_localizers(scene: Scene, grids: Iterable[Grid]) -> tuple[Volume, ...]:
+    """Quick T1-weighted images in three orientations."""
+    nothing = np.zeros(1)
+    table = signal_table(scene, lambda t: spoiled_gradient_echo(scene.scanner, t, nothing, fat_signal=1.0))
+    return tuple(acquire(scene, g, table * np.float32(DCE_SCALE), f"loc {n}", 15.0)[0] for n, g in enumerate(grids))
 
 
 def acquire_t2(scene: Scene, grid: Grid) -> Volume:

@@ -101,6 +101,7 @@ SPACINGS: dict[Size, tuple[tuple[float, float], tuple[float, float], tuple[float
     Size.DEMO: ((2.1, 3.3), (2.1, 6.6), (3.5, 6.6)),
     Size.PAPER: ((0.875, 1.24), (0.875, 4.0), (1.75, 5.0)),
 }
+LOCALIZER_GAP_MM = 25.0
 FOV_MM: Millimetres = (336.0, 336.0, 158.4)
 DWI_FOV_MM: Millimetres = (336.0, 224.0, 158.4)
 
@@ -113,6 +114,7 @@ class Grids:
     t1: Grid
     t2: Grid
     dwi: Grid
+    localizers: tuple[Grid, ...]
 
 
 def grids_of(spec: PhantomSpec) -> Grids:
@@ -126,4 +128,24 @@ def grids_of(spec: PhantomSpec) -> Grids:
         t1=thick.grid(spec.orientation),
         t2=thick.grid(spec.orientation),
         dwi=diffusion.grid(spec.orientation),
+        localizers=tuple(localizer_grids(spec)),
     )
+
+
+def localizer_grids(spec: PhantomSpec) -> list[Grid]:
+    """Three slices each of axial, sagittal and coronal orientation."""
+    in_plane = max(2.6, SPACINGS[spec.size][0][0] * 1.5)
+    count = round(FOV_MM[0] / in_plane)
+    coronal = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float).T
+    return [
+        three_slices(directions, in_plane, count)
+        for directions in (DIRECTIONS[Orientation.AXIAL], DIRECTIONS[Orientation.SAGITTAL], coronal)
+    ]
+
+
+def three_slices(directions: NDArray[np.float64], in_plane_mm: float, count: int) -> Grid:
+    """A square field of view about the breasts, three slices far apart."""
+    affine = np.eye(4)
+    affine[:3, :3] = directions * (in_plane_mm, in_plane_mm, LOCALIZER_GAP_MM)
+    affine[:3, 3] = np.array([0.0, 20.0, 0.0]) - affine[:3, :3] @ np.array([(count - 1) / 2, (count - 1) / 2, 1.0])
+    return Grid((count, count, 3), affine)

@@ -1,0 +1,258 @@
+"""Enhanced MR Image objects (PS3.3 A.36): frames with their functional groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from dicom_io.phantom.headers import brightness, code, decimal, decimals, put
+from dicom_io.phantom.plan import Attributes, Image, Objects, Series, Stack, Study
+
+STACK_ID, IN_STACK_POSITION, TEMPORAL_INDEX = 0x00209056, 0x00209057, 0x00209128
+B_VALUE = 0x00189087
+FRAME_CONTENT, DIFFUSION = 0x00209111, 0x00189117
+
+
+def frames_dataset(study: Study, series: Series, dataset: Dataset, images: Sequence[Image]) -> None:
+    """Add what makes an MR image multi-frame: frames, dimensions, pulse sequence."""
+    put(dataset, whole_image(study, series, images))
+    put(dataset, pulse_sequence(series) if series.attributes["ImageType"][0] == "ORIGINAL" else {})
+    put(dataset, dimensions(study, series, dataset))
+    put(
+        dataset,
+        {
+            "NumberOfFrames": str(len(images)),
+            "SharedFunctionalGroupsSequence": [shared_groups(series, images)],
+            "PerFrameFunctionalGroupsSequence": [frame_groups(study, series, image) for image in images],
+        },
+    )
+
+
+def whole_image(study: Study, series: Series, images: Sequence[Image]) -> Attributes:
+    """The Enhanced MR Image module's part (PS3.3 C.8.13.1)."""
+    first = images[0].stack
+    return {
+        **frame_kind(series),
+        "AcquisitionNumber": str(first.temporal_index),
+        "AcquisitionDateTime": study.datetime(first.time_s),
+        "AcquisitionDuration": 60.0,
+        "AcquisitionContextSequence": [],
+        "ContentQualification": "RESEARCH",
+        "ResonantNucleus": "1H",
+        "KSpaceFiltering": "NONE",
+        "ApplicableSafetyStandardAgency": "IEC",
+        "NumberOfTemporalPositions": str(max(stack.temporal_index for stack in series.stacks)),
+        "ContentTime": study.time(first.time_s + 60),
+    }
+
+
+def frame_kind(series: Series) -> Attributes:
+    """What an image and each of its frames are (PS3.3 C.8.13.3)."""
+    return {
+        "PixelPresentation": "MONOCHROME",
+        "VolumetricProperties": "VOLUME",
+        "VolumeBasedCalculationTechnique": "MAX_IP" if series.key.startswith("mip") else "NONE",
+        "ComplexImageComponent": "MAGNITUDE",
+        "AcquisitionContrast": series.sequence.contrast,
+    }
+
+
+def pulse_sequence(series: Series) -> Attributes:
+    """PS3.3 C.8.13.4; only for images as acquired."""
+    sequence = series.sequence
+    spin_echo = {"MultipleSpinEcho": "NO" if sequence.epi else "YES"}
+    return ({} if sequence.gradient_echo else spin_echo) | {
+        "MRAcquisitionType": sequence.kind,
+        "EchoPulseSequence": "GRADIENT" if sequence.gradient_echo else "SPIN",
+        "MultiPlanarExcitation": "NO",
+        "PhaseContrast": "NO",
+        "TimeOfFlightContrast": "NO",
+        "SteadyStatePulseSequence": "NONE",
+        "EchoPlanarPulseSequence": "YES" if sequence.epi else "NO",
+        "SaturationRecovery": "NO",
+        "SpectrallySelectedSuppression": "FAT" if sequence.fat_suppressed else "NONE",
+        "OversamplingPhase": "NONE",
+        "GeometryOfKSpaceTraversal": "RECTILINEAR",
+        "RectilinearPhaseEncodeReordering": "LINEAR",
+        "SegmentedKSpaceTraversal": "FULL" if sequence.kind == "3D" else "PARTIAL",
+        "NumberOfKSpaceTrajectories": 1,
+        **({"CoverageOfKSpace": "FULL"} if sequence.kind == "3D" else {}),
+    }
+
+
+def dimensions(study: Study, series: Series, dataset: Dataset) -> Attributes:
+    """Stack, position in the stack, and time or b-value (PS3.3 C.7.6.17)."""
+    organization = study.uid(series.key, dataset.InstanceNumber, "dimensions")
+    pointers = [(STACK_ID, FRAME_CONTENT), (IN_STACK_POSITION, FRAME_CONTENT), changing(series)]
+    return {
+        "DimensionOrganizationSequence": [{"DimensionOrganizationUID": organization}],
+        "DimensionIndexSequence": [
+            {
+                "DimensionOrganizationUID": organization,
+                "DimensionIndexPointer": Tag(pointer),
+                "FunctionalGroupPointer": Tag(group),
+            }
+            for pointer, group in pointers
+        ],
+    }
+
+
+def changing(series: Series) -> tuple[int, int]:
+    """The third dimension: b-value in a diffusion series, else time."""
+    by_b_value = any(stack.b_value is not None for stack in series.stacks)
+    return (B_VALUE, DIFFUSION) if by_b_value else (TEMPORAL_INDEX, FRAME_CONTENT)
+
+
+def shared_groups(series: Series, images: Sequence[Image]) -> Attributes:
+    """What all frames have in common."""
+    sequence, volume = series.sequence, images[0].stack.volume
+    columns, rows, slices = volume.spacing_mm
+    matrix = volume.voxels.shape
+    return {
+        "PixelMeasuresSequence": [
+            {
+                "PixelSpacing": decimals([rows, columns]),
+                "SliceThickness": decimal(slices),
+                "SpacingBetweenSlices": decimal(slices),
+            }
+        ],
+        "PlaneOrientationSequence": [
+            {"ImageOrientationPatient": decimals([*(volume.affine[:3, 0] / columns), *(volume.affine[:3, 1] / rows)])}
+        ],
+        "FrameAnatomySequence": [
+            {"AnatomicRegionSequence": [code("76752008", "SCT", "Breast")], "FrameLaterality": "B"}
+        ],
+        "MRImageFrameTypeSequence": [{"FrameType": series.attributes["ImageType"], **frame_kind(series)}],
+        "MRTimingAndRelatedParametersSequence": [timing(series)],
+        "MRFOVGeometrySequence": [
+            {
+                "InPlanePhaseEncodingDirection": "ROW",
+                "MRAcquisitionFrequencyEncodingSteps": matrix[1],
+                "MRAcquisitionPhaseEncodingStepsInPlane": matrix[0],
+                "MRAcquisitionPhaseEncodingStepsOutOfPlane": matrix[2],
+                "PercentSampling": "100",
+                "PercentPhaseFieldOfView": "100",
+            }
+        ],
+        "MREchoSequence": [{"EffectiveEchoTime": sequence.te_ms}],
+        "MRModifierSequence": [modifier(series)],
+        "MRImagingModifierSequence": [
+            {
+                "MagnetizationTransfer": "NONE",
+                "BloodSignalNulling": "NO",
+                "Tagging": "NONE",
+                "TransmitterFrequency": 127.73,
+                "PixelBandwidth": "430",
+            }
+        ],
+        "MRReceiveCoilSequence": [
+            {
+                "ReceiveCoilName": "BREAST_18",
+                "ReceiveCoilManufacturerName": "",
+                "ReceiveCoilType": "MULTICOIL",
+                "QuadratureReceiveCoil": "NO",
+                "MultiCoilDefinitionSequence": [{"MultiCoilElementName": "B1", "MultiCoilElementUsed": "YES"}],
+            }
+        ],
+        "MRTransmitCoilSequence": [
+            {"TransmitCoilName": "Body", "TransmitCoilManufacturerName": "", "TransmitCoilType": "BODY"}
+        ],
+        "MRAveragesSequence": [{"NumberOfAverages": "1"}],
+    }
+
+
+def timing(series: Series) -> Attributes:
+    """MR Timing and Related Parameters (PS3.3 C.8.13.5.2)."""
+    sequence = series.sequence
+    return {
+        "RepetitionTime": decimal(sequence.tr_ms),
+        "FlipAngle": decimal(sequence.flip_degrees),
+        "EchoTrainLength": str(sequence.echo_train),
+        "RFEchoTrainLength": 0 if sequence.gradient_echo or sequence.epi else sequence.echo_train,
+        "GradientEchoTrainLength": sequence.echo_train if sequence.epi else int(sequence.gradient_echo),
+        "SpecificAbsorptionRateSequence": [
+            {"SpecificAbsorptionRateDefinition": "IEC_WHOLE_BODY", "SpecificAbsorptionRateValue": 0.9}
+        ],
+        "GradientOutputType": "PER_NERVE_STIM",
+        "GradientOutput": 0.55,
+        "OperatingModeSequence": [
+            {"OperatingModeType": kind, "OperatingMode": "IEC_NORMAL"} for kind in ("STATIC FIELD", "RF", "GRADIENT")
+        ],
+    }
+
+
+def modifier(series: Series) -> Attributes:
+    """MR Modifier (PS3.3 C.8.13.5.5): inversion and fat suppression."""
+    sequence = series.sequence
+    inversion: Attributes = {"InversionRecovery": "YES" if sequence.inversion_ms else "NO"}
+    if sequence.inversion_ms:
+        inversion["InversionTimes"] = [sequence.inversion_ms]
+    return {
+        **inversion,
+        "FlowCompensation": "NONE",
+        "Spoiling": "RF" if sequence.gradient_echo else "NONE",
+        "T2Preparation": "NO",
+        "SpectrallySelectedExcitation": "NONE",
+        "SpatialPresaturation": "NONE",
+        "PartialFourier": "NO",
+        "ParallelAcquisition": "NO",
+    }
+
+
+def frame_groups(study: Study, series: Series, image: Image) -> Attributes:
+    """What differs from frame to frame."""
+    stack, k = image.stack, image.slice
+    affine = stack.volume.affine
+    groups: Attributes = {
+        "FrameContentSequence": [frame_content(study, series, stack, k)],
+        "PlanePositionSequence": [{"ImagePositionPatient": decimals(affine[:3, 3] + affine[:3, 2] * k)}],
+        "PixelValueTransformationSequence": [
+            {"RescaleIntercept": "0", "RescaleSlope": decimal(stack.slope), "RescaleType": "US"}
+        ],
+        "FrameVOILUTSequence": [frame_window(image)],
+    }
+    if series.sequence.contrast == "DIFFUSION":
+        groups["MRDiffusionSequence"] = [diffusion(stack)]
+    if "ContrastBolusAgentSequence" in series.attributes:
+        given = "YES" if stack.temporal_index > 1 or not series.dynamic else "NO"
+        usage = {
+            "ContrastBolusAgentNumber": 1,
+            "ContrastBolusAgentAdministered": given,
+            "ContrastBolusAgentDetected": given,
+        }
+        groups["ContrastBolusUsageSequence"] = [usage]
+    return {**groups, **stack.attributes, **image.attributes}
+
+
+def frame_window(image: Image) -> Attributes:
+    width = max(2, brightness(image))
+    return {"WindowCenter": str(width // 2), "WindowWidth": str(width)}
+
+
+def frame_content(study: Study, series: Series, stack: Stack, k: int) -> Attributes:
+    """Frame Content (PS3.3 C.7.6.16.2.2); each instance of a PER_STACK series starts counting anew."""
+    stacks = series.stacks
+    third = next(n for n, other in enumerate(stacks, start=1) if other is stack)
+    if series.objects is Objects.PER_STACK and stack.b_value is not None:
+        third = 1
+    return {
+        "FrameAcquisitionDateTime": study.datetime(stack.time_s),
+        "FrameReferenceDateTime": study.datetime(stack.time_s),
+        "FrameAcquisitionDuration": 60000.0,
+        "StackID": stack.stack_id,
+        "InStackPositionNumber": k + 1,
+        "TemporalPositionIndex": stack.temporal_index,
+        "DimensionIndexValues": [int(stack.stack_id), k + 1, third],
+    }
+
+
+def diffusion(stack: Stack) -> Attributes:
+    """MR Diffusion (PS3.3 C.8.13.5.9); isotropic without a b-value is an ADC map."""
+    if stack.b_value is None:
+        return {"DiffusionDirectionality": "ISOTROPIC"}
+    return {
+        "DiffusionBValue": float(stack.b_value),
+        "DiffusionDirectionality": "NONE" if stack.b_value == 0 else "ISOTROPIC",
+    }

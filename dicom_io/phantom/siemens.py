@@ -1,0 +1,253 @@
+"""Siemens: VIBE dynamics as one series per measurement, one series, XA classic export, or XA enhanced objects.
+
+Facts: shared/spec/series.md, measured on neurolabusc/dcm_qa_xa30 and dcm_qa_xa60. The private b-value (0019,100C) is
+all that an XA classic export has; trace images are DERIVED; subtractions and MIPs of older software are ORIGINAL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dicom_io.phantom import sequences
+from dicom_io.phantom.derived import projection, subtraction
+from dicom_io.phantom.headers import code, rescale
+from dicom_io.phantom.options import Layout
+from dicom_io.phantom.plan import (
+    DERIVED_S,
+    DWI_S,
+    LOCALIZER_S,
+    T1_S,
+    T2_S,
+    Attributes,
+    Objects,
+    Private,
+    Series,
+    Stack,
+    Study,
+    by_stack,
+)
+from mome_core.volume import Volume
+
+CREATOR = "SIEMENS MR HEADER"
+B_VALUE = Private(0x0019, CREATOR, 0x0C, "IS")
+DIRECTIONALITY = Private(0x0019, CREATOR, 0x0D, "CS")
+IMAGE_TYPE_TEXT = Private(0x0051, CREATOR, 0x16, "LO")
+OPTIONS_TEXT = Private(0x0051, CREATOR, 0x19, "LO")
+DYNAMIC_NAME = "t1_fl3d_tra_dynaVIEWS_spair"
+FLASH: Attributes = {"SequenceName": "*fl2d1", "SequenceVariant": ["SP", "OSP"], "ScanOptions": "PFP"}
+VIBE: Attributes = {"SequenceName": "*fl3d1", "SequenceVariant": ["SP", "OSP"], "ScanOptions": "PFP"}
+TIRM: Attributes = {"SequenceName": "*tir2d1_11", "SequenceVariant": ["SK", "SP", "MP"], "ScanOptions": "IR"}
+EPI: Attributes = {"SequenceVariant": ["SK", "SP"], "ScanOptions": ["PFP", "FS"]}
+DYNAMIC: Attributes = VIBE | {
+    "ScanOptions": ["PFP", "FS"],
+    OPTIONS_TEXT: "A1/PFP/FS",
+    "ContrastBolusAgent": "Gadobutrol",
+    "ContrastBolusRoute": "IV",
+    "ContrastBolusVolume": "6.5",
+    "ContrastBolusIngredient": "GADOLINIUM",
+}
+AGENT_ENHANCED: Attributes = {
+    "ContrastBolusAgentSequence": [
+        {
+            **code("418351005", "SCT", "Gadobutrol"),
+            "ContrastBolusAgentNumber": 1,
+            "ContrastBolusAdministrationRouteSequence": [code("47625008", "SCT", "Intravenous route")],
+            "ContrastBolusIngredientCodeSequence": [code("18827005", "SCT", "Gadolinium")],
+            "ContrastBolusVolume": "6.5",
+            "ContrastBolusIngredientConcentration": "604.72",
+        }
+    ]
+}
+
+
+def plan(study: Study) -> list[Series]:
+    """All series of one examination, in the order of acquisition."""
+    return [
+        *localizers(study),
+        *t1(study),
+        *t2(study),
+        *diffusion(study),
+        *dynamic(study),
+        *(ready_made(study) if study.options.derived else []),
+    ]
+
+
+def is_xa(study: Study) -> bool:
+    return study.layout in {Layout.XA_CLASSIC, Layout.ENHANCED}
+
+
+def series(
+    study: Study,
+    key: str,
+    number: int,
+    description: str,
+    *,
+    sequence: sequences.Sequence,
+    stacks: list[Stack],
+    image_type: list[str],
+    attributes: Attributes,
+) -> Series:
+    """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
+    enhanced = study.layout is Layout.ENHANCED
+    classic = {"ImageType": image_type, IMAGE_TYPE_TEXT: "/".join(image_type[2:]), **attributes}
+    multi_frame = {"ImageType": image_type[:4], "PulseSequenceName": attributes["SequenceName"]}
+    return Series(
+        key=key,
+        number=number,
+        description=description,
+        sequence=sequence,
+        attributes=equipment(study) | (multi_frame if enhanced else classic),
+        images=by_stack(stacks),
+        objects=Objects.PER_STACK if enhanced else Objects.CLASSIC,
+        dynamic=key.startswith("dce"),
+    )
+
+
+def acquired(study: Study, key: str, number: int, description: str, **more: Any) -> Series:
+    """A series of images as acquired; more : sequence, stacks, attributes."""
+    return series(study, key, number, description, image_type=original(study), **more)
+
+
+def calculated(study: Study, key: str, number: int, kind: str, **more: Any) -> Series:
+    """A diffusion series that the scanner calculates: TRACEW or ADC; more : stacks, attributes."""
+    export = ["NORM", "DIS2D"] + (["MFSPLIT"] if study.layout is Layout.XA_CLASSIC else [])
+    image_type = ["DERIVED", "PRIMARY", "DIFFUSION", kind, *export]
+    name = f"ep2d_diff_spair_tra_{kind}"
+    return series(study, key, number, name, sequence=sequences.DIFFUSION, image_type=image_type, **more)
+
+
+def equipment(study: Study) -> Attributes:
+    xa = is_xa(study)
+    return {
+        "Manufacturer": "Siemens Healthineers" if xa else "SIEMENS",
+        "ManufacturerModelName": "MAGNETOM Vida" if xa else "Skyra",
+        "SoftwareVersions": "syngo MR XA30" if xa else "syngo MR E11",
+        "StationName": "MRC00001",
+        "DeviceSerialNumber": "00001",
+        "BitsStored": 12,
+        "HighBit": 11,
+    }
+
+
+def original(study: Study) -> list[str]:
+    """ImageType of an image as acquired."""
+    if study.layout is Layout.XA_CLASSIC:
+        return ["ORIGINAL", "PRIMARY", "M", "NONE", "NORM", "DIS2D", "MFSPLIT"]
+    if study.layout is Layout.ENHANCED:
+        return ["ORIGINAL", "PRIMARY", "M", "NONE"]
+    return ["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D"]
+
+
+def stack_of(study: Study, volume: Volume, time_s: float) -> Stack:
+    """A stack with the times that this scanner writes on every image of it."""
+    if study.layout is Layout.ENHANCED:
+        return Stack(volume, time_s)
+    times = {"AcquisitionTime": study.time(time_s), "ContentTime": study.time(time_s + 30), "AcquisitionNumber": "1"}
+    return Stack(volume, time_s, attributes=times | (rescale() if is_xa(study) else {}))
+
+
+def localizers(study: Study) -> list[Series]:
+    """One series of three orientations."""
+    if not study.options.localizers:
+        return []
+    stacks = [stack_of(study, volume, LOCALIZER_S) for volume in study.phantom.localizers]
+    return [acquired(study, "localizer", 1, "localizer", sequence=sequences.LOCALIZER, stacks=stacks, attributes=FLASH)]
+
+
+def t1(study: Study) -> list[Series]:
+    """T1-weighted without fat suppression."""
+    stacks = [stack_of(study, study.phantom.t1, T1_S)]
+    return [acquired(study, "t1", 2, "t1_fl3d_tra", sequence=sequences.T1, stacks=stacks, attributes=VIBE)]
+
+
+def t2(study: Study) -> list[Series]:
+    """T2-weighted TIRM."""
+    if study.phantom.t2 is None:
+        return []
+    stacks = [stack_of(study, study.phantom.t2, T2_S)]
+    return [acquired(study, "t2", 3, "t2_tirm_tra_p2", sequence=sequences.TIRM, stacks=stacks, attributes=TIRM)]
+
+
+def diffusion(study: Study) -> list[Series]:
+    """Trace-weighted images of all b-values in one series (DERIVED, and yet the source), then the ADC map."""
+    b_values, adc = list(study.phantom.dwi), study.phantom.adc
+    found = []
+    if b_values:
+        stacks = [trace(study, stack, n) for n, stack in enumerate(study.traces(), start=1)]
+        named = EPI | {"SequenceName": f"*ep_b{b_values[-1]:g}t"}
+        found.append(calculated(study, "dwi", 4, "TRACEW", stacks=stacks, attributes=named))
+    if adc is not None and study.options.derived:
+        named = EPI | {"SequenceName": f"*ep_b{b_values[0]:g}_{b_values[-1]:g}"}
+        stacks = [stack_of(study, adc, DWI_S)]
+        found.append(calculated(study, "adc", 5, "ADC", stacks=stacks, attributes=named))
+    return found
+
+
+def trace(study: Study, stack: Stack, number: int) -> Stack:
+    """A trace-weighted stack with its b-value where this software puts it."""
+    if study.layout is Layout.ENHANCED or stack.b_value is None:
+        return stack
+    written = stack_of(study, stack.volume, stack.time_s).attributes | {
+        "AcquisitionNumber": str(number),
+        "SequenceName": f"*ep_b{stack.b_value:g}" + ("t" if stack.b_value else ""),
+        B_VALUE: str(round(stack.b_value)),
+        DIRECTIONALITY: "DIRECTIONAL" if stack.b_value else "NONE",
+    }
+    return replace(stack, attributes=written)
+
+
+def dynamic(study: Study) -> list[Series]:
+    """The phases: together, or each in a series of its own."""
+    phases = [phase(study, stack) for stack in study.phases()]
+    name = f"{DYNAMIC_NAME}_1+{len(phases) - 1}"
+    if not phases:
+        return []
+    if study.layout in {Layout.ONE_SERIES, Layout.ENHANCED}:
+        found = [acquired(study, "dce", 6, name, sequence=sequences.DYNAMIC, stacks=phases, attributes=DYNAMIC)]
+    else:
+        first = 7001 if study.layout is Layout.XA_CLASSIC else 6
+        shared = DYNAMIC | {"NumberOfTemporalPositions": str(len(phases))}
+        found = [
+            acquired(study, f"dce{n}", first + n, name, sequence=sequences.DYNAMIC, stacks=[stack], attributes=shared)
+            for n, stack in enumerate(phases)
+        ]
+    exported = {"SeriesTime": study.time(phases[-1].time_s + 80)} if study.layout is Layout.XA_CLASSIC else {}
+    agent = AGENT_ENHANCED if study.layout is Layout.ENHANCED else {}
+    return [replace(series_, attributes=series_.attributes | exported | agent) for series_ in found]
+
+
+def phase(study: Study, stack: Stack) -> Stack:
+    """A phase with AcquisitionNumber and times; they tell the phases apart."""
+    if study.layout is Layout.ENHANCED:
+        return stack
+    written = stack_of(study, stack.volume, stack.time_s).attributes
+    return replace(stack, attributes=written | {"AcquisitionNumber": str(stack.temporal_index)})
+
+
+def ready_made(study: Study) -> list[Series]:
+    """The first subtraction and its MIP, as the scanner computes them after the dynamic."""
+    if study.phantom.dce is None:
+        return []
+    difference = subtraction(study.phantom.dce, 1)
+    if is_xa(study):  # XA30: two derived series share a number
+        kinds = (["DERIVED", "PRIMARY", "M", "SUBTRACTION"], ["DERIVED", "PRIMARY", "PROJECTION IMAGE", "MIP"])
+        numbers = (19001, 19001)
+    else:
+        kinds = (["ORIGINAL", "PRIMARY", "M", "ND", "SUB"], ["ORIGINAL", "PRIMARY", "MIP_TRA", "ND", "SUB"])
+        numbers = (20, 21)
+    name = f"{DYNAMIC_NAME}_1+{study.phantom.dce.phase_count - 1}_SUB"
+    made_of = (("sub", name, difference), ("mip", f"{name}_MIP_TRA", projection(difference)))
+    return [
+        series(
+            study,
+            key,
+            number,
+            description,
+            sequence=sequences.DYNAMIC,
+            stacks=[stack_of(study, volume, DERIVED_S)],
+            image_type=kind,
+            attributes=DYNAMIC,
+        )
+        for (key, description, volume), number, kind in zip(made_of, numbers, kinds, strict=True)
+    ]
