@@ -60,6 +60,8 @@ class Recipe:
         jointly; the paper is silent).
     antialias : average over the skipped voxels when shrinking; the released code does not, small networks should.
     motion_limit_mm : phases that moved more than this against the pre-contrast phase are registered to it.
+    motion_samples : share of the survey's voxels that registration looks at.
+    motion_grid_mm : distance of the B-spline's control points.
     breast : numbers of the breast mask.
     """
 
@@ -76,6 +78,8 @@ class Recipe:
     statistics_per_phase: bool = False
     antialias: bool = False
     motion_limit_mm: float = 2.5
+    motion_samples: float = 0.1
+    motion_grid_mm: float = 50.0
     breast: BreastRules = field(default_factory=BreastRules)
 
     def __post_init__(self) -> None:
@@ -89,8 +93,12 @@ class Recipe:
             raise ValueError(f"t2_resize must be three numbers of at least 2, got {self.t2_resize}")
         if self.dce_voxel_mm is not None and (len(self.dce_voxel_mm) != 3 or min(self.dce_voxel_mm) <= 0):
             raise ValueError(f"dce_voxel_mm must be three positive numbers, got {self.dce_voxel_mm}")
-        if self.margin_mm < 0 or self.motion_limit_mm <= 0:
-            raise ValueError("margin_mm must not be negative and motion_limit_mm must be positive")
+        if (
+            self.margin_mm < 0
+            or min(self.motion_limit_mm, self.motion_grid_mm) <= 0
+            or not 0 < self.motion_samples <= 1
+        ):
+            raise ValueError("margin_mm must not be negative; the numbers of motion must be positive")
 
     def size(self, modality: Modality) -> Size:
         """Padded size that the network's tokenizer of this modality takes."""

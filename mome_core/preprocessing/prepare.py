@@ -1,0 +1,161 @@
+"""Turns a Case into the arrays the network sees, and maps of the network back into patient coordinates.
+
+The order is the paper's (Methods, image preprocessing): find the breasts on the fat-suppressed T1, bring that mask to
+each grid, crop every subtraction phase, interpolate the phases in time, standardise; T2 is resized before it is
+cropped; the DWI is only standardised. Decisions where the paper is silent are in docs/preprocessing.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mome_core.case import Case, Modality
+from mome_core.errors import StudyIneligible
+from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
+from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
+from mome_core.preprocessing.motion import Motion, hold_still
+from mome_core.preprocessing.pad import Axes, Offset, fit_factor, flip, unpad
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.preprocessing.resample import Sampling
+from mome_core.preprocessing.survey import enhancement, grid_of, survey_of
+from mome_core.volume import Affine, Dynamic, Volume, Voxels
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What the network sees of one case, and the way back.
+
+    arrays : (channel, axis0, axis1, slice) float32 of each modality, standardised, not padded, never larger than the
+        recipe's size; axis0 runs to the patient's left, axis1 to posterior, slices to superior.
+    samplings : how each array was taken from its source grid.
+    masks : voxels of each array that were kept; elsewhere the array is zero.
+    statistics : mean and sigma of each modality before they were taken out.
+    breasts : the breast mask; None when the case holds nothing it can be found on.
+    enhancement : strongest uptake of each post-contrast phase as a share of the signal before it; empty without DCE.
+    motion : measured on the DCE; None without one.
+    """
+
+    arrays: Mapping[Modality, Array]
+    samplings: Mapping[Modality, Sampling]
+    masks: Mapping[Modality, Mask]
+    statistics: Mapping[Modality, Statistics]
+    breasts: BreastMask | None
+    enhancement: tuple[float, ...] = ()
+    motion: Motion | None = None
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The modalities that have an array, in the network's order."""
+        return tuple(modality for modality in Modality if modality in self.arrays)
+
+    def affine(self, modality: Modality) -> Affine:
+        """(4, 4) from an index (axis0, axis1, slice) of the unpadded array to LPS mm."""
+        return self.samplings[modality].affine
+
+    def to_patient(self, modality: Modality, values: Voxels, offset: Offset = (0, 0, 0), flipped: Axes = ()) -> Volume:
+        """A map of the padded, flipped array on the grid of the source images (DCE: of one phase).
+
+        values : (axis0, axis1, slice), or with a leading channel axis that is summed over.
+        offset : where the array began in its padding; `flipped` : the axes mirrored after padding.
+        The way back is the transpose of the way there: a voxel's value is shared out over the source voxels it was
+        made of, so sums are kept (what fell on the padding is left out); source voxels that were not used get zero.
+        """
+        total = values.sum(axis=0) if values.ndim == 4 else values
+        sampling = self.samplings[modality]
+        return sampling.give_back(unpad(flip(total, flipped), sampling.shape, offset))
+
+
+def prepare(case: Case, recipe: Recipe) -> Prepared:
+    """Arrays of every modality that the case holds; StudyIneligible where there is none or no breast is found."""
+    if not case.modalities:
+        raise StudyIneligible("the study holds neither a DCE nor a T2 nor a diffusion series that can be analysed")
+    require_post_contrast(case.dce)
+    breasts, dynamic, uptake, motion = surveyed(case, recipe)
+    arrays: dict[Modality, Array] = {}
+    samplings: dict[Modality, Sampling] = {}
+    masks: dict[Modality, Mask] = {}
+    statistics: dict[Modality, Statistics] = {}
+    for modality, source in sources(case, dynamic).items():
+        sampling = sampling_of(source, modality, breasts, recipe)
+        if sampling is None:
+            continue
+        samplings[modality] = sampling
+        masks[modality] = kept(sampling, modality, breasts, recipe)
+        arrays[modality] = channels_of(source, sampling, recipe)
+        statistics[modality] = standardise(arrays[modality], masks[modality], recipe)
+    return Prepared(arrays, samplings, masks, statistics, breasts, uptake, motion)
+
+
+def require_post_contrast(dynamic: Dynamic | None) -> None:
+    """Refuse a dynamic without a phase after the contrast agent."""
+    if dynamic is not None and dynamic.phase_count < 2:
+        raise StudyIneligible("the DCE holds one phase only; it needs one before and at least one after contrast")
+
+
+def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | None, tuple[float, ...], Motion | None]:
+    """The breasts, the dynamic held still, its uptake and motion; without DCE the T2 shows the breasts."""
+    source = case.dce or case.t2
+    if source is None:
+        return None, None, (), None
+    survey = survey_of(source, recipe.breast.working_mm)
+    breasts = find_breasts(survey.phases[0], survey.affine, recipe.breast)
+    if case.dce is None:
+        return breasts, None, (), None
+    dynamic, survey, motion = hold_still(case.dce, survey, breasts, recipe)
+    return breasts, dynamic, enhancement(survey, breasts), motion
+
+
+def sources(case: Case, dynamic: Dynamic | None) -> dict[Modality, Dynamic | Volume]:
+    """What each modality is sampled from, in the network's order."""
+    found = {Modality.DCE: dynamic, Modality.DWI: case.dwi, Modality.T2: case.t2}
+    return {modality: source for modality, source in found.items() if source is not None}
+
+
+def sampling_of(
+    source: Dynamic | Volume, modality: Modality, breasts: BreastMask | None, recipe: Recipe
+) -> Sampling | None:
+    """Resize, crop and fit as one sampling of the source; None where a crop has nothing of the breasts in it."""
+    sampling = Sampling.whole(grid_of(source), antialias=recipe.antialias)
+    if modality is Modality.T2:
+        sampling = sampling.resized(recipe.t2_resize)
+    if breasts is not None and modality in recipe.cropped:
+        box = breasts.box_on(sampling.affine, sampling.shape, recipe.margin_mm)
+        if box is None:
+            return None
+        sampling = sampling.cropped(*box)
+    if modality is Modality.DCE and recipe.dce_voxel_mm is not None:
+        sampling = sampling.spaced(recipe.dce_voxel_mm)
+    factor = fit_factor(sampling.shape, recipe.size(modality))
+    i, j, k = (max(1, round(n * factor)) for n in sampling.shape)
+    return sampling.resized((i, j, k))
+
+
+def kept(sampling: Sampling, modality: Modality, breasts: BreastMask | None, recipe: Recipe) -> Mask:
+    """Voxels of the array that are not set to zero."""
+    if breasts is None or modality not in recipe.masked:
+        return np.ones(sampling.shape, dtype=bool)
+    return breasts.on(sampling.affine, sampling.shape)
+
+
+def channels_of(source: Dynamic | Volume, sampling: Sampling, recipe: Recipe) -> Array:
+    """(channel, axis0, axis1, slice): the subtraction phases interpolated in time, or the volume itself."""
+    if isinstance(source, Volume):
+        return np.ascontiguousarray(sampling.take(source.voxels)[None])
+    before = sampling.take(source.voxels[0])
+    weights = phase_weights(source.phase_count - 1, recipe.dce_phases).astype(np.float32)
+    channels = np.zeros((recipe.dce_phases, *sampling.shape), dtype=np.float32)
+    for phase, shares in zip(source.voxels[1:], weights.T, strict=True):
+        if not shares.any():
+            continue
+        difference = sampling.take(phase)
+        difference -= before
+        for channel in np.flatnonzero(shares):
+            channels[channel] += difference if shares[channel] == 1.0 else shares[channel] * difference
+    return channels
