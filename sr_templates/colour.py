@@ -16,9 +16,9 @@ LOWERED = ((20, 60, 150), (40, 130, 255), (150, 225, 255))
 
 
 def window_of(voxels: NDArray[Any]) -> tuple[float, float]:
-    """Darkest and brightest value to show: 1st and 99.7th percentile of a sample of the voxels."""
+    """Darkest and brightest value to show: 1st and 99.8th percentile of a sample of the voxels."""
     step = max(1, round((voxels.size / 200_000) ** (1 / voxels.ndim)))
-    low, high = np.percentile(voxels[(slice(None, None, step),) * voxels.ndim], (1.0, 99.7))
+    low, high = np.percentile(voxels[(slice(None, None, step),) * voxels.ndim], (1.0, 99.8))
     return float(low), max(float(high), float(low) + 1e-6)
 
 

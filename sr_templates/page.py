@@ -114,7 +114,7 @@ class Page:
 
     def picture(self, box: Box, pixels: RGB) -> None:
         self.image.paste(
-            Image.fromarray(pixels).resize((box.width, box.height), Image.Resampling.BILINEAR), (box.x, box.y)
+            Image.fromarray(pixels).resize((box.width, box.height), Image.Resampling.BICUBIC), (box.x, box.y)
         )
 
     def edge_letters(self, box: Box, letters: tuple[str, str, str, str], size: int = 17) -> None:

@@ -45,10 +45,6 @@ class Region:
     volume_ml: float
 
     @property
-    def side_in_words(self) -> str:
-        return {Side.LEFT: "left", Side.RIGHT: "right", None: "side not determined"}[self.side]
-
-    @property
     def slices(self) -> NDArray[Any]:
         """Indices of the slices that hold a part of the region, ascending."""
         return np.flatnonzero(self.mask.any(axis=(0, 1)))

@@ -22,13 +22,18 @@ from sr_templates.kinds import Kind
 from sr_templates.overlay import anatomy
 from sr_templates.page import ACCENT, ALARM, COOL, FAINT, INK, PAPER, QUIET, WARN, Box, Colour, Page
 from sr_templates.planes import AXIAL, CORONAL, SAGITTAL, Upright, View, corners_mm, cut, subtraction_mip
-from sr_templates.region import box_of
+from sr_templates.region import Region, Side, box_of
 from sr_templates.report import ENDPOINT_WORDS
 from sr_templates.text import percent
 
 WIDTH, HEIGHT, MARGIN = 1600, 1240, 56  # viewers draw their own bars over the edges
 FIELD_MM = 140.0
 RESEARCH_STATEMENT = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
+READING_HELP = (
+    "Scores are for the patient, not for one breast or lesion. Colour shows where the network's score came from; it is "
+    "not a lesion outline. The images decide."
+)
+SIDE_WORDS = {Side.LEFT: "left", Side.RIGHT: "right"}
 SEVERITY_COLOURS = {Severity.NOTE: QUIET, Severity.WARNING: WARN, Severity.WITHHOLD: ALARM}
 HEADING, BODY, SMALL = 21, 18, 16
 
@@ -93,16 +98,7 @@ def _footer(page: Page, box: Box, edition: Edition, result: Result) -> None:
     _models(page, Box(box.x + third + 20, box.y, third, box.height), [score.model for score in result.scores])
     statement = Box(box.x + 2 * (third + 20), box.y, third, box.height)
     inner = _titled(page, statement, "How to read this")
-    page.paragraph(inner, _reading_help(edition, result), SMALL, QUIET, lines=5)
-
-
-def _reading_help(edition: Edition, result: Result) -> str:
-    missing = ", ".join(result.modalities_missing)
-    without = f" Not available: {missing}." if missing else ""
-    return (
-        "Scores are for the patient, not for one breast or lesion. Colour shows where the network's score came from; "
-        f"it is not a lesion outline. Images in the PACS decide.{without}"
-    )
+    page.paragraph(inner, READING_HELP, SMALL, QUIET, lines=5)
 
 
 def _titled(page: Page, box: Box, title: str) -> Box:
@@ -157,7 +153,8 @@ def _scores(page: Page, box: Box, result: Result) -> None:
         below = _score(page, Box(inner.x, below, inner.width, 0), score, large=number == 0)
     explained = next((score for score in result.scores if score.contributions), None)
     if explained is not None:
-        _contributions(page, Box(inner.x, below + 6, inner.width, inner.bottom - below), explained)
+        rest = Box(inner.x, below + 6, inner.width, 0)
+        _contributions(page, rest, explained, result.modalities_missing)
 
 
 def _score(page: Page, box: Box, score: Score, *, large: bool) -> int:
@@ -197,37 +194,41 @@ def _scale(page: Page, box: Box, score: Score, colour: Colour) -> int:
     return box.bottom + 28
 
 
-def _contributions(page: Page, box: Box, score: Score) -> None:
+def _contributions(page: Page, box: Box, score: Score, missing: Sequence[Modality]) -> None:
     """Shapley values as bars from a common zero, in percentage points."""
     page.text((box.x, box.y), "Contribution of each sequence", BODY, bold=True)
-    largest = max(*(abs(share.value) for share in score.contributions), 0.01)
-    zero, reach = box.x + 200, box.width - 310
-    negative = any(share.value < 0 for share in score.contributions)
-    zero += reach // 2 if negative else 0
-    reach //= 2 if negative else 1
+    track = Box(box.x + 70, box.y + 34, box.width - 190, 14)
+    values = [share.value for share in score.contributions]
+    low, high = min(0.0, *values), max(0.0, *values)
+    per_point = track.width / max(high - low, 0.01)
+    zero = track.x + round(-low * per_point)
     for row, share in enumerate(score.contributions):
-        y = box.y + 34 + 28 * row
+        y, length = track.y + 28 * row, round(abs(share.value) * per_point)
+        raised = share.value >= 0
         page.text((box.x, y), share.modality, SMALL)
-        length = round(reach * abs(share.value) / largest)
-        page.bar(
-            Box(zero if share.value >= 0 else zero - length, y + 2, length, 14), ACCENT if share.value >= 0 else COOL
-        )
+        page.bar(Box(zero if raised else zero - length, y + 2, length, track.height), ACCENT if raised else COOL)
         page.text((box.right, y), f"{100 * share.value:+.1f} points", SMALL, anchor="ra")
-    last = box.y + 34 + 28 * len(score.contributions)
-    page.draw.line((zero, box.y + 32, zero, last - 6), fill=QUIET, width=1)
+    below = track.y + 28 * len(values)
+    page.draw.line((zero, track.y - 2, zero, below - 6), fill=QUIET, width=1)
+    for modality in missing:
+        page.text((box.x, below), modality, SMALL, QUIET)
+        page.text((box.right, below), "not available", SMALL, QUIET, anchor="ra")
+        below += 28
     end = score.explained_probability if score.explained_probability is not None else score.probability
     words = f"from {percent(score.base_probability)} without any sequence to {percent(end)} with all that were used"
-    page.text((box.x, last + 2), words, 14, QUIET)
+    page.text((box.x, below + 2), words, 14, QUIET)
 
 
 # --- pictures
 
 
 def _projection(page: Page, box: Box, case: Case, shown: Highlight | None) -> None:
-    """Subtraction MIP of both breasts with the saliency; without DCE a note."""
+    """Subtraction MIP of both breasts with the saliency, and where that is highest; without DCE a note."""
     page.card(box)
-    page.text((box.x + 18, box.y + 12), "Enhancement, both breasts", BODY, bold=True)
-    page.text((box.right - 18, box.y + 14), "subtraction MIP, axial", SMALL, QUIET, anchor="ra")
+    page.text((box.x + 18, box.y + 12), "Enhancement", BODY, bold=True)
+    page.text((box.x + 160, box.y + 14), "axial subtraction MIP", SMALL, QUIET)
+    if shown is not None and shown.region is not None:
+        page.text((box.right - 18, box.y + 14), _where(shown, shown.region), SMALL, INK, anchor="ra")
     frame = Box(box.x + 18, box.y + 44, box.width - 36, box.height - 62)
     if case.dce is None or case.dce.phase_count < 2:
         page.text((frame.x + frame.width // 2, frame.y + frame.height // 2), "no DCE series", BODY, QUIET, anchor="mm")
@@ -241,6 +242,15 @@ def _projection(page: Page, box: Box, case: Case, shown: Highlight | None) -> No
     _ruler(page, at.right - 24, at.bottom - 22, scale)
     if shown is not None and shown.region is not None:
         _legend(page, at.x + 20, at.bottom - 28, shown)
+
+
+def _where(shown: Highlight, region: Region) -> str:
+    """Where to look in the viewer: side, size, series and image of the region's peak."""
+    source = shown.images[region.peak[2]]
+    number = source.header.get("InstanceNumber") if source.frame is None else source.frame
+    side = "side not determined" if region.side is None else f"{SIDE_WORDS[region.side]} side"
+    series = f"{shown.saliency.modality} series {source.header.get('SeriesNumber')}, image {number}"
+    return f"Highest saliency: {side}, {region.volume_ml:.1f} ml, {series}"
 
 
 def _mip_picture(dynamic: Dynamic, shown: Highlight | None) -> tuple[RGB, tuple[float, float]]:
@@ -312,7 +322,8 @@ def _panel(page: Page, box: Box, panel: Panel, volume: Volume, shown: Highlight 
     low, high = corners_mm(volume)
     point = (low + high) / 2 if region is None else region.peak_mm
     centre = _inside(point, panel.view, low, high)
-    picture = grey(cut(volume, panel.view, centre, FIELD_MM, box.width), window_of(volume.voxels))
+    plane = cut(volume, panel.view, centre, FIELD_MM, box.width)
+    picture = grey(plane, window_of(plane))
     if shown is not None and shown.smoothed is not None and shown.saliency.modality is panel.modality:
         picture = painted(picture, cut(shown.smoothed, panel.view, centre, FIELD_MM, box.width), shown.peak)
     page.picture(box, picture)
