@@ -42,11 +42,11 @@ def exit_code(error: Exception) -> Exit | None:
     from dicom_io.errors import DicomError
     from mome_core.errors import MomeError
     from node.errors import NodeError
-    from sr_templates.errors import ResultObjectError
+    from sr_templates.errors import ObjectsError
 
     if isinstance(error, NodeError):
         return error.exit_code
-    if isinstance(error, MomeError | DicomError | ResultObjectError | OSError | ValueError):
+    if isinstance(error, MomeError | DicomError | ObjectsError | OSError | ValueError):
         return Exit.FAILURE
     return None
 

@@ -1,0 +1,138 @@
+"""Talks to a peer: C-ECHO and C-STORE, with deadlines, an answer for every instance, and one association for all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.uid import ImplicitVRLittleEndian
+from pynetdicom import AE, build_context
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
+
+from dicom_io.errors import DicomError
+
+NOT_SUPPORTED = 0x0122  # Refused: SOP Class Not Supported; also what we note when no context was accepted for it
+WARNINGS = frozenset((0xB000, 0xB006, 0xB007))
+MAX_CONTEXTS = 128
+
+
+class PeerUnreachable(DicomError):
+    """A peer does not answer, or not as DICOM; the message names the peer and what to check, never a patient."""
+
+    retryable = True
+
+
+class PeerRejected(PeerUnreachable):
+    """A peer refuses the association: most often it does not know our AE title."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAE:
+    """A peer on the network, by the name that the settings give it."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait for a connection, an association's answer, a message's answer."""
+
+    connect: float = 10.0
+    association: float = 15.0
+    message: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the peer said to one instance (PS3.4 B.2.3)."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    status: int
+    comment: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Success, or success with a warning."""
+        return self.status == 0 or self.status in WARNINGS
+
+
+def echo(calling_ae_title: str, remote: RemoteAE, timeouts: Timeouts | None = None) -> float:
+    """Seconds that a C-ECHO took, association included; raises PeerUnreachable."""
+    started = time.monotonic()
+    association = associate(calling_ae_title, remote, [build_context(Verification)], timeouts or Timeouts())
+    status = association.send_c_echo()
+    association.release()
+    if not status or status.Status != 0:
+        raise PeerUnreachable(f"{remote.name}: answered the C-ECHO with a failure")
+    return time.monotonic() - started
+
+
+def send(
+    calling_ae_title: str, remote: RemoteAE, paths: Sequence[Path], timeouts: Timeouts | None = None
+) -> Iterator[Answer]:
+    """C-STORE each file; gives each answer as it comes. Raises PeerUnreachable when the peer is gone or rejects us.
+
+    An instance whose SOP class the peer does not accept is answered NOT_SUPPORTED and the others are sent.
+    """
+    names = [(path, *syntax_of(path)) for path in paths]
+    pairs = sorted({(sop_class, syntax) for _, sop_class, _, syntax in names})
+    contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+    contexts += [build_context(each, ImplicitVRLittleEndian) for each in sorted({pair[0] for pair in pairs})]
+    association = associate(calling_ae_title, remote, contexts[:MAX_CONTEXTS], timeouts or Timeouts())
+    try:
+        accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
+        for path, sop_class, sop_instance, _ in names:
+            if sop_class in accepted:
+                yield store(association, remote, path, sop_class, sop_instance)
+            else:
+                yield Answer(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
+        association.release()
+    finally:
+        if association.is_established:
+            association.abort()
+
+
+def store(association: Association, remote: RemoteAE, path: Path, sop_class: str, sop_instance: str) -> Answer:
+    """One C-STORE; raises PeerUnreachable when no answer comes."""
+    try:
+        status = association.send_c_store(dcmread(path))
+    except (RuntimeError, ValueError) as error:  # not established any more, or no context of this syntax
+        if association.is_established:
+            return Answer(sop_class, sop_instance, NOT_SUPPORTED, "no accepted transfer syntax")
+        raise PeerUnreachable(f"{remote.name}: the association ended while sending") from error
+    if not status:
+        raise PeerUnreachable(f"{remote.name}: no answer to a C-STORE, or the association was aborted")
+    return Answer(sop_class, sop_instance, int(status.Status), str(status.get("ErrorComment", "")))
+
+
+def associate(
+    calling_ae_title: str, remote: RemoteAE, contexts: Sequence[PresentationContext], timeouts: Timeouts
+) -> Association:
+    """An established association; raises PeerUnreachable or PeerRejected with what to check."""
+    scu = AE(calling_ae_title)
+    scu.connection_timeout = timeouts.connect
+    scu.acse_timeout = timeouts.association
+    scu.dimse_timeout = timeouts.message
+    scu.network_timeout = timeouts.message
+    association = scu.associate(remote.host, remote.port, list(contexts), ae_title=remote.ae_title)
+    if association.is_established:
+        return association
+    where = f"{remote.name} ({remote.ae_title} at {remote.host} port {remote.port})"
+    if association.is_rejected:
+        raise PeerRejected(f"{where}: rejected the association; does it know the AE title {calling_ae_title}?")
+    raise PeerUnreachable(f"{where}: no association; is it running, and is the port open?")
+
+
+def syntax_of(path: Path) -> tuple[str, str, str]:
+    """SOP class, SOP instance and transfer syntax of a file."""
+    header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    return str(header.SOPClassUID), str(header.SOPInstanceUID), str(header.file_meta.TransferSyntaxUID)

@@ -1,0 +1,226 @@
+"""Receives instances: bytes on disk, then the ledger's row, and only then success to the sender.
+
+Instances of several associations that finish at the same time share one sync of the folders and one commit of the
+database (group commit), so that durability costs little. This process never loads torch.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import queue
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dicom_io.network.acceptor import Acceptor, AcceptorLimits
+from dicom_io.network.association import (
+    CALLED_UNKNOWN,
+    CALLING_UNKNOWN,
+    CANNOT_UNDERSTAND,
+    NO_SUCH_OPERATION,
+    OUT_OF_RESOURCES,
+    SUCCESS,
+    IncomingRefused,
+    Peer,
+    Rejection,
+)
+from dicom_io.network.contexts import acceptor_contexts
+from dicom_io.network.dimse import Command
+from dicom_io.part10 import InstanceFile, NotAnInstance, ReceivedInstance
+from node.crashpoints import crash_point
+from node.errors import NotReady
+from node.settings import Dicom, Settings
+from node.storage.archive import Archive
+from node.storage.database import LedgerUnavailable
+from node.storage.ledger import Ledger
+from node.storage.records import Verdict
+
+log = logging.getLogger(__name__)
+DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
+LARGEST_GROUP = 64
+MIB = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Pending:
+    """An instance that is synced and waits for its name and row."""
+
+    received: ReceivedInstance
+    calling_ae_title: str
+    done: threading.Event = field(default_factory=threading.Event)
+    verdict: Verdict | None = None
+
+
+class Committer:
+    """The one thread that names files and writes rows, for whoever has finished meanwhile."""
+
+    def __init__(self, archive: Archive, ledger: Ledger) -> None:
+        self.archive = archive
+        self.ledger = ledger
+        self.waiting: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self.run, name="committer", daemon=True)
+        self.thread.start()
+
+    def commit(self, received: ReceivedInstance, calling_ae_title: str) -> Verdict:
+        """Returns when file and row are durable; raises IncomingRefused when they could not be made so."""
+        pending = Pending(received, calling_ae_title)
+        self.waiting.put(pending)
+        pending.done.wait()
+        if pending.verdict is None:
+            raise IncomingRefused(OUT_OF_RESOURCES, "the instance could not be stored")
+        return pending.verdict
+
+    def run(self) -> None:
+        """Take all that wait, commit them together, wake their associations; until None comes."""
+        while (first := self.waiting.get()) is not None:
+            group = [first]
+            while len(group) < LARGEST_GROUP and not self.waiting.empty():
+                following = self.waiting.get()
+                if following is None:
+                    self.waiting.put(None)
+                    break
+                group.append(following)
+            self.commit_group(group)
+
+    def commit_group(self, group: Sequence[Pending]) -> None:
+        """One sync and one transaction for all of them."""
+        try:
+            stored = self.archive.keep_received([(each.received, each.calling_ae_title) for each in group])
+            verdicts = self.ledger.instances_stored(stored, time.time())
+            crash_point("store.row_committed")
+            for each, verdict in zip(group, verdicts, strict=True):
+                each.verdict = verdict
+        except (OSError, LedgerUnavailable) as error:
+            log.error("instances refused: %s", type(error).__name__, extra={"count": len(group)})
+        finally:
+            for each in group:
+                each.done.set()
+
+    def stop(self) -> None:
+        """Commit what waits, then end."""
+        self.waiting.put(None)
+        self.thread.join(10)
+
+
+class Arriving:
+    """One instance on its way from the socket to the archive."""
+
+    def __init__(self, file: InstanceFile, peer: Peer, committer: Committer, largest_bytes: int) -> None:
+        self.file = file
+        self.peer = peer
+        self.committer = committer
+        self.largest_bytes = largest_bytes
+
+    def write(self, fragment: memoryview) -> None:
+        """The next bytes; refused beyond the largest size that the site keeps."""
+        if self.file.size + len(fragment) > self.largest_bytes:
+            raise IncomingRefused(OUT_OF_RESOURCES, "the object is larger than this node keeps")
+        self.file.write(fragment)
+
+    def finish(self) -> int:
+        """Success once the instance is durable, or was already there with the same content."""
+        crash_point("store.tmp_written")
+        try:
+            received = self.file.finish()
+        except NotAnInstance as error:
+            raise IncomingRefused(CANNOT_UNDERSTAND, str(error)) from None
+        crash_point("store.synced")
+        verdict = self.committer.commit(received, self.peer.calling_ae_title)
+        if verdict is Verdict.CONFLICT:
+            raise IncomingRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
+        crash_point("store.before_response")
+        return SUCCESS
+
+    def discard(self) -> None:
+        """Remove what has arrived."""
+        self.file.discard()
+
+
+class Reception:
+    """What stands behind the acceptor: who may send, and where instances go."""
+
+    def __init__(self, settings: Settings, archive: Archive, committer: Committer) -> None:
+        self.dicom = settings.dicom
+        self.networks = networks_of(settings.dicom)
+        self.reserve_bytes = settings.storage.reserve_mib * MIB
+        self.archive = archive
+        self.committer = committer
+
+    def admit(self, peer: Peer) -> Rejection | None:
+        """Check called and calling AE title and address; a rejection is logged with the way to allow it."""
+        rejection = self.rejection_of(peer)
+        if rejection is not None:
+            log.warning(
+                "association rejected: %s",
+                rejection.words,
+                extra={
+                    "calling_ae_title": peer.calling_ae_title,
+                    "called_ae_title": peer.called_ae_title,
+                    "address": peer.address,
+                    "to_allow": "dicom.callers, dicom.networks or dicom.check_called_ae_title in the settings",
+                },
+            )
+        return rejection
+
+    def rejection_of(self, peer: Peer) -> Rejection | None:
+        """The reason to reject this peer, if there is one."""
+        if self.networks and not any(ipaddress.ip_address(peer.address) in network for network in self.networks):
+            return CALLING_UNKNOWN
+        if self.dicom.callers and peer.calling_ae_title not in self.dicom.callers:
+            return CALLING_UNKNOWN
+        if self.dicom.check_called_ae_title and peer.called_ae_title != self.dicom.ae_title:
+            return CALLED_UNKNOWN
+        return None
+
+    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Arriving:
+        """A file for the instance; refused while the disk still has room for the database."""
+        if self.archive.free_bytes() < self.reserve_bytes:
+            raise IncomingRefused(OUT_OF_RESOURCES, "the disk is nearly full")
+        file = InstanceFile(self.archive.temporary_path(), sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        return Arriving(file, peer, self.committer, self.dicom.max_object_mib * MIB)
+
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> tuple[int, bytes]:
+        """No other service is offered here."""
+        return NO_SUCH_OPERATION, b""
+
+    def ended(self, peer: Peer | None, address: str, why: str) -> None:
+        """Log how an association ended, if it did not simply end."""
+        if why:
+            caller = peer.calling_ae_title if peer else ""
+            log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})
+
+
+def networks_of(dicom: Dicom) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The allowed networks; raises NotReady for one that is none."""
+    try:
+        return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]
+    except ValueError as error:
+        raise NotReady(f"dicom.networks: {error}") from None
+
+
+def run_listener(settings: Settings) -> None:
+    """Listen until SIGTERM; instances in flight then get some seconds to finish."""
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    archive.clear_temporary()
+    committer = Committer(archive, ledger)
+    reception = Reception(settings, archive, committer)
+    acceptor = open_acceptor(settings, reception)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
+    log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
+    acceptor.serve_forever()
+    acceptor.stop()
+    committer.stop()
+
+
+def open_acceptor(settings: Settings, reception: Reception) -> Acceptor:
+    """Bind the port; raises NotReady when it is taken."""
+    address = (settings.dicom.host, settings.dicom.port)
+    limits = AcceptorLimits(associations=settings.dicom.associations, per_ae_title=settings.dicom.associations)
+    try:
+        return Acceptor(address, acceptor_contexts(), reception, limits=limits)
+    except OSError as error:
+        raise NotReady(f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from None

@@ -1,0 +1,85 @@
+"""Small sweeps by the clock: all times of truth are columns, so that a restart loses nothing.
+
+Nothing that takes long runs here: deliveries have a thread for each destination, so that one that is down never
+blocks another, and analysis has a process of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from node.crashpoints import crash_point
+from node.delivery import deliver_next
+from node.errors import NodeError
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.ledger import Ledger
+
+log = logging.getLogger(__name__)
+SWEEP_SECONDS = 1.0
+
+
+def settle_quiet_studies(settings: Settings, ledger: Ledger) -> int:
+    """Declare complete what has been quiet long enough; gives how many."""
+    now = time.time()
+    settled = ledger.settle(now - settings.gather.quiet_seconds, now)
+    if settled:
+        crash_point("gather.marked")
+        log.info("studies complete", extra={"count": settled})
+    return settled
+
+
+def run_scheduler(settings: Settings) -> None:
+    """Sweep and deliver until SIGTERM."""
+    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    scheduler = BackgroundScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    sweep = repeatable(lambda: settle_quiet_studies(settings, ledger))
+    scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="settle")
+    scheduler.start()
+    couriers = [
+        threading.Thread(
+            target=deliver_until, args=(stopping, settings, ledger, archive, each.name), name=each.name, daemon=True
+        )
+        for each in settings.destinations
+    ]
+    for courier in couriers:
+        courier.start()
+    stopping.wait()
+    scheduler.shutdown(wait=True)
+    for courier in couriers:
+        courier.join(10)
+
+
+def deliver_until(
+    stopping: threading.Event, settings: Settings, ledger: Ledger, archive: Archive, destination: str
+) -> None:
+    """One destination's deliveries, one after the other."""
+    deliver = repeatable(lambda: deliver_next(settings, ledger, archive, destination))
+    while not stopping.is_set():
+        if not deliver():
+            stopping.wait(SWEEP_SECONDS)
+
+
+def repeatable(step: Callable[[], object]) -> Callable[[], object]:
+    """The step, with a failure of the database or the disk logged: it comes round again."""
+
+    def run() -> object:
+        try:
+            return step()
+        except (NodeError, OSError) as error:
+            log.error("a sweep failed and will be repeated: %s", error)
+            return None
+
+    return run

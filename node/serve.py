@@ -1,0 +1,136 @@
+"""The processes of a running node, and the supervisor that keeps them running.
+
+listener (never loads torch), scheduler (sweeps and deliveries), worker (the model). They share the ledger and the
+archive and nothing else; one that dies is started again, the others do not notice.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from node.errors import NodeError, NotReady
+from node.logs import configure_logs
+from node.settings import Settings, load_settings
+from node.storage.archive import Archive
+from node.storage.ledger import Ledger
+
+log = logging.getLogger(__name__)
+GRACE_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Part(StrEnum):
+    """A process of the node."""
+
+    LISTENER = "listener"
+    SCHEDULER = "scheduler"
+    WORKER = "worker"
+
+
+def run_part(part: Part, config: Path | None) -> None:
+    """The body of one process."""
+    configure_logs(part)
+    settings = load_settings(config)
+    if part is Part.LISTENER:
+        from node.listener import run_listener
+
+        run_listener(settings)
+    elif part is Part.SCHEDULER:
+        from node.scheduler import run_scheduler
+
+        run_scheduler(settings)
+    else:
+        from node.analysis import make_analyst
+        from node.worker import run_worker
+
+        run_worker(settings, make_analyst)
+
+
+def serve(settings: Settings, config: Path | None) -> None:
+    """Start every part and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin."""
+    Archive(settings.storage.root)
+    Ledger(settings.database_url)
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    with Lock(settings):
+        running = {part: start(part, config) for part in Part}
+        restarts = dict.fromkeys(Part, 0)
+        while not stopping:
+            time.sleep(0.2)
+            for part, process in running.items():
+                if process.poll() is None:
+                    continue
+                if part is Part.LISTENER and not restarts[part] and process.returncode == 5:
+                    end(running)
+                    raise NotReady("the listener could not start; see the line above")
+                restarts[part] += 1
+                log.error("a process ended and is started again", extra={"part": part, "code": process.returncode})
+                time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(restarts[part], 6)))
+                running[part] = start(part, config)
+        end(running)
+
+
+def start(part: Part, config: Path | None) -> subprocess.Popen[bytes]:
+    """A process of its own for one part."""
+    command = [sys.executable, "-m", "node.serve", part]
+    return subprocess.Popen([*command, str(config)] if config else command)
+
+
+def end(running: Mapping[Part, subprocess.Popen[bytes]]) -> None:
+    """SIGTERM for all, then SIGKILL for who does not end in time."""
+    for process in running.values():
+        process.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in running.values():
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+class Lock:
+    """Refuses a second node on one SQLite ledger; the kernel frees the lock when the process dies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.path = settings.storage.root / "serve.lock"
+        self.needed = settings.database_url.startswith("sqlite")
+        self.descriptor = -1
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        if not self.needed:
+            return
+        self.descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self.descriptor)
+            raise NotReady(f"another node serves {self.path.parent}; two nodes share work only on PostgreSQL") from None
+
+    def __exit__(self, *_: object) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+
+def main() -> None:
+    """Entry point of a part: `python -m node.serve listener [CONFIG]`."""
+    part, *config = sys.argv[1:]
+    try:
+        run_part(Part(part), Path(config[0]) if config else None)
+    except NodeError as error:
+        log.critical("%s cannot run: %s", part, error)
+        sys.exit(int(error.exit_code))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""One TOML file, every key overridable by the environment (`MOME__DICOM__PORT=104`); every mistake named at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from node.errors import SettingsError
+
+
+def ae_title(value: str) -> str:
+    """PS3.5 6.2, AE: 1 to 16 characters, no backslash, no control characters, not only spaces."""
+    value = value.strip()
+    if not 1 <= len(value) <= 16 or "\\" in value or not value.isprintable() or not value.isascii():
+        raise ValueError("an AE title has 1 to 16 ASCII characters, without backslash or control characters")
+    return value
+
+
+AeTitle = Annotated[str, AfterValidator(ae_title)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the settings; unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dicom(Section):
+    """How the node is called on the DICOM network."""
+
+    ae_title: AeTitle = Field(default="MOMENODE", description="our AE title, 1 to 16 characters")
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: Port = Field(default=11112, description="port to listen on; 104 needs a privilege")
+    check_called_ae_title: bool = Field(default=False, description="refuse callers that use another name for us")
+    callers: tuple[AeTitle, ...] = Field(default=(), description="AE titles that may send; empty: everyone")
+    networks: tuple[str, ...] = Field(
+        default=(), description="addresses or networks (10.0.0.0/8) that may send; empty: all"
+    )
+    associations: int = Field(default=64, ge=1, description="associations at once")
+    max_object_mib: int = Field(default=2048, ge=1, description="largest instance that is kept")
+
+
+class Storage(Section):
+    """Where instances, results and the default database lie."""
+
+    root: Path = Field(default=Path("/var/lib/mome-node"), description="folder for everything that is kept")
+    reserve_mib: int = Field(
+        default=512, ge=1, description="free space below which senders get A700 (out of resources)"
+    )
+
+
+class Database(Section):
+    """The ledger."""
+
+    url: str = Field(default="", description="postgresql://user@host/name; empty: SQLite in the storage root")
+
+
+class Gather(Section):
+    """When a study is complete."""
+
+    quiet_seconds: Seconds = Field(default=60.0, description="no new instance for this long: the study is complete")
+
+
+class Model(Section):
+    """Which model answers, and how thoroughly."""
+
+    path: str = Field(default="demo", description="bundle folder, or the name of a shipped one")
+    policy: Literal["default", "paper"] = Field(
+        default="default", description="augmentation: cheap default, or the paper's 54"
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1")
+
+
+class Series(Section):
+    """A site's own words for its series: regular expression on the description -> role."""
+
+    rules: dict[str, str] = Field(default={}, description="'(?i)my dynamic' = 'DCE_MULTI'")
+
+
+class Results(Section):
+    """What is written for a study."""
+
+    kinds: tuple[str, ...] = Field(default=(), description="result objects to make; empty: the default set")
+    not_analysed_report: bool = Field(default=True, description="say in the PACS why a study was not analysed")
+
+
+class Destination(Section):
+    """A PACS that receives the results."""
+
+    name: str = Field(description="our name for it")
+    ae_title: AeTitle = Field(description="its AE title")
+    host: str = Field(description="its address")
+    port: Port = Field(description="its port")
+    commitment: bool = Field(default=False, description="ask it for storage commitment")
+    kinds: tuple[str, ...] = Field(default=(), description="result objects it gets; empty: all that were made")
+
+
+class Settings(BaseSettings):
+    """Everything that a site decides."""
+
+    model_config = SettingsConfigDict(env_prefix="MOME__", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    dicom: Dicom = Dicom()
+    storage: Storage = Storage()
+    database: Database = Database()
+    gather: Gather = Gather()
+    model: Model = Model()
+    series: Series = Series()
+    results: Results = Results()
+    destinations: tuple[Destination, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment overrides the file; nothing else is read."""
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        """URL of the ledger's database."""
+        return self.database.url or f"sqlite:///{self.storage.root.absolute()}/ledger.db"
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Settings from a file (None: defaults and environment); raises SettingsError with one line for each mistake."""
+    name = str(path) if path else "the environment"
+    try:
+        values = tomllib.loads(path.read_text("utf-8")) if path else {}
+        settings = Settings(**values)
+    except OSError as error:
+        raise SettingsError(f"{name}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}: is not TOML: {error}") from None
+    except ValidationError as error:
+        raise SettingsError("\n".join(f"{name}: {mistake(each)}" for each in error.errors())) from None
+    names = [each.name for each in settings.destinations]
+    if twice := {each for each in names if names.count(each) > 1}:
+        raise SettingsError(f"{name}: destinations share the name {', '.join(sorted(twice))}; each needs its own")
+    return settings
+
+
+def mistake(error: Any) -> str:
+    """Key, rule, and the nearest valid key for an unknown one."""
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        return f"{key}: {error['msg'].removeprefix('Value error, ')}"
+    valid = valid_keys(error["loc"][:-1])
+    nearest = difflib.get_close_matches(str(error["loc"][-1]), valid, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"valid keys: {', '.join(valid)}"
+    return f"{key}: unknown key; {hint}"
+
+
+def valid_keys(place: tuple[str | int, ...]) -> list[str]:
+    """The keys of a section, e.g. ("destinations", 0)."""
+    model: Any = Settings
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields[part]
+        model = Destination if part == "destinations" else field.annotation
+    return sorted(model.model_fields)
+
+
+def example_toml() -> str:
+    """A commented file with every key and its default; what `config init` writes and docs/configuration.md shows."""
+    lines = ["# MOME Node. Every key can be overridden by the environment: MOME__DICOM__PORT=104", ""]
+    for name, field in Settings.model_fields.items():
+        if name == "destinations":
+            continue
+        section: Any = field.annotation
+        lines += [f"# {section.__doc__}", f"[{name}]"]
+        lines += [
+            f"{key} = {toml_value(each.default)}  # {each.description}" for key, each in section.model_fields.items()
+        ]
+        lines.append("")
+    lines += [f"# {Destination.__doc__} Repeat the section for a second one.", "# [[destinations]]"]
+    example = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.5", "port": 104}
+    for key, each in Destination.model_fields.items():
+        value = example.get(key, each.default)
+        lines.append(f"# {key} = {toml_value(value)}  # {each.description}")
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A default as TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(toml_value(each) for each in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"'{key}' = {toml_value(each)}" for key, each in value.items()) + "}"
+    return str(value) if isinstance(value, int | float) else f'"{value}"'

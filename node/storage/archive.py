@@ -1,0 +1,136 @@
+"""The files: bytes are here, durably, before the ledger knows of them. Names come from digests, never from outside."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dicom_io.part10 import ReceivedInstance
+from node.crashpoints import crash_point
+from node.errors import NodeError, NotReady
+from node.storage.records import KeptObject, StoredInstance
+
+counter = itertools.count()
+
+
+class IntegrityLost(NodeError):
+    """A stored file is missing or its content is not what was received; it is not used."""
+
+
+class Archive:
+    """A folder: `instances/` as received, `results/` as sent, `temporary/` for what is still arriving."""
+
+    def __init__(self, root: Path) -> None:
+        """Create the folders (mode 0700) if they are missing; raises NotReady when the place cannot be written."""
+        self.root = root
+        self.temporary = root / "temporary"
+        try:
+            for folder in (root, root / "instances", root / "results", self.temporary):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotReady(f"the storage root {root} cannot be written: {error.strerror}") from None
+
+    def temporary_path(self) -> Path:
+        """A name that no other process or thread uses."""
+        return self.temporary / f"{os.getpid()}-{next(counter)}"
+
+    def clear_temporary(self) -> None:
+        """Remove what a crash left half written; called once at start, before anything arrives."""
+        for leftover in self.temporary.iterdir():
+            leftover.unlink()
+
+    def free_bytes(self) -> int:
+        """Space that is left for us on the disk."""
+        return shutil.disk_usage(self.root).free
+
+    def keep_received(self, batch: Sequence[tuple[ReceivedInstance, str]]) -> list[StoredInstance]:
+        """Give synced files their final names and sync the folders; afterwards only the rows are missing.
+
+        batch : each instance with the AE title that sent it.
+        """
+        stored, folders = [], set[Path]()
+        for received, calling_ae_title in batch:
+            folder = self.root / "instances" / short_digest(received.study_instance_uid)
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+                folders.add(folder.parent)
+            folders.add(folder)
+            path = folder / f"{received.sha256}.dcm"
+            received.path.rename(path)
+            crash_point("store.renamed")
+            stored.append(
+                StoredInstance(
+                    study_instance_uid=received.study_instance_uid,
+                    series_instance_uid=received.series_instance_uid,
+                    sop_class_uid=received.sop_class_uid,
+                    sop_instance_uid=received.sop_instance_uid,
+                    transfer_syntax_uid=received.transfer_syntax_uid,
+                    patient_digest=received.patient_digest,
+                    sha256=received.sha256,
+                    path=str(path.relative_to(self.root)),
+                    size_bytes=received.size_bytes,
+                    calling_ae_title=calling_ae_title,
+                )
+            )
+        sync_folders(folders)
+        return stored
+
+    def keep_results(
+        self, study_instance_uid: str, revision: int, encoded: Iterable[EncodedObject]
+    ) -> list[KeptObject]:
+        """Write result objects durably; the same objects again overwrite themselves."""
+        folder = self.root / "results" / short_digest(study_instance_uid) / str(revision)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = []
+        for kind, sop_class_uid, sop_instance_uid, series_instance_uid, content in encoded:
+            digest = hashlib.sha256(content).hexdigest()
+            path = folder / f"{digest}.dcm"
+            write_durably(self.temporary_path(), path, content)
+            relative = str(path.relative_to(self.root))
+            kept.append(KeptObject(kind, sop_class_uid, sop_instance_uid, series_instance_uid, digest, relative))
+        crash_point("result.file_synced")
+        sync_folders((folder, folder.parent, folder.parent.parent))
+        return kept
+
+    def verified(self, path: str, sha256: str) -> Path:
+        """The file's place, after its content was compared with the digest; raises IntegrityLost."""
+        place = self.root / path
+        try:
+            with place.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise IntegrityLost(f"a stored instance cannot be read: {error.strerror} ({path})") from None
+        if found != sha256:
+            raise IntegrityLost(f"a stored instance has changed on disk ({path})")
+        return place
+
+
+EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
+
+
+def short_digest(uid: str) -> str:
+    """A folder name for a UID that came from outside."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:24]
+
+
+def write_durably(temporary: Path, path: Path, content: bytes) -> None:
+    """Write, sync, rename: the final name never holds half a file."""
+    with temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Make renames in these folders durable."""
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,103 @@
+"""Opens the ledger's database: SQLite in one file by default, PostgreSQL by its URL; migrated before use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from node.errors import NodeError, NotReady
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 10
+
+
+class LedgerUnavailable(NodeError):
+    """The database did not take the transaction; nothing of it happened."""
+
+    retryable = True
+
+
+def open_engine(url: str) -> Engine:
+    """An engine whose commits are durable: SQLite in WAL mode with synchronous=FULL (PS: NORMAL loses commits)."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, so that a writer locks at once and never deadlocks
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes; raises LedgerUnavailable when the database refuses it."""
+    try:
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        raise LedgerUnavailable(f"the ledger's database refused a transaction ({type(error.orig).__name__})") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent view for reading."""
+    try:
+        with engine.connect() as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        raise LedgerUnavailable(f"the ledger's database cannot be read ({type(error.orig).__name__})") from error
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to this version; refuses a database that a newer version has written."""
+    script = ScriptDirectory.from_config(alembic_config(engine))
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    known = {each.revision for each in script.walk_revisions()}
+    if current is not None and current not in known:
+        raise NotReady(
+            f"the database was written by a newer version of mome-node (schema {current}); install that version, "
+            "or restore a backup made before the upgrade"
+        )
+    if current != script.get_current_head():
+        command.upgrade(alembic_config(engine), "head")
+
+
+def alembic_config(engine: Engine) -> Config:
+    """Alembic's configuration without an ini file."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine
+    return config
+
+
+def check_database(engine: Engine) -> None:
+    """Refuse to work on a damaged SQLite file (PRAGMA quick_check); raises NotReady with the way out."""
+    if engine.dialect.name != "sqlite":
+        return
+    try:
+        with engine.connect() as connection:
+            verdict = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+    except DBAPIError as error:
+        verdict = type(error.orig).__name__
+    if verdict != "ok":
+        raise NotReady(f"the ledger's database is damaged ({verdict}); run: mome-node recover --config FILE")

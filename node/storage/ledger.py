@@ -1,0 +1,554 @@
+"""The database's memory: one verb is one transaction, and every change of a study goes through the table of states."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+
+from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.states import StudyEvent, StudyState, next_state
+from node.storage import schema
+from node.storage.database import check_database, migrate, open_engine, reading, writing
+from node.storage.records import (
+    AuditRecord,
+    JobRecord,
+    KeptObject,
+    ObjectReceipt,
+    Outcome,
+    StoredInstance,
+    StudyDetail,
+    StudyRecord,
+    Verdict,
+)
+
+TWO_PATIENTS = "two patients share this Study Instance UID; it is not analysed until the sender has corrected that"
+TWO_VERSIONS = "an instance came twice with different content; the first is kept, and the study is not analysed"
+
+
+class StaleJob(Exception):
+    """The job is no longer this worker's: its lease ran out, or the study has a new revision. It is dropped."""
+
+
+class Ledger:
+    """Studies, instances, jobs and receipts; safe for many threads and processes. Times are seconds since 1970, UTC."""
+
+    def __init__(self, url: str, retry: RetryPolicy | None = None) -> None:
+        """Open the database and bring its schema up to date; raises NotReady when it is damaged or newer than us."""
+        self.retry = retry or RetryPolicy()
+        self.chance = random.Random()
+        self.engine = open_engine(url)
+        check_database(self.engine)
+        migrate(self.engine)
+
+    # --- receiving
+
+    def instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[Verdict]:
+        """Rows for instances whose files are durable; when this returns, their senders may be told.
+
+        The same UID with the same digest is a duplicate (one record); with another digest a conflict, which blocks
+        the study's analysis. A new instance of a study that was complete opens its next revision.
+        """
+        with writing(self.engine) as db:
+            known = known_digests(db, [each.sop_instance_uid for each in batch])
+            studies: dict[str, Row[Any]] = {}
+            return [self._keep_instance(db, each, known, studies, now) for each in batch]
+
+    def _keep_instance(
+        self, db: Connection, each: StoredInstance, known: dict[str, str], studies: dict[str, Row[Any]], now: float
+    ) -> Verdict:
+        digest = known.setdefault(each.sop_instance_uid, "")
+        if digest == each.sha256:
+            return Verdict.DUPLICATE
+        if each.study_instance_uid not in studies:
+            studies[each.study_instance_uid] = self._open_study(db, each, now)
+        study = studies[each.study_instance_uid]
+        if digest:
+            note_conflict(db, study.id, each, TWO_VERSIONS, now)
+            return Verdict.CONFLICT
+        known[each.sop_instance_uid] = each.sha256
+        if study.patient_digest != each.patient_digest:
+            note_conflict(db, study.id, each, TWO_PATIENTS, now)
+        db.execute(
+            insert(schema.instance).values(
+                study_id=study.id,
+                sop_instance_uid=each.sop_instance_uid,
+                sop_class_uid=each.sop_class_uid,
+                series_instance_uid=each.series_instance_uid,
+                transfer_syntax_uid=each.transfer_syntax_uid,
+                sha256=each.sha256,
+                path=each.path,
+                size_bytes=each.size_bytes,
+                received_at=now,
+                calling_ae_title=each.calling_ae_title,
+            )
+        )
+        table = schema.study
+        db.execute(
+            update(table).where(table.c.id == study.id).values(instances=table.c.instances + 1, last_received_at=now)
+        )
+        return Verdict.STORED
+
+    def _open_study(self, db: Connection, each: StoredInstance, now: float) -> Row[Any]:
+        """The study's row, RECEIVING; a study that had been complete begins its next revision."""
+        study = study_row(db, each.study_instance_uid)
+        if study is None:
+            db.execute(
+                insert(schema.study).values(
+                    study_instance_uid=each.study_instance_uid,
+                    patient_digest=each.patient_digest,
+                    state=StudyState.RECEIVING,
+                    revision=1,
+                    first_received_at=now,
+                    last_received_at=now,
+                    state_since=now,
+                    instances=0,
+                    conflict=False,
+                    reason="",
+                )
+            )
+        elif study.state != StudyState.RECEIVING:
+            cancel_open_jobs(db, study.id, now, "a new instance arrived")
+            move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1)
+        opened = study_row(db, each.study_instance_uid)
+        if opened is None:
+            raise LookupError("a study that was just written is not there")
+        return opened
+
+    # --- gathering
+
+    def settle(self, quiet_since: float, now: float, limit: int = 100) -> int:
+        """Declare studies complete that received nothing since, oldest first; each gets an analysis job."""
+        table = schema.study.c
+        quiet = select(schema.study).where(table.state == StudyState.RECEIVING, table.last_received_at <= quiet_since)
+        with writing(self.engine) as db:
+            studies = db.execute(quiet.order_by(table.last_received_at).limit(limit)).all()
+            for study in studies:
+                self._complete(db, study, now, "no new instance for the settle time")
+            return len(studies)
+
+    def force(self, study_instance_uid: str, now: float) -> None:
+        """The operator says that the study is complete."""
+        with writing(self.engine) as db:
+            self._complete(db, require_study(db, study_instance_uid), now, "declared complete by the operator")
+
+    def _complete(self, db: Connection, study: Row[Any], now: float, why: str) -> None:
+        if study.conflict:
+            move(db, study, StudyEvent.GAVE_UP, now, reason=study.reason)
+            return
+        move(db, study, StudyEvent.SETTLED, now, detail=why)
+        add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
+
+    # --- jobs
+
+    def claim(self, kind: JobKind, now: float, lease_seconds: float, destination: str | None = None) -> Job | None:
+        """The oldest job of this kind (and destination) that is due, or whose worker has died; None: nothing to do."""
+        due = due_jobs(kind, now)
+        if destination is not None:
+            due = due.where(schema.job.c.destination == destination)
+        with reading(self.engine) as db:
+            if db.execute(due.limit(1)).first() is None:
+                return None
+        with writing(self.engine) as db:
+            for row in db.execute(due.limit(8)).all():
+                study = db.execute(select(schema.study).where(schema.study.c.id == row.study_id)).one()
+                if row.state == JobState.RUNNING and kind is JobKind.ANALYZE:
+                    study = move(db, study, StudyEvent.ATTEMPT_LOST, now, detail="the worker died or was too slow")
+                if row.attempts >= self.retry.attempts and row.state == JobState.RUNNING:
+                    reason = f"given up after {row.attempts} attempts: the worker died each time"
+                    self._give_up(db, row, study, reason, now)
+                    continue
+                job = take(db, row, study, now + lease_seconds)
+                if job is None:
+                    continue  # another node was faster
+                if kind is JobKind.ANALYZE:
+                    move(db, study, StudyEvent.CLAIMED, now, detail=f"attempt {job.attempt}")
+                return job
+        return None
+
+    def extend(self, job: Job, lease_until: float) -> None:
+        """The worker is alive; raises StaleJob when the job is no longer its own."""
+        with writing(self.engine) as db:
+            own(db, job)
+            db.execute(update(schema.job).where(schema.job.c.id == job.id).values(lease_until=lease_until))
+
+    def analyzed(self, job: Job, outcome: Outcome, now: float) -> None:
+        """The result objects are on disk: one delivery job for each destination."""
+        with writing(self.engine) as db:
+            study = own(db, job)
+            keep_outcome(db, job, outcome, now)
+            move(db, study, StudyEvent.OBJECTS_KEPT, now, reason="", detail=f"{len(outcome.objects)} objects")
+            finish_job(db, job, JobState.DONE, "", now)
+
+    def ineligible(self, job: Job, reason: str, outcome: Outcome, now: float) -> None:
+        """The study cannot be analysed; the objects say so to the PACS (none: the site wants silence)."""
+        with writing(self.engine) as db:
+            study = own(db, job)
+            keep_outcome(db, job, outcome, now)
+            move(db, study, StudyEvent.FOUND_INELIGIBLE, now, reason=reason)
+            finish_job(db, job, JobState.DONE, reason, now)
+
+    def delivered(self, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
+        """The destination took every object; the study is DELIVERED when all destinations have."""
+        with writing(self.engine) as db:
+            study = own(db, job)
+            keep_receipts(db, job, receipts, now)
+            finish_job(db, job, JobState.DONE, "", now)
+            open_or_dead = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
+            unfinished = db.execute(
+                select(func.count()).where(
+                    schema.job.c.study_id == job.study_id,
+                    schema.job.c.kind == JobKind.DELIVER,
+                    schema.job.c.revision == job.revision,
+                    schema.job.c.state.in_(open_or_dead),
+                )
+            ).scalar_one()
+            if not unfinished and study.state == StudyState.ANALYZED:
+                move(db, study, StudyEvent.ALL_DELIVERED, now, reason="")
+
+    def failed(
+        self,
+        job: Job,
+        reason: str,
+        now: float,
+        *,
+        retryable: bool,
+        attempts: int | None = None,
+        receipts: Sequence[ObjectReceipt] = (),
+    ) -> None:
+        """An attempt failed: again later if that can help and attempts are left (None: no limit), else given up."""
+        with writing(self.engine) as db:
+            study = own(db, job)
+            keep_receipts(db, job, receipts, now)
+            row = db.execute(select(schema.job).where(schema.job.c.id == job.id)).one()
+            if not retryable or (attempts is not None and row.attempts >= attempts):
+                self._give_up(db, row, study, reason, now)
+                return
+            if job.kind is JobKind.ANALYZE:
+                move(db, study, StudyEvent.ATTEMPT_LOST, now, detail=reason)
+            pause = self.retry.pause(row.attempts, self.chance)
+            db.execute(
+                update(schema.job)
+                .where(schema.job.c.id == job.id)
+                .values(state=JobState.WAITING, not_before=now + pause, lease_until=0.0, reason=reason)
+            )
+
+    @staticmethod
+    def _give_up(db: Connection, row: Row[Any], study: Row[Any], reason: str, now: float) -> None:
+        db.execute(
+            update(schema.job)
+            .where(schema.job.c.id == row.id)
+            .values(state=JobState.DEAD, reason=reason, finished_at=now, lease_until=0.0)
+        )
+        if study.state in (StudyState.STABLE, StudyState.ANALYZING, StudyState.ANALYZED):
+            move(db, study, StudyEvent.GAVE_UP, now, reason=reason)
+
+    # --- the operator
+
+    def requeue(self, study_instance_uid: str, now: float) -> None:
+        """Analyse anew, as the next revision."""
+        with writing(self.engine) as db:
+            study = require_study(db, study_instance_uid)
+            cancel_open_jobs(db, study.id, now, "requeued by the operator")
+            study = move(db, study, StudyEvent.REQUEUED, now, revision=study.revision + 1, reason="")
+            add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
+
+    def redeliver(self, study_instance_uid: str, destinations: Sequence[str], now: float) -> None:
+        """Send the result objects of the newest revision again, the same instances."""
+        with writing(self.engine) as db:
+            study = require_study(db, study_instance_uid)
+            if not result_objects(db, study.id, study.revision):
+                raise LookupError("this study has no result objects to deliver; reprocess it first")
+            if study.state != StudyState.INELIGIBLE:
+                move(db, study, StudyEvent.REDELIVERED, now, reason="")
+            jobs = schema.job
+            for destination in destinations:
+                mine = and_(
+                    jobs.c.study_id == study.id, jobs.c.kind == JobKind.DELIVER, jobs.c.destination == destination
+                )
+                again = {"state": JobState.WAITING, "attempts": 0, "not_before": now, "reason": "", "finished_at": None}
+                repeated = db.execute(update(jobs).where(mine, jobs.c.revision == study.revision).values(again))
+                if not repeated.rowcount:
+                    add_job(db, JobKind.DELIVER, study.id, study.revision, now, destination=destination)
+
+    # --- reading
+
+    def studies(self, *, state: StudyState | None = None, limit: int = 50, offset: int = 0) -> list[StudyRecord]:
+        """The worklist, newest first."""
+        table = schema.study.c
+        query = select(schema.study).order_by(table.last_received_at.desc(), table.id.desc())
+        if state is not None:
+            query = query.where(table.state == state)
+        with reading(self.engine) as db:
+            return [study_record(row) for row in db.execute(query.limit(limit).offset(offset))]
+
+    def study(self, study_instance_uid: str) -> StudyDetail:
+        """Everything about one study; raises LookupError when it is not known."""
+        with reading(self.engine) as db:
+            study = require_study(db, study_instance_uid)
+            analysis = schema.analysis.c
+            summary = db.execute(
+                select(analysis.summary)
+                .where(analysis.study_id == study.id)
+                .order_by(analysis.revision.desc())
+                .limit(1)
+            ).scalar()
+            return StudyDetail(
+                study=study_record(study),
+                jobs=tuple(job_records(db, study.id)),
+                objects=tuple(result_objects(db, study.id, study.revision)),
+                timeline=tuple(timeline(db, study.id)),
+                summary=json.loads(summary) if summary else {},
+            )
+
+    def instances(self, study_instance_uid: str | None = None) -> Iterator[tuple[str, str, str]]:
+        """(SOP Instance UID, SHA-256, path) of every instance that is safely stored, oldest first."""
+        table = schema.instance.c
+        query = select(table.sop_instance_uid, table.sha256, table.path).order_by(table.id)
+        if study_instance_uid is not None:
+            query = query.join(schema.study, schema.study.c.id == table.study_id)
+            query = query.where(schema.study.c.study_instance_uid == study_instance_uid)
+        with reading(self.engine) as db:
+            for row in db.execution_options(yield_per=1000).execute(query):
+                yield row.sop_instance_uid, row.sha256, row.path
+
+    def objects_of(self, job: Job) -> list[KeptObject]:
+        """The result objects that this delivery job sends."""
+        with reading(self.engine) as db:
+            return result_objects(db, job.study_id, job.revision)
+
+    def counts(self) -> dict[StudyState, int]:
+        """How many studies stand in each state."""
+        table = schema.study.c
+        with reading(self.engine) as db:
+            rows = db.execute(select(table.state, func.count()).group_by(table.state)).all()
+        return {StudyState(state): count for state, count in rows}
+
+
+# --- parts of the verbs, each inside the caller's transaction
+
+
+def move(
+    db: Connection, study: Row[Any], event: StudyEvent, now: float, *, detail: str = "", **values: Any
+) -> Row[Any]:
+    """Apply one event to a study and write its audit row; gives the study as it is now."""
+    before = StudyState(study.state)
+    after = next_state(before, event)
+    table = schema.study
+    db.execute(update(table).where(table.c.id == study.id).values(state=after, state_since=now, **values))
+    moved = db.execute(select(table).where(table.c.id == study.id)).one()
+    db.execute(
+        insert(schema.audit).values(
+            at=now,
+            study_id=study.id,
+            event=event,
+            from_state=before,
+            to_state=after,
+            revision=moved.revision,
+            detail=detail or str(values.get("reason", "")),
+        )
+    )
+    return moved
+
+
+def known_digests(db: Connection, uids: Sequence[str]) -> dict[str, str]:
+    """SOP Instance UID -> digest of those that are stored."""
+    table = schema.instance.c
+    rows = db.execute(select(table.sop_instance_uid, table.sha256).where(table.sop_instance_uid.in_(set(uids))))
+    return {row.sop_instance_uid: row.sha256 for row in rows}
+
+
+def note_conflict(db: Connection, study_id: int, each: StoredInstance, why: str, now: float) -> None:
+    """Remember the second version, and block the study's analysis."""
+    table = schema.conflict
+    same = and_(table.c.sop_instance_uid == each.sop_instance_uid, table.c.sha256 == each.sha256)
+    if db.execute(select(table.c.id).where(same)).first() is None:
+        db.execute(
+            insert(table).values(
+                study_id=study_id,
+                sop_instance_uid=each.sop_instance_uid,
+                sha256=each.sha256,
+                path=each.path,
+                why=why,
+                received_at=now,
+            )
+        )
+    db.execute(update(schema.study).where(schema.study.c.id == study_id).values(conflict=True, reason=why))
+
+
+def keep_outcome(db: Connection, job: Job, outcome: Outcome, now: float) -> None:
+    """Rows for the objects and the summary, and the delivery jobs; a repeated attempt has left nothing to replace."""
+    db.execute(
+        insert(schema.analysis).values(
+            study_id=job.study_id, revision=job.revision, finished_at=now, summary=json.dumps(outcome.summary)
+        )
+    )
+    for each in outcome.objects:
+        db.execute(
+            insert(schema.result_object).values(
+                study_id=job.study_id,
+                revision=job.revision,
+                kind=each.kind,
+                sop_class_uid=each.sop_class_uid,
+                sop_instance_uid=each.sop_instance_uid,
+                series_instance_uid=each.series_instance_uid,
+                sha256=each.sha256,
+                path=each.path,
+            )
+        )
+    for destination in outcome.destinations if outcome.objects else ():
+        add_job(db, JobKind.DELIVER, job.study_id, job.revision, now, destination=destination)
+
+
+def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: float, *, destination: str = "") -> None:
+    db.execute(
+        insert(schema.job).values(
+            study_id=study_id,
+            kind=kind,
+            revision=revision,
+            destination=destination,
+            state=JobState.WAITING,
+            attempts=0,
+            fence=0,
+            not_before=now,
+            lease_until=0.0,
+            reason="",
+            created_at=now,
+            finished_at=None,
+        )
+    )
+
+
+def due_jobs(kind: JobKind, now: float) -> Select[Any]:
+    """Jobs of this kind that wait and are due, or run under a lease that has ended, oldest first."""
+    table = schema.job.c
+    waiting = and_(table.state == JobState.WAITING, table.not_before <= now)
+    lost = and_(table.state == JobState.RUNNING, table.lease_until < now)
+    return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(table.not_before, table.id)
+
+
+def take(db: Connection, row: Row[Any], study: Row[Any], lease_until: float) -> Job | None:
+    """Make the job this worker's, unless another has taken it since it was read."""
+    table = schema.job
+    taken = db.execute(
+        update(table)
+        .where(table.c.id == row.id, table.c.fence == row.fence, table.c.state == row.state)
+        .values(state=JobState.RUNNING, fence=row.fence + 1, attempts=row.attempts + 1, lease_until=lease_until)
+    )
+    if taken.rowcount != 1:
+        return None
+    return Job(
+        id=row.id,
+        kind=JobKind(row.kind),
+        study_id=row.study_id,
+        study_instance_uid=study.study_instance_uid,
+        revision=row.revision,
+        destination=row.destination,
+        attempt=row.attempts + 1,
+        fence=row.fence + 1,
+    )
+
+
+def own(db: Connection, job: Job) -> Row[Any]:
+    """The study of a job that is still this worker's; raises StaleJob otherwise."""
+    row = db.execute(select(schema.job).where(schema.job.c.id == job.id)).one()
+    study = db.execute(select(schema.study).where(schema.study.c.id == job.study_id)).one()
+    if row.state != JobState.RUNNING or row.fence != job.fence or study.revision != job.revision:
+        raise StaleJob(f"job {job.id} of revision {job.revision} is no longer this worker's")
+    return study
+
+
+def finish_job(db: Connection, job: Job, state: JobState, reason: str, now: float) -> None:
+    db.execute(
+        update(schema.job)
+        .where(schema.job.c.id == job.id)
+        .values(state=state, reason=reason, finished_at=now, lease_until=0.0)
+    )
+
+
+def cancel_open_jobs(db: Connection, study_id: int, now: float, reason: str) -> None:
+    table = schema.job
+    unfinished = table.c.state.in_((JobState.WAITING, JobState.RUNNING))
+    db.execute(
+        update(table)
+        .where(table.c.study_id == study_id, unfinished)
+        .values(state=JobState.CANCELLED, reason=reason, finished_at=now)
+    )
+
+
+def keep_receipts(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
+    """The newest answer for each object replaces the one before."""
+    table = schema.receipt
+    for each in receipts:
+        mine = and_(table.c.job_id == job.id, table.c.sop_instance_uid == each.sop_instance_uid)
+        db.execute(table.delete().where(mine))
+        db.execute(
+            insert(table).values(
+                job_id=job.id,
+                sop_instance_uid=each.sop_instance_uid,
+                status=each.status,
+                comment=each.comment,
+                at=now,
+                committed_at=each.committed_at,
+            )
+        )
+
+
+def study_row(db: Connection, study_instance_uid: str) -> Row[Any] | None:
+    return db.execute(select(schema.study).where(schema.study.c.study_instance_uid == study_instance_uid)).first()
+
+
+def require_study(db: Connection, study_instance_uid: str) -> Row[Any]:
+    study = study_row(db, study_instance_uid)
+    if study is None:
+        raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
+    return study
+
+
+def result_objects(db: Connection, study_id: int, revision: int) -> list[KeptObject]:
+    table = schema.result_object.c
+    query = select(schema.result_object).where(table.study_id == study_id, table.revision == revision)
+    return [
+        KeptObject(row.kind, row.sop_class_uid, row.sop_instance_uid, row.series_instance_uid, row.sha256, row.path)
+        for row in db.execute(query.order_by(table.id))
+    ]
+
+
+def job_records(db: Connection, study_id: int) -> Iterator[JobRecord]:
+    jobs, receipts = schema.job.c, schema.receipt.c
+    for row in db.execute(select(schema.job).where(jobs.study_id == study_id).order_by(jobs.id)).all():
+        answers = db.execute(select(schema.receipt).where(receipts.job_id == row.id).order_by(receipts.id))
+        yield JobRecord(
+            row.kind,
+            row.destination,
+            row.revision,
+            row.state,
+            row.attempts,
+            row.not_before,
+            row.reason,
+            tuple(ObjectReceipt(a.sop_instance_uid, a.status, a.comment, a.committed_at) for a in answers),
+        )
+
+
+def timeline(db: Connection, study_id: int) -> Iterator[AuditRecord]:
+    table = schema.audit.c
+    for row in db.execute(select(schema.audit).where(table.study_id == study_id).order_by(table.id)):
+        yield AuditRecord(row.at, row.event, row.from_state, row.to_state, row.revision, row.detail)
+
+
+def study_record(row: Row[Any]) -> StudyRecord:
+    return StudyRecord(
+        id=row.id,
+        study_instance_uid=row.study_instance_uid,
+        state=StudyState(row.state),
+        revision=row.revision,
+        instances=row.instances,
+        first_received_at=row.first_received_at,
+        last_received_at=row.last_received_at,
+        state_since=row.state_since,
+        conflict=row.conflict,
+        reason=row.reason,
+    )

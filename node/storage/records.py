@@ -1,0 +1,122 @@
+"""What the ledger takes and gives: plain data, no database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from node.states import StudyState
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """An instance whose file is durable; only its row is missing before the sender may be told.
+
+    patient_digest : SHA-256 of patient ID and issuer; tells two patients apart without naming either.
+    path : of the file, relative to the storage root.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    patient_digest: str
+    sha256: str
+    path: str
+    size_bytes: int
+    calling_ae_title: str
+
+
+class Verdict(StrEnum):
+    """What became of an instance that was handed to the ledger."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptObject:
+    """A result object on disk, path relative to the storage root."""
+
+    kind: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    sha256: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an analysis left: objects on disk, a summary for people (JSON), and who is to get the objects."""
+
+    objects: tuple[KeptObject, ...]
+    summary: Mapping[str, Any]
+    destinations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReceipt:
+    """What a destination answered for one object (DIMSE status), and when it committed to keep it."""
+
+    sop_instance_uid: str
+    status: int
+    comment: str = ""
+    committed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """One line of the worklist. Times: seconds since 1970, UTC."""
+
+    id: int
+    study_instance_uid: str
+    state: StudyState
+    revision: int
+    instances: int
+    first_received_at: float
+    last_received_at: float
+    state_since: float
+    conflict: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job as the operator sees it."""
+
+    kind: str
+    destination: str
+    revision: int
+    state: str
+    attempts: int
+    not_before: float
+    reason: str
+    receipts: tuple[ObjectReceipt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One thing that happened to a study."""
+
+    at: float
+    event: str
+    from_state: str
+    to_state: str
+    revision: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyDetail:
+    """Everything the ledger knows of one study; `summary` is the analysis of its newest analysed revision (JSON)."""
+
+    study: StudyRecord
+    jobs: tuple[JobRecord, ...]
+    objects: tuple[KeptObject, ...]
+    timeline: tuple[AuditRecord, ...]
+    summary: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,162 @@
+"""Tables of the ledger. Times are seconds since 1970, UTC; a study's patient is known only as a digest.
+
+Every transition of a study is one transaction with one row in `audit`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+UID = String(64)
+DIGEST = String(64)
+
+study = Table(
+    "study",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_instance_uid", UID, nullable=False, unique=True),
+    Column("patient_digest", DIGEST, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("first_received_at", Float, nullable=False),
+    Column("last_received_at", Float, nullable=False),
+    Column("state_since", Float, nullable=False),
+    Column("instances", Integer, nullable=False),
+    Column("conflict", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "state", "last_received_at"),
+    Index(None, "last_received_at"),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("study.id"), nullable=False, index=True),
+    Column("sop_instance_uid", UID, nullable=False, unique=True),
+    Column("sop_class_uid", UID, nullable=False),
+    Column("series_instance_uid", UID, nullable=False),
+    Column("transfer_syntax_uid", UID, nullable=False),
+    Column("sha256", DIGEST, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("calling_ae_title", String(16), nullable=False),
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("study.id"), nullable=True, index=True),
+    Column("sop_instance_uid", UID, nullable=False),
+    Column("sha256", DIGEST, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("received_at", Float, nullable=False),
+    UniqueConstraint("sop_instance_uid", "sha256"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("study.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("destination", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float, nullable=True),
+    UniqueConstraint("study_id", "kind", "revision", "destination"),
+    Index(None, "state", "kind", "not_before"),
+)
+
+analysis = Table(
+    "analysis",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("study.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("finished_at", Float, nullable=False),
+    Column("summary", Text, nullable=False),
+    UniqueConstraint("study_id", "revision"),
+)
+
+result_object = Table(
+    "result_object",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("study.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("sop_class_uid", UID, nullable=False),
+    Column("sop_instance_uid", UID, nullable=False),
+    Column("series_instance_uid", UID, nullable=False),
+    Column("sha256", DIGEST, nullable=False),
+    Column("path", Text, nullable=False),
+    UniqueConstraint("study_id", "revision", "sop_instance_uid"),
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("job.id"), nullable=False),
+    Column("sop_instance_uid", UID, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("committed_at", Float, nullable=True),
+    UniqueConstraint("job_id", "sop_instance_uid"),
+)
+
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transaction_uid", UID, nullable=False, unique=True),
+    Column("job_id", ForeignKey("job.id"), nullable=False, index=True),
+    Column("requested_at", Float, nullable=False),
+    Column("answered_at", Float, nullable=True),
+    Column("failed", Integer, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("study_id", Integer, nullable=True, index=True),
+    Column("event", String(32), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+)

@@ -1,0 +1,123 @@
+"""Analyses complete studies, one after the other, in a process that may die without harm to anything else."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from node.crashpoints import crash_point
+from node.errors import NodeError
+from node.jobs import Job, JobKind
+from node.settings import Settings
+from node.storage.archive import Archive, EncodedObject, IntegrityLost
+from node.storage.ledger import Ledger, StaleJob
+from node.storage.records import Outcome
+
+log = logging.getLogger(__name__)
+LEASE_SECONDS = 60.0
+IDLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnalysis:
+    """What the analysis of one study gave: objects to deliver, a summary for people, and why there is no score."""
+
+    objects: tuple[EncodedObject, ...]
+    summary: dict[str, Any]
+    ineligible: str = ""
+
+
+class Analyst(Protocol):
+    """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
+
+    def __call__(self, paths: Sequence[Path], revision: int) -> StudyAnalysis: ...
+
+
+def run_worker(settings: Settings, make_analyst: Callable[[Settings], Analyst]) -> None:
+    """Analyse what is due until SIGTERM; the model is loaded once."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    analyst = make_analyst(settings)
+    log.info("ready to analyse")
+    while not stopping.is_set():
+        try:
+            busy = analyze_next(settings, ledger, archive, analyst)
+        except (NodeError, OSError) as error:
+            log.error("the worker could not go on and tries again: %s", error)
+            busy = False
+        if not busy:
+            stopping.wait(IDLE_SECONDS)
+
+
+def analyze_next(settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> bool:
+    """Carry out one due analysis job; False when there is none."""
+    job = ledger.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
+    if job is None:
+        return False
+    crash_point("claim.committed")
+    try:
+        with heartbeat(ledger, job):
+            analyze(job, settings, ledger, archive, analyst)
+    except StaleJob:
+        log.info("analysis dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
+    return True
+
+
+def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> None:
+    """Analyse one revision; the ledger learns the outcome, whatever it is."""
+    try:
+        stored = list(ledger.instances(job.study_instance_uid))
+        paths = [archive.verified(path, sha256) for _, sha256, path in stored]
+        crash_point("infer.started")
+        analysis = analyst(paths, job.revision)
+        crash_point("infer.done")
+        objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
+    except IntegrityLost as error:
+        ledger.failed(job, str(error), time.time(), retryable=False)
+        return
+    except Exception as error:
+        log.exception("analysis failed", extra={"study": job.study_id, "job": job.id})
+        retryable = getattr(error, "retryable", True)
+        reason = f"analysis failed: {type(error).__name__}: {error}"
+        ledger.failed(job, reason, time.time(), retryable=retryable, attempts=ledger.retry.attempts)
+        return
+    destinations = tuple(each.name for each in settings.destinations)
+    outcome = Outcome(tuple(objects), analysis.summary, destinations)
+    if analysis.ineligible:
+        ledger.ineligible(job, analysis.ineligible, outcome, time.time())
+    else:
+        ledger.analyzed(job, outcome, time.time())
+    crash_point("result.row_committed")
+    log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
+
+
+@contextmanager
+def heartbeat(ledger: Ledger, job: Job) -> Iterator[None]:
+    """Extend the job's lease while its work goes on."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(LEASE_SECONDS / 4):
+            try:
+                ledger.extend(job, time.time() + LEASE_SECONDS)
+            except StaleJob:
+                return
+            except NodeError:
+                log.warning("a lease could not be extended", extra={"job": job.id})
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
