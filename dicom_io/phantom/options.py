@@ -53,9 +53,10 @@ class Trap(StrEnum):
     REPEATED_DYNAMIC = "repeated-dynamic"  # acquired twice; the first time the patient moved
     INTERRUPTED_DYNAMIC = "interrupted-dynamic"  # a first attempt stopped after two phases
     ULTRAFAST = "ultrafast"  # a coarse dynamic of many phases during the first minute, besides the usual one
-    TWO_SLABS = "two-slabs"  # one sagittal-like series holds two blocks of slices with a gap
-    CLOCK_JUMPS_BACK = "clock-jumps-back"  # AcquisitionTime and ContentTime, not TriggerTime
+    TWO_SLABS = "two-slabs"  # the T2 series holds two blocks of slices with a gap
+    CLOCK_JUMPS_BACK = "clock-jumps-back"  # Philips: AcquisitionTime, ContentTime; not TriggerTime
     PH1_IS_PRE = "ph1-is-pre"  # GE: Ph1 is the pre-contrast phase, as outside Duke
+    SECOND_ACQUISITION_TIME = "second-acquisition-time"  # GE: from the middle of the fourth phase on
     B_VALUE_OFFSET = "b-value-offset"  # GE: 1e9 added to (0043,1039)
     PRIVATE_AS_UN = "private-as-un"  # private elements arrive as UN
     RELOCATED_PRIVATE = "relocated-private"  # a PACS moved the private blocks

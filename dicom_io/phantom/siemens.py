@@ -91,7 +91,9 @@ def series(
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
     enhanced = study.layout is Layout.ENHANCED
     classic = {"ImageType": image_type, IMAGE_TYPE_TEXT: "/".join(image_type[2:]), **attributes}
-    multi_frame = {"ImageType": image_type[:4], "PulseSequenceName": attributes["SequenceName"]}
+    multi_frame: Attributes = {"ImageType": image_type[:4]}
+    if image_type[0] == "ORIGINAL":
+        multi_frame["PulseSequenceName"] = attributes["SequenceName"]
     return Series(
         key=key,
         number=number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dicom_io.phantom import siemens
+from dicom_io.phantom import ge, philips, siemens, uih
 from dicom_io.phantom.anatomy import Phantom
 from dicom_io.phantom.options import LAYOUTS, Layout, StudyOptions, Trap, Vendor
 from dicom_io.phantom.plan import Series, Study
@@ -15,6 +15,9 @@ __all__ = ["LAYOUTS", "Layout", "StudyOptions", "Trap", "Vendor", "write_study"]
 
 PLANS: dict[Vendor, Callable[[Study], list[Series]]] = {
     Vendor.SIEMENS: siemens.plan,
+    Vendor.GE: ge.plan,
+    Vendor.PHILIPS: philips.plan,
+    Vendor.UIH: uih.plan,
 }
 
 

@@ -1,0 +1,241 @@
+"""GE: VIBRANT dynamics as one multiphase series, as Ph1/ Ph2/ series, or with nothing but InstanceNumber.
+
+Facts: shared/spec/series.md, measured on neurolabusc/dcm_qa_ge and dcm_qa_stc. TriggerTime is per slice; one
+AcquisitionTime covers all phases; ContentTime is the time of writing; b0 images have no (0018,9087); every image has
+(0043,1039), even the ADC map; ImageOrientationPatient of oblique slices differs in the 8th decimal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dicom_io.phantom import sequences
+from dicom_io.phantom.derived import projection, subtraction
+from dicom_io.phantom.options import Layout, Trap
+from dicom_io.phantom.plan import (
+    DERIVED_S,
+    DWI_S,
+    LOCALIZER_S,
+    T1_S,
+    T2_S,
+    Attributes,
+    Each,
+    Private,
+    Series,
+    Stack,
+    Study,
+    by_stack,
+)
+from dicom_io.phantom.spec import Orientation
+
+PARAMETERS = "GEMS_PARM_01"
+B_VALUE = Private(0x0043, PARAMETERS, 0x39, "IS")
+VAS_COLLAPSE = Private(0x0043, PARAMETERS, 0x30, "SS")  # 14: b0, 15: combined directions
+RTIA_TIMER = Private(0x0021, "GEMS_RELA_01", 0x5E, "DS")
+PULSE_SEQUENCE = Private(0x0019, "GEMS_ACQU_01", 0x9C, "LO")
+IMAGES_IN_SERIES = Private(0x0025, "GEMS_SERS_01", 0x07, "SL")
+B_VALUE_OFFSET = 1_000_000_000  # of synthetic and multi-b diffusion on some software
+ORIGINAL = ["ORIGINAL", "PRIMARY", "OTHER"]
+FAT_SATURATED = ["FAST_GEMS", "EDR_GEMS", "TRF_GEMS", "ACC_GEMS", "FS"]
+VIBRANT: Attributes = {
+    "SequenceVariant": ["SS", "SK"],
+    "ScanOptions": FAT_SATURATED,
+    PULSE_SEQUENCE: "efgre3d",
+    "ContrastBolusAgent": "10ML GADAVIST",
+    "ContrastBolusRoute": "IV",
+    "ContrastBolusVolume": "10",
+}
+DYNAMIC_NAME = "Ax Vibrant MultiPhase"
+
+
+def plan(study: Study) -> list[Series]:
+    """All series of one examination, in the order of acquisition."""
+    return [
+        *localizers(study),
+        *plain(study),
+        *diffusion(study),
+        *dynamic(study),
+        *(ready_made(study) if study.options.derived else []),
+    ]
+
+
+def series(
+    study: Study,
+    key: str,
+    number: int,
+    description: str,
+    *,
+    sequence: sequences.Sequence,
+    stacks: list[Stack],
+    attributes: Attributes,
+    image_type: list[str] | None = None,
+    each: Each | None = None,
+) -> Series:
+    """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
+    shared = {"ImageType": image_type or ORIGINAL, B_VALUE: ["0", "0", "0", "0"], VAS_COLLAPSE: 0}
+    images = by_stack(stacks, lambda stack, k: placed(study, stack, k) | (each(stack, k) if each else {}))
+    return Series(
+        key=key,
+        number=number,
+        description=description,
+        sequence=sequence,
+        attributes=equipment() | shared | {IMAGES_IN_SERIES: len(images), "AcquisitionNumber": "1"} | attributes,
+        images=images,
+        dynamic=key.startswith("dce"),
+    )
+
+
+def equipment() -> Attributes:
+    return {
+        "Manufacturer": "GE MEDICAL SYSTEMS",
+        "ManufacturerModelName": "SIGNA Premier",
+        "SoftwareVersions": ["29", "LX", "MR Software release:MR29.1_EA_2039.g"],
+        "StationName": "GEMR00001",
+        "DeviceSerialNumber": "00001",
+        "PixelRepresentation": 1,
+    }
+
+
+def placed(study: Study, stack: Stack, k: int) -> Attributes:
+    """Orientation and position with this scanner's digits; an oblique one is a little different in each slice."""
+    affine = stack.volume.affine
+    directions = affine[:3, :2] / np.linalg.norm(affine[:3, :2], axis=0)
+    if study.phantom.spec.orientation is Orientation.OBLIQUE:
+        directions = directions + 3e-8 * np.sin(np.arange(6).reshape(3, 2) * 7.0 + k)
+    position = affine[:3, 3] + affine[:3, 2] * k
+    return {
+        "ImageOrientationPatient": [f"{value + 0.0:.13f}"[:16] for value in directions.T.ravel()],
+        "ImagePositionPatient": [f"{value:.10f}"[:16] for value in position],
+        "StackID": "1",
+        "InStackPositionNumber": k + 1,
+    }
+
+
+def localizers(study: Study) -> list[Series]:
+    """Three planes in one series."""
+    if not study.options.localizers:
+        return []
+    stacks = [Stack(volume, LOCALIZER_S) for volume in study.phantom.localizers]
+    quick: Attributes = {"SequenceVariant": "SK", "ScanOptions": "FAST_GEMS", PULSE_SEQUENCE: "fgre"}
+    return [series(study, "localizer", 1, "3-Plane Loc", sequence=sequences.LOCALIZER, stacks=stacks, attributes=quick)]
+
+
+def plain(study: Study) -> list[Series]:
+    """T1-weighted without fat suppression, T2-weighted with it."""
+    spoiled: Attributes = {"SequenceVariant": ["SS", "SK"], "ScanOptions": "FAST_GEMS", PULSE_SEQUENCE: "efgre3d"}
+    stacks = [Stack(study.phantom.t1, T1_S)]
+    found = [series(study, "t1", 2, "Ax 3D T1 NON FS", sequence=sequences.T1, stacks=stacks, attributes=spoiled)]
+    if study.phantom.t2 is not None:
+        stacks = [Stack(study.phantom.t2, T2_S)]
+        echoes: Attributes = {"SequenceVariant": "SK", "ScanOptions": ["SAT_GEMS", "FS"], PULSE_SEQUENCE: "frfse"}
+        found.append(series(study, "t2", 3, "Ax T2 FSE FS", sequence=sequences.T2, stacks=stacks, attributes=echoes))
+    return found
+
+
+def diffusion(study: Study) -> list[Series]:
+    """Combined images of all b-values, then the ADC map, which carries a b-value too."""
+    planar: Attributes = {"SequenceVariant": "NONE", "ScanOptions": ["SAT_GEMS", "EPI_GEMS", "FS"]}
+    planar |= {PULSE_SEQUENCE: "epi2"}
+    stacks = [weighted(study, stack) for stack in study.traces()]
+    names = ("Ax DWI ASSET", "Apparent Diffusion Coefficient (mm2/s)")
+    found = []
+    if stacks:
+        found.append(series(study, "dwi", 4, names[0], sequence=sequences.DIFFUSION, stacks=stacks, attributes=planar))
+    if study.phantom.adc is not None and study.options.derived:
+        mapped = planar | {B_VALUE: [str(round(max(study.phantom.dwi))), "8", "0", "0"]}
+        found.append(
+            series(
+                study,
+                "adc",
+                400,
+                names[1],
+                sequence=sequences.DIFFUSION,
+                stacks=[Stack(study.phantom.adc, DWI_S)],
+                attributes=mapped,
+                image_type=["DERIVED", "SECONDARY", "PROCESSED"],
+            )
+        )
+    return found
+
+
+def weighted(study: Study, stack: Stack) -> Stack:
+    """A stack with its b-value: private always, standard unless it is 0."""
+    b_value = round(stack.b_value or 0)
+    offset = B_VALUE_OFFSET if study.has(Trap.B_VALUE_OFFSET) and b_value else 0
+    attributes: Attributes = {B_VALUE: [str(b_value + offset), "8", "0", "0"], VAS_COLLAPSE: 15 if b_value else 14}
+    if b_value and not offset:
+        attributes["DiffusionBValue"] = float(b_value)
+    return replace(stack, attributes=attributes)
+
+
+def dynamic(study: Study) -> list[Series]:
+    """The phases in one series or as Ph series."""
+    phases = study.phases()
+    if not phases:
+        return []
+    more: dict[str, Any] = {"sequence": sequences.DYNAMIC}
+    shared = VIBRANT | {"NumberOfTemporalPositions": str(len(phases))}
+    if study.layout == Layout.INSTANCE_ONLY:
+        timed = [replace(s, attributes={RTIA_TIMER: f"{s.time_s - phases[0].time_s:.6f}"}) for s in phases]
+        return [series(study, "dce", 5, DYNAMIC_NAME, stacks=timed, attributes=VIBRANT, **more)]
+
+    def each(stack: Stack, k: int) -> Attributes:
+        return phase_attributes(study, phases, stack, k)
+
+    if study.layout == Layout.ONE_SERIES:
+        return [series(study, "dce", 5, DYNAMIC_NAME, stacks=phases, attributes=shared, each=each, **more)]
+    names = phase_names(study, len(phases))
+    return [
+        series(study, f"dce{n}", number, name, stacks=[stack], attributes=shared, each=each, **more)
+        for n, (stack, (number, name)) in enumerate(zip(phases, names, strict=True))
+    ]
+
+
+def phase_names(study: Study, count: int) -> list[tuple[int, str]]:
+    """SeriesNumber and SeriesDescription: Ph1 is the first post-contrast phase, at some sites the pre-contrast one."""
+    if study.has(Trap.PH1_IS_PRE):
+        return [(501 + n, f"Ph{n + 1}/{DYNAMIC_NAME}") for n in range(count)]
+    return [(5, DYNAMIC_NAME), *((500 + n, f"Ph{n}/{DYNAMIC_NAME}") for n in range(1, count))]
+
+
+def phase_attributes(study: Study, phases: list[Stack], stack: Stack, k: int) -> Attributes:
+    """What tells the phases apart: TemporalPositionIdentifier, and TriggerTime among the images of one position."""
+    since_first = stack.time_s - phases[0].time_s
+    slices = stack.volume.voxels.shape[2]
+    attributes: Attributes = {
+        "TemporalPositionIdentifier": str(stack.temporal_index),
+        "TriggerTime": f"{since_first * 1000 + k * 17:.0f}",
+    }
+    if study.layout == Layout.ONE_SERIES:
+        second = stack.temporal_index > 4 or (stack.temporal_index == 4 and k >= slices // 3)
+        started = phases[0].time_s + (230 if second and study.has(Trap.SECOND_ACQUISITION_TIME) else 0)
+        written = phases[-1].time_s + 20 + (stack.temporal_index * slices + k) // 9
+        attributes |= {"AcquisitionTime": study.time(started), "ContentTime": study.time(written)}
+    return attributes
+
+
+def ready_made(study: Study) -> list[Series]:
+    """The first subtraction and its projection."""
+    if study.phantom.dce is None:
+        return []
+    difference = subtraction(study.phantom.dce, 1)
+    made_of = (
+        ("sub", 5001, "SUB1", difference, ["DERIVED", "SECONDARY", "COMBINED"]),
+        ("mip", 5002, "PJN", projection(difference), ["DERIVED", "SECONDARY", "PROJECTION IMAGE"]),
+    )
+    return [
+        series(
+            study,
+            key,
+            number,
+            name,
+            sequence=sequences.DYNAMIC,
+            stacks=[Stack(volume, DERIVED_S)],
+            attributes=VIBRANT,
+            image_type=kind,
+        )
+        for key, number, name, volume, kind in made_of
+    ]

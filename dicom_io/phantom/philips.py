@@ -1,0 +1,272 @@
+"""Philips: eTHRIVE dynamics in one classic series whose InstanceNumber is not time order, or in one enhanced object.
+
+Facts: shared/spec/series.md, measured on neurolabusc/dcm_qa_philips and icometrix/dicom2nifti. DiffusionBValue 0 stands
+on every image that is no DWI; RescaleSlope and the scale slope (2005,100E) differ between volumes; the enhanced frames
+repeat classic attributes in (2005,140F), with a position half a voxel away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dicom_io.phantom import sequences
+from dicom_io.phantom.derived import projection, subtraction
+from dicom_io.phantom.headers import decimals, rescale
+from dicom_io.phantom.options import Layout, Trap
+from dicom_io.phantom.plan import (
+    DERIVED_S,
+    DWI_S,
+    LOCALIZER_S,
+    T1_S,
+    T2_S,
+    Attributes,
+    Objects,
+    Private,
+    Series,
+    Stack,
+    Study,
+    by_position,
+    by_stack,
+)
+from dicom_io.phantom.siemens import AGENT_ENHANCED
+
+IMAGING, MR, MR5 = "Philips Imaging DD 001", "Philips MR Imaging DD 001", "Philips MR Imaging DD 005"
+B_FACTOR = Private(0x2001, IMAGING, 0x03, "FL")
+DIFFUSION_DIRECTION = Private(0x2001, IMAGING, 0x04, "CS")
+SLICE_NUMBER = Private(0x2001, IMAGING, 0x0A, "IS")
+NUMBER_OF_SLICES = Private(0x2001, IMAGING, 0x18, "SL")
+TECHNIQUE = Private(0x2001, IMAGING, 0x20, "LO")
+SPIR = Private(0x2001, IMAGING, 0x21, "CS")
+NUMBER_OF_DYNAMICS = Private(0x2001, IMAGING, 0x81, "IS")
+SCALE_SLOPE = Private(0x2005, MR, 0x0E, "FL")
+DYNAMIC_BEGIN_TIME = Private(0x2005, MR, 0xA0, "FL")
+CLASSIC_COPY = Private(0x2005, MR5, 0x0F, "SQ", block=0x14)
+FIELD_ECHO = ["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"]
+SPIN_ECHO = ["ORIGINAL", "PRIMARY", "M_SE", "M", "SE"]
+DYNAMIC_NAME = "dyn_eTHRIVE SENSE"
+AGENT: Attributes = {"ContrastBolusAgent": "Dotarem", "ContrastBolusRoute": "IV", "ContrastBolusVolume": "13"}
+
+
+def plan(study: Study) -> list[Series]:
+    """All series of one examination, in the order of acquisition."""
+    return [
+        *localizers(study),
+        *plain(study),
+        *diffusion(study),
+        *dynamic(study),
+        *(ready_made(study) if study.options.derived else []),
+    ]
+
+
+def is_enhanced(study: Study) -> bool:
+    return study.layout == Layout.ENHANCED
+
+
+def series(
+    study: Study,
+    key: str,
+    number: int,
+    description: str,
+    *,
+    sequence: sequences.Sequence,
+    stacks: list[Stack],
+    image_type: list[str],
+) -> Series:
+    """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
+    said = copy_of_classic if is_enhanced(study) else slice_number
+    images = by_position(stacks, said) if key == "dce" else by_stack(stacks, said)
+    if is_enhanced(study):
+        kind = [*image_type[:2], sequence.contrast, "ADC" if key == "adc" else "NONE"]
+        attributes: Attributes = equipment() | {"ImageType": kind}
+        attributes |= {"PulseSequenceName": TECHNIQUES[sequence]} if kind[0] == "ORIGINAL" else {}
+    else:
+        attributes = (
+            equipment() | classic(study, sequence) | {"ImageType": image_type, "AcquisitionNumber": number // 100}
+        )
+        attributes[NUMBER_OF_SLICES] = stacks[0].volume.voxels.shape[2]
+    agent = AGENT_ENHANCED if is_enhanced(study) else AGENT
+    return Series(
+        key=key,
+        number=number,
+        description=description,
+        sequence=sequence,
+        attributes=attributes | (agent if key in {"dce", "sub", "mip"} else {}),
+        images=images,
+        objects=Objects.WHOLE if is_enhanced(study) and key != "localizer" else objects_of(study),
+        dynamic=key.startswith("dce"),
+    )
+
+
+def objects_of(study: Study) -> Objects:
+    """Localizers of three orientations are one object for each."""
+    return Objects.PER_STACK if is_enhanced(study) else Objects.CLASSIC
+
+
+TECHNIQUES = {
+    sequences.LOCALIZER: "T1FFE",
+    sequences.T1: "T1FFE",
+    sequences.T2: "TSE",
+    sequences.DIFFUSION: "DwiSE",
+    sequences.DYNAMIC: "T1TFE",
+}
+
+
+def equipment() -> Attributes:
+    return {
+        "Manufacturer": "Philips Medical Systems",
+        "ManufacturerModelName": "Ingenia",
+        "SoftwareVersions": ["5.7.1", "5.7.1.2"],
+        "StationName": "PHILIPS-0001",
+        "DeviceSerialNumber": "00001",
+        "BitsStored": 12,
+        "HighBit": 11,
+    }
+
+
+def classic(study: Study, sequence: sequences.Sequence) -> Attributes:
+    """What a classic image of any sequence says."""
+    suppressed = sequence.fat_suppressed
+    return {
+        "SequenceVariant": "SK",
+        "ScanOptions": "FS" if suppressed else "OTHER",
+        "SpectrallySelectedSuppression": "FAT" if suppressed else "NONE",
+        "DiffusionBValue": 0.0,
+        "DiffusionGradientOrientation": [0.0, 0.0, 0.0],
+        B_FACTOR: 0.0,
+        DIFFUSION_DIRECTION: "",
+        TECHNIQUE: TECHNIQUES[sequence],
+        SPIR: "Y" if suppressed else "N",
+        "NumberOfTemporalPositions": str(len(study.phantom.spec.times_s) if sequence is sequences.DYNAMIC else 1),
+    }
+
+
+def slice_number(_stack: Stack, k: int) -> Attributes:
+    return {SLICE_NUMBER: str(k + 1)}
+
+
+def copy_of_classic(stack: Stack, k: int) -> Attributes:
+    """In enhanced frames: the classic header again, with a position that is half a voxel off."""
+    affine = stack.volume.affine
+    shifted = affine[:3, 3] + affine[:3, 2] * k - (affine[:3, 0] + affine[:3, 1]) / 2
+    copy = {
+        "InstanceNumber": str(k + 1),
+        "ImagePositionPatient": decimals(shifted),
+        **rescale(stack.slope),
+        SCALE_SLOPE: scale_slope(stack.slope),
+    }
+    return {CLASSIC_COPY: [copy]}
+
+
+def scale_slope(slope: float) -> float:
+    """The Philips scale slope; floating point value = displayed value / (slope x scale slope)."""
+    return round(0.0052 / slope, 8)
+
+
+def stack_of(study: Study, stack: Stack, slope: float) -> Stack:
+    """A stack with its own slope and the times that this scanner writes."""
+    if is_enhanced(study):
+        return replace(stack, slope=slope)
+    times = {"AcquisitionTime": study.time(stack.time_s), "ContentTime": study.time(stack.time_s)}
+    attributes = stack.attributes | times | rescale(slope) | {SCALE_SLOPE: scale_slope(slope)}
+    return replace(stack, slope=slope, attributes=attributes)
+
+
+def localizers(study: Study) -> list[Series]:
+    """The survey: three orientations."""
+    if not study.options.localizers:
+        return []
+    stacks = [stack_of(study, Stack(volume, LOCALIZER_S), 1.7) for volume in study.phantom.localizers]
+    name = "Survey_MST"
+    return [series(study, "localizer", 101, name, sequence=sequences.LOCALIZER, stacks=stacks, image_type=FIELD_ECHO)]
+
+
+def plain(study: Study) -> list[Series]:
+    """T1-weighted without fat suppression, T2-weighted SPAIR."""
+    stacks = [stack_of(study, Stack(study.phantom.t1, T1_S), 1.4713)]
+    found = [series(study, "t1", 201, "T1W_3D_FFE", sequence=sequences.T1, stacks=stacks, image_type=FIELD_ECHO)]
+    if study.phantom.t2 is not None:
+        stacks = [stack_of(study, Stack(study.phantom.t2, T2_S), 1.1203)]
+        found.append(series(study, "t2", 301, "T2W_SPAIR", sequence=sequences.T2, stacks=stacks, image_type=SPIN_ECHO))
+    return found
+
+
+def diffusion(study: Study) -> list[Series]:
+    """Isotropic images of all b-values, then the ADC map."""
+    stacks = [weighted(study, stack, n) for n, stack in enumerate(study.traces())]
+    found = []
+    if stacks:
+        found.append(
+            series(study, "dwi", 401, "DWI_SSh", sequence=sequences.DIFFUSION, stacks=stacks, image_type=SPIN_ECHO)
+        )
+    if study.phantom.adc is not None and study.options.derived:
+        kind = ["DERIVED", "PRIMARY", "ADC", "ADC", "SE"]
+        stacks = [stack_of(study, Stack(study.phantom.adc, DWI_S), 1.0)]
+        found.append(series(study, "adc", 402, "dADC", sequence=sequences.DIFFUSION, stacks=stacks, image_type=kind))
+    return found
+
+
+def weighted(study: Study, stack: Stack, n: int) -> Stack:
+    """A trace-weighted stack; "I" is the isotropic one."""
+    written = stack_of(study, stack, round(1.05 + 0.11 * n, 4))
+    if is_enhanced(study):
+        return written
+    b_value = float(stack.b_value or 0.0)
+    named = {"DiffusionBValue": b_value, B_FACTOR: b_value, DIFFUSION_DIRECTION: "I" if b_value else ""}
+    return replace(written, attributes=written.attributes | named)
+
+
+def dynamic(study: Study) -> list[Series]:
+    """All phases in one series; their slopes differ, and the first slice runs through time before the second."""
+    phases = study.phases()
+    if not phases:
+        return []
+    stacks = [phase(study, stack, stack.time_s - phases[0].time_s) for stack in phases]
+    found = series(study, "dce", 501, DYNAMIC_NAME, sequence=sequences.DYNAMIC, stacks=stacks, image_type=FIELD_ECHO)
+    more = {} if is_enhanced(study) else {NUMBER_OF_DYNAMICS: str(len(phases))}
+    return [replace(found, attributes=found.attributes | more)]
+
+
+def phase(study: Study, stack: Stack, since_first_s: float) -> Stack:
+    """A phase with TemporalPositionIdentifier, TriggerTime and the private begin of the dynamic scan."""
+    written = stack_of(study, stack, round(1.29035 - 0.037 * (stack.temporal_index % 5), 5))
+    if is_enhanced(study):
+        return written
+    jump = 420.0 if study.has(Trap.CLOCK_JUMPS_BACK) and stack.temporal_index > 3 else 0.0
+    clock = study.time(stack.time_s - jump)
+    timed = {
+        "TemporalPositionIdentifier": str(stack.temporal_index),
+        "TriggerTime": f"{since_first_s * 1000:g}",
+        DYNAMIC_BEGIN_TIME: since_first_s,
+        "AcquisitionTime": clock,
+        "ContentTime": clock,
+    }
+    return replace(written, attributes=written.attributes | timed)
+
+
+def ready_made(study: Study) -> list[Series]:
+    """The first subtraction and its projection; their types look like the scanner's own."""
+    if study.phantom.dce is None:
+        return []
+    difference = subtraction(study.phantom.dce, 1)
+    made_of = (
+        ("sub", 502, f"S2-1{DYNAMIC_NAME}", difference, ["DERIVED", "PRIMARY", "M_FFE", "M", "FFE"]),
+        (
+            "mip",
+            503,
+            f"MIP SUB {DYNAMIC_NAME}",
+            projection(difference),
+            ["DERIVED", "PRIMARY", "PROJECTION IMAGE", "M", "FFE"],
+        ),
+    )
+    return [
+        series(
+            study,
+            key,
+            number,
+            name,
+            sequence=sequences.DYNAMIC,
+            stacks=[stack_of(study, Stack(volume, DERIVED_S), 1.2)],
+            image_type=kind,
+        )
+        for key, number, name, volume, kind in made_of
+    ]

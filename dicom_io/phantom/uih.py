@@ -1,0 +1,197 @@
+"""United Imaging: quick3d dynamics slice by slice, or as VFRAME images that hold all slices of a phase.
+
+Facts: shared/spec/series.md, measured on neurolabusc/dcm_qa_uih. The actual b-value (0065,1009) is a little less than
+the nominal one (0065,100A), and 1.25 for b0; one AcquisitionTime for all phases; ContentTime is only roughly theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dicom_io.phantom import sequences
+from dicom_io.phantom.derived import projection, subtraction
+from dicom_io.phantom.headers import decimal, decimals
+from dicom_io.phantom.options import Layout
+from dicom_io.phantom.plan import (
+    DERIVED_S,
+    DWI_S,
+    LOCALIZER_S,
+    T1_S,
+    T2_S,
+    Attributes,
+    Objects,
+    Private,
+    Series,
+    Stack,
+    Study,
+    by_stack,
+)
+
+CREATOR = "Image Private Header"
+ACTUAL_B_VALUE = Private(0x0065, CREATOR, 0x09, "FD")
+NOMINAL_B_VALUE = Private(0x0065, CREATOR, 0x0A, "FD")
+SEQUENCE_NAME = Private(0x0065, CREATOR, 0x2D, "ST")
+SLICES = Private(0x0065, CREATOR, 0x50, "DS")
+SLICE_ITEMS = Private(0x0065, CREATOR, 0x51, "SQ")
+ORIGINAL = ["ORIGINAL", "PRIMARY", "M"]
+DYNAMIC_NAME = "t1_quick3d_tra_fs_dyn"
+AGENT: Attributes = {"ContrastBolusAgent": "Gadoteridol", "ContrastBolusRoute": "IV", "ContrastBolusVolume": "12"}
+
+
+def plan(study: Study) -> list[Series]:
+    """All series of one examination, in the order of acquisition."""
+    return [
+        *localizers(study),
+        *plain(study),
+        *diffusion(study),
+        *dynamic(study),
+        *(ready_made(study) if study.options.derived else []),
+    ]
+
+
+def series(
+    study: Study,
+    key: str,
+    number: int,
+    description: str,
+    *,
+    sequence: sequences.Sequence,
+    stacks: list[Stack],
+    name: str,
+    image_type: list[str] | None = None,
+) -> Series:
+    """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic.
+
+    name : SequenceName.
+    """
+    tiled = study.layout == Layout.VFRAME and key in {"t1", "t2", "dwi", "dce"}
+    kind = [*(image_type or ORIGINAL), *(["VFRAME"] if tiled else [])]
+    attributes: Attributes = {"ImageType": kind, "SequenceVariant": "NONE", "SequenceName": name}
+    return Series(
+        key=key,
+        number=number,
+        description=description,
+        sequence=sequence,
+        attributes=equipment() | attributes | (AGENT if key[:3] in {"dce", "sub", "mip"} else {}),
+        images=by_stack([tile(study, stack) for stack in stacks] if tiled else stacks),
+        objects=Objects.TILED if tiled else Objects.CLASSIC,
+        dynamic=key.startswith("dce"),
+    )
+
+
+def equipment() -> Attributes:
+    return {
+        "Manufacturer": "UIH",
+        "ManufacturerModelName": "uMR 790",
+        "SoftwareVersions": "R003",
+        "StationName": "UIHMR",
+        "DeviceSerialNumber": "00001",
+    }
+
+
+def tile(study: Study, stack: Stack) -> Stack:
+    """A stack whose slices lie in one image: their number, and position and time of each."""
+    affine = stack.volume.affine
+    spacing = stack.volume.spacing_mm[2]
+    positions = [affine[:3, 3] + affine[:3, 2] * k for k in range(stack.volume.voxels.shape[2])]
+    placed = [
+        {
+            "AcquisitionDate": study.date,
+            "AcquisitionDateTime": study.datetime(stack.time_s),
+            "AcquisitionTime": study.time(stack.time_s),
+            "AcquisitionDuration": 60.0,
+            "ImagePositionPatient": decimals(position),
+            "SliceLocation": decimal(float(position @ affine[:3, 2]) / spacing),
+        }
+        for position in positions
+    ]
+    return replace(stack, attributes=stack.attributes | {SLICES: str(len(placed)), SLICE_ITEMS: placed})
+
+
+def localizers(study: Study) -> list[Series]:
+    """Three orientations in one series."""
+    if not study.options.localizers:
+        return []
+    more: dict[str, Any] = {"sequence": sequences.LOCALIZER, "name": "gre"}
+    return [
+        series(study, "localizer", 1, "scout", stacks=[Stack(v, LOCALIZER_S) for v in study.phantom.localizers], **more)
+    ]
+
+
+def plain(study: Study) -> list[Series]:
+    """T1-weighted without fat suppression, T2-weighted with it."""
+    stacks = [Stack(study.phantom.t1, T1_S)]
+    found = [series(study, "t1", 2, "t1_gre3d_tra", sequence=sequences.T1, stacks=stacks, name="gre_quick3d")]
+    if study.phantom.t2 is not None:
+        stacks = [Stack(study.phantom.t2, T2_S)]
+        found.append(series(study, "t2", 3, "t2_fse_tra_fs", sequence=sequences.T2, stacks=stacks, name="fse"))
+    return found
+
+
+def diffusion(study: Study) -> list[Series]:
+    """Trace-weighted images with actual and nominal b-value, then the ADC map."""
+    stacks = [weighted(stack) for stack in study.traces()]
+    more: dict[str, Any] = {"sequence": sequences.DIFFUSION, "name": "epi_dwi"}
+    found = [series(study, "dwi", 4, "dwi_tra_fs", stacks=stacks, **more)] if stacks else []
+    if study.phantom.adc is not None and study.options.derived:
+        stacks = [Stack(study.phantom.adc, DWI_S)]
+        kind = ["DERIVED", "SECONDARY", "ADC"]
+        found.append(series(study, "adc", 401, "dwi_tra_fs_ADC", stacks=stacks, image_type=kind, **more))
+    return found
+
+
+def weighted(stack: Stack) -> Stack:
+    """A trace-weighted stack."""
+    nominal = float(stack.b_value or 0.0)
+    actual = nominal * 0.9297501831337527 if nominal else 1.2512641359237109  # as measured for 1000 and for b0
+    named = {ACTUAL_B_VALUE: actual, NOMINAL_B_VALUE: nominal, SEQUENCE_NAME: f"epi_dwi_b{nominal:g}"}
+    return replace(stack, attributes=named)
+
+
+def dynamic(study: Study) -> list[Series]:
+    """The phases: one series, or one for each."""
+    phases = study.phases()
+    if not phases:
+        return []
+    more: dict[str, Any] = {"sequence": sequences.DYNAMIC, "name": "gre_quick3d"}
+    if study.layout != Layout.SERIES_PER_PHASE:
+        stacks = [phase(study, phases, stack) for stack in phases]
+        return [series(study, "dce", 5, DYNAMIC_NAME, stacks=stacks, **more)]
+    return [
+        series(study, f"dce{n}", 501 + n, f"{DYNAMIC_NAME}_P{n}", stacks=[timed(study, stack)], **more)
+        for n, stack in enumerate(phases)
+    ]
+
+
+def phase(study: Study, phases: list[Stack], stack: Stack) -> Stack:
+    """A phase of a common series; the last two were written in the same second."""
+    written = min(stack.temporal_index, len(phases) - 1)
+    clock = {
+        "AcquisitionTime": study.time(phases[0].time_s),
+        "ContentTime": study.time(phases[written - 1].time_s + 61),
+    }
+    return replace(stack, attributes=clock)
+
+
+def timed(study: Study, stack: Stack) -> Stack:
+    return replace(
+        stack,
+        attributes={"AcquisitionTime": study.time(stack.time_s), "ContentTime": study.time(stack.time_s + 61)},
+    )
+
+
+def ready_made(study: Study) -> list[Series]:
+    """The first subtraction and its projection."""
+    if study.phantom.dce is None:
+        return []
+    difference = subtraction(study.phantom.dce, 1)
+    more: dict[str, Any] = {"sequence": sequences.DYNAMIC, "name": "gre_quick3d"}
+    made_of = (
+        ("sub", 601, f"{DYNAMIC_NAME}_SUB", difference, ["DERIVED", "SECONDARY", "SUBTRACTION"]),
+        ("mip", 602, f"{DYNAMIC_NAME}_SUB_MIP", projection(difference), ["DERIVED", "SECONDARY", "PROJECTION IMAGE"]),
+    )
+    return [
+        series(study, key, number, text, stacks=[Stack(volume, DERIVED_S)], image_type=kind, **more)
+        for key, number, text, volume, kind in made_of
+    ]
