@@ -1,0 +1,175 @@
+"""Values of a data set straight from its bytes: fast, and indifferent to what a PACS did to the VR.
+
+pydicom converts an element on first access, which costs more than reading the file, and raises on values that are
+plain wrong. Archives also rewrite private elements as UN. Both disappear when text is text and numbers are parsed here.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+from typing import Any
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+
+BINARY_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+PADDING = " \0\t\r\n"
+
+
+@cache
+def tag_of(key: str | int) -> BaseTag:
+    """The tag of a keyword ("SeriesDescription") or of a number (0x0008103E)."""
+    number = tag_for_keyword(key) if isinstance(key, str) else key
+    if number is None:
+        raise ValueError(f"{key} is no DICOM keyword")
+    return BaseTag(number)
+
+
+@cache
+def vr_of(tag: BaseTag) -> str:
+    """The VR of a public tag, which implicit files do not write; UN of a private one."""
+    return dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"
+
+
+class Elements:
+    """Reads one data set; an absent, empty or senseless value is "" or None, never an exception."""
+
+    __slots__ = ("_blocks", "dataset")
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._blocks: dict[tuple[int, str], int] | None = None
+
+    def __contains__(self, key: str | int) -> bool:
+        return self._value(key) not in (None, b"", "")
+
+    def text(self, key: str | int) -> str:
+        """The value as one line of text; several values are joined by a backslash as in the file."""
+        return "\\".join(self.texts(key))
+
+    def texts(self, key: str | int) -> tuple[str, ...]:
+        """Every value as text without padding."""
+        value = self._value(key)
+        if value is None:
+            return ()
+        if isinstance(value, bytes):
+            return tuple(part.strip(PADDING) for part in self._decoded(value).split("\\"))
+        several = hasattr(value, "append") or isinstance(value, tuple)
+        return tuple(str(part).strip(PADDING) for part in (value if several else (value,)))
+
+    def numbers(self, key: str | int, binary: str = "") -> tuple[float, ...]:
+        """The values as numbers; empty when one of them is none.
+
+        binary : VR to assume for an element that was stored as UN and holds no text, e.g. "FD".
+        """
+        value = self._value(key)
+        if value is None:
+            return ()
+        if isinstance(value, bytes):
+            return self._unpacked(key, value, binary)
+        try:
+            several = hasattr(value, "append") or isinstance(value, tuple)
+            return tuple(float(part) for part in (value if several else (value,)))
+        except (TypeError, ValueError):
+            return ()
+
+    def number(self, key: str | int, binary: str = "") -> float | None:
+        """The first value as a number, None when there is none."""
+        values = self.numbers(key, binary)
+        return values[0] if values else None
+
+    def integer(self, key: str | int, binary: str = "") -> int | None:
+        """The first value as a whole number, None when there is none."""
+        value = self.number(key, binary)
+        return int(value) if value is not None and abs(value) < 1e15 else None
+
+    def seconds(self, key: str | int) -> float | None:
+        """A time or date-time as seconds of its day."""
+        return seconds_of_day(self.text(key))
+
+    def data(self, key: str | int) -> bytes:
+        """The bytes of a binary element."""
+        value = self._value(key)
+        return value if isinstance(value, bytes) else b""
+
+    def items(self, key: str | int) -> list[Elements]:
+        """The items of a sequence, each as Elements."""
+        tag = tag_of(key)
+        if tag not in self.dataset:
+            return []
+        try:
+            value = self.dataset[tag].value
+        except Exception:  # noqa: BLE001 - pydicom raises many kinds; a sequence nobody can parse has no items
+            return []
+        return [Elements(item) for item in value if isinstance(item, Dataset)] if hasattr(value, "append") else []
+
+    def item(self, key: str | int) -> Elements:
+        """The first item of a sequence; an empty one when there is none."""
+        items = self.items(key)
+        return items[0] if items else Elements(Dataset())
+
+    def private(self, group: int, creator: str, element: int) -> int:
+        """Tag of a private element, wherever an archive moved its block; the usual block 10 when nobody claims it.
+
+        PS3.5 7.8.1: (gggg,00xx) names the owner of elements (gggg,xx00-xxFF).
+        """
+        if self._blocks is None:
+            self._blocks = self._private_blocks()
+        return group << 16 | self._blocks.get((group, creator), 0x10) << 8 | element
+
+    def _private_blocks(self) -> dict[tuple[int, str], int]:
+        creators = [tag for tag in self.dataset.keys() if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF]  # noqa: SIM118
+        return {(tag >> 16, self.text(int(tag)).upper()): tag & 0xFF for tag in reversed(creators)}
+
+    def _value(self, key: str | int) -> Any:
+        value = getattr(self.dataset.get_item(tag_of(key)), "value", None)
+        return None if value in ("", b"") else value
+
+    def _decoded(self, value: bytes) -> str:
+        if value.isascii():
+            return value.decode("ascii")
+        try:
+            encodings = convert_encodings(list(self.texts("SpecificCharacterSet")) or [""])
+            return decode_bytes(value, encodings, set())
+        except (LookupError, UnicodeError):
+            return value.decode("latin-1")
+
+    def _unpacked(self, key: str | int, value: bytes, binary: str) -> tuple[float, ...]:
+        element = self.dataset.get_item(tag_of(key))
+        form = BINARY_FORMATS.get(str(getattr(element, "VR", None) or vr_of(tag_of(key))))
+        if form is None and binary and not is_numeric_text(value):
+            form = BINARY_FORMATS[binary]
+        if form is None:
+            return parsed_numbers(value)
+        order = "<" if getattr(element, "is_little_endian", True) else ">"
+        return tuple(float(x) for x in struct.unpack_from(f"{order}{len(value) // struct.calcsize(form)}{form}", value))
+
+
+def is_numeric_text(value: bytes) -> bool:
+    """Whether bytes of unknown VR read as decimal strings."""
+    return bool(value.strip(b" \0")) and not value.strip(b"0123456789+-.eE\\ \0")
+
+
+def parsed_numbers(value: bytes) -> tuple[float, ...]:
+    """Decimal strings as numbers; empty when one of them is no number."""
+    try:
+        return tuple(float(part) for part in value.decode("ascii").strip(PADDING).split("\\"))
+    except (UnicodeDecodeError, ValueError):
+        return ()
+
+
+def seconds_of_day(text: str) -> float | None:
+    """Seconds since midnight of a DICOM TM (hhmmss.f; hh:mm:ss as ACR-NEMA wrote it) or DT (yyyymmddhhmmss.f).
+
+    A time zone suffix is ignored: all times of one study come from one scanner.
+    """
+    whole, _, fraction = text.replace(":", "").partition(".")
+    whole = whole.partition("+")[0].partition("-")[0].strip()
+    fraction = fraction.partition("+")[0].partition("-")[0].strip()
+    if not whole.isdigit() or (fraction and not fraction.isdigit()):
+        return None
+    time = (whole[8:] if len(whole) >= 8 else whole).ljust(6, "0")
+    return int(time[:2]) * 3600 + int(time[2:4]) * 60 + int(time[4:6]) + (float(f"0.{fraction}") if fraction else 0.0)

@@ -1,0 +1,23 @@
+"""What can go wrong between DICOM bytes and a Case, in words for the person who reads it."""
+
+
+class DicomError(Exception):
+    """Base of every error of this package; `retryable` says whether trying the same again can help."""
+
+    retryable = False
+
+
+class NotAnImage(DicomError):
+    """A file is no DICOM instance, or an instance without an image that we could place; the message says why."""
+
+
+class PixelsUnreadable(DicomError):
+    """The pixel data cannot be decoded: a codec that does not exist, damage, or a limit; the message says which."""
+
+
+class NoVolume(DicomError):
+    """The images of a series form no volume; the message says what is wrong with their geometry."""
+
+
+class NoPhaseOrder(DicomError):
+    """Nothing in the images says which is earlier, or the clues contradict each other."""
