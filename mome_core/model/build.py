@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import overload
 
 from mome_core.model.architecture import Architecture, Head
+from mome_core.model.baselines import ResNetArchitecture, ResNetFusion
 from mome_core.model.mome import Mome
 
 
-def build_network(architecture: Architecture) -> Mome:
+@overload
+def build_network(architecture: Architecture) -> Mome: ...
+@overload
+def build_network(architecture: ResNetArchitecture) -> ResNetFusion: ...
+def build_network(architecture: Architecture | ResNetArchitecture) -> Mome | ResNetFusion:
     """A network with initial values; seed torch first for the same values twice."""
-    return Mome(architecture)
+    return Mome(architecture) if isinstance(architecture, Architecture) else ResNetFusion(architecture)
 
 
 def with_new_heads(network: Mome, answers: tuple[Head, ...]) -> Mome:

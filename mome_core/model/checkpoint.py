@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import safetensors.torch
 import torch
@@ -23,12 +23,15 @@ from torch import Tensor
 
 from mome_core.errors import CheckpointRefused
 from mome_core.model.architecture import Architecture, architecture_from_json
+from mome_core.model.baselines import ResNetArchitecture, ResNetFusion, resnet_architecture_from_json
 from mome_core.model.build import build_network
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 
 FORMAT = "mome-node model bundle 1"
+AnyNetwork = TypeVar("AnyNetwork", Mome, ResNetFusion)
+MOME, RESNETS = "MOME", "ResNets"
 WEIGHTS, MANIFEST, CARD = "model.safetensors", "manifest.json", "MODEL_CARD.md"
 
 
@@ -87,9 +90,21 @@ class Checkpoint:
     manifest: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class BaselineCheckpoint:
+    """What `Checkpoint` is, of a network that MOME is compared with."""
+
+    network: ResNetFusion
+    architecture: ResNetArchitecture
+    recipe: Recipe
+    endpoints: Mapping[Endpoint, OperatingPoint]
+    identity: ModelIdentity
+    manifest: Mapping[str, Any]
+
+
 def save_checkpoint(
     bundle: Path,
-    network: Mome,
+    network: Mome | ResNetFusion,
     recipe: Recipe,
     description: Description,
     endpoints: Mapping[Endpoint, OperatingPoint] | None = None,
@@ -106,6 +121,7 @@ def save_checkpoint(
     points = {head.endpoint: (endpoints or {}).get(head.endpoint, OperatingPoint()) for head in network.answers}
     manifest: dict[str, Any] = {
         "format": FORMAT,
+        "family": MOME if isinstance(network, Mome) else RESNETS,
         "name": description.name,
         "version": description.version,
         "statement": description.statement,
@@ -131,21 +147,46 @@ def save_checkpoint(
 
 
 def load_checkpoint(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint:
-    """Read and verify a bundle; CheckpointRefused says what is damaged, missing, changed or does not fit."""
+    """Read and verify a bundle of MOME; CheckpointRefused says what is damaged, missing, changed or does not fit."""
     manifest = read_manifest(bundle)
-    weights = read_weights(bundle, manifest)
+    if manifest["family"] != MOME:
+        raise CheckpointRefused(f"{bundle} holds a baseline for comparison ({manifest['family']}), not MOME")
+    architecture = architecture_from_json(manifest["architecture"])
+    recipe, endpoints = read_use(bundle, manifest, architecture)
+    network = network_with(build_empty(architecture), read_weights(bundle, manifest)).to(device)
+    return Checkpoint(network, architecture, recipe, endpoints, identity_of(manifest), manifest)
+
+
+def load_baseline(bundle: Path, device: str | torch.device = "cpu") -> BaselineCheckpoint:
+    """Read and verify a bundle of a baseline, as `load_checkpoint` does for MOME."""
+    manifest = read_manifest(bundle)
+    if manifest["family"] != RESNETS:
+        raise CheckpointRefused(f"{bundle} does not hold a baseline but {manifest['family']}")
+    architecture = resnet_architecture_from_json(manifest["architecture"])
+    recipe, endpoints = read_use(bundle, manifest, architecture)
+    network = network_with(build_empty(architecture), read_weights(bundle, manifest)).to(device)
+    return BaselineCheckpoint(network, architecture, recipe, endpoints, identity_of(manifest), manifest)
+
+
+def load_either(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint | BaselineCheckpoint:
+    """Read and verify a bundle of MOME or of a baseline, for comparing them."""
+    baseline = read_manifest(bundle)["family"] == RESNETS
+    return load_baseline(bundle, device) if baseline else load_checkpoint(bundle, device)
+
+
+def read_use(
+    bundle: Path, manifest: Mapping[str, Any], architecture: Architecture | ResNetArchitecture
+) -> tuple[Recipe, dict[Endpoint, OperatingPoint]]:
+    """How the manifest says that the network is used: with which recipe, at which operating points."""
     try:
         recipe = Recipe.from_json(manifest["recipe"])
         endpoints = {Endpoint(name): OperatingPoint(**point) for name, point in manifest["endpoints"].items()}
-        architecture = architecture_from_json(manifest["architecture"])
         architecture.require_fits(recipe)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise CheckpointRefused(f"{bundle / MANIFEST} describes no possible model: {error}") from error
     if set(endpoints) != {head.endpoint for head in architecture.answers}:
         raise CheckpointRefused(f"{bundle / MANIFEST}: the endpoints are not those that the architecture answers")
-    network = network_with(architecture, weights)
-    network.to(device)
-    return Checkpoint(network, architecture, recipe, endpoints, identity_of(manifest), manifest)
+    return recipe, endpoints
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:
@@ -184,25 +225,32 @@ def read_weights(bundle: Path, manifest: Mapping[str, Any]) -> dict[str, Tensor]
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
-def network_with(architecture: Architecture, weights: Mapping[str, Tensor]) -> Mome:
-    """A frozen network that owns exactly these tensors; CheckpointRefused names the first that does not fit."""
+@overload
+def build_empty(architecture: Architecture) -> Mome: ...
+@overload
+def build_empty(architecture: ResNetArchitecture) -> ResNetFusion: ...
+def build_empty(architecture: Architecture | ResNetArchitecture) -> Mome | ResNetFusion:
+    """The network with shapes but without values, which would be drawn for nothing."""
     with torch.device("meta"):
-        network = build_network(architecture)
-    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+        return build_network(architecture)
+
+
+def network_with(empty: AnyNetwork, weights: Mapping[str, Tensor]) -> AnyNetwork:
+    """The network, frozen, with exactly these tensors; CheckpointRefused names the first that does not fit."""
+    expected = {name: tensor.shape for name, tensor in empty.state_dict().items()}
     for name in sorted(expected.keys() | weights.keys()):
         if name not in weights:
             raise CheckpointRefused(f"the weights lack {name}, which the architecture needs")
         if name not in expected:
             raise CheckpointRefused(f"the weights hold {name}, which the architecture does not have")
         if weights[name].shape != expected[name]:
-            raise CheckpointRefused(
-                f"{name} is {tuple(weights[name].shape)}, the architecture needs {tuple(expected[name])}"
-            )
+            shapes = f"{tuple(weights[name].shape)}, the architecture needs {tuple(expected[name])}"
+            raise CheckpointRefused(f"{name} is {shapes}")
         if not torch.isfinite(weights[name]).all():
             raise CheckpointRefused(f"{name} holds a value that is not a finite number")
-    network.to_empty(device="cpu").load_state_dict(weights)
-    network.freeze()
-    return network
+    empty.to_empty(device="cpu").load_state_dict(weights)
+    empty.freeze()
+    return empty
 
 
 def identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:

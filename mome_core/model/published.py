@@ -30,12 +30,13 @@ from mome_core.model.architecture import (
     TokenizerNorm,
 )
 from mome_core.model.build import build_network
-from mome_core.model.checkpoint import network_with
+from mome_core.model.checkpoint import build_empty, network_with
 from mome_core.model.experts import JOINT
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
+MOME_KIND, BEIT3_KIND = "MOME training checkpoint", "BEiT-3 backbone"
 HEAD_WIDTH = 64  # of BEiT-3, base and large
 BRANCH = {Modality.DCE: "A", Modality.DWI: "B", Modality.T2: "C"}
 EMBED = {modality: f"beit3.{modality.lower()}_embed" for modality in Modality}
@@ -97,7 +98,7 @@ class Keys:
 class Imported:
     """A network with published values, and the account of where they came from.
 
-    kind : "MOME training checkpoint" or "BEiT-3 backbone".
+    kind : MOME_KIND or BEIT3_KIND.
     sha256 : of the file.
     used, ignored : names of the file's tensors; each ignored one with the reason.
     """
@@ -108,6 +109,13 @@ class Imported:
     sha256: str
     used: tuple[str, ...]
     ignored: Mapping[str, str]
+
+    @property
+    def statement(self) -> str:
+        """What can honestly be said of the model, one sentence."""
+        if self.kind == BEIT3_KIND:
+            return "Untrained: a BEiT-3 backbone to start training from; its answers mean nothing."
+        return "Published MOME weights; the file does not say what they were trained and validated on."
 
 
 def import_published(
@@ -121,13 +129,13 @@ def import_published(
     """
     keys = read_keys(path)
     if f"{EMBED[Modality.DCE]}.cls_token" in keys.tensors:
-        kind, network = "MOME training checkpoint", mome_from(keys, recipe, heads, endpoint)
+        kind, network = MOME_KIND, mome_from(keys, recipe, heads, endpoint)
     elif "beit3.encoder.layers.0.self_attn.q_proj.A.weight" in keys.tensors:
-        kind, network = "BEiT-3 backbone", mome_from_beit3(keys, recipe, heads, endpoint)
+        kind, network = BEIT3_KIND, mome_from_beit3(keys, recipe, heads, endpoint)
     else:
         raise CheckpointRefused(f"{path.name} is neither a MOME training checkpoint nor a BEiT-3 file")
     keys.require_all_accounted()
-    recipe = recipe or replace(Recipe(), dce_phases=network.architecture.dce_channels)
+    recipe = replace(recipe or Recipe(), dce_phases=network.architecture.dce_channels)
     digest = file_digest(path)
     return Imported(network, recipe, kind, digest, tuple(keys.used), keys.ignored)
 
@@ -164,7 +172,8 @@ def require_tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
 
 def mome_from(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
     """The authors' network: three equal copies of the backbone become one."""
-    a = architecture_of(keys, heads, endpoint).for_recipe(recipe) if recipe else architecture_of(keys, heads, endpoint)
+    a = architecture_of(keys, heads, endpoint)
+    a = a.for_recipe(replace(recipe or Recipe(), dce_phases=a.dce_channels))
     weights = embeddings(keys, a)
     for layer in range(a.layers):
         weights |= backbone_layer(keys, a, layer) | adapter_layer(keys, a, layer)
@@ -174,7 +183,7 @@ def mome_from(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: En
     weights |= {f"{head}.weight": keys.take("head.weight")}
     if a.head_kind is HeadKind.LINEAR:
         weights |= {f"{head}.bias": keys.take("head.bias")}
-    return network_with(a, weights)
+    return network_with(build_empty(a), weights)
 
 
 def mome_from_beit3(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
@@ -198,7 +207,7 @@ def mome_from_beit3(keys: Keys, recipe: Recipe | None, heads: int | None, endpoi
     weights: dict[str, Tensor] = dict(build_network(a).state_dict())
     for layer in range(a.layers):
         weights |= backbone_layer(keys, a, layer)
-    return network_with(a, weights)
+    return network_with(build_empty(a), weights)
 
 
 def architecture_of(keys: Keys, heads: int | None, endpoint: Endpoint) -> Architecture:

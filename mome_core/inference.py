@@ -1,0 +1,373 @@
+"""From a Case to a Result: prepare, judge the input, score augmented versions, share the score, explain it.
+
+B versions of one case, C channels, XYZ voxels, T tokens, D width, K classes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mome_core.case import Case, Modality
+from mome_core.errors import NumericsFault
+from mome_core.explain.baselines import Baseline
+from mome_core.explain.contribution import answer_coalitions, share
+from mome_core.explain.saliency import Limits, Method, attribute
+from mome_core.model.checkpoint import Checkpoint
+from mome_core.model.mome import Mome
+from mome_core.preprocessing.pad import (
+    CENTRE,
+    FLIP_GROUP,
+    FLIPS,
+    PLACEMENTS,
+    Axes,
+    Offset,
+    Placement,
+    flip,
+    offset_of,
+    pad_at,
+    spatial,
+)
+from mome_core.preprocessing.prepare import Prepared, prepare
+from mome_core.preprocessing.quality import assess
+from mome_core.preprocessing.recipe import Recipe, Size
+from mome_core.results import Endpoint, Result, Saliency, Score, Severity
+
+Arrays = Mapping[Modality, NDArray[np.float32]]
+Progress = Callable[[str, int, int], None]
+Item = TypeVar("Item")
+
+BFLOAT16_TOLERANCE = 0.005  # of a probability, against float32
+LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
+LARGE_INPUT_VOXELS = 4_000_000  # above it one gradient on a CPU takes most of a minute
+
+
+class Augmentation(StrEnum):
+    """Which versions of a case are scored and averaged."""
+
+    NONE = "none"
+    FLIPS = "flips"
+    PUBLISHED = "published"
+    FULL_GROUP = "full group"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the scores; explanations are always float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+VERSIONS: dict[Augmentation, tuple[tuple[Placement, ...], tuple[Axes, ...], str]] = {
+    Augmentation.NONE: ((CENTRE,), ((),), "one centred, unflipped version"),
+    Augmentation.FLIPS: ((CENTRE,), FLIP_GROUP, "8 versions: centred, every combination of flips"),
+    Augmentation.PUBLISHED: (PLACEMENTS, FLIPS, "54 versions as published: 9 placements x 6 flips, none unflipped"),
+    Augmentation.FULL_GROUP: (PLACEMENTS, FLIP_GROUP, "72 versions: 9 placements x every combination of flips"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How an answer is computed; the result states it.
+
+    mean_of_log_odds : average log odds over the versions instead of probabilities (the paper averages the latter).
+    contributions, saliency : whether they are computed.
+    method, baseline, limits : of the saliency.
+    memory_gib : for the versions of one pass; as many as fit go through the network together.
+    """
+
+    augmentation: Augmentation = Augmentation.PUBLISHED
+    precision: Precision = Precision.FLOAT32
+    mean_of_log_odds: bool = False
+    contributions: bool = True
+    saliency: bool = True
+    method: Method = Method.INTEGRATED_GRADIENTS
+    baseline: Baseline = Baseline.BLUR
+    limits: Limits = field(default_factory=Limits)
+    memory_gib: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.memory_gib <= 0:
+            raise ValueError(f"memory_gib must be positive, got {self.memory_gib}")
+
+    def __str__(self) -> str:
+        parts = [VERSIONS[self.augmentation][2], str(self.precision)]
+        parts += ["mean of log odds"] if self.mean_of_log_odds else ["mean of probabilities"]
+        if self.saliency:
+            start = f" from {self.baseline}" if self.method is Method.INTEGRATED_GRADIENTS else ""
+            parts.append(f"{self.method}{start}")
+        return "; ".join(parts)
+
+
+def default_policy(network: Mome) -> Policy:
+    """What the network's size and device allow: everything as published, or the cheaper policy for a CPU.
+
+    A large network on a CPU gets 8 versions instead of 54 and gradient x input instead of integrated gradients, which
+    together are 12 passes instead of 100 or more. On a GPU scores are bfloat16, within 0.005 of float32.
+    """
+    if device_of(network).type == "cuda":
+        return Policy(precision=Precision.BFLOAT16, memory_gib=16.0, limits=Limits(memory_gib=12.0))
+    if sum(int(np.prod(shape)) for shape in network.volume_shapes.values()) > LARGE_INPUT_VOXELS:
+        return Policy(augmentation=Augmentation.FLIPS, method=Method.GRADIENT_TIMES_INPUT)
+    return Policy()
+
+
+def analyze(
+    case: Case, checkpoint: Checkpoint, policy: Policy | None = None, progress: Progress | None = None
+) -> Result:
+    """The answer to every endpoint of the checkpoint, with contributions and saliency in the patient's coordinates.
+
+    policy : None for `default_policy`.
+    progress : called with (stage, done, planned); an exception from it ends the work.
+
+    Raises StudyIneligible when the case cannot be analysed at all, NumericsFault naming the place of an impossible
+    value. A WITHHOLD flag gives a result without scores that says why.
+    """
+    policy = policy or default_policy(checkpoint.network)
+    report = progress or (lambda stage, done, planned: None)
+    timings: dict[str, float] = {}
+    with timed(timings, "prepare"):
+        report("prepare", 0, 1)
+        prepared = prepare(case, checkpoint.recipe)
+        flags = assess(case, prepared, checkpoint.recipe)
+    reasons = [flag.message for flag in flags if flag.severity is Severity.WITHHOLD]
+    if reasons:
+        return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings)
+    for modality, array in prepared.arrays.items():
+        require_sound(modality, array)
+    with reproducible():
+        with timed(timings, "scores"):
+            scores = score(prepared.arrays, checkpoint, policy, report)
+        with timed(timings, "contributions"):
+            scores = with_contributions(scores, prepared.arrays, checkpoint) if policy.contributions else scores
+        with timed(timings, "saliency"):
+            saliency = explain(prepared, checkpoint, policy, report) if policy.saliency else ()
+    return Result(scores, saliency, prepared.modalities, flags, "", str(policy), timings)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the network says about padded arrays, without augmentation."""
+
+    endpoint: Endpoint
+    logits: tuple[float, ...]
+    probability: float
+
+
+@torch.no_grad()
+def answer_arrays(checkpoint: Checkpoint, arrays: Arrays) -> tuple[Answer, ...]:
+    """The answer to every endpoint for arrays (C, axis 0, axis 1, slices) as the network sees them, already padded."""
+    for modality, array in arrays.items():
+        require_sound(modality, array)
+    network, device = checkpoint.network, device_of(checkpoint.network)
+    with reproducible():
+        volumes = {m: torch.from_numpy(array.astype(np.float32))[None].to(device) for m, array in arrays.items()}
+        logits = network(volumes)
+    answers = []
+    for endpoint, point in checkpoint.endpoints.items():
+        require_finite(logits[endpoint], f"the logits of {endpoint}")
+        probability = network.probability(endpoint, logits[endpoint], point.temperature)
+        answers.append(Answer(endpoint, tuple(logits[endpoint][0].tolist()), float(probability)))
+    return tuple(answers)
+
+
+def score(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progress) -> tuple[Score, ...]:
+    """Mean and spread of each endpoint's probability over the policy's versions."""
+    network = checkpoint.network
+    answers = answer_versions(network, arrays, checkpoint.recipe, policy, report)
+    scores = []
+    for endpoint, point in checkpoint.endpoints.items():
+        probabilities = network.probability(endpoint, answers[endpoint], point.temperature).double()
+        if policy.mean_of_log_odds:
+            mean = float(torch.special.logit(probabilities).mean().sigmoid())
+        else:
+            mean = float(probabilities.mean())
+        spread = float(probabilities.std(correction=0))
+        scores.append(Score(endpoint, mean, point.threshold, spread, len(probabilities), checkpoint.identity))
+    return tuple(scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placeable:
+    """One modality's array (C, axis 0, axis 1, slices), and the size it is padded to."""
+
+    modality: Modality
+    array: NDArray[np.float32]
+    size: Size
+
+    def offset(self, placement: Placement) -> Offset:
+        """Where the array begins in its padding."""
+        return offset_of(placement, spatial(self.array), self.size)
+
+    def volumes(self, offsets: Iterable[Offset], axes: Axes = ()) -> Tensor:
+        """(B, C, X, Y, Z), one version for each offset, flipped."""
+        versions = [flip(pad_at(self.array, self.size, offset), axes) for offset in offsets]
+        return torch.from_numpy(np.stack(versions))
+
+
+def placeable(arrays: Arrays, recipe: Recipe) -> list[Placeable]:
+    """The arrays with their padded sizes, in the network's order."""
+    return [Placeable(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
+
+
+@torch.no_grad()
+def answer_versions(
+    network: Mome, arrays: Arrays, recipe: Recipe, policy: Policy, report: Progress
+) -> dict[Endpoint, Tensor]:
+    """Logits (versions, K) of each endpoint, float32: flip by flip, and in the order of the placements within.
+
+    A volume that comes out the same in several versions (an array without slack on an axis lies in one place only)
+    passes the modality stage once.
+    """
+    placements, flips, _ = VERSIONS[policy.augmentation]
+    inputs = placeable(arrays, recipe)
+    rows: dict[Endpoint, list[Tensor]] = {head.endpoint: [] for head in network.answers}
+    batch = batch_size(network, arrays, policy)
+    device = device_of(network)
+    for done, axes in enumerate(flips):
+        report("scores", done * len(placements), len(flips) * len(placements))
+        with torch.autocast(device.type, torch.bfloat16, enabled=policy.precision is Precision.BFLOAT16):
+            tokens = {each: modality_tokens(network, each, placements, axes, batch) for each in inputs}
+            for some in batches(placements, batch):
+                chosen = {e.modality: torch.stack([t[e.offset(place)] for place in some]) for e, t in tokens.items()}
+                for endpoint, logits_BK in network.joint_stage(chosen).items():
+                    rows[endpoint].append(logits_BK.float().cpu())
+    answers = {endpoint: torch.cat(parts) for endpoint, parts in rows.items()}
+    for endpoint, logits in answers.items():
+        require_finite(logits, f"the logits of {endpoint}")
+    return answers
+
+
+def modality_tokens(
+    network: Mome, each: Placeable, placements: Sequence[Placement], axes: Axes, batch: int
+) -> dict[Offset, Tensor]:
+    """Tokens (T, D) after the early layers for every distinct place of the array in its padding."""
+    tokens: dict[Offset, Tensor] = {}
+    for offsets in batches(list(dict.fromkeys(each.offset(placement) for placement in placements)), batch):
+        tokens_BTD = network.modality_stage(each.modality, each.volumes(offsets, axes).to(device_of(network)))
+        require_finite(tokens_BTD, f"the tokens of the {each.modality} after the early layers")
+        tokens |= zip(offsets, tokens_BTD, strict=True)
+    return tokens
+
+
+def batch_size(network: Mome, arrays: Arrays, policy: Policy) -> int:
+    """How many versions go through the network together: what fits into the policy's memory, 9 at most.
+
+    One version takes its volume and, twice while it is normalised, the first convolution's output: an eighth of the
+    voxels for each of its channels.
+    """
+    channels = 1 + network.architecture.stem_widths[0] // 4
+    voxels = max(int(np.prod(network.volume_shapes[modality][1:])) for modality in arrays)
+    return int(np.clip(policy.memory_gib * 2**30 / (4 * channels * voxels), 1, len(PLACEMENTS)))
+
+
+def with_contributions(scores: tuple[Score, ...], arrays: Arrays, checkpoint: Checkpoint) -> tuple[Score, ...]:
+    """The scores with the Shapley value of each modality, from the centred, unflipped version."""
+    answers = answer_coalitions(checkpoint.network, centred(arrays, checkpoint))
+    shared = []
+    for each in scores:
+        temperature = checkpoint.endpoints[each.endpoint].temperature
+        parts = share(checkpoint.network, answers, each.endpoint, temperature=temperature)
+        shared.append(
+            replace(
+                each,
+                contributions=parts.to_results(),
+                base_probability=parts.base_probability,
+                explained_probability=parts.explained_probability,
+            )
+        )
+    return tuple(shared)
+
+
+def explain(prepared: Prepared, checkpoint: Checkpoint, policy: Policy, report: Progress) -> tuple[Saliency, ...]:
+    """Saliency of every endpoint and modality on the grid of the source images, from the centred, unflipped version."""
+    volumes = centred(prepared.arrays, checkpoint)
+    maps = []
+    for endpoint in checkpoint.endpoints:
+        attribution = attribute(
+            checkpoint.network,
+            volumes,
+            endpoint,
+            method=policy.method,
+            baseline=policy.baseline,
+            limits=policy.limits,
+            progress=lambda done, planned: report("saliency", done, planned),
+        )
+        for each in placeable(prepared.arrays, checkpoint.recipe):
+            summed = attribution.summed(each.modality)
+            maps.append(
+                Saliency(
+                    endpoint,
+                    each.modality,
+                    prepared.to_patient(each.modality, summed, each.offset(CENTRE)),
+                    attribution.method.value,
+                    attribution.baseline.value if attribution.baseline else "none",
+                    attribution.steps,
+                    attribution.completeness_error,
+                )
+            )
+    return tuple(maps)
+
+
+def centred(arrays: Arrays, checkpoint: Checkpoint) -> dict[Modality, Tensor]:
+    """Volumes (1, C, X, Y, Z) as in the published validation: centred in the padding, unflipped."""
+    inputs, device = placeable(arrays, checkpoint.recipe), device_of(checkpoint.network)
+    return {each.modality: each.volumes([each.offset(CENTRE)]).to(device) for each in inputs}
+
+
+def require_sound(modality: Modality, array: NDArray[np.floating]) -> None:
+    """Raise NumericsFault, with modality and channel, unless the values can be those of a standardised volume."""
+    for channel, values in enumerate(array):
+        place = f"the {modality} array, channel {channel},"
+        if not values.size or values.min() == values.max():
+            raise NumericsFault(f"{place} is empty: no two voxels differ")
+        if not np.isfinite(values).all():
+            raise NumericsFault(f"{place} holds a value that is not finite")
+        if max(-values.min(), values.max()) > LARGEST_VALUE:
+            raise NumericsFault(f"{place} reaches {np.abs(values).max():.3g}, it should be standardised")
+
+
+def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The items in their order, `size` at a time."""
+    return (items[first : first + size] for first in range(0, len(items), size))
+
+
+def device_of(network: Mome) -> torch.device:
+    """Where the network's parameters are."""
+    return next(network.parameters()).device
+
+
+def require_finite(tensor: Tensor, place: str) -> None:
+    """Raise NumericsFault naming the place of a NaN or an infinity."""
+    if not bool(torch.isfinite(tensor).all()):
+        raise NumericsFault(f"{place} hold a value that is not finite")
+
+
+@contextmanager
+def timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    """Seconds spent within, under the stage's name."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        timings[stage] = time.perf_counter() - start
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Within, cuDNN picks its algorithms by rule, not by stopwatch, so that the same input gives the same answer."""
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before

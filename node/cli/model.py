@@ -1,0 +1,148 @@
+"""`mome-node model ...`: bring published weights in, look at a bundle, verify it, and run it on arrays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mome_core.case import Modality
+    from mome_core.preprocessing.recipe import Recipe
+
+Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A PyTorch file: model.th or beit3_*.pth.", show_default=False)],
+    *,
+    out: Annotated[Path, typer.Option(help="Directory of the new bundle.", show_default=False)],
+    sizes: Annotated[str, typer.Option(help="Volume sizes, e.g. dce=64x64x32,t2=64x64x16,dwi=64x32x16.")] = "",
+    heads: Annotated[int | None, typer.Option(help="Attention heads.", show_default="width / 64")] = None,
+    endpoint: Annotated[str, typer.Option(help="What the file's head answers.")] = "malignancy",
+    name: Annotated[str, typer.Option(help="Name of the model.", show_default="the file's name")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Turn published weights into a bundle: a training checkpoint of the MOME authors, or Microsoft's BEiT-3.
+
+    Every tensor of the file is used, or listed as ignored with the reason, or the file is refused by its name.
+
+    Example: mome-node model import model.th --out models/mome
+    """
+    from mome_core.model.checkpoint import Description, save_checkpoint
+    from mome_core.model.published import import_published
+    from mome_core.results import Endpoint
+
+    imported = import_published(file, recipe_of(sizes), heads=heads, endpoint=Endpoint(endpoint))
+    provenance = {"kind": imported.kind, "file": file.name, "file_sha256": imported.sha256}
+    description = Description(name or file.stem, imported.sha256[:12], imported.statement, provenance)
+    identity = save_checkpoint(out, imported.network, imported.recipe, description)
+    account = {
+        "bundle": str(out),
+        "kind": imported.kind,
+        "sha256": identity.sha256,
+        "statement": identity.statement,
+        "used": list(imported.used),
+        "ignored": dict(imported.ignored),
+    }
+    if as_json:
+        typer.echo(json.dumps(account, indent=2))
+        return
+    typer.echo(f"{imported.kind} -> {out}  (SHA-256 {identity.sha256})")
+    typer.echo(identity.statement)
+    typer.echo(f"{len(imported.used)} tensors used")
+    for reason in sorted(set(imported.ignored.values())):
+        typer.echo(f"{list(imported.ignored.values()).count(reason)} ignored: {reason}")
+
+
+def run(
+    bundle: Bundle,
+    arrays: Annotated[Path, typer.Argument(help="NPZ file with any of dce, t2, dwi.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Print logits and probabilities for arrays as the network sees them: (channels, axis 0, axis 1, slices), padded.
+
+    No augmentation and no preprocessing: the way to verify that an installation computes what another one does.
+
+    Example: mome-node model run models/mome arrays.npz --json
+    """
+    from mome_core.inference import answer_arrays
+    from mome_core.model.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(bundle)
+    answers = answer_arrays(checkpoint, read_arrays(arrays))
+    if as_json:
+        endpoints = {a.endpoint.value: {"logits": list(a.logits), "probability": a.probability} for a in answers}
+        typer.echo(json.dumps({"model": checkpoint.identity.sha256, "endpoints": endpoints}, indent=2))
+        return
+    typer.echo(f"{checkpoint.identity.name} {checkpoint.identity.version} - research use only")
+    for a in answers:
+        logits = "  ".join(f"{logit:.6g}" for logit in a.logits)
+        typer.echo(f"{a.endpoint}: probability {a.probability:.6f}  (logits {logits})")
+
+
+def show(bundle: Bundle, as_json: AsJson = False) -> None:
+    """Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance.
+
+    Example: mome-node model show models/mome
+    """
+    from mome_core.model.checkpoint import read_manifest
+
+    manifest = read_manifest(bundle)
+    if as_json:
+        typer.echo(json.dumps(manifest, indent=2))
+        return
+    for title in ("name", "version", "statement"):
+        typer.echo(f"{title}: {manifest[title]}")
+    for title in ("weights", "endpoints", "architecture", "recipe", "provenance"):
+        typer.echo(f"{title}:")
+        for key, value in manifest[title].items():
+            typer.echo(f"  {key}: {json.dumps(value)}")
+
+
+def verify(bundle: Bundle, as_json: AsJson = False) -> None:
+    """Read a whole bundle and check digest, architecture and every tensor; a damaged one is refused with a sentence.
+
+    Example: mome-node model verify models/mome
+    """
+    from mome_core.model.checkpoint import load_either
+
+    checkpoint = load_either(bundle)
+    parameters = sum(parameter.numel() for parameter in checkpoint.network.parameters())
+    sha256 = checkpoint.identity.sha256
+    if as_json:
+        typer.echo(json.dumps({"bundle": str(bundle), "whole": True, "sha256": sha256, "parameters": parameters}))
+        return
+    typer.echo(f"{bundle} is whole: {parameters:,} finite parameters, SHA-256 {sha256}")
+
+
+def recipe_of(sizes: str) -> Recipe | None:
+    """The paper's recipe on the sizes given; None for the paper's sizes."""
+    from mome_core.preprocessing.recipe import Recipe
+
+    if not sizes:
+        return None
+    given: dict[str, tuple[int, ...]] = {}
+    for part in sizes.split(","):
+        modality, _, size = part.partition("=")
+        if modality not in ("dce", "t2", "dwi") or size.count("x") != 2 or not size.replace("x", "").isdigit():
+            raise typer.BadParameter(f"cannot read '{part}'; write e.g. dce=64x64x32,t2=64x64x16,dwi=64x32x16")
+        given[f"{modality}_size"] = tuple(int(n) for n in size.split("x"))
+    return Recipe.from_json(given)
+
+
+def read_arrays(path: Path) -> dict[Modality, NDArray[Any]]:
+    """Arrays by modality from an NPZ file; ValueError for a name that is not dce, t2 or dwi."""
+    import numpy as np
+
+    from mome_core.case import Modality
+
+    with np.load(path, allow_pickle=False) as file:
+        if unknown := set(file) - {"dce", "t2", "dwi"}:
+            raise ValueError(f"{path.name} holds '{min(unknown)}'; the arrays are called dce, t2, dwi")
+        return {modality: file[modality.lower()] for modality in Modality if modality.lower() in file}

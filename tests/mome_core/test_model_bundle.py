@@ -1,0 +1,182 @@
+"""A model bundle is whole, or it is refused with a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mome_core.case import Modality
+from mome_core.errors import CheckpointRefused
+from mome_core.model.architecture import SUBTYPE, Architecture, Head, LateAdapter, architecture_from_json
+from mome_core.model.baselines import Fusion, ResNetArchitecture
+from mome_core.model.build import build_network, with_new_heads
+from mome_core.model.checkpoint import (
+    MANIFEST,
+    WEIGHTS,
+    Description,
+    OperatingPoint,
+    load_baseline,
+    load_checkpoint,
+    manifest_digest,
+    save_checkpoint,
+)
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
+
+RECIPE = Recipe(dce_size=(32, 32, 16), dwi_size=(16, 16, 16), t2_size=(32, 32, 16), dce_phases=2)
+SMALL = Architecture(
+    width=16, heads=2, ffn_width=32, layers=3, sparse_layers=2, adapter_width=4, soft_experts=3, stem_widths=(4, 4)
+).for_recipe(RECIPE)
+DESCRIPTION = Description("test", "1", "Knows nothing.", {"seed": 1})
+POINTS = {Endpoint.MALIGNANCY: OperatingPoint(threshold=0.3, temperature=1.5)}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    torch.manual_seed(1)
+    save_checkpoint(tmp_path / "model", build_network(SMALL), RECIPE, DESCRIPTION, POINTS)
+    return tmp_path / "model"
+
+
+def volumes() -> dict[Modality, torch.Tensor]:
+    return {modality: torch.randn(1, *SMALL.volume_shape(modality)) for modality in Modality}
+
+
+def test_a_bundle_gives_back_what_was_saved(bundle: Path) -> None:
+    torch.manual_seed(1)
+    network = build_network(SMALL).eval()
+    checkpoint = load_checkpoint(bundle)
+    given = volumes()
+    assert torch.equal(checkpoint.network(given)[Endpoint.MALIGNANCY], network(given)[Endpoint.MALIGNANCY])
+    assert (checkpoint.architecture, checkpoint.recipe, checkpoint.endpoints) == (SMALL, RECIPE, POINTS)
+    assert not checkpoint.network.training
+    assert not list(checkpoint.network.trainable_parameters())
+    assert "RESEARCH USE ONLY" in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_saving_again_replaces_the_whole_bundle(bundle: Path) -> None:
+    before = load_checkpoint(bundle).identity
+    torch.manual_seed(2)
+    after = save_checkpoint(bundle, build_network(SMALL), RECIPE, replace(DESCRIPTION, version="2"))
+    assert load_checkpoint(bundle).identity == after != before
+    assert sorted(path.name for path in bundle.parent.iterdir()) == ["model"]
+
+
+def test_half_precision_storage_is_stated_and_close(bundle: Path, tmp_path: Path) -> None:
+    whole = load_checkpoint(bundle)
+    save_checkpoint(tmp_path / "half", whole.network, RECIPE, DESCRIPTION, POINTS, half=True)
+    half = load_checkpoint(tmp_path / "half")
+    assert half.manifest["weights"]["dtype"] == "float16"
+    assert (tmp_path / "half" / WEIGHTS).stat().st_size < 0.7 * (bundle / WEIGHTS).stat().st_size
+    given = volumes()
+    assert torch.allclose(
+        half.network(given)[Endpoint.MALIGNANCY], whole.network(given)[Endpoint.MALIGNANCY], atol=1e-3
+    )
+
+
+def flip_a_bit(bundle: Path) -> None:
+    content = bytearray((bundle / WEIGHTS).read_bytes())
+    content[-3] ^= 1
+    (bundle / WEIGHTS).write_bytes(content)
+
+
+def truncate(bundle: Path) -> None:
+    (bundle / WEIGHTS).write_bytes((bundle / WEIGHTS).read_bytes()[:-100])
+
+
+def edit(bundle: Path, change: Callable[[dict[str, object]], None], *, forge: bool) -> None:
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    change(manifest)
+    if forge:
+        manifest["manifest_sha256"] = manifest_digest(manifest)
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+
+
+def wider(manifest: dict[str, object]) -> None:
+    manifest["architecture"]["ffn_width"] = 64  # type: ignore[index]
+
+
+def odd_heads(manifest: dict[str, object]) -> None:
+    manifest["architecture"]["heads"] = 3  # type: ignore[index]
+
+
+def other_sizes(manifest: dict[str, object]) -> None:
+    manifest["recipe"]["t2_size"] = [48, 32, 16]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(flip_a_bit, "SHA-256 differs", id="one bit of the weights"),
+        pytest.param(truncate, "SHA-256 differs", id="truncated weights"),
+        pytest.param(lambda b: (b / WEIGHTS).unlink(), "no readable model.safetensors", id="no weights"),
+        pytest.param(lambda b: (b / MANIFEST).unlink(), "is not a model bundle", id="no manifest"),
+        pytest.param(lambda b: (b / MANIFEST).write_text("{"), "not JSON", id="broken manifest"),
+        pytest.param(lambda b: (b / MANIFEST).write_text("{}"), "another program or version", id="foreign manifest"),
+        pytest.param(lambda b: edit(b, wider, forge=False), "changed after it was written", id="edited manifest"),
+        pytest.param(lambda b: edit(b, wider, forge=True), "the architecture needs", id="wrong architecture"),
+        pytest.param(lambda b: edit(b, odd_heads, forge=True), "no possible architecture", id="impossible"),
+        pytest.param(lambda b: edit(b, other_sizes, forge=True), "T2: the network takes", id="other volumes"),
+    ],
+)
+def test_a_spoiled_bundle_is_refused_with_a_sentence(bundle: Path, spoil: Callable[[Path], object], said: str) -> None:
+    spoil(bundle)
+    with pytest.raises(CheckpointRefused, match=said):
+        load_checkpoint(bundle)
+
+
+def test_weights_that_are_not_numbers_are_refused_by_name(tmp_path: Path) -> None:
+    network = build_network(SMALL)
+    network.norm.bias.data[0] = float("nan")
+    save_checkpoint(tmp_path / "model", network, RECIPE, DESCRIPTION)
+    with pytest.raises(CheckpointRefused, match=r"norm\.bias holds a value that is not a finite number"):
+        load_checkpoint(tmp_path / "model")
+
+
+@pytest.mark.parametrize("late", list(LateAdapter))
+def test_every_architecture_survives_the_manifest(late: LateAdapter) -> None:
+    a = replace(SMALL, late_adapter=late, answers=(Head(Endpoint.MALIGNANCY), SUBTYPE))
+    assert architecture_from_json(json.loads(json.dumps(a.to_json()))) == a
+
+
+def test_new_heads_keep_every_other_tensor() -> None:
+    network = build_network(SMALL)
+    other = with_new_heads(network, (Head(Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE),))
+    for name, tensor in network.state_dict().items():
+        assert name.startswith("heads.") or torch.equal(other.state_dict()[name], tensor)
+    assert set(other(volumes())) == {Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE}
+
+
+@pytest.mark.parametrize("fusion", list(Fusion))
+def test_a_baseline_is_saved_and_loaded_and_is_not_taken_for_mome(tmp_path: Path, fusion: Fusion) -> None:
+    a = ResNetArchitecture(fusion, stage_widths=(4, 8), stage_blocks=(1, 1), recipe=RECIPE)
+    network = build_network(a).eval()
+    save_checkpoint(tmp_path / "model", network, RECIPE, DESCRIPTION)
+    given = volumes()
+    loaded = load_baseline(tmp_path / "model").network(given)
+    assert torch.allclose(loaded[Endpoint.MALIGNANCY], network(given)[Endpoint.MALIGNANCY])
+    with pytest.raises(CheckpointRefused, match="baseline"):
+        load_checkpoint(tmp_path / "model")
+
+
+def test_late_fusion_is_the_mean_of_the_unimodal_probabilities() -> None:
+    network = build_network(ResNetArchitecture(stage_widths=(4, 8), stage_blocks=(1, 1), recipe=RECIPE)).eval()
+    given = volumes()
+
+    def probability(modalities: tuple[Modality, ...]) -> torch.Tensor:
+        logits = network({modality: given[modality] for modality in modalities})[Endpoint.MALIGNANCY]
+        return network.probability(Endpoint.MALIGNANCY, logits)
+
+    alone = torch.stack([probability((modality,)) for modality in Modality])
+    assert torch.allclose(probability(tuple(Modality)), alone.mean(dim=0), atol=1e-6)
+
+
+def test_resnet34_has_the_published_number_of_parameters() -> None:
+    with torch.device("meta"):
+        network = build_network(ResNetArchitecture(modalities=(Modality.DCE,)))
+    assert round(sum(p.numel() for p in network.parameters()) / 1e6, 2) == 63.58
