@@ -13,11 +13,14 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom.filereader import read_file_meta_info
+
 from dicom_io.errors import DicomError
 
 IMPLEMENTATION_CLASS_UID = "2.25.310281731925426098127712354198237714211"
 IMPLEMENTATION_VERSION_NAME = "MOME_NODE_0_1"
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 MAX_DEPTH = 64
 MAX_ELEMENTS = 5_000_000
 UNDEFINED = 0xFFFFFFFF
@@ -239,3 +242,26 @@ def identifier(value: bytes, tag: int, vr: bytes) -> bytes:
     if vr and vr != IDENTIFIERS[tag]:
         raise NotAnInstance(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) has a wrong VR")
     return value
+
+
+def copy_instance(source: Path, path: Path) -> ReceivedInstance:
+    """An instance from a DICOM file, through the same examination as one from the network.
+
+    Raises NotAnInstance for what is no DICOM file, and for syntaxes that are not taken from the network either.
+    """
+    content = source.read_bytes()
+    if content[128:132] != b"DICM" or len(content) < 144:
+        raise NotAnInstance("no DICOM file: the preamble is missing")
+    meta = read_file_meta_info(source)
+    syntax = str(meta.get("TransferSyntaxUID", ""))
+    if syntax in (DEFLATED, BIG_ENDIAN) or not syntax:
+        raise NotAnInstance("the transfer syntax is deflated, big endian or unknown; convert it, e.g. with dcmconv")
+    offset = 144 + int(meta.FileMetaInformationGroupLength)
+    sop_class, sop_instance = str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID)
+    file = InstanceFile(path, sop_class, sop_instance, syntax)
+    try:
+        file.write(memoryview(content)[offset:])
+        return file.finish()
+    except NotAnInstance:
+        file.discard()
+        raise

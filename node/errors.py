@@ -18,13 +18,6 @@ class SettingsError(NodeError):
     exit_code = Exit.CONFIGURATION
 
 
-class PeerUnreachable(NodeError):
-    """A DICOM peer did not answer; the message names the destination, never a patient."""
-
-    retryable = True
-    exit_code = Exit.PEER_UNREACHABLE
-
-
 class NotReady(NodeError):
     """The node lacks something that it needs to work: a model, a database, disk."""
 

@@ -79,9 +79,9 @@ class Model(Section):
 
 
 class Series(Section):
-    """A site's own words for its series: regular expression on the description -> role."""
+    """A site's own words for its series: pattern (* ? [..]) on description or protocol name -> role."""
 
-    rules: dict[str, str] = Field(default={}, description="'(?i)my dynamic' = 'DCE_MULTI'")
+    rules: dict[str, str] = Field(default={}, description="'*my dynamic*' = 'DCE_MULTI'")
 
 
 class Results(Section):
@@ -177,21 +177,37 @@ def valid_keys(place: tuple[str | int, ...]) -> list[str]:
 def example_toml() -> str:
     """A commented file with every key and its default; what `config init` writes and docs/configuration.md shows."""
     lines = ["# MOME Node. Every key can be overridden by the environment: MOME__DICOM__PORT=104", ""]
-    for name, field in Settings.model_fields.items():
-        if name == "destinations":
-            continue
-        section: Any = field.annotation
-        lines += [f"# {section.__doc__}", f"[{name}]"]
-        lines += [
-            f"{key} = {toml_value(each.default)}  # {each.description}" for key, each in section.model_fields.items()
-        ]
-        lines.append("")
+    lines += sections(Settings())
     lines += [f"# {Destination.__doc__} Repeat the section for a second one.", "# [[destinations]]"]
-    example = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.5", "port": 104}
-    for key, each in Destination.model_fields.items():
-        value = example.get(key, each.default)
-        lines.append(f"# {key} = {toml_value(value)}  # {each.description}")
+    example = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
+    lines += [f"# {line}" for line in keys(example)]
     return "\n".join(lines) + "\n"
+
+
+def settings_toml(settings: Settings) -> str:
+    """The settings in force as a file that would give the same."""
+    lines = sections(settings)
+    for each in settings.destinations:
+        lines += ["[[destinations]]", *keys(each), ""]
+    return "\n".join(lines)
+
+
+def sections(settings: Settings) -> list[str]:
+    """Lines for every section but the destinations."""
+    lines: list[str] = []
+    for name in Settings.model_fields:
+        section = getattr(settings, name)
+        if isinstance(section, Section):
+            lines += [f"# {section.__doc__}", f"[{name}]", *keys(section), ""]
+    return lines
+
+
+def keys(section: Section) -> list[str]:
+    """One line for each key, with what it means."""
+    return [
+        f"{key} = {toml_value(getattr(section, key))}  # {field.description}"
+        for key, field in type(section).model_fields.items()
+    ]
 
 
 def toml_value(value: Any) -> str:

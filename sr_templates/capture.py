@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from sr_templates import codes
@@ -30,3 +33,11 @@ def put_picture(instance: Dataset, pixels: RGB, description: str) -> None:
     packed = np.ascontiguousarray(pixels).tobytes()
     instance.PixelData = packed + b"\x00" * (len(packed) % 2)
     instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
+
+
+def as_png(instance: Dataset) -> bytes:
+    """The picture of a secondary capture as a PNG file, for places that show no DICOM."""
+    buffer = BytesIO()
+    size = (instance.Columns, instance.Rows)
+    Image.frombytes("RGB", size, instance.PixelData[: 3 * size[0] * size[1]]).save(buffer, "PNG")
+    return buffer.getvalue()

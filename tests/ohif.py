@@ -109,7 +109,8 @@ def serving(orthanc_port: int) -> Iterator[str]:
         def forward(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             connection = http.client.HTTPConnection("127.0.0.1", orthanc_port, timeout=60)
-            headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
+            dropped = {"connection", "accept-encoding"}  # `answer` passes no Content-Encoding on
+            headers = {key: value for key, value in self.headers.items() if key.lower() not in dropped}
             connection.request(self.command, self.path, self.rfile.read(length) or None, headers)
             reply = connection.getresponse()
             self.answer(reply.read(), reply.getheader("Content-Type") or "", reply.status)

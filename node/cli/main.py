@@ -18,8 +18,27 @@ RESEARCH USE ONLY - not for clinical use. Start with: mome-node demo
 # command (or "group command") -> module:function. The order is the order of `--help`.
 COMMANDS: dict[str, str] = {
     "demo": "node.cli.demo:demo",
+    "serve": "node.cli.serve:serve",
+    "check": "node.cli.check:check",
+    "infer": "node.cli.infer:infer",
+    "config init": "node.cli.config:init",
+    "config check": "node.cli.config:check",
+    "config show": "node.cli.config:show",
+    "studies list": "node.cli.studies:list_studies",
+    "studies show": "node.cli.studies:show",
+    "studies force": "node.cli.studies:force",
+    "studies reprocess": "node.cli.studies:reprocess",
+    "studies redeliver": "node.cli.studies:redeliver",
+    "instances list": "node.cli.studies:list_instances",
+    "ingest": "node.cli.peers:ingest",
+    "send": "node.cli.peers:send",
+    "echo": "node.cli.peers:echo",
 }
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {
+    "config": "The settings file: write, check, show.",
+    "studies": "Studies: list, show, force, reprocess, redeliver.",
+    "instances": "Instances that are safely stored.",
+}
 
 
 def build_app() -> typer.Typer:
@@ -46,7 +65,9 @@ def exit_code(error: Exception) -> Exit | None:
 
     if isinstance(error, NodeError):
         return error.exit_code
-    if isinstance(error, MomeError | DicomError | ObjectsError | OSError | ValueError):
+    if getattr(error, "peer_unreachable", False):
+        return Exit.PEER_UNREACHABLE
+    if isinstance(error, MomeError | DicomError | ObjectsError | OSError | LookupError | ValueError):
         return Exit.FAILURE
     return None
 
@@ -61,3 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         typer.echo(f"mome-node: {error}", err=True)
         sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

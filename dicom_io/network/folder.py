@@ -1,0 +1,78 @@
+"""A storage SCP that keeps what it receives in a folder: the PACS of the demo and of tests, not an archive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from dicom_io.network.acceptor import Acceptor
+from dicom_io.network.association import (
+    CANNOT_UNDERSTAND,
+    NO_SUCH_OPERATION,
+    SUCCESS,
+    IncomingRefused,
+    Peer,
+    Rejection,
+)
+from dicom_io.network.contexts import acceptor_contexts
+from dicom_io.network.dimse import Command
+from dicom_io.part10 import InstanceFile, NotAnInstance
+
+
+class FolderPacs:
+    """Takes everything from everyone; each instance becomes a file named by its digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.numbers = count()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def admit(self, peer: Peer) -> Rejection | None:
+        """Everyone may send."""
+        return None
+
+    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> FolderInstance:
+        """A file in the folder, under a temporary name."""
+        path = self.folder / f"arriving-{next(self.numbers)}"
+        return FolderInstance(InstanceFile(path, sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> tuple[int, bytes]:
+        """Nothing else is offered."""
+        return NO_SUCH_OPERATION, b""
+
+    def ended(self, peer: Peer | None, address: str, why: str) -> None:
+        """Nobody is told."""
+
+
+class FolderInstance:
+    """One arriving instance."""
+
+    def __init__(self, file: InstanceFile) -> None:
+        self.file = file
+        self.write = file.write
+        self.discard = file.discard
+
+    def finish(self) -> int:
+        """Give the file its final name."""
+        try:
+            received = self.file.finish()
+        except NotAnInstance as error:
+            raise IncomingRefused(CANNOT_UNDERSTAND, str(error)) from None
+        received.path.rename(received.path.with_name(f"{received.sha256[:16]}.dcm"))
+        return SUCCESS
+
+
+@contextmanager
+def folder_pacs(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """Run the PACS on a port (0: a free one, which is given) until the block ends."""
+    acceptor = Acceptor((host, port), acceptor_contexts(), FolderPacs(folder))
+    thread = threading.Thread(target=acceptor.serve_forever, name="folder-pacs", daemon=True)
+    thread.start()
+    try:
+        yield acceptor.port
+    finally:
+        acceptor.stop()
+        thread.join(10)

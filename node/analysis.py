@@ -1,0 +1,254 @@
+"""One study from files to result objects: the whole product on one screen.
+
+read_series_headers -> assign_roles -> read_case -> analyze -> build_objects
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from dicom_io.classify import assign_roles
+from dicom_io.headers import StudyHeaders, read_series_headers
+from dicom_io.roles import RoleRule
+from dicom_io.volumes import Assembly, read_case
+from dicom_io.volumes import SourceImage as ReadImage
+from mome_core.case import Role
+from mome_core.errors import StudyIneligible
+from mome_core.inference import Augmentation, Policy, analyze, default_policy
+from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.results import Result
+from node.errors import SettingsError
+from node.models import find_bundle
+from node.settings import Settings
+from node.storage.archive import EncodedObject
+from node.worker import Analyst, StudyAnalysis
+from sr_templates.device import Device, RunRecord
+from sr_templates.errors import EvidenceRefused
+from sr_templates.evidence import Evidence, SourceImage
+from sr_templates.kinds import DEFAULT_KINDS, Kind
+from sr_templates.objects import ResultObjects, Wanted, build_not_analysed, build_objects, encode
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workplace:
+    """What an analysis needs beside the study.
+
+    rules : the site's own words for its series.
+    silent : write nothing to the PACS about a study that cannot be analysed.
+    """
+
+    checkpoint: Checkpoint
+    policy: Policy
+    device: Device
+    rules: tuple[RoleRule, ...] = ()
+    wanted: Wanted = field(default_factory=Wanted)
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """Everything that one analysis found; parts that were not reached are None."""
+
+    headers: StudyHeaders
+    assembly: Assembly | None
+    result: Result | None
+    objects: ResultObjects | None
+    reason: str
+    timings_s: Mapping[str, float]
+
+
+def analyze_study(
+    paths: Sequence[Path], workplace: Workplace, *, revision: int = 1, progress: Progress | None = None
+) -> Findings:
+    """Analyse the files of one study; a study that cannot be analysed gives a reason and objects that say so."""
+    timings: dict[str, float] = {}
+    run = RunRecord(revision=revision)
+    with timed(timings, "read headers"):
+        headers = read_series_headers(paths)
+    try:
+        with timed(timings, "assemble"):
+            assembly = read_case(assign_roles(headers, workplace.rules))
+        result = analyze(assembly.case, workplace.checkpoint, workplace.policy, progress)
+    except StudyIneligible as reason:
+        objects = None if workplace.silent else refuse(headers, str(reason), workplace, run)
+        return Findings(headers, None, None, objects, str(reason), timings)
+    timings |= result.timings_s
+    with timed(timings, "result objects"):
+        objects = build_objects(result, evidence_of(assembly), workplace.device, run=run, wanted=workplace.wanted)
+    return Findings(headers, assembly, result, objects, result.withheld, timings)
+
+
+def refuse(headers: StudyHeaders, reason: str, workplace: Workplace, run: RunRecord) -> ResultObjects | None:
+    """Objects that say why a study was not analysed; None when it holds no image that they could be filed to."""
+    images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
+    try:
+        return build_not_analysed(reason, Evidence(other=images), workplace.device, run=run, wanted=workplace.wanted)
+    except EvidenceRefused:
+        return None
+
+
+def evidence_of(assembly: Assembly) -> Evidence:
+    """The source images of an assembly as the result objects need them."""
+    return Evidence(
+        dce=tuple(sources(phase) for phase in assembly.dce),
+        t2=sources(assembly.t2),
+        dwi=sources(assembly.dwi),
+        other=sources(assembly.dwi_all),
+        case=assembly.case,
+    )
+
+
+def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
+    """The same images in the words of sr_templates."""
+    return tuple(SourceImage(image.header, image.frame) for image in images)
+
+
+# --- for the worker
+
+
+def make_analyst(settings: Settings) -> Analyst:
+    """Load the model once; the analyst then answers study after study."""
+    workplace = open_workplace(settings)
+
+    def analyst(paths: Sequence[Path], revision: int) -> StudyAnalysis:
+        findings = analyze_study(paths, workplace, revision=revision)
+        return StudyAnalysis(tuple(encoded(findings.objects)), summary_of(findings), findings.reason)
+
+    return analyst
+
+
+def open_workplace(settings: Settings) -> Workplace:
+    """Model, policy and device as the settings say; raises NotReady, SettingsError or CheckpointRefused."""
+    device = settings.model.device
+    checkpoint = load_checkpoint(find_bundle(settings.model.path), device if device != "auto" else best_device())
+    policy = default_policy(checkpoint.network)
+    if settings.model.policy == "paper":
+        policy = Policy(augmentation=Augmentation.PUBLISHED, precision=policy.precision)
+    return Workplace(
+        checkpoint=checkpoint,
+        policy=policy,
+        device=this_device(settings.storage.root),
+        rules=role_rules(settings.series.rules),
+        wanted=Wanted(kinds=wanted_kinds(settings.results.kinds)),
+        silent=not settings.results.not_analysed_report,
+    )
+
+
+def best_device() -> str:
+    """The first GPU if there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def this_device(root: Path) -> Device:
+    """This installation; its UUID is made once and kept in the storage root, since it becomes a DICOM UID."""
+    file = root / "installation"
+    if not file.exists():
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = root / f"installation.{os.getpid()}"
+        temporary.write_text(str(uuid4()), "ascii")
+        temporary.rename(file)
+    return Device(UUID(file.read_text("ascii").strip()), version("mome-node"))
+
+
+def role_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
+    """The site's rules; raises SettingsError for a role that does not exist."""
+    unknown = set(rules.values()) - set(Role)
+    if unknown:
+        raise SettingsError(f"series.rules: no role {', '.join(sorted(unknown))}; roles: {', '.join(Role)}")
+    return tuple(RoleRule(pattern, Role(role)) for pattern, role in rules.items())
+
+
+def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:
+    """Kinds of result object by name; raises SettingsError for one that does not exist."""
+    unknown = set(names) - set(Kind)
+    if unknown:
+        raise SettingsError(f"results.kinds: no kind {', '.join(sorted(unknown))}; kinds: {', '.join(Kind)}")
+    return frozenset(Kind(name) for name in names) or DEFAULT_KINDS
+
+
+def encoded(objects: ResultObjects | None) -> Iterator[EncodedObject]:
+    """The objects as files, with what the ledger wants to know of them."""
+    for kind, instances in (objects.by_kind if objects else {}).items():
+        for each in instances:
+            yield kind, str(each.SOPClassUID), str(each.SOPInstanceUID), str(each.SeriesInstanceUID), encode(each)
+
+
+# --- for people
+
+
+def summary_of(findings: Findings) -> dict[str, Any]:
+    """What the ledger keeps and `studies show` prints; holds no patient data and no text from headers."""
+    result, assembly = findings.result, findings.assembly
+    return {
+        "reason": findings.reason,
+        "scores": [] if result is None else [score_line(score) for score in result.scores],
+        "modalities": [] if result is None else [str(each) for each in result.modalities_used],
+        "flags": []
+        if result is None
+        else [{"code": f.code, "severity": f.severity, "message": f.message} for f in result.flags],
+        "policy": "" if result is None else result.policy,
+        "saliency": [] if result is None else saliency_lines(result),
+        "series": []
+        if assembly is None
+        else [
+            {
+                "series_instance_uid": each.series.series_uid,
+                "role": each.role,
+                "confidence": each.confidence,
+                "why": each.why,
+            }
+            for each in assembly.roles.roles
+        ],
+        "warnings": [] if assembly is None else list(assembly.warnings),
+        "not_written": {} if findings.objects is None else {str(k): v for k, v in findings.objects.not_written.items()},
+        "timings_s": {name: round(seconds, 3) for name, seconds in findings.timings_s.items()},
+    }
+
+
+def score_line(score: Any) -> dict[str, Any]:
+    """One endpoint's score with everything that it rests on."""
+    return {
+        "endpoint": score.endpoint,
+        "probability": score.probability,
+        "threshold": score.threshold,
+        "spread": score.spread,
+        "augmentations": score.augmentations,
+        "contributions": {each.modality: each.value for each in score.contributions},
+        "base_probability": score.base_probability,
+        "model": {"name": score.model.name, "version": score.model.version, "sha256": score.model.sha256},
+    }
+
+
+def saliency_lines(result: Result) -> list[dict[str, Any]]:
+    """How each map was computed, and how complete it is."""
+    return [
+        {
+            "endpoint": each.endpoint,
+            "modality": each.modality,
+            "method": each.method,
+            "baseline": each.baseline,
+            "steps": each.steps,
+            "completeness_error": each.completeness_error,
+        }
+        for each in result.saliency
+    ]
+
+
+@contextmanager
+def timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    """Seconds of the stage, under its name."""
+    started = time.perf_counter()
+    yield
+    timings[name] = time.perf_counter() - started

@@ -1,0 +1,127 @@
+"""The command that tests an installation before anyone relies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from node.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from node.settings import Settings
+
+ENOUGH_FREE_GIB = 5
+TOLERANCE = 1e-3  # of a probability, between processors
+
+
+def check(config: Config = None, as_json: Json = False) -> None:
+    """Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.
+
+    Example: mome-node check --config mome-node.toml
+    """
+    import json
+
+    from node.cli.exits import Exit
+    from node.settings import load_settings
+
+    settings = load_settings(config)
+    results = [run(name, test, settings, as_json) for name, test in tests(settings)]
+    if as_json:
+        typer.echo(json.dumps(results))
+    if not all(each["passed"] for each in results if each["required"]):
+        raise typer.Exit(Exit.NOT_READY)
+
+
+def tests(settings: Settings) -> Iterator[tuple[str, Callable[[Settings], str]]]:
+    """Name and test; a test gives what it found, and raises when something is wrong."""
+    yield "settings", lambda _: "valid"
+    yield "storage", storage
+    yield "database", database
+    yield "model", model
+    yield "known inference", known_inference
+    for each in settings.destinations:
+        yield f"echo {each.name}", lambda s, name=each.name: echo(s, name)  # type: ignore[misc]
+
+
+def run(name: str, test: Callable[[Settings], str], settings: Settings, quiet: bool) -> dict[str, Any]:
+    """Run one test and print its line."""
+    required = not name.startswith("echo")  # a PACS that is down is retried for ever, and is no reason not to start
+    try:
+        passed, found = True, test(settings)
+    except Exception as error:  # noqa: BLE001 - a self-test names whatever it meets
+        passed, found = False, f"{error or type(error).__name__}"
+    if not quiet:
+        word, colour = ("ok", "green") if passed else (("FAILED", "red") if required else ("warning", "yellow"))
+        typer.secho(f"{word:<8}", fg=colour, nl=False)
+        typer.echo(f"{name:<18}{found}")
+    return {"name": name, "passed": passed, "required": required, "found": found}
+
+
+def storage(settings: Settings) -> str:
+    """Write, sync, read back and delete in the storage root; look at what is free."""
+    import time
+
+    from node.errors import NotReady
+    from node.storage.archive import Archive, sync_folders, write_durably
+
+    archive = Archive(settings.storage.root)
+    probe = archive.temporary_path().with_suffix(".check")
+    started = time.perf_counter()
+    write_durably(archive.temporary_path(), probe, b"MOME" * 65536)
+    sync_folders([archive.temporary])
+    milliseconds = 1000 * (time.perf_counter() - started)
+    same = probe.read_bytes() == b"MOME" * 65536
+    probe.unlink()
+    free_gib = archive.free_bytes() / 2**30
+    if not same or free_gib < ENOUGH_FREE_GIB:
+        raise NotReady(f"{settings.storage.root}: {free_gib:.1f} GiB free, {ENOUGH_FREE_GIB} are needed")
+    return f"{settings.storage.root}: {free_gib:.0f} GiB free, a durable write takes {milliseconds:.1f} ms"
+
+
+def database(settings: Settings) -> str:
+    """Open the ledger, migrate it, count."""
+    from node.storage.ledger import Ledger
+
+    counts = Ledger(settings.database_url).counts()
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no study yet"
+
+
+def model(settings: Settings) -> str:
+    """Load the bundle; its weights are compared with their digest."""
+    from mome_core.model.checkpoint import load_checkpoint
+    from node.models import find_bundle
+
+    identity = load_checkpoint(find_bundle(settings.model.path)).identity
+    return f"{identity.name} {identity.version}, weights {identity.sha256[:12]}"
+
+
+def known_inference(settings: Settings) -> str:
+    """Answer a fixed input twice: the numbers must agree, and with those in the manifest if they were stored there."""
+    import numpy as np
+
+    from mome_core.case import Modality
+    from mome_core.inference import answer_arrays
+    from mome_core.model.checkpoint import load_checkpoint
+    from node.errors import NotReady
+    from node.models import find_bundle
+
+    checkpoint = load_checkpoint(find_bundle(settings.model.path))
+    noise, recipe = np.random.default_rng(0), checkpoint.recipe
+    arrays = {
+        each: noise.standard_normal((recipe.channels(each), *recipe.size(each)), dtype=np.float32) for each in Modality
+    }
+    first, second = ({a.endpoint: a.probability for a in answer_arrays(checkpoint, arrays)} for _ in range(2))
+    expected = checkpoint.manifest["provenance"].get("known_answer", first)
+    if first != second or any(abs(first[endpoint] - expected[endpoint]) > TOLERANCE for endpoint in first):
+        raise NotReady(f"the model answers {first} and {second}, expected {expected}: do not use this installation")
+    return ", ".join(f"{endpoint} {probability:.4f} as expected" for endpoint, probability in first.items())
+
+
+def echo(settings: Settings, name: str) -> str:
+    """C-ECHO one destination."""
+    from dicom_io.network.scu import echo as c_echo
+    from node.cli.peers import find_remote
+
+    return f"answers in {1000 * c_echo(settings.dicom.ae_title, find_remote(settings, name)):.0f} ms"

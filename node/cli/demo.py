@@ -1,0 +1,218 @@
+"""The command that shows the whole product on one machine, in one go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node.cli.options import Config
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from node.settings import Settings
+    from node.storage.records import StudyDetail
+
+QUIET_SECONDS = 2.0
+LONGEST_SECONDS = 600.0
+FINAL = ("DELIVERED", "FAILED", "INELIGIBLE")
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything that the demo leaves.")] = Path("demo-out"),
+    vendor: Annotated[str, typer.Option(help="siemens, ge, philips or uih.")] = "siemens",
+    lesion: Annotated[str, typer.Option(help="malignant, benign or none.")] = "malignant",
+    seed: Annotated[int, typer.Option(min=0, help="Which synthetic patient.")] = 2026,
+    config: Config = None,
+) -> None:
+    """One synthetic breast MRI study from a scanner through the node into a PACS, over real DICOM sockets.
+
+    Uses embedded defaults (SQLite, CPU, a PACS that is a folder); with --config the destinations of that file.
+
+    Example: mome-node demo --out demo-out --vendor ge
+    """
+    from rich.console import Console
+
+    console = Console()
+    console.print(
+        "[bold]MOME Node demo[/] - research use only; the demo model knows synthetic phantoms and nothing else\n"
+    )
+    shutil.rmtree(out / "node", ignore_errors=True)
+    for folder in ("scanner", "pacs", "results"):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    with destinations(out, config) as (settings, file):
+        study = make_study(out / "scanner", vendor, lesion, seed, console)
+        with running_node(file, settings, out / "node.log", console):
+            send_study(out / "scanner", settings, console)
+            detail = follow(study, settings, console)
+    show_outcome(detail, settings, out, console)
+    if detail.study.state != "DELIVERED":
+        raise typer.Exit(1)
+
+
+@contextmanager
+def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Path]]:
+    """Settings of the demo's node, and their file: a free port, and an embedded PACS unless one is configured."""
+    from dicom_io.network.folder import folder_pacs
+    from node.settings import Destination, load_settings, settings_toml
+
+    base = load_settings(config)
+    with folder_pacs(out / "pacs") as port:
+        pacs = (Destination(name="demo-pacs", ae_title="DEMOPACS", host="127.0.0.1", port=port),)
+        settings = base.model_copy(
+            update={
+                "dicom": base.dicom.model_copy(update={"host": "127.0.0.1", "port": free_port()}),
+                "storage": base.storage.model_copy(update={"root": (out / "node").absolute()}),
+                "gather": base.gather.model_copy(update={"quiet_seconds": QUIET_SECONDS}),
+                "destinations": base.destinations or pacs,
+            }
+        )
+        file = out / "mome-node.toml"
+        file.write_text(settings_toml(settings), "utf-8")
+        yield settings, file
+
+
+def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Console) -> str:
+    """Simulate a patient and write what the scanner would; gives the Study Instance UID."""
+    from pydicom import dcmread
+
+    from dicom_io.phantom.anatomy import simulate
+    from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
+    from dicom_io.phantom.vendors import write_study
+
+    with console.status("simulating a breast MRI examination"):
+        phantom = simulate(PhantomSpec(seed=seed, lesion=Lesion(lesion), size=Size.DEMO))
+        paths = write_study(phantom, vendor, None, folder)
+    console.print(f"  scanner   {len(paths)} instances as {vendor} writes them, lesion: {lesion}, in {folder}")
+    return str(dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
+
+
+@contextmanager
+def running_node(file: Path, settings: Settings, log: Path, console: Console) -> Iterator[None]:
+    """`mome-node serve` as processes of their own, until the block ends."""
+    from node.errors import NotReady
+
+    with log.open("wb") as output:
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "node.cli.main", "serve", "--config", str(file)]
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        try:
+            deadline = time.monotonic() + 60
+            while not answers(settings.dicom.host, settings.dicom.port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise NotReady(f"the node did not start; see {log}")
+                time.sleep(0.1)
+            console.print(f"  node      {settings.dicom.ae_title} listens on port {settings.dicom.port}")
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def send_study(folder: Path, settings: Settings, console: Console) -> None:
+    """C-STORE the study to the node, as a scanner does."""
+    from rich.progress import track
+
+    from dicom_io.network.scu import RemoteAE, send
+    from node.cli.peers import dicom_files
+
+    node = RemoteAE("node", settings.dicom.ae_title, settings.dicom.host, settings.dicom.port)
+    paths = dicom_files(folder)
+    started = time.monotonic()
+    answers_ = list(track(send("SCANNER", node, paths), "sending", len(paths), console=console, transient=True))
+    seconds = time.monotonic() - started
+    kept = sum(each.kept for each in answers_)
+    console.print(f"  C-STORE   {kept} of {len(paths)} instances acknowledged, each on disk ({kept / seconds:.0f}/s)")
+
+
+def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
+    """Print every change of the study's state as it happens, until there is no further one."""
+    from rich.markup import escape
+
+    from node.errors import NotReady
+    from node.storage.ledger import Ledger
+
+    ledger, seen = Ledger(settings.database_url), 0
+    deadline = time.monotonic() + LONGEST_SECONDS
+    with console.status("waiting") as status:
+        while time.monotonic() < deadline:
+            detail = ledger.study(study)
+            for each in detail.timeline[seen:]:
+                console.print(f"  {each.to_state:<11}{escape(each.detail)}")
+            seen = len(detail.timeline)
+            status.update(f"{detail.study.state.lower()} ...")
+            unfinished = any(job.state in ("waiting", "running") for job in detail.jobs)
+            if detail.study.state in FINAL and not unfinished:
+                return detail
+            time.sleep(0.2)
+    raise NotReady(f"no outcome after {LONGEST_SECONDS:.0f} s; see the node's log")
+
+
+def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Console) -> None:
+    """The tables, the files, and how to open them."""
+    from node.cli.infer import print_summary
+
+    copy_results(detail, settings, out / "results")
+    console.print()
+    print_summary(detail.summary, console)
+    delivered = [job for job in detail.jobs if job.kind == "deliver"]
+    for job in delivered:
+        console.print(f"\n[bold]{job.destination}[/]: {len(job.receipts)} objects, job {job.state} {job.reason}")
+    where = [
+        ("what the PACS received", out / "pacs"),
+        ("the same, by name", out / "results"),
+        ("the page for a busy reader", out / "summary.png"),
+        ("the source study", out / "scanner"),
+        ("the node's log", out / "node.log"),
+    ]
+    for what, place in where:
+        if place.exists():
+            console.print(f"  {what:<28}{place}")
+    console.print(
+        "\nOpen summary.png in any picture viewer; open scanner/ and pacs/ together in any DICOM viewer (Weasis, OHIF, "
+        f"3D Slicer);\nread the report with: dsr2html {out / 'results' / 'report.dcm'} report.html (Debian's dcmtk)"
+    )
+
+
+def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
+    """The delivered objects under readable names, and the summary page as a picture."""
+    from pydicom import dcmread
+
+    from sr_templates.capture import as_png
+
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers: dict[str, int] = {}
+    several = {each.kind for each in detail.objects if [o.kind for o in detail.objects].count(each.kind) > 1}
+    for each in detail.objects:
+        numbers[each.kind] = numbers.get(each.kind, 0) + 1
+        suffix = f"-{numbers[each.kind]:03d}" if each.kind in several else ""
+        source = settings.storage.root / each.path
+        shutil.copyfile(source, folder / f"{each.kind}{suffix}.dcm")
+        if each.kind == "summary":
+            (folder.parent / "summary.png").write_bytes(as_png(dcmread(source)))
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether something listens there."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,112 @@
+"""Commands that talk to peers, and the one that takes instances from a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node.cli.options import Config
+
+if TYPE_CHECKING:
+    from dicom_io.network.scu import RemoteAE
+    from node.settings import Settings
+
+Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
+Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
+
+
+def echo(name: Name, config: Config = None) -> None:
+    """C-ECHO a destination; exit code 4 when it does not answer.
+
+    Example: mome-node echo pacs --config mome-node.toml
+    """
+    from dicom_io.network.scu import echo as c_echo
+    from node.settings import load_settings
+
+    settings = load_settings(config)
+    seconds = c_echo(settings.dicom.ae_title, find_remote(settings, name))
+    typer.echo(f"{name} answers ({1000 * seconds:.0f} ms)")
+
+
+def send(
+    folder: Folder,
+    to: Annotated[str, typer.Option("--to", help="Destination in the settings, or AETITLE@HOST:PORT.")],
+    config: Config = None,
+) -> None:
+    """C-STORE every DICOM file of a folder to a destination.
+
+    Example: mome-node send ./study --to MOMENODE@127.0.0.1:11112
+    """
+    from rich.progress import track
+
+    from dicom_io.network.scu import send as c_store
+    from node.errors import NodeError
+    from node.settings import load_settings
+
+    settings = load_settings(config)
+    paths = dicom_files(folder)
+    answers = c_store(settings.dicom.ae_title, find_remote(settings, to), paths)
+    refused = [each for each in track(answers, total=len(paths), description="sending") if not each.kept]
+    if refused:
+        statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused}))
+        raise NodeError(f"{to} refused {len(refused)} of {len(paths)} instances (status {statuses})")
+    typer.echo(f"{to} took {len(paths)} instances")
+
+
+def ingest(folder: Folder, config: Config = None) -> None:
+    """Take every DICOM file of a folder as if it had been received.
+
+    Example: mome-node ingest /media/cd --config mome-node.toml
+    """
+    import time
+
+    from rich.progress import track
+
+    from dicom_io.part10 import NotAnInstance, copy_instance
+    from node.settings import load_settings
+    from node.storage.archive import Archive
+    from node.storage.ledger import Ledger
+
+    settings = load_settings(config)
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    counts: dict[str, int] = {}
+    for path in track(sorted(each for each in folder.rglob("*") if each.is_file()), description="ingesting"):
+        try:
+            received = copy_instance(path, archive.temporary_path())
+        except NotAnInstance as error:
+            typer.echo(f"left out: {path.name}: {error}", err=True)
+            counts["left out"] = counts.get("left out", 0) + 1
+            continue
+        stored = archive.keep_received([(received, settings.dicom.ae_title)])
+        (verdict,) = ledger.instances_stored(stored, time.time())
+        counts[verdict] = counts.get(verdict, 0) + 1
+    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()) or "no file in this folder")
+
+
+def find_remote(settings: Settings, name: str) -> RemoteAE:
+    """A destination by name, or AETITLE@HOST:PORT."""
+    from dicom_io.network.scu import RemoteAE
+    from node.errors import SettingsError
+
+    for each in settings.destinations:
+        if each.name == name:
+            return RemoteAE(each.name, each.ae_title, each.host, each.port)
+    ae_title, _, address = name.partition("@")
+    host, _, port = address.rpartition(":")
+    if ae_title and host and port.isdigit():
+        return RemoteAE(name, ae_title, host, int(port))
+    known = ", ".join(each.name for each in settings.destinations) or "none"
+    raise SettingsError(f"no destination {name} (known: {known}), and it is not AETITLE@HOST:PORT")
+
+
+def dicom_files(folder: Path) -> list[Path]:
+    """Files with a DICOM preamble, in order of their names."""
+    paths = sorted(each for each in folder.rglob("*") if each.is_file())
+    return [each for each in paths if is_dicom(each)]
+
+
+def is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"

@@ -1,0 +1,18 @@
+"""The command that runs the node."""
+
+from __future__ import annotations
+
+from node.cli.options import Config
+
+
+def serve(config: Config = None) -> None:
+    """Run the node: receive, analyse, deliver, until Ctrl-C or SIGTERM.
+
+    Example: mome-node serve --config mome-node.toml
+    """
+    from node import serve as node
+    from node.logs import configure_logs
+    from node.settings import load_settings
+
+    configure_logs("serve")
+    node.serve(load_settings(config), config)

@@ -1,0 +1,157 @@
+"""Commands that look at studies and act on them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node.cli.options import Config, Json, StudyUid
+
+if TYPE_CHECKING:
+    from node.storage.ledger import Ledger
+    from node.storage.records import StudyDetail
+
+
+def list_studies(
+    config: Config = None,
+    state: Annotated[str, typer.Option(help="Only studies in this state, e.g. FAILED.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """The worklist: every study, its state, and why.
+
+    Example: mome-node studies list --state FAILED
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from node.states import StudyState
+
+    if state and state not in StudyState.__members__:
+        raise typer.BadParameter(f"one of {', '.join(StudyState)}", param_hint="--state")
+    found = open_ledger(config).studies(state=StudyState(state) if state else None, limit=limit)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    table = Table("state", "since", "rev", "instances", "study", "reason", box=None, header_style="bold")
+    for each in found:
+        since = clock(each.state_since)
+        table.add_row(
+            each.state, since, str(each.revision), str(each.instances), each.study_instance_uid, escape(each.reason)
+        )
+    Console().print(table if found else "no study has arrived yet")
+
+
+def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
+    """Everything about one study: timeline, scores, objects, deliveries and their receipts.
+
+    Example: mome-node studies show 1.2.840.113619.2.1
+    """
+    import json
+    from dataclasses import asdict
+
+    detail = open_ledger(config).study(uid)
+    if as_json:
+        typer.echo(json.dumps(asdict(detail)))
+    else:
+        print_study(detail)
+
+
+def print_study(detail: StudyDetail) -> None:
+    """The study for a person at a terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    study = detail.study
+    console.print(f"[bold]{study.state}[/]  study {study.study_instance_uid}, revision {study.revision}")
+    if study.reason:
+        console.print(f"[yellow]{escape(study.reason)}[/]")
+    moments = Table("when", "what", "detail", box=None, header_style="bold")
+    for each in detail.timeline:
+        moments.add_row(clock(each.at), f"{each.event} -> {each.to_state}", escape(each.detail))
+    console.print(moments)
+    summary = detail.summary.get("lines")
+    for line in summary if isinstance(summary, list) else []:
+        console.print(escape(str(line)))
+    jobs = Table("job", "destination", "state", "attempts", "objects kept", "reason", box=None, header_style="bold")
+    for job in detail.jobs:
+        kept = sum(receipt.status in (0, 0xB000, 0xB006, 0xB007) for receipt in job.receipts)
+        answered = f"{kept} of {len(job.receipts)}" if job.receipts else ""
+        jobs.add_row(job.kind, escape(job.destination), job.state, str(job.attempts), answered, escape(job.reason))
+    console.print(jobs)
+
+
+def reprocess(uid: StudyUid, config: Config = None) -> None:
+    """Analyse a study anew, as its next revision.
+
+    Example: mome-node studies reprocess 1.2.840.113619.2.1
+    """
+    import time
+
+    open_ledger(config).requeue(uid, time.time())
+    typer.echo("queued; watch it with: mome-node studies show " + uid)
+
+
+def redeliver(uid: StudyUid, config: Config = None) -> None:
+    """Send the result objects of a study again, the same instances.
+
+    Example: mome-node studies redeliver 1.2.840.113619.2.1
+    """
+    import time
+
+    from node.settings import load_settings
+
+    names = [each.name for each in load_settings(config).destinations]
+    open_ledger(config).redeliver(uid, names, time.time())
+    typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {uid}")
+
+
+def force(uid: StudyUid, config: Config = None) -> None:
+    """Declare a study complete now, without waiting for the settle time.
+
+    Example: mome-node studies force 1.2.840.113619.2.1
+    """
+    import time
+
+    open_ledger(config).force(uid, time.time())
+    typer.echo("declared complete; watch it with: mome-node studies show " + uid)
+
+
+def list_instances(config: Config = None, as_json: Json = False) -> None:
+    """Every instance that is safely stored; with --json one object on each line.
+
+    Example: mome-node instances list --json
+    """
+    import json
+
+    from node.settings import load_settings
+
+    root = load_settings(config).storage.root
+    for uid, sha256, path in open_ledger(config).instances():
+        place = str(root / path)
+        line = {"sop_instance_uid": uid, "sha256": sha256, "path": place}
+        typer.echo(json.dumps(line) if as_json else f"{sha256[:12]}  {uid}  {place}")
+
+
+def open_ledger(config: Config) -> Ledger:
+    """The ledger that the settings name."""
+    from node.settings import load_settings
+    from node.storage.archive import Archive
+    from node.storage.ledger import Ledger
+
+    settings = load_settings(config)
+    Archive(settings.storage.root)
+    return Ledger(settings.database_url)
+
+
+def clock(seconds: float) -> str:
+    """Local time for people."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,254 @@
+"""The ledger's verbs, on SQLite and on PostgreSQL: what becomes of a study, whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from node.errors import NotReady
+from node.jobs import Job, JobKind
+from node.states import ImpossibleTransition, StudyEvent, StudyState, next_state
+from node.storage.database import alembic_config
+from node.storage.ledger import Ledger, StaleJob
+from node.storage.records import KeptObject, ObjectReceipt, Outcome, StoredInstance, Verdict
+
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
+STUDY = "1.2.3"
+LEASE = 60.0
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    if not (POSTGRES / "initdb").exists():
+        pytest.skip("PostgreSQL is not installed: the ledger was tested on SQLite only")
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres")
+    data = folder / "data"
+    subprocess.run([*user, POSTGRES / "initdb", "-D", data, "-A", "trust", "-N"], check=True, capture_output=True)
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    start = [*user, POSTGRES / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"]
+    subprocess.run(start, check=True, capture_output=True)
+    name = "postgres" if user else os.environ.get("USER", "postgres")
+    yield f"postgresql://{name}@/postgres?host={folder}"
+    subprocess.run([*user, POSTGRES / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, capture_output=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "sqlite":
+        opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    else:
+        opened = Ledger(request.getfixturevalue("postgres_url"))
+    yield opened
+    if request.param == "postgresql":
+        with opened.engine.begin() as db:
+            db.execute(text("DROP SCHEMA public CASCADE"))
+            db.execute(text("CREATE SCHEMA public"))
+    opened.engine.dispose()
+
+
+def instance(number: int = 1, *, study: str = STUDY, content: str = "a", patient: str = "p") -> StoredInstance:
+    return StoredInstance(
+        study, study + ".1", "1.2", f"{study}.1.{number}", "1.2.1", patient, content, "path", 10, "MR"
+    )
+
+
+def kept(number: int = 1) -> KeptObject:
+    return KeptObject("report", "1.2", f"9.{number}", "9", "digest", "path")
+
+
+def complete(ledger: Ledger) -> None:
+    ledger.instances_stored([instance()], now=100)
+    assert ledger.settle(quiet_since=150, now=160) == 1
+
+
+def claim(ledger: Ledger, kind: JobKind = JobKind.ANALYZE, now: float = 215) -> Job:
+    job = ledger.claim(kind, now, LEASE)
+    assert job is not None
+    return job
+
+
+def analyzed(ledger: Ledger, *destinations: str) -> None:
+    complete(ledger)
+    ledger.analyzed(claim(ledger), Outcome((kept(),), {"score": 0.5}, destinations), now=210)
+
+
+def state(ledger: Ledger) -> StudyState:
+    return ledger.study(STUDY).study.state
+
+
+def test_one_study_goes_from_its_first_instance_to_delivered(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.delivered(claim(ledger, JobKind.DELIVER), [ObjectReceipt("9.1", 0)], now=220)
+    detail = ledger.study(STUDY)
+    assert [each.to_state for each in detail.timeline] == ["STABLE", "ANALYZING", "ANALYZED", "DELIVERED"]
+    assert detail.summary == {"score": 0.5}
+    assert detail.jobs[-1].receipts == (ObjectReceipt("9.1", 0),)
+
+
+def test_a_study_is_delivered_when_every_destination_has_it(ledger: Ledger) -> None:
+    analyzed(ledger, "one", "two")
+    ledger.delivered(claim(ledger, JobKind.DELIVER), [ObjectReceipt("9.1", 0)], now=220)
+    assert state(ledger) is StudyState.ANALYZED
+    ledger.delivered(claim(ledger, JobKind.DELIVER), [ObjectReceipt("9.1", 0)], now=221)
+    assert state(ledger) is StudyState.DELIVERED
+
+
+def test_the_same_instance_again_is_one_record(ledger: Ledger) -> None:
+    assert ledger.instances_stored([instance(), instance()], 100) == [Verdict.STORED, Verdict.DUPLICATE]
+    assert ledger.instances_stored([instance()], 101) == [Verdict.DUPLICATE]
+    assert len(list(ledger.instances())) == 1
+    assert ledger.study(STUDY).study.last_received_at == 100
+
+
+def test_a_duplicate_does_not_reopen_a_delivered_study(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.delivered(claim(ledger, JobKind.DELIVER), [], now=220)
+    ledger.instances_stored([instance()], now=300)
+    assert state(ledger) is StudyState.DELIVERED
+
+
+def test_other_content_under_one_uid_is_a_conflict_that_blocks_analysis(ledger: Ledger) -> None:
+    ledger.instances_stored([instance()], 100)
+    assert ledger.instances_stored([instance(content="b")], 101) == [Verdict.CONFLICT]
+    assert [digest for _, digest, _ in ledger.instances()] == ["a"]
+    ledger.settle(150, 160)
+    assert state(ledger) is StudyState.FAILED
+    assert "different content" in ledger.study(STUDY).study.reason
+
+
+def test_two_patients_in_one_study_are_not_analysed(ledger: Ledger) -> None:
+    ledger.instances_stored([instance(1), instance(2, patient="someone else")], 100)
+    ledger.settle(150, 160)
+    assert state(ledger) is StudyState.FAILED
+    assert "two patients" in ledger.study(STUDY).study.reason
+
+
+def test_a_late_instance_begins_a_new_revision_and_drops_the_old_job(ledger: Ledger) -> None:
+    complete(ledger)
+    old = claim(ledger)
+    ledger.instances_stored([instance(2)], now=205)
+    assert state(ledger) is StudyState.RECEIVING
+    assert ledger.study(STUDY).study.revision == 2
+    with pytest.raises(StaleJob):
+        ledger.analyzed(old, Outcome((kept(),), {}, ("pacs",)), now=210)
+    assert ledger.claim(JobKind.DELIVER, 211, LEASE) is None
+
+
+def test_a_study_is_not_complete_while_instances_arrive(ledger: Ledger) -> None:
+    ledger.instances_stored([instance(1)], now=100)
+    ledger.instances_stored([instance(2)], now=149)
+    assert ledger.settle(quiet_since=120, now=150) == 0
+
+
+def test_a_job_is_claimed_once_until_its_lease_ends(ledger: Ledger) -> None:
+    complete(ledger)
+    first = claim(ledger, now=200)
+    assert ledger.claim(JobKind.ANALYZE, 230, LEASE) is None
+    second = claim(ledger, now=261)
+    assert second.fence > first.fence
+    with pytest.raises(StaleJob):
+        ledger.extend(first, 400)
+    ledger.extend(second, 400)
+    assert ledger.claim(JobKind.ANALYZE, 390, LEASE) is None
+
+
+def test_a_study_that_kills_its_worker_is_given_up_after_three_attempts(ledger: Ledger) -> None:
+    complete(ledger)
+    for attempt in range(3):
+        claim(ledger, now=200 + 100 * attempt)
+    assert ledger.claim(JobKind.ANALYZE, 900, LEASE) is None
+    assert state(ledger) is StudyState.FAILED
+    assert "3 attempts" in ledger.study(STUDY).study.reason
+
+
+def test_an_error_that_may_pass_is_tried_again_later(ledger: Ledger) -> None:
+    complete(ledger)
+    ledger.failed(claim(ledger), "out of memory", 210, retryable=True, attempts=3)
+    assert state(ledger) is StudyState.STABLE
+    assert ledger.claim(JobKind.ANALYZE, 211, LEASE) is None
+    assert claim(ledger, now=230).attempt == 2
+
+
+def test_an_unreachable_destination_is_tried_for_ever_and_blocks_no_other(ledger: Ledger) -> None:
+    analyzed(ledger, "down", "up")
+    now = 300.0
+    for _ in range(20):
+        job = ledger.claim(JobKind.DELIVER, now, LEASE, "down")
+        assert job is not None
+        ledger.failed(job, "no association", now, retryable=True)
+        now += 2000
+    job = ledger.claim(JobKind.DELIVER, now, LEASE, "up")
+    assert job is not None
+    ledger.delivered(job, [], now)
+    assert state(ledger) is StudyState.ANALYZED
+
+
+def test_a_permanent_refusal_ends_as_a_visible_failure_that_can_be_redelivered(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.failed(claim(ledger, JobKind.DELIVER), "pacs refused", 220, retryable=False)
+    assert state(ledger) is StudyState.FAILED
+    ledger.redeliver(STUDY, ["pacs"], 230)
+    ledger.delivered(claim(ledger, JobKind.DELIVER, 231), [], 232)
+    assert state(ledger) is StudyState.DELIVERED
+
+
+def test_an_ineligible_study_says_so_to_the_pacs_and_keeps_its_reason(ledger: Ledger) -> None:
+    complete(ledger)
+    ledger.ineligible(claim(ledger), "no DCE series", Outcome((kept(),), {}, ("pacs",)), 210)
+    ledger.delivered(claim(ledger, JobKind.DELIVER, 211), [], 212)
+    assert state(ledger) is StudyState.INELIGIBLE
+    assert ledger.study(STUDY).study.reason == "no DCE series"
+
+
+def test_reprocessing_is_a_new_revision(ledger: Ledger) -> None:
+    analyzed(ledger)
+    ledger.requeue(STUDY, 300)
+    job = claim(ledger, now=301)
+    assert job.revision == 2
+    ledger.analyzed(job, Outcome((kept(2),), {}, ()), 310)
+    assert [each.sop_instance_uid for each in ledger.study(STUDY).objects] == ["9.2"]
+
+
+def test_the_worklist_is_newest_first_and_paged(ledger: Ledger) -> None:
+    for number in range(5):
+        ledger.instances_stored([instance(study=f"1.{number}")], now=100 + number)
+    assert [each.study_instance_uid for each in ledger.studies(limit=2, offset=1)] == ["1.3", "1.2"]
+    assert ledger.counts() == {StudyState.RECEIVING: 5}
+
+
+def test_the_migrations_make_exactly_the_schema(ledger: Ledger) -> None:
+    command.check(alembic_config(ledger.engine))
+
+
+def test_a_database_of_a_newer_version_is_refused(ledger: Ledger) -> None:
+    with ledger.engine.begin() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NotReady, match="newer version"):
+        Ledger(ledger.engine.url.render_as_string(hide_password=False))
+
+
+def test_a_damaged_database_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    Ledger(f"sqlite:///{file}").engine.dispose()
+    content = bytearray(file.read_bytes())
+    content[4096:8192] = b"\xff" * 4096
+    file.write_bytes(content)
+    with pytest.raises(NotReady, match="mome-node recover"):
+        Ledger(f"sqlite:///{file}")
+
+
+def test_an_event_that_cannot_happen_raises() -> None:
+    with pytest.raises(ImpossibleTransition):
+        next_state(StudyState.RECEIVING, StudyEvent.ALL_DELIVERED)
