@@ -39,7 +39,9 @@ def list_studies(
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
-    table = Table("state", "since", "rev", "instances", "study", "reason", box=None, header_style="bold")
+    table = Table("state", "since", "rev", "instances", box=None, header_style="bold")
+    table.add_column("study", overflow="fold")
+    table.add_column("reason", overflow="fold")
     for each in found:
         since = clock(each.state_since)
         table.add_row(
