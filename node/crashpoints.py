@@ -19,6 +19,8 @@ NAMES = (
     "deliver.before_send",
     "deliver.after_status",
     "deliver.recorded",
+    "commit.requested",
+    "commit.recorded",
 )
 CHOSEN, _, VISITS = os.environ.get("MOME_CRASHPOINT", "").partition(":")
 visits_left = int(VISITS or 1)

@@ -1,13 +1,16 @@
-"""Sends result objects to one destination, the same instances however often, and notes what it answered."""
+"""Sends result objects to a destination, the same instances however often, and notes what it answered."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from dicom_io.network.scu import NOT_SUPPORTED, Answer, PeerUnreachable, RemoteAE, send
+from dicom_io.network.commitment import new_transaction_uid, request_commitment
+from dicom_io.network.scu import NOT_SUPPORTED, WARNINGS, PeerUnreachable, RemoteAE, send
 from node.crashpoints import crash_point
+from node.errors import NodeError
 from node.jobs import Job, JobKind
 from node.settings import Destination, Settings
 from node.storage.archive import Archive, IntegrityLost
@@ -16,67 +19,107 @@ from node.storage.records import KeptObject, ObjectReceipt
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 900.0
-TRY_LATER = frozenset((0xA700, 0xA701, 0xA702, 0x0110, 0x0213))  # out of resources, processing failure: may pass
+COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we send and ask again
+TRY_LATER = frozenset((0x0110, 0x0213, *range(0xA700, 0xA800)))  # processing failure, out of resources: may pass
 
 
-def deliver_next(settings: Settings, ledger: Ledger, archive: Archive, destination: str | None = None) -> bool:
-    """Carry out one due delivery job; False when there is none."""
-    job = ledger.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, destination)
-    if job is None:
-        return False
-    try:
-        deliver(job, settings, ledger, archive)
-    except StaleJob:
-        log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
-    return True
+class Refused(NodeError):
+    """The destination answered, and does not take the objects."""
 
 
-def deliver(job: Job, settings: Settings, ledger: Ledger, archive: Archive) -> None:
-    """Send the objects of one job; the ledger learns the outcome, whatever it is."""
-    known = {each.name: each for each in settings.destinations}
-    destination = known.get(job.destination)
-    if destination is None:
-        reason = f"the destination {job.destination} is no longer in the settings"
-        ledger.failed(job, reason, time.time(), retryable=False)
-        return
-    wanted = [each for each in ledger.objects_of(job) if not destination.kinds or each.kind in destination.kinds]
-    receipts: list[ObjectReceipt] = []
-    try:
-        paths = [archive.verified(each.path, each.sha256) for each in wanted]
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """Delivers to one destination."""
+
+    calling_ae_title: str
+    destination: Destination
+    ledger: Ledger
+    archive: Archive
+
+    @property
+    def remote(self) -> RemoteAE:
+        """The destination as a peer."""
+        each = self.destination
+        return RemoteAE(each.name, each.ae_title, each.host, each.port)
+
+    def deliver_next(self) -> bool:
+        """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
+        job = self.ledger.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, self.destination.name)
+        if job is None:
+            return False
+        receipts: list[ObjectReceipt] = []
+        try:
+            self.deliver(job, receipts)
+        except StaleJob:
+            log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
+        except Refused as reason:
+            later = any(each.status in TRY_LATER for each in receipts)
+            attempts = None if later else self.ledger.retry.refusals
+            self.fail(job, reason, receipts, attempts=attempts)
+        except PeerUnreachable as reason:
+            self.fail(job, reason, receipts, attempts=None)
+        except IntegrityLost as reason:
+            self.fail(job, reason, receipts, attempts=1)
+        return True
+
+    def deliver(self, job: Job, receipts: list[ObjectReceipt]) -> None:
+        """Send what this destination wants; receipts are filled as answers come."""
+        kinds = self.destination.kinds
+        wanted = [each for each in self.ledger.objects_of(job) if not kinds or each.kind in kinds]
+        paths = [self.archive.verified(each.path, each.sha256) for each in wanted]
         crash_point("deliver.before_send")
-        for answer in send(settings.dicom.ae_title, remote(destination), paths):
+        for answer in send(self.calling_ae_title, self.remote, paths):
             receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
         crash_point("deliver.after_status")
-    except PeerUnreachable as error:
-        ledger.failed(job, str(error), time.time(), retryable=True, receipts=receipts)
-        return
-    except IntegrityLost as error:
-        ledger.failed(job, str(error), time.time(), retryable=False, receipts=receipts)
-        return
-    conclude(job, wanted, receipts, ledger)
-    crash_point("deliver.recorded")
+        kept = require_kept(wanted, receipts)
+        if self.destination.commitment:
+            self.ask_commitment(job, kept, receipts)
+        else:
+            self.ledger.delivered(job, receipts, time.time())
+        crash_point("deliver.recorded")
+        log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
+
+    def ask_commitment(self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> None:
+        """The transaction is a row before the peer hears of it: the report may come after a restart."""
+        transaction, uids = new_transaction_uid(), [each.sop_instance_uid for each in kept]
+        self.ledger.commitment_requested(job, transaction, receipts, time.time(), COMMITMENT_PATIENCE_SECONDS)
+        crash_point("commit.requested")
+        pairs = [(each.sop_class_uid, each.sop_instance_uid) for each in kept]
+        try:
+            report = request_commitment(self.calling_ae_title, self.remote, transaction, pairs)
+        except PeerUnreachable as error:
+            log.warning("storage commitment could not be asked for: %s", error, extra={"job": job.id})
+            self.ledger.commitment_answered(transaction, (), uids, time.time())
+            return
+        if report is not None:
+            self.ledger.commitment_answered(report.transaction_uid, report.committed, report.failed, time.time())
+
+    def fail(
+        self, job: Job, reason: NodeError | PeerUnreachable, receipts: Sequence[ObjectReceipt], attempts: int | None
+    ) -> None:
+        """Note a failed attempt; None attempts: it is repeated for ever."""
+        log.warning("delivery failed: %s", reason, extra={"study": job.study_id, "job": job.id})
+        self.ledger.failed(job, str(reason), time.time(), attempts=attempts, receipts=receipts)
 
 
-def conclude(job: Job, wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt], ledger: Ledger) -> None:
-    """Delivered when every object was kept, or is of a class that this destination does not take."""
-    refused = [each for each in receipts if not receipt_kept(each) and each.status != NOT_SUPPORTED]
-    if not refused and any(receipt_kept(each) for each in receipts):
-        ledger.delivered(job, receipts, time.time())
-        log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(receipts)})
-        return
-    statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused or receipts}))
-    reason = f"{job.destination} refused {len(refused) or len(receipts)} of {len(wanted)} objects (status {statuses})"
-    later = bool(refused) and all(each.status in TRY_LATER for each in refused)
-    attempts = None if later else ledger.retry.refusals
-    permanent = not refused  # it takes none of our object classes
-    ledger.failed(job, reason, time.time(), retryable=not permanent, attempts=attempts, receipts=receipts)
+def couriers(settings: Settings, ledger: Ledger, archive: Archive) -> list[Courier]:
+    """One for each destination, so that one that is down blocks no other."""
+    return [Courier(settings.dicom.ae_title, each, ledger, archive) for each in settings.destinations]
 
 
-def receipt_kept(receipt: ObjectReceipt) -> bool:
-    """Whether the destination has the object."""
-    return Answer("", receipt.sop_instance_uid, receipt.status).kept
+def require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> list[KeptObject]:
+    """The objects that the destination has; raises Refused when it rejected one that it could have taken.
+
+    An object of a class that it does not support is left out: the rest is of use without it.
+    """
+    refused = [each for each in receipts if not has(each) and each.status != NOT_SUPPORTED]
+    kept = {each.sop_instance_uid for each in receipts if has(each)}
+    if refused or not kept:
+        statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused or receipts}))
+        raise Refused(f"{len(refused) or len(receipts)} of {len(wanted)} objects were refused (status {statuses})")
+    return [each for each in wanted if each.sop_instance_uid in kept]
 
 
-def remote(destination: Destination) -> RemoteAE:
-    """The destination as a peer."""
-    return RemoteAE(destination.name, destination.ae_title, destination.host, destination.port)
+def has(receipt: ObjectReceipt) -> bool:
+    """Whether the destination kept the object, with or without a warning."""
+    return receipt.status == 0 or receipt.status in WARNINGS

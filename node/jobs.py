@@ -15,10 +15,11 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands. DEAD: given up, waits for the operator."""
+    """Where a job stands. COMMITTING: sent, waits for the peer's commitment; DEAD: given up, waits for the operator."""
 
     WAITING = "waiting"
     RUNNING = "running"
+    COMMITTING = "committing"
     DONE = "done"
     DEAD = "dead"
     CANCELLED = "cancelled"

@@ -27,8 +27,9 @@ from dicom_io.network.association import (
     Peer,
     Rejection,
 )
+from dicom_io.network.commitment import BadReport, decode_report
 from dicom_io.network.contexts import acceptor_contexts
-from dicom_io.network.dimse import Command
+from dicom_io.network.dimse import Command, CommandField, Element
 from dicom_io.part10 import InstanceFile, NotAnInstance, ReceivedInstance
 from node.crashpoints import crash_point
 from node.errors import NotReady
@@ -39,6 +40,7 @@ from node.storage.ledger import Ledger
 from node.storage.records import Verdict
 
 log = logging.getLogger(__name__)
+PROCESSING_FAILURE = 0x0110
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 LARGEST_GROUP = 64
 MIB = 1024 * 1024
@@ -142,8 +144,10 @@ class Arriving:
 class Reception:
     """What stands behind the acceptor: who may send, and where instances go."""
 
-    def __init__(self, settings: Settings, archive: Archive, committer: Committer) -> None:
+    def __init__(self, settings: Settings, archive: Archive, ledger: Ledger, committer: Committer) -> None:
         self.dicom = settings.dicom
+        self.destinations = {each.ae_title for each in settings.destinations}
+        self.ledger = ledger
         self.networks = networks_of(settings.dicom)
         self.reserve_bytes = settings.storage.reserve_mib * MIB
         self.archive = archive
@@ -183,8 +187,21 @@ class Reception:
         return Arriving(file, peer, self.committer, self.dicom.max_object_mib * MIB)
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> tuple[int, bytes]:
-        """No other service is offered here."""
-        return NO_SUCH_OPERATION, b""
+        """A commitment report from one of our destinations, for a transaction that is open; nothing else."""
+        if command[Element.COMMAND_FIELD] != CommandField.N_EVENT_REPORT_RQ:
+            return NO_SUCH_OPERATION, b""
+        try:
+            report = decode_report(data_set, transfer_syntax_uid)
+        except BadReport:
+            return PROCESSING_FAILURE, b""
+        ours = peer.calling_ae_title in self.destinations
+        if not ours or not self.ledger.commitment_answered(
+            report.transaction_uid, report.committed, report.failed, time.time()
+        ):
+            log.warning("a commitment report that nobody asked for", extra={"address": peer.address})
+            return PROCESSING_FAILURE, b""
+        crash_point("commit.recorded")
+        return SUCCESS, b""
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         """Log how an association ended, if it did not simply end."""
@@ -206,7 +223,7 @@ def run_listener(settings: Settings) -> None:
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     archive.clear_temporary()
     committer = Committer(archive, ledger)
-    reception = Reception(settings, archive, committer)
+    reception = Reception(settings, archive, ledger, committer)
     acceptor = open_acceptor(settings, reception)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())

@@ -16,8 +16,9 @@ from datetime import UTC
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from node.crashpoints import crash_point
-from node.delivery import deliver_next
+from node.delivery import Courier, couriers
 from node.errors import NodeError
+from node.jobs import JobKind
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.ledger import Ledger
@@ -39,6 +40,8 @@ def settle_quiet_studies(settings: Settings, ledger: Ledger) -> int:
 def run_scheduler(settings: Settings) -> None:
     """Sweep and deliver until SIGTERM."""
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    if settings.is_sqlite:
+        ledger.release(JobKind.DELIVER)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -48,25 +51,21 @@ def run_scheduler(settings: Settings) -> None:
     sweep = repeatable(lambda: settle_quiet_studies(settings, ledger))
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="settle")
     scheduler.start()
-    couriers = [
-        threading.Thread(
-            target=deliver_until, args=(stopping, settings, ledger, archive, each.name), name=each.name, daemon=True
-        )
-        for each in settings.destinations
+    threads = [
+        threading.Thread(target=deliver_until, args=(stopping, courier), name=courier.destination.name, daemon=True)
+        for courier in couriers(settings, ledger, archive)
     ]
-    for courier in couriers:
-        courier.start()
+    for thread in threads:
+        thread.start()
     stopping.wait()
     scheduler.shutdown(wait=True)
-    for courier in couriers:
-        courier.join(10)
+    for thread in threads:
+        thread.join(10)
 
 
-def deliver_until(
-    stopping: threading.Event, settings: Settings, ledger: Ledger, archive: Archive, destination: str
-) -> None:
+def deliver_until(stopping: threading.Event, courier: Courier) -> None:
     """One destination's deliveries, one after the other."""
-    deliver = repeatable(lambda: deliver_next(settings, ledger, archive, destination))
+    deliver = repeatable(courier.deliver_next)
     while not stopping.is_set():
         if not deliver():
             stopping.wait(SWEEP_SECONDS)

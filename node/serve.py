@@ -75,14 +75,15 @@ def serve(settings: Settings, config: Path | None) -> None:
                 restarts[part] += 1
                 log.error("a process ended and is started again", extra={"part": part, "code": process.returncode})
                 time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(restarts[part], 6)))
-                running[part] = start(part, config)
+                running[part] = start(part, config, again=True)
         end(running)
 
 
-def start(part: Part, config: Path | None) -> subprocess.Popen[bytes]:
-    """A process of its own for one part."""
+def start(part: Part, config: Path | None, *, again: bool = False) -> subprocess.Popen[bytes]:
+    """A process of its own for one part; a crash that a test ordered happens once."""
     command = [sys.executable, "-m", "node.serve", part]
-    return subprocess.Popen([*command, str(config)] if config else command)
+    environment = {key: value for key, value in os.environ.items() if not (again and key == "MOME_CRASHPOINT")}
+    return subprocess.Popen([*command, str(config)] if config else command, env=environment)
 
 
 def end(running: Mapping[Part, subprocess.Popen[bytes]]) -> None:
@@ -102,7 +103,7 @@ class Lock:
 
     def __init__(self, settings: Settings) -> None:
         self.path = settings.storage.root / "serve.lock"
-        self.needed = settings.database_url.startswith("sqlite")
+        self.needed = settings.is_sqlite
         self.descriptor = -1
 
     def __enter__(self) -> None:

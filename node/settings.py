@@ -133,6 +133,11 @@ class Settings(BaseSettings):
         """URL of the ledger's database."""
         return self.database.url or f"sqlite:///{self.storage.root.absolute()}/ledger.db"
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this node is alone on its ledger; several share work only on PostgreSQL."""
+        return self.database_url.startswith("sqlite")
+
 
 def load_settings(path: Path | None) -> Settings:
     """Settings from a file (None: defaults and environment); raises SettingsError with one line for each mistake."""

@@ -46,6 +46,8 @@ def run_worker(settings: Settings, make_analyst: Callable[[Settings], Analyst]) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    if settings.is_sqlite:
+        ledger.release(JobKind.ANALYZE)
     analyst = make_analyst(settings)
     log.info("ready to analyse")
     while not stopping.is_set():
@@ -82,13 +84,12 @@ def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, anal
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except IntegrityLost as error:
-        ledger.failed(job, str(error), time.time(), retryable=False)
+        ledger.failed(job, str(error), time.time(), attempts=1)
         return
     except Exception as error:
         log.exception("analysis failed", extra={"study": job.study_id, "job": job.id})
-        retryable = getattr(error, "retryable", True)
-        reason = f"analysis failed: {type(error).__name__}: {error}"
-        ledger.failed(job, reason, time.time(), retryable=retryable, attempts=ledger.retry.attempts)
+        attempts = ledger.retry.attempts if getattr(error, "retryable", True) else 1
+        ledger.failed(job, f"analysis failed: {type(error).__name__}: {error}", time.time(), attempts=attempts)
         return
     destinations = tuple(each.name for each in settings.destinations)
     outcome = Outcome(tuple(objects), analysis.summary, destinations)

@@ -13,7 +13,10 @@ from pydicom.uid import (
 )
 from pynetdicom import AllStoragePresentationContexts, build_context
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
+    StorageCommitmentPushModel,
+    Verification,
+)
 
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 # Deflated and big endian are not offered (spec/reliability.md 2.1); lossy syntaxes are no input for a measurement.
@@ -21,6 +24,12 @@ LOSSLESS = (JPEGLosslessSV1, JPEGLossless, JPEGLSLossless, JPEG2000Lossless, RLE
 
 
 def acceptor_contexts() -> list[PresentationContext]:
-    """Verification, and every storage class: a modality that has one instance refused may fail its whole transfer."""
+    """Verification, every storage class, and reports of storage commitment, for which the caller is the SCP.
+
+    A modality that has one instance refused may fail its whole transfer, so no storage class is left out.
+    """
     storage = [str(each.abstract_syntax) for each in AllStoragePresentationContexts]
-    return [build_context(Verification, list(NATIVE)), *(build_context(uid, [*NATIVE, *LOSSLESS]) for uid in storage)]
+    reports = build_context(StorageCommitmentPushModel, list(NATIVE))
+    reports.scu_role, reports.scp_role = True, True
+    verification = build_context(Verification, list(NATIVE))
+    return [verification, reports, *(build_context(uid, [*NATIVE, *LOSSLESS]) for uid in storage)]

@@ -181,7 +181,7 @@ class Ledger:
             study = own(db, job)
             keep_outcome(db, job, outcome, now)
             move(db, study, StudyEvent.OBJECTS_KEPT, now, reason="", detail=f"{len(outcome.objects)} objects")
-            finish_job(db, job, JobState.DONE, "", now)
+            finish_job(db, job.id, JobState.DONE, "", now)
 
     def ineligible(self, job: Job, reason: str, outcome: Outcome, now: float) -> None:
         """The study cannot be analysed; the objects say so to the PACS (none: the site wants silence)."""
@@ -189,25 +189,64 @@ class Ledger:
             study = own(db, job)
             keep_outcome(db, job, outcome, now)
             move(db, study, StudyEvent.FOUND_INELIGIBLE, now, reason=reason)
-            finish_job(db, job, JobState.DONE, reason, now)
+            finish_job(db, job.id, JobState.DONE, reason, now)
 
     def delivered(self, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
         """The destination took every object; the study is DELIVERED when all destinations have."""
         with writing(self.engine) as db:
             study = own(db, job)
             keep_receipts(db, job, receipts, now)
-            finish_job(db, job, JobState.DONE, "", now)
-            open_or_dead = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
-            unfinished = db.execute(
-                select(func.count()).where(
-                    schema.job.c.study_id == job.study_id,
-                    schema.job.c.kind == JobKind.DELIVER,
-                    schema.job.c.revision == job.revision,
-                    schema.job.c.state.in_(open_or_dead),
+            finish_job(db, job.id, JobState.DONE, "", now)
+            conclude_deliveries(db, study, now)
+
+    def commitment_requested(
+        self, job: Job, transaction_uid: str, receipts: Sequence[ObjectReceipt], now: float, patience_s: float
+    ) -> None:
+        """The objects are sent and the peer is about to be asked to answer for them; asked again after the patience."""
+        with writing(self.engine) as db:
+            own(db, job)
+            keep_receipts(db, job, receipts, now)
+            db.execute(
+                insert(schema.commitment).values(
+                    transaction_uid=transaction_uid, job_id=job.id, requested_at=now, answered_at=None, failed=0
                 )
-            ).scalar_one()
-            if not unfinished and study.state == StudyState.ANALYZED:
-                move(db, study, StudyEvent.ALL_DELIVERED, now, reason="")
+            )
+            waiting = {"state": JobState.COMMITTING, "not_before": now + patience_s, "reason": "awaits commitment"}
+            db.execute(update(schema.job).where(schema.job.c.id == job.id).values(waiting))
+
+    def commitment_answered(
+        self, transaction_uid: str, committed: Sequence[str], failed: Sequence[str], now: float
+    ) -> bool:
+        """The peer's report; False when no such transaction is open. Objects that it lacks are sent again."""
+        table, jobs, receipts = schema.commitment, schema.job, schema.receipt
+        with writing(self.engine) as db:
+            transaction = db.execute(select(table).where(table.c.transaction_uid == transaction_uid)).first()
+            if transaction is None or transaction.answered_at is not None:
+                return False
+            mine = table.c.id == transaction.id
+            db.execute(update(table).where(mine).values(answered_at=now, failed=len(failed)))
+            theirs = and_(receipts.c.job_id == transaction.job_id, receipts.c.sop_instance_uid.in_(committed))
+            db.execute(update(receipts).where(theirs).values(committed_at=now))
+            job = db.execute(select(jobs).where(jobs.c.id == transaction.job_id)).one()
+            if job.state != JobState.COMMITTING:
+                return True
+            if failed:
+                pause, reason = self.retry.pause(job.attempts, self.chance), f"no commitment to {len(failed)} objects"
+                again = {"state": JobState.WAITING, "not_before": now + pause, "reason": reason}
+                db.execute(update(jobs).where(jobs.c.id == job.id).values(again))
+                return True
+            finish_job(db, job.id, JobState.DONE, "", now)
+            study = db.execute(select(schema.study).where(schema.study.c.id == job.study_id)).one()
+            conclude_deliveries(db, study, now)
+            return True
+
+    def release(self, kind: JobKind) -> None:
+        """Let jobs of workers that have died be claimed at once; only for the one node on its ledger, at start."""
+        table = schema.job
+        with writing(self.engine) as db:
+            db.execute(
+                update(table).where(table.c.kind == kind, table.c.state == JobState.RUNNING).values(lease_until=0.0)
+            )
 
     def failed(
         self,
@@ -215,16 +254,15 @@ class Ledger:
         reason: str,
         now: float,
         *,
-        retryable: bool,
-        attempts: int | None = None,
+        attempts: int | None,
         receipts: Sequence[ObjectReceipt] = (),
     ) -> None:
-        """An attempt failed: again later if that can help and attempts are left (None: no limit), else given up."""
+        """An attempt failed: again after a pause, or given up after so many attempts (None: never)."""
         with writing(self.engine) as db:
             study = own(db, job)
             keep_receipts(db, job, receipts, now)
             row = db.execute(select(schema.job).where(schema.job.c.id == job.id)).one()
-            if not retryable or (attempts is not None and row.attempts >= attempts):
+            if attempts is not None and row.attempts >= attempts:
                 self._give_up(db, row, study, reason, now)
                 return
             if job.kind is JobKind.ANALYZE:
@@ -425,7 +463,7 @@ def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: fl
 def due_jobs(kind: JobKind, now: float) -> Select[Any]:
     """Jobs of this kind that wait and are due, or run under a lease that has ended, oldest first."""
     table = schema.job.c
-    waiting = and_(table.state == JobState.WAITING, table.not_before <= now)
+    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), table.not_before <= now)
     lost = and_(table.state == JobState.RUNNING, table.lease_until < now)
     return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(table.not_before, table.id)
 
@@ -461,17 +499,30 @@ def own(db: Connection, job: Job) -> Row[Any]:
     return study
 
 
-def finish_job(db: Connection, job: Job, state: JobState, reason: str, now: float) -> None:
+def conclude_deliveries(db: Connection, study: Row[Any], now: float) -> None:
+    """The study is DELIVERED when no delivery of its revision is open or dead."""
+    table = schema.job.c
+    unfinished = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING, JobState.DEAD)
+    mine = and_(table.study_id == study.id, table.revision == study.revision, table.kind == JobKind.DELIVER)
+    if (
+        study.state != StudyState.ANALYZED
+        or db.execute(select(table.id).where(mine, table.state.in_(unfinished))).first()
+    ):
+        return
+    move(db, study, StudyEvent.ALL_DELIVERED, now, reason="")
+
+
+def finish_job(db: Connection, job_id: int, state: JobState, reason: str, now: float) -> None:
     db.execute(
         update(schema.job)
-        .where(schema.job.c.id == job.id)
+        .where(schema.job.c.id == job_id)
         .values(state=state, reason=reason, finished_at=now, lease_until=0.0)
     )
 
 
 def cancel_open_jobs(db: Connection, study_id: int, now: float, reason: str) -> None:
     table = schema.job
-    unfinished = table.c.state.in_((JobState.WAITING, JobState.RUNNING))
+    unfinished = table.c.state.in_((JobState.WAITING, JobState.RUNNING, JobState.COMMITTING))
     db.execute(
         update(table)
         .where(table.c.study_id == study_id, unfinished)

@@ -175,7 +175,7 @@ def test_a_study_that_kills_its_worker_is_given_up_after_three_attempts(ledger: 
 
 def test_an_error_that_may_pass_is_tried_again_later(ledger: Ledger) -> None:
     complete(ledger)
-    ledger.failed(claim(ledger), "out of memory", 210, retryable=True, attempts=3)
+    ledger.failed(claim(ledger), "out of memory", 210, attempts=3)
     assert state(ledger) is StudyState.STABLE
     assert ledger.claim(JobKind.ANALYZE, 211, LEASE) is None
     assert claim(ledger, now=230).attempt == 2
@@ -187,7 +187,7 @@ def test_an_unreachable_destination_is_tried_for_ever_and_blocks_no_other(ledger
     for _ in range(20):
         job = ledger.claim(JobKind.DELIVER, now, LEASE, "down")
         assert job is not None
-        ledger.failed(job, "no association", now, retryable=True)
+        ledger.failed(job, "no association", now, attempts=None)
         now += 2000
     job = ledger.claim(JobKind.DELIVER, now, LEASE, "up")
     assert job is not None
@@ -197,11 +197,38 @@ def test_an_unreachable_destination_is_tried_for_ever_and_blocks_no_other(ledger
 
 def test_a_permanent_refusal_ends_as_a_visible_failure_that_can_be_redelivered(ledger: Ledger) -> None:
     analyzed(ledger, "pacs")
-    ledger.failed(claim(ledger, JobKind.DELIVER), "pacs refused", 220, retryable=False)
+    ledger.failed(claim(ledger, JobKind.DELIVER), "pacs refused", 220, attempts=1)
     assert state(ledger) is StudyState.FAILED
     ledger.redeliver(STUDY, ["pacs"], 230)
     ledger.delivered(claim(ledger, JobKind.DELIVER, 231), [], 232)
     assert state(ledger) is StudyState.DELIVERED
+
+
+def test_a_study_is_delivered_only_when_the_pacs_has_committed_to_it(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    job = claim(ledger, JobKind.DELIVER)
+    ledger.commitment_requested(job, "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=600)
+    assert state(ledger) is StudyState.ANALYZED
+    assert not ledger.commitment_answered("8.8", ["9.1"], [], 230)
+    assert ledger.commitment_answered("7.7", ["9.1"], [], 231)
+    assert not ledger.commitment_answered("7.7", ["9.1"], [], 232)
+    assert state(ledger) is StudyState.DELIVERED
+    assert ledger.study(STUDY).jobs[-1].receipts == (ObjectReceipt("9.1", 0, "", 231),)
+
+
+def test_what_the_pacs_does_not_commit_to_is_sent_and_asked_for_again(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.commitment_requested(claim(ledger, JobKind.DELIVER), "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=600)
+    ledger.commitment_answered("7.7", [], ["9.1"], 230)
+    assert ledger.claim(JobKind.DELIVER, 231, LEASE) is None
+    assert claim(ledger, JobKind.DELIVER, 260).attempt == 2
+
+
+def test_a_commitment_report_that_never_comes_is_asked_for_again(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.commitment_requested(claim(ledger, JobKind.DELIVER), "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=600)
+    assert ledger.claim(JobKind.DELIVER, 800, LEASE) is None
+    assert claim(ledger, JobKind.DELIVER, 821).attempt == 2
 
 
 def test_an_ineligible_study_says_so_to_the_pacs_and_keeps_its_reason(ledger: Ledger) -> None:

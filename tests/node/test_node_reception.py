@@ -61,7 +61,7 @@ def node(settings: Settings) -> Iterator[Node]:
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     committer = Committer(archive, ledger)
     dicom = settings.dicom.model_copy(update={"port": 0})
-    reception = Reception(settings, archive, committer)
+    reception = Reception(settings, archive, ledger, committer)
     acceptor = open_acceptor(settings.model_copy(update={"dicom": dicom}), reception)
     thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
     thread.start()

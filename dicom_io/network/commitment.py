@@ -1,0 +1,116 @@
+"""Storage commitment (PS3.4 annex J): ask a peer to answer for instances, and read its report."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, generate_uid
+from pynetdicom import AE, build_context, evt
+from pynetdicom.dsutils import decode
+from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]  # made at import
+
+from dicom_io.errors import DicomError
+from dicom_io.network.scu import PeerUnreachable, RemoteAE, Timeouts
+
+PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
+REQUEST_COMMITMENT = 1
+SAME_ASSOCIATION_SECONDS = 1.0  # most archives report on a new association; a few at once on this one
+
+
+class BadReport(DicomError):
+    """A commitment report that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentReport:
+    """What the peer says about one transaction (PS3.4 table J.3-2)."""
+
+    transaction_uid: str
+    committed: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def new_transaction_uid() -> str:
+    """A UID that was never used."""
+    return str(generate_uid(prefix=None))
+
+
+def request_commitment(
+    calling_ae_title: str,
+    remote: RemoteAE,
+    transaction_uid: str,
+    instances: Sequence[tuple[str, str]],
+    timeouts: Timeouts | None = None,
+) -> CommitmentReport | None:
+    """N-ACTION for (SOP class, SOP instance) pairs; gives the report if it comes at once, else None: it comes later.
+
+    Raises PeerUnreachable when the peer does not take the request.
+    """
+    timeouts = timeouts or Timeouts()
+    reports: list[CommitmentReport] = []
+    arrived = threading.Event()
+
+    def on_report(event: Any) -> tuple[int, None]:
+        reports.append(report_of(event.event_information))
+        arrived.set()
+        return 0x0000, None
+
+    scu = AE(calling_ae_title)
+    scu.connection_timeout, scu.acse_timeout = timeouts.connect, timeouts.association
+    scu.dimse_timeout = timeouts.message
+    association = scu.associate(
+        remote.host,
+        remote.port,
+        [build_context(StorageCommitmentPushModel)],
+        ae_title=remote.ae_title,
+        evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)],
+    )
+    if not association.is_established:
+        raise PeerUnreachable(f"{remote.name}: no association for storage commitment; does it offer that service?")
+    try:
+        status, _ = association.send_n_action(
+            request_of(transaction_uid, instances), REQUEST_COMMITMENT, StorageCommitmentPushModel, PUSH_MODEL_INSTANCE
+        )
+        if not status or status.Status != 0:
+            raise PeerUnreachable(f"{remote.name}: did not take the request for storage commitment")
+        arrived.wait(SAME_ASSOCIATION_SECONDS)
+        association.release()
+    finally:
+        if association.is_established:
+            association.abort()
+    return next((each for each in reports if each.transaction_uid == transaction_uid), None)
+
+
+def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Dataset:
+    """The action information of the request."""
+    request = Dataset()
+    request.TransactionUID = transaction_uid
+    request.ReferencedSOPSequence = []
+    for sop_class, sop_instance in instances:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, sop_instance
+        request.ReferencedSOPSequence.append(item)
+    return request
+
+
+def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
+    """The report in the data set of an N-EVENT-REPORT; raises BadReport."""
+    implicit = transfer_syntax_uid == "1.2.840.10008.1.2"
+    try:
+        return report_of(decode(BytesIO(content), implicit, True))
+    except Exception:  # noqa: BLE001 - pydicom raises many kinds for bytes that are no data set
+        raise BadReport("the commitment report cannot be read") from None
+
+
+def report_of(information: Dataset) -> CommitmentReport:
+    """The report as plain data."""
+
+    def uids(keyword: str) -> tuple[str, ...]:
+        return tuple(str(item.ReferencedSOPInstanceUID) for item in information.get(keyword, []))
+
+    return CommitmentReport(str(information.TransactionUID), uids("ReferencedSOPSequence"), uids("FailedSOPSequence"))
