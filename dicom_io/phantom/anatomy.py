@@ -49,6 +49,7 @@ class Truth:
 
     lesion : (columns, rows, slices) on the DCE grid; all False without a lesion.
     lesion_centre_mm : centroid of that mask, LPS; None without a lesion.
+    lesion_volume_ml : of that mask.
     left, right : each breast on the DCE grid: skin, fat and gland in front of the chest wall (all False if absent).
     ktrans_per_minute, adc : of the lesion's rim (1e-3 mm2/s); None without a lesion.
     """
@@ -56,6 +57,7 @@ class Truth:
     label: Lesion
     lesion: Mask
     lesion_centre_mm: Millimetres | None
+    lesion_volume_ml: float
     left: Mask
     right: Mask
     times_s: tuple[float, ...]
@@ -282,6 +284,7 @@ def truth_of(scene: Scene, masks: Mask, grid: Grid) -> Truth:
         label=scene.spec.lesion,
         lesion=masks[0],
         lesion_centre_mm=None if shape is None else centroid_mm(masks[0], grid.affine, shape.centre_mm),
+        lesion_volume_ml=round(float(masks[0].sum() * np.prod(grid.spacing_mm)) / 1000, 3),
         left=masks[1],
         right=masks[2],
         times_s=scene.spec.times_s,

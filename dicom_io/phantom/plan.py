@@ -58,11 +58,15 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """One slice of a stack, with what only this image says."""
+    """One slice of a stack, with what only this image says.
+
+    hidden : keywords that this image lacks although others of its series have them.
+    """
 
     stack: Stack
     slice: int
     attributes: Attributes = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -100,10 +100,15 @@ def series(
         description=description,
         sequence=sequence,
         attributes=equipment(study) | (multi_frame if enhanced else classic),
-        images=by_stack(stacks),
+        images=by_stack(stacks, lambda stack, k: slice_time(study, stack, k)),
         objects=Objects.PER_STACK if enhanced else Objects.CLASSIC,
         dynamic=key.startswith("dce"),
     )
+
+
+def slice_time(study: Study, stack: Stack, k: int) -> Attributes:
+    """In an XA export AcquisitionTime differs from slice to slice."""
+    return {"AcquisitionTime": study.time(stack.time_s + 0.0575 * k)} if study.layout is Layout.XA_CLASSIC else {}
 
 
 def acquired(study: Study, key: str, number: int, description: str, **more: Any) -> Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from dicom_io.phantom import ge, philips, siemens, uih
 from dicom_io.phantom.anatomy import Phantom
 from dicom_io.phantom.options import LAYOUTS, Layout, StudyOptions, Trap, Vendor
 from dicom_io.phantom.plan import Series, Study
+from dicom_io.phantom.traps import with_traps
 from dicom_io.phantom.writer import write_series
 
-__all__ = ["LAYOUTS", "Layout", "StudyOptions", "Trap", "Vendor", "write_study"]
+__all__ = ["LAYOUTS", "Layout", "StudyOptions", "Trap", "Vendor", "study_of", "write_study", "write_truth"]
 
 PLANS: dict[Vendor, Callable[[Study], list[Series]]] = {
     Vendor.SIEMENS: siemens.plan,
@@ -33,9 +35,38 @@ def write_study(
     layout : the vendor's usual one when None.
     Raises ValueError for a layout that this vendor does not use.
     """
+    study = study_of(phantom, vendor, layout, options)
+    series = with_traps(study, PLANS[Vendor(study.vendor)])
+    return [path for each in series for path in write_series(study, each, out_dir)]
+
+
+def study_of(
+    phantom: Phantom, vendor: Vendor | str, layout: Layout | str | None, options: StudyOptions | None = None
+) -> Study:
+    """The study that `write_study` writes; its UIDs are known before a file exists."""
     vendor = Vendor(vendor)
     layout = LAYOUTS[vendor][0] if layout is None else Layout(layout)
     if layout not in LAYOUTS[vendor]:
-        raise ValueError(f"{vendor} writes {', '.join(LAYOUTS[vendor])}; not {layout}")
-    study = Study(phantom, vendor, layout, options or StudyOptions())
-    return [path for series in PLANS[vendor](study) for path in write_series(study, series, out_dir)]
+        raise ValueError(f"{vendor} writes the layouts {', '.join(LAYOUTS[vendor])}, not {layout}")
+    return Study(phantom, vendor, layout, options or StudyOptions())
+
+
+def write_truth(study: Study, path: Path) -> None:
+    """What was put into the phantom, as JSON, for whoever checks a result against it."""
+    spec, truth = study.phantom.spec, study.phantom.truth
+    record = {
+        "research_use_only": True,
+        "study_instance_uid": study.uid("study"),
+        "vendor": study.vendor,
+        "layout": study.layout,
+        "seed": spec.seed,
+        "size": spec.size,
+        "label": truth.label,
+        "lesion_centre_mm_lps": truth.lesion_centre_mm,
+        "lesion_volume_ml": truth.lesion_volume_ml,
+        "lesion_ktrans_per_minute": truth.ktrans_per_minute,
+        "lesion_adc_1e-3_mm2_per_s": truth.adc,
+        "phase_times_s": truth.times_s,
+        "breasts": spec.breasts,
+    }
+    path.write_text(json.dumps(record, indent=2) + "\n")

@@ -14,8 +14,9 @@ from pydicom.uid import UID
 
 from dicom_io.phantom.enhanced import frames_dataset
 from dicom_io.phantom.headers import decimal, decimals, put, series_dataset
-from dicom_io.phantom.options import Encoding
+from dicom_io.phantom.options import Encoding, Trap
 from dicom_io.phantom.plan import Attributes, Objects, Series, Stack, Study
+from dicom_io.phantom.traps import altered, duplicated, instance_order
 
 IMPLEMENTATION = UID("2.25.187306245730215640961532170226911838205")
 Pixels = NDArray[np.uint16]
@@ -23,7 +24,7 @@ Pixels = NDArray[np.uint16]
 
 def write_series(study: Study, series: Series, out_dir: Path) -> list[Path]:
     """Write the instances of a series into a folder of their own; paths in the order of InstanceNumber."""
-    folder = out_dir / f"{series.number:04d}-{series.key}"
+    folder = out_dir / f"{series.number:04d}-{series.key}{'' if series.objects is Objects.CLASSIC else '-multi'}"
     folder.mkdir(parents=True, exist_ok=True)
     template = series_dataset(study, series)
     instances = {
@@ -35,24 +36,24 @@ def write_series(study: Study, series: Series, out_dir: Path) -> list[Path]:
     paths = []
     for number, dataset in instances:
         path = folder / f"{number:05d}.dcm"
-        write_instance(dataset, path, study.options.encoding)
+        write_instance(altered(study, dataset), path, study.options.encoding)
         paths.append(path)
-    return sorted(paths)
+    return duplicated(sorted(paths)) if study.has(Trap.DUPLICATES) else sorted(paths)
 
 
 def classic_instances(study: Study, series: Series, template: Dataset) -> Iterator[tuple[int, Dataset]]:
     """One MR Image instance for each slice. Stack by stack, so that only one is unpacked at a time."""
+    numbered = list(zip(instance_order(study, series), series.images, strict=True))
     for stack in series.stacks:
-        planes = stored_planes(stack)
-        placement = Placement.of(stack)
-        for number, image in enumerate(series.images, start=1):
+        planes, placement = stored_planes(stack), Placement.of(stack)
+        for number, image in numbered:
             if image.stack is stack:
-                dataset = Dataset()
-                dataset.update(template)
-                put(dataset, {"SOPInstanceUID": study.uid(series.key, number), "InstanceNumber": str(number)})
+                dataset = instance(study, series, template, number)
                 placement.place(dataset, image.slice)
                 put(dataset, stack.attributes)
                 put(dataset, image.attributes)
+                for keyword in image.hidden:
+                    dataset.pop(keyword, None)
                 set_pixels(dataset, planes[image.slice], study.options.encoding)
                 yield number, dataset
 
@@ -61,9 +62,7 @@ def tiled_instances(study: Study, series: Series, template: Dataset) -> Iterator
     """One MR Image instance for each stack, its slices side by side, left to right and top to bottom."""
     for number, stack in enumerate(series.stacks, start=1):
         planes = stored_planes(stack)
-        dataset = Dataset()
-        dataset.update(template)
-        put(dataset, {"SOPInstanceUID": study.uid(series.key, number), "InstanceNumber": str(number)})
+        dataset = instance(study, series, template, number)
         Placement.of(stack).place(dataset, 0)
         put(dataset, stack.attributes)
         for keyword in ("ImagePositionPatient", "SliceLocation"):
@@ -76,15 +75,22 @@ def multi_frame_instances(study: Study, series: Series, template: Dataset) -> It
     """Enhanced MR Image instances."""
     groups = [series.stacks] if series.objects is Objects.WHOLE else [(stack,) for stack in series.stacks]
     for number, stacks in enumerate(groups, start=1):
-        dataset = Dataset()
-        dataset.update(template)
-        put(dataset, {"SOPInstanceUID": study.uid(series.key, number), "InstanceNumber": str(number)})
+        dataset = instance(study, series, template, number)
         images = [image for image in series.images if any(image.stack is stack for stack in stacks)]
         frames_dataset(study, series, dataset, images)
         planes = {id(stack): stored_planes(stack) for stack in stacks}
         pixels = np.stack([planes[id(image.stack)][image.slice] for image in images])
         set_pixels(dataset, pixels, study.options.encoding)
         yield number, dataset
+
+
+def instance(study: Study, series: Series, template: Dataset, number: int) -> Dataset:
+    """A new instance that shares the elements of its series."""
+    dataset = Dataset()
+    dataset.update(template)
+    name = study.uid(series.key, series.objects, number)
+    put(dataset, {"SOPInstanceUID": name, "InstanceNumber": str(number)})
+    return dataset
 
 
 def stored_planes(stack: Stack) -> Pixels:
@@ -96,12 +102,13 @@ def stored_planes(stack: Stack) -> Pixels:
 
 
 def tiled(planes: Pixels) -> Pixels:
-    """Slices in a square of tiles; the last tiles stay black."""
+    """Slices as tiles, as many to a row as makes it nearly square; the last tiles stay black."""
     slices, rows, columns = planes.shape
-    side = int(np.ceil(np.sqrt(slices)))
-    tiles = np.zeros((side * side, rows, columns), np.uint16)
+    across = int(np.ceil(np.sqrt(slices)))
+    down = -(-slices // across)
+    tiles = np.zeros((across * down, rows, columns), np.uint16)
     tiles[:slices] = planes
-    return np.ascontiguousarray(tiles.reshape(side, side, rows, columns).swapaxes(1, 2)).reshape(side * rows, -1)
+    return np.ascontiguousarray(tiles.reshape(down, across, rows, columns).swapaxes(1, 2)).reshape(down * rows, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,261 @@
+"""Traps that are the same for every vendor: changes to the plan of a study, to its headers, and to its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from shutil import copyfile
+
+import numpy as np
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element
+
+from dicom_io.phantom import sequences
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.options import Trap
+from dicom_io.phantom.plan import DERIVED_S, T1_S, Image, Objects, Series, Stack, Study, by_stack
+from dicom_io.phantom.spec import Size
+from mome_core.volume import Volume
+
+Plan = Callable[[Study], list[Series]]
+EARLIER = timedelta(minutes=10)
+RELOCATED_BY = 0x05
+# what an anonymiser may remove: optional in the MR Image IOD, or private
+OPTIONAL = [
+    "ProtocolName",
+    "SequenceName",
+    "SliceLocation",
+    "SpacingBetweenSlices",
+    "StationName",
+    "DeviceSerialNumber",
+    "SoftwareVersions",
+    "ManufacturerModelName",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
+    "PatientComments",
+    "StudyDescription",
+    "InstitutionName",
+    "ContrastBolusRoute",
+    "ContrastBolusVolume",
+    "ContrastBolusIngredient",
+    "ContrastBolusAgent",
+    "ImagingFrequency",
+    "ImagedNucleus",
+    "PixelBandwidth",
+    "NumberOfAverages",
+    "PercentSampling",
+    "PercentPhaseFieldOfView",
+    "InPlanePhaseEncodingDirection",
+    "AngioFlag",
+    "StackID",
+    "InStackPositionNumber",
+    "NumberOfTemporalPositions",
+    "EchoNumbers",
+    "BurnedInAnnotation",
+    "LossyImageCompression",
+    "RescaleType",
+    "WindowCenter",
+    "WindowWidth",
+    "PresentationLUTShape",
+    "SeriesDate",
+    "BodyPartExamined",
+]
+
+
+# ---------------------------------------------------------------------------------------------------------- the plan
+
+
+def with_traps(study: Study, plan: Plan) -> list[Series]:
+    """The series of a study after the traps that its options set."""
+    series = plan(study)
+    for trap, change in CHANGES.items():
+        if study.has(trap):
+            series = change(study, series)
+    return [*extra_dynamics(study, plan), *series]
+
+
+def split_series(study: Study, series: list[Series]) -> list[Series]:
+    """The second half of the dynamic's phases in a series of their own."""
+    return [part for each in series for part in (halves(each) if each.dynamic else [each])]
+
+
+def halves(series: Series) -> list[Series]:
+    middle = len(series.stacks) // 2
+    if not middle:
+        return [series]
+    early = {id(stack) for stack in series.stacks[:middle]}
+    first = tuple(image for image in series.images if id(image.stack) in early)
+    second = tuple(image for image in series.images if id(image.stack) not in early)
+    continued = replace(series, key=f"{series.key}b", number=series.number + 1000, images=second)
+    return [replace(series, images=first), continued]
+
+
+def two_slabs(study: Study, series: list[Series]) -> list[Series]:
+    """The T2 series without its middle slices: two blocks in one series."""
+    return [replace(each, images=slabs(each)) if each.key == "t2" else each for each in series]
+
+
+def slabs(series: Series) -> tuple[Image, ...]:
+    depth = series.stacks[0].volume.voxels.shape[2]
+    gap = max(2, depth // 5)
+    low, high = (depth - gap) // 2, (depth + gap) // 2
+    kept = [image for image in series.images if not low <= image.slice < high]
+    return tuple(
+        replace(image, attributes=image.attributes | {"StackID": "1" if image.slice < low else "2"}) for image in kept
+    )
+
+
+def partial_temporal_position(study: Study, series: list[Series]) -> list[Series]:
+    """TemporalPositionIdentifier only in the upper half of the slices."""
+    return [replace(each, images=tuple(map(maybe_without_time, each.images))) for each in series]
+
+
+def maybe_without_time(image: Image) -> Image:
+    if image.slice >= image.stack.volume.voxels.shape[2] // 2:
+        return image
+    return replace(image, hidden=("TemporalPositionIdentifier",))
+
+
+def script_in_description(study: Study, series: list[Series]) -> list[Series]:
+    """What a web page must not run."""
+    script = "<script>alert(1)</script>"
+    return [replace(s, description=f"{script}{s.description}"[:64]) if s.dynamic else s for s in series]
+
+
+def enhanced_copy(study: Study, series: list[Series]) -> list[Series]:
+    """The dynamic a second time, as Enhanced MR under the same SeriesInstanceUID."""
+    return [*series, *(copy_of(each) for each in series if each.dynamic and each.objects is Objects.CLASSIC)]
+
+
+def copy_of(series: Series) -> Series:
+    kept = {"Manufacturer", "ManufacturerModelName", "SoftwareVersions", "StationName", "DeviceSerialNumber"}
+    kept |= {"BitsStored", "HighBit", "PixelRepresentation"}
+    attributes = {key: value for key, value in series.attributes.items() if key in kept}
+    attributes |= {"ImageType": ["ORIGINAL", "PRIMARY", "T1", "NONE"], "PulseSequenceName": "copy"}
+    stacks = [replace(stack, attributes={}) for stack in series.stacks]
+    return replace(series, attributes=attributes, images=by_stack(stacks), objects=Objects.PER_STACK)
+
+
+def segmentation(study: Study, series: list[Series]) -> list[Series]:
+    """An analysis mask stored as an MR image, as in I-SPY 2."""
+    dynamic = study.phantom.dce
+    if dynamic is None:
+        return series
+    mask = study.phantom.truth.lesion.astype(np.int16)
+    stack = Stack(Volume(mask, dynamic.affine, dynamic.frame_of_reference_uid), DERIVED_S)
+    attributes = series[0].attributes | {"ImageType": ["DERIVED", "SECONDARY", "OTHER"]}
+    name = "ISPY2: VOLSER: uni-lateral cropped: Analysis Mask"
+    return [*series, Series("mask", 9001, name, sequences.DYNAMIC, attributes, by_stack([stack]))]
+
+
+def multi_echo(study: Study, series: list[Series]) -> list[Series]:
+    """Two echoes of one T1-weighted acquisition, which are no two phases."""
+    t1 = study.phantom.t1
+    source = next(each for each in series if each.key == "t1")
+    late = Volume((t1.voxels * 0.7).astype(np.int16), t1.affine, t1.frame_of_reference_uid)
+    stacks = [
+        Stack(volume, T1_S + 90, attributes={"EchoNumbers": str(n), "EchoTime": f"{1.2 * n:g}"})
+        for n, volume in enumerate((t1, late), start=1)
+    ]
+    name = f"{source.description} 2 echoes"
+    return [*series, Series("echoes", 9002, name, sequences.TWO_ECHOES, source.attributes, by_stack(stacks))]
+
+
+CHANGES: dict[Trap, Callable[[Study, list[Series]], list[Series]]] = {
+    Trap.SPLIT_SERIES: split_series,
+    Trap.TWO_SLABS: two_slabs,
+    Trap.PARTIAL_TEMPORAL_POSITION: partial_temporal_position,
+    Trap.SCRIPT_IN_DESCRIPTION: script_in_description,
+    Trap.ENHANCED_COPY: enhanced_copy,
+    Trap.SEGMENTATION: segmentation,
+    Trap.MULTI_ECHO: multi_echo,
+}
+
+
+def extra_dynamics(study: Study, plan: Plan) -> list[Series]:
+    """Dynamics besides the one to be read: repeated, interrupted, ultrafast."""
+    extra = []
+    earlier = replace(study, options=replace(study.options, start=study.options.start - EARLIER))
+    if study.has(Trap.REPEATED_DYNAMIC):
+        extra += [renamed(each, "repeated", 100) for each in plan(earlier) if each.dynamic]
+    if study.has(Trap.INTERRUPTED_DYNAMIC):
+        extra += [renamed(each, "interrupted", 200) for each in plan(earlier) if each.dynamic]
+        extra = [stopped for each in extra if (stopped := first_two_phases(each)).images]
+    if study.has(Trap.ULTRAFAST):
+        fast = replace(study.phantom.spec, size=Size.TINY, post_phases=18, phase_seconds=4.0, first_gap_seconds=60.0)
+        coarse = replace(study, phantom=simulate(fast))
+        extra += [renamed(each, "ultrafast", 300) for each in plan(coarse) if each.dynamic]
+    return extra
+
+
+def renamed(series: Series, word: str, offset: int) -> Series:
+    return replace(series, key=f"{word}-{series.key}", number=series.number + offset)
+
+
+def first_two_phases(series: Series) -> Series:
+    if not series.key.startswith("interrupted"):
+        return series
+    return replace(series, images=tuple(image for image in series.images if image.stack.temporal_index <= 2))
+
+
+# ------------------------------------------------------------------------------------------------------- the headers
+
+
+def instance_order(study: Study, series: Series) -> list[int]:
+    """InstanceNumber of each image of a series: 1, 2, 3 or shuffled."""
+    numbers = list(range(1, len(series.images) + 1))
+    if study.has(Trap.SHUFFLED_INSTANCE_NUMBERS):
+        np.random.default_rng([study.phantom.spec.seed, len(numbers)]).shuffle(numbers)
+    return numbers
+
+
+def altered(study: Study, dataset: Dataset) -> Dataset:
+    """The header after an anonymiser and an archive had it, as the options say."""
+    if study.has(Trap.NO_OPTIONAL_TAGS):
+        for keyword in OPTIONAL:
+            if keyword in dataset:
+                delattr(dataset, keyword)
+        dataset.remove_private_tags()
+    if study.has(Trap.RELOCATED_PRIVATE):
+        relocate_private(dataset)
+    if study.has(Trap.PRIVATE_AS_UN):
+        private_as_unknown(dataset)
+    return dataset
+
+
+def relocate_private(dataset: Dataset) -> None:
+    """Private blocks elsewhere, as PS3.5 7.8.1 allows an archive to do."""
+    for element in [element for element in dataset if element.tag.is_private]:
+        del dataset[element.tag]
+        shift = RELOCATED_BY if element.tag.is_private_creator else RELOCATED_BY << 8
+        dataset[element.tag + shift] = DataElement(element.tag + shift, element.VR, element.value)
+
+
+def private_as_unknown(dataset: Dataset) -> None:
+    """Private values as bytes of VR UN, as an archive stores what it does not know."""
+    for element in [element for element in dataset if element.tag.is_private and not element.tag.is_private_creator]:
+        dataset[element.tag] = DataElement(element.tag, "UN", encoded(element))
+
+
+def encoded(element: DataElement) -> bytes:
+    """The value field in implicit VR little endian."""
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, True
+    write_data_element(buffer, element)
+    return buffer.getvalue()[8:]
+
+
+# --------------------------------------------------------------------------------------------------------- the files
+
+
+def duplicated(paths: list[Path]) -> list[Path]:
+    """Every seventh instance a second time under another name."""
+    again = [path.with_name(f"{path.stem}-again.dcm") for path in paths[::7]]
+    for source, copy in zip(paths[::7], again, strict=True):
+        copyfile(source, copy)
+    return [*paths, *again]

@@ -1,0 +1,86 @@
+"""Studies for tests, in a few words; each is simulated once per session and written where the test asks.
+
+phantom.study(tmp_path, vendor="ge", layout="series-per-phase")      the whole study
+phantom.dce(tmp_path, phases=3) + phantom.subtraction(tmp_path)      some series of it
+phantom.examination(lesion="benign").case()                          without DICOM
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from dicom_io.phantom.anatomy import Lesion, Phantom, PhantomSpec, Size, simulate
+from dicom_io.phantom.vendors import StudyOptions, Trap, write_study
+
+
+@cache
+def simulated(spec: PhantomSpec) -> Phantom:
+    """The examination of a spec; nobody may write into its arrays."""
+    phantom = simulate(spec)
+    for volume in (phantom.dce, phantom.t1, phantom.t2, phantom.adc, *phantom.dwi.values()):
+        if volume is not None:
+            volume.voxels.flags.writeable = False
+    return phantom
+
+
+def examination(lesion: str = "malignant", size: str = "tiny", seed: int = 1, **spec: Any) -> Phantom:
+    """A simulated examination; more of PhantomSpec by name."""
+    return simulated(PhantomSpec(seed=seed, lesion=Lesion(lesion), size=Size(size), **spec))
+
+
+def study(
+    folder: Path,
+    vendor: str = "siemens",
+    layout: str | None = None,
+    *,
+    traps: Iterable[Trap | str] = (),
+    options: StudyOptions | None = None,
+    **spec: Any,
+) -> list[Path]:
+    """Write a whole study below `folder`; the paths of its instances, series by series."""
+    options = options or StudyOptions(traps=frozenset(map(Trap, traps)))
+    return write_study(examination(**spec), vendor, layout, folder, options)
+
+
+def series(paths: Iterable[Path], *keys: str) -> list[Path]:
+    """The instances of some series of a study, by the word in their folder's name: dce, t1, t2, dwi, adc, sub, mip,
+    localizer; "dce" also finds the phases dce0, dce1, ... of a study with a series for each."""
+    return [path for path in paths if any(key_of(path).startswith(key) for key in keys)]
+
+
+def key_of(path: Path) -> str:
+    """The word of a series folder such as 0006-dce0."""
+    return path.parent.name.split("-", 1)[1]
+
+
+def dce(folder: Path, vendor: str = "siemens", layout: str | None = None, phases: int = 6, **spec: Any) -> list[Path]:
+    """The dynamic alone: one pre-contrast and `phases` - 1 post-contrast phases."""
+    return series(study(folder, vendor, layout, post_phases=phases - 1, **spec), "dce")
+
+
+def t2(folder: Path, vendor: str = "siemens", **spec: Any) -> list[Path]:
+    return series(study(folder, vendor, **spec), "t2")
+
+
+def dwi(folder: Path, vendor: str = "siemens", **spec: Any) -> list[Path]:
+    return series(study(folder, vendor, **spec), "dwi")
+
+
+def subtraction(folder: Path, vendor: str = "siemens", **spec: Any) -> list[Path]:
+    """The ready-made subtraction of the first post-contrast phase."""
+    return series(study(folder, vendor, **spec), "sub")
+
+
+def edited(paths: Iterable[Path], change: Callable[[pydicom.Dataset], None]) -> list[Path]:
+    """The same files after `change` has been made to each header."""
+    paths = list(paths)
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        change(dataset)
+        dataset.save_as(path)
+    return paths
