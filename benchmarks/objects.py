@@ -78,7 +78,9 @@ def study() -> tuple[Evidence, Result]:
     shares = tuple(Contribution(modality, 0.1) for modality in Modality)
     score = Score(Endpoint.MALIGNANCY, 0.8, 0.5, 0.02, 8, MODEL, shares, 0.5, 0.8)
     saliency = Saliency(Endpoint.MALIGNANCY, Modality.DCE, volume, "integrated gradients", "blur", 16, 0.01)
-    return Evidence((grids[3], grids[4]), grids[30], grids[40], case=case), Result((score,), (saliency,), tuple(Modality))
+    return Evidence((grids[3], grids[4]), grids[30], grids[40], case=case), Result(
+        (score,), (saliency,), tuple(Modality)
+    )
 
 
 def peak_bytes() -> int:
@@ -109,7 +111,9 @@ def main() -> None:
         print(json.dumps(measure(VARIANTS[sys.argv[2]])))
         return
     for name in VARIANTS:
-        child = subprocess.run([sys.executable, __file__, "--variant", name], capture_output=True, text=True, check=True)
+        child = subprocess.run(
+            [sys.executable, __file__, "--variant", name], capture_output=True, text=True, check=True
+        )
         figures = json.loads(child.stdout)
         print(json.dumps({"variant": name, **figures}) if "--json" in sys.argv else f"{name:16} {figures}")
 

@@ -1,0 +1,191 @@
+"""Scores over augmented versions: exactly the published ones, shared where they coincide, refused where impossible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from mome_core.case import Modality
+from mome_core.errors import NumericsFault
+from mome_core.inference import Augmentation, Policy, Precision, answer_arrays, answer_versions, default_policy, score
+from mome_core.model.architecture import BASE, Architecture
+from mome_core.model.checkpoint import Checkpoint, OperatingPoint
+from mome_core.model.mome import Mome
+from mome_core.preprocessing.pad import FLIPS, PLACEMENTS, flip, pad
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint, ModelIdentity
+
+RECIPE = Recipe(dce_size=(32, 32, 16), dwi_size=(16, 16, 16), t2_size=(32, 16, 16), dce_phases=2)
+SMALL = Architecture(
+    width=16, heads=2, ffn_width=32, layers=3, sparse_layers=2, adapter_width=4, soft_experts=3, stem_widths=(4, 4)
+).for_recipe(RECIPE)
+SHAPES = {Modality.DCE: (2, 28, 26, 16), Modality.DWI: (1, 16, 16, 16), Modality.T2: (1, 20, 12, 10)}
+Arrays = dict[Modality, NDArray[np.float32]]
+
+
+def quiet(stage: str, done: int, planned: int) -> None:
+    """Nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    torch.manual_seed(0)
+    network = Mome(SMALL)
+    for parameter in network.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    network.freeze()
+    identity = ModelIdentity("test", "1", "0" * 64, "Knows nothing.")
+    return Checkpoint(network, SMALL, RECIPE, {Endpoint.MALIGNANCY: OperatingPoint(0.4)}, identity, {})
+
+
+@pytest.fixture(scope="module")
+def arrays() -> Arrays:
+    rng = np.random.default_rng(0)
+    return {modality: rng.standard_normal(shape, dtype=np.float32) for modality, shape in SHAPES.items()}
+
+
+def probabilities(checkpoint: Checkpoint, arrays: Arrays, policy: Policy) -> NDArray[np.float32]:
+    network = checkpoint.network
+    logits = answer_versions(network, arrays, RECIPE, policy, quiet)[Endpoint.MALIGNANCY]
+    return network.probability(Endpoint.MALIGNANCY, logits).numpy()
+
+
+def test_the_54_versions_are_the_published_placements_and_flips(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    ours = probabilities(checkpoint, arrays, Policy())
+    expected = []
+    for axes, placement in product(FLIPS, PLACEMENTS):
+        padded = {m: flip(pad(array, RECIPE.size(m), placement), axes) for m, array in arrays.items()}
+        volumes = {m: torch.from_numpy(np.ascontiguousarray(array))[None] for m, array in padded.items()}
+        logits = checkpoint.network(volumes)[Endpoint.MALIGNANCY]
+        expected.append(checkpoint.network.probability(Endpoint.MALIGNANCY, logits).item())
+    assert len(ours) == 54
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    (result,) = score(arrays, checkpoint, Policy(), quiet)
+    assert result.probability == pytest.approx(np.mean(expected), abs=1e-6)
+    assert result.spread == pytest.approx(np.std(expected), abs=1e-6)
+    assert (result.augmentations, result.threshold) == (54, 0.4)
+
+
+def test_a_volume_that_comes_out_the_same_passes_its_stage_once(
+    checkpoint: Checkpoint, arrays: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = dict.fromkeys(Modality, 0)
+    stage = checkpoint.network.modality_stage
+
+    def counting(modality: Modality, volume: torch.Tensor, *more: Any) -> torch.Tensor:
+        passed[modality] += len(volume)
+        return stage(modality, volume, *more)
+
+    monkeypatch.setattr(checkpoint.network, "modality_stage", counting)
+    probabilities(checkpoint, arrays, Policy())
+    # the DCE has slack on two axes: 5 places; the DWI on none: 1; the T2 on three: 9
+    assert passed == {Modality.DCE: 6 * 5, Modality.DWI: 6 * 1, Modality.T2: 6 * 9}
+
+
+def flipped(arrays: Arrays, axes: tuple[int, ...]) -> Arrays:
+    return {modality: np.ascontiguousarray(flip(array, axes)) for modality, array in arrays.items()}
+
+
+@pytest.mark.parametrize("group", [Augmentation.FLIPS, Augmentation.FULL_GROUP])
+@pytest.mark.parametrize("axes", [(0,), (1, 2), (0, 1, 2)])
+def test_the_mean_over_the_full_group_of_flips_does_not_see_a_flip_of_the_input(
+    checkpoint: Checkpoint, arrays: Arrays, axes: tuple[int, ...], group: Augmentation
+) -> None:
+    means = [probabilities(checkpoint, each, Policy(group)).mean() for each in (arrays, flipped(arrays, axes))]
+    assert means[0] == pytest.approx(means[1], abs=1e-6)
+
+
+def test_the_mean_over_the_six_published_flips_does_see_it(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    means = [probabilities(checkpoint, each, Policy()).mean() for each in (arrays, flipped(arrays, (0,)))]
+    assert means[0] != pytest.approx(means[1], abs=1e-6)
+
+
+def test_five_runs_give_the_same_bits(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    runs = [probabilities(checkpoint, arrays, Policy()) for _ in range(5)]
+    assert all(np.array_equal(run, runs[0]) for run in runs)
+
+
+def test_the_memory_of_a_pass_does_not_change_the_answer(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    one_by_one = probabilities(checkpoint, arrays, Policy(memory_gib=1e-6))
+    np.testing.assert_allclose(one_by_one, probabilities(checkpoint, arrays, Policy(memory_gib=8)), atol=1e-6)
+
+
+def test_bfloat16_scores_stay_within_the_stated_tolerance(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    half = probabilities(checkpoint, arrays, Policy(precision=Precision.BFLOAT16)).mean()
+    assert half == pytest.approx(probabilities(checkpoint, arrays, Policy()).mean(), abs=0.005)
+
+
+def test_the_bundles_temperature_softens_the_probability(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    soft = replace(checkpoint, endpoints={Endpoint.MALIGNANCY: OperatingPoint(temperature=4.0)})
+    hard, mild = (score(arrays, each, Policy(Augmentation.NONE), quiet)[0].probability for each in (checkpoint, soft))
+    assert np.log(hard / (1 - hard)) == pytest.approx(4 * np.log(mild / (1 - mild)), rel=1e-4)
+
+
+def test_log_odds_can_be_averaged_instead(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    each = probabilities(checkpoint, arrays, Policy()).astype(np.float64)
+    (result,) = score(arrays, checkpoint, Policy(mean_of_log_odds=True), quiet)
+    assert result.probability == pytest.approx(1 / (1 + np.exp(-np.log(each / (1 - each)).mean())), abs=1e-6)
+
+
+def test_absent_modalities_are_left_out(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    only = {Modality.T2: arrays[Modality.T2]}
+    assert np.isfinite(probabilities(checkpoint, only, Policy(Augmentation.FLIPS))).all()
+
+
+def test_a_large_network_on_a_cpu_gets_the_cheaper_policy_and_says_so() -> None:
+    with torch.device("meta"):
+        large, small = Mome(BASE), Mome(SMALL)
+    assert default_policy(small).augmentation is Augmentation.PUBLISHED
+    assert "54 versions as published" in str(default_policy(small))
+    assert "8 versions" in str(default_policy(large))
+    assert "gradient x input" in str(default_policy(large))
+
+
+def padded(arrays: Arrays) -> Arrays:
+    return {modality: pad(array, RECIPE.size(modality)) for modality, array in arrays.items()}
+
+
+def test_arrays_as_the_network_sees_them_give_logits_and_probability(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    (answer,) = answer_arrays(checkpoint, padded(arrays))
+    assert answer.probability == pytest.approx(
+        probabilities(checkpoint, arrays, Policy(Augmentation.NONE))[0], abs=1e-6
+    )
+    assert answer.probability == pytest.approx(1 / (1 + np.exp(answer.logits[0] - answer.logits[1])), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.nan, "the DCE array, channel 1, holds a value that is not finite"),
+        (np.inf, "the DCE array, channel 1, holds a value that is not finite"),
+        (1e6, r"the DCE array, channel 1, reaches 1e\+06, it should be standardised"),
+    ],
+)
+def test_an_impossible_voxel_is_named_with_its_place(
+    checkpoint: Checkpoint, arrays: Arrays, value: float, said: str
+) -> None:
+    spoilt = padded(arrays)
+    spoilt[Modality.DCE][1, 3, 3, 3] = value
+    with pytest.raises(NumericsFault, match=said):
+        answer_arrays(checkpoint, spoilt)
+
+
+def test_an_empty_array_is_named(checkpoint: Checkpoint, arrays: Arrays) -> None:
+    spoilt = padded(arrays)
+    spoilt[Modality.T2][:] = 0
+    with pytest.raises(NumericsFault, match="the T2 array, channel 0, is empty"):
+        answer_arrays(checkpoint, spoilt)
+
+
+def test_a_nan_that_arises_within_the_network_is_named_with_its_stage(arrays: Arrays) -> None:
+    network = Mome(SMALL)
+    network.freeze()
+    network.positions["T2"][0, 0] = float("nan")
+    with pytest.raises(NumericsFault, match="tokens of the T2 after the early layers"):
+        answer_versions(network, arrays, RECIPE, Policy(Augmentation.NONE), quiet)
