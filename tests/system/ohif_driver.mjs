@@ -1,0 +1,54 @@
+// Drives OHIF as a reader does and prints what was seen as one JSON object.
+//   node ohif_driver.mjs JOB.json      JOB: {url, study, chromium, arguments, modules, shots, open: [{name, series, confirm}]}
+// Every step has a deadline: a page that hangs fails instead of stalling.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+
+const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const { chromium } = createRequire(job.modules + "/")("playwright-core");
+const browser = await chromium.launch({ executablePath: job.chromium, args: job.arguments, headless: true });
+const page = await (await browser.newContext({ viewport: { width: 1600, height: 1000 } })).newPage();
+const seen = { series: [], opened: {}, errors: [] };
+page.on("pageerror", (error) => seen.errors.push(String(error)));
+page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+page.setDefaultTimeout(60000);
+
+// A fresh viewer for every step: OHIF keeps window and colours of what was shown before.
+async function enter() {
+  await page.goto(`${job.url}/viewer?StudyInstanceUIDs=${job.study}`);
+  const entries = page.locator("[data-cy^='study-browser-thumbnail']");
+  await entries.first().waitFor();
+  await page.waitForTimeout(4000);
+  const skip = page.getByText("Skip all").first();
+  if (await skip.isVisible().catch(() => false)) await skip.click();
+  return entries;
+}
+
+async function open(step) {
+  await enter();
+  const entry = page.locator("[data-cy^='study-browser-thumbnail']").filter({ hasText: step.series }).first();
+  await entry.scrollIntoViewIfNeeded();
+  await entry.dblclick();
+  if (step.confirm) {
+    const yes = page.getByText("Yes", { exact: true }).first();
+    await yes.waitFor({ timeout: 30000 });
+    await yes.click();
+  }
+  await page.waitForTimeout(step.settle ?? 5000);
+  const shot = `${job.shots}/${step.name}.png`;
+  await page.screenshot({ path: shot });
+  seen.opened[step.name] = { shot, text: await page.locator("body").innerText() };
+}
+
+try {
+  seen.series = await (await enter()).allInnerTexts();
+  for (const step of job.open) {
+    await open(step).catch(async (error) => {
+      seen.opened[step.name] = { failed: String(error) };
+      await page.screenshot({ path: `${job.shots}/${step.name}-failed.png` });
+    });
+  }
+} finally {
+  console.log(JSON.stringify(seen));
+  await browser.close();
+}

@@ -1,0 +1,177 @@
+"""One study from the scanner's socket to the PACS, with the real servers that a hospital has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import orthanc
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from running_node import ROOT, dcmsend, dcmtk_available, running
+
+from dicom_io.network.folder import folder_pacs
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
+from dicom_io.phantom.vendors import write_study
+from mome_core.case import Modality
+from node.crashpoints import NAMES
+from node.settings import Destination
+
+pytestmark = pytest.mark.system
+needs_servers = pytest.mark.skipif(
+    not (orthanc.available() and dcmtk_available()), reason="needs Orthanc and DCMTK (apt-get install orthanc dcmtk)"
+)
+needs_dcmtk = pytest.mark.skipif(not dcmtk_available(), reason="needs DCMTK (apt-get install dcmtk)")
+REFEREE = ROOT.parent / "shared" / "tools" / "check_outputs.sh"
+SR, PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.30"
+
+
+def write(folder: Path, vendor: str, layout: str | None = None, size: Size = Size.DEMO, **choices: object) -> str:
+    """A phantom study in the folder; its Study Instance UID."""
+    phantom = simulate(PhantomSpec(seed=31, lesion=Lesion.MALIGNANT, size=size, **choices))  # type: ignore[arg-type]
+    paths = write_study(phantom, vendor, layout, folder)
+    return str(dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
+
+
+def delivered_objects(server: orthanc.Orthanc, study: str) -> list[Dataset]:
+    """Everything in the PACS that belongs to the study and was made by the node."""
+    found = server.find("Instance", {"StudyInstanceUID": study})
+    return [dcmread(BytesIO(server.file(each["ID"]))) for each in found]
+
+
+def referenced(data_set: Dataset) -> set[str]:
+    return {str(each.value) for each in data_set.iterall() if each.keyword == "ReferencedSOPInstanceUID"}
+
+
+@needs_servers
+@pytest.mark.parametrize(
+    ("vendor", "layout", "sender"),
+    [
+        ("siemens", "series-per-phase", "storescu"),
+        ("ge", "one-series", "dcmsend"),
+        ("philips", "one-series", "dcmsend"),
+    ],
+)
+def test_a_study_comes_back_to_orthanc_as_report_and_map(tmp_path: Path, vendor: str, layout: str, sender: str) -> None:
+    study = write(tmp_path / "scanner", vendor, layout)
+    sent = {str(dcmread(p, stop_before_pixels=True).SOPInstanceUID) for p in (tmp_path / "scanner").rglob("*.dcm")}
+    with orthanc.running() as server:
+        pacs = Destination(name="pacs", ae_title=server.ae_title, host="127.0.0.1", port=server.dicom_port)
+        with running(tmp_path / "node", [pacs]) as node:
+            assert dcmsend(tmp_path / "scanner", node.port, sender)
+            detail = node.wait_for_outcome(study)
+            assert detail.study.state == "DELIVERED", detail.study.reason
+            assert {each.sop_instance_uid for each in detail.objects}
+            objects = delivered_objects(server, study)
+    by_class = {str(each.SOPClassUID): each for each in objects}
+    assert {SR, PARAMETRIC_MAP} <= by_class.keys()
+    for sop_class in (SR, PARAMETRIC_MAP):
+        results = {str(each.SOPInstanceUID) for each in objects}
+        assert referenced(by_class[sop_class]) - results <= sent
+        assert referenced(by_class[sop_class]) & sent
+    validate(tmp_path, objects)
+
+
+def validate(folder: Path, objects: list[Dataset]) -> None:
+    """The referee's verdict on what the PACS holds, against the source study."""
+    if not REFEREE.exists():
+        return
+    out, source = folder / "results", folder / "flat"
+    for place in (out, source):
+        place.mkdir()
+    for each in objects:
+        each.save_as(out / f"{each.SOPInstanceUID}.dcm", enforce_file_format=True)
+    for number, path in enumerate((folder / "scanner").rglob("*.dcm")):
+        (source / f"{number}.dcm").symlink_to(path)
+    verdict = subprocess.run(
+        ["bash", REFEREE, out, source],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHON": sys.executable, "NO_PIXELMED": "1"},
+    )
+    assert verdict.returncode == 0, verdict.stdout
+
+
+@needs_servers
+def test_storage_commitment_is_asked_for_and_noted(tmp_path: Path) -> None:
+    study = write(tmp_path / "scanner", "siemens", size=Size.TINY)
+    from running_node import free_port
+
+    port = free_port()
+    with orthanc.running({"node": ("MOMENODE", "127.0.0.1", port)}) as server:
+        pacs = Destination(
+            name="pacs", ae_title=server.ae_title, host="127.0.0.1", port=server.dicom_port, commitment=True
+        )
+        with running(tmp_path / "node", [pacs], port=port) as node:
+            assert dcmsend(tmp_path / "scanner", node.port)
+            detail = node.wait_for_outcome(study)
+    delivery = next(job for job in detail.jobs if job.kind == "deliver")
+    assert delivery.state == "done"
+    assert all(each.committed_at for each in delivery.receipts if each.status == 0)
+
+
+@needs_dcmtk
+def test_a_study_without_a_dynamic_ends_ineligible_with_a_reason_in_the_pacs(tmp_path: Path) -> None:
+    study = write(tmp_path / "scanner", "siemens", size=Size.TINY, without=frozenset({Modality.DCE}))
+    with folder_pacs(tmp_path / "pacs") as port:
+        pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
+        with running(tmp_path / "node", [pacs]) as node:
+            assert dcmsend(tmp_path / "scanner", node.port)
+            detail = node.wait_for_outcome(study)
+    assert detail.study.state == "INELIGIBLE"
+    assert "DCE" in detail.study.reason or "dynamic" in detail.study.reason
+    assert {str(dcmread(each).Modality) for each in (tmp_path / "pacs").glob("*.dcm")} >= {"SR"}
+
+
+@needs_dcmtk
+@pytest.mark.parametrize("name", [each for each in NAMES if not each.startswith("commit.")])
+def test_a_crash_anywhere_still_ends_in_one_delivered_result(tmp_path: Path, name: str) -> None:
+    study = write(tmp_path / "scanner", "siemens", size=Size.TINY)
+    with folder_pacs(tmp_path / "pacs") as port:
+        pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
+        with running(tmp_path / "node", [pacs], environment={"MOME_CRASHPOINT": f"{name}:1"}) as node:
+            for _ in range(20):
+                if dcmsend(tmp_path / "scanner", node.port):
+                    break
+                node.wait_for_port()
+            detail = node.wait_for_outcome(study)
+            log = node.log.read_text()
+    assert "is started again" in log
+    assert detail.study.state in ("DELIVERED", "INELIGIBLE"), detail.study.reason
+    reports = [each for each in (tmp_path / "pacs").glob("*.dcm") if dcmread(each).Modality == "SR"]
+    assert len({str(dcmread(each).SOPInstanceUID) for each in reports}) == 1
+    assert len(reports) == 1
+    assert list((tmp_path / "node" / "root" / "temporary").iterdir()) == []
+
+
+@needs_dcmtk
+def test_a_pacs_that_is_down_gets_its_results_later_and_keeps_no_other_waiting(tmp_path: Path) -> None:
+    from running_node import free_port
+
+    study, late = write(tmp_path / "scanner", "siemens", size=Size.TINY), free_port()
+    with folder_pacs(tmp_path / "up") as port:
+        up = Destination(name="up", ae_title="UP", host="127.0.0.1", port=port)
+        down = Destination(name="down", ae_title="DOWN", host="127.0.0.1", port=late)
+        with running(tmp_path / "node", [down, up]) as node:
+            assert dcmsend(tmp_path / "scanner", node.port)
+            while not any(job.destination == "up" and job.state == "done" for job in detail_of(node, study)):
+                pass
+            with folder_pacs(tmp_path / "down", port=late):
+                detail = node.wait_for_outcome(study)
+    assert {job.state for job in detail.jobs} == {"done"}
+    assert len(list((tmp_path / "down").glob("*.dcm"))) == len(list((tmp_path / "up").glob("*.dcm"))) > 0
+
+
+def detail_of(node: object, study: str) -> tuple[object, ...]:
+    import time
+
+    time.sleep(0.3)
+    try:
+        return node.ledger.study(study).jobs  # type: ignore[attr-defined]
+    except LookupError:
+        return ()
