@@ -32,7 +32,8 @@ from benchmarks.baseline import plain
 from benchmarks.baseline.layout import Sizes, synthetic_state
 from mome_core.case import Modality
 from mome_core.explain.contribution import shapley
-from mome_core.explain.saliency import Limits, attribute
+from mome_core.explain.path import Limits
+from mome_core.explain.saliency import attribute
 from mome_core.inference import Augmentation, Policy, Precision, answer_versions
 from mome_core.model.architecture import BASE, Architecture
 from mome_core.model.build import build_network
@@ -205,7 +206,7 @@ def our_jobs(
             shapley(network, volumes, ENDPOINT)
 
     def gradients(steps: int) -> None:
-        limits = Limits(first_steps=steps, max_steps=steps)
+        limits = Limits(completeness_error=1e-9, max_gradients=steps)
         attribute(network, volumes, ENDPOINT, limits=limits)
 
     def ig_step() -> None:

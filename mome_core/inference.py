@@ -21,7 +21,8 @@ from mome_core.case import Case, Modality
 from mome_core.errors import NumericsFault
 from mome_core.explain.baselines import Baseline
 from mome_core.explain.contribution import answer_coalitions, share
-from mome_core.explain.saliency import Limits, Method, attribute
+from mome_core.explain.path import Limits
+from mome_core.explain.saliency import Method, attribute
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.pad import (

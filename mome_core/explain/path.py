@@ -15,9 +15,38 @@ from torch import Tensor
 
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
-from mome_core.explain.quadrature import Rule
+from mome_core.explain.quadrature import Panel, Rule, Spacing
 
 Inputs = Mapping[Modality, Tensor]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How exact an attribution has to be, and what it may cost.
+
+    completeness_error : integrated gradients refine the path until their completeness error is at most this.
+    panel_nodes : Gauss-Legendre nodes of each panel of the path.
+    panel_change : a panel in which the answer changes by more than this share of the whole change is halved at once.
+    max_gradients : gradients in all, those of panels that turned out too coarse included.
+    memory_gib : memory of one pass, activations and gradients; as many nodes go through the network together as fit,
+        and where one does not fit the activations are computed again in the backward pass instead of being kept.
+    """
+
+    completeness_error: float = 0.01
+    panel_nodes: int = 4
+    panel_change: float = 0.5
+    max_gradients: int = 128
+    memory_gib: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.panel_nodes <= self.max_gradients:
+            raise ValueError(f"{self.max_gradients} gradients do not do for a panel of {self.panel_nodes} nodes")
+        if not (self.completeness_error > 0 and self.panel_change > 0 and self.memory_gib > 0):
+            raise ValueError("the limits of error, change and memory are positive")
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +55,14 @@ class Path:
 
     answer : log odds (B,) of B points.
     start, end : the baseline and the input, one sample of each modality.
+    spacing : what the places on the path are even in.
     nodes_per_pass : how many points go through the network together.
     """
 
     answer: Callable[[Inputs], Tensor]
     start: Inputs
     end: Inputs
+    spacing: Spacing = Spacing.EVEN
     nodes_per_pass: int = 1
 
     def points(self, shares: NDArray[np.float64]) -> dict[Modality, Tensor]:
@@ -39,24 +70,23 @@ class Path:
         return {modality: between(self.start[modality], end, shares) for modality, end in self.end.items()}
 
     @torch.no_grad()
-    def value(self, share: float) -> float:
-        """Log odds at one point; NumericsFault if they are not finite."""
-        log_odds = float(self.answer(self.points(np.array([share])))[0])
+    def value(self, place: float) -> float:
+        """Log odds at a place in [0, 1]; NumericsFault if they are not finite."""
+        log_odds = float(self.answer(self.points(self.spacing.share(place)[None]))[0])
         if not np.isfinite(log_odds):
-            raise NumericsFault(f"the network's answer at {share:g} of the way from the baseline is not finite")
+            raise NumericsFault(f"the log odds at place {place:g} of the path from baseline to input are not finite")
         return log_odds
 
-    def attributions(self, rule: Rule, step: Callable[[int], None]) -> dict[Modality, Tensor]:
-        """(end - start) times the integral of the gradient by this rule, shaped like `end`.
+    def whole(self) -> Panel:
+        """All of the path as one panel."""
+        return Panel(0.0, 1.0, self.value(0.0), self.value(1.0))
 
-        step : told after each pass how many nodes are done.
-        """
+    def attributions(self, rule: Rule) -> dict[Modality, Tensor]:
+        """(end - start) times the integral of the gradient by this rule, shaped like `end`."""
         integral: dict[Modality, Tensor] = {}
         for first in range(0, len(rule), self.nodes_per_pass):
             some = slice(first, first + self.nodes_per_pass)
-            for modality, gradient in self.gradients(rule.shares[some], rule.weights[some]).items():
-                integral[modality] = integral[modality].add_(gradient) if first else gradient
-            step(min(len(rule), some.stop))
+            add(integral, self.gradients(rule.shares[some], rule.weights[some]))
         return {m: gradient.mul_(self.end[m] - self.start[m]) for m, gradient in integral.items()}
 
     def gradients(self, shares: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[Modality, Tensor]:
@@ -64,6 +94,63 @@ class Path:
         points = {modality: point.requires_grad_() for modality, point in self.points(shares).items()}
         gradients = torch.autograd.grad(self.answer(points).sum(), list(points.values()))
         return {m: weighted_sum(m, gradient, weights) for m, gradient in zip(points, gradients, strict=True)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Integral:
+    """Attributions of whatever a path runs through, shaped like it.
+
+    steps : nodes that the attributions rest on.
+    gradients : gradients computed, those of panels that turned out too coarse included.
+    value, baseline_value : log odds at the end and at the start of the path.
+    """
+
+    maps: Mapping[Modality, Tensor]
+    steps: int
+    gradients: int
+    value: float
+    baseline_value: float
+
+
+def integrate(path: Path, limits: Limits, report: Progress) -> Integral:
+    """The gradient integrated along the path, in panels halved until each misses at most its share of the tolerance.
+
+    Panels are settled from baseline to input, so that besides the sum only one panel's maps are in memory. What
+    tolerance a panel leaves the later ones may use; when the gradients run out the coarse panels count as they are.
+    """
+    whole, nodes = path.whole(), limits.panel_nodes
+    tolerance = limits.completeness_error * abs(whole.change)
+    maps: dict[Modality, Tensor] = {}
+    steps = gradients = 0
+    panels = [whole]
+    while panels:
+        panel = panels.pop()
+        spare = limits.max_gradients - gradients - nodes * len(panels)  # each waiting panel keeps enough for itself
+        if abs(panel.change) > limits.panel_change * abs(whole.change) and spare >= 2 * nodes:
+            panels.extend(reversed(panel.halves(path.value)))
+            continue
+        part = path.attributions(panel.rule(nodes, path.spacing))
+        gradients += nodes
+        report(gradients, gradients + nodes * len(panels))
+        miss = abs(total_of(part) - panel.change)
+        if miss > tolerance * panel.width / (1 - panel.low) and spare >= 3 * nodes:
+            panels.extend(reversed(panel.halves(path.value)))
+            continue
+        add(maps, part)
+        steps += nodes
+        tolerance = max(0.0, tolerance - miss)
+    return Integral(maps, steps, gradients, whole.high_value, whole.low_value)
+
+
+def add(total: dict[Modality, Tensor], part: Mapping[Modality, Tensor]) -> None:
+    """Add the part to the total, in place."""
+    for modality, values in part.items():
+        total[modality] = total[modality].add_(values) if modality in total else values
+
+
+def total_of(maps: Inputs) -> float:
+    """Sum over everything, in double precision."""
+    return sum(float(values.sum(dtype=torch.float64)) for values in maps.values())
 
 
 def between(start: Tensor, end: Tensor, shares: NDArray[np.float64]) -> Tensor:

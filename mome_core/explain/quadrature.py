@@ -1,21 +1,47 @@
-"""Where along the path from baseline to input the gradient is taken, and how much each place counts."""
+"""Where along the path from baseline to input the gradient is taken, and how much each place counts.
+
+A network with convolutions, rectifiers and maximum pooling answers along such a path with long plateaus and short
+steep stretches, so nodes spread over the whole path miss what happens (`docs/explanation.md` shows how badly). The path
+is therefore cut into panels with few Gauss-Legendre nodes each. What a panel's attributions should add up to is known
+without any gradient, as the answer at its end less that at its beginning, so each panel knows its own error.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST_SHARE = 1e-10
-"""Where log-spaced nodes begin: a volume scaled by less is lost in the tokenizer's epsilon (spec/model.md 7.6)."""
+"""Where a logarithmic path begins: a volume scaled by less is lost in the tokenizer's epsilon (spec/model.md 7.6)."""
+
+
+class Spacing(StrEnum):
+    """What panels are halved in: the share a of the way from baseline to input, or its logarithm."""
+
+    EVEN = "even"
+    LOGARITHMIC = "logarithmic"
+
+    def share(self, place: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """The share a that belongs to a place in [0, 1]; place 0 is the baseline itself for both."""
+        places = np.asarray(place, dtype=np.float64)
+        if self is Spacing.EVEN:
+            return places
+        return np.where(places == 0, 0.0, SMALLEST_SHARE ** (1 - places))
+
+    def slope(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """d share / d place."""
+        return np.ones_like(places) if self is Spacing.EVEN else -np.log(SMALLEST_SHARE) * self.share(places)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """Nodes a_k in [0, 1] on the path baseline + a (input - baseline), ascending, and the weight of each.
+    """Shares a_k in [0, 1] of the way from baseline to input, and the weight of each.
 
-    The integral over the path of any function g of a is approximately sum_k weights_k g(shares_k).
+    The integral of any function g of a is approximately sum_k weights_k g(shares_k).
     """
 
     shares: NDArray[np.float64]
@@ -31,18 +57,35 @@ class Rule:
         return len(self.shares)
 
 
-def gauss_legendre(steps: int, low: float = 0.0, high: float = 1.0) -> Rule:
-    """The rule of that many nodes on [low, high], exact for polynomials up to degree 2 * steps - 1."""
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    return Rule(low + (high - low) * (nodes + 1) / 2, (high - low) * weights / 2)
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A stretch of the path between two places in [0, 1], and the log odds at both."""
 
+    low: float
+    high: float
+    low_value: float
+    high_value: float
 
-def log_gauss_legendre(steps: int, smallest: float = SMALLEST_SHARE) -> Rule:
-    """Gauss-Legendre in log a on [smallest, 1]: for paths on which everything happens next to the baseline.
+    @property
+    def width(self) -> float:
+        return self.high - self.low
 
-    With t = log a the integral of g(a) da becomes that of g(e^t) e^t dt; what lies below `smallest` is left out.
-    """
-    in_log = gauss_legendre(steps)
-    span = -np.log(smallest)
-    shares = np.exp(span * (in_log.shares - 1))
-    return Rule(shares, in_log.weights * span * shares)
+    @property
+    def change(self) -> float:
+        """What the attributions of this stretch add up to, exactly."""
+        return self.high_value - self.low_value
+
+    def halves(self, value: Callable[[float], float]) -> tuple[Panel, Panel]:
+        """The two halves; `value` gives the log odds at a place."""
+        middle = (self.low + self.high) / 2
+        middle_value = value(middle)
+        return (
+            Panel(self.low, middle, self.low_value, middle_value),
+            Panel(middle, self.high, middle_value, self.high_value),
+        )
+
+    def rule(self, nodes: int, spacing: Spacing) -> Rule:
+        """Gauss-Legendre in places: with even spacing exact for polynomials in a up to degree 2 * nodes - 1."""
+        roots, weights = np.polynomial.legendre.leggauss(nodes)
+        places = self.low + self.width * (roots + 1) / 2
+        return Rule(spacing.share(places), self.width * weights / 2 * spacing.slope(places))

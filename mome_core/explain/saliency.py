@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 
 import numpy as np
 import torch
@@ -21,15 +20,11 @@ from torch import Tensor
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.explain.baselines import Baseline, baseline_volumes, mean_tokens
-from mome_core.explain.path import Inputs, Path
-from mome_core.explain.quadrature import Rule, gauss_legendre, log_gauss_legendre
+from mome_core.explain.path import DEFAULT_LIMITS, Inputs, Limits, Path, Progress, integrate
+from mome_core.explain.quadrature import Rule, Spacing
 from mome_core.model.architecture import PATCH
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
-
-Progress = Callable[[int, int], None]
-
-RULES: Mapping[Baseline, Callable[[int], Rule]] = {Baseline.ZERO: log_gauss_legendre}  # the others: Gauss-Legendre
 
 
 class Method(StrEnum):
@@ -37,28 +32,6 @@ class Method(StrEnum):
 
     INTEGRATED_GRADIENTS = "integrated gradients"
     GRADIENT_TIMES_INPUT = "gradient x input"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How exact an attribution has to be, and what it may cost.
-
-    completeness_error : integrated gradients take more steps until their completeness error is at most this.
-    first_steps, max_steps : nodes of the first try, doubled until good enough, and of the last try.
-    memory_gib : memory of one pass, activations and gradients; as many nodes go through the network together as fit,
-        and where one does not fit the activations are computed again in the backward pass instead of being kept.
-    """
-
-    completeness_error: float = 0.01
-    first_steps: int = 8
-    max_steps: int = 64
-    memory_gib: float = 4.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.first_steps <= self.max_steps:
-            raise ValueError(f"needs 1 <= first steps <= most steps, got {self.first_steps} and {self.max_steps}")
-        if not (self.completeness_error > 0 and self.memory_gib > 0):
-            raise ValueError("the limits of error and memory are positive")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +83,7 @@ def attribute(
     *,
     method: Method = Method.INTEGRATED_GRADIENTS,
     baseline: Baseline = Baseline.BLUR,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> Attribution:
     """Attribution of one endpoint's log odds to every voxel of the padded volumes (1, C, X, Y, Z) of one case.
@@ -127,7 +100,7 @@ def attribute(
         if method is Method.GRADIENT_TIMES_INPUT:
             return gradient_times_input(network, volumes, endpoint, report)
         path = path_from(baseline, network, volumes, endpoint, limits)
-        integral = integrated_gradients(path, RULES.get(baseline, gauss_legendre), limits, report)
+        integral = integrate(path, limits, report)
     maps = on_voxels(network, integral.maps) if baseline is Baseline.MEAN_PATCH else as_arrays(integral.maps)
     return Attribution(
         endpoint, method, baseline, maps, integral.steps, integral.gradients, integral.value, integral.baseline_value
@@ -141,48 +114,21 @@ def gradient_times_input(network: Mome, volumes: Inputs, endpoint: Endpoint, rep
     """
     path = Path(log_odds_of(network, endpoint), baseline_volumes(Baseline.ZERO, volumes), volumes)
     at_the_input = Rule(np.ones(1), np.ones(1))
-    maps = as_arrays(path.attributions(at_the_input, lambda nodes: report(nodes, 1)))
+    maps = as_arrays(path.attributions(at_the_input))
+    report(1, 1)
     return Attribution(endpoint, Method.GRADIENT_TIMES_INPUT, None, maps, 1, 1, path.value(1.0), np.nan)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Integral:
-    """Attributions of whatever a path runs through, and how they were found; the words are `Attribution`'s."""
-
-    maps: Inputs
-    steps: int
-    gradients: int
-    value: float
-    baseline_value: float
-
-
-def integrated_gradients(path: Path, rule_of: Callable[[int], Rule], limits: Limits, report: Progress) -> Integral:
-    """Sundararajan et al. 2017, with the number of nodes doubled until the maps add up, or the limit is reached."""
-    value, baseline_value = path.value(1.0), path.value(0.0)
-    steps, done = limits.first_steps, 0
-    while True:
-        maps = path.attributions(rule_of(steps), partial(tell, report, done, steps))
-        done += steps
-        exact = relative_error(total_of(maps), value - baseline_value) <= limits.completeness_error
-        if exact or 2 * steps > limits.max_steps:
-            return Integral(maps, steps, done, value, baseline_value)
-        steps *= 2
-        del maps  # at full size a third of a gigabyte that the next try needs
-
-
-def tell(report: Progress, before: int, steps: int, nodes: int) -> None:
-    """Report `nodes` done of a try of `steps`, after `before` in earlier tries."""
-    report(before + nodes, before + steps)
 
 
 def path_from(baseline: Baseline, network: Mome, volumes: Inputs, endpoint: Endpoint, limits: Limits) -> Path:
     """From the baseline to these volumes, or from the mean tokens to these volumes' tokens."""
     nodes = max(1, int(limits.memory_gib / pass_gib(network, volumes)))
     if baseline is not Baseline.MEAN_PATCH:
-        return Path(log_odds_of(network, endpoint), baseline_volumes(baseline, volumes), volumes, nodes)
+        spacing = Spacing.LOGARITHMIC if baseline is Baseline.ZERO else Spacing.EVEN
+        return Path(log_odds_of(network, endpoint), baseline_volumes(baseline, volumes), volumes, spacing, nodes)
     with torch.no_grad():
         tokens = {m: network.tokenizers[m.value](volume) for m, volume in volumes.items()}
-    return Path(log_odds_of_tokens(network, endpoint), {m: mean_tokens(t) for m, t in tokens.items()}, tokens, nodes)
+    start = {modality: mean_tokens(tokens_BTD) for modality, tokens_BTD in tokens.items()}
+    return Path(log_odds_of_tokens(network, endpoint), start, tokens, nodes_per_pass=nodes)
 
 
 def log_odds_of(network: Mome, endpoint: Endpoint) -> Callable[[Inputs], Tensor]:
@@ -212,10 +158,6 @@ def on_voxels(network: Mome, attributions: Inputs) -> dict[Modality, NDArray[np.
 def as_arrays(attributions: Inputs) -> dict[Modality, NDArray[np.floating]]:
     """Attributions of voxels (1, C, X, Y, Z) as arrays (C, X, Y, Z)."""
     return {modality: attribution[0].cpu().numpy() for modality, attribution in attributions.items()}
-
-
-def total_of(attributions: Inputs) -> float:
-    return sum(float(attribution.sum(dtype=torch.float64)) for attribution in attributions.values())
 
 
 def relative_error(total: float, expected: float) -> float:
