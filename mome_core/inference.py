@@ -136,8 +136,7 @@ def analyze(
     policy = policy or default_policy(checkpoint.network)
     report = progress or (lambda stage, done, planned: None)
     timings: dict[str, float] = {}
-    with timed(timings, "prepare"):
-        report("prepare", 0, 1)
+    with timed(timings, "prepare", report):
         prepared = prepare(case, checkpoint.recipe)
         flags = assess(case, prepared, checkpoint.recipe)
     reasons = [flag.message for flag in flags if flag.severity is Severity.WITHHOLD]
@@ -146,11 +145,11 @@ def analyze(
     for modality, array in prepared.arrays.items():
         require_sound(modality, array)
     with reproducible():
-        with timed(timings, "scores"):
+        with timed(timings, "scores", report):
             scores = score(prepared.arrays, checkpoint, policy, report)
-        with timed(timings, "contributions"):
+        with timed(timings, "contributions", report):
             scores = with_contributions(scores, prepared.arrays, checkpoint) if policy.contributions else scores
-        with timed(timings, "saliency"):
+        with timed(timings, "saliency", report):
             saliency = explain(prepared, checkpoint, policy, report) if policy.saliency else ()
     return Result(scores, saliency, prepared.modalities, flags, "", str(policy), timings)
 
@@ -354,8 +353,9 @@ def require_finite(tensor: Tensor, place: str) -> None:
 
 
 @contextmanager
-def timed(timings: dict[str, float], stage: str) -> Iterator[None]:
-    """Seconds spent within, under the stage's name."""
+def timed(timings: dict[str, float], stage: str, report: Progress) -> Iterator[None]:
+    """Seconds spent within, under the stage's name; its beginning is reported."""
+    report(stage, 0, 1)
     start = time.perf_counter()
     try:
         yield
