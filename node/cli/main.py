@@ -30,6 +30,10 @@ COMMANDS: dict[str, str] = {
     "studies reprocess": "node.cli.studies:reprocess",
     "studies redeliver": "node.cli.studies:redeliver",
     "instances list": "node.cli.studies:list_instances",
+    "model import": "node.cli.model:import_",
+    "model show": "node.cli.model:show",
+    "model verify": "node.cli.model:verify",
+    "model run": "node.cli.model:run",
     "ingest": "node.cli.peers:ingest",
     "send": "node.cli.peers:send",
     "echo": "node.cli.peers:echo",
@@ -38,6 +42,7 @@ GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",
     "studies": "Studies: list, show, force, reprocess, redeliver.",
     "instances": "Instances that are safely stored.",
+    "model": "Model bundles: bring published weights in, show, verify, run on arrays.",
 }
 
 
