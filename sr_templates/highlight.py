@@ -14,7 +14,7 @@ from sr_templates.evidence import Evidence, Slices
 from sr_templates.grid import Placement, place_as_analysed, place_for_overlay
 from sr_templates.region import Box, Region, find_region, smooth
 
-MARGIN_SLICES = 2
+MARGIN_SLICES = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +39,11 @@ class Highlight:
 
     @property
     def peak(self) -> float:
-        """Largest smoothed saliency that raised the score; the scale of every picture."""
-        return 1.0 if self.smoothed is None else max(float(self.smoothed.voxels.max()), 1e-12)
+        """The scale of every picture: largest smoothed saliency that raised the score, else that lowered it, else 1."""
+        if self.smoothed is None:
+            return 1.0
+        highest, lowest = float(self.smoothed.voxels.max()), float(self.smoothed.voxels.min())
+        return highest if highest > 0 else -lowest or 1.0
 
     def smoothed_slice(self, k: int) -> NDArray[np.float32]:
         """(columns, rows) of the smoothed saliency on slice k of the grid, zero outside its box."""
@@ -71,7 +74,7 @@ class Highlight:
         return int(i), int(j), int(k)
 
     def slices_around(self, region: Region) -> range:
-        """Slices of the grid from the first to the last that holds a part of the region, and two more at both ends."""
+        """Slices of the grid from the first to the last that holds a part of the region, and one more at both ends."""
         held = region.slices
         first, last = int(held[0]) - MARGIN_SLICES, int(held[-1]) + MARGIN_SLICES
         return range(max(0, first), min(len(self.images), last + 1))

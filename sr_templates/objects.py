@@ -174,8 +174,7 @@ class Draft:
 
 def _saliency_map(draft: Draft) -> Instances:
     placement, wanted = draft.overlay_placement, draft.wanted
-    saliency = draft.shown.saliency
-    return (build_saliency_map(draft.edition, saliency, placement, wanted.map_encoding, crop=wanted.crop_map),)
+    return (build_saliency_map(draft.edition, draft.shown, placement, wanted.map_encoding, crop=wanted.crop_map),)
 
 
 def _segmentation(draft: Draft) -> Instances:

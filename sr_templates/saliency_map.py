@@ -15,6 +15,7 @@ from mome_core.volume import Volume
 from sr_templates import codes
 from sr_templates.edition import Edition
 from sr_templates.grid import Placement
+from sr_templates.highlight import Highlight
 from sr_templates.kinds import Kind
 from sr_templates.multiframe import decimals, frame_groups, lay_out_frames, sequence_of
 from sr_templates.text import short
@@ -31,12 +32,16 @@ class MapEncoding(StrEnum):
 
 
 def build_saliency_map(
-    edition: Edition, saliency: Saliency, placement: Placement, encoding: MapEncoding, *, crop: bool
+    edition: Edition, shown: Highlight, placement: Placement, encoding: MapEncoding, *, crop: bool
 ) -> Dataset:
-    """One parametric map of a saliency, one frame per slice, in the order of the placement.
+    """One parametric map of the shown saliency, one frame per slice, in the order of the placement.
+
+    Stored values are shares of the smoothed peak, because some viewers colour a fixed range of them (OHIF 3.13:
+    opacity runs from 0 to 0.9); the real world value mapping gives the saliency in units of the score's logit.
 
     crop : leave out the slices at both ends on which every value is zero, where the network did not look.
     """
+    saliency = shown.saliency
     placement = without_empty_ends(placement) if crop else placement
     variant = (saliency.endpoint, saliency.modality, encoding, str(crop))
     instance = edition.new_instance(
@@ -45,14 +50,15 @@ def build_saliency_map(
     lay_out_frames(instance, placement.images, edition.uid("dimensions", *variant))
     _describe(instance, saliency, placement.note)
     planes = placement.volume.voxels.transpose(2, 1, 0)  # (slice, row, column), the order of pixel data
-    peak = max(float(planes.max()), -float(planes.min())) or 1.0
-    zero, scale = _store(instance, planes, peak, encoding)
+    zero, unit = _store(instance, planes, shown.peak, encoding)
     shared = instance.SharedFunctionalGroupsSequence[0]
-    _describe_frames(shared, saliency)
+    _describe_frames(shared)
     shared.FrameVOILUTSequence = sequence_of(
-        WindowCenter=[zero], WindowWidth=decimals([2 * peak / scale]), WindowCenterWidthExplanation=["signed saliency"]
+        WindowCenter=[zero],
+        WindowWidth=decimals([2 * shown.peak / unit]),
+        WindowCenterWidthExplanation=["signed saliency"],
     )
-    shared.RealWorldValueMappingSequence = [_real_world_values(planes, zero, scale, encoding)]
+    shared.RealWorldValueMappingSequence = [_real_world_values(planes, zero, unit, encoding)]
     instance.PerFrameFunctionalGroupsSequence = frame_groups(
         placement.images, codes.ATTRIBUTION, short(f"{saliency.method}. {placement.note}", 1024)
     )
@@ -98,19 +104,19 @@ def _describe(instance: Dataset, saliency: Saliency, note: str) -> None:
 
 
 def _store(instance: Dataset, planes: NDArray[Any], peak: float, encoding: MapEncoding) -> tuple[float, float]:
-    """Write the pixels; the stored value of zero saliency, and the saliency per stored step."""
+    """Write the pixels; the stored value of zero saliency, and the saliency that one stored unit stands for."""
     if encoding is MapEncoding.FLOAT32:
         instance.BitsAllocated = 32
-        instance.FloatPixelData = planes.astype("<f4", copy=False).tobytes()
-        return 0.0, 1.0
-    scale = peak / (UNSIGNED_ZERO - 1)
+        instance.FloatPixelData = np.divide(planes, peak, dtype="<f4").tobytes()
+        return 0.0, peak
+    unit = (max(float(planes.max()), -float(planes.min())) or 1.0) / (UNSIGNED_ZERO - 1)
     instance.BitsAllocated = instance.BitsStored = 16
     instance.HighBit, instance.PixelRepresentation = 15, 0
-    instance.PixelData = b"".join(np.rint(plane / scale + UNSIGNED_ZERO).astype("<u2").tobytes() for plane in planes)
-    return float(UNSIGNED_ZERO), scale
+    instance.PixelData = b"".join(np.rint(plane / unit + UNSIGNED_ZERO).astype("<u2").tobytes() for plane in planes)
+    return float(UNSIGNED_ZERO), unit
 
 
-def _describe_frames(shared: Dataset, saliency: Saliency) -> None:
+def _describe_frames(shared: Dataset) -> None:
     """Macros that a parametric map must hold (PS3.3 Table A.75-2); a frame covers both breasts."""
     shared.FrameAnatomySequence = sequence_of(
         FrameLaterality="B", AnatomicRegionSequence=[codes.code_item(codes.BREAST)]
@@ -119,16 +125,17 @@ def _describe_frames(shared: Dataset, saliency: Saliency) -> None:
     shared.PixelValueTransformationSequence = sequence_of(RescaleIntercept=0, RescaleSlope=1, RescaleType="US")
 
 
-def _real_world_values(planes: NDArray[Any], zero: float, scale: float, encoding: MapEncoding) -> Dataset:
+def _real_world_values(planes: NDArray[Any], zero: float, unit: float, encoding: MapEncoding) -> Dataset:
+    """From stored values to saliency; the range mapped is given in stored values (PS3.3 C.7.6.16.2.11)."""
     item = Dataset()
     item.LUTLabel = "Saliency"
     item.LUTExplanation = "Share of the voxel in the score (logit)"
     item.MeasurementUnitsCodeSequence = [codes.code_item(codes.NO_UNITS)]
-    item.RealWorldValueIntercept = -zero * scale
-    item.RealWorldValueSlope = scale
+    item.RealWorldValueIntercept = -zero * unit
+    item.RealWorldValueSlope = unit
     if encoding is MapEncoding.FLOAT32:
-        item.DoubleFloatRealWorldValueFirstValueMapped = float(planes.min())
-        item.DoubleFloatRealWorldValueLastValueMapped = float(planes.max())
+        item.DoubleFloatRealWorldValueFirstValueMapped = float(np.float32(planes.min() / np.float32(unit)))
+        item.DoubleFloatRealWorldValueLastValueMapped = float(np.float32(planes.max() / np.float32(unit)))
     else:
         item.add_new("RealWorldValueFirstValueMapped", "US", 0)
         item.add_new("RealWorldValueLastValueMapped", "US", 65535)

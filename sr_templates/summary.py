@@ -26,7 +26,7 @@ from sr_templates.region import Region, Side, box_of
 from sr_templates.report import ENDPOINT_WORDS
 from sr_templates.text import percent
 
-WIDTH, HEIGHT, MARGIN = 1600, 1240, 56  # viewers draw their own bars over the edges
+WIDTH, HEIGHT, MARGIN = 1600, 1276, 56  # viewers draw their own bars over the edges
 FIELD_MM = 140.0
 RESEARCH_STATEMENT = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
 READING_HELP = (
@@ -42,25 +42,25 @@ def render(edition: Edition, result: Result, shown: Highlight | None) -> RGB:
     """The summary of a result as (rows, columns, 3) bytes; it names no patient, the viewer does."""
     page = _page(edition)
     case = edition.evidence.case or Case()
-    projection, scores = Box(MARGIN, 140, 900, 520), Box(980, 140, WIDTH - MARGIN - 980, 520)
+    projection, scores = Box(MARGIN, 176, 900, 520), Box(980, 176, WIDTH - MARGIN - 980, 520)
     _projection(page, projection, case, shown)
     _scores(page, scores, result)
-    _cuts(page, Box(MARGIN, 690, WIDTH - 2 * MARGIN, 300), case, shown)
-    _footer(page, Box(MARGIN, 1016, WIDTH - 2 * MARGIN, 164), edition, result)
+    _cuts(page, Box(MARGIN, 726, WIDTH - 2 * MARGIN, 300), case, shown)
+    _footer(page, Box(MARGIN, 1052, WIDTH - 2 * MARGIN, 164), edition, result)
     return page.pixels()
 
 
 def render_refusal(edition: Edition, reason: str, flags: Sequence[QualityFlag]) -> RGB:
     """The page that says that no score was given, and why."""
     page = _page(edition)
-    box = Box(MARGIN, 140, WIDTH - 2 * MARGIN, 480)
+    box = Box(MARGIN, 176, WIDTH - 2 * MARGIN, 380)
     page.card(box)
     inner = box.inset(40)
     page.text((inner.x, inner.y), "Not analysed", 54, WARN, bold=True)
     below = page.paragraph(Box(inner.x, inner.y + 90, inner.width, 200), reason, 28, lines=5)
     note = "No score was given. This says nothing about the presence or absence of disease."
     page.paragraph(Box(inner.x, below + 24, inner.width, 80), note, 24, QUIET)
-    _flags(page, Box(MARGIN, 650, WIDTH - 2 * MARGIN, 330), flags)
+    _flags(page, Box(MARGIN, 580, WIDTH - 2 * MARGIN, 260), flags)
     return page.pixels()
 
 
@@ -83,10 +83,10 @@ def build_summary(edition: Edition, pixels: RGB) -> Dataset:
 
 def _page(edition: Edition) -> Page:
     page = Page.blank(WIDTH, HEIGHT)
-    page.text((MARGIN, 56), "AI breast MRI summary", 36, bold=True)
+    page.text((MARGIN, 88), "AI breast MRI summary", 36, bold=True)
     revision = f"  -  revision {edition.run.revision}" if edition.run.revision > 1 else ""
-    page.text((MARGIN, 104), f"{edition.device.model_name} {edition.device.software_version}{revision}", SMALL, QUIET)
-    badge = Box(WIDTH - MARGIN - 520, 60, 520, 48)
+    page.text((MARGIN, 136), f"{edition.device.model_name} {edition.device.software_version}{revision}", SMALL, QUIET)
+    badge = Box(WIDTH - MARGIN - 520, 92, 520, 48)
     page.draw.rounded_rectangle((badge.x, badge.y, badge.right, badge.bottom), radius=10, outline=WARN, width=2)
     page.text((badge.x + 260, badge.y + 24), RESEARCH_STATEMENT, 20, WARN, bold=True, anchor="mm")
     return page
@@ -226,7 +226,7 @@ def _projection(page: Page, box: Box, case: Case, shown: Highlight | None) -> No
     """Subtraction MIP of both breasts with the saliency, and where that is highest; without DCE a note."""
     page.card(box)
     page.text((box.x + 18, box.y + 12), "Enhancement", BODY, bold=True)
-    page.text((box.x + 160, box.y + 14), "axial subtraction MIP", SMALL, QUIET)
+    page.text((box.x + 166, box.y + 14), "axial subtraction MIP", SMALL, QUIET)
     if shown is not None and shown.region is not None:
         page.text((box.right - 18, box.y + 14), _where(shown, shown.region), SMALL, INK, anchor="ra")
     frame = Box(box.x + 18, box.y + 44, box.width - 36, box.height - 62)
@@ -249,7 +249,8 @@ def _where(shown: Highlight, region: Region) -> str:
     source = shown.images[region.peak[2]]
     number = source.header.get("InstanceNumber") if source.frame is None else source.frame
     side = "side not determined" if region.side is None else f"{SIDE_WORDS[region.side]} side"
-    series = f"{shown.saliency.modality} series {source.header.get('SeriesNumber')}, image {number}"
+    image = "" if number is None else f", image {number}"
+    series = f"{shown.saliency.modality} series {source.header.get('SeriesNumber')}{image}"
     return f"Highest saliency: {side}, {region.volume_ml:.1f} ml, {series}"
 
 

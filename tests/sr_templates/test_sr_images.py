@@ -34,10 +34,9 @@ from sr_templates.saliency_map import MapEncoding
 def map_voxels(instance: Dataset) -> np.ndarray:
     """(columns, rows, frames) of real-world values."""
     shape = (int(instance.NumberOfFrames), instance.Rows, instance.Columns)
-    if "FloatPixelData" in instance:
-        return np.frombuffer(instance.FloatPixelData, "<f4").reshape(shape).transpose(2, 1, 0)
     meaning = instance.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
-    stored = np.frombuffer(instance.PixelData, "<u2").reshape(shape).transpose(2, 1, 0)
+    pixels, kind = (instance.FloatPixelData, "<f4") if "FloatPixelData" in instance else (instance.PixelData, "<u2")
+    stored = np.frombuffer(pixels, kind).reshape(shape).transpose(2, 1, 0)
     return stored * meaning.RealWorldValueSlope + meaning.RealWorldValueIntercept
 
 
@@ -67,9 +66,9 @@ def test_the_map_peaks_where_the_saliency_does(orientation: tuple[float, ...]) -
     assert np.abs(peak_mm(saliency_map) - (60.0, -20.0, 5.0)).max() < 14  # half of the thickest slice
 
 
-def test_the_map_holds_every_value_of_the_saliency_exactly(result: Result, evidence: Evidence) -> None:
+def test_the_map_holds_every_value_of_the_saliency(result: Result, evidence: Evidence) -> None:
     saliency_map = build_objects(result, evidence, DEVICE).by_kind[Kind.SALIENCY_MAP][0]
-    assert np.array_equal(map_voxels(saliency_map), result.saliency[0].volume.voxels)
+    np.testing.assert_allclose(map_voxels(saliency_map), result.saliency[0].volume.voxels, rtol=1e-6)
 
 
 def test_sixteen_bits_keep_zero_exact_and_the_rest_within_half_a_step(result: Result, evidence: Evidence) -> None:
@@ -157,12 +156,12 @@ def test_the_segmentation_holds_the_region_and_nothing_else(result: Result, evid
     assert bits.sum() == region.mask.sum()
 
 
-def test_the_overlay_shows_the_slices_with_the_region_and_two_more_in_colour(
+def test_the_overlay_shows_the_slices_with_the_region_and_one_more_in_colour(
     result: Result, evidence: Evidence
 ) -> None:
     objects = build_objects(result, evidence, DEVICE)
     overlay, segmented = objects.by_kind[Kind.OVERLAY], int(objects.by_kind[Kind.SEGMENTATION][0].NumberOfFrames)
-    assert len(overlay) == segmented + 4
+    assert len(overlay) == segmented + 2
     middle = overlay[len(overlay) // 2]
     pixels = np.frombuffer(middle.PixelData, np.uint8)[: middle.Rows * middle.Columns * 3]
     rgb = pixels.reshape(middle.Rows, middle.Columns, 3).astype(int)
