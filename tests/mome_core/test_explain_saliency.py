@@ -1,0 +1,318 @@
+"""Attribution per voxel: the axioms, captum as the oracle, and the truth about what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import IntegratedGradients
+from torch import Tensor
+
+from mome_core.case import Modality
+from mome_core.errors import NumericsFault
+from mome_core.explain.baselines import Baseline, baseline_volumes, blurred, mean_tokens, statistics
+from mome_core.explain.path import Limits, Path, integrate, total_of
+from mome_core.explain.quadrature import Panel, Rule, Spacing
+from mome_core.explain.saliency import Attribution, Method, attribute, log_odds_of, log_odds_of_tokens
+from mome_core.model.architecture import Architecture
+from mome_core.model.build import build_network
+from mome_core.model.mome import Mome
+from mome_core.results import Endpoint
+
+DCE, DWI, T2 = Modality
+ENDPOINT = Endpoint.MALIGNANCY
+SMALL = Architecture(
+    width=24,
+    heads=2,
+    ffn_width=32,
+    layers=3,
+    sparse_layers=2,
+    adapter_width=8,
+    soft_experts=4,
+    stem_widths=(4, 8),
+    dce_channels=3,
+    dce_grid=(2, 2, 1),
+    dwi_grid=(1, 2, 1),
+    t2_grid=(2, 1, 1),
+)
+ONE_PANEL = Limits(panel_nodes=12, max_gradients=12)
+
+
+def scrambled_network(architecture: Architecture = SMALL, std: float = 0.25) -> Mome:
+    """A network in double precision, frozen, with every tensor random, so that every part of it matters."""
+    torch.manual_seed(0)
+    network = build_network(architecture).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=std)
+    network.freeze()
+    return network
+
+
+def random_volumes(*modalities: Modality) -> dict[Modality, Tensor]:
+    """Smooth random volumes with a margin of zeros, as padding leaves it."""
+    generator = torch.Generator().manual_seed(5)
+    volumes = {}
+    for modality in modalities or tuple(Modality):
+        noise = torch.randn(1, *SMALL.volume_shape(modality), generator=generator, dtype=torch.float64)
+        volumes[modality] = 5 * torch.nn.functional.avg_pool3d(noise, 3, 1, 1)
+        volumes[modality][:, :, :2] = 0
+    return volumes
+
+
+def captum_oracle(
+    answer: Callable[[dict[Modality, Tensor]], Tensor],
+    start: dict[Modality, Tensor],
+    end: dict[Modality, Tensor],
+    n: int,
+) -> dict[Modality, Tensor]:
+    gradients = IntegratedGradients(lambda *inputs: answer(dict(zip(end, inputs, strict=True))))
+    maps = gradients.attribute(tuple(end.values()), tuple(start.values()), method="gausslegendre", n_steps=n)
+    return dict(zip(end, maps, strict=True))
+
+
+def assert_close(ours: np.ndarray, oracle: Tensor) -> None:
+    assert np.abs(ours - oracle.numpy()).max() <= 1e-5 * float(oracle.abs().max())
+
+
+@pytest.mark.parametrize("present", [(DCE,), (DWI, T2), (DCE, DWI, T2)], ids=" ".join)
+@pytest.mark.parametrize("baseline", [Baseline.BLUR, Baseline.MEAN_PHASE])
+def test_captum_gives_the_same_maps_with_the_same_baseline_and_nodes(
+    present: tuple[Modality, ...], baseline: Baseline
+) -> None:
+    network, volumes = scrambled_network(), random_volumes(*present)
+    ours = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=ONE_PANEL)
+    oracle = captum_oracle(log_odds_of(network, ENDPOINT), baseline_volumes(baseline, volumes), volumes, 12)
+    assert (ours.steps, ours.gradients, list(ours.maps)) == (12, 12, list(present))
+    for modality in present:
+        assert_close(ours.maps[modality], oracle[modality][0])
+
+
+def test_captum_gives_the_same_maps_in_token_space() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    ours = attribute(network, volumes, ENDPOINT, baseline=Baseline.MEAN_PATCH, limits=ONE_PANEL)
+    tokens = {m: network.tokenizers[m.value](volume) for m, volume in volumes.items()}
+    start = {m: mean_tokens(t) for m, t in tokens.items()}
+    oracle = captum_oracle(log_odds_of_tokens(network, ENDPOINT), start, tokens, 12)
+    for modality, voxels in ours.maps.items():
+        per_token = voxels.reshape(1, *(n for g in SMALL.grid(modality) for n in (g, 16))).sum(axis=(2, 4, 6))
+        assert_close(per_token.ravel(), oracle[modality][0].sum(dim=1))
+
+
+def test_captum_gives_the_same_maps_panel_by_panel() -> None:
+    network, volumes = scrambled_network(), random_volumes(DCE)
+    start = baseline_volumes(Baseline.BLUR, volumes)
+    path = Path(log_odds_of(network, ENDPOINT), start, volumes)
+    ours = integrate(path, Limits(completeness_error=1e-9, panel_change=10, panel_nodes=6, max_gradients=18), ignore)
+    middle = {DCE: torch.lerp(start[DCE], volumes[DCE], 0.5)}
+    halves = [captum_oracle(path.answer, a, b, 6)[DCE] for a, b in ((start, middle), (middle, volumes))]
+    assert (ours.steps, ours.gradients) == (12, 18)
+    assert_close(ours.maps[DCE].numpy(), halves[0] + halves[1])
+
+
+def ignore(done: int, planned: int) -> None:
+    """Nobody watches."""
+
+
+@pytest.mark.parametrize("baseline", [Baseline.ZERO, Baseline.MEAN_PATCH])
+def test_the_maps_add_up_within_the_default_limits(baseline: Baseline) -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline)
+    log_odds = float(network.log_odds(ENDPOINT, network(volumes)[ENDPOINT]))
+    assert attribution.value == pytest.approx(log_odds, rel=1e-12)
+    assert attribution.completeness_error <= 0.01
+    assert attribution.total == pytest.approx(log_odds - attribution.baseline_value, rel=0.01)
+    assert attribution.steps <= attribution.gradients <= Limits().max_gradients
+
+
+def test_a_zero_baseline_with_evenly_spaced_nodes_misses_nearly_everything_and_log_spaced_panels_mend_it() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    zeros = baseline_volumes(Baseline.ZERO, volumes)
+    path = Path(log_odds_of(network, ENDPOINT), zeros, volumes)
+    whole = path.whole()
+    even = path.attributions(whole.rule(50, Spacing.EVEN))
+    assert abs(total_of(even) - whole.change) > 0.8 * abs(whole.change)
+    mended = attribute(network, volumes, ENDPOINT, baseline=Baseline.ZERO)
+    assert mended.baseline_value == whole.low_value
+    assert mended.completeness_error < 0.01
+
+
+def test_evenly_spaced_nodes_from_zero_are_gradient_times_input_under_another_name() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    path = Path(log_odds_of(network, ENDPOINT), baseline_volumes(Baseline.ZERO, volumes), volumes)
+    even = path.attributions(path.whole().rule(10, Spacing.EVEN))
+    plain = attribute(network, volumes, ENDPOINT, method=Method.GRADIENT_TIMES_INPUT)
+    a, b = (
+        np.concatenate([m.ravel() for m in maps]) for maps in ([t.numpy() for t in even.values()], plain.maps.values())
+    )
+    assert a @ b / np.sqrt((a @ a) * (b @ b)) > 0.999
+
+
+def test_gradient_times_input_sums_to_zero_over_each_modality_and_claims_no_completeness() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    attribution = attribute(network, volumes, ENDPOINT, method=Method.GRADIENT_TIMES_INPUT)
+    for voxels in attribution.maps.values():
+        assert abs(voxels.sum()) < 1e-3 * np.abs(voxels).sum()
+    assert np.isnan(attribution.completeness_error)
+    assert (attribution.baseline, attribution.steps, attribution.gradients) == (None, 1, 1)
+
+
+def test_a_voxel_that_changes_nothing_gets_nothing() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    for convolution in (network.tokenizers["DCE"].convolutions[0],):
+        convolution.weight.data[:, 1] = 0  # the network is blind to the second phase
+    attribution = attribute(network, volumes, ENDPOINT, limits=ONE_PANEL)
+    assert not attribution.maps[DCE][1].any()
+    assert attribution.maps[DCE][0].any()
+
+
+def test_phases_that_the_network_treats_alike_get_the_same() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    weight = network.tokenizers["DCE"].convolutions[0].weight.data
+    weight[:, 2], volumes[DCE][:, 2] = weight[:, 0], volumes[DCE][:, 0]
+    attribution = attribute(network, volumes, ENDPOINT, limits=ONE_PANEL)
+    assert np.allclose(attribution.maps[DCE][0], attribution.maps[DCE][2], rtol=1e-12)
+
+
+def test_an_absent_modality_is_as_if_it_had_never_been_loaded() -> None:
+    network = scrambled_network()
+    attribution = attribute(network, random_volumes(DWI), ENDPOINT, limits=ONE_PANEL)
+    assert list(attribution.maps) == [DWI]
+
+
+def test_the_same_input_gives_the_same_maps_five_times() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    first, *others = (attribute(network, volumes, ENDPOINT, limits=ONE_PANEL) for _ in range(5))
+    assert all(np.array_equal(first.maps[m], other.maps[m]) for other in others for m in Modality)
+
+
+@pytest.mark.parametrize("memory_gib", [1e-6, 0.002, 4.0])
+def test_memory_changes_how_many_nodes_go_together_but_not_the_maps(memory_gib: float) -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    reference = attribute(network, volumes, ENDPOINT, limits=ONE_PANEL)
+    other = attribute(network, volumes, ENDPOINT, limits=replace(ONE_PANEL, memory_gib=memory_gib))
+    assert not network.recompute
+    for modality in Modality:
+        assert np.allclose(reference.maps[modality], other.maps[modality], rtol=1e-9, atol=1e-15)
+
+
+def test_gradients_stay_within_their_limit_and_the_error_that_is_left_is_told() -> None:
+    network, volumes = scrambled_network(std=0.6), random_volumes()
+    limits = Limits(completeness_error=1e-12, max_gradients=22)
+    told: list[tuple[int, int]] = []
+    attribution = attribute(
+        network, volumes, ENDPOINT, baseline=Baseline.BLUR, limits=limits, progress=lambda *step: told.append(step)
+    )
+    expected = attribution.value - attribution.baseline_value
+    total = sum(voxels.sum() for voxels in attribution.maps.values())
+    assert attribution.completeness_error == pytest.approx(abs(total - expected) / abs(expected), rel=1e-9)
+    assert attribution.completeness_error > 1e-12
+    assert attribution.gradients <= 22
+    assert told[-1] == (attribution.gradients, attribution.gradients)
+    assert all(done <= planned <= 22 for done, planned in told)
+
+
+def test_an_exception_from_the_progress_ends_the_work_and_leaves_the_network_as_it_was() -> None:
+    class Cancelled(Exception):
+        pass
+
+    def cancel(done: int, planned: int) -> None:
+        raise Cancelled
+
+    network = scrambled_network()
+    with pytest.raises(Cancelled):
+        attribute(network, random_volumes(), ENDPOINT, limits=Limits(memory_gib=1e-6), progress=cancel)
+    assert not network.recompute
+
+
+def test_a_volume_that_is_not_finite_is_refused_with_its_modality() -> None:
+    volumes = random_volumes()
+    volumes[T2][0, 0, 1, 1, 1] = torch.inf
+    with pytest.raises(NumericsFault, match="the T2 volume"):
+        attribute(scrambled_network(), volumes, ENDPOINT)
+
+
+def test_a_gradient_that_is_not_finite_is_refused_with_its_modality() -> None:
+    end = {DWI: torch.ones(1, 1, 2, 2, 2)}
+    root = Path(lambda volumes: (volumes[DWI] - 1).abs().sqrt().sum(dim=(1, 2, 3, 4)), {DWI: end[DWI] * 0}, end)
+    with pytest.raises(NumericsFault, match="with respect to the DWI volume"):
+        root.attributions(Rule(np.ones(1), np.ones(1)))
+
+
+def test_an_answer_that_is_not_finite_is_refused() -> None:
+    network, volumes = scrambled_network(), random_volumes()
+    network.heads[ENDPOINT.value].bias.data[0] = torch.nan
+    with pytest.raises(NumericsFault, match="log odds"):
+        attribute(network, volumes, ENDPOINT)
+
+
+def test_a_map_that_is_not_finite_cannot_become_an_attribution() -> None:
+    maps = {DCE: np.full((1, 2, 2, 2), np.nan)}
+    with pytest.raises(NumericsFault, match="DCE"):
+        Attribution(ENDPOINT, Method.INTEGRATED_GRADIENTS, Baseline.BLUR, maps, 1, 1, 1.0, 0.0)
+
+
+def test_a_batch_of_cases_is_refused() -> None:
+    volumes = {m: torch.cat([volume, volume]) for m, volume in random_volumes().items()}
+    with pytest.raises(ValueError, match="one case"):
+        attribute(scrambled_network(), volumes, ENDPOINT)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"panel_nodes": 0}, {"max_gradients": 3}, {"completeness_error": 0.0}, {"memory_gib": -1.0}]
+)
+def test_limits_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"gradients|positive"):
+        Limits(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_blurred_volume_keeps_mean_and_spread_of_every_channel_and_loses_detail() -> None:
+    volume = torch.randn(1, 2, 32, 32, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    volume[:, :, 10:13, 10:13, 5:8] += 12
+    baseline = blurred(volume)
+    for ours, theirs in zip(statistics(baseline), statistics(volume), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-9)
+    assert baseline.diff(dim=2).abs().mean() < volume.diff(dim=2).abs().mean() / 4
+
+
+def test_a_constant_volume_stays_as_it_is_under_the_blur() -> None:
+    volume = torch.full((1, 1, 16, 16, 16), 3.0)
+    assert torch.allclose(blurred(volume), volume)
+
+
+def test_without_kinetics_all_phases_are_alike() -> None:
+    baseline = baseline_volumes(Baseline.MEAN_PHASE, random_volumes(DCE))[DCE]
+    assert torch.equal(baseline[:, 0], baseline[:, 1])
+    assert torch.allclose(baseline[:, 0], random_volumes(DCE)[DCE].mean(dim=1))
+
+
+@pytest.mark.parametrize("nodes", [1, 3, 8])
+def test_a_panel_integrates_polynomials_up_to_twice_its_nodes_exactly(nodes: int) -> None:
+    rule = Panel(0.25, 0.75, 0.0, 0.0).rule(nodes, Spacing.EVEN)
+    degree = 2 * nodes - 1
+    exact = (0.75 ** (degree + 1) - 0.25 ** (degree + 1)) / (degree + 1)
+    assert rule.weights @ rule.shares**degree == pytest.approx(exact, rel=1e-12)
+
+
+def test_a_logarithmic_path_begins_at_the_baseline_and_ends_at_the_input() -> None:
+    assert Spacing.LOGARITHMIC.share(np.array([0.0, 0.5, 1.0])) == pytest.approx([0.0, 1e-6, 1.0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("baseline", [Baseline.ZERO, Baseline.BLUR])
+def test_at_the_papers_width_the_error_that_is_left_is_told(baseline: Baseline) -> None:
+    torch.manual_seed(3)
+    sizes = {"dce_grid": (4, 4, 2), "dwi_grid": (4, 2, 1), "t2_grid": (4, 4, 1)}
+    network = build_network(Architecture(**sizes))  # type: ignore[arg-type]
+    network.freeze()
+    generator = torch.Generator().manual_seed(5)
+    volumes = {
+        m: torch.randn(1, *network.architecture.volume_shape(m), generator=generator) for m in network.volume_shapes
+    }
+    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=Limits(max_gradients=24))
+    expected = attribution.value - attribution.baseline_value
+    total = sum(float(voxels.sum(dtype=np.float64)) for voxels in attribution.maps.values())
+    assert attribution.completeness_error == pytest.approx(abs(total - expected) / abs(expected), rel=1e-6)
+    assert attribution.value == pytest.approx(float(network.log_odds(ENDPOINT, network(volumes)[ENDPOINT])), abs=1e-5)
