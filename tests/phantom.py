@@ -8,6 +8,7 @@ phantom.examination(lesion="benign").case()                          without DIC
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,17 +40,20 @@ def study(
     layout: str | None = None,
     *,
     traps: Iterable[Trap | str] = (),
+    only: tuple[str, ...] = (),
     options: StudyOptions | None = None,
     **spec: Any,
 ) -> list[Path]:
-    """Write a whole study below `folder`; the paths of its instances, series by series."""
+    """Write a study below `folder`; the paths of its instances, series by series.
+
+    only : the series to write, by the words dce, t1, t2, dwi, adc, sub, mip, localizer; all when empty.
+    """
     options = options or StudyOptions(traps=frozenset(map(Trap, traps)))
-    return write_study(examination(**spec), vendor, layout, folder, options)
+    return write_study(examination(**spec), vendor, layout, folder, replace(options, only=only or options.only))
 
 
 def series(paths: Iterable[Path], *keys: str) -> list[Path]:
-    """The instances of some series of a study, by the word in their folder's name: dce, t1, t2, dwi, adc, sub, mip,
-    localizer; "dce" also finds the phases dce0, dce1, ... of a study with a series for each."""
+    """Those instances of a study that belong to some series; "dce" also finds the phases dce0, dce1, ..."""
     return [path for path in paths if any(key_of(path).startswith(key) for key in keys)]
 
 
@@ -58,26 +62,48 @@ def key_of(path: Path) -> str:
     return path.parent.name.split("-", 1)[1]
 
 
-def dce(folder: Path, vendor: str = "siemens", layout: str | None = None, phases: int = 6, **spec: Any) -> list[Path]:
-    """The dynamic alone: one pre-contrast and `phases` - 1 post-contrast phases."""
-    return series(study(folder, vendor, layout, post_phases=phases - 1, **spec), "dce")
+def dce(folder: Path, vendor: str = "siemens", layout: str | None = None, phases: int = 6, **more: Any) -> list[Path]:
+    """The dynamic alone: one pre-contrast and `phases` - 1 post-contrast phases; more as for `study`."""
+    return study(folder, vendor, layout, only=("dce",), post_phases=phases - 1, **more)
 
 
-def t2(folder: Path, vendor: str = "siemens", **spec: Any) -> list[Path]:
-    return series(study(folder, vendor, **spec), "t2")
+def t1(folder: Path, vendor: str = "siemens", layout: str | None = None, **more: Any) -> list[Path]:
+    """T1-weighted without fat suppression."""
+    return study(folder, vendor, layout, only=("t1",), **more)
 
 
-def dwi(folder: Path, vendor: str = "siemens", **spec: Any) -> list[Path]:
-    return series(study(folder, vendor, **spec), "dwi")
+def t2(folder: Path, vendor: str = "siemens", layout: str | None = None, **more: Any) -> list[Path]:
+    """T2-weighted with fat suppression."""
+    return study(folder, vendor, layout, only=("t2",), **more)
 
 
-def subtraction(folder: Path, vendor: str = "siemens", **spec: Any) -> list[Path]:
+def dwi(folder: Path, vendor: str = "siemens", layout: str | None = None, **more: Any) -> list[Path]:
+    """Trace-weighted images of all b-values."""
+    return study(folder, vendor, layout, only=("dwi",), **more)
+
+
+def adc(folder: Path, vendor: str = "siemens", layout: str | None = None, **more: Any) -> list[Path]:
+    """The ready-made ADC map."""
+    return study(folder, vendor, layout, only=("adc",), **more)
+
+
+def subtraction(folder: Path, vendor: str = "siemens", layout: str | None = None, **more: Any) -> list[Path]:
     """The ready-made subtraction of the first post-contrast phase."""
-    return series(study(folder, vendor, **spec), "sub")
+    return study(folder, vendor, layout, only=("sub",), **more)
+
+
+def mip(folder: Path, vendor: str = "siemens", layout: str | None = None, **more: Any) -> list[Path]:
+    """The ready-made projection of that subtraction."""
+    return study(folder, vendor, layout, only=("mip",), **more)
+
+
+def localizer(folder: Path, vendor: str = "siemens", layout: str | None = None, **more: Any) -> list[Path]:
+    """Three orientations in one series."""
+    return study(folder, vendor, layout, only=("localizer",), **more)
 
 
 def edited(paths: Iterable[Path], change: Callable[[pydicom.Dataset], None]) -> list[Path]:
-    """The same files after `change` has been made to each header."""
+    """The same files after `change` has been made to each data set."""
     paths = list(paths)
     for path in paths:
         dataset = pydicom.dcmread(path)

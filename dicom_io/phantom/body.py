@@ -73,9 +73,10 @@ class Texture:
     lattice: Float
     pitch_mm: float
 
-    def at(self, points: Points, offset: float = 0.0) -> Float:
+    def at(self, points: Points, offset: float = 0.0, stretch: float = 1.0) -> Float:
         """Values at positions; another offset (in lattice steps) gives another, independent texture."""
-        where = np.stack([c * np.float32(1 / self.pitch_mm) + np.float32(offset) for c in points])
+        step = np.float32(1 / (self.pitch_mm * stretch))
+        where = np.stack([c * step + np.float32(offset) for c in points])
         values: Float = map_coordinates(self.lattice, where, order=1, mode="grid-wrap")
         return values
 
@@ -131,7 +132,7 @@ def draw_lesion(rng: Rng, kind: Lesion, breast: Breast) -> LesionShape | None:
         return None
     malignant = kind is Lesion.MALIGNANT
     radius = float(rng.uniform(7.5, 14.0) if malignant else rng.uniform(7.0, 13.5))
-    angle, out = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.42)
+    angle, out = rng.uniform(0, 2 * np.pi), rng.uniform(0.08, 0.52)
     depth = rng.uniform(0.35, 0.62)  # of the way from the nipple to the ellipsoid's middle
     offset = np.array([np.cos(angle) * out, -(1 - depth), np.sin(angle) * out]) * breast.semi_axes_mm
     x, y, z = (float(v) for v in np.array(breast.centre_mm) + offset)
@@ -359,8 +360,7 @@ def lay_soft_tissue(layers: Layers, body: Body, part: Part, depth: Float) -> Non
         near = part.near(ball.centre_mm, max(ball.semi_axes_mm) + 2 * part.width_mm)
         layers.lay(ball.tissue, near.inside(ellipsoid(near.points, ball.centre_mm, ball.semi_axes_mm)), near.where)
     coarse, fine = body.coarse.at(part.points), body.fine.at(part.points)
-    vessel = np.hypot(body.coarse.at(part.points, 21.3), coarse) * np.float32(8.0)  # about mm from where both are 0
-    layers.lay(Tissue.VESSEL, coverage(vessel - np.float32(0.8), max(part.width_mm, 1.0)) * (depth > 3), part.where)
+    layers.lay(Tissue.VESSEL, vessel_share(body, part) * (depth > 3), part.where)
     gland = gland_share(body, part.points, coarse, fine) * np.clip((depth - 5) * np.float32(0.2), 0, 1)
     active = np.clip(np.float32(body.enhancement) * (1 + np.float32(0.8) * body.coarse.at(part.points, 40.7)), 0, 1)
     layers.lay(Tissue.PARENCHYMA_ENHANCING, gland * active, part.where)
@@ -379,6 +379,13 @@ def lay_lesion(layers: Layers, lesion: LesionShape, part: Part) -> None:
     layers.lay(Tissue.LESION_RIM, near.inside(surface), near.where)
 
 
+def vessel_share(body: Body, part: Part) -> Float:
+    """Thin tubes: where two slow textures are both zero; their gradient turns value into about mm."""
+    one, other = (body.coarse.at(part.points, offset, stretch=2.6) for offset in (21.3, 47.9))
+    distance = np.hypot(one, other) * np.float32(22.0)
+    return coverage(distance - np.float32(0.9), max(part.width_mm, 1.0))
+
+
 def gland_share(body: Body, points: Points, coarse: Float, fine: Float) -> Float:
     """Fibroglandular tissue: a ragged cone behind the nipple, the wider the denser the breast."""
     total = np.zeros_like(coarse)
@@ -387,8 +394,8 @@ def gland_share(body: Body, points: Points, coarse: Float, fine: Float) -> Float
         radial = np.sqrt(x * x + z * z) * np.float32(1.9 - 0.9 * breast.density)
         ahead = np.clip((-y - np.float32(0.42)) * np.float32(1.7), -1, 1)
         potential = np.float32(0.25 + 0.55 * breast.density) - radial - ahead * ahead * np.float32(0.8)
-        potential += np.float32(0.30) * coarse + np.float32(0.14) * fine
-        total += np.clip(potential * np.float32(3.0), 0, 1) * ((x * x + y * y + z * z < 1) & (y < 0.35))
+        potential += np.float32(0.28) * coarse + np.float32(0.20) * fine
+        total += np.clip(potential * np.float32(1.7), 0, 1) * ((x * x + y * y + z * z < 1) & (y < 0.35))
     return np.minimum(total, 1)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from dicom_io.phantom.headers import brightness, code, decimal, decimals, put
+from dicom_io.phantom.headers import brightness, code, decimal, decimals
 from dicom_io.phantom.plan import Attributes, Image, Objects, Series, Stack, Study
 
 STACK_ID, IN_STACK_POSITION, TEMPORAL_INDEX = 0x00209056, 0x00209057, 0x00209128
@@ -15,19 +14,16 @@ B_VALUE = 0x00189087
 FRAME_CONTENT, DIFFUSION = 0x00209111, 0x00189117
 
 
-def frames_dataset(study: Study, series: Series, dataset: Dataset, images: Sequence[Image]) -> None:
-    """Add what makes an MR image multi-frame: frames, dimensions, pulse sequence."""
-    put(dataset, whole_image(study, series, images))
-    put(dataset, pulse_sequence(series) if series.attributes["ImageType"][0] == "ORIGINAL" else {})
-    put(dataset, dimensions(study, series, dataset))
-    put(
-        dataset,
-        {
-            "NumberOfFrames": str(len(images)),
-            "SharedFunctionalGroupsSequence": [shared_groups(series, images)],
-            "PerFrameFunctionalGroupsSequence": [frame_groups(study, series, image) for image in images],
-        },
-    )
+def frames(study: Study, series: Series, images: Sequence[Image]) -> Attributes:
+    """What makes an MR image multi-frame: frames, dimensions, pulse sequence."""
+    return {
+        **whole_image(study, series, images),
+        **(pulse_sequence(series) if series.attributes["ImageType"][0] == "ORIGINAL" else {}),
+        **dimensions(study, series, images[0].stack),
+        "NumberOfFrames": str(len(images)),
+        "SharedFunctionalGroupsSequence": [shared_groups(series, images)],
+        "PerFrameFunctionalGroupsSequence": [frame_groups(study, series, image) for image in images],
+    }
 
 
 def whole_image(study: Study, series: Series, images: Sequence[Image]) -> Attributes:
@@ -82,9 +78,9 @@ def pulse_sequence(series: Series) -> Attributes:
     }
 
 
-def dimensions(study: Study, series: Series, dataset: Dataset) -> Attributes:
+def dimensions(study: Study, series: Series, first: Stack) -> Attributes:
     """Stack, position in the stack, and time or b-value (PS3.3 C.7.6.17)."""
-    organization = study.uid(series.key, dataset.InstanceNumber, "dimensions")
+    organization = study.uid(series.key, "dimensions", first.temporal_index, first.b_value)
     pointers = [(STACK_ID, FRAME_CONTENT), (IN_STACK_POSITION, FRAME_CONTENT), changing(series)]
     return {
         "DimensionOrganizationSequence": [{"DimensionOrganizationUID": organization}],

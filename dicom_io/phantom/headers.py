@@ -7,27 +7,31 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import BaseTag
 from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
+from dicom_io.phantom.encode import Elements
 from dicom_io.phantom.options import Trap
 from dicom_io.phantom.plan import Attributes, Objects, Private, Series, Study
 from dicom_io.phantom.spec import Position
 
 
-def put(dataset: Dataset, attributes: Attributes) -> None:
-    """Set elements by keyword or private name; dictionaries are items of a sequence."""
+def put(elements: Elements, attributes: Attributes) -> None:
+    """Set elements by keyword or private name; a list of dictionaries is a sequence."""
     for key, value in attributes.items():
         if isinstance(key, Private):
-            dataset.add_new(Tag(key.group, key.block), "LO", key.creator)
-            tag, vr = Tag(key.group, key.block << 8 | key.element), key.vr
+            creator = BaseTag(key.group << 16 | key.block)
+            elements[creator] = DataElement(creator, "LO", key.creator)
+            tag, vr = BaseTag(key.group << 16 | key.block << 8 | key.element), key.vr
         else:
             tag, vr = known(key)
-        dataset[tag] = DataElement(tag, vr, items(value) if vr == "SQ" else value)
+        held = Items([item(each) for each in value]) if vr == "SQ" else value
+        elements[tag] = DataElement(tag, vr, held, validation_mode=IGNORE)
 
 
 @cache
@@ -39,14 +43,13 @@ def known(keyword: str) -> tuple[BaseTag, str]:
     return BaseTag(tag), dictionary_VR(tag).split(" ")[0]
 
 
-def items(attributes: Iterable[Attributes]) -> Items:
-    """Items of a sequence."""
-    return Items([item(each) for each in attributes])
-
-
 def item(attributes: Attributes) -> Dataset:
+    """An item of a sequence."""
+    elements: Elements = {}
+    put(elements, attributes)
     dataset = Dataset()
-    put(dataset, attributes)
+    for element in elements.values():
+        dataset[element.tag] = element
     return dataset
 
 
@@ -64,17 +67,17 @@ def code(value: str, scheme: str, meaning: str) -> Attributes:
     return {"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning}
 
 
-def series_dataset(study: Study, series: Series) -> Dataset:
+def series_elements(study: Study, series: Series) -> Elements:
     """Everything that the instances of a series share."""
     enhanced = series.objects in {Objects.PER_STACK, Objects.WHOLE}
-    dataset = Dataset()
-    put(dataset, {"SOPClassUID": EnhancedMRImageStorage if enhanced else MRImageStorage})
-    put(dataset, patient_attributes(study))
-    put(dataset, study_attributes(study))
-    put(dataset, series_attributes(study, series))
-    put(dataset, {} if enhanced else classic_attributes(study, series))
-    put(dataset, series.attributes)
-    return dataset
+    elements: Elements = {}
+    put(elements, {"SOPClassUID": EnhancedMRImageStorage if enhanced else MRImageStorage})
+    put(elements, patient_attributes(study))
+    put(elements, study_attributes(study))
+    put(elements, series_attributes(study, series))
+    put(elements, {} if enhanced else classic_attributes(study, series))
+    put(elements, series.attributes)
+    return elements
 
 
 def patient_attributes(study: Study) -> Attributes:

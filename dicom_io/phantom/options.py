@@ -89,6 +89,8 @@ class StudyOptions:
 
     character_set : SpecificCharacterSet; UTF-8 unless told otherwise, so that any patient_name can be written.
     study : word that distinguishes studies of one phantom; the UIDs follow from it and the phantom's seed.
+    only : words of the series to write (dce, t1, t2, dwi, adc, sub, mip, localizer; dce means every phase);
+        empty writes all.
     derived : whether ready-made subtractions, MIPs and the ADC map are in the study.
     """
 
@@ -101,4 +103,5 @@ class StudyOptions:
     encoding: Encoding = Encoding.EXPLICIT
     derived: bool = True
     localizers: bool = True
+    only: tuple[str, ...] = ()
     traps: frozenset[Trap] = field(default_factory=frozenset)

@@ -77,22 +77,23 @@ TISSUES: dict[Tissue, Properties] = {
 
 
 def draw_malignant(rng: Rng) -> dict[Tissue, Properties]:
-    """Fast uptake and wash-out, a brighter rim, intermediate T2, restricted diffusion."""
-    adc = float(np.clip(rng.normal(0.93, 0.13), 0.60, 1.35))
-    ktrans = float(np.exp(rng.normal(np.log(0.30), 0.28)))
-    ve = float(np.clip(rng.normal(0.32, 0.05), 0.18, 0.48))
-    rim = Properties(1480, float(rng.normal(76, 7)), adc, 0.88, ktrans, ve, float(rng.uniform(0.02, 0.06)))
+    """Fast uptake and wash-out, a brighter rim, intermediate T2, restricted diffusion; some take up slowly."""
+    adc = float(np.clip(rng.normal(0.95, 0.15), 0.60, 1.45))
+    slow = rng.random() < 0.15
+    ktrans = float(np.exp(rng.normal(np.log(0.17 if slow else 0.30), 0.28)))
+    ve = float(np.clip(rng.normal(0.42 if slow else 0.33, 0.06), 0.18, 0.55))
+    rim = Properties(1480, float(rng.normal(77, 8)), adc, 0.88, ktrans, ve, float(rng.uniform(0.02, 0.06)))
     core = replace(rim, ktrans=ktrans * float(rng.uniform(0.35, 0.95)), adc=adc + float(rng.uniform(0.0, 0.15)))
     return {Tissue.LESION_RIM: rim, Tissue.LESION_CORE: core}
 
 
 def draw_benign(rng: Rng) -> dict[Tissue, Properties]:
     """Slow persistent uptake, bright T2, free diffusion; some cellular fibroadenomas take up quickly."""
-    adc = float(np.clip(rng.normal(1.60, 0.18), 1.10, 2.2))
+    adc = float(np.clip(rng.normal(1.58, 0.20), 1.05, 2.2))
     quick = rng.random() < 0.15
     ktrans = float(np.exp(rng.normal(np.log(0.19 if quick else 0.085), 0.30)))
     ve = float(np.clip(rng.normal(0.60, 0.07), 0.42, 0.80))
-    body = Properties(1500, float(rng.normal(105, 15)), adc, 0.90, ktrans, ve, float(rng.uniform(0.005, 0.02)))
+    body = Properties(1500, float(rng.normal(103, 16)), adc, 0.90, ktrans, ve, float(rng.uniform(0.005, 0.02)))
     return {Tissue.LESION_RIM: body, Tissue.LESION_CORE: replace(body, ktrans=ktrans * 1.05)}
 
 

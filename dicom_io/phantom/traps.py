@@ -10,13 +10,13 @@ from shutil import copyfile
 
 import numpy as np
 from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_data_element
+from pydicom.tag import BaseTag
 
 from dicom_io.phantom import sequences
 from dicom_io.phantom.anatomy import simulate
-from dicom_io.phantom.options import Trap
+from dicom_io.phantom.encode import Elements, Encoder
+from dicom_io.phantom.headers import known
+from dicom_io.phantom.options import Encoding, Trap
 from dicom_io.phantom.plan import DERIVED_S, T1_S, Image, Objects, Series, Stack, Study, by_stack
 from dicom_io.phantom.spec import Size
 from mome_core.volume import Volume
@@ -214,40 +214,32 @@ def instance_order(study: Study, series: Series) -> list[int]:
     return numbers
 
 
-def altered(study: Study, dataset: Dataset) -> Dataset:
-    """The header after an anonymiser and an archive had it, as the options say."""
+def altered(study: Study, elements: Elements) -> Elements:
+    """Elements after an anonymiser and an archive had them, as the options say."""
     if study.has(Trap.NO_OPTIONAL_TAGS):
-        for keyword in OPTIONAL:
-            if keyword in dataset:
-                delattr(dataset, keyword)
-        dataset.remove_private_tags()
+        dropped = {known(keyword)[0] for keyword in OPTIONAL}
+        elements = {tag: e for tag, e in elements.items() if tag not in dropped and not tag.is_private}
     if study.has(Trap.RELOCATED_PRIVATE):
-        relocate_private(dataset)
+        elements = {moved.tag: moved for moved in map(relocated, elements.values())}
     if study.has(Trap.PRIVATE_AS_UN):
-        private_as_unknown(dataset)
-    return dataset
+        elements = {tag: as_unknown(element) for tag, element in elements.items()}
+    return elements
 
 
-def relocate_private(dataset: Dataset) -> None:
-    """Private blocks elsewhere, as PS3.5 7.8.1 allows an archive to do."""
-    for element in [element for element in dataset if element.tag.is_private]:
-        del dataset[element.tag]
-        shift = RELOCATED_BY if element.tag.is_private_creator else RELOCATED_BY << 8
-        dataset[element.tag + shift] = DataElement(element.tag + shift, element.VR, element.value)
+def relocated(element: DataElement) -> DataElement:
+    """The same in another private block, as PS3.5 7.8.1 allows an archive to do."""
+    if not element.tag.is_private:
+        return element
+    shift = RELOCATED_BY if element.tag.is_private_creator else RELOCATED_BY << 8
+    return DataElement(BaseTag(element.tag + shift), element.VR, element.value)
 
 
-def private_as_unknown(dataset: Dataset) -> None:
-    """Private values as bytes of VR UN, as an archive stores what it does not know."""
-    for element in [element for element in dataset if element.tag.is_private and not element.tag.is_private_creator]:
-        dataset[element.tag] = DataElement(element.tag, "UN", encoded(element))
-
-
-def encoded(element: DataElement) -> bytes:
-    """The value field in implicit VR little endian."""
-    buffer = DicomBytesIO()
-    buffer.is_little_endian, buffer.is_implicit_VR = True, True
-    write_data_element(buffer, element)
-    return buffer.getvalue()[8:]
+def as_unknown(element: DataElement) -> DataElement:
+    """A private value as bytes of VR UN, as an archive stores what it does not know."""
+    if not element.tag.is_private or element.tag.is_private_creator:
+        return element
+    value = Encoder(Encoding.IMPLICIT).element(element, ["iso8859"])[8:]
+    return DataElement(element.tag, "UN", value)
 
 
 # --------------------------------------------------------------------------------------------------------- the files

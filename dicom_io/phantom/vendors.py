@@ -36,8 +36,9 @@ def write_study(
     Raises ValueError for a layout that this vendor does not use.
     """
     study = study_of(phantom, vendor, layout, options)
-    series = with_traps(study, PLANS[Vendor(study.vendor)])
-    return [path for each in series for path in write_series(study, each, out_dir)]
+    only = study.options.only
+    wanted = [s for s in with_traps(study, PLANS[Vendor(study.vendor)]) if not only or s.key.startswith(only)]
+    return [path for series in wanted for path in write_series(study, series, out_dir)]
 
 
 def study_of(
