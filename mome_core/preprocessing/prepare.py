@@ -39,7 +39,7 @@ class Prepared:
     statistics : mean and sigma of each modality before they were taken out.
     breasts : the breast mask; None when the case holds nothing it can be found on.
     enhancement : strongest uptake of each post-contrast phase as a share of the signal before it; empty without DCE.
-    motion : measured on the DCE; None without one.
+    motion : measured on the DCE; None without one, or where the recipe does not ask.
     """
 
     arrays: Mapping[Modality, Array]
@@ -108,7 +108,9 @@ def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | N
     breasts = find_breasts(survey.phases[0], survey.affine, recipe.breast)
     if case.dce is None:
         return breasts, None, (), None
-    dynamic, survey, motion = hold_still(case.dce, survey, breasts, recipe)
+    if recipe.motion is None:
+        return breasts, case.dce, enhancement(survey, breasts), None
+    dynamic, survey, motion = hold_still(case.dce, survey, breasts, recipe.motion)
     return breasts, dynamic, enhancement(survey, breasts), motion
 
 

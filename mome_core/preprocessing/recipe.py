@@ -10,6 +10,7 @@ from typing import Any, Self
 from mome_core.case import Modality
 
 Size = tuple[int, int, int]
+Range = tuple[float, float]
 
 
 class StatisticsOver(StrEnum):
@@ -44,6 +45,103 @@ class BreastRules:
 
 
 @dataclass(frozen=True, slots=True)
+class MotionRules:
+    """Numbers of motion between the phases of a DCE; each is explained where `motion` uses it.
+
+    limit_mm : phases that moved more than this against the pre-contrast phase are registered to it.
+    working_mm : voxel size at which motion is found.
+    clip_percentile : brightness before contrast, over the breasts, above which voxels look the same when measuring.
+    reach_mm : how far around the breasts measuring looks, so that it sees the skin against the air.
+    samples : share of the voxels that are compared.
+    grid_mm, grid_steps : distance of the B-spline's control points, and how often it is refined.
+    """
+
+    limit_mm: float = 2.5
+    working_mm: float = 5.0
+    clip_percentile: float = 25.0
+    reach_mm: float = 10.0
+    samples: float = 0.3
+    grid_mm: float = 60.0
+    grid_steps: int = 8
+
+    def __post_init__(self) -> None:
+        if min(asdict(self).values()) <= 0 or self.samples > 1 or self.clip_percentile > 100:
+            raise ValueError("the numbers of motion are positive, samples at most 1, the percentile at most 100")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRange:
+    """What the checkpoint has seen in training, smallest to largest; None (or no vendor) is not stated, not checked.
+
+    vendors : as the reader names them, in any case of letters.
+    dce_in_plane_mm, dce_slice_mm : the two finest spacings and the coarsest one of the DCE.
+    dce_matrix : voxels along the in-plane axes. post_phases : DCE phases after contrast. dwi_b_value : s/mm2.
+    """
+
+    vendors: tuple[str, ...] = ()
+    field_strength_t: Range | None = None
+    dce_in_plane_mm: Range | None = None
+    dce_slice_mm: Range | None = None
+    dce_matrix: Range | None = None
+    post_phases: Range | None = None
+    dwi_b_value: Range | None = None
+
+    def __post_init__(self) -> None:
+        for name in RANGES:
+            span = getattr(self, name)
+            if span is not None and (len(span) != 2 or not span[0] <= span[1]):
+                raise ValueError(f"{name} runs from the smallest to the largest, got {span}")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The range of a manifest."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+RANGES = tuple(name for name in TrainingRange.__dataclass_fields__ if name != "vendors")
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLimits:
+    """Thresholds of the quality flags; each is explained at its flag in `quality`.
+
+    least_enhancement : of the strongest post-contrast phase, as a share of the signal before contrast.
+    least_post_phases : fewer are flagged.
+    phase_gap_s : plausible seconds from one post-contrast phase to the next, shortest and longest.
+    first_gap_s : plausible seconds from the pre-contrast phase to the first post-contrast phase.
+    most_motion_mm : motion that may be left after correction.
+    tolerance : share by which the training range may be left.
+    trained_on : what the checkpoint has seen; None when unknown.
+    withhold : codes of the flags that withhold the score.
+    """
+
+    least_enhancement: float = 0.3
+    least_post_phases: int = 4
+    phase_gap_s: Range = (5.0, 240.0)
+    first_gap_s: Range = (5.0, 900.0)
+    most_motion_mm: float = 4.0
+    tolerance: float = 0.1
+    trained_on: TrainingRange | None = None
+    withhold: tuple[str, ...] = (
+        "NO_CONTRAST_UPTAKE",
+        "INTENSITY_NOT_FINITE",
+        "INTENSITY_CONSTANT",
+        "MOTION_LEFT",
+        "OUTSIDE_TRAINING_SPACING",
+    )
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The limits of a manifest."""
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        if plain.get("trained_on") is not None:
+            plain["trained_on"] = TrainingRange.from_json(values["trained_on"])
+        return cls(**plain)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """How a Case becomes the network's arrays.
 
@@ -59,10 +157,9 @@ class Recipe:
     statistics_over, statistics_per_phase : what mean and sigma are taken from (spec/model.md 3.2: mask, all phases
         jointly; the paper is silent).
     antialias : average over the skipped voxels when shrinking; the released code does not, small networks should.
-    motion_limit_mm : phases that moved more than this against the pre-contrast phase are registered to it.
-    motion_samples : share of the survey's voxels that registration looks at.
-    motion_grid_mm : distance of the B-spline's control points.
+    motion : numbers of motion between phases; None leaves it unmeasured.
     breast : numbers of the breast mask.
+    quality : thresholds of the quality flags.
     """
 
     dce_size: Size = (384, 256, 128)
@@ -77,10 +174,9 @@ class Recipe:
     statistics_over: StatisticsOver = StatisticsOver.MASK
     statistics_per_phase: bool = False
     antialias: bool = False
-    motion_limit_mm: float = 2.5
-    motion_samples: float = 0.1
-    motion_grid_mm: float = 50.0
+    motion: MotionRules | None = field(default_factory=MotionRules)
     breast: BreastRules = field(default_factory=BreastRules)
+    quality: QualityLimits = field(default_factory=QualityLimits)
 
     def __post_init__(self) -> None:
         for modality in Modality:
@@ -93,12 +189,8 @@ class Recipe:
             raise ValueError(f"t2_resize must be three numbers of at least 2, got {self.t2_resize}")
         if self.dce_voxel_mm is not None and (len(self.dce_voxel_mm) != 3 or min(self.dce_voxel_mm) <= 0):
             raise ValueError(f"dce_voxel_mm must be three positive numbers, got {self.dce_voxel_mm}")
-        if (
-            self.margin_mm < 0
-            or min(self.motion_limit_mm, self.motion_grid_mm) <= 0
-            or not 0 < self.motion_samples <= 1
-        ):
-            raise ValueError("margin_mm must not be negative; the numbers of motion must be positive")
+        if self.margin_mm < 0:
+            raise ValueError(f"margin_mm must not be negative, got {self.margin_mm}")
 
     def size(self, modality: Modality) -> Size:
         """Padded size that the network's tokenizer of this modality takes."""
@@ -124,6 +216,9 @@ class Recipe:
             plain[name] = tuple(Modality(value) for value in plain[name])
         if "statistics_over" in plain:
             plain["statistics_over"] = StatisticsOver(plain["statistics_over"])
-        if "breast" in plain and not isinstance(plain["breast"], BreastRules):
-            plain["breast"] = BreastRules(**plain["breast"])
+        for name, rules in (("breast", BreastRules), ("motion", MotionRules)):
+            if isinstance(plain.get(name), Mapping):
+                plain[name] = rules(**plain[name])
+        if "quality" in plain:
+            plain["quality"] = QualityLimits.from_json(plain["quality"])
         return cls(**plain)

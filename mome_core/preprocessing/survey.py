@@ -21,6 +21,10 @@ class Survey:
     phases: Array
     affine: Affine
 
+    def at(self, voxel_mm: float) -> Survey:
+        """The same with another voxel size."""
+        return survey_of(Dynamic(self.phases, self.affine, ""), voxel_mm)
+
 
 def survey_of(source: Dynamic | Volume, voxel_mm: float) -> Survey:
     """Every phase of a dynamic (or the one of a volume) with equal voxels of that size, averaged where it shrinks."""
