@@ -111,8 +111,15 @@ class Evidence:
         grids = chain(chain.from_iterable(self.dce), self.t2, self.dwi)
         return next((image.header for image in grids), self.instances[0])
 
+    def is_tiled(self, modality: Modality) -> bool:
+        """Whether one source image holds several slices side by side (a mosaic), so that no plane is its own."""
+        images = self.images(modality)
+        return len({(str(image.header.SOPInstanceUID), image.frame) for image in images}) < len(images)
+
     def series_repeats_positions(self, modality: Modality) -> bool:
-        """Whether the series of this grid holds several images at one place: phases or b-values ("4D")."""
+        """Whether the series of this grid holds several slices at one place: phases, b-values ("4D"), or tiles."""
+        if self.is_tiled(modality):
+            return True
         images = self.images(modality)
         series = {str(image.header.SeriesInstanceUID) for image in images}
         mates = [image for image in self._all_images() if str(image.header.SeriesInstanceUID) in series]

@@ -16,8 +16,8 @@ from sr_templates.evidence import Evidence, Slices, places
 PLANE_TOLERANCE_MM = 0.01
 DIRECTION_TOLERANCE = 1e-3
 RESAMPLED = (
-    "Resampled to the {carrier} series: the {source} series holds several images at each place, on which viewers "
-    "cannot overlay a map."
+    "Resampled to the {carrier} series: viewers cannot overlay a map on the {source} series, which does not hold each "
+    "place once."
 )
 
 

@@ -94,8 +94,10 @@ def highlight(result: Result, evidence: Evidence) -> Highlight | None:
     if not ranked:
         return None
     shown = ranked[0]
-    placement = place_as_analysed(shown, evidence)
+    tiled = evidence.is_tiled(shown.modality)
+    images = evidence.images(shown.modality)
+    placement = Placement(shown.volume, images) if tiled else place_as_analysed(shown, evidence)
     smoothed = smooth(shown.volume)
-    region = find_region(shown.volume, smoothed, placement.images) if smoothed is not None else None
+    region = find_region(shown.volume, smoothed, images[0].header) if smoothed is not None else None
     overlay = place_for_overlay(shown, evidence)
     return Highlight(shown, scores[shown.endpoint], placement, overlay, smoothed, region)

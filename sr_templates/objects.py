@@ -144,6 +144,8 @@ class Draft:
     def region(self) -> Region:
         if self.shown.region is None:
             raise NotShowable("no voxel raised the score")
+        if self.edition.evidence.is_tiled(self.shown.saliency.modality):
+            raise NotShowable("each source image holds several slices side by side, so nothing can lie on its plane")
         return self.shown.region
 
     @cached_property

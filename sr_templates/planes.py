@@ -50,13 +50,6 @@ def cut(volume: Volume, view: View, centre_mm: Vector, field_mm: float, pixels: 
     return plane
 
 
-def corners_mm(volume: Volume) -> tuple[Vector, Vector]:
-    """Smallest and largest LPS coordinates of the volume's voxel centres."""
-    ends = np.array(np.meshgrid(*[(0, size - 1) for size in volume.voxels.shape])).reshape(3, -1)
-    points = (volume.affine @ np.vstack([ends, np.ones(8)]))[:3]
-    return points.min(axis=1), points.max(axis=1)
-
-
 @dataclass(frozen=True, slots=True)
 class Upright:
     """Which index axis runs nearest to the patient's left, posterior and superior, and whether it runs that way."""

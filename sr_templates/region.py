@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from scipy.ndimage import gaussian_filter, label
 
 from mome_core.volume import Volume
-from sr_templates.evidence import Slices, Vector
-from sr_templates.grid import image_affine
+from sr_templates.evidence import Vector
 
 SMOOTHING_MM = 2.0
 SHARE_OF_PEAK = 0.5
@@ -77,8 +77,11 @@ def smooth(saliency: Volume) -> Volume | None:
     return Volume(blurred, affine, saliency.frame_of_reference_uid)
 
 
-def find_region(saliency: Volume, smoothed: Volume, images: Slices) -> Region | None:
-    """The region of highest saliency; None when no voxel raised the score."""
+def find_region(saliency: Volume, smoothed: Volume, header: Dataset) -> Region | None:
+    """The region of highest saliency; None when no voxel raised the score.
+
+    header : of a source image, for the laterality that it may state.
+    """
     blurred = smoothed.voxels
     if blurred.max() <= 0:
         return None
@@ -90,18 +93,18 @@ def find_region(saliency: Volume, smoothed: Volume, images: Slices) -> Region | 
     i, j, k = (int(at + inner) for at, inner in zip(start, summit, strict=True))
     peak_mm = (saliency.affine @ (i, j, k, 1))[:3]
     volume_ml = float(mask.sum() * abs(np.linalg.det(saliency.affine[:3, :3])) / 1000)
-    return Region(mask, (i, j, k), peak_mm, side_of(peak_mm, images), volume_ml)
+    return Region(mask, (i, j, k), peak_mm, side_of(peak_mm, saliency, header), volume_ml)
 
 
-def side_of(point_mm: Vector, images: Slices) -> Side | None:
+def side_of(point_mm: Vector, acquired: Volume, header: Dataset) -> Side | None:
     """The side of the patient on which a point lies, from the geometry of the acquisition.
 
     In a field of view wide enough for both breasts two witnesses must agree: the isocentre (x = 0) and the middle of
     the field. In a narrower one the header's laterality or, without it, the isocentre decides. Points near the
     midline and witnesses that disagree give None: a wrong side is worse than none.
     """
-    middle, width = _field_across(images)
-    stated = str(images[0].header.get("ImageLaterality") or images[0].header.get("Laterality") or "")
+    middle, width = _field_across(acquired)
+    stated = str(header.get("ImageLaterality") or header.get("Laterality") or "")
     if width >= BILATERAL_WIDTH_MM:
         distances = (float(point_mm[0]), float(point_mm[0]) - middle)
     elif stated in (Side.LEFT, Side.RIGHT):
@@ -113,10 +116,14 @@ def side_of(point_mm: Vector, images: Slices) -> Side | None:
     return Side.RIGHT if max(distances) < -MIDLINE_MARGIN_MM else None
 
 
-def _field_across(images: Slices) -> tuple[float, float]:
+def _field_across(acquired: Volume) -> tuple[float, float]:
     """Middle and width of the field of view along the patient's left-right axis, mm."""
-    header = images[0].header
-    ends = [(0, int(header.Columns) - 1), (0, int(header.Rows) - 1), (0, len(images) - 1)]
-    corners = np.array(np.meshgrid(*ends)).reshape(3, -1)
-    x = (image_affine(images) @ np.vstack([corners, np.ones(8)]))[0]
-    return float(x.max() + x.min()) / 2, float(x.max() - x.min())
+    low, high = corners_mm(acquired)
+    return float(high[0] + low[0]) / 2, float(high[0] - low[0])
+
+
+def corners_mm(volume: Volume) -> tuple[Vector, Vector]:
+    """Smallest and largest LPS coordinates of the volume's voxel centres."""
+    ends = np.array(np.meshgrid(*[(0, size - 1) for size in volume.voxels.shape])).reshape(3, -1)
+    points = (volume.affine @ np.vstack([ends, np.ones(8)]))[:3]
+    return points.min(axis=1), points.max(axis=1)

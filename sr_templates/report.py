@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 from highdicom.sr.value_types import ContentItem
@@ -31,7 +32,7 @@ from sr_templates.document import (
     uid_reference,
 )
 from sr_templates.edition import Edition, derived_uid, file_meta
-from sr_templates.evidence import Evidence, SourceImage
+from sr_templates.evidence import Evidence, SourceImage, Vector
 from sr_templates.highlight import Highlight
 from sr_templates.kinds import Kind
 
@@ -75,17 +76,15 @@ def build_refusal(
 
 def key_images(evidence: Evidence, modalities: Sequence[Modality], shown: Highlight | None) -> tuple[SourceImage, ...]:
     """One image of each modality: the slice at the peak of the saliency, or the middle one."""
-    keys = []
-    for modality in modalities:
-        images = evidence.images(modality)
-        if images and shown is not None and shown.region is not None:
-            keys.append(min(images, key=lambda each: _off_plane_mm(each, shown.region.peak_mm)))  # type: ignore[union-attr]
-        elif images:
-            keys.append(images[len(images) // 2])
-    return tuple(keys)
+    peak_mm = None if shown is None or shown.region is None else shown.region.peak_mm
+    grids = [(evidence.images(each), evidence.is_tiled(each)) for each in modalities if evidence.images(each)]
+    return tuple(
+        images[len(images) // 2] if peak_mm is None or tiled else min(images, key=partial(_off_plane_mm, peak_mm))
+        for images, tiled in grids
+    )
 
 
-def _off_plane_mm(source: SourceImage, point_mm: np.ndarray) -> float:
+def _off_plane_mm(point_mm: Vector, source: SourceImage) -> float:
     normal = np.cross(source.orientation[:3], source.orientation[3:])
     return abs(float((point_mm - source.position_mm) @ normal))
 

@@ -21,8 +21,8 @@ from sr_templates.highlight import Highlight
 from sr_templates.kinds import Kind
 from sr_templates.overlay import anatomy
 from sr_templates.page import ACCENT, ALARM, COOL, FAINT, INK, PAPER, QUIET, WARN, Box, Colour, Page
-from sr_templates.planes import AXIAL, CORONAL, SAGITTAL, Upright, View, corners_mm, cut, subtraction_mip
-from sr_templates.region import Region, Side, box_of
+from sr_templates.planes import AXIAL, CORONAL, SAGITTAL, Upright, View, cut, subtraction_mip
+from sr_templates.region import Region, Side, box_of, corners_mm
 from sr_templates.report import ENDPOINT_WORDS
 from sr_templates.text import percent
 

@@ -23,7 +23,7 @@ from sr_studies import (
 from mome_core.case import Modality
 from mome_core.results import Result
 from mome_core.volume import Volume
-from sr_templates.evidence import Evidence
+from sr_templates.evidence import Evidence, Slices
 from sr_templates.grid import image_affine
 from sr_templates.kinds import OFFERED_KINDS, Kind
 from sr_templates.objects import ResultObjects, Wanted, build_objects, encode
@@ -114,6 +114,15 @@ def test_b_values_in_one_series_do_not_carry_the_map() -> None:
     assert Kind.SALIENCY_MAP in built(replace(evidence, other=low_b)).not_written
 
 
+def test_slices_tiled_in_one_image_move_the_map_and_leave_out_what_lies_on_planes() -> None:
+    evidence = make_evidence(Layout())
+    tiled = tuple(tuple(replace(phase[0]) for _ in phase) for phase in evidence.dce)
+    wanted = Wanted(OFFERED_KINDS)
+    objects = build_objects(make_result(evidence), replace(evidence, dce=tiled), DEVICE, wanted=wanted)
+    assert "Resampled to the T2 series" in objects.by_kind[Kind.SALIENCY_MAP][0].ImageComments
+    assert set(objects.not_written) == {Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION}
+
+
 def _renamed(header: Dataset) -> Dataset:
     other = deepcopy(header)
     other.SOPInstanceUID = f"{header.SOPInstanceUID}1"
@@ -146,7 +155,7 @@ def test_the_segmentation_holds_the_region_and_nothing_else(result: Result, evid
     volume, images = result.saliency[0].volume, evidence.images(Modality.DCE)
     smoothed = smooth(volume)
     assert smoothed is not None
-    region = find_region(volume, smoothed, images)
+    region = find_region(volume, smoothed, images[0].header)
     assert region is not None
     size = int(instance.NumberOfFrames) * instance.Rows * instance.Columns
     bits = np.unpackbits(np.frombuffer(instance.PixelData, np.uint8), bitorder="little")[:size]
@@ -192,12 +201,16 @@ def test_an_all_zero_saliency_makes_valid_objects(result: Result, evidence: Evid
     assert Kind.SALIENCY_MAP in build_objects(result, evidence, DEVICE, wanted=Wanted(crop_map=True)).by_kind
 
 
+def field(images: Slices) -> Volume:
+    return Volume(bump(images, (0.0, 0.0, 0.0)), image_affine(images), "1.2")
+
+
 @pytest.mark.parametrize(
     ("x_mm", "side"), [(60.0, Side.LEFT), (-60.0, Side.RIGHT), (5.0, None), (-10.0, None)], ids=str
 )
 def test_the_side_follows_from_geometry_and_is_silent_near_the_midline(x_mm: float, side: Side | None) -> None:
     images = make_evidence(Layout()).images(Modality.DCE)
-    assert side_of(np.array([x_mm, -20.0, 5.0]), images) == side
+    assert side_of(np.array([x_mm, -20.0, 5.0]), field(images), images[0].header) == side
 
 
 def test_no_side_is_stated_when_isocentre_and_field_of_view_disagree() -> None:
@@ -205,7 +218,7 @@ def test_no_side_is_stated_when_isocentre_and_field_of_view_disagree() -> None:
     for image in images:
         x, y, z = map(float, image.header.ImagePositionPatient)
         image.header.ImagePositionPatient = [x + 100, y, z]
-    assert side_of(np.array([60.0, -20.0, 5.0]), images) is None
+    assert side_of(np.array([60.0, -20.0, 5.0]), field(images), images[0].header) is None
 
 
 def test_in_a_narrow_field_the_stated_laterality_must_fit_the_place() -> None:
@@ -214,10 +227,10 @@ def test_in_a_narrow_field_the_stated_laterality_must_fit_the_place() -> None:
         x, y, z = map(float, image.header.ImagePositionPatient)
         image.header.ImagePositionPatient = [x + 80, y, z]
         image.header.Laterality = "L"
-    assert side_of(np.array([70.0, -20.0, 5.0]), images) == Side.LEFT
+    assert side_of(np.array([70.0, -20.0, 5.0]), field(images), images[0].header) == Side.LEFT
     for image in images:
         image.header.Laterality = "R"
-    assert side_of(np.array([70.0, -20.0, 5.0]), images) is None
+    assert side_of(np.array([70.0, -20.0, 5.0]), field(images), images[0].header) is None
 
 
 def test_the_region_is_around_the_strongest_of_two_places(evidence: Evidence) -> None:
@@ -226,7 +239,7 @@ def test_the_region_is_around_the_strongest_of_two_places(evidence: Evidence) ->
     volume = Volume(two, image_affine(images), "1.2")
     smoothed = smooth(volume)
     assert smoothed is not None
-    region = find_region(volume, smoothed, images)
+    region = find_region(volume, smoothed, images[0].header)
     assert region is not None
     assert region.side is Side.LEFT
     half = (images[0].header.Columns) // 2

@@ -1,0 +1,155 @@
+"""What a radiologist sees: results of a phantom study in a real viewer, judged by text on the page and by pixels.
+
+The screenshots go to `docs/ohif/` when MOME_SCREENSHOTS=1, so that what the documentation shows was really seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ohif
+import orthanc
+import pytest
+from phantom_results import DEVICE, AnsweredStudy, answered_study
+from PIL import Image
+
+from dicom_io.phantom.spec import PhantomSpec, Size
+from sr_templates.objects import ResultObjects, build_objects, encode
+
+ROOT = Path(__file__).parents[2]
+PLAYWRIGHT = "playwright-core@1.65.1"
+MODULES = ROOT / ".cache" / "playwright"
+VIEWPORT = (slice(70, 960), slice(310, 1540))  # rows and columns of the screenshot that show the image
+STEPS: list[dict[str, Any]] = [
+    {"name": "report", "series": "AI breast MRI results"},
+    {"name": "map", "series": "AI saliency map", "settle": 9000},
+    {"name": "segmentation", "series": "AI region of highest saliency", "confirm": True},
+    {"name": "overlay", "series": "AI saliency overlay"},
+    {"name": "summary", "series": "AI result summary"},
+]
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        not (orthanc.available() and orthanc.DICOMWEB_PLUGIN.exists()), reason="needs Orthanc, DICOMweb"
+    ),
+    pytest.mark.skipif(not ohif.available(), reason="needs chromium and npm"),
+    pytest.mark.skipif(shutil.which("node") is None, reason="needs node"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the browser reported of one study."""
+
+    layout: str
+    study: AnsweredStudy
+    objects: ResultObjects
+    report: dict[str, Any]
+
+    def picture(self, name: str) -> np.ndarray:
+        """(rows, columns, 3) of the image area."""
+        opened = self.report["opened"][name]
+        assert "failed" not in opened, opened
+        return np.asarray(Image.open(opened["shot"]).convert("RGB")).astype(int)[VIEWPORT]
+
+
+def playwright() -> Path:
+    if not (MODULES / "node_modules" / "playwright-core").exists():
+        MODULES.mkdir(parents=True, exist_ok=True)
+        install = ["npm", "install", "--silent", "--no-save", "--prefix", str(MODULES), PLAYWRIGHT]
+        subprocess.run(install, check=True, capture_output=True)
+    return MODULES
+
+
+def look(study: AnsweredStudy, objects: ResultObjects, shots: Path) -> dict[str, Any]:
+    """Put study and results into Orthanc, open each result in OHIF, and bring back text and screenshots."""
+    shots.mkdir(parents=True, exist_ok=True)
+    with orthanc.running() as server, ohif.serving(server.http_port) as url:
+        for content in (*(path.read_bytes() for path in study.paths), *map(encode, objects)):
+            upload = urllib.request.Request(f"{server.url}/instances", data=content, method="POST")  # noqa: S310
+            urllib.request.urlopen(upload, timeout=60).close()  # noqa: S310
+        job = {
+            "url": url,
+            "study": study.study_uid,
+            "chromium": ohif.CHROMIUM,
+            "arguments": ohif.CHROMIUM_ARGUMENTS,
+            "modules": str(playwright()),
+            "shots": str(shots),
+            "open": STEPS,
+        }
+        (shots / "job.json").write_text(json.dumps(job))
+        driver = ["node", str(Path(__file__).with_name("ohif_driver.mjs")), str(shots / "job.json")]
+        run = subprocess.run(driver, capture_output=True, text=True, timeout=280, check=False)
+        (shots / "job.json").unlink()
+    assert run.returncode == 0, run.stderr[-2000:]
+    report: dict[str, Any] = json.loads(run.stdout)
+    return report
+
+
+@pytest.fixture(scope="module", params=["series-per-phase", "one-series"])
+def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    layout: str = request.param
+    folder = tmp_path_factory.mktemp(layout)
+    study = answered_study(PhantomSpec(seed=5, size=Size.SMALL, post_phases=2), "siemens", layout, folder / "received")
+    objects = build_objects(study.result, study.evidence, DEVICE)
+    kept = os.environ.get("MOME_SCREENSHOTS") == "1"
+    shots = ROOT / "docs" / "ohif" / layout if kept else folder / "shots"
+    return Seen(layout, study, objects, look(study, objects, shots))
+
+
+def coloured(picture: np.ndarray) -> np.ndarray:
+    """(n, 2) rows and columns of pixels that are neither grey nor the page's blue."""
+    spread = picture.max(axis=2) - picture.min(axis=2)
+    dense = spread > 60
+    return np.argwhere(dense)
+
+
+def test_the_study_browser_lists_every_result(seen: Seen) -> None:
+    listed = " ".join(seen.report["series"])
+    for instance in seen.objects:
+        assert instance.SeriesDescription in listed
+
+
+def test_the_page_shows_the_report_with_names_numbers_and_units(seen: Seen) -> None:
+    text = " ".join(seen.report["opened"]["report"]["text"].split())
+    for words in (
+        "Tracking Identifier: Bilateral breast malignancy",
+        "Probability of cancer: 83.2 %",
+        "Operating point: 50 %",
+        "Contribution of DCE: 20 %",
+        "Contribution of T2: 3.7 %",
+        "Completeness error of saliency: 1.2 %",
+        "Algorithm Name: MOME demo",
+        "Research use only, not for diagnosis",
+        "Knows phantoms and nothing else.",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("name", ["map", "segmentation"])
+def test_colour_appears_at_the_lesion(seen: Seen, name: str) -> None:
+    """OHIF opens a middle slice or the segment; the lesion lies in the left breast: right of the middle, anterior."""
+    places = coloured(seen.picture(name))
+    rows, columns = VIEWPORT[0].stop - VIEWPORT[0].start, VIEWPORT[1].stop - VIEWPORT[1].start
+    at_lesion = places[(places[:, 1] > columns * 0.55) & (places[:, 1] < columns * 0.75) & (places[:, 0] < rows * 0.45)]
+    assert len(at_lesion) > 150
+    elsewhere = places[(places[:, 1] < columns * 0.5) & (places[:, 0] > rows * 0.1) & (places[:, 0] < rows * 0.9)]
+    assert len(elsewhere) < len(at_lesion) / 10
+
+
+def test_overlay_and_summary_are_shown_in_colour(seen: Seen) -> None:
+    assert len(coloured(seen.picture("summary"))) > 5000
+    assert seen.picture("overlay").max() > 200
+
+
+def test_the_browser_reports_no_error_of_the_page(seen: Seen) -> None:
+    assert not seen.report["errors"]
