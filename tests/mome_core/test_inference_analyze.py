@@ -12,7 +12,6 @@ import torch
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
 from mome_core.explain.path import Limits
-from mome_core.explain.saliency import Method
 from mome_core.inference import Augmentation, Policy, analyze
 from mome_core.model.architecture import Architecture, Head
 from mome_core.model.checkpoint import Checkpoint, OperatingPoint
@@ -77,19 +76,23 @@ def test_a_case_becomes_scores_contributions_and_saliency_on_its_own_grids(check
     assert list(dict.fromkeys(stages)) == ["prepare", "scores", "contributions", "saliency"]
 
 
-def test_the_same_case_gives_the_same_result_bit_for_bit(checkpoint: Checkpoint, case: Case) -> None:
-    policy = replace(QUICK, method=Method.GRADIENT_TIMES_INPUT)
-    first, second = (analyze(case, checkpoint, policy) for _ in range(2))
+def test_a_case_without_dce_is_answered_from_the_rest_the_same_bits_every_time(
+    checkpoint: Checkpoint, case: Case
+) -> None:
+    rest = replace(case, dce=None)
+    first, second = (analyze(rest, checkpoint, QUICK) for _ in range(2))
+    assert Modality.DCE in first.modalities_missing
+    assert Modality.DCE not in {contribution.modality for contribution in first.scores[0].contributions}
     assert first.scores == second.scores
     for one, other in zip(first.saliency, second.saliency, strict=True):
         np.testing.assert_array_equal(one.volume.voxels, other.volume.voxels)
 
 
-def test_a_case_without_dce_is_answered_from_the_rest(checkpoint: Checkpoint, case: Case) -> None:
-    result = analyze(replace(case, dce=None), checkpoint, replace(QUICK, saliency=False))
-    assert Modality.DCE in result.modalities_missing
-    assert Modality.DCE not in {contribution.modality for contribution in result.scores[0].contributions}
-    assert result.saliency == ()
+def test_a_flag_that_withholds_gives_its_reason_and_no_number(checkpoint: Checkpoint, case: Case) -> None:
+    strict = replace(RECIPE, quality=replace(RECIPE.quality, withhold=("MISSING_DCE",)))
+    result = analyze(replace(case, dce=None), replace(checkpoint, recipe=strict), QUICK)
+    assert (result.scores, result.saliency) == ((), ())
+    assert "no DCE series" in result.withheld
 
 
 def test_an_empty_case_is_ineligible(checkpoint: Checkpoint) -> None:
