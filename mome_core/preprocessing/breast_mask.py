@@ -23,6 +23,7 @@ Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 POLE_BEHIND_STERNUM_MM = 100.0
+SKIN_MM = 4.0  # deeper than this is no skin
 ANGLES = np.radians(np.arange(-88.0, 89.0, 2.0))  # 0 is anterior, positive to the patient's left
 RADII_MM = np.arange(40.0, 200.0, 1.25)
 
@@ -98,32 +99,37 @@ def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMas
 
 def body_of(volume: Array, rules: BreastRules) -> Mask:
     """Everything but the air around the patient: the largest piece that is brighter than air, holes filled."""
-    smooth = ndimage.gaussian_filter(np.log1p(np.maximum(volume, 0.0)), rules.air_smoothing_mm / rules.working_mm / 2)
+    smooth = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
     heard = smooth[volume > 0]  # some scanners write zeros where they did not measure
-    if heard.size == 0 or heard.max() - heard.min() < 1e-3:
+    if heard.size == 0 or heard.max() - heard.min() <= 1e-3 * heard.max():
         raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows no body")
-    pieces, count = ndimage.label(smooth > air_threshold(heard))
-    if not count:
-        raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows no body")
+    pieces, _ = ndimage.label(smooth > air_threshold(heard))
     largest = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+    edge = largest & ~ndimage.binary_erosion(largest, iterations=2, border_value=1)
+    largest &= ~edge | (smooth > ndimage.maximum_filter(smooth, size=5) / 2)  # the skin's own half maximum
     for k in range(largest.shape[2]):
         largest[:, :, k] = ndimage.binary_fill_holes(largest[:, :, k])
     return np.asarray(largest)
 
 
-def air_threshold(log_values: Array) -> float:
-    """Lower threshold of three classes (air; suppressed fat; other tissue) by Otsu's criterion (IEEE SMC 1979;9:62)."""
-    counts, edges = np.histogram(log_values, bins=96)
+def air_threshold(values: Array) -> float:
+    """Half-way between air and the darkest tissue, of three classes of log brightness: air, suppressed fat, the rest.
+
+    The classes are Otsu's (IEEE Trans Syst Man Cybern 1979;9:62).
+    """
+    logs = np.log1p(values)
+    counts, edges = np.histogram(logs, bins=96)
     centres = (edges[:-1] + edges[1:]) / 2
     weight = np.concatenate([[0], np.cumsum(counts)]).astype(float)
     moment = np.concatenate([[0], np.cumsum(counts * centres)])
-    low, high = np.triu_indices(95, 1)
-    low, high = low + 1, high + 1
+    low, high = (index + 1 for index in np.triu_indices(95, 1))
     between = np.zeros(len(low))
     for first, end in ((np.zeros_like(low), low), (low, high), (high, np.full_like(low, 96))):
         mass = weight[end] - weight[first]
         between += np.divide((moment[end] - moment[first]) ** 2, mass, out=np.zeros_like(between), where=mass > 0)
-    return float(edges[low[int(np.argmax(between))]])
+    best = int(np.argmax(between))
+    air, fat = logs < edges[low[best]], (logs >= edges[low[best]]) & (logs < edges[high[best]])
+    return float(np.median(values[air]) + np.median(values[fat if fat.any() else ~air])) / 2
 
 
 def landmarks(body: Mask, rules: BreastRules) -> tuple[float, NDArray[np.float64]]:
@@ -178,24 +184,37 @@ class Polar:
 
 
 def chest_wall(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> Array:
-    """(slices, angles) radius of the chest wall's front in mm."""
+    """(slices, angles) radius of the chest wall's front in mm.
+
+    Where fat suppression fails there is little evidence; the wall of the slices around counts more there.
+    """
     edge = wall_evidence(volume, body, polar, rules)
     expected = expected_wall(body, polar)
-    wall = np.stack([cheapest_line(edge[k], expected[k]) for k in range(len(edge))])
-    sigma = (rules.chest_smoothing_mm / rules.working_mm, rules.chest_smoothing_mm / 4.0)
-    return np.asarray(ndimage.gaussian_filter(ndimage.median_filter(wall, size=(5, 5)), sigma, mode="nearest"))
+    lines = np.stack([cheapest_line(edge[k], expected[k]) for k in range(len(edge))])
+    trust = np.clip(np.take_along_axis(edge, lines[:, :, None], axis=2)[:, :, 0], 0.02, None) ** 2
+    step_mm = POLE_BEHIND_STERNUM_MM * (ANGLES[1] - ANGLES[0])
+    sigma = (rules.chest_smoothing_mm * 2 / rules.working_mm, rules.chest_smoothing_mm / step_mm)
+    total = ndimage.gaussian_filter(trust * RADII_MM[lines], sigma, mode="nearest")
+    return np.asarray(total / ndimage.gaussian_filter(trust, sigma, mode="nearest"), dtype=np.float32)
 
 
 def wall_evidence(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> Array:
-    """(slices, angles, radii) how much each place looks like fat outside and muscle inside; below the skin only."""
-    log = polar.unroll(np.log1p(np.maximum(volume, 0.0)))
-    log = ndimage.gaussian_filter(log, (8.0 / rules.working_mm, 1.0, 0.0), mode="nearest")
-    width = 5  # radii of 1.25 mm: the mean over 6 mm on each side
-    means = ndimage.uniform_filter1d(log, width, axis=2, mode="nearest")
-    edge = np.roll(means, width // 2 + 1, axis=2) - np.roll(means, -(width // 2 + 1), axis=2)
+    """(slices, angles, radii) how much each place looks like fat outside and muscle inside, in units of log brightness.
+
+    Each side is the mean over 6 mm of what lies under the skin; where there is nothing under the skin it is -1.
+    """
     depth_mm = ndimage.distance_transform_edt(body, sampling=rules.working_mm).astype(np.float32)
-    under_skin = polar.unroll(depth_mm) > 7.0
-    return np.where(under_skin, np.clip(edge, -1.0, 1.0), -1.0).astype(np.float32)
+    under_skin = (polar.unroll(depth_mm) > SKIN_MM).astype(np.float32)
+    log = polar.unroll(np.log1p(np.maximum(volume, 0.0))) * under_skin
+    along = (8.0 / rules.working_mm, 1.0, 0.0)
+    total, count = (ndimage.gaussian_filter(each, along, mode="nearest") for each in (log, under_skin))
+    side = 5  # radii of 1.25 mm
+    total, count = (ndimage.uniform_filter1d(each, side, axis=2, mode="nearest") for each in (total, count))
+    means = total / np.maximum(count, 1e-3)
+    shift = side // 2 + 1
+    edge = np.roll(means, shift, axis=2) - np.roll(means, -shift, axis=2)
+    seen = (np.roll(count, -shift, axis=2) > 0.5) & (under_skin > 0.5)
+    return np.where(seen, np.clip(edge, -1.0, 1.0), -1.0).astype(np.float32)
 
 
 def expected_wall(body: Mask, polar: Polar) -> Array:
@@ -212,8 +231,8 @@ def expected_wall(body: Mask, polar: Polar) -> Array:
     return np.broadcast_to(radius.astype(np.float32), (len(polar.depth), len(ANGLES)))
 
 
-def cheapest_line(edge: Array, expected_mm: Array) -> Array:
-    """Radius in mm at each angle of the line with the most evidence that bends little and stays near the expected."""
+def cheapest_line(edge: Array, expected_mm: Array) -> NDArray[np.int_]:
+    """Index of the radius at each angle: the line with most evidence that bends little and stays near the expected."""
     reach = 3
     far = np.abs(RADII_MM[None, :] - expected_mm[:, None]) / 20.0
     cost = -edge + 0.15 * far**2
@@ -232,7 +251,7 @@ def cheapest_line(edge: Array, expected_mm: Array) -> Array:
     line[-1] = int(total.argmin())
     for row in range(len(cost) - 1, 0, -1):
         line[row - 1] = origin[row, line[row]]
-    return RADII_MM[line].astype(np.float32)
+    return line
 
 
 def breast_footprint(body: Mask, polar: Polar, wall_mm: Array, rules: BreastRules) -> Mask:
@@ -243,7 +262,7 @@ def breast_footprint(body: Mask, polar: Polar, wall_mm: Array, rules: BreastRule
     length = np.where(run.all(axis=2), len(RADII_MM), run.argmin(axis=2))
     thickness = np.maximum(RADII_MM[np.minimum(length, len(RADII_MM) - 1)] - wall_mm, 0.0)
     sternum = np.median(thickness[:, np.abs(ANGLES) < np.radians(8.0)])
-    thick = thickness > max(float(sternum), 10.0) + 8.0
+    thick = thickness > max(float(sternum), 10.0) + rules.rim_mm
     return np.asarray(ndimage.binary_opening(thick, np.ones((3, 3), dtype=bool)))
 
 

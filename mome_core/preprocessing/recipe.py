@@ -27,15 +27,17 @@ class BreastRules:
     working_mm : voxel size at which the mask is found, mm.
     air_smoothing_mm : standard deviation of the Gaussian before body and air are told apart.
     chest_smoothing_mm : standard deviation of the smoothing of the chest wall's surface.
+    rim_mm : how much thicker than over the sternum the tissue before the chest wall is where a breast begins.
     opening_mm : radius of the slice-wise opening that removes bridges and rims.
     smoothing_mm : standard deviation of the 3-D Gaussian over the stacked slices.
     smallest_breast_ml : a side with less tissue than this counts as not found.
     """
 
     working_mm: float = 2.5
-    air_smoothing_mm: float = 2.5
+    air_smoothing_mm: float = 1.0
     chest_smoothing_mm: float = 8.0
-    opening_mm: float = 4.0
+    rim_mm: float = 12.0
+    opening_mm: float = 5.0
     smoothing_mm: float = 3.0
     smallest_breast_ml: float = 40.0
 
