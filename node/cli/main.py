@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "serve": "node.cli.serve:serve",
     "check": "node.cli.check:check",
     "infer": "node.cli.infer:infer",
+    "phantom": "node.cli.phantom:phantom",
     "config init": "node.cli.config:init",
     "config check": "node.cli.config:check",
     "config show": "node.cli.config:show",
