@@ -109,6 +109,11 @@ class Policy:
         return "; ".join(parts)
 
 
+def best_device() -> str:
+    """The first GPU if there is one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def default_policy(network: Mome) -> Policy:
     """What the network's size and device allow: everything as published, or the cheaper policy for a CPU.
 

@@ -22,7 +22,7 @@ from dicom_io.volumes import Assembly, read_case
 from dicom_io.volumes import SourceImage as ReadImage
 from mome_core.case import Role
 from mome_core.errors import StudyIneligible
-from mome_core.inference import Augmentation, Policy, analyze, default_policy
+from mome_core.inference import Augmentation, Policy, analyze, best_device, default_policy
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Result
 from node.errors import SettingsError
@@ -142,13 +142,6 @@ def open_workplace(settings: Settings) -> Workplace:
         wanted=Wanted(kinds=wanted_kinds(settings.results.kinds)),
         silent=not settings.results.not_analysed_report,
     )
-
-
-def best_device() -> str:
-    """The first GPU if there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def this_device(root: Path) -> Device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.cli.exits import Exit
+from node.exits import Exit
 
 
 class NodeError(Exception):

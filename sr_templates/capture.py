@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from sr_templates import codes
@@ -35,8 +36,9 @@ def put_picture(instance: Dataset, pixels: RGB, description: str) -> None:
     instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
 
 
-def as_png(instance: Dataset) -> bytes:
-    """The picture of a secondary capture as a PNG file, for places that show no DICOM."""
+def as_png(file: bytes) -> bytes:
+    """The picture of an encoded secondary capture as a PNG file, for places that show no DICOM."""
+    instance = dcmread(BytesIO(file))
     buffer = BytesIO()
     size = (instance.Columns, instance.Rows)
     Image.frombytes("RGB", size, instance.PixelData[: 3 * size[0] * size[1]]).save(buffer, "PNG")

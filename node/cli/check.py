@@ -23,7 +23,7 @@ def check(config: Config = None, as_json: Json = False) -> None:
     """
     import json
 
-    from node.cli.exits import Exit
+    from node.exits import Exit
     from node.settings import load_settings
 
     settings = load_settings(config)

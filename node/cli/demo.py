@@ -84,8 +84,7 @@ def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Pat
 
 def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Console) -> str:
     """Simulate a patient and write what the scanner would; gives the Study Instance UID."""
-    from pydicom import dcmread
-
+    from dicom_io.headers import read_series_headers
     from dicom_io.phantom.anatomy import simulate
     from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
     from dicom_io.phantom.vendors import write_study
@@ -94,7 +93,7 @@ def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Conso
         phantom = simulate(PhantomSpec(seed=seed, lesion=Lesion(lesion), size=Size.DEMO))
         paths = write_study(phantom, vendor, None, folder)
     console.print(f"  scanner   {len(paths)} instances as {vendor} writes them, lesion: {lesion}, in {folder}")
-    return str(dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
+    return read_series_headers(paths[:1])[0].study_uid
 
 
 @contextmanager
@@ -186,8 +185,6 @@ def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Co
 
 def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
     """The delivered objects under readable names, and the summary page as a picture."""
-    from pydicom import dcmread
-
     from sr_templates.capture import as_png
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -199,7 +196,7 @@ def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
         source = settings.storage.root / each.path
         shutil.copyfile(source, folder / f"{each.kind}{suffix}.dcm")
         if each.kind == "summary":
-            (folder.parent / "summary.png").write_bytes(as_png(dcmread(source)))
+            (folder.parent / "summary.png").write_bytes(as_png(source.read_bytes()))
 
 
 def free_port() -> int:

@@ -78,7 +78,7 @@ def write_objects(findings: Findings, out: Path) -> None:
             name = f"{kind}.dcm" if len(instances) == 1 else f"{kind}-{number:03d}.dcm"
             (out / name).write_bytes(encode(each))
         if kind is Kind.SUMMARY:
-            (out / "summary.png").write_bytes(as_png(instances[0]))
+            (out / "summary.png").write_bytes(as_png(encode(instances[0])))
 
 
 def print_findings(findings: Findings, console: Console) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import typer
 
-from node.cli.exits import Exit
+from node.exits import Exit
 
 HELP = """Radiology AI node for breast MRI: studies in over DICOM, MOME's answer explained and back in the PACS.
 
