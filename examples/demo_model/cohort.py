@@ -1,0 +1,73 @@
+"""The phantoms that the demo model learns from: which patients, which protocols, and how they are prepared."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.spec import Lesion, Orientation, PhantomSpec, Size
+from mome_core.case import Case
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
+from mome_core.training.dataset import Source
+
+RECIPE = Recipe(
+    dce_size=(96, 64, 32),
+    dwi_size=(64, 48, 16),
+    t2_size=(96, 64, 16),
+    dce_voxel_mm=(3.3, 3.3, 5.0),
+    t2_resize=(100, 100, 16),
+    antialias=True,
+)
+"""A breast of any scanner in an eighth of the paper's voxels along each axis; a lesion of 15 to 30 mm spans 4 to 9."""
+
+HELD_STILL = replace(RECIPE, motion=None)
+"""For the training phantoms: they do not move, so measuring their motion would change nothing but the time."""
+
+TRAINING_SEEDS = 1_000_000
+VALIDATION_SEEDS = 2_000_000
+LESIONS = (Lesion.MALIGNANT, Lesion.BENIGN, Lesion.MALIGNANT, Lesion.NONE, Lesion.MALIGNANT, Lesion.BENIGN)
+"""In turn: half of the patients malignant, a third benign, a sixth without a lesion."""
+
+SIZES = {Size.TINY: 0.15, Size.SMALL: 0.4, Size.DEMO: 0.42, Size.PAPER: 0.03}
+"""Share of each matrix; those of the paper's size take longest to simulate."""
+
+
+def sources(count: int, first_seed: int) -> list[Source]:
+    """Patients with these seeds; the label is what the simulation put in."""
+    return [source(draw_spec(first_seed + n, LESIONS[n % len(LESIONS)])) for n in range(count)]
+
+
+def source(spec: PhantomSpec) -> Source:
+    """One simulated patient as a study to learn from."""
+    return Source(
+        name=f"phantom {spec.seed}",
+        patient=f"phantom {spec.seed}",
+        labels={Endpoint.MALIGNANCY: int(spec.lesion is Lesion.MALIGNANT)},
+        content=hashlib.sha256(repr(spec).encode()).hexdigest(),
+        read=partial(examine, spec),
+    )
+
+
+def draw_spec(seed: int, lesion: Lesion) -> PhantomSpec:
+    """A patient and the protocol of her hospital: matrix, phases, timing, field strength, orientation."""
+    rng = np.random.default_rng(seed)
+    return PhantomSpec(
+        seed=seed,
+        lesion=lesion,
+        size=Size(rng.choice(list(SIZES), p=list(SIZES.values()))),
+        post_phases=int(rng.integers(5, 8)),
+        field_strength_t=float(rng.choice([1.5, 3.0])),
+        orientation=Orientation(rng.choice([Orientation.AXIAL, Orientation.AXIAL_TURNED, Orientation.SAGITTAL])),
+        phase_seconds=float(rng.uniform(60, 90)),
+        first_gap_seconds=float(rng.uniform(80, 120)),
+    )
+
+
+def examine(spec: PhantomSpec) -> Case:
+    """The volumes of one simulated patient; every vendor's files give the same, so no vendor is named."""
+    return replace(simulate(spec).case(), acquisition={"field_strength_t": spec.field_strength_t})

@@ -1,0 +1,221 @@
+"""Studies to learn from: prepared once, kept as safetensors, split by patient."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from mome_core.case import Case, Modality
+from mome_core.errors import MomeError
+from mome_core.preprocessing.prepare import prepare
+from mome_core.preprocessing.quality import training_range
+from mome_core.preprocessing.recipe import RANGES, Recipe, TrainingRange
+from mome_core.results import Endpoint
+from mome_core.training.errors import TrainingRefused
+
+Labels = Mapping[Endpoint, int]
+SEEN = "seen"  # name of the acquisition's numbers beside the arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A study before preparation.
+
+    name : the study's pseudonym, for messages.
+    patient : the patient's pseudonym: all studies of one patient stay on one side of every split.
+    labels : class index of each endpoint that is known.
+    content : digest of what `read` would give; equal content is prepared once.
+    read : gives the Case.
+    """
+
+    name: str
+    patient: str
+    labels: Labels
+    content: str
+    read: Callable[[], Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A study to learn from or to be measured on, prepared; `path` holds its arrays."""
+
+    name: str
+    patient: str
+    labels: Labels
+    path: Path
+    modalities: tuple[Modality, ...]
+
+    def __post_init__(self) -> None:
+        if not self.modalities:
+            raise ValueError(f"{self.name} has no modality to learn from")
+
+    def arrays(self) -> dict[Modality, NDArray[np.float32]]:
+        """Prepared arrays (channel, axis0, axis1, slice), not yet padded."""
+        return read_arrays(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A study that could not be prepared, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The studies that can be used, and those that cannot."""
+
+    examples: tuple[Example, ...]
+    exclusions: tuple[Exclusion, ...] = ()
+
+
+def prepare_cohort(
+    sources: Sequence[Source],
+    recipe: Recipe,
+    cache: Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Cohort:
+    """Prepare every study that the cache does not hold yet; one that cannot be prepared is an exclusion, not an end.
+
+    workers : processes that prepare side by side; with more than one, a source's `read` must be picklable.
+    """
+    prepare_one = partial(prepare_example, recipe=recipe, cache=cache)
+    if workers == 1:
+        return collected(sources, map(prepare_one, sources), progress)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return collected(sources, pool.map(prepare_one, sources), progress)
+
+
+def collected(
+    sources: Sequence[Source], prepared: Iterable[Example | Exclusion], progress: Callable[[str], None]
+) -> Cohort:
+    """The examples and the exclusions, in the order of their sources."""
+    examples: list[Example] = []
+    exclusions: list[Exclusion] = []
+    for source, one in zip(sources, prepared, strict=True):
+        if isinstance(one, Example):
+            examples.append(one)
+        else:
+            exclusions.append(one)
+        progress(source.name)
+    return Cohort(tuple(examples), tuple(exclusions))
+
+
+def prepare_example(source: Source, recipe: Recipe, cache: Path) -> Example | Exclusion:
+    """One study's arrays from the cache, or prepared and kept there, or why they cannot be prepared."""
+    path = cache / f"{cache_key(source.content, recipe)}.safetensors"
+    try:
+        if not path.exists():
+            case = source.read()
+            keep_arrays(path, prepare(case, recipe).arrays, training_range([case]))
+        return Example(source.name, source.patient, source.labels, path, tuple(read_arrays(path)))
+    except (MomeError, ValueError, OSError) as error:
+        return Exclusion(source.name, str(error))
+
+
+def cache_key(content: str, recipe: Recipe) -> str:
+    """Name of the prepared arrays: the same content by the same recipe, and nothing else, has it.
+
+    The limits of the recipe's quality flags change no array.
+    """
+    numbers = {name: value for name, value in recipe.to_json().items() if name != "quality"}
+    text = json.dumps([content, numbers], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def keep_arrays(path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen: TrainingRange) -> None:
+    """Write prepared arrays under this name, whole or not at all, with what the scanner did to get them.
+
+    Kept as float16: standardised voxels are a few units large, so it rounds by less than 0.1 % of a deviation.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    halves = {m.value: np.ascontiguousarray(a, np.float16) for m, a in arrays.items()}
+    safetensors.numpy.save_file(halves, unfinished, metadata={SEEN: json.dumps(asdict(seen))})
+    unfinished.replace(path)
+
+
+def seen_in(examples: Iterable[Example]) -> TrainingRange:
+    """The range of acquisitions that holds all of these examples, for the recipe of what they train."""
+    ranges: list[TrainingRange] = []
+    for example in examples:
+        with safetensors.safe_open(example.path, "numpy") as kept:
+            ranges.append(TrainingRange.from_json(json.loads(kept.metadata()[SEEN])))
+    spans = {name: [span for r in ranges if (span := getattr(r, name)) is not None] for name in RANGES}
+    joined = {name: (min(low for low, _ in s), max(high for _, high in s)) for name, s in spans.items() if s}
+    return TrainingRange(tuple(sorted({vendor for r in ranges for vendor in r.vendors})), **joined)
+
+
+def read_arrays(path: Path) -> dict[Modality, NDArray[np.float32]]:
+    """Prepared arrays as float32, in the network's order; TrainingRefused where the file is damaged."""
+    try:
+        kept = safetensors.numpy.load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise TrainingRefused(f"{path} cannot be read ({error}): delete it, and it is prepared again") from error
+    return {modality: kept[modality.value].astype(np.float32) for modality in Modality if modality.value in kept}
+
+
+def assign_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int, seed: int) -> list[int]:
+    """Fold (0..folds-1) of each case: no patient in two folds, the strata spread as evenly as whole patients allow.
+
+    Patients come in random order, those with most cases first; each goes where the cases of its strata are fewest.
+    """
+    require_folds(patients, strata, folds)
+    cases: dict[str, Counter[Hashable]] = {}
+    for patient, stratum in zip(patients, strata, strict=True):
+        cases.setdefault(patient, Counter())[stratum] += 1
+    shuffled = [sorted(cases)[i] for i in np.random.default_rng(seed).permutation(len(cases))]
+    held: list[Counter[Hashable]] = [Counter() for _ in range(folds)]
+    fold_of: dict[str, int] = {}
+    for patient in sorted(shuffled, key=lambda p: -cases[p].total()):
+        load = [(sum(have[s] * n for s, n in cases[patient].items()), have.total()) for have in held]
+        fold_of[patient] = load.index(min(load))
+        held[fold_of[patient]].update(cases[patient])
+    return [fold_of[patient] for patient in patients]
+
+
+def require_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int) -> None:
+    """Raise TrainingRefused unless every stratum has a patient for every fold."""
+    if folds < 2:
+        raise TrainingRefused(f"cross-validation needs two folds or more, got {folds}")
+    patients_of: dict[Hashable, set[str]] = {}
+    for patient, stratum in zip(patients, strata, strict=True):
+        patients_of.setdefault(stratum, set()).add(patient)
+    if len(patients_of) < 2:
+        raise TrainingRefused(f"all {len(patients)} cases have the same label: there is nothing to tell apart")
+    for stratum, members in patients_of.items():
+        if len(members) < folds:
+            raise TrainingRefused(
+                f"label {stratum}: {len(members)} patient(s) cannot fill {folds} folds; use fewer folds or add cases"
+            )
+
+
+def require_separate_patients(splits: Mapping[str, Sequence[Example]]) -> None:
+    """Raise TrainingRefused when a split is empty, or a patient is in two of them."""
+    seen: dict[str, str] = {}
+    for split, examples in splits.items():
+        if not examples:
+            raise TrainingRefused(f"the {split} split has no case")
+        for example in examples:
+            if seen.setdefault(example.patient, split) != split:
+                raise TrainingRefused(
+                    f"the patient of case {example.name} is in the {seen[example.patient]} and the {split} split: "
+                    "the score would measure memory; put all studies of a patient into one split"
+                )

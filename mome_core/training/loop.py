@@ -1,0 +1,355 @@
+"""The training loop: the published protocol, killed at any moment and resumed to the same weights.
+
+Every random choice of a pass is drawn from (seed, epoch, pass), so that a pass repeated after a kill is the same pass.
+
+RUN/training.json      config, recipe, cases and the digest of the values it started from
+RUN/state.pt           where the run is: parameters, optimizer, gradients not yet applied
+RUN/best.safetensors   what was trained, at the epoch with the best validation AUROC
+RUN/history.jsonl      one line for each epoch
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from mome_core.case import Modality
+from mome_core.errors import NumericsFault
+from mome_core.model.mome import Mome
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
+from mome_core.training.augment import augment, kept_modalities
+from mome_core.training.config import Optimizer, Parts, Precision, TrainingConfig
+from mome_core.training.dataset import Example, require_separate_patients
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.loss import class_weights, endpoint_loss
+from mome_core.training.metrics import auroc
+from mome_core.training.patches import PatchReader
+from mome_core.training.predict import log_odds, truth
+
+Batch = tuple[Example, ...]
+Logits = dict[Endpoint, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is trained on what; every validation case has a label for each endpoint of the network."""
+
+    network: Mome
+    recipe: Recipe
+    training: Sequence[Example]
+    validation: Sequence[Example]
+    config: TrainingConfig
+
+    def __post_init__(self) -> None:
+        self.network.architecture.require_fits(self.recipe)
+        require_separate_patients({"training": self.training, "validation": self.validation})
+        for split, examples in (("training", self.training), ("validation", self.validation)):
+            require_both_answers(self.network, split, examples)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch: its rate, its mean loss, and the validation AUROC of each endpoint and on average."""
+
+    epoch: int
+    learning_rate: float
+    loss: float
+    auroc: dict[str, float]
+    mean_auroc: float
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run ended with; the network holds the values of `best_epoch` and is frozen."""
+
+    network: Mome
+    best_epoch: int
+    best_auroc: float
+    history: tuple[EpochReport, ...]
+
+
+def train(task: Task, run: Path, progress: Callable[[EpochReport], None] = lambda report: None) -> Outcome:
+    """Train until the last epoch or until patience ends; continues what the run's directory holds.
+
+    Raises TrainingRefused when the directory belongs to another training, NumericsFault when the loss is not finite.
+    """
+    training = Training(task, run)
+    training.resume()
+    while not training.finished():
+        progress(training.run_epoch())
+    return training.outcome()
+
+
+class Training:
+    """A run in progress: the network, its optimizer, and how far it is."""
+
+    def __init__(self, task: Task, run: Path) -> None:
+        self.task, self.run = task, run
+        self.config, self.network = task.config, task.network
+        self.fingerprint = fingerprint(task)
+        select_parts(self.network, self.config.parts)
+        self.network.recompute = self.config.recompute
+        self.device = next(self.network.parameters()).device
+        torch.manual_seed(self.config.seed)
+        self.reader = PatchReader(self.network).to(self.device) if self.config.patch_loss else None
+        self.trained = dict(self.network.trainable_parameters())
+        if self.reader is not None:
+            self.trained |= {f"reader.{name}": parameter for name, parameter in self.reader.named_parameters()}
+        self.optimizer = build_optimizer(self.trained.values(), self.config)
+        self.class_weights = self.weigh_classes()
+        self.epoch = self.batch = self.passes = 0
+        self.losses: list[float] = []
+        self.history: list[EpochReport] = []
+
+    def weigh_classes(self) -> dict[Any, Tensor]:
+        """Weights of the classes of each endpoint; none unless the config asks."""
+        if not self.config.class_weighted:
+            return {}
+        known = {
+            h: [e.labels[h.endpoint] for e in self.task.training if h.endpoint in e.labels]
+            for h in self.network.answers
+        }
+        return {h.endpoint: class_weights(labels, h.classes).to(self.device) for h, labels in known.items()}
+
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or the last better one is longer ago than patience allows."""
+        waited = len(self.history) - 1 - self.best_epoch if self.history else 0
+        return self.epoch >= self.config.epochs or (self.config.patience is not None and waited >= self.config.patience)
+
+    @property
+    def best_epoch(self) -> int:
+        return max(report.epoch for report in self.history if report.best)
+
+    def run_epoch(self) -> EpochReport:
+        """The rest of this epoch, its validation, and the saved state."""
+        rate = self.config.learning_rate_of(self.epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        batches = epoch_batches(self.task.training, self.config, self.epoch)
+        self.network.train()
+        while self.batch < len(batches):
+            self.learn(batches[self.batch])
+            self.batch += 1
+            if self.config.checkpoint_every and self.batch % self.config.checkpoint_every == 0:
+                self.save()
+        report = self.validate(rate)
+        self.history.append(report)
+        if report.best:
+            self.keep_best()
+        self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
+        self.save()
+        return report
+
+    def learn(self, batch: Batch) -> None:
+        """One pass forward and back, and an optimizer step when enough passes have come together."""
+        rng = np.random.default_rng((self.config.seed, self.epoch, self.batch))
+        torch.manual_seed(int(rng.integers(2**62)))  # stochastic depth draws from torch's generator
+        volumes = self.draw_volumes(batch, rng)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.BFLOAT16):
+            logits, of_patches = self.answer(volumes)
+        loss = self.loss_of(logits, batch)
+        self.losses.append(loss.item())
+        for answer in of_patches:
+            loss = loss + self.config.patch_loss * self.loss_of(answer, batch)
+        if not torch.isfinite(loss):
+            names = ", ".join(example.name for example in batch)
+            raise NumericsFault(
+                f"the loss of epoch {self.epoch + 1}, pass {self.batch + 1} ({names}) is not a finite number; "
+                "lower the learning rate, or look at these cases"
+            )
+        (loss / self.config.accumulation).backward()  # type: ignore[no-untyped-call]
+        self.passes += 1
+        if self.passes % self.config.accumulation == 0:
+            self.step()
+
+    def answer(self, volumes: dict[Modality, Tensor]) -> tuple[Logits, list[Logits]]:
+        """The network's logits, and those of the patches of each modality if the config asks for them."""
+        if self.reader is None:
+            return self.network(volumes), []
+        paths = self.network.draw_paths(len(next(iter(volumes.values()))))
+        tokens = {m: self.network.modality_stage(m, volume, paths) for m, volume in volumes.items()}
+        return self.network.joint_stage(tokens, paths=paths), self.reader(tokens)
+
+    def loss_of(self, logits: Logits, batch: Batch) -> Tensor:
+        """Loss of one answer to a batch."""
+        labels = [example.labels for example in batch]
+        return endpoint_loss(logits, labels, self.class_weights, self.config.label_smoothing)
+
+    def draw_volumes(self, batch: Batch, rng: np.random.Generator) -> dict[Modality, Tensor]:
+        """Augmented volumes (B, C, X, Y, Z) of the modalities that this pass keeps."""
+        kept = kept_modalities(batch[0].modalities, self.config.modality_dropout, rng)
+        chosen = [{m: a for m, a in example.arrays().items() if m in kept} for example in batch]
+        versions = [augment(arrays, self.task.recipe, self.config, rng) for arrays in chosen]
+        return {m: torch.from_numpy(np.stack([v[m] for v in versions])).to(self.device) for m in kept}
+
+    def step(self) -> None:
+        """Apply the gradients that have come together."""
+        if self.config.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.trained.values(), self.config.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def validate(self, rate: float) -> EpochReport:
+        """How good the network is now on the validation cases."""
+        answers = log_odds(self.network, self.task.validation, self.task.recipe)
+        by_endpoint = {
+            endpoint.value: auroc(truth(self.network, endpoint, self.task.validation), values)
+            for endpoint, values in answers.items()
+        }
+        mean = float(np.mean(list(by_endpoint.values())))
+        best = all(
+            mean >= earlier.mean_auroc for earlier in self.history
+        )  # a tie goes to the later epoch, as published
+        return EpochReport(self.epoch, rate, float(np.mean(self.losses)), by_endpoint, mean, best)
+
+    def keep_best(self) -> None:
+        """Keep what was trained so far as the best."""
+        values = {name: value.detach().cpu().contiguous() for name, value in self.changing().items()}
+        write_whole(self.run / "best.safetensors", safetensors.torch.save(values))
+
+    def changing(self) -> dict[str, Tensor]:
+        """The tensors that differ from the start: what is trained, and running statistics."""
+        return {**self.trained, **dict(self.network.named_buffers())}
+
+    def save(self) -> None:
+        """Write where the run is; a kill at any moment leaves the earlier state or this one."""
+        unfinished = self.run / "state.partial"
+        torch.save(
+            {
+                "fingerprint": self.fingerprint,
+                "position": [self.epoch, self.batch, self.passes],
+                "losses": self.losses,
+                "history": json.dumps([asdict(report) for report in self.history]),
+                "values": {name: value.detach() for name, value in self.changing().items()},
+                "gradients": {name: p.grad for name, p in self.trained.items() if p.grad is not None},
+                "optimizer": self.optimizer.state_dict(),
+            },
+            unfinished,
+        )
+        unfinished.replace(self.run / "state.pt")
+        lines = "".join(json.dumps(asdict(report)) + "\n" for report in self.history)
+        write_whole(self.run / "history.jsonl", lines.encode())
+
+    def resume(self) -> None:
+        """Continue the run that the directory holds, or begin one."""
+        self.run.mkdir(parents=True, exist_ok=True)
+        if not (self.run / "state.pt").exists():
+            write_whole(self.run / "training.json", json.dumps(description(self.task), indent=2).encode())
+            return
+        state = torch.load(self.run / "state.pt", map_location=self.device, weights_only=True)
+        if state["fingerprint"] != self.fingerprint:
+            raise TrainingRefused(
+                f"{self.run} holds another training (other config, cases or start); name a new directory, or delete it"
+            )
+        self.epoch, self.batch, self.passes = state["position"]
+        self.losses = state["losses"]
+        self.history = [EpochReport(**report) for report in json.loads(state["history"])]
+        self.optimizer.load_state_dict(state["optimizer"])
+        with torch.no_grad():
+            for name, value in self.changing().items():
+                value.copy_(state["values"][name])
+        for name, gradient in state["gradients"].items():
+            self.trained[name].grad = gradient
+
+    def outcome(self) -> Outcome:
+        """The network with the values of its best epoch."""
+        best = safetensors.torch.load_file(self.run / "best.safetensors")
+        with torch.no_grad():
+            for name, value in self.changing().items():
+                value.copy_(best[name])
+        self.network.recompute = False
+        self.network.freeze()
+        history = tuple(self.history)
+        return Outcome(self.network, self.best_epoch, history[self.best_epoch].mean_auroc, history)
+
+
+def epoch_batches(examples: Sequence[Example], config: TrainingConfig, epoch: int) -> list[Batch]:
+    """The epoch's cases in random order, in batches of cases that have the same modalities."""
+    rng = np.random.default_rng((config.seed, epoch))
+    alike: dict[tuple[Modality, ...], list[Example]] = {}
+    for index in rng.permutation(len(examples)):
+        alike.setdefault(examples[index].modalities, []).append(examples[index])
+    size = config.batch_size
+    batches = [tuple(group[n : n + size]) for group in alike.values() for n in range(0, len(group), size)]
+    return [batches[n] for n in rng.permutation(len(batches))]
+
+
+def select_parts(network: Mome, parts: Parts) -> None:
+    """Give a gradient to what is trained, and to nothing else."""
+    if parts is Parts.PUBLISHED:
+        network.train_published_parts()
+    elif parts is Parts.EVERYTHING:
+        network.train_everything()
+    else:
+        network.requires_grad_(False)
+        network.norm.requires_grad_(True)
+        network.heads.requires_grad_(True)
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+    """The optimizer of what is trained, and of nothing else."""
+    kind = torch.optim.Adam if config.optimizer is Optimizer.ADAM else torch.optim.AdamW
+    return kind(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+def require_both_answers(network: Mome, split: str, examples: Sequence[Example]) -> None:
+    """Raise TrainingRefused when an endpoint has no label, or one answer only, in a split."""
+    for head in network.answers:
+        known = [e.labels[head.endpoint] == head.positive_class for e in examples if head.endpoint in e.labels]
+        if split == "validation" and len(known) < len(examples):
+            raise TrainingRefused(f"{len(examples) - len(known)} validation case(s) have no label of {head.endpoint}")
+        if all(known) or not any(known):
+            raise TrainingRefused(
+                f"the {split} cases have {sum(known)} positive and {len(known) - sum(known)} negative labels of "
+                f"{head.endpoint}: both are needed"
+            )
+
+
+def description(task: Task) -> dict[str, Any]:
+    """What the run is, for people and for its fingerprint."""
+
+    def listed(examples: Sequence[Example]) -> list[Any]:
+        return [
+            [e.name, e.path.stem, {endpoint.value: label for endpoint, label in e.labels.items()}] for e in examples
+        ]
+
+    return {
+        "config": task.config.to_json(),
+        "architecture": task.network.architecture.to_json(),
+        "recipe": task.recipe.to_json(),
+        "start_sha256": digest(task.network),
+        "training": listed(task.training),
+        "validation": listed(task.validation),
+    }
+
+
+def fingerprint(task: Task) -> str:
+    """Digest of everything that decides the weights of a run."""
+    return hashlib.sha256(json.dumps(description(task), sort_keys=True).encode()).hexdigest()
+
+
+def digest(network: nn.Module) -> str:
+    """SHA-256 over names and values of a network's tensors."""
+    hasher = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        hasher.update(name.encode())
+        hasher.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return hasher.hexdigest()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """The file under this name with all of its content, or as it was."""
+    unfinished = path.with_name(path.name + ".partial")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)

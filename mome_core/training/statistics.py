@@ -1,0 +1,143 @@
+"""How sure we are of a figure: bootstrap over patients, and DeLong's test for two models on the same cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, rankdata
+
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.metrics import checked
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure and the percentile interval of its bootstrap."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f}-{self.high:.3f})"
+
+
+def bootstrap_draws(patients: Sequence[str], repeats: int, seed: int) -> list[NDArray[np.int64]]:
+    """Indices of the cases of each draw: as many patients as there are, with replacement, each with all its cases."""
+    _, patient_of_case = np.unique(np.asarray(patients), return_inverse=True)
+    cases_of = [np.nonzero(patient_of_case == p)[0] for p in range(patient_of_case.max() + 1)]
+    rng = np.random.default_rng(seed)
+    return [
+        np.concatenate([cases_of[p] for p in rng.integers(len(cases_of), size=len(cases_of))]) for _ in range(repeats)
+    ]
+
+
+def bootstrap(
+    measure: Callable[[NDArray[np.int64]], Figures],
+    patients: Sequence[str],
+    *,
+    repeats: int = 1000,
+    seed: int = 1,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """Each figure of `measure(indices of cases)` with its percentile interval over draws of patients."""
+    whole = measure(np.arange(len(patients)))
+    drawn = drawn_figures(measure, patients, repeats, seed)
+    return {name: interval_of(value, [figures[name] for figures in drawn], level) for name, value in whole.items()}
+
+
+def drawn_figures(
+    measure: Callable[[NDArray[np.int64]], Figures], patients: Sequence[str], repeats: int, seed: int
+) -> list[Figures]:
+    """What each draw measures.
+
+    Draws that hold one class only measure nothing and are left out; TrainingRefused when that is most of them.
+    """
+    drawn: list[Figures] = []
+    for indices in bootstrap_draws(patients, repeats, seed):
+        try:
+            drawn.append(measure(indices))
+        except TrainingRefused:
+            continue
+    if len(drawn) < repeats / 2:
+        raise TrainingRefused(f"only {len(drawn)} of {repeats} bootstrap draws hold both classes: too few cases")
+    return drawn
+
+
+def interval_of(value: float, drawn: Sequence[float], level: float = 0.95) -> Interval:
+    """The percentile interval; NaN where no draw has a number."""
+    finite = [number for number in drawn if np.isfinite(number)]
+    if not finite:
+        return Interval(value, float("nan"), float("nan"))
+    low, high = np.percentile(finite, [50 * (1 - level), 50 * (1 + level)])
+    return Interval(value, float(low), float(high))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same cases: their AUROCs, the difference with its interval, and a two-sided p-value."""
+
+    first: float
+    second: float
+    difference: Interval
+    p_value: float
+
+
+def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Comparison:
+    """DeLong's test (DeLong et al. 1988, by ranks as Sun and Xu 2014); cases must be independent (one a patient)."""
+    aucs, covariance = delong_covariance(labels, [first, second])
+    difference = float(aucs[0] - aucs[1])
+    deviation = float(np.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
+    reach = float(norm.ppf(0.5 + level / 2)) * deviation
+    p_value = float(2 * norm.sf(abs(difference) / deviation)) if deviation else float(difference == 0)
+    interval = Interval(difference, difference - reach, difference + reach)
+    return Comparison(float(aucs[0]), float(aucs[1]), interval, p_value)
+
+
+def delong_covariance(
+    labels: ArrayLike, scores: Sequence[ArrayLike]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """AUROC of each list of scores, and their covariance matrix."""
+    parts = [placements(*checked(labels, values)) for values in scores]
+    of_positives = np.stack([p for p, _ in parts])
+    of_negatives = np.stack([n for _, n in parts])
+    covariance = np.cov(of_positives) / of_positives.shape[1] + np.cov(of_negatives) / of_negatives.shape[1]
+    return of_positives.mean(axis=1), np.atleast_2d(covariance)
+
+
+def placements(
+    positive: NDArray[np.bool_], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of negatives below each positive case, and of positives above each negative one; ties count half."""
+    ranks = rankdata(values)
+    within_positives, within_negatives = rankdata(values[positive]), rankdata(values[~positive])
+    negatives, positives = int((~positive).sum()), int(positive.sum())
+    return (
+        (ranks[positive] - within_positives) / negatives,
+        1 - (ranks[~positive] - within_negatives) / positives,
+    )
+
+
+def paired_bootstrap(
+    measure: Callable[[NDArray[np.int64]], tuple[float, float]],
+    patients: Sequence[str],
+    *,
+    repeats: int = 1000,
+    seed: int = 1,
+) -> Comparison:
+    """Two models by the same draws of patients; p-value: twice the smaller share of differences beyond zero."""
+
+    def figures(indices: NDArray[np.int64]) -> Figures:
+        first, second = measure(indices)
+        return {"difference": first - second}
+
+    first, second = measure(np.arange(len(patients)))
+    differences = np.array([drawn["difference"] for drawn in drawn_figures(figures, patients, repeats, seed)])
+    tail = min(np.mean(differences <= 0), np.mean(differences >= 0))
+    interval = interval_of(first - second, differences.tolist())
+    return Comparison(first, second, interval, min(1.0, 2 * float(tail)))
