@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
-from PIL import Image
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from sr_templates import codes
@@ -36,10 +32,7 @@ def put_picture(instance: Dataset, pixels: RGB, description: str) -> None:
     instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
 
 
-def as_png(file: bytes) -> bytes:
-    """The picture of an encoded secondary capture as a PNG file, for places that show no DICOM."""
-    instance = dcmread(BytesIO(file))
-    buffer = BytesIO()
-    size = (instance.Columns, instance.Rows)
-    Image.frombytes("RGB", size, instance.PixelData[: 3 * size[0] * size[1]]).save(buffer, "PNG")
-    return buffer.getvalue()
+def picture_of(instance: Dataset) -> RGB:
+    """The image of such a secondary capture as (rows, columns, 3) bytes."""
+    rows, columns = instance.Rows, instance.Columns
+    return np.frombuffer(instance.PixelData, np.uint8, 3 * rows * columns).reshape(rows, columns, 3)

@@ -12,7 +12,7 @@ from mome_core.results import Result, Saliency, Score
 from mome_core.volume import Volume
 from sr_templates.evidence import Evidence, Slices
 from sr_templates.grid import Placement, place_as_analysed, place_for_overlay
-from sr_templates.region import Box, Region, find_region, smooth
+from sr_templates.region import Region, find_region, smooth
 
 MARGIN_SLICES = 1
 
@@ -55,14 +55,16 @@ class Highlight:
             plane[i : i + inner.shape[0], j : j + inner.shape[1]] = inner
         return plane
 
-    def strongest_along(self, axis: int, box: Box) -> NDArray[np.float32]:
-        """Value of largest magnitude of the smoothed saliency along an index axis, in a box inside the smoothed one."""
+    def strongest_along(self, axis: int) -> NDArray[np.float32]:
+        """Value of largest magnitude of the smoothed saliency along an index axis; the other two in order, whole."""
+        columns, rows, slices = self.placement.volume.voxels.shape
+        strongest = np.zeros([size for at, size in enumerate((columns, rows, slices)) if at != axis], dtype=np.float32)
         if self.smoothed is None:
-            raise ValueError("the saliency is zero everywhere")
-        inner = tuple(slice(edge.start - at, edge.stop - at) for edge, at in zip(box, self._corner, strict=True))
-        part = self.smoothed.voxels[inner]
-        highest, lowest = part.max(axis=axis), part.min(axis=axis)
-        strongest: NDArray[np.float32] = np.where(highest >= -lowest, highest, lowest)
+            return strongest
+        highest, lowest = self.smoothed.voxels.max(axis=axis), self.smoothed.voxels.min(axis=axis)
+        i, j = (start for at, start in enumerate(self._corner) if at != axis)
+        inner = np.where(highest >= -lowest, highest, lowest)
+        strongest[i : i + inner.shape[0], j : j + inner.shape[1]] = inner
         return strongest
 
     @property

@@ -8,6 +8,7 @@ from functools import cached_property
 from io import BytesIO
 
 from pydicom.dataelem import DataElement
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
@@ -272,6 +273,11 @@ def encode(instance: Dataset) -> bytes:
     buffer = BytesIO()
     dcmwrite(buffer, lean, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def decode(file: bytes) -> Dataset:
+    """An object that `encode` has written."""
+    return dcmread(BytesIO(file))
 
 
 def reference_to(document: Dataset) -> DocumentReference:

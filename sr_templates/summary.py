@@ -22,6 +22,7 @@ from sr_templates.kinds import Kind
 from sr_templates.overlay import anatomy
 from sr_templates.page import ACCENT, ALARM, COOL, FAINT, INK, PAPER, QUIET, WARN, Box, Colour, Page
 from sr_templates.planes import AXIAL, CORONAL, SAGITTAL, Upright, View, cut, subtraction_mip
+from sr_templates.region import Box as IndexBox
 from sr_templates.region import Region, Side, box_of, corners_mm
 from sr_templates.report import ENDPOINT_WORDS
 from sr_templates.text import percent
@@ -258,17 +259,25 @@ def _mip_picture(dynamic: Dynamic, shown: Highlight | None) -> tuple[RGB, tuple[
     """The projection and its size in mm (width, height), cut to where the network looked."""
     upright = Upright.of(dynamic.affine)
     on_dce = shown if shown is not None and shown.saliency.modality is Modality.DCE else None
-    box = None if on_dce is None else box_of(on_dce.saliency.volume.voxels)
-    if box is None:
-        columns, rows, slices = dynamic.voxels.shape[1:]
-        box = (slice(0, columns), slice(0, rows), slice(0, slices))
+    box = _looked_at(on_dce, dynamic.voxels.shape[1:], upright.axes[0])
     mip = upright.seen_from_below(subtraction_mip(dynamic, box))
     picture = grey(mip, (0.0, max(float(np.percentile(mip, 99.8)), 1e-6)))
-    if on_dce is not None and on_dce.smoothed is not None:
-        strongest = on_dce.strongest_along(upright.axes[2], box)
-        picture = painted(picture, upright.seen_from_below(strongest), on_dce.peak)
+    if on_dce is not None:
+        axis = upright.axes[2]
+        within = tuple(edge for at, edge in enumerate(box) if at != axis)
+        picture = painted(picture, upright.seen_from_below(on_dce.strongest_along(axis)[within]), on_dce.peak)
     height, width = mip.shape
     return picture, (width * dynamic.spacing_mm[upright.axes[0]], height * dynamic.spacing_mm[upright.axes[1]])
+
+
+def _looked_at(shown: Highlight | None, shape: tuple[int, ...], across: int) -> IndexBox:
+    """Where the network looked, if that spans at least half of the field from side to side; else the whole field."""
+    columns, rows, slices = shape
+    whole = (slice(0, columns), slice(0, rows), slice(0, slices))
+    box = None if shown is None else box_of(shown.saliency.volume.voxels)
+    if box is None or 2 * (box[across].stop - box[across].start) < shape[across]:
+        return whole
+    return box
 
 
 def _ruler(page: Page, right: int, y: int, pixels_per_mm: float) -> None:

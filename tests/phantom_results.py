@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from dicom_io.classify import assign_roles
@@ -70,7 +71,9 @@ def answer(phantom: Phantom, assembly: Assembly) -> Result:
     if grid is None:
         raise ValueError("the study has no modality")
     grain = np.random.default_rng(1).normal(1, 0.4, grid.voxels.shape).clip(0.2)
-    voxels = (lesion_on(phantom, grid) * grain * 0.02).astype(np.float32)
+    truth = phantom.truth
+    lesion, breasts = (share_of(mask, phantom, grid) for mask in (truth.lesion, truth.left | truth.right))
+    voxels = (lesion * grain * 0.02 + breasts * (grain - 1) * 0.0004).astype(np.float32)
     volume = Volume(voxels, grid.affine, grid.frame_of_reference_uid)
     saliency = Saliency(Endpoint.MALIGNANCY, used[0], volume, "integrated gradients", "blur", 16, 0.012)
     shares = tuple(Contribution(modality, SHARES[modality]) for modality in used)
@@ -79,10 +82,10 @@ def answer(phantom: Phantom, assembly: Assembly) -> Result:
     return Result((score,), (saliency,), used, policy="8 flips, float32")
 
 
-def lesion_on(phantom: Phantom, grid: Volume) -> np.ndarray:
-    """How much of each voxel of a grid is lesion, blurred by a voxel of the DCE."""
+def share_of(mask: NDArray[np.bool_], phantom: Phantom, grid: Volume) -> NDArray[np.float32]:
+    """How much of each voxel of a grid lies in a mask on the phantom's DCE grid."""
     source = phantom.dce.affine if phantom.dce is not None else phantom.t1.affine
     index = np.indices(grid.voxels.shape).reshape(3, -1)
     at = (np.linalg.inv(source) @ grid.affine @ np.vstack([index, np.ones(index.shape[1])]))[:3]
-    lesion = phantom.truth.lesion.astype(np.float32)
-    return map_coordinates(lesion, at, order=1, mode="constant").reshape(grid.voxels.shape)
+    share = map_coordinates(mask.astype(np.float32), at, order=1, mode="constant")
+    return np.asarray(share, dtype=np.float32).reshape(grid.voxels.shape)

@@ -1,5 +1,5 @@
 // Drives OHIF as a reader does and prints what was seen as one JSON object.
-//   node ohif_driver.mjs JOB.json      JOB: {url, study, chromium, arguments, modules, shots, open: [{name, series, confirm}]}
+//   node ohif_driver.mjs JOB.json      JOB: {url, study, chromium, arguments, modules, shots, open: [{name, series, confirm, settle, scroll}]}
 // Every step has a deadline: a page that hangs fails instead of stalling.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -35,6 +35,10 @@ async function open(step) {
     await yes.click();
   }
   await page.waitForTimeout(step.settle ?? 5000);
+  for (let turns = step.scroll ?? 0; turns > 0; turns -= 1) {
+    await page.keyboard.press("ArrowDown");
+    await page.waitForTimeout(150);
+  }
   const shot = `${job.shots}/${step.name}.png`;
   await page.screenshot({ path: shot });
   seen.opened[step.name] = { shot, text: await page.locator("body").innerText() };

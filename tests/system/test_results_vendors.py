@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -103,6 +105,16 @@ def test_orthanc_takes_every_object_by_stow_rs_and_gives_it_back_unchanged(objec
             assert client.retrieve_instance(*map(str, uids)) == dcmread(BytesIO(encode(instance)))
 
 
+def wait_for(port: int) -> None:
+    """Return when somebody listens."""
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on port {port}")
+
+
 @pytest.mark.skipif(not shutil.which("storescp"), reason="storescp (DCMTK) is not installed")
 def test_dcmtk_takes_every_object_by_c_store(objects: ResultObjects, tmp_path: Path) -> None:
     files, stored = save(tmp_path / "results", objects), tmp_path / "stored"
@@ -110,6 +122,7 @@ def test_dcmtk_takes_every_object_by_c_store(objects: ResultObjects, tmp_path: P
     port = str(orthanc.free_port())
     with subprocess.Popen(["storescp", "-od", str(stored), "--accept-all", "-pm", port]) as receiver:
         try:
+            wait_for(int(port))
             send = ["dcmsend", "+sd", "-to", "10", "127.0.0.1", port, str(files)]
             subprocess.run(send, check=True, capture_output=True, timeout=60)
         finally:

@@ -32,7 +32,7 @@ STEPS: list[dict[str, Any]] = [
     {"name": "report", "series": "AI breast MRI results"},
     {"name": "map", "series": "AI saliency map", "settle": 9000},
     {"name": "segmentation", "series": "AI region of highest saliency", "confirm": True},
-    {"name": "overlay", "series": "AI saliency overlay"},
+    {"name": "overlay", "series": "AI saliency overlay", "scroll": 3},
     {"name": "summary", "series": "AI result summary"},
 ]
 
@@ -148,7 +148,7 @@ def test_colour_appears_at_the_lesion(seen: Seen, name: str) -> None:
 
 def test_overlay_and_summary_are_shown_in_colour(seen: Seen) -> None:
     assert len(coloured(seen.picture("summary"))) > 5000
-    assert seen.picture("overlay").max() > 200
+    assert len(coloured(seen.picture("overlay"))) > 150
 
 
 def test_the_browser_reports_no_error_of_the_page(seen: Seen) -> None:

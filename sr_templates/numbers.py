@@ -1,0 +1,58 @@
+"""Reads the numbers of a report back, to compare one run with another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from sr_templates.errors import EvidenceRefused
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedNumbers:
+    """What a report states.
+
+    numbers : path of concept names down to the number -> the number as written.
+    evidence : SOP Instance UIDs of everything it refers to.
+    """
+
+    study_instance_uid: str
+    numbers: dict[str, str]
+    evidence: frozenset[str]
+
+
+def read_numbers(file: bytes) -> ReportedNumbers:
+    """Every numeric content item of an SR document; raises EvidenceRefused for something else."""
+    document = dcmread(BytesIO(file), force=True)
+    if str(document.get("Modality", "")) != "SR" or "ContentSequence" not in document:
+        raise EvidenceRefused("this is no structured report")
+    numbers: dict[str, str] = {}
+    for path, item in content_items(document, ()):
+        if item.ValueType == "NUM":
+            name = " / ".join(path)
+            repeats = sum(1 for known in numbers if known.split(" #")[0] == name)
+            numbers[f"{name} #{repeats + 1}" if repeats else name] = str(item.MeasuredValueSequence[0].NumericValue)
+    referenced = {str(e.value) for e in document.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
+    return ReportedNumbers(str(document.StudyInstanceUID), numbers, frozenset(referenced))
+
+
+def content_items(parent: Dataset, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Dataset]]:
+    """Every content item below, with the names that lead to it; a group is named by its tracking identifier."""
+    for item in parent.get("ContentSequence", []):
+        names = (*path, label(item))
+        yield names, item
+        yield from content_items(item, names)
+
+
+def label(item: Dataset) -> str:
+    """The concept name, or the tracking identifier of a group that has one."""
+    for child in item.get("ContentSequence", []):
+        concept = child.get("ConceptNameCodeSequence")
+        if concept and concept[0].CodeValue == "112039":
+            return str(child.TextValue)
+    concept = item.get("ConceptNameCodeSequence")
+    return str(concept[0].CodeMeaning) if concept else ""
