@@ -20,8 +20,3 @@ def projection(volume: Volume) -> Volume:
     affine[:3, 3] += affine[:3, 2] * (depth - 1) / 2
     affine[:3, 2] *= depth
     return Volume(volume.voxels.max(axis=2, keepdims=True), affine, volume.frame_of_reference_uid)
-
-
-def lesion_mask(volume: Volume, mask: np.ndarray) -> Volume:
-    """An analysis mask on the grid of the dynamic, 0 or 1."""
-    return Volume(mask.astype(np.int16), volume.affine, volume.frame_of_reference_uid)
