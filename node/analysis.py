@@ -29,12 +29,21 @@ from node.errors import SettingsError
 from node.models import find_bundle
 from node.settings import Settings
 from node.storage.archive import EncodedObject
-from node.worker import Analyst, StudyAnalysis
-from sr_templates.device import Device, RunRecord
+from node.worker import Analyst, EditionOfStudy, StudyAnalysis
+from sr_templates.device import Device, DocumentReference, RunRecord
 from sr_templates.errors import EvidenceRefused
 from sr_templates.evidence import Evidence, SourceImage
+from sr_templates.key_images import RejectionReason
 from sr_templates.kinds import DEFAULT_KINDS, Kind
-from sr_templates.objects import ResultObjects, Wanted, build_not_analysed, build_objects, encode
+from sr_templates.objects import (
+    ResultObjects,
+    Wanted,
+    build_not_analysed,
+    build_objects,
+    decode,
+    encode,
+    retract,
+)
 
 Progress = Callable[[str, int, int], None]
 
@@ -68,11 +77,11 @@ class Findings:
 
 
 def analyze_study(
-    paths: Sequence[Path], workplace: Workplace, *, revision: int = 1, progress: Progress | None = None
+    paths: Sequence[Path], workplace: Workplace, *, run: RunRecord | None = None, progress: Progress | None = None
 ) -> Findings:
     """Analyse the files of one study; a study that cannot be analysed gives a reason and objects that say so."""
     timings: dict[str, float] = {}
-    run = RunRecord(revision=revision)
+    run = run or RunRecord()
     with timed(timings, "read headers"):
         headers = read_series_headers(paths)
     try:
@@ -120,11 +129,20 @@ def make_analyst(settings: Settings) -> Analyst:
     """Load the model once; the analyst then answers study after study."""
     workplace = open_workplace(settings)
 
-    def analyst(paths: Sequence[Path], revision: int) -> StudyAnalysis:
-        findings = analyze_study(paths, workplace, revision=revision)
+    def analyst(paths: Sequence[Path], edition: EditionOfStudy) -> StudyAnalysis:
+        findings = analyze_study(paths, workplace, run=run_of(edition))
         return StudyAnalysis(tuple(encoded(findings.objects)), summary_of(findings), findings.reason)
 
     return analyst
+
+
+def run_of(edition: EditionOfStudy) -> RunRecord:
+    """The same in the words of sr_templates."""
+    earlier = edition.predecessor
+    if earlier is None:
+        return RunRecord(revision=edition.revision)
+    uids = (edition.study_instance_uid, earlier.series_instance_uid, earlier.sop_class_uid, earlier.sop_instance_uid)
+    return RunRecord(revision=edition.revision, predecessor=DocumentReference(*uids))
 
 
 def open_workplace(settings: Settings) -> Workplace:
@@ -176,6 +194,15 @@ def encoded(objects: ResultObjects | None) -> Iterator[EncodedObject]:
     for kind, instances in (objects.by_kind if objects else {}).items():
         for each in instances:
             yield kind, str(each.SOPClassUID), str(each.SOPInstanceUID), str(each.SeriesInstanceUID), encode(each)
+
+
+def rejection_note(images: Sequence[Path], rejected: Sequence[Path], reason: str, root: Path) -> EncodedObject:
+    """The note that withdraws these result files of one study; `reason` is a name of RejectionReason."""
+    headers = [instance.header for series in read_series_headers(images) for instance in series.instances]
+    evidence = Evidence(other=tuple(SourceImage(header) for header in headers))
+    objects = [decode(each.read_bytes()) for each in rejected]
+    note = retract(objects, evidence, this_device(root), RejectionReason[reason])
+    return Kind.REJECTION, str(note.SOPClassUID), str(note.SOPInstanceUID), str(note.SeriesInstanceUID), encode(note)
 
 
 # --- for people

@@ -18,7 +18,7 @@ from node.jobs import Job, JobKind
 from node.settings import Settings
 from node.storage.archive import Archive, EncodedObject, IntegrityLost
 from node.storage.ledger import Ledger, StaleJob
-from node.storage.records import Outcome
+from node.storage.records import KeptObject, Outcome
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
@@ -34,10 +34,19 @@ class StudyAnalysis:
     ineligible: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EditionOfStudy:
+    """Which answer to a study this is: its revision, and the report that it supersedes."""
+
+    study_instance_uid: str
+    revision: int
+    predecessor: KeptObject | None = None
+
+
 class Analyst(Protocol):
     """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
-    def __call__(self, paths: Sequence[Path], revision: int) -> StudyAnalysis: ...
+    def __call__(self, paths: Sequence[Path], edition: EditionOfStudy) -> StudyAnalysis: ...
 
 
 def run_worker(settings: Settings, make_analyst: Callable[[Settings], Analyst]) -> None:
@@ -80,7 +89,8 @@ def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, anal
         stored = list(ledger.instances(job.study_instance_uid))
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
-        analysis = analyst(paths, job.revision)
+        edition = EditionOfStudy(job.study_instance_uid, job.revision, ledger.predecessor(job))
+        analysis = analyst(paths, edition)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except IntegrityLost as error:

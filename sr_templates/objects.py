@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 
-from pydicom.dataelem import DataElement
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 

@@ -185,7 +185,9 @@ def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Co
 
 def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
     """The delivered objects under readable names, and the summary page as a picture."""
-    from sr_templates.capture import as_png
+    from sr_templates.capture import picture_of
+    from sr_templates.objects import decode
+    from sr_templates.summary import to_png
 
     folder.mkdir(parents=True, exist_ok=True)
     numbers: dict[str, int] = {}
@@ -196,7 +198,7 @@ def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
         source = settings.storage.root / each.path
         shutil.copyfile(source, folder / f"{each.kind}{suffix}.dcm")
         if each.kind == "summary":
-            (folder.parent / "summary.png").write_bytes(as_png(source.read_bytes()))
+            (folder.parent / "summary.png").write_bytes(to_png(picture_of(decode(source.read_bytes()))))
 
 
 def free_port() -> int:

@@ -68,9 +68,10 @@ def workplace_for(config: Path | None, model: str, out: Path):  # type: ignore[n
 
 def write_objects(findings: Findings, out: Path) -> None:
     """Files named by kind, and the summary as a picture."""
-    from sr_templates.capture import as_png
+    from sr_templates.capture import picture_of
     from sr_templates.kinds import Kind
     from sr_templates.objects import encode
+    from sr_templates.summary import to_png
 
     out.mkdir(parents=True, exist_ok=True)
     for kind, instances in (findings.objects.by_kind if findings.objects else {}).items():
@@ -78,7 +79,7 @@ def write_objects(findings: Findings, out: Path) -> None:
             name = f"{kind}.dcm" if len(instances) == 1 else f"{kind}-{number:03d}.dcm"
             (out / name).write_bytes(encode(each))
         if kind is Kind.SUMMARY:
-            (out / "summary.png").write_bytes(as_png(encode(instances[0])))
+            (out / "summary.png").write_bytes(to_png(picture_of(instances[0])))
 
 
 def print_findings(findings: Findings, console: Console) -> None:

@@ -31,6 +31,10 @@ COMMANDS: dict[str, str] = {
     "studies reprocess": "node.cli.studies:reprocess",
     "studies redeliver": "node.cli.studies:redeliver",
     "instances list": "node.cli.studies:list_instances",
+    "retract": "node.cli.results:retract",
+    "reproduce": "node.cli.results:reproduce",
+    "feedback list": "node.cli.results:list_feedback",
+    "feedback export": "node.cli.results:export_feedback",
     "model import": "node.cli.model:import_",
     "model show": "node.cli.model:show",
     "model verify": "node.cli.model:verify",
@@ -43,6 +47,7 @@ GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",
     "studies": "Studies: list, show, force, reprocess, redeliver.",
     "instances": "Instances that are safely stored.",
+    "feedback": "What others sent about our results: list, export for training.",
     "model": "Model bundles: bring published weights in, show, verify, run on arrays.",
 }
 

@@ -15,6 +15,7 @@ from node.storage import schema
 from node.storage.database import check_database, migrate, open_engine, reading, writing
 from node.storage.records import (
     AuditRecord,
+    Feedback,
     JobRecord,
     KeptObject,
     ObjectReceipt,
@@ -27,6 +28,19 @@ from node.storage.records import (
 
 TWO_PATIENTS = "two patients share this Study Instance UID; it is not analysed until the sender has corrected that"
 TWO_VERSIONS = "an instance came twice with different content; the first is kept, and the study is not analysed"
+
+
+DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
+IMAGE_CLASSES = frozenset(
+    (
+        "1.2.840.10008.5.1.4.1.1.4",  # MR Image
+        "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR Image
+        "1.2.840.10008.5.1.4.1.1.4.3",  # Enhanced MR Color Image
+        "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR Image
+    )
+)
+"""What can change an answer. Anything else is kept, but opens no new revision: a PACS that routes our own results back
+to us would otherwise make us analyse for ever, and a radiologist's report on them is feedback, not input."""
 
 
 class StaleJob(Exception):
@@ -110,7 +124,7 @@ class Ledger:
                     reason="",
                 )
             )
-        elif study.state != StudyState.RECEIVING:
+        elif study.state != StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
             cancel_open_jobs(db, study.id, now, "a new instance arrived")
             move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1)
         opened = study_row(db, each.study_instance_uid)
@@ -284,6 +298,16 @@ class Ledger:
         if study.state in (StudyState.STABLE, StudyState.ANALYZING, StudyState.ANALYZED):
             move(db, study, StudyEvent.GAVE_UP, now, reason=reason)
 
+    def predecessor(self, job: Job) -> KeptObject | None:
+        """The report of the newest earlier revision, which this job's report supersedes."""
+        table = schema.result_object.c
+        query = select(schema.result_object).where(
+            table.study_id == job.study_id, table.kind == "report", table.revision < job.revision
+        )
+        with reading(self.engine) as db:
+            row = db.execute(query.order_by(table.revision.desc()).limit(1)).first()
+        return None if row is None else kept_object(row)
+
     # --- the operator
 
     def requeue(self, study_instance_uid: str, now: float) -> None:
@@ -311,6 +335,14 @@ class Ledger:
                 repeated = db.execute(update(jobs).where(mine, jobs.c.revision == study.revision).values(again))
                 if not repeated.rowcount:
                     add_job(db, JobKind.DELIVER, study.id, study.revision, now, destination=destination)
+
+    def withdrawn(self, study_instance_uid: str, note: KeptObject, destinations: Sequence[str], now: float) -> None:
+        """A rejection note for the results of the newest revision is on disk: it goes wherever they went."""
+        with writing(self.engine) as db:
+            study = require_study(db, study_instance_uid)
+            if note not in result_objects(db, study.id, study.revision):
+                keep_object(db, study.id, study.revision, note)
+        self.redeliver(study_instance_uid, destinations, now)
 
     # --- reading
 
@@ -352,6 +384,32 @@ class Ledger:
         with reading(self.engine) as db:
             for row in db.execution_options(yield_per=1000).execute(query):
                 yield row.sop_instance_uid, row.sha256, row.path
+
+    def feedback(self) -> list[Feedback]:
+        """Documents that others sent about studies that have results: reports, corrections, rejection notes."""
+        made, kept, studies = schema.result_object.c, schema.instance.c, schema.study.c
+        ours = select(made.sop_instance_uid)
+        answered = select(made.study_id)
+        query = (
+            select(schema.instance, studies.study_instance_uid)
+            .join(schema.study, studies.id == kept.study_id)
+            .where(kept.sop_class_uid.startswith(DOCUMENT_CLASSES), kept.sop_instance_uid.not_in(ours))
+            .where(kept.study_id.in_(answered))
+            .order_by(kept.id)
+        )
+        with reading(self.engine) as db:
+            return [
+                Feedback(
+                    row.study_instance_uid,
+                    row.sop_class_uid,
+                    row.sop_instance_uid,
+                    row.sha256,
+                    row.path,
+                    row.calling_ae_title,
+                    row.received_at,
+                )
+                for row in db.execute(query)
+            ]
 
     def objects_of(self, job: Job) -> list[KeptObject]:
         """The result objects that this delivery job sends."""
@@ -425,20 +483,28 @@ def keep_outcome(db: Connection, job: Job, outcome: Outcome, now: float) -> None
         )
     )
     for each in outcome.objects:
-        db.execute(
-            insert(schema.result_object).values(
-                study_id=job.study_id,
-                revision=job.revision,
-                kind=each.kind,
-                sop_class_uid=each.sop_class_uid,
-                sop_instance_uid=each.sop_instance_uid,
-                series_instance_uid=each.series_instance_uid,
-                sha256=each.sha256,
-                path=each.path,
-            )
-        )
+        keep_object(db, job.study_id, job.revision, each)
     for destination in outcome.destinations if outcome.objects else ():
         add_job(db, JobKind.DELIVER, job.study_id, job.revision, now, destination=destination)
+
+
+def keep_object(db: Connection, study_id: int, revision: int, each: KeptObject) -> None:
+    db.execute(
+        insert(schema.result_object).values(
+            study_id=study_id,
+            revision=revision,
+            kind=each.kind,
+            sop_class_uid=each.sop_class_uid,
+            sop_instance_uid=each.sop_instance_uid,
+            series_instance_uid=each.series_instance_uid,
+            sha256=each.sha256,
+            path=each.path,
+        )
+    )
+
+
+def kept_object(row: Row[Any]) -> KeptObject:
+    return KeptObject(row.kind, row.sop_class_uid, row.sop_instance_uid, row.series_instance_uid, row.sha256, row.path)
 
 
 def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: float, *, destination: str = "") -> None:
@@ -562,10 +628,7 @@ def require_study(db: Connection, study_instance_uid: str) -> Row[Any]:
 def result_objects(db: Connection, study_id: int, revision: int) -> list[KeptObject]:
     table = schema.result_object.c
     query = select(schema.result_object).where(table.study_id == study_id, table.revision == revision)
-    return [
-        KeptObject(row.kind, row.sop_class_uid, row.sop_instance_uid, row.series_instance_uid, row.sha256, row.path)
-        for row in db.execute(query.order_by(table.id))
-    ]
+    return [kept_object(row) for row in db.execute(query.order_by(table.id))]
 
 
 def job_records(db: Connection, study_id: int) -> Iterator[JobRecord]:

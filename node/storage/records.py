@@ -70,6 +70,19 @@ class ObjectReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """A document that someone sent about a study that we answered, with where it came from."""
+
+    study_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    sha256: str
+    path: str
+    calling_ae_title: str
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class StudyRecord:
     """One line of the worklist. Times: seconds since 1970, UTC."""
 

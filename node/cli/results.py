@@ -1,0 +1,129 @@
+"""Commands about results that exist: withdraw them, repeat them, hear what others said of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.cli.options import Config, Json, StudyUid
+
+REASONS = {"quality": "QUALITY", "safety": "PATIENT_SAFETY", "wrong-patient": "WRONG_PATIENT"}
+
+
+def retract(
+    uid: StudyUid,
+    reason: Annotated[str, typer.Option(help="quality, safety or wrong-patient.")] = "quality",
+    config: Config = None,
+) -> None:
+    """Withdraw the results of a study: a rejection note goes to every destination (IHE IOCM).
+
+    Archives that honour it hide or delete the results. Example: mome-node retract 1.2.840.113619.2.1 --reason safety
+    """
+    import time
+
+    from node.analysis import rejection_note
+    from node.settings import load_settings
+    from node.storage.archive import Archive
+    from node.storage.ledger import Ledger
+
+    if reason not in REASONS:
+        raise typer.BadParameter(f"one of {', '.join(REASONS)}", param_hint="--reason")
+    settings = load_settings(config)
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    detail = ledger.study(uid)
+    if not detail.objects:
+        raise LookupError("this study has no results that could be withdrawn")
+    images = [archive.verified(path, sha256) for _, sha256, path in ledger.instances(uid)]
+    rejected = [archive.verified(each.path, each.sha256) for each in detail.objects if each.kind != "rejection"]
+    note = rejection_note(images, rejected, REASONS[reason], settings.storage.root)
+    (kept,) = archive.keep_results(uid, detail.study.revision, [note])
+    ledger.withdrawn(uid, kept, [each.name for each in settings.destinations], time.time())
+    typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {uid}")
+
+
+def reproduce(
+    report: Annotated[Path, typer.Argument(help="A structured report that this node made.", exists=True)],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Find the inputs of a report, analyse them again, and compare every number; exit code 1 when one differs.
+
+    Example: mome-node reproduce report.dcm --config mome-node.toml
+    """
+    import json
+
+    from node.analysis import analyze_study, encoded, open_workplace
+    from node.errors import NodeError
+    from node.settings import load_settings
+    from node.storage.archive import Archive
+    from node.storage.ledger import Ledger
+    from sr_templates.numbers import read_numbers
+
+    settings = load_settings(config)
+    stated = read_numbers(report.read_bytes())
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    stored = list(ledger.instances(stated.study_instance_uid))
+    if not stored:
+        raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
+    paths = [archive.verified(path, sha256) for _, sha256, path in stored]
+    findings = analyze_study(paths, open_workplace(settings))
+    again = next(content for kind, *_, content in encoded(findings.objects) if kind == "report")
+    found = read_numbers(again).numbers
+    different = {name for name in stated.numbers.keys() | found.keys() if stated.numbers.get(name) != found.get(name)}
+    if as_json:
+        typer.echo(json.dumps({"numbers": found, "different": sorted(different)}))
+    else:
+        for name, value in found.items():
+            word = "differs from " + stated.numbers.get(name, "nothing") if name in different else "equal"
+            typer.echo(f"{value:>10}  {word:<12}  {name}")
+    if different:
+        raise NodeError(f"{len(different)} of {len(found)} numbers differ: another model, settings or inputs")
+
+
+def list_feedback(config: Config = None, as_json: Json = False) -> None:
+    """Reports, corrections and rejection notes that others sent about studies this node answered.
+
+    Example: mome-node feedback list
+    """
+    import json
+    from dataclasses import asdict
+
+    found = feedback(config)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    for each in found:
+        moment = datetime.fromtimestamp(each.received_at, UTC).strftime("%Y-%m-%d %H:%M")
+        typer.echo(f"{moment}  {each.calling_ae_title:<16}  {each.study_instance_uid}  {each.path}")
+    if not found:
+        typer.echo("nobody has sent feedback yet")
+
+
+def export_feedback(
+    out: Annotated[Path, typer.Option("--out", help="CSV file to write.")], config: Config = None
+) -> None:
+    """Write the feedback as CSV, with provenance, for the trainer's labels.
+
+    Example: mome-node feedback export --out feedback.csv
+    """
+    import csv
+    from dataclasses import asdict, fields
+
+    from node.storage.records import Feedback
+
+    found = feedback(config)
+    with out.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [each.name for each in fields(Feedback)])
+        writer.writeheader()
+        writer.writerows(asdict(each) for each in found)
+    typer.echo(f"wrote {len(found)} documents to {out}")
+
+
+def feedback(config: Path | None):  # type: ignore[no-untyped-def]  # imports when it runs
+    """What others sent, from the ledger."""
+    from node.cli.studies import open_ledger
+
+    return open_ledger(config).feedback()
