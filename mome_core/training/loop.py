@@ -123,9 +123,15 @@ class Training:
         return {h.endpoint: class_weights(labels, h.classes).to(self.device) for h, labels in known.items()}
 
     def finished(self) -> bool:
-        """Whether the last epoch is done, or the last better one is longer ago than patience allows."""
-        waited = len(self.history) - 1 - self.best_epoch if self.history else 0
-        return self.epoch >= self.config.epochs or (self.config.patience is not None and waited >= self.config.patience)
+        """Whether the last epoch is done, or the last rise of the validation AUROC is longer ago than patience allows.
+
+        A tie makes the later epoch the best one, but it is no rise.
+        """
+        if self.epoch >= self.config.epochs:
+            return True
+        measured = [report.mean_auroc for report in self.history]
+        waited = len(measured) - 1 - measured.index(max(measured)) if measured else 0
+        return self.config.patience is not None and waited >= self.config.patience
 
     @property
     def best_epoch(self) -> int:

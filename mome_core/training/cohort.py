@@ -1,0 +1,116 @@
+"""The manifest of a cohort: a CSV that says where each study lies, whose it is, and what was found.
+
+    case,patient,malignancy,split
+    studies/0001,p1,1,training
+    studies/0002,p2,0,test
+
+case     folder of the study, relative to the CSV
+patient  pseudonym; all studies of a patient stay on one side of every split
+a column for each endpoint: class index (0 negative, 1 positive), empty when unknown
+split    training, validation or test; empty or no such column: `train` holds out a fold
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mome_core.results import Endpoint
+from mome_core.training.dataset import Example, Labels, assign_folds
+from mome_core.training.errors import TrainingRefused
+
+
+class Split(StrEnum):
+    """What a case is for."""
+
+    TRAINING = "training"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One study of a cohort; `name` is its folder as the manifest writes it."""
+
+    name: str
+    folder: Path
+    patient: str
+    labels: Labels
+    split: Split | None
+
+
+def read_manifest(path: Path) -> tuple[Row, ...]:
+    """The rows of a manifest; TrainingRefused names line and rule of the first mistake."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = [name for name in reader.fieldnames or () if name]
+            require_columns(path, columns)
+            rows = [row_of(path, number, record) for number, record in enumerate(reader, start=2)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainingRefused(f"cannot read the cohort {path}: {error}") from error
+    if not rows:
+        raise TrainingRefused(f"the cohort {path} has no case")
+    require_each_once(path, rows)
+    return tuple(rows)
+
+
+def require_columns(path: Path, columns: Sequence[str]) -> None:
+    """Raise TrainingRefused unless the manifest says where, who, and at least one answer; unknown columns are fine."""
+    for needed in ("case", "patient"):
+        if needed not in columns:
+            raise TrainingRefused(f"the cohort {path} has no column '{needed}'; it has {', '.join(columns) or 'none'}")
+    if not set(columns) & set(Endpoint):
+        raise TrainingRefused(f"the cohort {path} has no column with labels: one of {', '.join(Endpoint)}")
+
+
+def row_of(path: Path, number: int, record: dict[str, str | None]) -> Row:
+    """One line of the manifest."""
+    values = {name: (value or "").strip() for name, value in record.items() if name}
+    place = f"{path}, line {number}"
+    if not values["case"] or not values["patient"]:
+        raise TrainingRefused(f"{place}: case and patient must not be empty")
+    labels = {e: label_of(values[e], e, place) for e in Endpoint if values.get(e)}
+    split = values.get("split", "")
+    if split and split not in set(Split):
+        raise TrainingRefused(f"{place}: split is '{split}'; it must be one of {', '.join(Split)}, or empty")
+    return Row(values["case"], path.parent / values["case"], values["patient"], labels, Split(split) if split else None)
+
+
+def label_of(text: str, endpoint: Endpoint, place: str) -> int:
+    """A class index."""
+    if not text.isdecimal():
+        raise TrainingRefused(f"{place}: {endpoint} is '{text}'; it must be a class index such as 0 or 1, or empty")
+    return int(text)
+
+
+def require_each_once(path: Path, rows: Iterable[Row]) -> None:
+    """Raise TrainingRefused when a study is listed twice."""
+    seen: set[Path] = set()
+    for row in rows:
+        if row.folder in seen:
+            raise TrainingRefused(f"{path} lists the case {row.name} twice")
+        seen.add(row.folder)
+
+
+def held_out(
+    examples: Sequence[Example], splits: Sequence[Split | None], endpoint: Endpoint, *, folds: int, fold: int, seed: int
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """(training, validation): as the manifest says, or with one of its patient-grouped, stratified folds held out.
+
+    Cases for testing are in neither. TrainingRefused when some cases have a split and others none.
+    """
+    if any(splits):
+        if not all(splits):
+            raise TrainingRefused(f"{list(splits).count(None)} case(s) have no split: give every case one, or none")
+        by_split = {s: tuple(e for e, of in zip(examples, splits, strict=True) if of is s) for s in Split}
+        return by_split[Split.TRAINING], by_split[Split.VALIDATION]
+    if not 0 <= fold < folds:
+        raise TrainingRefused(f"fold {fold + 1} of {folds} does not exist")
+    labelled = [example for example in examples if endpoint in example.labels]
+    of = assign_folds([e.patient for e in labelled], [e.labels[endpoint] for e in labelled], folds, seed)
+    validation = tuple(e for e, n in zip(labelled, of, strict=True) if n == fold)
+    return tuple(e for e, n in zip(labelled, of, strict=True) if n != fold), validation
