@@ -22,6 +22,7 @@ from node.storage.records import KeptObject, ObjectReceipt, Outcome, StoredInsta
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 STUDY = "1.2.3"
+MR_IMAGE, REPORT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.88.34"
 LEASE = 60.0
 
 
@@ -58,10 +59,11 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     opened.engine.dispose()
 
 
-def instance(number: int = 1, *, study: str = STUDY, content: str = "a", patient: str = "p") -> StoredInstance:
-    return StoredInstance(
-        study, study + ".1", "1.2", f"{study}.1.{number}", "1.2.1", patient, content, "path", 10, "MR"
-    )
+def instance(
+    number: int = 1, *, study: str = STUDY, content: str = "a", patient: str = "p", sop_class: str = MR_IMAGE
+) -> StoredInstance:
+    uid = f"{study}.1.{number}"
+    return StoredInstance(study, study + ".1", sop_class, uid, "1.2.1", patient, content, "path", 10, "MR")
 
 
 def kept(number: int = 1) -> KeptObject:
@@ -144,6 +146,34 @@ def test_a_late_instance_begins_a_new_revision_and_drops_the_old_job(ledger: Led
     with pytest.raises(StaleJob):
         ledger.analyzed(old, Outcome((kept(),), {}, ("pacs",)), now=210)
     assert ledger.claim(JobKind.DELIVER, 211, LEASE) is None
+
+
+def test_our_own_results_coming_back_are_kept_and_change_nothing(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.delivered(claim(ledger, JobKind.DELIVER), [], now=220)
+    assert ledger.instances_stored([instance(9, sop_class=REPORT)], now=300) == [Verdict.STORED]
+    assert state(ledger) is StudyState.DELIVERED
+    assert ledger.study(STUDY).study.revision == 1
+
+
+def test_a_document_of_someone_else_about_an_answered_study_is_feedback(ledger: Ledger) -> None:
+    analyzed(ledger)
+    ledger.instances_stored([instance(9, sop_class=REPORT), instance(1, study="8", sop_class=REPORT)], now=300)
+    assert [(each.study_instance_uid, each.calling_ae_title) for each in ledger.feedback()] == [(STUDY, "MR")]
+
+
+def test_a_revision_knows_the_report_that_it_supersedes(ledger: Ledger) -> None:
+    analyzed(ledger)
+    ledger.requeue(STUDY, 300)
+    assert ledger.predecessor(claim(ledger, now=301)) == kept()
+
+
+def test_results_are_withdrawn_wherever_they_went(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.delivered(claim(ledger, JobKind.DELIVER), [], now=220)
+    note = KeptObject("rejection", "1.2", "9.9", "9", "digest", "path")
+    ledger.withdrawn(STUDY, note, ["pacs"], 300)
+    assert note in ledger.objects_of(claim(ledger, JobKind.DELIVER, 301))
 
 
 def test_a_study_is_not_complete_while_instances_arrive(ledger: Ledger) -> None:
