@@ -155,7 +155,7 @@ def gflop_of(run: Callable[[], object]) -> float:
 
 
 def attention_flop(q: Shape, k: Shape, v: Shape, *_: object, **__: object) -> int:
-    return int(sdpa_flop_count(q_shape, k_shape, v_shape))
+    return int(sdpa_flop_count(q, k, v))
 
 
 def peak_gib(device: str) -> float:

@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_the_benchmark_compares_both_sides_at_small_size(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    command = [sys.executable, "-m", "benchmarks.inference", "--size", "small", "--jobs", "forward,shapley,ig_step"]
-    done = subprocess.run([*command, "--json", report], cwd=ROOT, capture_output=True, text=True, check=True)
+    options = ["--size", "small", "--threads", "1", "--jobs", "forward,shapley,ig_step", "--json", str(report)]
+    command = [sys.executable, "-m", "benchmarks.inference", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "seven coalitions / one forward" in done.stdout
     measurements = json.loads(report.read_text())["measurements"]
     assert {(m["side"], m["job"]) for m in measurements} == {
