@@ -99,14 +99,18 @@ def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMas
 
 def body_of(volume: Array, rules: BreastRules) -> Mask:
     """Everything but the air around the patient: the largest piece that is brighter than air, holes filled."""
-    smooth = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
-    heard = smooth[volume > 0]  # some scanners write zeros where they did not measure
+    quiet = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
+    heard = quiet[volume > 0]  # some scanners write zeros where they did not measure
     if heard.size == 0 or heard.max() - heard.min() <= 1e-3 * heard.max():
         raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows no body")
-    pieces, _ = ndimage.label(smooth > air_threshold(heard))
+    threshold = air_threshold(heard)
+    pieces, count = ndimage.label(ndimage.binary_opening(quiet > threshold, iterations=2))
+    if not count:
+        raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows no body")
     largest = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    edge = largest & ~ndimage.binary_erosion(largest, iterations=2, border_value=1)
-    largest &= ~edge | (smooth > ndimage.maximum_filter(smooth, size=5) / 2)  # the skin's own half maximum
+    edge = largest & ~ndimage.binary_erosion(largest, iterations=3, border_value=1)
+    sharp = ndimage.gaussian_filter(volume, 0.4)
+    largest &= ~edge | (sharp > ndimage.maximum_filter(sharp, size=5) / 2)  # the skin's own half maximum
     for k in range(largest.shape[2]):
         largest[:, :, k] = ndimage.binary_fill_holes(largest[:, :, k])
     return np.asarray(largest)
@@ -235,7 +239,7 @@ def cheapest_line(edge: Array, expected_mm: Array) -> NDArray[np.int_]:
     """Index of the radius at each angle: the line with most evidence that bends little and stays near the expected."""
     reach = 3
     far = np.abs(RADII_MM[None, :] - expected_mm[:, None]) / 20.0
-    cost = -edge + 0.15 * far**2
+    cost = -np.minimum(edge, 0.5) + 0.4 * far**2
     slope = np.rint(np.gradient(expected_mm) / (RADII_MM[1] - RADII_MM[0])).astype(int)
     total, origin = cost[0], np.zeros(cost.shape, dtype=int)
     index = np.arange(len(RADII_MM))

@@ -34,10 +34,10 @@ class BreastRules:
     """
 
     working_mm: float = 2.5
-    air_smoothing_mm: float = 1.0
+    air_smoothing_mm: float = 2.5
     chest_smoothing_mm: float = 8.0
     rim_mm: float = 12.0
-    opening_mm: float = 5.0
+    opening_mm: float = 7.5
     smoothing_mm: float = 3.0
     smallest_breast_ml: float = 40.0
 
