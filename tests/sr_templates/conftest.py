@@ -1,19 +1,27 @@
-"""The ordinary study of these tests, and its result."""
+"""The ordinary study of these tests, its result and its objects; tests that change them make their own."""
 
 from __future__ import annotations
 
 import pytest
-from sr_studies import Layout, make_evidence, make_result
+from sr_studies import DEVICE, Layout, make_evidence, make_result
 
 from mome_core.results import Result
 from sr_templates.evidence import Evidence
+from sr_templates.kinds import OFFERED_KINDS
+from sr_templates.objects import ResultObjects, Wanted, build_objects
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def evidence() -> Evidence:
     return make_evidence(Layout())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def result(evidence: Evidence) -> Result:
     return make_result(evidence)
+
+
+@pytest.fixture(scope="module")
+def objects(result: Result, evidence: Evidence) -> ResultObjects:
+    """Every kind of object of the ordinary study; not to be changed."""
+    return build_objects(result, evidence, DEVICE, wanted=Wanted(OFFERED_KINDS))

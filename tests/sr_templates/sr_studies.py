@@ -43,7 +43,7 @@ class Layout:
     attributes: dict[str, object] = field(default_factory=dict)
     columns: int = 48
     rows: int = 40
-    slices: int = 12
+    slices: int = 10
     phases: int = 3
     lesion_x_mm: float = 60.0
 
@@ -97,7 +97,7 @@ def header(layout: Layout, series: int, k: int, phase: int, spacing: tuple[float
 
 
 def slices(layout: Layout, series: int, phase: int = 0) -> Slices:
-    thickness = 25.0 if layout.orientation == SAGITTAL else 6.0
+    thickness = 28.0 if layout.orientation == SAGITTAL else 6.0
     return tuple(SourceImage(header(layout, series, k, phase, (6.5, thickness))) for k in range(layout.slices))
 
 

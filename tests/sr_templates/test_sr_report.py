@@ -17,8 +17,8 @@ from mome_core.results import Endpoint, QualityFlag, Result, Severity
 from sr_templates import codes
 from sr_templates.device import RunRecord
 from sr_templates.evidence import Evidence
-from sr_templates.kinds import OFFERED_KINDS, Kind
-from sr_templates.objects import Wanted, build_not_analysed, build_objects, encode, reference_to
+from sr_templates.kinds import Kind
+from sr_templates.objects import ResultObjects, Wanted, build_not_analysed, build_objects, encode, reference_to
 from sr_templates.report import downgraded
 
 
@@ -46,13 +46,14 @@ def values(document: Dataset, code: Any) -> list[Any]:
 
 
 def report_of(result: Result, evidence: Evidence, **named: Any) -> Dataset:
-    report = build_objects(result, evidence, DEVICE, **named).by_kind[Kind.REPORT][0]
+    only = Wanted(frozenset({Kind.REPORT}))
+    report = build_objects(result, evidence, DEVICE, wanted=only, **named).by_kind[Kind.REPORT][0]
     return dcmread(BytesIO(encode(report)))
 
 
-@pytest.fixture
-def report(result: Result, evidence: Evidence) -> Dataset:
-    return report_of(result, evidence)
+@pytest.fixture(scope="module")
+def report(objects: ResultObjects) -> Dataset:
+    return dcmread(BytesIO(encode(objects.by_kind[Kind.REPORT][0])))
 
 
 def test_every_endpoint_has_its_probability_operating_point_and_spread_in_percent(report: Dataset) -> None:
@@ -99,8 +100,7 @@ def test_flags_model_scope_weights_and_intended_use_are_stated(report: Dataset) 
     assert (report.VerificationFlag, report.CompletionFlag) == ("UNVERIFIED", "COMPLETE")
 
 
-def test_the_explanation_links_map_overlay_summary_and_region(result: Result, evidence: Evidence) -> None:
-    objects = build_objects(result, evidence, DEVICE)
+def test_the_explanation_links_map_overlay_summary_and_region(objects: ResultObjects) -> None:
     report = objects.by_kind[Kind.REPORT][0]
     linked = set(values(report, codes.VISUAL_EXPLANATION)) | set(values(report, codes.REGION_OF_HIGHEST_SALIENCY))
     for kind in (Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.SUMMARY):
@@ -134,8 +134,8 @@ def test_a_withheld_result_becomes_the_objects_that_say_so(evidence: Evidence) -
     assert values(report, codes.NOT_ANALYSED_REASON) == ["Motion makes the score unreliable."]
 
 
-def test_a_second_revision_names_its_predecessor(result: Result, evidence: Evidence) -> None:
-    first = build_objects(result, evidence, DEVICE)
+def test_a_second_revision_names_its_predecessor(objects: ResultObjects) -> None:
+    first = objects
     more = make_evidence(Layout(phases=4))
     second = report_of(make_result(more), more, run=RunRecord(revision=2, predecessor=first.root))
     named = second.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
@@ -155,11 +155,10 @@ def test_a_report_can_be_sent_in_an_older_class_with_the_same_content(report: Da
     assert older.ContentSequence == report.ContentSequence
 
 
-def test_the_region_report_is_only_written_when_asked_for(result: Result, evidence: Evidence) -> None:
-    assert Kind.REGION not in build_objects(result, evidence, DEVICE).by_kind
-    asked = build_objects(result, evidence, DEVICE, wanted=Wanted(OFFERED_KINDS))
-    region = asked.by_kind[Kind.REGION][0]
-    segment = asked.by_kind[Kind.SEGMENTATION][0].SegmentSequence[0]
+def test_the_region_report_is_only_written_when_asked_for(objects: ResultObjects) -> None:
+    assert Kind.REGION not in Wanted().kinds
+    region = objects.by_kind[Kind.REGION][0]
+    segment = objects.by_kind[Kind.SEGMENTATION][0].SegmentSequence[0]
     assert (
         values(region, codes.TRACKING_IDENTIFIER) == [segment.TrackingID] == ["Left breast: region of highest saliency"]
     )
