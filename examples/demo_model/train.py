@@ -69,7 +69,8 @@ def main() -> None:
     print(f"best epoch {outcome.best_epoch + 1}: validation AUROC {outcome.best_auroc:.3f}")
     card = (HERE / "MODEL_CARD.md").read_text()
     provenance = {"made_by": "examples/demo_model/train.py", "threads": arguments.threads, "torch": torch.__version__}
-    identity = write_bundle(arguments.out, task, outcome, Description("demo", "1", STATEMENT, provenance, card))
+    description = Description("demo", "1", STATEMENT, provenance, card)
+    identity = write_bundle(arguments.out, task, outcome, description, half=True)
     print(f"{arguments.out}: {identity.sha256}")
 
 

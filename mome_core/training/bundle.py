@@ -21,12 +21,17 @@ from mome_core.training.predict import log_odds, probabilities, truth
 Figures = dict[str, dict[str, float]]
 
 
-def write_bundle(bundle: Path, task: Task, outcome: Outcome, description: Description) -> ModelIdentity:
+def write_bundle(
+    bundle: Path, task: Task, outcome: Outcome, description: Description, *, half: bool = False
+) -> ModelIdentity:
     """Write the trained network with its thresholds, temperatures, training range and provenance.
 
     A description without a card gets one that says how the run went.
+    half : store float16; the network is rounded first, so that what is measured is what is stored.
     """
     network = outcome.network
+    if half:
+        network.half().float()
     points = operating_points(network, task.validation, task.recipe)
     figures = figures_at(network, points, task.validation, task.recipe)
     seen = seen_in(task.training)
@@ -40,7 +45,9 @@ def write_bundle(bundle: Path, task: Task, outcome: Outcome, description: Descri
         "validation": figures,
     }
     card = description.card or card_of(description, task.config, points, provenance, figures)
-    return save_checkpoint(bundle, network, recipe, replace(description, provenance=provenance, card=card), points)
+    return save_checkpoint(
+        bundle, network, recipe, replace(description, provenance=provenance, card=card), points, half=half
+    )
 
 
 def operating_points(network: Network, validation: Sequence[Example], recipe: Recipe) -> dict[Endpoint, OperatingPoint]:
