@@ -1,0 +1,186 @@
+# mypy: disable-error-code="no-untyped-call"
+# nibabel annotates some of its methods only.
+"""A Case as a folder: NIfTI for the voxels, `case.json` for everything else; what node and trainer exchange.
+
+    FOLDER/case.json    format, per modality its file, shape, affine (LPS, exact), frame of reference; times, b-value,
+                        acquisition
+    FOLDER/dce.nii      (columns, rows, slices, phases)
+    FOLDER/t2.nii, dwi.nii
+
+NIfTI's world is RAS and its affine is float32, so the exact LPS affine is in the JSON and both must agree.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+
+from mome_core.case import Case, Modality
+from mome_core.errors import MomeError
+from mome_core.volume import Affine, Dynamic, Volume, Voxels
+
+FORMAT = "mome-case 1"
+CASE_JSON = "case.json"
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+STORABLE = {np.dtype(name) for name in ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")}
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    zlib.error,
+    nibabel.filebasedimages.ImageFileError,
+    nibabel.spatialimages.HeaderDataError,
+)
+
+
+class CaseFileDamaged(MomeError):
+    """A case folder lacks a part, or its parts do not belong together."""
+
+
+def write_case(case: Case, folder: Path) -> None:
+    """Write a case as a new folder, whole or not at all; FileExistsError where there is one already."""
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already; remove it or name another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for modality, source in sources_of(case).items():
+            save(source, building / f"{modality.lower()}.nii")
+        (building / CASE_JSON).write_text(json.dumps(describe(case), indent=2) + "\n", encoding="utf-8")
+        building.chmod(0o755)
+        building.rename(folder)
+    except BaseException:
+        shutil.rmtree(building)
+        raise
+
+
+def read_case(folder: Path) -> Case:
+    """The case that `write_case` wrote; CaseFileDamaged names what is missing or does not fit."""
+    try:
+        told: dict[str, Any] = json.loads((folder / CASE_JSON).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CaseFileDamaged(f"{folder} is not a case folder: {CASE_JSON} cannot be read ({error})") from error
+    if told.get("format") != FORMAT:
+        raise CaseFileDamaged(
+            f"{folder / CASE_JSON} is of format {told.get('format')!r}, this version reads {FORMAT!r}"
+        )
+    try:
+        parts = {Modality(name): read_part(folder, part) for name, part in told["modalities"].items()}
+        dce, t2, dwi = (parts.get(modality) for modality in (Modality.DCE, Modality.T2, Modality.DWI))
+        if isinstance(dce, Volume) or isinstance(t2, Dynamic) or isinstance(dwi, Dynamic):
+            raise ValueError("the DCE has four axes, T2 and DWI have three")
+        return Case(dce, t2, dwi, told["dwi_b_value"], told["acquisition"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CaseFileDamaged(f"{folder / CASE_JSON} describes no possible case: {error}") from error
+
+
+def write_nifti(source: Volume | Dynamic, path: Path) -> None:
+    """Write voxels and place as NIfTI-1 (`.nii` or `.nii.gz`), whole or not at all; replaces a file of that name.
+
+    A dynamic's phases become the fourth axis; the time step is given when it is the same throughout.
+    """
+    suffix = ".nii.gz" if path.name.endswith(".nii.gz") else ".nii"
+    handle, name = tempfile.mkstemp(suffix=suffix, prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    building = Path(name)
+    try:
+        save(source, building)
+        building.chmod(0o644)
+        building.replace(path)
+    except BaseException:
+        building.unlink()
+        raise
+
+
+def read_nifti(path: Path) -> Volume | Dynamic:
+    """Voxels of a NIfTI file in LPS: a Volume of three axes, a Dynamic of four (phases in order, no times).
+
+    Stored integers without a scale stay integers. NIfTI knows no frame of reference; it is empty.
+    """
+    voxels, affine = load(path)
+    return Volume(voxels, affine, "") if voxels.ndim == 3 else Dynamic(voxels, affine, "")
+
+
+def sources_of(case: Case) -> dict[Modality, Volume | Dynamic]:
+    """The volumes that are there, in the network's order."""
+    every = {Modality.DCE: case.dce, Modality.DWI: case.dwi, Modality.T2: case.t2}
+    return {modality: source for modality, source in every.items() if source is not None}
+
+
+def describe(case: Case) -> dict[str, Any]:
+    """What case.json says; no patient data, because a Case holds none."""
+    return {
+        "format": FORMAT,
+        "modalities": {modality.value: describe_part(modality, part) for modality, part in sources_of(case).items()},
+        "dwi_b_value": case.dwi_b_value,
+        "acquisition": dict(case.acquisition),
+    }
+
+
+def describe_part(modality: Modality, source: Volume | Dynamic) -> dict[str, Any]:
+    """One modality's entry of case.json."""
+    times = {"times_s": source.times_s} if isinstance(source, Dynamic) else {}
+    return {
+        "file": f"{modality.lower()}.nii",
+        "shape": source.voxels.shape,
+        "affine_lps_mm": source.affine.tolist(),
+        "frame_of_reference_uid": source.frame_of_reference_uid,
+        **times,
+    }
+
+
+def read_part(folder: Path, part: Mapping[str, Any]) -> Volume | Dynamic:
+    """One modality of a case folder, with the exact affine."""
+    path = folder / Path(str(part["file"])).name
+    voxels, stored = load(path)
+    affine = np.array(part["affine_lps_mm"], dtype=np.float64)
+    if list(voxels.shape) != list(part["shape"]) or not np.allclose(affine, stored, rtol=1e-5, atol=1e-3):
+        raise CaseFileDamaged(f"{path} does not lie where {CASE_JSON} says; was it changed by another program?")
+    if voxels.ndim == 3:
+        return Volume(voxels, affine, part["frame_of_reference_uid"])
+    return Dynamic(voxels, affine, part["frame_of_reference_uid"], tuple(part["times_s"]))
+
+
+def save(source: Volume | Dynamic, path: Path) -> None:
+    """Write a NIfTI file in place."""
+    if source.voxels.dtype not in STORABLE:
+        raise ValueError(f"NIfTI stores integers up to 32 bits and floats, not {source.voxels.dtype}")
+    dynamic = isinstance(source, Dynamic)
+    voxels = np.moveaxis(source.voxels, 0, -1) if dynamic else source.voxels
+    image = nibabel.Nifti1Image(voxels, LPS_TO_RAS @ source.affine)
+    image.set_sform(image.affine, code=1)
+    image.set_qform(image.affine, code=1)
+    image.header.set_xyzt_units("mm", "sec")
+    if isinstance(source, Dynamic) and (step := even_step(source.times_s)):
+        image.header.set_zooms((*source.spacing_mm, step))
+    nibabel.save(image, path)
+
+
+def load(path: Path) -> tuple[Voxels, Affine]:
+    """Voxels with phases first, and the affine in LPS; CaseFileDamaged where the file cannot be read."""
+    try:
+        image = nibabel.Nifti1Image.from_filename(path)
+        voxels = np.asanyarray(image.dataobj)
+    except UNREADABLE as error:
+        raise CaseFileDamaged(f"{path} cannot be read: {error}") from error
+    if voxels.ndim not in (3, 4):
+        raise CaseFileDamaged(f"{path} has {voxels.ndim} axes; a volume has three, a dynamic four")
+    ordered = np.moveaxis(voxels, -1, 0) if voxels.ndim == 4 else voxels
+    affine = np.asarray(LPS_TO_RAS @ image.affine, dtype=np.float64)
+    return np.array(ordered.astype(ordered.dtype.newbyteorder("="), copy=False)), affine
+
+
+def even_step(times_s: tuple[float, ...]) -> float | None:
+    """Seconds between phases, when all gaps are equal within a tenth of a second."""
+    gaps = np.diff(times_s)
+    return float(gaps.mean()) if gaps.size and np.ptp(gaps) < 0.1 else None
