@@ -1,0 +1,76 @@
+"""`mome-node train` and `mome-node evaluate` on a cohort of DICOM folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import phantom
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mome_core.model.checkpoint import load_checkpoint
+from mome_core.training.errors import TrainingRefused
+from node.cli import train as commands
+
+app = typer.Typer()
+app.command("train")(commands.train)
+app.command("evaluate")(commands.evaluate)
+
+
+def invoke(*arguments: str) -> dict:  # type: ignore[type-arg]  # JSON
+    result = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def write_site(folder: Path, cases: int = 4) -> Path:
+    lines = ["case,patient,malignancy"]
+    for n in range(cases):
+        phantom.study(folder / f"s{n}", vendor="siemens", lesion="benign" if n % 2 else "malignant", seed=50 + n)
+        lines.append(f"s{n},p{n},{1 - n % 2}")
+    lines.append("lost,p99,1")
+    manifest = folder / "cohort.csv"
+    manifest.write_text("\n".join(lines))
+    return manifest
+
+
+@pytest.mark.slow
+def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from(tmp_path: Path) -> None:
+    site, ours = write_site(tmp_path), tmp_path / "ours"
+    cache = ("--cache", str(tmp_path / "cache"))
+    trained = invoke("train", str(site), "--out", str(ours), "--epochs", "2", "--folds", "2", "--threads", "1", *cache)
+    assert trained["excluded"] == [{"case": "lost", "reason": "the folder holds no DICOM file"}]
+    assert (trained["training_cases"], trained["validation_cases"]) == (2, 2)
+    checkpoint = load_checkpoint(ours)
+    assert checkpoint.identity.sha256 == trained["sha256"]
+    assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(demo()).identity.sha256
+    table = tmp_path / "cases.csv"
+    measured = invoke(
+        "evaluate",
+        str(site),
+        "--model",
+        str(ours),
+        "--against",
+        "demo",
+        "--repeats",
+        "100",
+        "--cases",
+        str(table),
+        *cache,
+    )
+    assert [model["cases"] for model in measured["models"]] == [4, 4]
+    assert set(measured["comparison"]) == {"bootstrap", "delong"}
+    assert len(table.read_text().splitlines()) == 5
+
+
+def demo() -> Path:
+    return Path(commands.__file__).parents[1] / "models_shipped" / "demo"
+
+
+def test_a_cohort_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "cohort.csv"
+    manifest.write_text("case,patient,malignancy\nnowhere,p1,1\n")
+    with pytest.raises(TrainingRefused, match="none of the 1 cases can be used"):
+        CliRunner().invoke(app, ["train", str(manifest), "--out", str(tmp_path / "ours")], catch_exceptions=False)
