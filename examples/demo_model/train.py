@@ -54,6 +54,7 @@ CONFIG = TrainingConfig(
     modality_dropout=0.25,
     patch_loss=1.0,
     parts=Parts.EVERYTHING,
+    threads=2,
 )
 """Not the paper's protocol, which fine-tunes around a backbone that knows images already: this one knows nothing."""
 
@@ -61,14 +62,13 @@ CONFIG = TrainingConfig(
 def main() -> None:
     """One bundle from nothing."""
     arguments = parsed()
-    torch.set_num_threads(arguments.threads)
     training = prepared("training", arguments.training, TRAINING_SEEDS, arguments)
     validation = prepared("validation", arguments.validation, VALIDATION_SEEDS, arguments)
     task = Task(from_scratch(ARCHITECTURE, CONFIG.seed), RECIPE, training, validation, CONFIG)
     outcome = train(task, arguments.run, progress=say)
     print(f"best epoch {outcome.best_epoch + 1}: validation AUROC {outcome.best_auroc:.3f}")
     card = (HERE / "MODEL_CARD.md").read_text()
-    provenance = {"made_by": "examples/demo_model/train.py", "threads": arguments.threads, "torch": torch.__version__}
+    provenance = {"made_by": "examples/demo_model/train.py", "torch": torch.__version__}
     description = Description("demo", "1", STATEMENT, provenance, card)
     identity = write_bundle(arguments.out, task, outcome, description, half=True)
     print(f"{arguments.out}: {identity.sha256}")
@@ -81,14 +81,14 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, default=Path(".cache/demo-model/run"), help="state, resumed when there")
     parser.add_argument("--training", type=int, default=400, help="patients to learn from")
     parser.add_argument("--validation", type=int, default=100, help="patients to choose epoch and threshold by")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes that prepare patients")
     return parser.parse_args()
 
 
 def prepared(split: str, count: int, first_seed: int, arguments: argparse.Namespace) -> tuple[Example, ...]:
     """The patients of one split; every phantom can be prepared, so an exclusion is a defect and ends the run."""
     print(f"preparing {count} {split} patients in {arguments.cache} ...", flush=True)
-    cohort = prepare_cohort(sources(count, first_seed), HELD_STILL, arguments.cache, workers=arguments.threads)
+    cohort = prepare_cohort(sources(count, first_seed), HELD_STILL, arguments.cache, workers=arguments.workers)
     if cohort.exclusions:
         raise TrainingRefused(f"{len(cohort.exclusions)} {split} phantoms failed; first: {cohort.exclusions[0]}")
     return cohort.examples

@@ -67,7 +67,8 @@ class TrainingConfig:
     parts, precision, recompute : what is trained, in which arithmetic, and whether activations are computed twice
         instead of kept.
     checkpoint_every : passes between two saved states within an epoch; None: at the end of each epoch only.
-    seed : of initial values, order, augmentation; with it a run on the same machine and threads gives the same weights.
+    seed, threads : of initial values, order, augmentation; of the arithmetic on a CPU (None: as many as PyTorch likes).
+        With both a run on the same machine gives the same weights.
     """
 
     epochs: int = 100
@@ -91,9 +92,10 @@ class TrainingConfig:
     recompute: bool = False
     checkpoint_every: int | None = None
     seed: int = 1
+    threads: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulation", "patience", "checkpoint_every"):
+        for name in ("epochs", "batch_size", "accumulation", "patience", "checkpoint_every", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")

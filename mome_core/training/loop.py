@@ -101,6 +101,8 @@ class Training:
         select_parts(self.network, self.config.parts)
         self.network.recompute = self.config.recompute
         self.device = next(self.network.parameters()).device
+        if self.config.threads is not None:
+            torch.set_num_threads(self.config.threads)
         torch.manual_seed(self.config.seed)
         self.reader = PatchReader(self.network).to(self.device) if self.config.patch_loss else None
         self.trained = dict(self.network.trainable_parameters())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mome_core.case import Case
     from mome_core.model.checkpoint import Checkpoint
     from mome_core.preprocessing.recipe import Recipe
+    from mome_core.results import Endpoint
     from mome_core.training.cohort import Row
     from mome_core.training.config import TrainingConfig
     from mome_core.training.dataset import Example, Exclusion, Source
@@ -39,7 +40,7 @@ def train(
     run: Annotated[Path | None, typer.Option("--run", help="State; a killed run continues.")] = None,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Of the arithmetic; part of the result.")] = 2,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Overrides the config.")] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 ...")] = "cpu",
     as_json: Json = False,
 ) -> None:
@@ -47,11 +48,8 @@ def train(
 
     Defaults are the published protocol. Example: mome-node train cohort.csv --out models/ours --start models/mome
     """
-    import torch
-
     from mome_core.model.architecture import Head
     from mome_core.model.checkpoint import Description, load_checkpoint
-    from mome_core.results import Endpoint
     from mome_core.training.bundle import write_bundle
     from mome_core.training.cohort import held_out, read_manifest
     from mome_core.training.loop import EpochReport, Task
@@ -59,8 +57,8 @@ def train(
     from mome_core.training.start import from_checkpoint, from_scratch
     from node.models import find_bundle
 
-    torch.set_num_threads(threads)
-    asked, numbers = Endpoint(endpoint), config_of(config, epochs)
+    asked = endpoint_of(endpoint)
+    numbers = config_of(config, asked, epochs=epochs, threads=threads)
     checkpoint = load_checkpoint(find_bundle(start), device)
     rows = read_manifest(manifest)
     examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
@@ -110,14 +108,13 @@ def evaluate(
     Example: mome-node evaluate cohort.csv --model models/ours --against demo --split test
     """
     from mome_core.model.checkpoint import load_checkpoint
-    from mome_core.results import Endpoint
     from mome_core.training.cohort import read_manifest
     from mome_core.training.evaluate import compare
     from mome_core.training.evaluate import evaluate as evaluate_model
     from node.models import find_bundle
 
     rows = [row for row in read_manifest(manifest) if split in ("", row.split)]
-    asked = Endpoint(endpoint)
+    asked = endpoint_of(endpoint)
     measured: list[tuple[Checkpoint, Evaluation]] = []
     exclusions: tuple[Exclusion, ...] = ()
     for name in filter(None, (model, against)):
@@ -131,13 +128,25 @@ def evaluate(
     typer.echo(json.dumps(account)) if as_json else print_account(account)
 
 
-def config_of(path: Path | None, epochs: int | None) -> TrainingConfig:
-    """The training config of a file, or the published protocol."""
+def endpoint_of(name: str) -> Endpoint:
+    """The endpoint of that name."""
+    from mome_core.results import Endpoint
+    from mome_core.training.errors import TrainingRefused
+
+    if name not in set(Endpoint):
+        raise TrainingRefused(f"there is no endpoint '{name}'; there are {', '.join(Endpoint)}")
+    return Endpoint(name)
+
+
+def config_of(path: Path | None, endpoint: Endpoint, **overrides: int | None) -> TrainingConfig:
+    """The published protocol of the endpoint, with what a file and the command line say otherwise."""
     import tomllib
 
-    from mome_core.training.config import config_from_json
+    from mome_core.results import Endpoint
+    from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
     from node.errors import SettingsError
 
+    published = TrainingConfig() if endpoint is Endpoint.MALIGNANCY else FOLLOW_UP_TASK
     values: dict[str, Any] = {}
     if path is not None:
         try:
@@ -145,7 +154,8 @@ def config_of(path: Path | None, epochs: int | None) -> TrainingConfig:
             values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         except (OSError, ValueError) as error:
             raise SettingsError(f"cannot read the training config {path}: {error}") from error
-    return config_from_json(values | ({"epochs": epochs} if epochs else {}))
+    asked = {name: value for name, value in overrides.items() if value is not None}
+    return config_from_json(published.to_json() | values | asked)
 
 
 def prepared(

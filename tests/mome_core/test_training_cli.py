@@ -11,6 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from mome_core.model.checkpoint import load_checkpoint
+from mome_core.results import Endpoint
+from mome_core.training.config import TrainingConfig
 from mome_core.training.errors import TrainingRefused
 from node.cli import train as commands
 
@@ -67,6 +69,22 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
 
 def demo() -> Path:
     return Path(commands.__file__).parents[1] / "models_shipped" / "demo"
+
+
+def test_the_protocol_is_the_endpoint_s_unless_a_file_says_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text('accumulation = 8\nflips = "group"\n')
+    config = commands.config_of(file, Endpoint.TRIPLE_NEGATIVE, epochs=3)
+    assert (config.epochs, config.accumulation, config.class_weighted) == (3, 8, True)
+    assert commands.config_of(None, Endpoint.MALIGNANCY) == TrainingConfig()
+    file.write_text("accumulations = 8\n")
+    with pytest.raises(TrainingRefused, match="no 'accumulations'"):
+        commands.config_of(file, Endpoint.MALIGNANCY)
+
+
+def test_an_unknown_endpoint_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(TrainingRefused, match="malignancy, triple_negative"):
+        commands.endpoint_of("cancer")
 
 
 def test_a_cohort_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
