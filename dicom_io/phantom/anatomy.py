@@ -91,9 +91,9 @@ class Phantom:
             dwi=None if highest is None else self.dwi[highest],
             dwi_b_value=highest,
             acquisition={
-                "manufacturer": "MOME phantom",
+                "vendor": "MOME phantom",
                 "model": f"phantom-{self.spec.size}",
-                "magnetic_field_strength_t": self.spec.field_strength_t,
+                "field_strength_t": self.spec.field_strength_t,
             },
         )
 
