@@ -38,6 +38,7 @@ STEPS: list[dict[str, Any]] = [
 
 pytestmark = [
     pytest.mark.system,
+    pytest.mark.timeout(900),  # pixels are drawn by the CPU
     pytest.mark.skipif(
         not (orthanc.available() and orthanc.DICOMWEB_PLUGIN.exists()), reason="needs Orthanc, DICOMweb"
     ),
@@ -88,7 +89,7 @@ def look(study: AnsweredStudy, objects: ResultObjects, shots: Path) -> dict[str,
         }
         (shots / "job.json").write_text(json.dumps(job))
         driver = ["node", str(Path(__file__).with_name("ohif_driver.mjs")), str(shots / "job.json")]
-        run = subprocess.run(driver, capture_output=True, text=True, timeout=280, check=False)
+        run = subprocess.run(driver, capture_output=True, text=True, timeout=850, check=False)
         (shots / "job.json").unlink()
     assert run.returncode == 0, run.stderr[-2000:]
     report: dict[str, Any] = json.loads(run.stdout)
