@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
 from dicom_io.network.scu import NOT_SUPPORTED, WARNINGS, PeerUnreachable, RemoteAE, send
+from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
 from node.jobs import Job, JobKind
@@ -59,6 +60,7 @@ class Courier:
         except PeerUnreachable as reason:
             self.fail(job, reason, receipts, attempts=None)
         except IntegrityLost as reason:
+            self.ledger.audit(AuditEvent.INTEGRITY_LOST, time.time(), str(reason), job.study_instance_uid)
             self.fail(job, reason, receipts, attempts=1)
         return True
 

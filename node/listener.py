@@ -12,6 +12,7 @@ import queue
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ from dicom_io.network.commitment import BadReport, decode_report
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.dimse import Command, CommandField, Element
 from dicom_io.part10 import InstanceFile, NotAnInstance, ReceivedInstance
+from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NotReady
 from node.settings import Dicom, Settings
@@ -110,8 +112,11 @@ class Committer:
 class Arriving:
     """One instance on its way from the socket to the archive."""
 
-    def __init__(self, file: InstanceFile, peer: Peer, committer: Committer, largest_bytes: int) -> None:
+    def __init__(
+        self, file: InstanceFile, peer: Peer, committer: Committer, witness: Witness, largest_bytes: int
+    ) -> None:
         self.file = file
+        self.witness = witness
         self.peer = peer
         self.committer = committer
         self.largest_bytes = largest_bytes
@@ -133,12 +138,55 @@ class Arriving:
         verdict = self.committer.commit(received, self.peer.calling_ae_title)
         if verdict is Verdict.CONFLICT:
             raise IncomingRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
+        self.witness.stored(self.peer, received.study_instance_uid)
         crash_point("store.before_response")
         return SUCCESS
 
     def discard(self) -> None:
         """Remove what has arrived."""
         self.file.discard()
+
+
+class Witness:
+    """Writes what happens on the network into the audit trail; never in the way of reception."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.tallies: dict[Peer, Counter[str]] = {}
+        self.lock = threading.Lock()
+        self.next_alert = 0.0
+        self.unwritten = 0
+
+    def stored(self, peer: Peer, study_instance_uid: str) -> None:
+        """Count an instance; one entry for each study follows when the peer's association ends."""
+        with self.lock:
+            self.tallies.setdefault(peer, Counter())[study_instance_uid] += 1
+
+    def ended(self, peer: Peer) -> None:
+        """Write what the peer has sent."""
+        with self.lock:
+            tally = self.tallies.pop(peer, Counter())
+        for study_instance_uid, count in tally.items():
+            detail = f"{count} instances from {peer.calling_ae_title} at {peer.address}"
+            self.write(AuditEvent.RECEIVED, detail, study_instance_uid)
+
+    def alert(self, event: AuditEvent, detail: str) -> None:
+        """A security alert; a flood of them is one entry a second that says how many were left out."""
+        with self.lock:
+            if time.monotonic() < self.next_alert:
+                self.unwritten += 1
+                return
+            self.next_alert = time.monotonic() + 1.0
+            detail += f" ({self.unwritten} alerts before it were not written)" if self.unwritten else ""
+            self.unwritten = 0
+        self.write(event, detail)
+
+    def write(self, event: AuditEvent, detail: str, study_instance_uid: str | None = None) -> None:
+        """One entry; a database that refuses it is logged."""
+        try:
+            self.ledger.audit(event, time.time(), detail, study_instance_uid)
+        except LedgerUnavailable as error:
+            log.error("an audit entry was lost: %s", error, extra={"audit_event": event})
 
 
 class Reception:
@@ -152,6 +200,7 @@ class Reception:
         self.reserve_bytes = settings.storage.reserve_mib * MIB
         self.archive = archive
         self.committer = committer
+        self.witness = Witness(ledger)
 
     def admit(self, peer: Peer) -> Rejection | None:
         """Check called and calling AE title and address; a rejection is logged with the way to allow it."""
@@ -167,6 +216,8 @@ class Reception:
                     "to_allow": "dicom.callers, dicom.networks or dicom.check_called_ae_title in the settings",
                 },
             )
+            words = f"{rejection.words}: {peer.calling_ae_title} at {peer.address}"
+            self.witness.alert(AuditEvent.REJECTED, words)
         return rejection
 
     def rejection_of(self, peer: Peer) -> Rejection | None:
@@ -184,7 +235,7 @@ class Reception:
         if self.archive.free_bytes() < self.reserve_bytes:
             raise IncomingRefused(OUT_OF_RESOURCES, "the disk is nearly full")
         file = InstanceFile(self.archive.temporary_path(), sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-        return Arriving(file, peer, self.committer, self.dicom.max_object_mib * MIB)
+        return Arriving(file, peer, self.committer, self.witness, self.dicom.max_object_mib * MIB)
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> tuple[int, bytes]:
         """A commitment report from one of our destinations, for a transaction that is open; nothing else."""
@@ -199,12 +250,15 @@ class Reception:
             report.transaction_uid, report.committed, report.failed, time.time()
         ):
             log.warning("a commitment report that nobody asked for", extra={"address": peer.address})
+            self.witness.alert(AuditEvent.FORGED_REPORT, f"{peer.calling_ae_title} at {peer.address}")
             return PROCESSING_FAILURE, b""
         crash_point("commit.recorded")
         return SUCCESS, b""
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
-        """Log how an association ended, if it did not simply end."""
+        """Audit what came, and log how the association ended, if it did not simply end."""
+        if peer is not None:
+            self.witness.ended(peer)
         if why:
             caller = peer.calling_ae_title if peer else ""
             log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})
@@ -227,10 +281,12 @@ def run_listener(settings: Settings) -> None:
     acceptor = open_acceptor(settings, reception)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
+    ledger.audit(AuditEvent.STARTED, time.time(), "listener")
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
     acceptor.serve_forever()
     acceptor.stop()
     committer.stop()
+    ledger.audit(AuditEvent.STOPPED, time.time(), "listener")
 
 
 def open_acceptor(settings: Settings, reception: Reception) -> Acceptor:

@@ -25,12 +25,33 @@ from node.storage.ledger import Ledger
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
+JUMP_SECONDS = 5.0
+FOREVER_SECONDS = 1e9
 
 
-def settle_quiet_studies(settings: Settings, ledger: Ledger) -> int:
+class Silence:
+    """Since when silence may be counted. The wall clock only names moments; when it jumps, counting begins anew."""
+
+    def __init__(self, wall: float, monotonic: float) -> None:
+        self.wall = wall
+        self.monotonic = monotonic
+        self.since = wall - FOREVER_SECONDS
+
+    def quiet_since(self, wall: float, monotonic: float, quiet_seconds: float) -> float | None:
+        """The moment after which nothing may have come, or None while the clock has not been steady for so long."""
+        jump = (wall - self.wall) - (monotonic - self.monotonic)
+        self.wall, self.monotonic = wall, monotonic
+        if abs(jump) > JUMP_SECONDS:
+            log.warning("the clock jumped; silence is counted anew", extra={"seconds": round(jump)})
+            self.since = wall
+        return wall - quiet_seconds if wall - self.since >= quiet_seconds else None
+
+
+def settle_quiet_studies(settings: Settings, ledger: Ledger, silence: Silence) -> int:
     """Declare complete what has been quiet long enough; gives how many."""
     now = time.time()
-    settled = ledger.settle(now - settings.gather.quiet_seconds, now)
+    quiet_since = silence.quiet_since(now, time.monotonic(), settings.gather.quiet_seconds)
+    settled = 0 if quiet_since is None else ledger.settle(quiet_since, now)
     if settled:
         crash_point("gather.marked")
         log.info("studies complete", extra={"count": settled})
@@ -48,7 +69,8 @@ def run_scheduler(settings: Settings) -> None:
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    sweep = repeatable(lambda: settle_quiet_studies(settings, ledger))
+    silence = Silence(time.time(), time.monotonic())
+    sweep = repeatable(lambda: settle_quiet_studies(settings, ledger, silence))
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="settle")
     scheduler.start()
     threads = [

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import stat
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -35,9 +37,13 @@ class Part(StrEnum):
     WORKER = "worker"
 
 
+CommandOf = Callable[[Part, Path | None], list[str]]
+
+
 def run_part(part: Part, config: Path | None) -> None:
     """The body of one process."""
     configure_logs(part)
+    end_with_supervisor()
     settings = load_settings(config)
     if part is Part.LISTENER:
         from node.listener import run_listener
@@ -54,7 +60,12 @@ def run_part(part: Part, config: Path | None) -> None:
         run_worker(settings, make_analyst)
 
 
-def serve(settings: Settings, config: Path | None) -> None:
+def command_of(part: Part, config: Path | None) -> list[str]:
+    """The command line of a part."""
+    return [sys.executable, "-m", "node.serve", part, *([str(config)] if config else [])]
+
+
+def serve(settings: Settings, config: Path | None, command_of: CommandOf = command_of) -> None:
     """Start every part and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin."""
     Archive(settings.storage.root)
     Ledger(settings.database_url)
@@ -62,7 +73,7 @@ def serve(settings: Settings, config: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))
     with Lock(settings):
-        running = {part: start(part, config) for part in Part}
+        running = {part: start(command_of(part, config)) for part in Part}
         restarts = dict.fromkeys(Part, 0)
         while not stopping:
             time.sleep(0.2)
@@ -75,15 +86,27 @@ def serve(settings: Settings, config: Path | None) -> None:
                 restarts[part] += 1
                 log.error("a process ended and is started again", extra={"part": part, "code": process.returncode})
                 time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(restarts[part], 6)))
-                running[part] = start(part, config, again=True)
+                running[part] = start(command_of(part, config), again=True)
         end(running)
 
 
-def start(part: Part, config: Path | None, *, again: bool = False) -> subprocess.Popen[bytes]:
+def start(command: Sequence[str], *, again: bool = False) -> subprocess.Popen[bytes]:
     """A process of its own for one part; a crash that a test ordered happens once."""
-    command = [sys.executable, "-m", "node.serve", part]
     environment = {key: value for key, value in os.environ.items() if not (again and key == "MOME_CRASHPOINT")}
-    return subprocess.Popen([*command, str(config)] if config else command, env=environment)
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+
+
+def end_with_supervisor() -> None:
+    """End this process when the supervisor's end of its input closes, so that kill -9 leaves nobody on the port."""
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return  # started by hand
+
+    def wait_for_the_end() -> None:
+        while os.read(0, 1):
+            continue
+        os._exit(137)
+
+    threading.Thread(target=wait_for_the_end, name="supervisor", daemon=True).start()
 
 
 def end(running: Mapping[Part, subprocess.Popen[bytes]]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
 from node.jobs import Job, JobKind
@@ -94,6 +95,7 @@ def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, anal
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except IntegrityLost as error:
+        ledger.audit(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
         ledger.failed(job, str(error), time.time(), attempts=1)
         return
     except Exception as error:

@@ -57,6 +57,12 @@ class Orthanc:
             found: list[Any] = json.load(answer)
             return found
 
+    def know(self, name: str, ae_title: str, port: int) -> None:
+        """Add a peer on this machine, e.g. one that storage commitment reports go to."""
+        body = json.dumps([ae_title, "127.0.0.1", port]).encode()
+        request = urllib.request.Request(f"{self.url}/modalities/{name}", data=body, method="PUT")  # noqa: S310
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
+
     def file(self, instance_id: str) -> bytes:
         """The Part 10 bytes of one stored instance."""
         with urllib.request.urlopen(f"{self.url}/instances/{instance_id}/file", timeout=30) as answer:  # noqa: S310

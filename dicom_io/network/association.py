@@ -128,9 +128,7 @@ class Association:
             raise WireFault("the first PDU is no association request")
         self.request = decode_request(content)
         self.peer = Peer(
-            str(self.request.calling_ae_title or "").strip(),
-            str(self.request.called_ae_title or "").strip(),
-            self.address,
+            printable(self.request.calling_ae_title), printable(self.request.called_ae_title), self.address
         )
         return self.peer
 
@@ -372,9 +370,9 @@ def decode_request(content: memoryview) -> A_ASSOCIATE:
     return request
 
 
-def titles_in(request: A_ASSOCIATE) -> tuple[str | None, str | None]:
-    """Calling and called AE title as sent."""
-    return request.calling_ae_title, request.called_ae_title
+def printable(ae_title: str | None) -> str:
+    """An AE title that cannot do harm where it is shown: it goes into logs, the audit trail and web pages."""
+    return "".join(c if " " <= c <= "~" else "?" for c in str(ae_title or "")).strip()
 
 
 def roles_in(request: A_ASSOCIATE) -> list[SCP_SCU_RoleSelectionNegotiation]:

@@ -39,6 +39,9 @@ COMMANDS: dict[str, str] = {
     "model show": "node.cli.model:show",
     "model verify": "node.cli.model:verify",
     "model run": "node.cli.model:run",
+    "audit verify": "node.cli.audit:verify",
+    "audit list": "node.cli.audit:list_entries",
+    "audit export": "node.cli.audit:export",
     "ingest": "node.cli.peers:ingest",
     "send": "node.cli.peers:send",
     "echo": "node.cli.peers:echo",
@@ -47,6 +50,7 @@ GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",
     "studies": "Studies: list, show, force, reprocess, redeliver.",
     "instances": "Instances that are safely stored.",
+    "audit": "The audit trail: verify, list, export.",
     "feedback": "What others sent about our results: list, export for training.",
     "model": "Model bundles: bring published weights in, show, verify, run on arrays.",
 }

@@ -60,8 +60,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One consistent view for reading."""
+    snapshot = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     try:
-        with engine.connect() as connection, connection.begin():
+        with engine.connect().execution_options(**snapshot) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
         raise LedgerUnavailable(f"the ledger's database cannot be read ({type(error.orig).__name__})") from error

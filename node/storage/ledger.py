@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
+from node.audit import AuditEntry, AuditEvent, verify
 from node.jobs import Job, JobKind, JobState, RetryPolicy
 from node.states import StudyEvent, StudyState, next_state
-from node.storage import schema
+from node.storage import schema, trail
 from node.storage.database import check_database, migrate, open_engine, reading, writing
 from node.storage.records import (
     AuditRecord,
@@ -30,6 +31,8 @@ TWO_PATIENTS = "two patients share this Study Instance UID; it is not analysed u
 TWO_VERSIONS = "an instance came twice with different content; the first is kept, and the study is not analysed"
 
 
+CLOCK_WENT_BACK_SECONDS = 300.0  # nodes that share a ledger differ by less
+LONGEST_WAIT_SECONDS = 3600.0  # longer than any lease, pause or patience
 DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
 IMAGE_CLASSES = frozenset(
     (
@@ -135,10 +138,16 @@ class Ledger:
     # --- gathering
 
     def settle(self, quiet_since: float, now: float, limit: int = 100) -> int:
-        """Declare studies complete that received nothing since, oldest first; each gets an analysis job."""
+        """Declare studies complete that received nothing since, oldest first; each gets an analysis job.
+
+        Silence counts only from the start of the newest listener: a sender cannot repeat what it lacks before that.
+        """
         table = schema.study.c
-        quiet = select(schema.study).where(table.state == StudyState.RECEIVING, table.last_received_at <= quiet_since)
+        silent = or_(table.last_received_at <= quiet_since, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
+        quiet = select(schema.study).where(table.state == StudyState.RECEIVING, silent)
         with writing(self.engine) as db:
+            if quiet_since < last_start(db) <= now:
+                return 0
             studies = db.execute(quiet.order_by(table.last_received_at).limit(limit)).all()
             for study in studies:
                 self._complete(db, study, now, "no new instance for the settle time")
@@ -211,6 +220,7 @@ class Ledger:
             study = own(db, job)
             keep_receipts(db, job, receipts, now)
             finish_job(db, job.id, JobState.DONE, "", now)
+            note_sent(db, job, receipts, now)
             conclude_deliveries(db, study, now)
 
     def commitment_requested(
@@ -220,6 +230,7 @@ class Ledger:
         with writing(self.engine) as db:
             own(db, job)
             keep_receipts(db, job, receipts, now)
+            note_sent(db, job, receipts, now)
             db.execute(
                 insert(schema.commitment).values(
                     transaction_uid=transaction_uid, job_id=job.id, requested_at=now, answered_at=None, failed=0
@@ -344,6 +355,30 @@ class Ledger:
                 keep_object(db, study.id, study.revision, note)
         self.redeliver(study_instance_uid, destinations, now)
 
+    # --- the audit trail
+
+    def audit(self, event: AuditEvent, now: float, detail: str = "", study_instance_uid: str | None = None) -> None:
+        """Write an entry that is no transition of a study."""
+        with writing(self.engine) as db:
+            study = None if study_instance_uid is None else study_row(db, study_instance_uid)
+            number, revision = (study.id, study.revision) if study else (None, 0)
+            trail.append(db, AuditEntry(now, number, event, "", "", revision, detail))
+
+    def verify_audit(self) -> int:
+        """Check the chain of the whole trail; gives the number of entries, raises AuditBroken."""
+        with reading(self.engine) as db:
+            return verify(trail.entries(db), *trail.head(db))
+
+    def audit_trail(self) -> Iterator[tuple[AuditEntry, str]]:
+        """Every entry, oldest first, with the Study Instance UID that it is about (or an empty text)."""
+        with reading(self.engine) as db:
+            studies = schema.study.c
+            uids = {
+                row.id: row.study_instance_uid for row in db.execute(select(studies.id, studies.study_instance_uid))
+            }
+            for _, entry, _ in trail.entries(db):
+                yield entry, uids.get(entry.study_id or 0, "")
+
     # --- reading
 
     def studies(self, *, state: StudyState | None = None, limit: int = 50, offset: int = 0) -> list[StudyRecord]:
@@ -436,17 +471,8 @@ def move(
     table = schema.study
     db.execute(update(table).where(table.c.id == study.id).values(state=after, state_since=now, **values))
     moved = db.execute(select(table).where(table.c.id == study.id)).one()
-    db.execute(
-        insert(schema.audit).values(
-            at=now,
-            study_id=study.id,
-            event=event,
-            from_state=before,
-            to_state=after,
-            revision=moved.revision,
-            detail=detail or str(values.get("reason", "")),
-        )
-    )
+    why = detail or str(values.get("reason", ""))
+    trail.append(db, AuditEntry(now, study.id, event, before, after, moved.revision, why))
     return moved
 
 
@@ -472,6 +498,7 @@ def note_conflict(db: Connection, study_id: int, each: StoredInstance, why: str,
                 received_at=now,
             )
         )
+        trail.append(db, AuditEntry(now, study_id, AuditEvent.CONFLICT, "", "", 0, why))
     db.execute(update(schema.study).where(schema.study.c.id == study_id).values(conflict=True, reason=why))
 
 
@@ -527,11 +554,23 @@ def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: fl
 
 
 def due_jobs(kind: JobKind, now: float) -> Select[Any]:
-    """Jobs of this kind that wait and are due, or run under a lease that has ended, oldest first."""
+    """Jobs of this kind that wait and are due, or run under a lease that has ended, oldest first.
+
+    A time that is further ahead than any we write was written before the clock was set back.
+    """
     table = schema.job.c
-    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), table.not_before <= now)
-    lost = and_(table.state == JobState.RUNNING, table.lease_until < now)
+    impossible = now + CLOCK_WENT_BACK_SECONDS + LONGEST_WAIT_SECONDS
+    due = or_(table.not_before <= now, table.not_before > impossible)
+    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), due)
+    ended = or_(table.lease_until < now, table.lease_until > impossible)
+    lost = and_(table.state == JobState.RUNNING, ended)
     return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(table.not_before, table.id)
+
+
+def last_start(db: Connection) -> float:
+    """When a listener last began to listen; long ago if never."""
+    table = schema.audit.c
+    return db.execute(select(func.max(table.at)).where(table.event == AuditEvent.STARTED)).scalar() or 0.0
 
 
 def take(db: Connection, row: Row[Any], study: Row[Any], lease_until: float) -> Job | None:
@@ -576,6 +615,11 @@ def conclude_deliveries(db: Connection, study: Row[Any], now: float) -> None:
     ):
         return
     move(db, study, StudyEvent.ALL_DELIVERED, now, reason="")
+
+
+def note_sent(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
+    detail = f"{len(receipts)} objects to {job.destination}"
+    trail.append(db, AuditEntry(now, job.study_id, AuditEvent.SENT, "", "", job.revision, detail))
 
 
 def finish_job(db: Connection, job_id: int, state: JobState, reason: str, now: float) -> None:
@@ -649,7 +693,8 @@ def job_records(db: Connection, study_id: int) -> Iterator[JobRecord]:
 
 def timeline(db: Connection, study_id: int) -> Iterator[AuditRecord]:
     table = schema.audit.c
-    for row in db.execute(select(schema.audit).where(table.study_id == study_id).order_by(table.id)):
+    transitions = select(schema.audit).where(table.study_id == study_id, table.to_state != "").order_by(table.id)
+    for row in db.execute(transitions):
         yield AuditRecord(row.at, row.event, row.from_state, row.to_state, row.revision, row.detail)
 
 

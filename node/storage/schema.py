@@ -154,9 +154,18 @@ audit = Table(
     Column("id", Integer, primary_key=True),
     Column("at", Float, nullable=False),
     Column("study_id", Integer, nullable=True, index=True),
-    Column("event", String(32), nullable=False),
+    Column("event", String(32), nullable=False, index=True),
     Column("from_state", String(16), nullable=False),
     Column("to_state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("digest", DIGEST, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("entries", Integer, nullable=False),
+    Column("digest", DIGEST, nullable=False),
 )

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,43 +15,9 @@ from node.storage.database import alembic_config
 from node.storage.ledger import Ledger, StaleJob
 from node.storage.records import KeptObject, ObjectReceipt, Outcome, StoredInstance, Verdict
 
-POSTGRES = Path("/usr/lib/postgresql/15/bin")
 STUDY = "1.2.3"
 MR_IMAGE, REPORT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.88.34"
 LEASE = 60.0
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    if not (POSTGRES / "initdb").exists():
-        pytest.skip("PostgreSQL is not installed: the ledger was tested on SQLite only")
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if user:
-        shutil.chown(folder, "postgres")
-    data = folder / "data"
-    subprocess.run([*user, POSTGRES / "initdb", "-D", data, "-A", "trust", "-N"], check=True, capture_output=True)
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    start = [*user, POSTGRES / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"]
-    subprocess.run(start, check=True, capture_output=True)
-    name = "postgres" if user else os.environ.get("USER", "postgres")
-    yield f"postgresql://{name}@/postgres?host={folder}"
-    subprocess.run([*user, POSTGRES / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, capture_output=True)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "sqlite":
-        opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    else:
-        opened = Ledger(request.getfixturevalue("postgres_url"))
-    yield opened
-    if request.param == "postgresql":
-        with opened.engine.begin() as db:
-            db.execute(text("DROP SCHEMA public CASCADE"))
-            db.execute(text("CREATE SCHEMA public"))
-    opened.engine.dispose()
 
 
 def instance(

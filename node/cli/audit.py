@@ -1,0 +1,49 @@
+"""Commands around the audit trail."""
+
+from __future__ import annotations
+
+import typer
+
+from node.cli.options import Config, Json
+
+
+def verify(config: Config = None) -> None:
+    """Check that no entry of the audit trail was changed, removed, added or swapped; exit code 1 if one was.
+
+    Example: mome-node audit verify --config mome-node.toml
+    """
+    from node.cli.studies import open_ledger
+
+    typer.echo(f"{open_ledger(config).verify_audit()} entries, the chain is whole")
+
+
+def list_entries(config: Config = None, as_json: Json = False) -> None:
+    """Print the audit trail, oldest first; with --json one object on each line.
+
+    Example: mome-node audit list --json
+    """
+    import json
+    from dataclasses import asdict
+
+    from node.cli.studies import clock, open_ledger
+
+    for entry, study in open_ledger(config).audit_trail():
+        if as_json:
+            typer.echo(json.dumps({**asdict(entry), "study_instance_uid": study}))
+        else:
+            words = (entry.event, entry.to_state and f"-> {entry.to_state}", study, entry.detail)
+            typer.echo(f"{clock(entry.at)}  {'  '.join(word for word in words if word)}")
+
+
+def export(config: Config = None) -> None:
+    """Print the audit trail as messages of PS3.15 A.5 (XML), one on each line, for an audit repository.
+
+    Example: mome-node audit export > audit.xml.txt
+    """
+    from node.audit import message
+    from node.cli.studies import open_ledger
+    from node.settings import load_settings
+
+    ae_title = load_settings(config).dicom.ae_title
+    for entry, study in open_ledger(config).audit_trail():
+        typer.echo(message(entry, ae_title, study))

@@ -1,0 +1,71 @@
+"""The audit trail: whoever changes it afterwards is found out."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+from sqlalchemy import text
+
+from node.audit import AuditBroken, AuditEntry, AuditEvent, message
+from node.storage.ledger import Ledger
+from node.storage.records import StoredInstance
+
+STUDY = "1.2.3"
+SWAP = [
+    "UPDATE audit SET id = 99 WHERE id = 3",
+    "UPDATE audit SET id = 3 WHERE id = 4",
+    "UPDATE audit SET id = 4 WHERE id = 99",
+]
+FORGERY = (
+    "INSERT INTO audit (id, at, event, from_state, to_state, revision, detail, digest) "
+    "VALUES (9, 9, 'SENT', '', '', 1, '', 'x')"
+)
+
+
+@pytest.fixture
+def written(ledger: Ledger) -> Ledger:
+    """A ledger with five entries."""
+    image = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
+    ledger.audit(AuditEvent.STARTED, 1.0, "listener")
+    ledger.instances_stored([image], 2.0)
+    ledger.audit(AuditEvent.RECEIVED, 3.0, "1 instance from MR", STUDY)
+    ledger.settle(4.0, 5.0)
+    ledger.audit(AuditEvent.REJECTED, 6.0, "calling AE title not recognised")
+    ledger.audit(AuditEvent.STOPPED, 7.0, "listener")
+    return ledger
+
+
+def test_an_untouched_trail_verifies(written: Ledger) -> None:
+    assert written.verify_audit() == 5
+    events = [(entry.event, study) for entry, study in written.audit_trail()]
+    assert events == [("STARTED", ""), ("RECEIVED", STUDY), ("SETTLED", STUDY), ("REJECTED", ""), ("STOPPED", "")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(["UPDATE audit SET detail = 'nothing' WHERE id = 4"], id="an entry changed"),
+        pytest.param(["UPDATE audit SET at = 99 WHERE id = 1"], id="a time changed"),
+        pytest.param(["DELETE FROM audit WHERE id = 2"], id="an entry removed"),
+        pytest.param(["DELETE FROM audit WHERE id = 5"], id="the newest entry removed"),
+        pytest.param(["DELETE FROM audit"], id="everything removed"),
+        pytest.param(SWAP, id="two entries swapped"),
+        pytest.param([FORGERY], id="an entry added"),
+    ],
+)
+def test_a_trail_that_was_changed_is_found_out(written: Ledger, changes: list[str]) -> None:
+    with written.engine.begin() as db:
+        for statement in changes:
+            db.execute(text(statement))
+    with pytest.raises(AuditBroken):
+        written.verify_audit()
+
+
+def test_an_entry_becomes_a_message_of_ps3_15_without_a_patient() -> None:
+    entry = AuditEntry(0.0, 1, AuditEvent.REJECTED, "", "", 0, "caller <script>\n'X'")
+    root = ElementTree.fromstring(message(entry, "MOMENODE", STUDY))  # noqa: S314 - our own
+    assert root.find("EventIdentification/EventID").attrib["csd-code"] == "110113"  # type: ignore[union-attr]
+    assert root.find("EventIdentification").attrib["EventOutcomeIndicator"] == "4"  # type: ignore[union-attr]
+    assert root.find("ParticipantObjectIdentification").attrib["ParticipantObjectID"] == STUDY  # type: ignore[union-attr]
+    assert root.findtext("EventIdentification/EventOutcomeDescription") == "REJECTED caller <script>\n'X'"

@@ -1,0 +1,67 @@
+"""When a study counts as silent, whatever the clock does and however often the node is started."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from node.audit import AuditEvent
+from node.jobs import JobKind
+from node.scheduler import Silence
+from node.states import StudyState
+from node.storage.ledger import Ledger
+from node.storage.records import StoredInstance
+
+STUDY = "1.2.3"
+HOURS_26 = 26 * 3600.0
+
+
+def receive(ledger: Ledger, now: float) -> None:
+    instance = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
+    ledger.instances_stored([instance], now)
+
+
+def test_silence_is_counted_while_the_clock_is_steady() -> None:
+    silence = Silence(wall=1000.0, monotonic=0.0)
+    assert silence.quiet_since(1001.0, 1.0, 60) == 941.0
+    assert silence.quiet_since(1002.0, 2.0, 60) == 942.0
+
+
+@pytest.mark.parametrize("jump", [HOURS_26, -HOURS_26])
+def test_a_jump_of_the_clock_begins_the_silence_anew(jump: float, caplog: pytest.LogCaptureFixture) -> None:
+    silence = Silence(wall=200_000.0, monotonic=0.0)
+    after = 200_000.0 + jump
+    with caplog.at_level(logging.WARNING):
+        assert silence.quiet_since(after + 1, 1.0, 60) is None
+    assert "clock jumped" in caplog.text
+    assert silence.quiet_since(after + 30, 30.0, 60) is None
+    assert silence.quiet_since(after + 62, 62.0, 60) == after + 2
+
+
+def test_a_frozen_machine_is_no_jump() -> None:
+    silence = Silence(wall=1000.0, monotonic=0.0)
+    assert silence.quiet_since(4600.0, 3600.0, 60) == 4540.0
+
+
+def test_silence_before_a_restart_of_the_listener_does_not_count(ledger: Ledger) -> None:
+    receive(ledger, 100)
+    ledger.audit(AuditEvent.STARTED, 1000.0, "listener")
+    assert ledger.settle(quiet_since=980, now=1040) == 0
+    assert ledger.settle(quiet_since=1001, now=1061) == 1
+
+
+def test_a_study_received_before_the_clock_was_set_back_still_completes(ledger: Ledger) -> None:
+    receive(ledger, HOURS_26)
+    ledger.audit(AuditEvent.STARTED, HOURS_26 - 10, "listener")
+    assert ledger.settle(quiet_since=40, now=100) == 1
+    assert ledger.study(STUDY).study.state is StudyState.STABLE
+
+
+def test_a_job_written_before_the_clock_was_set_back_is_still_done(ledger: Ledger) -> None:
+    receive(ledger, HOURS_26)
+    ledger.settle(HOURS_26 + 1, HOURS_26 + 1)
+    first = ledger.claim(JobKind.ANALYZE, HOURS_26 + 2, 60)
+    assert first is not None
+    assert ledger.claim(JobKind.ANALYZE, HOURS_26 + 3, 60) is None
+    assert ledger.claim(JobKind.ANALYZE, 100, 60) is not None
