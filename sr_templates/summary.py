@@ -191,7 +191,8 @@ def _scale(page: Page, box: Box, score: Score, colour: Colour) -> int:
         return box.bottom + 8
     page.text((box.x, box.bottom + 8), "0", 14, QUIET)
     page.text((box.right, box.bottom + 8), "100 %", 14, QUIET, anchor="ra")
-    page.text((threshold, box.bottom + 8), "operating point", 14, QUIET, anchor="ma")
+    label = min(max(threshold, box.x + 76), box.right - 112)  # clear of both ends of the scale
+    page.text((label, box.bottom + 8), "operating point", 14, QUIET, anchor="ma")
     return box.bottom + 28
 
 
