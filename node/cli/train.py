@@ -98,6 +98,7 @@ def evaluate(
     endpoint: Annotated[str, typer.Option("--endpoint", help="A column of the CSV.")] = "malignancy",
     split: Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")] = "",
     repeats: Annotated[int, typer.Option("--repeats", min=100, help="Bootstrap draws of patients.")] = 1000,
+    report: Annotated[Path | None, typer.Option("--report", help="HTML page to write.")] = None,
     cases: Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its score.")] = None,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
@@ -122,6 +123,8 @@ def evaluate(
         examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
         measured.append((checkpoint, evaluate_model(checkpoint, examples, asked, repeats=repeats)))
     comparison = compare(measured[0][1], measured[1][1], repeats=repeats) if against else {}
+    if report:
+        write_report(report, measured, comparison)
     if cases:
         write_cases(cases, measured[0][1])
     account = account_of(measured, comparison, exclusions)
@@ -263,6 +266,14 @@ def print_account(account: dict[str, Any]) -> None:
             f"{test}: AUROC {c['first']:.3f} against {c['second']:.3f}, difference {d['value']:+.3f} "
             f"({d['low']:+.3f} to {d['high']:+.3f}), p = {c['p_value']:.4f}"
         )
+
+
+def write_report(path: Path, measured: list[tuple[Checkpoint, Evaluation]], comparison: dict[str, Comparison]) -> None:
+    """The same as one page with curves, which needs no network."""
+    from mome_core.training.report import Measured, render
+
+    models = [Measured(checkpoint.identity, evaluation) for checkpoint, evaluation in measured]
+    path.write_text(render(models, comparison))
 
 
 def write_cases(path: Path, evaluation: Evaluation) -> None:

@@ -48,7 +48,7 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
     checkpoint = load_checkpoint(ours)
     assert checkpoint.identity.sha256 == trained["sha256"]
     assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(demo()).identity.sha256
-    table = tmp_path / "cases.csv"
+    table, page = tmp_path / "cases.csv", tmp_path / "page.html"
     measured = invoke(
         "evaluate",
         str(site),
@@ -60,11 +60,15 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
         "100",
         "--cases",
         str(table),
+        "--report",
+        str(page),
         *cache,
     )
     assert [model["cases"] for model in measured["models"]] == [4, 4]
     assert set(measured["comparison"]) == {"bootstrap", "delong"}
     assert len(table.read_text().splitlines()) == 5
+    assert page.read_text().count("<svg") == 1
+    assert not any(loads in page.read_text() for loads in ('src="', 'href="http', "@import"))
 
 
 def demo() -> Path:
