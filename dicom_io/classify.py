@@ -129,7 +129,7 @@ def by_derivation(series: SeriesHeader, name: NameReading) -> Verdict | None:
 
 
 def by_dixon(series: SeriesHeader, name: NameReading) -> Verdict | None:
-    """The fat, in-phase and opposed-phase images of a Dixon acquisition; its water image is a T1 with fat suppression."""
+    """The fat, in-phase and opposed-phase images of Dixon; its water image is a T1 with fat suppression."""
     del name
     words = series.words
     if "FAT" in words or ("DIXON" in words and "F" in words):
