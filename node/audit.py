@@ -21,6 +21,7 @@ class AuditEvent(StrEnum):
     """What is audited beside the transitions of studies."""
 
     STARTED = "STARTED"
+    LISTENING = "LISTENING"
     STOPPED = "STOPPED"
     RECEIVED = "RECEIVED"
     SENT = "SENT"
@@ -80,6 +81,7 @@ APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED = (
 )
 MESSAGES: dict[str, tuple[tuple[str, str], str]] = {
     AuditEvent.STARTED: (APPLICATION, "E"),
+    AuditEvent.LISTENING: (APPLICATION, "E"),
     AuditEvent.STOPPED: (APPLICATION, "E"),
     AuditEvent.RECEIVED: (TRANSFERRED, "C"),
     AuditEvent.SENT: (TRANSFERRED, "R"),

@@ -20,6 +20,7 @@ from node.storage.records import KeptObject, ObjectReceipt
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 900.0
+REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is made again this soon
 COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we send and ask again
 TRY_LATER = frozenset((0x0110, 0x0213, *range(0xA700, 0xA800)))  # processing failure, out of resources: may pass
 
@@ -84,7 +85,7 @@ class Courier:
     def ask_commitment(self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> None:
         """The transaction is a row before the peer hears of it: the report may come after a restart."""
         transaction, uids = new_transaction_uid(), [each.sop_instance_uid for each in kept]
-        self.ledger.commitment_requested(job, transaction, receipts, time.time(), COMMITMENT_PATIENCE_SECONDS)
+        self.ledger.commitment_requested(job, transaction, receipts, time.time(), REQUEST_SECONDS)
         crash_point("commit.requested")
         pairs = [(each.sop_class_uid, each.sop_instance_uid) for each in kept]
         try:
@@ -93,7 +94,9 @@ class Courier:
             log.warning("storage commitment could not be asked for: %s", error, extra={"job": job.id})
             self.ledger.commitment_answered(transaction, (), uids, time.time())
             return
-        if report is not None:
+        if report is None:
+            self.ledger.commitment_awaited(job, time.time() + COMMITMENT_PATIENCE_SECONDS)
+        else:
             self.ledger.commitment_answered(report.transaction_uid, report.committed, report.failed, time.time())
 
     def fail(

@@ -99,6 +99,8 @@ class Committer:
                 each.verdict = verdict
         except (OSError, LedgerUnavailable) as error:
             log.error("instances refused: %s", type(error).__name__, extra={"count": len(group)})
+        except Exception:  # a defect refuses these instances, it must not end reception
+            log.exception("instances refused", extra={"count": len(group)})
         finally:
             for each in group:
                 each.done.set()
@@ -281,12 +283,12 @@ def run_listener(settings: Settings) -> None:
     acceptor = open_acceptor(settings, reception)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
-    ledger.audit(AuditEvent.STARTED, time.time(), "listener")
+    ledger.audit(AuditEvent.LISTENING, time.time(), settings.node_name)
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
     acceptor.serve_forever()
     acceptor.stop()
     committer.stop()
-    ledger.audit(AuditEvent.STOPPED, time.time(), "listener")
+    ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
 
 
 def open_acceptor(settings: Settings, reception: Reception) -> Acceptor:

@@ -7,6 +7,7 @@ blocks another, and analysis has a process of its own.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -51,7 +52,7 @@ def settle_quiet_studies(settings: Settings, ledger: Ledger, silence: Silence) -
     """Declare complete what has been quiet long enough; gives how many."""
     now = time.time()
     quiet_since = silence.quiet_since(now, time.monotonic(), settings.gather.quiet_seconds)
-    settled = 0 if quiet_since is None else ledger.settle(quiet_since, now)
+    settled = 0 if quiet_since is None else ledger.settle(quiet_since, now, node_name=settings.node_name)
     if settled:
         crash_point("gather.marked")
         log.info("studies complete", extra={"count": settled})
@@ -77,12 +78,19 @@ def run_scheduler(settings: Settings) -> None:
         threading.Thread(target=deliver_until, args=(stopping, courier), name=courier.destination.name, daemon=True)
         for courier in couriers(settings, ledger, archive)
     ]
+    threading.excepthook = lambda failure: end_after(failure.exc_value)
     for thread in threads:
         thread.start()
     stopping.wait()
     scheduler.shutdown(wait=True)
     for thread in threads:
         thread.join(10)
+
+
+def end_after(defect: BaseException | None) -> None:
+    """End the process after a defect: it is started again, and a job that does this three times is given up."""
+    log.critical("a delivery ended by a defect of this program", exc_info=defect)
+    os._exit(1)
 
 
 def deliver_until(stopping: threading.Event, courier: Courier) -> None:

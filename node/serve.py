@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from node.audit import AuditEvent
 from node.errors import NodeError, NotReady
 from node.logs import configure_logs
 from node.settings import Settings, load_settings
@@ -68,11 +69,12 @@ def command_of(part: Part, config: Path | None) -> list[str]:
 def serve(settings: Settings, config: Path | None, command_of: CommandOf = command_of) -> None:
     """Start every part and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin."""
     Archive(settings.storage.root)
-    Ledger(settings.database_url)
+    ledger = Ledger(settings.database_url)
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))
     with Lock(settings):
+        ledger.audit(AuditEvent.STARTED, time.time(), settings.node_name)
         running = {part: start(command_of(part, config)) for part in Part}
         restarts = dict.fromkeys(Part, 0)
         while not stopping:
@@ -85,9 +87,19 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
                     raise NotReady("the listener could not start; see the line above")
                 restarts[part] += 1
                 log.error("a process ended and is started again", extra={"part": part, "code": process.returncode})
+                if part is Part.LISTENER:
+                    note_that_nobody_listens(ledger, settings)
                 time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(restarts[part], 6)))
                 running[part] = start(command_of(part, config), again=True)
         end(running)
+
+
+def note_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
+    """Until the listener is back, no study is complete because of its silence."""
+    try:
+        ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
+    except NodeError as error:
+        log.error("an audit entry was lost: %s", error)
 
 
 def start(command: Sequence[str], *, again: bool = False) -> subprocess.Popen[bytes]:

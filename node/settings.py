@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import socket
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -132,6 +133,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """URL of the ledger's database."""
         return self.database.url or f"sqlite:///{self.storage.root.absolute()}/ledger.db"
+
+    @property
+    def node_name(self) -> str:
+        """What tells this node from others on the same ledger."""
+        return f"{self.dicom.ae_title}@{socket.gethostname()}:{self.dicom.port}"
 
     @property
     def is_sqlite(self) -> bool:

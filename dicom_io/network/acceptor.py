@@ -105,6 +105,8 @@ class Acceptor:
             association.run(lambda peer: self.admit(key, association, peer))
         except OSError as error:
             self.service.ended(None, address, f"no connection: {error.strerror or type(error).__name__}")
+        except Exception:  # a defect that some bytes have found ends this association and no other
+            log.exception("an association ended by a defect of this program", extra={"address": address})
         finally:
             with self.lock:
                 self.strangers.pop(key, None)

@@ -137,16 +137,16 @@ class Ledger:
 
     # --- gathering
 
-    def settle(self, quiet_since: float, now: float, limit: int = 100) -> int:
+    def settle(self, quiet_since: float, now: float, *, node_name: str = "", limit: int = 100) -> int:
         """Declare studies complete that received nothing since, oldest first; each gets an analysis job.
 
-        Silence counts only from the start of the newest listener: a sender cannot repeat what it lacks before that.
+        Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
         """
         table = schema.study.c
         silent = or_(table.last_received_at <= quiet_since, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
         quiet = select(schema.study).where(table.state == StudyState.RECEIVING, silent)
         with writing(self.engine) as db:
-            if quiet_since < last_start(db) <= now:
+            if not listens(db, node_name, quiet_since, now):
                 return 0
             studies = db.execute(quiet.order_by(table.last_received_at).limit(limit)).all()
             for study in studies:
@@ -238,6 +238,13 @@ class Ledger:
             )
             waiting = {"state": JobState.COMMITTING, "not_before": now + patience_s, "reason": "awaits commitment"}
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(waiting))
+
+    def commitment_awaited(self, job: Job, until: float) -> None:
+        """The peer has taken the request; its report, if it is not here yet, may come until then."""
+        jobs = schema.job
+        still = and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == JobState.COMMITTING)
+        with writing(self.engine) as db:
+            db.execute(update(jobs).where(still).values(not_before=until))
 
     def commitment_answered(
         self, transaction_uid: str, committed: Sequence[str], failed: Sequence[str], now: float
@@ -567,10 +574,15 @@ def due_jobs(kind: JobKind, now: float) -> Select[Any]:
     return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(table.not_before, table.id)
 
 
-def last_start(db: Connection) -> float:
-    """When a listener last began to listen; long ago if never."""
+def listens(db: Connection, node_name: str, since: float, now: float) -> bool:
+    """Whether the node has been listening since then; a node that never said so counts as listening."""
     table = schema.audit.c
-    return db.execute(select(func.max(table.at)).where(table.event == AuditEvent.STARTED)).scalar() or 0.0
+    events = (AuditEvent.STARTED, AuditEvent.LISTENING, AuditEvent.STOPPED)
+    mine = and_(table.event.in_(events), table.detail == node_name)
+    newest = db.execute(select(table.event, table.at).where(mine).order_by(table.id.desc()).limit(1)).first()
+    if newest is None:
+        return True
+    return newest.event == AuditEvent.LISTENING and not since < newest.at <= now
 
 
 def take(db: Connection, row: Row[Any], study: Row[Any], lease_until: float) -> Job | None:

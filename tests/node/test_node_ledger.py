@@ -217,9 +217,17 @@ def test_what_the_pacs_does_not_commit_to_is_sent_and_asked_for_again(ledger: Le
 
 def test_a_commitment_report_that_never_comes_is_asked_for_again(ledger: Ledger) -> None:
     analyzed(ledger, "pacs")
-    ledger.commitment_requested(claim(ledger, JobKind.DELIVER), "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=600)
+    job = claim(ledger, JobKind.DELIVER)
+    ledger.commitment_requested(job, "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=30)
+    ledger.commitment_awaited(job, 820)
     assert ledger.claim(JobKind.DELIVER, 800, LEASE) is None
     assert claim(ledger, JobKind.DELIVER, 821).attempt == 2
+
+
+def test_a_commitment_that_a_crash_kept_from_being_asked_for_is_asked_for_soon(ledger: Ledger) -> None:
+    analyzed(ledger, "pacs")
+    ledger.commitment_requested(claim(ledger, JobKind.DELIVER), "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=30)
+    assert claim(ledger, JobKind.DELIVER, 251).attempt == 2
 
 
 def test_an_ineligible_study_says_so_to_the_pacs_and_keeps_its_reason(ledger: Ledger) -> None:

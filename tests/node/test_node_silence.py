@@ -46,15 +46,25 @@ def test_a_frozen_machine_is_no_jump() -> None:
 
 def test_silence_before_a_restart_of_the_listener_does_not_count(ledger: Ledger) -> None:
     receive(ledger, 100)
-    ledger.audit(AuditEvent.STARTED, 1000.0, "listener")
-    assert ledger.settle(quiet_since=980, now=1040) == 0
-    assert ledger.settle(quiet_since=1001, now=1061) == 1
+    ledger.audit(AuditEvent.LISTENING, 1000.0, "here")
+    assert ledger.settle(980, 1040, node_name="here") == 0
+    assert ledger.settle(1001, 1061, node_name="here") == 1
+
+
+@pytest.mark.parametrize("event", [AuditEvent.STARTED, AuditEvent.STOPPED])
+def test_nothing_is_complete_while_nobody_listens(ledger: Ledger, event: AuditEvent) -> None:
+    receive(ledger, 100)
+    ledger.audit(AuditEvent.LISTENING, 101.0, "here")
+    ledger.audit(event, 150.0, "here")
+    assert ledger.settle(200, 260, node_name="here") == 0
+    ledger.audit(AuditEvent.LISTENING, 300.0, "here")
+    assert ledger.settle(301, 361, node_name="here") == 1
 
 
 def test_a_study_received_before_the_clock_was_set_back_still_completes(ledger: Ledger) -> None:
     receive(ledger, HOURS_26)
-    ledger.audit(AuditEvent.STARTED, HOURS_26 - 10, "listener")
-    assert ledger.settle(quiet_since=40, now=100) == 1
+    ledger.audit(AuditEvent.LISTENING, HOURS_26 - 10, "here")
+    assert ledger.settle(40, 100, node_name="here") == 1
     assert ledger.study(STUDY).study.state is StudyState.STABLE
 
 
