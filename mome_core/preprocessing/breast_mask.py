@@ -23,6 +23,7 @@ Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 POLE_BEHIND_STERNUM_MM = 100.0
+LEAST_SIGNAL_TO_AIR = 2.0
 SKIN_MM = 4.0  # deeper than this is no skin
 ANGLES = np.radians(np.arange(-88.0, 89.0, 2.0))  # 0 is anterior, positive to the patient's left
 RADII_MM = np.arange(40.0, 200.0, 1.25)
@@ -108,6 +109,8 @@ def body_of(volume: Array, rules: BreastRules) -> Mask:
     if not count:
         raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows no body")
     largest = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+    if np.median(quiet[largest]) < LEAST_SIGNAL_TO_AIR * np.median(quiet[~largest]):
+        raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows noise only")
     edge = largest & ~ndimage.binary_erosion(largest, iterations=3, border_value=1)
     sharp = ndimage.gaussian_filter(volume, 0.4)
     largest &= ~edge | (sharp > ndimage.maximum_filter(sharp, size=5) / 2)  # the skin's own half maximum
@@ -193,8 +196,7 @@ def chest_wall(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> A
     Where fat suppression fails there is little evidence; the wall of the slices around counts more there.
     """
     edge = wall_evidence(volume, body, polar, rules)
-    expected = expected_wall(body, polar)
-    lines = np.stack([cheapest_line(edge[k], expected[k]) for k in range(len(edge))])
+    lines = cheapest_lines(edge, expected_wall(body, polar))
     trust = np.clip(np.take_along_axis(edge, lines[:, :, None], axis=2)[:, :, 0], 0.02, None) ** 2
     step_mm = POLE_BEHIND_STERNUM_MM * (ANGLES[1] - ANGLES[0])
     sigma = (rules.chest_smoothing_mm * 2 / rules.working_mm, rules.chest_smoothing_mm / step_mm)
@@ -222,7 +224,7 @@ def wall_evidence(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -
 
 
 def expected_wall(body: Mask, polar: Polar) -> Array:
-    """(slices, angles) radius of an ellipse as wide as the torso that lies under the sternum's skin."""
+    """(angles,) radius in mm of an ellipse as wide as the torso that lies under the sternum's skin."""
     rows = np.flatnonzero(body.any(axis=(0, 2)))
     half_mm = np.flatnonzero(body[:, rows[len(rows) // 2] :, :].any(axis=(1, 2))).size * polar.voxel_mm / 2 - 15.0
     depth_mm, front_mm = 0.7 * half_mm, POLE_BEHIND_STERNUM_MM - 15.0
@@ -231,31 +233,34 @@ def expected_wall(body: Mask, polar: Polar) -> Array:
     x, y = half_mm * np.sin(angle), depth_mm * np.cos(angle) - centre_mm
     seen = np.arctan2(x, y)
     order = np.argsort(seen)
-    radius = np.interp(ANGLES, seen[order], np.hypot(x, y)[order])
-    return np.broadcast_to(radius.astype(np.float32), (len(polar.depth), len(ANGLES)))
+    return np.asarray(np.interp(ANGLES, seen[order], np.hypot(x, y)[order]), dtype=np.float32)
 
 
-def cheapest_line(edge: Array, expected_mm: Array) -> NDArray[np.int_]:
-    """Index of the radius at each angle: the line with most evidence that bends little and stays near the expected."""
+def cheapest_lines(edge: Array, expected_mm: Array) -> NDArray[np.int_]:
+    """(slices, angles) index of the radius: lines with most evidence that bend little and stay near the expected.
+
+    Dynamic programming from one end of the angles to the other, all slices at once.
+    """
     reach = 3
     far = np.abs(RADII_MM[None, :] - expected_mm[:, None]) / 20.0
     cost = -np.minimum(edge, 0.5) + 0.4 * far**2
     slope = np.rint(np.gradient(expected_mm) / (RADII_MM[1] - RADII_MM[0])).astype(int)
-    total, origin = cost[0], np.zeros(cost.shape, dtype=int)
-    index = np.arange(len(RADII_MM))
-    for row in range(1, len(cost)):
+    slices, angles, radii = cost.shape
+    total, origin = cost[:, 0], np.zeros(cost.shape, dtype=int)
+    for row in range(1, angles):
         steps = slope[row] + np.arange(-reach, reach + 1)
-        before = index[None, :] - steps[:, None]
-        price = total[np.clip(before, 0, len(index) - 1)] + 0.12 * np.abs(steps - slope[row])[:, None]
-        price[(before < 0) | (before >= len(index))] = np.inf
-        choice = price.argmin(axis=0)
-        origin[row] = np.clip(before[choice, index], 0, len(index) - 1)
-        total = cost[row] + price[choice, index]
-    line = np.empty(len(cost), dtype=int)
-    line[-1] = int(total.argmin())
-    for row in range(len(cost) - 1, 0, -1):
-        line[row - 1] = origin[row, line[row]]
-    return line
+        before = np.arange(radii)[None, :] - steps[:, None]
+        inside = np.clip(before, 0, radii - 1)
+        price = total[:, inside] + 0.12 * np.abs(steps - slope[row])[:, None]
+        price[:, (before < 0) | (before >= radii)] = np.inf
+        choice = price.argmin(axis=1)
+        origin[:, row] = inside[choice, np.arange(radii)]
+        total = cost[:, row] + np.take_along_axis(price, choice[:, None], axis=1)[:, 0]
+    lines = np.empty((slices, angles), dtype=int)
+    lines[:, -1] = total.argmin(axis=1)
+    for row in range(angles - 1, 0, -1):
+        lines[:, row - 1] = np.take_along_axis(origin[:, row], lines[:, row, None], axis=1)[:, 0]
+    return lines
 
 
 def breast_footprint(body: Mask, polar: Polar, wall_mm: Array, rules: BreastRules) -> Mask:
