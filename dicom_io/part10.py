@@ -92,27 +92,12 @@ class InstanceFile:
         explicit = self.transfer_syntax_uid != IMPLICIT_LITTLE_ENDIAN
         with mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ) as content:
             found = walk(content, self.data_set_offset, explicit=explicit)
-        received = self._named(found)
-        os.fsync(self.descriptor)
-        self._close()
-        return received
-
-    def _named(self, found: dict[int, bytes]) -> ReceivedInstance:
-        uids = {tag: uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
+        uids = identities(found)
         if uids[SOP_CLASS] != self.sop_class_uid or uids[SOP_INSTANCE] != self.sop_instance_uid:
             raise NotAnInstance("the data set holds another SOP class or instance than the command announced")
-        patient = b"\0".join(found.get(tag, b"").strip(b" \0") for tag in (PATIENT_ID, PATIENT_ID_ISSUER))
-        return ReceivedInstance(
-            path=self.path,
-            sha256=self.digest.hexdigest(),
-            size_bytes=self.size,
-            sop_class_uid=uids[SOP_CLASS],
-            sop_instance_uid=uids[SOP_INSTANCE],
-            series_instance_uid=uids[SERIES],
-            study_instance_uid=uids[STUDY],
-            transfer_syntax_uid=self.transfer_syntax_uid,
-            patient_digest=hashlib.sha256(patient).hexdigest(),
-        )
+        os.fsync(self.descriptor)
+        self._close()
+        return received(self.path, self.digest.hexdigest(), self.size, self.transfer_syntax_uid, found)
 
     def discard(self) -> None:
         """Close and remove the file."""
@@ -123,6 +108,28 @@ class InstanceFile:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1  # closing a number twice could close another thread's file
+
+
+def identities(found: dict[int, bytes]) -> dict[int, str]:
+    """The UIDs that every instance has; raises NotAnInstance when one is missing or none."""
+    return {tag: uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
+
+
+def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found: dict[int, bytes]) -> ReceivedInstance:
+    """What was found in a file, in words."""
+    uids = identities(found)
+    patient = b"\0".join(found.get(tag, b"").strip(b" \0") for tag in (PATIENT_ID, PATIENT_ID_ISSUER))
+    return ReceivedInstance(
+        path=path,
+        sha256=sha256,
+        size_bytes=size,
+        sop_class_uid=uids[SOP_CLASS],
+        sop_instance_uid=uids[SOP_INSTANCE],
+        series_instance_uid=uids[SERIES],
+        study_instance_uid=uids[STUDY],
+        transfer_syntax_uid=transfer_syntax_uid,
+        patient_digest=hashlib.sha256(patient).hexdigest(),
+    )
 
 
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
@@ -265,3 +272,18 @@ def copy_instance(source: Path, path: Path) -> ReceivedInstance:
     except NotAnInstance:
         file.discard()
         raise
+
+
+def examine(path: Path) -> ReceivedInstance:
+    """A stored file as if it had just been received; raises NotAnInstance when it is not whole."""
+    with path.open("rb") as file:
+        if file.read(132)[128:] != b"DICM":
+            raise NotAnInstance("no DICOM file: the preamble is missing")
+        file.seek(0)
+        sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+        meta = read_file_meta_info(path)
+        syntax = str(meta.get("TransferSyntaxUID", ""))
+        offset = 144 + int(meta.FileMetaInformationGroupLength)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            found = walk(content, offset, explicit=syntax != IMPLICIT_LITTLE_ENDIAN)
+    return received(path, sha256, size, syntax, found)

@@ -52,7 +52,8 @@ class AuditEntry:
 
 def chained(previous: str, entry: AuditEntry) -> str:
     """The digest of an entry, given that of the entry before (the first: an empty text)."""
-    return hashlib.sha256(json.dumps([previous, *astuple(entry)]).encode()).hexdigest()
+    at, *rest = astuple(entry)
+    return hashlib.sha256(json.dumps([previous, float(at), *rest]).encode()).hexdigest()
 
 
 def verify(entries: Iterable[tuple[int, AuditEntry, str]], count: int, head: str) -> int:

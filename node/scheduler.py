@@ -20,12 +20,14 @@ from node.crashpoints import crash_point
 from node.delivery import Courier, couriers
 from node.errors import NodeError
 from node.jobs import JobKind
+from node.retention import delete_old_studies
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.ledger import Ledger
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
+RETENTION_SECONDS = 600.0
 JUMP_SECONDS = 5.0
 FOREVER_SECONDS = 1e9
 
@@ -73,6 +75,8 @@ def run_scheduler(settings: Settings) -> None:
     silence = Silence(time.time(), time.monotonic())
     sweep = repeatable(lambda: settle_quiet_studies(settings, ledger, silence))
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="settle")
+    retention = repeatable(lambda: delete_old_studies(settings, ledger, archive, time.time()))
+    scheduler.add_job(retention, "interval", seconds=RETENTION_SECONDS, id="retention")
     scheduler.start()
     threads = [
         threading.Thread(target=deliver_until, args=(stopping, courier), name=courier.destination.name, daemon=True)

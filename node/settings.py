@@ -69,6 +69,12 @@ class Gather(Section):
     quiet_seconds: Seconds = Field(default=60.0, description="no new instance for this long: the study is complete")
 
 
+class Retention(Section):
+    """How long studies are kept that are delivered, or cannot be analysed; failed ones wait for you."""
+
+    days: float = Field(default=0.0, ge=0, description="delete this many days after delivery; 0: never")
+
+
 class Model(Section):
     """Which model answers, and how thoroughly."""
 
@@ -112,6 +118,7 @@ class Settings(BaseSettings):
     storage: Storage = Storage()
     database: Database = Database()
     gather: Gather = Gather()
+    retention: Retention = Retention()
     model: Model = Model()
     series: Series = Series()
     results: Results = Results()

@@ -62,22 +62,38 @@ class Archive:
             path = folder / f"{received.sha256}.dcm"
             received.path.rename(path)
             crash_point("store.renamed")
-            stored.append(
-                StoredInstance(
-                    study_instance_uid=received.study_instance_uid,
-                    series_instance_uid=received.series_instance_uid,
-                    sop_class_uid=received.sop_class_uid,
-                    sop_instance_uid=received.sop_instance_uid,
-                    transfer_syntax_uid=received.transfer_syntax_uid,
-                    patient_digest=received.patient_digest,
-                    sha256=received.sha256,
-                    path=str(path.relative_to(self.root)),
-                    size_bytes=received.size_bytes,
-                    calling_ae_title=calling_ae_title,
-                )
-            )
+            stored.append(self._described(received, path, calling_ae_title))
         sync_folders(folders)
         return stored
+
+    def _described(self, received: ReceivedInstance, path: Path, calling_ae_title: str) -> StoredInstance:
+        return StoredInstance(
+            study_instance_uid=received.study_instance_uid,
+            series_instance_uid=received.series_instance_uid,
+            sop_class_uid=received.sop_class_uid,
+            sop_instance_uid=received.sop_instance_uid,
+            transfer_syntax_uid=received.transfer_syntax_uid,
+            patient_digest=received.patient_digest,
+            sha256=received.sha256,
+            path=str(path.relative_to(self.root)),
+            size_bytes=received.size_bytes,
+            calling_ae_title=calling_ae_title,
+        )
+
+    def described(self, found: Iterable[ReceivedInstance]) -> list[StoredInstance]:
+        """Instances that lie in the archive already, as the ledger wants them; who sent them is not known."""
+        return [self._described(each, each.path, "") for each in found]
+
+    def instance_files(self) -> list[Path]:
+        """Every file of an instance, in the order of arrival."""
+        return sorted((self.root / "instances").rglob("*.dcm"), key=lambda path: path.stat().st_mtime_ns)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Delete files that no row names any more, and their folders when these are empty."""
+        for path in paths:
+            place = self.root / path
+            place.unlink(missing_ok=True)
+            remove_empty(place.parent, self.root)
 
     def keep_results(
         self, study_instance_uid: str, revision: int, encoded: Iterable[EncodedObject]
@@ -115,6 +131,16 @@ EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instanc
 def short_digest(uid: str) -> str:
     """A folder name for a UID that came from outside."""
     return hashlib.sha256(uid.encode()).hexdigest()[:24]
+
+
+def remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder and those around it while they are empty, up to the folders directly below the root."""
+    while folder.parent != root:
+        try:
+            folder.rmdir()
+        except OSError:  # not empty, or gone
+            return
+        folder = folder.parent
 
 
 def write_durably(temporary: Path, path: Path, content: bytes) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database; None for any other."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 @contextmanager
@@ -102,3 +108,19 @@ def check_database(engine: Engine) -> None:
         verdict = type(error.orig).__name__
     if verdict != "ok":
         raise NotReady(f"the ledger's database is damaged ({verdict}); run: mome-node recover --config FILE")
+
+
+def copy_database(url: str, target: Path) -> None:
+    """A consistent copy of a SQLite database that may be in use, under its final name when it is complete."""
+    temporary = target.with_suffix(".part")
+    temporary.unlink(missing_ok=True)
+    engine = open_engine(url)
+    check_database(engine)
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):
+            raise NotReady("only SQLite is copied; a PostgreSQL database is backed up with pg_dump")
+        with closing(sqlite3.connect(temporary)) as copy:
+            driver.backup(copy)
+    engine.dispose()
+    temporary.rename(target)

@@ -31,6 +31,7 @@ TWO_PATIENTS = "two patients share this Study Instance UID; it is not analysed u
 TWO_VERSIONS = "an instance came twice with different content; the first is kept, and the study is not analysed"
 
 
+UNFINISHED = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING, JobState.DEAD)
 CLOCK_WENT_BACK_SECONDS = 300.0  # nodes that share a ledger differ by less
 LONGEST_WAIT_SECONDS = 3600.0  # longer than any lease, pause or patience
 DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
@@ -362,6 +363,27 @@ class Ledger:
                 keep_object(db, study.id, study.revision, note)
         self.redeliver(study_instance_uid, destinations, now)
 
+    # --- keeping
+
+    def forget_oldest(self, older_than: float, now: float) -> list[str]:
+        """Delete the rows of the oldest finished study that is older; gives the paths of its files, [] for none.
+
+        Finished: DELIVERED or INELIGIBLE, with no job open or dead. The audit trail stays.
+        """
+        studies, jobs = schema.study.c, schema.job.c
+        done = studies.state.in_((StudyState.DELIVERED, StudyState.INELIGIBLE))
+        unfinished = select(jobs.study_id).where(jobs.state.in_(UNFINISHED))
+        oldest = select(schema.study).where(done, studies.state_since < older_than, studies.id.not_in(unfinished))
+        with reading(self.engine) as db:
+            if db.execute(oldest.limit(1)).first() is None:
+                return []
+        with writing(self.engine) as db:
+            study = db.execute(oldest.order_by(studies.state_since).limit(1)).first()
+            if study is None:
+                return []
+            trail.append(db, AuditEntry(now, study.id, AuditEvent.DELETED, "", "", study.revision, "retention"))
+            return delete_study(db, study.id)
+
     # --- the audit trail
 
     def audit(self, event: AuditEvent, now: float, detail: str = "", study_instance_uid: str | None = None) -> None:
@@ -619,11 +641,10 @@ def own(db: Connection, job: Job) -> Row[Any]:
 def conclude_deliveries(db: Connection, study: Row[Any], now: float) -> None:
     """The study is DELIVERED when no delivery of its revision is open or dead."""
     table = schema.job.c
-    unfinished = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING, JobState.DEAD)
     mine = and_(table.study_id == study.id, table.revision == study.revision, table.kind == JobKind.DELIVER)
     if (
         study.state != StudyState.ANALYZED
-        or db.execute(select(table.id).where(mine, table.state.in_(unfinished))).first()
+        or db.execute(select(table.id).where(mine, table.state.in_(UNFINISHED))).first()
     ):
         return
     move(db, study, StudyEvent.ALL_DELIVERED, now, reason="")
@@ -668,6 +689,21 @@ def keep_receipts(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], n
                 committed_at=each.committed_at,
             )
         )
+
+
+def delete_study(db: Connection, study_id: int) -> list[str]:
+    """Remove every row of a study but its audit trail; gives the paths of its files."""
+    holders = (schema.instance, schema.conflict, schema.result_object)
+    paths = [
+        row.path for table in holders for row in db.execute(select(table.c.path).where(table.c.study_id == study_id))
+    ]
+    mine = select(schema.job.c.id).where(schema.job.c.study_id == study_id)
+    for table in (schema.receipt, schema.commitment):
+        db.execute(table.delete().where(table.c.job_id.in_(mine)))
+    for table in (*holders, schema.analysis, schema.job):
+        db.execute(table.delete().where(table.c.study_id == study_id))
+    db.execute(schema.study.delete().where(schema.study.c.id == study_id))
+    return paths
 
 
 def study_row(db: Connection, study_instance_uid: str) -> Row[Any] | None:

@@ -64,3 +64,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
 
 def test_the_documentation_shows_every_key() -> None:
     assert example_toml() in (ROOT / "docs" / "configuration.md").read_text()
+
+
+def test_the_example_file_shows_every_key() -> None:
+    assert (ROOT / "deploy" / "mome-node.toml").read_text() == example_toml()
