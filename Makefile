@@ -5,15 +5,20 @@ BIN := $(VENV)/bin
 SOURCES := node mome_core dicom_io sr_templates
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test unit lint debian clean
+SHELL := /bin/bash
+
+.PHONY: help demo test test-all unit lint debian clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 demo: $(VENV)/installed ## one synthetic breast MRI study from scanner to PACS, results in demo-out/
 	$(BIN)/mome-node demo --out demo-out
 
 test: $(VENV)/installed-test debian ## linters, unit tests, and system tests with the real servers that can be had
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not exhaustive"
+
+test-all: $(VENV)/installed-test debian ## everything: also every layout through every validator and viewer (an hour)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 
 unit: $(VENV)/installed-test ## the fast tests only

@@ -5,6 +5,17 @@ from __future__ import annotations
 import pytest
 
 
+# Every layout through every validator and viewer: an hour, run by `make test-all` before a release.
+EXHAUSTIVE = {"test_viewer_ohif.py", "test_sr_validators.py", "test_results_vendors.py", "test_node_crashes.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of those files, so that `make test` can leave them to `make test-all`."""
+    for item in items:
+        if item.path.name in EXHAUSTIVE:
+            item.add_marker(pytest.mark.exhaustive)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Names each reason for skipping, so that a green run never hides a test that did not run."""
     reasons: dict[str, int] = {}
