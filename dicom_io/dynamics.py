@@ -26,15 +26,18 @@ from dicom_io.phases import (
     start_of,
     times_of,
     unwrapped,
-    value_of,
 )
 from dicom_io.roles import COMPUTED_ROLES, T1_ROLES, SeriesRole
 from mome_core.case import Role
 from mome_core.errors import StudyIneligible
 
 PAUSE = 1.25  # pre -> first post is the longest gap: the injection lies between (97 to 107 s in I-SPY 2)
+RESTART_S = 240.0  # a longer silence, and far longer than between phases, is another attempt
+RESTART_FACTOR = 2.5
 ULTRAFAST_PHASES = 14
 SAME_MOMENT_S = 0.5
+FIRST = "it is the first in time, and nothing contradicts"
+NOT_PRE = "the first phase is not pre-contrast"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +50,43 @@ class Part:
 
     @property
     def phases(self) -> int:
+        """How many volumes it holds."""
         return len(self.repeats.volumes)
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """How its images were made."""
+        return self.stack.locations[0][0].acquisition
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phase:
+    """One volume on its way into a dynamic."""
+
+    part: Part
+    slices: Slices
+
+    def value(self, clue: Clue) -> float | None:
+        """Its earliest time, or its number."""
+        return start_of(self.slices, clue)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Volumes of one measurement that follow each other without a restart, in the order of time."""
+
+    phases: tuple[Phase, ...]
+    clue: Clue | None
+
+    @property
+    def sources(self) -> tuple[SeriesRole, ...]:
+        """The series of each phase."""
+        return tuple(phase.part.item for phase in self.phases)
+
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        """Start of each phase, empty when no clock tells."""
+        return times_of([phase.slices for phase in self.phases])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +95,7 @@ class Dynamic:
 
     sources : for each phase the series that it comes from.
     times_s : seconds of the day or of the trigger, ascending; empty when no clock tells.
-    evidence : why the first phase is the one before contrast.
+    evidence : why the first phase is the one before contrast; empty when it is so only because it is the first.
     """
 
     phases: tuple[Slices, ...]
@@ -101,7 +140,9 @@ def _as_phase(item: SeriesRole, dynamic: Dynamic) -> SeriesRole:
         listed = f"phases {numbers[0]} to {numbers[-1]}"
         return replace(item, role=Role.DCE_MULTI, why=f"{item.why}; it holds {listed} of the dynamic")
     role = Role.DCE_PRE if numbers == [0] else Role.DCE_POST
-    moment = f"the phase before contrast ({dynamic.evidence})" if role is Role.DCE_PRE else f"phase {numbers[0]}"
+    moment = (
+        f"the phase before contrast ({dynamic.evidence or FIRST})" if role is Role.DCE_PRE else f"phase {numbers[0]}"
+    )
     return replace(item, role=role, why=f"{item.why}; it is {moment} of the dynamic")
 
 
@@ -111,15 +152,18 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> Dynamic:
     Raises StudyIneligible when there is none, when its order cannot be known, or when its first phase is not pre.
     """
     parts, problems = _parts([item for item in items if item.role in T1_ROLES])
-    groups = [group for group in _groups([p for p in parts if not is_suspect(p.item)]) if _count(group) >= 2]
-    originals = [group for group in groups if all(part.item.is_original for part in group)]
-    if not groups:
-        raise StudyIneligible(_why_none(parts, problems))
-    best = max(originals or groups, key=_merit)
+    trusted = [part for part in parts if not is_suspect(part.item)]
+    lines = [line for line in measurements(trusted) if _count(line) >= 2]
+    lines = [line for line in lines if all(part.item.is_original for part in line)] or lines
+    if not lines:
+        raise StudyIneligible(_why_none(trusted, problems))
     try:
-        dynamic = assemble(best)
+        runs = runs_of(max(lines, key=_merit))
     except NoPhaseOrder as error:
         raise StudyIneligible(f"the order of the DCE phases cannot be known: {error}") from error
+    dynamic = begin_before_contrast(max(runs, key=_run_merit), trusted)
+    if not dynamic.evidence and len(runs) > 1:
+        raise StudyIneligible(f"there are {len(runs)} attempts at the dynamic, and none shows its pre-contrast phase")
     _require_no_contradiction(dynamic, [part for part in parts if is_suspect(part.item)])
     return dynamic
 
@@ -130,6 +174,9 @@ def _parts(items: Iterable[SeriesRole]) -> tuple[list[Part], list[str]]:
     for item in items:
         if item.refused:
             problems.append(item.refused)
+        if any(stack.slabs > 1 for stack in item.stacks):
+            problems.append("a series consists of several slabs")
+            continue
         for stack in item.stacks:
             try:
                 parts.append(Part(item, stack, order_repeats(stack, item.series.vendor)))
@@ -149,13 +196,24 @@ def _count(group: Sequence[Part]) -> int:
     return sum(part.phases for part in group)
 
 
-def _groups(parts: Sequence[Part]) -> list[list[Part]]:
-    """Parts that repeat one measurement: first those of one image type; any, where that leaves nothing to pair."""
-    strict = _clusters(
-        parts, lambda a, b: same_measurement(a, b) and a.item.series.image_type == b.item.series.image_type
-    )
-    lonely = [group[0] for group in strict if _count(group) == 1]
-    return [group for group in strict if _count(group) > 1] + _clusters(lonely, same_measurement)
+def measurements(parts: Sequence[Part]) -> list[list[Part]]:
+    """Parts that repeat one measurement as one protocol: same image type, same announced number of phases.
+
+    Where that leaves single volumes only, the same grid and timing are enough: sites that name each phase export them
+    with different protocols.
+    """
+    copies = _without_copies(parts)
+    lines = []
+    for cluster in _clusters(copies, same_measurement):
+        strict = _clusters(cluster, lambda a, b: same_protocol(a, b) and not overlap(a, b))
+        lines += strict if any(_count(line) > 1 for line in strict) else [cluster]
+    return lines
+
+
+def _without_copies(parts: Sequence[Part]) -> list[Part]:
+    """Parts without the Enhanced copies of classic series, which share their UID (Canon)."""
+    classic = {part.item.series.series_uid for part in parts if not part.item.series.is_enhanced}
+    return [p for p in parts if not p.item.series.is_enhanced or p.item.series.series_uid not in classic]
 
 
 def _clusters(parts: Sequence[Part], alike: Callable[[Part, Part], bool]) -> list[list[Part]]:
@@ -169,14 +227,28 @@ def _clusters(parts: Sequence[Part], alike: Callable[[Part, Part], bool]) -> lis
     return clusters
 
 
+def overlap(a: Part, b: Part) -> bool:
+    """Whether two series of several phases ran at the same time: then they are two dynamics, or one and its copy."""
+    if min(a.phases, b.phases) < 3:
+        return False
+    times = [*a.repeats.times_s, *b.repeats.times_s]
+    if len(times) < a.phases + b.phases:
+        return False
+    times_a, times_b = unwrapped(times)[: a.phases], unwrapped(times)[a.phases :]
+    return max(times_a[0], times_b[0]) <= min(times_a[-1], times_b[-1])
+
+
+def same_protocol(a: Part, b: Part) -> bool:
+    """Same image type and, where both announce it, the same number of phases."""
+    series_a, series_b = a.item.series, b.item.series
+    announced = {series_a.announced_phases, series_b.announced_phases} - {None}
+    return series_a.image_type == series_b.image_type and len(announced) < 2
+
+
 def same_measurement(a: Part, b: Part) -> bool:
     """Same grid in the same frame of reference and same timing; what a series does not tell may be anything."""
     frames = {a.item.series.frame_of_reference_uid, b.item.series.frame_of_reference_uid} - {""}
-    return len(frames) < 2 and same_grid(a.stack, b.stack) and same_timing(_how(a), _how(b))
-
-
-def _how(part: Part) -> Acquisition:
-    return part.stack.locations[0][0].acquisition
+    return len(frames) < 2 and same_grid(a.stack, b.stack) and same_timing(a.acquisition, b.acquisition)
 
 
 def same_timing(a: Acquisition, b: Acquisition) -> bool:
@@ -194,178 +266,207 @@ def same_timing(a: Acquisition, b: Acquisition) -> bool:
     )
 
 
-def _merit(group: Sequence[Part]) -> tuple[float, ...]:
-    """Which of several dynamics: a real one before a pair, fat-suppressed, of usual length, fine, early."""
-    phases, how = _count(group), _how(group[0])
-    suppressed = {True: 2.0, None: 1.0, False: 0.0}[how.fat_suppressed]
+def _merit(line: Sequence[Part]) -> tuple[float, ...]:
+    """Which of several dynamics: a real one before a pair, fat-suppressed, of usual length, fine."""
+    phases = _count(line)
+    suppressed = {True: 2.0, None: 1.0, False: 0.0}[line[0].acquisition.fat_suppressed]
+    columns, rows, slices = line[0].stack.shape
     usual = 2.0 if phases < ULTRAFAST_PHASES else 1.0
-    columns, rows, slices = group[0].stack.shape
-    starts = [time for part in group for time in part.repeats.times_s[:1]]
-    return (
-        float(phases >= 3),
-        suppressed,
-        usual,
-        float(columns * rows * slices),
-        float(phases),
-        -min(starts, default=0.0),
-    )
+    return float(phases >= 3), suppressed, usual, float(columns * rows * slices), float(phases)
 
 
-def assemble(group: Sequence[Part]) -> Dynamic:
-    """The phases of one measurement in order, beginning with the one before contrast.
+def _run_merit(run: Run) -> tuple[float, float]:
+    """Which of several attempts: the longest, of equals the last (the first one was repeated for a reason)."""
+    return float(len(run.phases)), min(run.times_s, default=0.0)
 
-    Raises NoPhaseOrder when series cannot be ordered; StudyIneligible when the first phase is a post-contrast one.
+
+def runs_of(line: Sequence[Part]) -> list[Run]:
+    """The attempts at one dynamic, each in the order of time.
+
+    Raises NoPhaseOrder when nothing tells the order, or two good clues contradict each other.
     """
-    longest = max(group, key=lambda part: part.phases)
-    if longest.phases == 1:
-        return _from_single_phases(group)
-    return _from_multiphase(longest, [part for part in group if part is not longest])
+    clue, phases = line_up(line)
+    starts = [0, *(i for i in range(1, len(phases)) if _restarts(phases, i)), len(phases)]
+    return [Run(tuple(phases[a:b]), clue) for a, b in pairwise(starts)]
 
 
-def _from_multiphase(main: Part, others: Sequence[Part]) -> Dynamic:
-    """A series of several phases, with the rest of a split dynamic, or with the pre-contrast series before it."""
-    chain = sorted([main, *(part for part in others if _continues(main, part))], key=_first_label)
-    volumes = [volume for part in chain for volume in part.repeats.volumes]
-    sources = [part.item for part in chain for _ in part.repeats.volumes]
-    notes = [note for part in chain for note in part.repeats.notes]
-    evidence = pre_evidence(volumes, sources)
-    if evidence.startswith(NOT_PRE) or not evidence:
-        before = [part for part in others if part not in chain and part.phases == 1 and _is_before(part, main)]
-        if before:
-            pre = max(before, key=lambda part: start_of(part.repeats.volumes[0], Clue.ACQUISITION_TIME) or 0.0)
-            volumes, sources = [pre.repeats.volumes[0], *volumes], [pre.item, *sources]
-            evidence = "a series of the same measurement that came before the multi-phase series"
-    if evidence.startswith(NOT_PRE):
-        raise StudyIneligible(f"the pre-contrast phase is missing: {evidence}")
-    used = {id(source) for source in sources}
-    left = sum(part.phases for part in others if id(part.item) not in used)
-    if left:
-        notes.append(f"{left} volumes of the same measurement in other series take no part in the dynamic")
-    evidence = evidence or "it is the first of its series, and nothing contradicts"
-    return _dynamic(volumes, sources, main.stack, main.repeats.clue, evidence, notes)
+def _restarts(phases: Sequence[Phase], index: int) -> bool:
+    """Whether a new attempt begins with this phase: after a long silence, or a shorter one when its number falls back.
 
-
-def _first_label(part: Part) -> float:
-    first = part.repeats.volumes[0][0]
-    return next((value for label in LABELS if (value := value_of(first, label)) is not None), 0.0)
-
-
-def _continues(main: Part, other: Part) -> bool:
-    """Whether another series holds the neighbouring numbers of the same count: a dynamic split on export."""
+    A number that falls back without any silence is an export that was split, and counted anew.
+    """
+    times = times_of([phase.slices for phase in phases])
+    gaps = sorted(b - a for a, b in pairwise(times))
+    silence = (times[index] - times[index - 1]) / gaps[(len(gaps) - 1) // 2] if gaps else RESTART_FACTOR
+    if gaps and times[index] - times[index - 1] > RESTART_S and silence > RESTART_FACTOR:
+        return True
     for label in LABELS:
-        mine = {value_of(volume[0], label) for volume in main.repeats.volumes}
-        theirs = {value_of(volume[0], label) for volume in other.repeats.volumes}
-        every = [value for value in mine | theirs if value is not None]
-        if None in mine | theirs or len(every) < len(mine) + len(theirs) or len(mine) != main.phases:
-            continue
-        if max(every) - min(every) == len(every) - 1 and min(every) == 1:
-            return True
+        before, here = phases[index - 1].value(label), phases[index].value(label)
+        if before is not None and here is not None and before != here:
+            return here < before and silence > PAUSE
     return False
 
 
-def _is_before(single: Part, main: Part) -> bool:
-    for clue in (Clue.ACQUISITION_TIME, Clue.CONTENT_TIME):
-        a, b = start_of(single.repeats.volumes[0], clue), start_of(main.repeats.volumes[0], clue)
-        if a is not None and b is not None and a != b:
-            first, second = unwrapped([a, b])
-            return first < second
-    return False
-
-
-def _from_single_phases(group: Sequence[Part]) -> Dynamic:
-    """One series per phase."""
-    clue, ordered = _across_series(group)
-    volumes = [part.repeats.volumes[0] for part in ordered]
-    sources = [part.item for part in ordered]
-    evidence = pre_evidence(volumes, sources)
-    if evidence.startswith(NOT_PRE):
-        raise StudyIneligible(f"the pre-contrast phase is missing: {evidence}")
-    if not evidence and sources[0].name.phase_number is not None:
-        raise StudyIneligible(
-            "the first phase is numbered 1, which some sites give to the pre-contrast and others to the first post-"
-            "contrast phase, and neither its timing nor its contrast tells which; set a rule for this series name"
-        )
-    notes = [note for part in ordered for note in part.repeats.notes]
-    evidence = evidence or "it is the first in time, and nothing contradicts"
-    return _dynamic(volumes, sources, ordered[0].stack, clue, evidence, notes)
-
-
-def _across_series(group: Sequence[Part]) -> tuple[Clue, list[Part]]:
-    """Series of one volume each in the order of time.
-
-    Raises NoPhaseOrder when no clue distinguishes them or two good clues contradict each other.
-    """
-    orders: dict[Clue, list[Part]] = {}
-    for clue in (Clue.ACQUISITION_TIME, Clue.CONTENT_TIME, Clue.TRIGGER_TIME, *LABELS):
-        starts = [start_of(part.repeats.volumes[0], clue) for part in group]
-        known = [start for start in starts if start is not None]
-        if len(set(known)) == len(group):
-            values = unwrapped(known) if clue in CLOCKS else tuple(known)
-            orders[clue] = [part for _, part in sorted(zip(values, group, strict=True), key=lambda pair: pair[0])]
-    numbered = [part for part in group if part.item.name.phase_number is not None]
-    by_name = sorted(numbered, key=lambda part: part.item.name.phase_number or 0)
+def line_up(line: Sequence[Part]) -> tuple[Clue | None, list[Phase]]:
+    """All volumes of one measurement in the order of time, whichever series they are in."""
+    phases = [Phase(part, volume) for part in line for volume in part.repeats.volumes]
+    if len(line) == 1:
+        return line[0].repeats.clue, phases
+    orders = {
+        clue: order for clue in (Clue.ACQUISITION_TIME, Clue.CONTENT_TIME, *LABELS) if (order := _by(clue, phases))
+    }
     if not orders:
-        return Clue.NAME, _by_numbers(group, by_name)
-    clue = next(iter(orders))
-    ordered = orders[clue]
-    against = [str(label) for label in LABELS if label in orders and orders[label] != ordered]
-    distinct = len({part.item.name.phase_number for part in numbered}) == len(numbered)
-    if distinct and by_name != [part for part in ordered if part in by_name]:
+        return Clue.NAME, _by_numbers(phases)
+    clue, order = next(iter(orders.items()))
+    against = [str(label) for label in LABELS if orders.get(label, order) != order]
+    numbered = [phase for phase in order if phase.part.item.name.phase_number is not None]
+    numbers = [phase.part.item.name.phase_number or 0 for phase in numbered]
+    if len(set(numbers)) == len(numbers) and numbers != sorted(numbers):
         against.append(str(Clue.NAME))
     if against:
         raise NoPhaseOrder(f"the {clue} orders the series against the {' and the '.join(against)}")
-    return clue, ordered
+    return clue, order
 
 
-def _by_numbers(group: Sequence[Part], by_name: list[Part]) -> list[Part]:
+def _by(clue: Clue, phases: Sequence[Phase]) -> list[Phase]:
+    """The volumes sorted by a clue; empty unless all have it, differ in it, and stay in order inside their series."""
+    values = [value for phase in phases if (value := phase.value(clue)) is not None]
+    if len(set(values)) < len(phases):
+        return []
+    ranked = unwrapped(values) if clue in CLOCKS else tuple(values)
+    order = [phase for _, phase in sorted(zip(ranked, phases, strict=True), key=lambda pair: pair[0])]
+    inside = {id(phase): index for index, phase in enumerate(phases)}
+    for part in {id(phase.part): phase.part for phase in phases}.values():
+        places = [inside[id(phase)] for phase in order if phase.part is part]
+        if places != sorted(places):
+            return []
+    return order
+
+
+def _by_numbers(phases: Sequence[Phase]) -> list[Phase]:
     """Without any clock: the phase numbers of the names, when the series numbers agree with them."""
-    numbers = [part.item.series.number for part in by_name]
-    names = [part.item.name.phase_number for part in by_name]
+    by_name = sorted(phases, key=lambda phase: phase.part.item.name.phase_number or 0)
+    names = [phase.part.item.name.phase_number for phase in by_name]
+    numbers = [phase.part.item.series.number for phase in by_name]
     ascending = all(a is not None and b is not None and a < b for a, b in pairwise(numbers))
-    if len(by_name) == len(group) and len(set(names)) == len(group) and ascending:
+    if None not in names and len(set(names)) == len(phases) and ascending:
         return by_name
-    raise NoPhaseOrder(f"{len(group)} series repeat one measurement, and no time or number tells their order")
+    raise NoPhaseOrder(f"{len(phases)} volumes repeat one measurement in several series, and nothing tells their order")
 
 
-NOT_PRE = "the first phase is not pre-contrast"
+def begin_before_contrast(run: Run, parts: Sequence[Part]) -> Dynamic:
+    """The dynamic whose first phase is pre-contrast: that of the run, or a series of the same measurement before it.
+
+    Raises StudyIneligible when the pre-contrast phase is missing, or when nothing tells whether it is.
+    """
+    evidence = pre_evidence(run)
+    if not evidence or evidence.startswith(NOT_PRE):
+        single = _single_before(run, parts)
+        if single is not None:
+            run = Run((single, *run.phases), run.clue)
+            evidence = "a series of the same measurement that came before the others"
+    if evidence.startswith(NOT_PRE):
+        raise StudyIneligible(f"the pre-contrast phase is missing: {evidence}")
+    if len(run.phases) < 2:
+        raise StudyIneligible("needs a pre- and a post-contrast phase, found 1 volume of the dynamic")
+    if not evidence and run.sources[0].name.phase_number is not None and len(set(map(id, run.sources))) > 1:
+        raise StudyIneligible(
+            "the first phase is numbered, and some sites give number 1 to the pre-contrast and others to the first "
+            "post-contrast phase; neither timing nor contrast tells which; set a rule for this series name"
+        )
+    used = {id(phase.slices) for phase in run.phases}
+    grid = run.phases[0].part
+    others = sum(
+        1
+        for part in parts
+        for volume in part.repeats.volumes
+        if same_measurement(part, grid) and id(volume) not in used
+    )
+    notes = dict.fromkeys(note for phase in run.phases for note in phase.part.repeats.notes)
+    left = (f"{others} other volumes of the same measurement take no part in the dynamic",) if others else ()
+    return Dynamic(
+        phases=tuple(phase.slices for phase in run.phases),
+        sources=run.sources,
+        stack=grid.stack,
+        times_s=run.times_s,
+        clue=run.clue,
+        evidence=evidence,
+        notes=(*notes, *left),
+    )
 
 
-def pre_evidence(volumes: Sequence[Slices], sources: Sequence[SeriesRole]) -> str:
-    """Why the first of these volumes is the one before contrast; starts with NOT_PRE when it is not; "" unknown."""
-    injected = next((p.clocks.contrast_start_s for p in volumes[1] if p.clocks.contrast_start_s is not None), None)
-    starts = [start_of(volume, Clue.ACQUISITION_TIME) for volume in volumes[:2]]
-    if injected is not None and starts[0] is not None and starts[1] is not None:
-        if starts[0] < injected <= starts[1] + 1.0:
-            return "the contrast agent was injected after it"
-        if injected < starts[0] - 1.0:
-            return f"{NOT_PRE}: the contrast agent was injected before it"
-    contrast = [volume[0].contrast.upper() for volume in volumes]
-    if contrast[0] in ("", "PRE_CONTRAST") and all(text not in ("", "PRE_CONTRAST") for text in contrast[1:]):
-        return "it alone names no contrast agent"
-    first, later = sources[0], [source for source in sources[1:] if source is not sources[0]]
-    if first.name.moment is Moment.POST and first not in sources[1:]:
-        return f"{NOT_PRE}: its name says '{first.name.word}' and post"
-    if first.name.moment is Moment.PRE and later and all(s.name.moment is not Moment.PRE for s in later):
-        return "its name says pre"
-    if first.name.phase_number is None and later and all(s.name.phase_number is not None for s in later):
-        return "it alone has no phase number in its name"
-    gaps = [b - a for a, b in pairwise(times_of(volumes))]
-    if len(gaps) >= 2 and gaps[0] >= PAUSE * median(gaps[1:]):
-        return "the pause for the injection follows it"
-    if len(volumes) >= ULTRAFAST_PHASES:
-        return "an ultrafast dynamic begins before the contrast arrives"
+def _single_before(run: Run, parts: Sequence[Part]) -> Phase | None:
+    """The last single volume of the same measurement that was taken before the run."""
+    first = run.phases[0]
+    before = []
+    for part in parts:
+        if part.phases > 1 or part.item in run.sources or not same_measurement(part, first.part):
+            continue
+        single = Phase(part, part.repeats.volumes[0])
+        for clue in (Clue.ACQUISITION_TIME, Clue.CONTENT_TIME):
+            here, there = single.value(clue), first.value(clue)
+            if here is not None and there is not None and here != there:
+                start, begin = unwrapped([here, there])
+                before += [(start, part.item.series.series_uid, single)] if start < begin else []
+                break
+    return max(before, key=lambda entry: entry[:2])[2] if before else None
+
+
+def pre_evidence(run: Run) -> str:
+    """Why the first volume is the one before contrast; starts with NOT_PRE when it is not; "" when nothing tells."""
+    for witness in (_by_injection, _by_position, _by_contrast, _by_names, _by_pause):
+        if said := witness(run):
+            return said
     return ""
 
 
-def _dynamic(
-    volumes: Sequence[Slices],
-    sources: Sequence[SeriesRole],
-    stack: Stack,
-    clue: Clue | None,
-    evidence: str,
-    notes: Sequence[str],
-) -> Dynamic:
-    return Dynamic(tuple(volumes), tuple(sources), stack, times_of(volumes), clue, evidence, tuple(notes))
+def _by_injection(run: Run) -> str:
+    """Contrast/Bolus Start Time against the starts of the first two phases."""
+    starts = [phase.value(Clue.ACQUISITION_TIME) for phase in run.phases[:2]]
+    injected = next((p.clocks.contrast_start_s for p in run.phases[-1].slices if p.clocks.contrast_start_s), None)
+    if injected is None or len(starts) < 2 or starts[0] is None or starts[1] is None:
+        return ""
+    if starts[0] < injected <= starts[1] + 1.0:
+        return "the contrast agent was injected after it"
+    return f"{NOT_PRE}: the contrast agent was injected before it" if injected < starts[0] - 1.0 else ""
+
+
+def _by_position(run: Run) -> str:
+    """A count of time points that does not begin at its beginning."""
+    position = run.phases[0].value(Clue.TEMPORAL_POSITION)
+    announced = run.sources[0].series.announced_phases
+    if position is None or announced is None or position <= 1 or len(run.phases) >= announced:
+        return ""
+    return f"{NOT_PRE}: it is number {position:g} of {announced}"
+
+
+def _by_contrast(run: Run) -> str:
+    """Contrast/Bolus Agent; a pre-contrast phase in the series of the others may carry it too."""
+    named = [phase.slices[0].contrast.upper() not in ("", "PRE_CONTRAST") for phase in run.phases]
+    return "it alone names no contrast agent" if not named[0] and all(named[1:]) and len(named) > 1 else ""
+
+
+def _by_names(run: Run) -> str:
+    """The words pre and post, and the site that numbers post-contrast phases only (Duke)."""
+    first, later = run.sources[0], [source for source in run.sources if source is not run.sources[0]]
+    alone = run.sources.count(first) == 1
+    if first.name.moment is Moment.POST and alone:
+        return f"{NOT_PRE}: its name says post"
+    if not alone or not later:
+        return ""
+    if first.name.moment is Moment.PRE and all(source.name.moment is not Moment.PRE for source in later):
+        return "its name says pre"
+    if first.name.phase_number is None and all(source.name.phase_number is not None for source in later):
+        return "it alone has no phase number in its name"
+    return ""
+
+
+def _by_pause(run: Run) -> str:
+    """The injection lies in the longest gap."""
+    gaps = [b - a for a, b in pairwise(run.times_s)]
+    if len(gaps) >= 2 and gaps[0] >= PAUSE * median(gaps[1:]):
+        return "the pause for the injection follows it"
+    return "an ultrafast dynamic begins before the contrast arrives" if len(run.phases) >= ULTRAFAST_PHASES else ""
 
 
 def _require_no_contradiction(dynamic: Dynamic, suspects: Sequence[Part]) -> None:
@@ -377,7 +478,7 @@ def _require_no_contradiction(dynamic: Dynamic, suspects: Sequence[Part]) -> Non
         for volume in part.repeats.volumes:
             start = start_of(volume, Clue.ACQUISITION_TIME)
             own = start is not None and all(m is not None and abs(m - start) > SAME_MOMENT_S for m in moments)
-            if own and same_timing(_how(part), dynamic.stack.locations[0][0].acquisition):
+            if own and same_timing(part.acquisition, dynamic.stack.locations[0][0].acquisition):
                 raise StudyIneligible(
                     f"series {part.item.series.number} is named '{part.item.name.word}', but its tags are those of a DCE "
                     "phase taken at a time of its own; set a rule for this series name"

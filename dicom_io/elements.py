@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_sequence
 from pydicom.tag import BaseTag
 
 BINARY_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
@@ -102,6 +104,8 @@ class Elements:
             return []
         try:
             value = self.dataset[tag].value
+            if isinstance(value, bytes):  # stored as UN, which is implicit little-endian inside (PS3.5 6.2.2)
+                value = read_sequence(BytesIO(value), True, True, len(value), "latin-1")
         except Exception:  # noqa: BLE001 - pydicom raises many kinds; a sequence nobody can parse has no items
             return []
         return [Elements(item) for item in value if isinstance(item, Dataset)] if hasattr(value, "append") else []

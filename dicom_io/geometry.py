@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -29,10 +29,12 @@ class Stack:
 
     locations : one tuple per slice, ascending along the normal (row direction x column direction).
     affine : (column, row, slice) -> LPS mm.
+    slabs : how many such stacks, apart from each other, the images of this kind form.
     """
 
     locations: tuple[tuple[Plane, ...], ...]
     affine: Vectors
+    slabs: int = 1
 
     @property
     def planes(self) -> list[Plane]:
@@ -111,8 +113,19 @@ def slabs_of(planes: Sequence[Plane]) -> list[Stack]:
         raise NoVolume("it is a single slice")
     steps = np.diff(depths)
     step = float(np.median(steps))
-    cuts = [0, *(int(i) + 1 for i in np.flatnonzero(steps > SLAB_GAP * step)), len(members)]
-    return [grid_of(members[start:stop]) for start, stop in pairwise(cuts)]
+    cuts = [
+        0,
+        *(i + 1 for i in range(len(steps)) if _is_gap(steps[i] / step, members[i], members[i + 1])),
+        len(members),
+    ]
+    slabs = [grid_of(members[start:stop]) for start, stop in pairwise(cuts)]
+    return [replace(slab, slabs=len(slabs)) for slab in slabs]
+
+
+def _is_gap(steps: float, below: tuple[Plane, ...], above: tuple[Plane, ...]) -> bool:
+    """Whether two slabs meet here: far apart, or told apart by Stack ID."""
+    told_apart = not {plane.stack_id for plane in below} & {plane.stack_id for plane in above}
+    return steps > SLAB_GAP or (told_apart and steps > 1 + SPACING_TOLERANCE)
 
 
 def locate(planes: Sequence[Plane]) -> list[tuple[float, tuple[Plane, ...]]]:

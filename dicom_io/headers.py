@@ -149,6 +149,7 @@ class Plane:
 class SeriesHeader:
     """What one series says about itself before any pixel is read.
 
+    announced_phases : Number of Temporal Positions (0020,0105), None when it is not told.
     Texts are as the scanner wrote them: escape them before showing them.
     instances : also those that hold no image which could be placed.
     """
@@ -161,6 +162,7 @@ class SeriesHeader:
     protocol: str
     number: int | None
     frame_of_reference_uid: str
+    announced_phases: int | None
     planes: tuple[Plane, ...]
     instances: tuple[Instance, ...]
 
@@ -250,6 +252,7 @@ def series_of(uid: str, members: list[tuple[Instance, tuple[Plane, ...]]]) -> Se
         protocol=first.text("ProtocolName"),
         number=first.integer("SeriesNumber"),
         frame_of_reference_uid=first.text("FrameOfReferenceUID"),
+        announced_phases=first.integer("NumberOfTemporalPositions"),
         planes=tuple(plane for _, planes in members for plane in planes),
         instances=tuple(instance for instance, _ in members),
     )

@@ -152,7 +152,7 @@ def _uih_diffusion(elements: Elements) -> Diffusion:
     standard = _standard_diffusion(elements)
     actual = elements.number(elements.private(0x0065, "IMAGE PRIVATE HEADER", 0x09), "FD")
     nominal = elements.number(elements.private(0x0065, "IMAGE PRIVATE HEADER", 0x0A), "FD")
-    if nominal is not None and actual is not None and actual < 50 <= nominal:
+    if nominal is not None and actual is not None and actual < nominal / 10:
         nominal = 0.0  # the b0 of a series may carry the series' nominal value
     b_value = next((value for value in (nominal, actual, standard.b_value) if value is not None), None)
     return Diffusion(b_value, standard.direction, standard.gradient)
@@ -293,7 +293,10 @@ def _vframe_tiling(elements: Elements) -> Tiling | None:
     if not items:
         return None
     across = math.ceil(math.sqrt(len(items)))
-    rows, columns = _tile_grid(elements, across, math.ceil(len(items) / across))
+    down = math.ceil(len(items) / across)
+    if (elements.integer("Rows") or 0) % down:  # then the grid is square, its last rows empty
+        down = across
+    rows, columns = _tile_grid(elements, across, down)
     places = ((*divmod(index, across), item.numbers("ImagePositionPatient")) for index, item in enumerate(items))
     return Tiling(rows, columns, tuple(Tile(r * rows, c * columns, position) for r, c, position in places))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
+from dicom_io.dynamics import FIRST, choose_dynamic
 from dicom_io.dynamics import Dynamic as ChosenDynamic
-from dicom_io.dynamics import choose_dynamic
 from dicom_io.elements import Elements
 from dicom_io.errors import NoPhaseOrder, PixelsUnreadable
 from dicom_io.geometry import Stack
@@ -106,6 +106,8 @@ def read_case(assignment: RoleAssignment) -> Assembly:
     dce = read_dynamic(dynamic)
     t2, t2_volume = read_first(t2_choices(assignment, chosen.stack), warnings)
     dwi, dwi_volume = read_first(dwi_choices(assignment, chosen.stack), warnings)
+    warnings += [] if t2 else why_unused(assignment.of(Role.T2, Role.T2_IR))
+    warnings += [] if dwi else why_unused(assignment.of(Role.DWI))
     first = chosen.phases[0][0]
     case = Case(
         dce=dce,
@@ -126,7 +128,7 @@ def read_case(assignment: RoleAssignment) -> Assembly:
         dwi_all=tuple(image for volume in dwi.repeats for image in sources_of(volume)) if dwi else (),
         dce_times_s=dce.times_s,
         dce_order=str(chosen.clue or ""),
-        dce_pre=chosen.evidence,
+        dce_pre=chosen.evidence or FIRST,
         b_values=dwi.b_values if dwi else (),
         used=tuple(used.items()),
         left_out=left_out(assignment, {uid for uids in used.values() for uid in uids}),
@@ -180,7 +182,7 @@ def t2_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
     """T2 volumes, best first: fat suppressed or TIRM, oriented as the dynamic, many voxels."""
     choices = []
     for item in assignment.of(Role.T2, Role.T2_IR):
-        single = [stack for stack in item.stacks if stack.repeats == 1]
+        single = [stack for stack in item.stacks if stack.repeats == 1 and stack.slabs == 1]
         if single:  # of several echoes the longest weighs T2 most
             stack = max(single, key=lambda stack: stack.locations[0][0].acquisition.echo_ms or 0.0)
             choices.append(ChosenVolume(item, stack, (tuple(there[0] for there in stack.locations),)))
@@ -215,6 +217,8 @@ def dwi_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
     choices = []
     for item in assignment.of(Role.DWI):
         for stack in item.stacks:
+            if stack.slabs > 1:
+                continue
             try:
                 choice = highest_b_volume(item, stack)
             except NoPhaseOrder:
@@ -274,6 +278,18 @@ def read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> tuple[Ch
             warnings.append(choice.warning)
         return choice, Volume(voxels, choice.stack.affine, choice.item.series.frame_of_reference_uid)
     return None, None
+
+
+def why_unused(items: Sequence[SeriesRole]) -> list[str]:
+    """For series of a modality that the case lacks all the same, what is wrong with each."""
+    reasons = []
+    for item in items:
+        slabs = max((stack.slabs for stack in item.stacks), default=1)
+        reason = item.refused or (f"it consists of {slabs} slabs" if slabs > 1 else "its images name no b-value")
+        if item.role is not Role.DWI and not item.refused and slabs == 1:
+            reason = "its slices are repeated"
+        reasons.append(f"series {item.series.number} ({item.role}) is not used: {reason}")
+    return reasons
 
 
 def mean_voxels(repeats: Sequence[Slices]) -> Voxels:
