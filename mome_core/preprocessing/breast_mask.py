@@ -23,6 +23,7 @@ Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 POLE_BEHIND_STERNUM_MM = 100.0
+BRIGHT = 210.0  # 99th percentile; log(1 + x) then keeps air and fat apart
 LEAST_SIGNAL_TO_AIR = 2.0
 SKIN_MM = 4.0  # deeper than this is no skin
 ANGLES = np.radians(np.arange(-88.0, 89.0, 2.0))  # 0 is anterior, positive to the patient's left
@@ -84,6 +85,7 @@ def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMas
 
     StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast.
     """
+    volume = rescaled(volume)
     body = body_of(volume, rules)
     middle, sternum = landmarks(body, rules)
     polar = Polar(middle, sternum + POLE_BEHIND_STERNUM_MM / rules.working_mm, rules.working_mm)
@@ -96,6 +98,12 @@ def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMas
     if max(found.volumes_ml) < rules.smallest_breast_ml:
         raise StudyIneligible("no breast was found on the fat-suppressed T1-weighted series")
     return found
+
+
+def rescaled(volume: Array) -> Array:
+    """Brightness in the same units whatever the scanner's: some store 0 to 4095, others 0 to 5."""
+    bright = float(np.percentile(volume, 99))
+    return volume * np.float32(BRIGHT / bright) if bright > 0 else volume
 
 
 def body_of(volume: Array, rules: BreastRules) -> Mask:
