@@ -55,6 +55,8 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 DIFFUSION_FLOOR = 40.0  # s/mm2: below lies what stands for b0 (Siemens 5, Philips 2)
 MAX_LOCALIZER_IMAGES = 90
 MAX_NAMED_LOCALIZER_IMAGES = 20
+STIR_MS = 400.0  # fat is nulled at 60 to 300 ms, fluid above 1500 ms
+SPECIAL = 0.8  # confidence of names that say what tags cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,53 +194,63 @@ def by_derived_name(series: SeriesHeader, name: NameReading) -> Verdict | None:
     return Verdict(name.role, 0.6, f"it is derived and named '{name.word}'", certain=name.role in COMPUTED_ROLES)
 
 
-def by_physics(series: SeriesHeader, name: NameReading) -> Verdict | None:
-    """Weighting by echo, repetition and inversion times."""
-    how = series.acquisition
-    echo, repetition, inversion = how.echo_ms, how.repetition_ms, how.inversion_ms
-    if how.echo_planar:
+def by_special_name(series: SeriesHeader, name: NameReading) -> Verdict | None:
+    """What tags do not tell: silicone, angiography, spectroscopy; and a localizer as small as one."""
+    if series.acquisition.echo_planar:
         return Verdict(Role.OTHER, 0.9, "it is echo-planar without diffusion weighting")
-    if (name.role is Role.OTHER and name.confidence > 0) or is_named_localizer(series, name):
+    localizer = name.role is Role.LOCALIZER and len(series.planes) <= MAX_NAMED_LOCALIZER_IMAGES
+    if localizer or (name.role is Role.OTHER and name.confidence >= SPECIAL):
         return Verdict(name.role, name.confidence, f"its name says '{name.word}'", certain=False)
-    if echo is None:
-        return None
-    if how.spin_echo and not how.gradient_echo and echo >= 45 and (repetition is None or repetition >= 900):
-        return _t2_verdict(inversion if how.inverted or inversion else None, echo)
-    if (
-        how.inverted
-        and how.spin_echo
-        and inversion is not None
-        and 60 <= inversion <= 300
-        and (repetition or 2000) > 1500
-    ):
-        return Verdict(Role.T2_IR, 0.9, f"inversion after {inversion:g} ms suppresses fat")
-    fat = how.fat_suppressed if how.fat_suppressed is not None else dixon_water(series) or name.fat_suppressed
-    role = Role.T1_FS_SINGLE if fat else Role.T1_NONFS
-    told = "fat suppressed" if fat else "not fat suppressed" if fat is False else "fat suppression not told"
-    if how.gradient_echo and echo < 15 and (repetition is None or repetition < 100):
-        return Verdict(role, 0.9, f"gradient echo with TE {echo:g} ms, TR {repetition or 0:g} ms: T1, {told}")
-    if how.spin_echo and echo < 40 and repetition is not None and repetition < 1300:
-        return Verdict(role, 0.85, f"spin echo with TE {echo:g} ms, TR {repetition:g} ms: T1, {told}")
     return None
 
 
-def is_named_localizer(series: SeriesHeader, name: NameReading) -> bool:
-    """Whether a series is called a localizer and is as small as one; a name alone takes no T2 away."""
-    return name.role is Role.LOCALIZER and len(series.planes) <= MAX_NAMED_LOCALIZER_IMAGES
+def by_spin_echo(series: SeriesHeader, name: NameReading) -> Verdict | None:
+    """Spin echoes: T2 by a long echo, fat or fluid suppressed by the inversion time, T1 by a short one."""
+    how = series.acquisition
+    echo, repetition, inversion = how.echo_ms, how.repetition_ms, how.inversion_ms
+    if echo is None or not how.spin_echo or how.gradient_echo:
+        return None
+    if "T2" in series.words and not series.words & {"FLUID_ATTENUATED", "FLAIR"}:
+        return Verdict(Role.T2, 0.9, f"its image type says T2; spin echo with TE {echo:g} ms")
+    inverted = inversion is not None and inversion > 0
+    if inverted and inversion is not None and inversion <= STIR_MS and (repetition is None or repetition >= 900):
+        return Verdict(Role.T2_IR, 0.95, f"spin echo with TE {echo:g} ms, inversion after {inversion:g} ms")
+    if echo >= 45 and (repetition is None or repetition >= 900):
+        if inverted:
+            return Verdict(Role.OTHER, 0.8, f"inversion after {inversion:g} ms suppresses fluid, not fat")
+        return Verdict(Role.T2, 0.95, f"spin echo with TE {echo:g} ms")
+    if echo < 40 and repetition is not None and repetition < 1300:
+        return t1_verdict(series, name, f"spin echo with TE {echo:g} ms, TR {repetition:g} ms", 0.85)
+    return None
+
+
+def by_gradient_echo(series: SeriesHeader, name: NameReading) -> Verdict | None:
+    """Gradient echoes: T1 by short times; T2* and the like are no input."""
+    how = series.acquisition
+    if how.echo_ms is None or not how.gradient_echo:
+        return None
+    told = f"gradient echo with TE {how.echo_ms:g} ms, TR {how.repetition_ms or 0:g} ms"
+    if how.echo_ms < 15 and (how.repetition_ms is None or how.repetition_ms < 100):
+        return t1_verdict(series, name, told, 0.9)
+    if how.echo_ms >= 15 and not how.spin_echo:
+        return Verdict(Role.OTHER, 0.8, f"{told}: neither T1 nor T2")
+    return None
+
+
+def t1_verdict(series: SeriesHeader, name: NameReading, told: str, confidence: float) -> Verdict:
+    """T1 with or without fat suppression, by the tags where they tell and by the name where they do not."""
+    fat = series.acquisition.fat_suppressed
+    if fat is None:
+        fat = dixon_water(series) or name.fat_suppressed
+    role = Role.T1_FS_SINGLE if fat else Role.T1_NONFS
+    suppression = {True: "fat suppressed", False: "not fat suppressed", None: "fat suppression not told"}[fat]
+    return Verdict(role, confidence if fat is not None else 0.7, f"{told}: T1, {suppression}")
 
 
 def dixon_water(series: SeriesHeader) -> bool | None:
     """True for the water image of a Dixon acquisition, None for everything else."""
     words = series.words
     return True if "WATER" in words or ("DIXON" in words and "W" in words) else None
-
-
-def _t2_verdict(inversion_ms: float | None, echo_ms: float) -> Verdict:
-    if inversion_ms is None or inversion_ms <= 0:
-        return Verdict(Role.T2, 0.95, f"spin echo with TE {echo_ms:g} ms")
-    if inversion_ms <= 400:
-        return Verdict(Role.T2_IR, 0.95, f"spin echo with TE {echo_ms:g} ms, inversion after {inversion_ms:g} ms")
-    return Verdict(Role.OTHER, 0.8, f"inversion after {inversion_ms:g} ms suppresses fluid, not fat")
 
 
 def by_name(series: SeriesHeader, name: NameReading) -> Verdict | None:
@@ -265,7 +277,9 @@ READERS: tuple[Callable[[SeriesHeader, NameReading], Verdict | None], ...] = (
     by_workstation,
     by_layout,
     by_derived_name,
-    by_physics,
+    by_special_name,
+    by_spin_echo,
+    by_gradient_echo,
     by_name,
     by_silence,
 )

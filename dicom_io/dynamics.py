@@ -126,12 +126,13 @@ def settle_dynamic(items: Sequence[SeriesRole]) -> list[SeriesRole]:
 
 def is_suspect(item: SeriesRole) -> bool:
     """Whether the tags say T1 while the name says that it was computed."""
-    return item.role in T1_ROLES and item.name.role in COMPUTED_ROLES and not item.by_rule
+    return item.suspect or (item.role in T1_ROLES and item.name.role in COMPUTED_ROLES and not item.by_rule)
 
 
 def named_as_computed(item: SeriesRole) -> SeriesRole:
     """The part that the name gives to a suspect series: better left out than taken for a phase."""
-    return replace(item, role=item.name.role, confidence=0.6, why=f"its name says '{item.name.word}'; {item.why}")
+    why = item.why if item.suspect else f"its name says '{item.name.word}'; {item.why}"
+    return replace(item, role=item.name.role, confidence=0.6, why=why, suspect=True)
 
 
 def _as_phase(item: SeriesRole, dynamic: Dynamic) -> SeriesRole:
@@ -151,7 +152,7 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> Dynamic:
 
     Raises StudyIneligible when there is none, when its order cannot be known, or when its first phase is not pre.
     """
-    parts, problems = _parts([item for item in items if item.role in T1_ROLES])
+    parts, problems = _parts([item for item in items if item.role in T1_ROLES or item.suspect])
     trusted = [part for part in parts if not is_suspect(part.item)]
     lines = [line for line in measurements(trusted) if _count(line) >= 2]
     lines = [line for line in lines if all(part.item.is_original for part in line)] or lines
@@ -480,6 +481,6 @@ def _require_no_contradiction(dynamic: Dynamic, suspects: Sequence[Part]) -> Non
             own = start is not None and all(m is not None and abs(m - start) > SAME_MOMENT_S for m in moments)
             if own and same_timing(part.acquisition, dynamic.stack.locations[0][0].acquisition):
                 raise StudyIneligible(
-                    f"series {part.item.series.number} is named '{part.item.name.word}', but its tags are those of a DCE "
-                    "phase taken at a time of its own; set a rule for this series name"
+                    f"series {part.item.series.number} is named '{part.item.name.word}', but its tags are those of a "
+                    "DCE phase taken at a time of its own; set a rule for this series name"
                 )

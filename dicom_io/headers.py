@@ -163,6 +163,7 @@ class SeriesHeader:
     number: int | None
     frame_of_reference_uid: str
     announced_phases: int | None
+    series_time: str
     planes: tuple[Plane, ...]
     instances: tuple[Instance, ...]
 
@@ -253,6 +254,7 @@ def series_of(uid: str, members: list[tuple[Instance, tuple[Plane, ...]]]) -> Se
         number=first.integer("SeriesNumber"),
         frame_of_reference_uid=first.text("FrameOfReferenceUID"),
         announced_phases=first.integer("NumberOfTemporalPositions"),
+        series_time=first.text("SeriesTime"),
         planes=tuple(plane for _, planes in members for plane in planes),
         instances=tuple(instance for instance, _ in members),
     )

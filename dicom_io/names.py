@@ -2,7 +2,9 @@
 
 Names are the last witness: they break a tie between roles that the tags leave open. Where a name is all there is
 (`mome-node roles`), the order of the rules matters: what was computed comes before what it was computed from, so that
-a subtraction or an ADC map is never taken for the images it came from.
+a subtraction or an ADC map is never taken for the images it came from. The words are those of Siemens, GE, Philips,
+United Imaging, Canon and Hitachi protocols and of English, German, French, Spanish, Italian, Portuguese, Dutch and
+Chinese sites.
 """
 
 from __future__ import annotations
@@ -39,249 +41,135 @@ class NameReading:
     phase_number: int | None = None
 
 
-def words(*alternatives: str) -> re.Pattern[str]:
-    """A pattern of whole words; names are normalised to lower case with single blanks before it is tried."""
-    return re.compile(r"(?<![a-z0-9])(?:" + "|".join(alternatives) + r")(?![a-z0-9])")
+def vocabulary(*lines: str) -> re.Pattern[str]:
+    """A pattern of whole words from lines of words, separated by blanks.
+
+    In a word `~` stands for an optional blank or hyphen and a trailing `-` for any ending. Names are normalised before
+    the pattern is tried (lower case, no accents). Chinese words have no borders.
+    """
+    words = " ".join(lines).split()
+    latin = [word.replace("~", "[ -]?") for word in words if word.isascii()]
+    latin = [f"{word[:-1]}[a-z]*" if word.endswith("-") else word for word in latin]
+    chinese = [word for word in words if not word.isascii()]
+    return re.compile("|".join([rf"(?<![a-z0-9])(?:{'|'.join(latin)})(?![a-z0-9])", *chinese]))
 
 
-# Each rule: role, pattern, confidence. The first that fits decides. Chinese terms have no word borders.
-COMPUTED: tuple[tuple[Role, re.Pattern[str], float], ...] = (
-    (
-        Role.SEG,
-        words("masks?", "(?:auto)?seg(?:mentation|ment|mented)?s?", "rois?", "contours?", "labels?", "maske"),
-        0.9,
-    ),
-    (
-        Role.MIP,
-        words(
-            r"\w*mips?",
-            r"mips?(?!\d*x)\w*",
-            "minip",
-            "maxip",
-            "max ip",
-            "min ip",
-            "pjn",
-            "proj",
-            "projections?",
-            "max(?:imum)? intensity",
-        ),
-        0.95,
-    ),
-    (
-        Role.SUBTRACTION,
-        re.compile(
-            r"(?<![a-z0-9])sub(?!j|ax|cut|acu|opt|mand|clin|phren|sys)\w*|(?<=[a-z])(?<!no)subs?(?![a-z])|soustr\w*|(?<![a-z])sous(?! seq)(?![a-z])"
-            r"|sust?racc?\w*|substra\w*|(?<![a-z])resta(?:do|da|s)?(?![a-z])|sottraz\w*|subtrac\w*|subtrak\w*|(?<![a-z])minus(?![a-z])"
-            r"|\)\s*-\s*\(|(?<![a-z0-9])s\d+\s?-\s?\d+\s?dyn|(?<![a-z0-9])s[ _]?dyn|^\s*s-?e?-?thrive|(?<![a-z])(?:ph|post|dyn|phase|p)\s?\d+\s?-\s?(?:ph|pre|post|dyn|phase|p)\s?\d*(?![a-z])"
-            r"|(?<![a-z])post\s?-\s?pre(?![a-z])|减影|減影|剪影|差分|サブトラクション"
-        ),
-        0.95,
-    ),
-    (
-        Role.ADC,
-        re.compile(r"(?<![a-z0-9])[de]?adc(?![a-z])|(?<=[a-z_])adc(?![a-z])|apparent diff\w*|coeff?icient|表观"),
-        0.95,
-    ),
-    (
-        Role.MPR,
-        words(r"mprs?", r"mpr\w*", "reformat\\w*", "rfmt?", "reconstruct\\w*", "multiplanar\\w*", "curved", "重建"),
-        0.9,
-    ),
-    (
-        Role.DERIVED_MAP,
-        words(
-            "ser",
-            "pe\\d?",
-            "maps?",
-            "colou?r",
-            "colfa",
-            r"fa(?! ?\d)",
-            "ktrans",
-            "k trans",
-            "kep",
-            "iauc\\d*",
-            "i?auc",
-            "ttp",
-            "mtt",
-            "r?cbv",
-            "r?cbf",
-            "wash ?(?:in|out)\\w*",
-            "slope",
-            "max slope",
-            "peak enh\\w*",
-            "(?:max|rel\\w*) enh\\w*",
-            "time to peak",
-            "param\\w*",
-            "tmax",
-            "kurtosis",
-            "t[12]\\*? ?mapp?ing",
-            "perfusion fraction",
-            "angiomap",
-            "cad",
-            "cadstream",
-            "dynacad",
-            "tissue 4d",
-            "dreg",
-            "mean curve",
-            "calc(?:ulated)? ?b\\w*",
-            "(?:syn\\w*|computed|calc\\w*|csi?) ?b ?\\d+",
-            "cdwi",
-            "synthetic",
-            "exp",
-            "tensor b0",
-            "伪彩",
-            "参数",
-        ),
-        0.85,
-    ),
-    (
-        Role.OTHER,
-        words(
-            "svs",
-            "csi",
-            "press",
-            "mrs",
-            "spectro\\w*",
-            "shim\\w*",
-            "(?:asset )?cal(?:ib\\w*)?",
-            "b[01] ?map",
-            "field ?map\\w*",
-            "phoenix\\w*",
-            "ref(?:erence)? ?scan",
-            "sense ?ref\\w*",
-            "coil ?(?:survey|sens\\w*)",
-            "prescan",
-            "silicone?s?",
-            "silikon\\w*",
-            "silicona",
-            "implants?",
-            "prothes\\w*",
-            "protes\\w*",
-            "water ?sat\\w*",
-            "flair",
-            "screen ?(?:save|shot|cap\\w*)",
-            "secondary capture",
-            "reports?",
-            "summary",
-            "protocol",
-            "dose",
-            "smart ?prep",
-            "care ?bolus",
-            "bolus ?(?:track\\w*|test|timing)",
-            "test ?bolus",
-            "fluoro\\w*",
-            "tof",
-            "mra",
-            "angio\\w*",
-            "asl",
-            "pcasl",
-            "bold",
-            "swi\\w*",
-            "swan",
-            "t2 ?star",
-            "t2\\*",
-            "pd\\w*",
-            "elasto\\w*",
-            "cine",
-            "key ?images?",
-            "exam",
-            "curve\\w*",
-            "graph\\w*",
-            "opp",
-            "opposed(?: ?phase)?",
-            "out(?:of)? ?phase",
-            "opp ?phase",
-            "op",
-        ),
-        0.85,
-    ),
-    (
-        Role.LOCALIZER,
-        words(
-            "locali[sz]\\w*",
-            "localizador\\w*",
-            "locs?",
-            "loca",
-            "3 ?p(?:l|lane)?s? ?loc\\w*",
-            "loc\\d+",
-            "\\w*scouts?",
-            "scout\\w*",
-            "survey\\w*",
-            "surview",
-            "pilots?",
-            "3 ?pl(?:anes?)?",
-            "tri ?planes?",
-            "three ?plane",
-            "topogram\\w*",
-            "plan ?scan",
-            "lokali\\w*",
-            "uebersicht",
-            "ubersicht",
-            "reperage",
-            "position\\w*",
-            "centratura",
-            "定位\\w*",
-            "smart ?(?:breast|brain|exam)",
-            "(?:auto)?align\\w*",
-        ),
-        0.95,
-    ),
-    (
-        Role.FAT,
-        re.compile(
-            r"^\s*(?:\d+ )?fat\s?:|(?:dixon|flex|mdixon|ideal|lava)\b.*(?<![a-z])(?:f|fat)\s*$|(?<![a-z])fat ?only|^\s*(?:\d+ )?fat (?:ph|ax|sag|cor)|脂像"
-        ),
-        0.9,
-    ),
+SEGMENTATION = vocabulary("mask masks maske segmentation- segmented seg autoseg roi rois contour contours")
+PROJECTION = vocabulary(
+    r"[a-z]*mips? mip[a-z]* min~?ip max~ip pjn proj projection- maximum~intensity- max~intensity- rad(?:ial)?~mip",
+    "最大密度投影",
 )
-
+# "sub" also inside a word ("dynaSUB"), but not in subject, subcutaneous, subaxial, subacute ...
+SUBTRACTION = re.compile(
+    r"(?<![a-z0-9])subs?(?![a-z])|(?<![a-z0-9])subtr[a-z]*|(?<![a-z0-9])sub(?:dyn|post|pre|ph|mip|ax|tra|sag|cor)[a-z]*"
+    r"|(?<=[a-z])subs?(?![a-z])|(?<![a-z])(?:substra|soustr|sustr?acc?|sottraz)[a-z]*|(?<![a-z])sous(?![a-z])"
+    r"|(?<![a-z])resta(?:s|da|do)?(?![a-z])|(?<![a-z])minus(?![a-z])|\)\s*-\s*\("
+    r"|(?<![a-z0-9])s\d+ ?- ?\d+ ?[a-z]|(?<![a-z0-9])s ?dyn|^s-?e?-?thrive"  # Philips: S3-1DYN, sDYN
+    r"|(?<![a-z])(?:ph|phase|post|dyn|p) ?\d+ ?- ?(?:ph|phase|pre|post|dyn|p) ?\d*(?![a-z])"
+    r"|(?<![a-z])post ?- ?pre(?![a-z])|减影|減影|剪影|サブトラクション"
+)
+DIFFUSION_MAP = re.compile(r"(?<![a-z0-9])[de]?adc(?![a-z])|(?<=[a-z0-9])adc(?![a-z])|apparent ?diff[a-z]*|表观")
+REFORMAT = vocabulary(r"mprs? mpr[a-z]* [a-z]+mpr reformat- rfmt? rfm multi~?planar- curved 重建 多平面")
+PARAMETER_MAP = vocabulary(
+    "ser pe1 pe2 pe maps? colou?r colfa fa ktrans k~trans kep ve iauc- auc ttp mtt r?cbv r?cbf tmax slope",
+    "wash~in wash~out max~slope peak~enh- max~enh- relative~enh- rel~enh- time~to~peak param- kurtosis mean~curve",
+    r"t[12]\*?~map- t[12]map- pei mip_t cad cadstream dynacad dreg exp(?:onential)? tensor~b0 perfusion~map-",
+    r"calc(?:ulated)?~b[a-z0-9]* calc~bval (?:syn|synthetic|computed|calculated|calc)~b~?\d+ cdwi synthetic 伪彩 参数",
+)
+SPECIAL = vocabulary(
+    "svs csi press mrs spectro- silicone?s? silicon silikon- silicona implants? implantat- prothes- protes- water~?sat",
+    r"flair asl pcasl bold swi swan tof mra angio- t2~star t2\* t2star pd pdw pd~tse elasto- mre cine fluoro- shim-",
+    "cal calib- asset~cal b[01]~?map field~?map- ref~?scan reference~scan sense~ref- prescan coil~sens- coil~survey",
+    "opp opposed opp~phase out~?phase out~of~phase op care~?bolus smart~?prep bolus~track- test~?bolus 水抑制",
+)
+VAGUE = vocabulary(
+    "phoenix- screen~?save screenshot screen~?cap- secondary~capture reports? summary dose curves? graphs? key~images?"
+)
+LOCALIZER = vocabulary(
+    r"locali[sz]- localizador- locs? loca loc\d+ [a-z0-9]*scouts? scout[a-z]* survey- surview pilots? 3~?planes? 3~?pl",
+    "tri~?planes? three~plane topogram- plan~scan lokali- uebersicht ubersicht reperage posizion- centratura",
+    "smart~?breast smart~?brain auto~?align- loka 定位",
+)
+FAT_IMAGE = re.compile(
+    r"^(?:\d+ )?fat ?:|^(?:\d+ )?fat (?:ph\d|ax|sag|cor|tra)|(?:dixon|flex|ideal).*(?<![a-z])(?:f|fat)$|fat ?only|脂像"
+)
 DIFFUSION = re.compile(
-    r"(?<![a-z])(?:dwi\w*|[a-z]*dwi(?![a-z])|dw(?![a-z])|e?dti(?![a-z])|diff?u?s?\w{0,6}(?<!ideal)(?<!different)|resolve|dwibs|ivim|tracew?|zoomit|muse|dif(?![a-z]))|(?<![a-z0-9])ep2d(?!.*(?:bold|fid|perf|asl|pace))"
-    r"|(?<![a-z0-9])b ?-?(?:value)?s? ?=? ?\d{2,4}(?![0-9])|(?<![a-z0-9])\d+ ?b(?![a-z0-9]).*(?:epi|ep2d)|(?<![a-z])epi ?dw|(?<![a-z])b-?val|弥散|扩散|擴散|拡散"
+    r"(?<![a-z])(?:[a-z]{0,3}dwi[a-z]*|dw|dwibs|dti|diff?|diffu[a-z]*|difu[a-z]*|diff?[a-z]{0,2}us[a-z]*|resolve|ivim"
+    r"|tracew?|zoomit|muse)(?![a-z])|(?<![a-z0-9])ep2d(?!.*(?:bold|fid|perf|asl|pace))|(?<![a-z])epi ?d[wt]i?"
+    r"|(?<![a-z0-9])b ?-?(?:value)?s? ?[=:]? ?\d{2,4}(?![0-9])|(?<![a-z])b-?val|弥散|彌散|扩散|擴散|拡散"
 )
-INVERSION = re.compile(
-    r"(?<![a-z])(?:stir\w*|[a-z]*stir(?![a-z])|tirm\w*|t[12]?ir2d|tir(?![a-z])|(?:tse|fse) ?ir|ir ?(?:tse|fse)|fir(?![a-z])|irtse|turbo ?stir)"
+INVERSION = vocabulary(
+    r"stir- [a-z]+stir tirm- t2~?ir2d tir2d tir fir irtse irfse (?:tse|fse)~ir ir~(?:tse|fse) turbo~stir 短反转"
 )
-T1 = re.compile(
-    r"(?<![a-z0-9])(?:t1\w*|[a-z]?t1w?i?(?![a-z0-9])|fl[23]d\w*|flash\w*|vibe\w*|fspgr\w*|f?spgr\w*|e?fgre\w*|vibrant\w*|e?-?thrive\w*|lava\w*|bravo|views?|\w*views(?![a-z])|[a-z]?ffe(?:3d)?|[a-z]*tfe\w*|gre(?![a-z])|gre fsp\w*|quick ?3ds?|tigre|star vibe|twist|disco|tricks|grasp)"
+T2 = vocabulary(
+    r"[a-z]?t2[a-z]* frfse- fse- [a-z]*tse[a-z0-9]* haste ss~?fse s?ssh[a-z]* spc space blade propeller cube vista",
+    "fiesta ciss xeta radar mvxd 重t2 t2像",
 )
-T2 = re.compile(
-    r"(?<![a-z0-9])(?:[a-z]?t2\w*|(?:fr)?fse\w*|[a-z]*tse\w*|haste|ss-?fse|s?ssh(?!.*dw)|spc|space|blade|propeller|cube|vista|fiesta|ciss|xeta|radar|mvxd)|重t2|t2像"
+T1 = vocabulary(
+    r"[a-z]?t1[a-z]* [a-z]*fl[23]d[a-z0-9]* flash- vibe- [a-z]+vibe [ef]*spgr[a-z0-9]* e?fgre[a-z0-9]* vibrant-",
+    r"e~?thrive- thrive- lava- bravo [a-z]*views? [a-z0-9]*ffe[a-z0-9]* [a-z0-9]*tfe gre gre~fsp[a-z0-9]* quick~?3ds?",
+    "tigre- twist disco tricks grasp",
 )
 DYNAMIC = re.compile(
-    r"(?<![a-z])(?:dyn\w*|\d+ ?x ?dyn|dce\w*|[a-z]+dyn(?![a-z])|dinam\w*|multi ?-?phase?s?|multi(?![a-z ]*plan)(?![a-z])|mph(?![a-z])|mp(?![a-z0-9])|u-?fast|ultra ?-?fast|uf(?![a-z])|twist\w*|disco\w*|tricks|grasp\w*|4d\w*|perf\w*|time ?res\w*|kinetic\w*|tigre dyn)"
-    r"|(?<![0-9+])\d{1,2} ?\+ ?\d{1,2}(?![0-9])|(?<![a-z0-9])\d+ ?(?:phases?|dyns?|meas)(?![a-z])|动态|動態|ダイナミック|多期"
+    vocabulary(
+        r"dyn[a-z]* [a-z]+dyn dce dinam- multi~?phases? multi mph mp u~?fast ultra~?fast uf twist- disco- tricks",
+        r"grasp- 4d[a-z]* perf perfusion time~res- kinetic- \d+~?(?:phases?|dyns?|meas) \d+~x~dyn[a-z]*",
+        "动态 動態 ダイナミック 多期",
+    ).pattern
 )
-SINGLE = words("single ?phase", "sp", "delayed?", "late", "spat\\w*", "tardi\\w*", "hi(?:gh)? ?-?res\\w*", "延迟")
-PHASE_NUMBER = re.compile(
-    r"(?<![a-z])(?:ph|phase|dyn ph|p)[ #:]?(?P<ph>\d{1,2})(?![0-9.]|\w*mm)|(?<![a-z])(?:post|po|c\+|\+c|gd|ce|gado|pc|km|apres|nach)(?: ?(?:contrast|gad\w*|gd|con|inj\w*|km|dyn))? ?#?(?P<post>\d{1,2})(?![0-9.]|\s?mm)"
-    r"|(?<![0-9])(?P<nth>\d)(?:st|nd|rd|th)(?![a-z])|(?<![0-9.])(?P<min>\d{1,2}(?:\.\d)?) ?min(?:s|utes?)?(?![a-z])|第(?P<cn>\d)期"
+COUNTED = re.compile(
+    r"(?<![0-9+.])\d{1,2} ?(?:pre ?)?\+ ?\d{1,2}(?![0-9])"
+)  # 1+5: one pre-contrast phase and five after
+SINGLE = vocabulary("single~?phase delayed? late spat- tardi- tardy hi(?:gh)?~?res- 延迟 延时")
+PHASE = re.compile(
+    r"(?<![a-z])(?:ph|phase|fase)[ #:]?(?P<phase>\d{1,2})(?![0-9.])"
+    r"|(?<![a-z])(?:post|po|c\+|\+c|gd|ce|gado|pc|km|apres|nach)(?: ?(?:contrast|gad[a-z]*|gd|con|inj[a-z]*|km|dyn))?"
+    r" ?#?(?P<post>\d{1,2})(?![0-9.]| ?mm)"
+    r"|(?<![0-9a-z])(?P<nth>\d)(?:st|nd|rd|th)(?![a-z])|(?<![0-9.])(?P<minute>\d{1,2}) ?min(?:s|utes?)?(?![a-z])"
+    r"|第(?P<chinese>\d)期"
 )
-PRE = re.compile(
-    r"(?<![a-z])(?:pre(?:[ -]?(?:con\w*|gad\w*|gd|c|k|km|dyn\w*|inj\w*))?|nativ\w*|native?|dry|baseline|unenhanced|avant(?: inj\w*)?|vor (?:km|kontrast)|ohne (?:km|kontrast)"
-    r"|sans (?:inj\w*|gado?\w*|contraste)|sin (?:contraste|gado?|civ|cte)|w ?/? ?o (?:con\w*|gad\w*|gd|c)|without (?:con\w*|gad\w*)|non ?-?con\w*|senza (?:mdc|contrasto)|no ?contrast|c-|s ?/ ?c)(?![a-z])|平扫|增强前|造影前"
+PRE = vocabulary(
+    r"pre (?:pre|no|non|without|w/o|sans|senza|ohne)~(?:con-|gad-|gd|c|km|kontrast-|inj-|mdc|gado) pre~?dyn- pre(?:c|k|gd)",
+    "precon- nativ- native dry baseline unenhanced avant vor~km sin~(?:contraste|gado|civ|cte) c[-] s/c 平扫 增强前 造影前",
 )
 POST = re.compile(
-    r"(?<![a-z])(?:post\w*|\+ ?c|c ?\+|\+ ?gd|gd\w*|gad\w*|km|ce|nach (?:km|kontrast)|with (?:con\w*|gad\w*)|contrast(?:e|o)?|avec (?:inj\w*|gado)|apres(?: inj\w*)?|con (?:contraste|gado|civ|mdc)"
-    r"|enhanced|enh|delayed?|late|dotarem|omniscan|inj(?:ected)?|pass|pas|mdc|wash)(?![a-z])|(?<![a-z])\+c|c\+|增强|增強|造影後|强化"
+    r"(?<![a-z])(?:post[a-z]*|gd|gad[a-z]*|km|ce|contrast[a-z]*|apres|enhanced|enh|delayed?|late|dotarem|omniscan"
+    r"|inj(?:ected|ection)?|pass|pas|mdc|con civ)(?![a-z])|\+ ?c(?![a-z])|(?<![a-z])c ?\+|(?<!前)(?:增强|增強|强化)(?!前)"
 )
 NOT_FAT_SUPPRESSED = re.compile(
-    r"(?<![a-z])(?:(?:non?|not|nn|wo|w ?/ ?o|without|ohne|sans|sin|senza|zonder|un|sem)[ -]?(?:fs|f s|fat ?-?(?:sat\w*|sup\w*)?|sat\w*|spair|spir|sup\w*|fettsat\w*|fettsuppr\w*|grasa|graisse)|nfs|nnfs|wofs|nonfs|nofs|non ?-?fat\w*"
-    r"|fat (?:is )?not sat\w*|(?:fat|fs) (?:off|no))(?![a-z])|非压脂|不压脂|无压脂"
+    r"(?<![a-z])(?:non?|not|nn|wo|w ?/ ?o|without|ohne|sans|sin|senza|zonder|sem)[ -]*(?:fs|f s|fat[a-z]*|sat[a-z]*|spair"
+    r"|spir|sup[a-z]*|fett[a-z]*|grais[a-z]*|gras[a-z]*)(?![a-z])|(?<![a-z])(?:nfs|nnfs|wofs|nonfs|nofs)(?![a-z])"
+    r"|(?<![a-z])(?:fat|fs) (?:off|not [a-z]+)(?![a-z])|非压脂|不压脂|无压脂"
 )
-FAT_SUPPRESSED = re.compile(
-    r"(?<![a-z])(?:fs\d?|f s|fat ?-?sat\w*|fat ?-?sup\w*|fatsat\w*|spair\w*|aspir|spir|special|chess|water|wats?f?|we|proset|e-?thrive\w*|thrive|vibrant\w*|m?dixon\w*|flex|ideal\w*|lava|views|dynaviews\w*|stir|fettsat\w*|fett\w*unter\w*|sat(?:ur)? ?(?:de )?(?:grais\w*|gras\w*)|sup\w* ?(?:grais\w*|grasa\w*)|saturac\w*|quick ?3ds?|tigre|bliss|w(?=\s*$))(?![a-z])"
-    r"|压脂|抑脂|脂肪抑制|[a-z]fs(?![a-z])"
+FAT_SUPPRESSED = vocabulary(
+    r"fs\d? [a-z]+fs f~s fat~?sat- fat~?sup- spair- aspir spir special chess water wats?f? we proset e~?thrive-",
+    r"thrive- vibrant- m?dixon- flex ideal- lava- [a-z]*views stir fettsat- fett[a-z]*unter[a-z]* sat~(?:de~)?gra[a-z]*",
+    "satgra- sup-~gra- sup-~(?:de~)?gra- saturac- quick~?3ds? tigre bliss w 压脂 抑脂 脂肪抑制",
 )
-NEUTRAL = re.compile(r"^(?:ax\w*|tra\w*|sag\w*|cor\w*|3d|2d|bilat\w*|bil|left|right|breasts?|l|r|\d+mm|obl\w*|\s)+$")
+
+# The order decides: the last computation first, then what it was computed from.
+COMPUTED: tuple[tuple[Role, re.Pattern[str], float], ...] = (
+    (Role.SEG, SEGMENTATION, 0.9),
+    (Role.MIP, PROJECTION, 0.95),
+    (Role.SUBTRACTION, SUBTRACTION, 0.95),
+    (Role.ADC, DIFFUSION_MAP, 0.95),
+    (Role.MPR, REFORMAT, 0.9),
+    (Role.LOCALIZER, LOCALIZER, 0.95),
+    (Role.OTHER, SPECIAL, 0.85),
+    (Role.DERIVED_MAP, PARAMETER_MAP, 0.85),
+    (Role.OTHER, VAGUE, 0.6),
+    (Role.FAT, FAT_IMAGE, 0.9),
+    (Role.DWI, DIFFUSION, 0.9),
+    (Role.T2_IR, INVERSION, 0.9),
+)
 
 
 def normalised(name: str) -> str:
-    """Lower case without accents; separators become single blanks, except the signs that carry meaning (+ - / : ( ) *)."""
+    """Lower case without accents; separators become single blanks, except the signs that carry meaning."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    spaced = re.sub(r"([a-z])(?=(?:VIEWS|DIXON|SPAIR|TRACEW|SUB|MIP|ADC|DYN)(?![a-z]))", r"\1 ", plain)
-    text = re.sub(r"[_,;<>\[\]{}|\"'\\]+", " ", spaced.lower()).replace("f.s.", "fs")
-    text = re.sub(r"^\s*\d{2,6}\s?[- ]\s?(?=[a-z])", "", text)  # "501-Ph1/...": a folder's series number
+    text = re.sub(r"([a-z])(?=(?:VIEWS|DIXON|SPAIR|TRACEW|SUB|MIP|ADC|DYN)(?![a-z]))", r"\1 ", plain).lower()
+    text = re.sub(r"[_,;<>\[\]{}|\"'\\]+", " ", text).replace("f.s.", "fs").replace("f.s", "fs")
+    text = re.sub(r"^\s*\d{2,6}\s?[- ]\s?(?=[a-z])", "", text)  # "501-Ph1/...": the series number of a folder
     return re.sub(r"\s+", " ", text).strip()
 
 
@@ -290,14 +178,17 @@ def read_name(name: str) -> NameReading:
     text = normalised(name)
     fat_suppressed = reads_fat_suppressed(text)
     moment, number = read_moment(text)
+    role, confidence, word = read_role(text) or read_t1_role(text, fat_suppressed, moment, number)
+    return NameReading(role, confidence, word.strip(), fat_suppressed, moment, number)
+
+
+def read_role(text: str) -> tuple[Role, float, str] | None:
+    """The role of everything but T1, None when the name may mean a T1."""
     for role, pattern, confidence in COMPUTED:
         if found := pattern.search(text):
-            return NameReading(role, confidence, found.group().strip(), fat_suppressed, moment, number)
-    for role, pattern in ((Role.DWI, DIFFUSION), (Role.T2_IR, INVERSION), (Role.T2, T2)):
-        found = pattern.search(text)
-        if found and not (role is Role.T2 and T1.search(text)):
-            return NameReading(role, 0.9, found.group().strip(), fat_suppressed, moment, number)
-    return read_t1(text, fat_suppressed, moment, number)
+            return role, confidence, found.group()
+    found = T2.search(text)
+    return (Role.T2, 0.9, found.group()) if found and not T1.search(text) else None
 
 
 def reads_fat_suppressed(text: str) -> bool | None:
@@ -309,38 +200,49 @@ def reads_fat_suppressed(text: str) -> bool | None:
 
 def read_moment(text: str) -> tuple[Moment | None, int | None]:
     """Pre or post, and the number of the phase; a name that says both says neither."""
-    numbered = PHASE_NUMBER.search(text)
-    groups = numbered.groupdict() if numbered else {}
-    pre, post = bool(PRE.search(text)), bool(POST.search(text))
-    number = next((int(float(value)) for value in groups.values() if value), None)
-    post = post or bool(groups.get("post") or groups.get("nth"))
+    numbered = PHASE.search(text)
+    numbers = {kind: int(value) for kind, value in (numbered.groupdict() if numbered else {}).items() if value}
+    number = next(iter(numbers.values()), None)
+    pre, post = bool(PRE.search(text)), bool(POST.search(PRE.sub(" ", text)))
+    post = post or bool(numbers.keys() & {"post", "nth", "minute"})
     if pre == post:
         return None, number
     return (Moment.PRE if pre else Moment.POST), number
 
 
-def read_t1(text: str, fat_suppressed: bool | None, moment: Moment | None, number: int | None) -> NameReading:
+def read_t1_role(
+    text: str, fat_suppressed: bool | None, moment: Moment | None, number: int | None
+) -> tuple[Role, float, str]:
     """The roles of T1: a dynamic, one of its phases, or a series that stands alone."""
-    dynamic, t1, single = DYNAMIC.search(text), T1.search(text), SINGLE.search(text)
+    if not SINGLE.search(text):
+        if counted := COUNTED.search(text):
+            return Role.DCE_MULTI, 0.9, counted.group()
+        if number is not None and fat_suppressed is not False:
+            return (Role.DCE_POST if moment is Moment.POST else Role.DCE_PHASE), 0.8, f"phase {number}"
+        if dynamic := DYNAMIC.search(text):
+            return of_dynamic(text), 0.8, dynamic.group()
+    return alone(text, fat_suppressed, moment)
 
-    def reading(role: Role, confidence: float, word: str) -> NameReading:
-        return NameReading(role, confidence, word, fat_suppressed, moment, number)
 
-    if dynamic and "+" in dynamic.group() and not single:
-        return reading(Role.DCE_MULTI, 0.9, dynamic.group())
-    if number is not None and fat_suppressed is not False and not single:
-        role = Role.DCE_POST if moment is Moment.POST else Role.DCE_PHASE
-        return reading(role, 0.8, f"phase {number}")
-    if dynamic and not single:
-        by_moment = {Moment.PRE: Role.DCE_PRE, Moment.POST: Role.DCE_POST, None: Role.DCE_MULTI}
-        strong = moment if PRE.search(text) or re.search(r"(?<![a-z])post", text) else None
-        return reading(by_moment[strong], 0.8, dynamic.group())
-    if fat_suppressed is False:
-        return reading(Role.T1_NONFS, 0.85, "without fat suppression")
-    if fat_suppressed:
-        return reading(Role.T1_FS_SINGLE, 0.7 if t1 else 0.5, "fat suppression")
+def of_dynamic(text: str) -> Role:
+    """Which part of a dynamic: all of it unless pre or post is said; "Gd" alone only says that contrast is given."""
+    if PRE.search(text):
+        return Role.DCE_PRE if not re.search(r"(?<![a-z])post", text) else Role.DCE_PHASE
+    return Role.DCE_POST if re.search(r"(?<![a-z])post(?![a-z]*process)", text) else Role.DCE_MULTI
+
+
+def alone(text: str, fat_suppressed: bool | None, moment: Moment | None) -> tuple[Role, float, str]:
+    """A T1 outside any dynamic."""
+    t1 = T1.search(text)
+    if fat_suppressed is not None:
+        role = Role.T1_FS_SINGLE if fat_suppressed else Role.T1_NONFS
+        return (
+            role,
+            0.8 if t1 else 0.5,
+            f"{t1.group() if t1 else ''} {'with' if fat_suppressed else 'without'} fat suppression",
+        )
     if t1:
-        return reading(Role.T1_FS_SINGLE if moment is Moment.POST else Role.T1_NONFS, 0.5, t1.group())
+        return (Role.T1_FS_SINGLE if moment is Moment.POST else Role.T1_NONFS), 0.5, t1.group()
     if moment is not None:
-        return reading(Role.DCE_PRE if moment is Moment.PRE else Role.DCE_POST, 0.5, moment)
-    return reading(Role.OTHER, 0.0, "")
+        return (Role.DCE_PRE if moment is Moment.PRE else Role.DCE_POST), 0.5, str(moment)
+    return Role.OTHER, 0.0, ""

@@ -27,8 +27,11 @@ class RoleRule:
 
     def fits(self, series: SeriesHeader) -> bool:
         """Whether this rule speaks about the series."""
-        names = (series.description.lower(), series.protocol.lower())
-        return any(fnmatch.fnmatchcase(name, self.pattern.lower()) for name in names if name)
+        return any(self.fits_name(name) for name in (series.description, series.protocol) if name)
+
+    def fits_name(self, name: str) -> bool:
+        """Whether this rule speaks about a series of this name."""
+        return fnmatch.fnmatchcase(name.lower(), self.pattern.lower())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +39,8 @@ class SeriesRole:
     """The part of one series.
 
     stacks : its images on their grids; empty when they form no volume, and then `refused` says why.
+    by_rule : whether a rule of the site decided.
+    suspect : whether its name says that it was computed while its tags are those of an acquisition.
     certain : whether tags alone decided; the study as a whole may still overrule what is not certain.
     """
 
@@ -48,6 +53,7 @@ class SeriesRole:
     refused: str = ""
     certain: bool = True
     by_rule: bool = False
+    suspect: bool = False
 
     @property
     def is_original(self) -> bool:

@@ -1,7 +1,8 @@
-"""The command that shows what the node understands of a study, without a model."""
+"""Commands that show what the reader makes of a folder of images, or of a list of series names."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,75 +11,163 @@ import typer
 from node.cli.options import Config, Json
 
 if TYPE_CHECKING:
-    from dicom_io.volumes import Assembly
+    from dicom_io.export import Exported
+    from dicom_io.roles import RoleAssignment, RoleRule
 
 
 def assemble(
-    folder: Annotated[Path, typer.Argument(help="Folder with one study.", exists=True, file_okay=False)],
-    out: Annotated[Path, typer.Option("--out", help="New folder for the volumes and case.json.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for NIfTI and JSON files.")],
+    all_series: Annotated[bool, typer.Option("--all-series", help="Write every series that forms a volume.")] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Write what the network would be given: each role's volume as NIfTI, and case.json with every reason.
+    """Turn one study into volumes and say why: DCE, T2 and DWI as NIfTI with case.json, or every series by itself.
 
-    Example: mome-node assemble ./study --out ./case
+    Example: mome-node assemble ./study --out ./volumes
     """
     import json
 
     from dicom_io.classify import assign_roles
     from dicom_io.headers import read_series_headers
-    from dicom_io.volumes import read_case
-    from mome_core.case_file import CASE_JSON, write_case
+
+    files = (path for path in folder.rglob("*") if path.is_file())
+    assignment = assign_roles(read_series_headers(files), site_rules(config))
+    out.mkdir(parents=True, exist_ok=True)
+    told = write_all_series(assignment, out) if all_series else write_case_files(assignment, out)
+    if as_json:
+        typer.echo(json.dumps(told))
+    elif all_series:
+        print_rows(["file", "role", "shape", "why"], [series_row(entry) for entry in told["series"]])
+    else:
+        print_rows(["series", "role", "description", "why"], [role_row(entry) for entry in told["roles"]])
+        for warning in told["warnings"]:
+            typer.echo(f"note: {warning}")
+        typer.echo(
+            f"phases ordered by {told['phases_ordered_by']}; the first is pre-contrast: {told['pre_contrast_because']}"
+        )
+        typer.echo(f"wrote {', '.join(part['file'] for part in told['modalities'].values())} and case.json to {out}")
+
+
+def roles(
+    names: Annotated[Path, typer.Option("--names", help="CSV with a column series_description.", exists=True)],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Say which role each series name suggests by itself, so that a site can try its names and rules.
+
+    Example: mome-node roles --names names.csv --json
+    """
+    import csv
+    import json
+
+    with names.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if "series_description" not in (reader.fieldnames or ()):
+            raise ValueError(f"{names} has no column series_description; its columns: {reader.fieldnames}")
+        rules = site_rules(config)
+        told = [name_role(row["series_description"] or "", rules) for row in reader]
+    if as_json:
+        typer.echo(json.dumps(told))
+    else:
+        print_rows(
+            ["name", "role", "confidence", "because of"],
+            [[each["series_description"], each["role"], f"{each['confidence']:.2f}", each["why"]] for each in told],
+        )
+
+
+def site_rules(config: Path | None) -> tuple[RoleRule, ...]:
+    """The site's own words for its series, from the settings."""
     from node.analysis import role_rules
-    from node.cli.peers import dicom_files
     from node.settings import load_settings
 
-    rules = role_rules(load_settings(config).series.rules)
-    assembly = read_case(assign_roles(read_series_headers(dicom_files(folder)), rules))
-    write_case(assembly.case, out)
-    file = out / CASE_JSON
-    file.write_text(json.dumps({**json.loads(file.read_text()), **reasons(assembly)}, indent=2) + "\n", "utf-8")
-    if as_json:
-        typer.echo(file.read_text(), nl=False)
-    else:
-        print_assembly(assembly, out)
+    return role_rules(load_settings(config).series.rules) if config else ()
 
 
-def reasons(assembly: Assembly) -> dict[str, Any]:
-    """Every role and why, what ordered the phases, the b-values, and what was left out."""
+def write_case_files(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
+    """Write the case of one study: a NIfTI file for each modality, and case.json with what was used and why."""
+    import json
+
+    from dicom_io.export import describe_assembly
+    from dicom_io.volumes import read_case
+    from mome_core.case import Modality
+    from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
+
+    assembly = read_case(assignment)
+    volumes = sources_of(assembly.case)
+    for modality in Modality:
+        (out / f"{modality.lower()}.nii").unlink(missing_ok=True)  # of an earlier study
+    for modality, volume in volumes.items():
+        write_nifti(volume, out / f"{modality.lower()}.nii")
+    told = describe(assembly.case) | describe_assembly(assembly)
+    (out / CASE_JSON).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    return told
+
+
+def write_all_series(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
+    """Write every series that forms a volume, one after the other, each with a JSON file beside it."""
+    import json
+
+    from dicom_io.export import export_series
+
+    told = []
+    for index, exported in enumerate(export_series(assignment), start=1):
+        stem = f"{index:03d}_{exported.role.lower()}"
+        entry = write_one(exported, out, stem)
+        (out / f"{stem}.json").write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
+        told.append(entry)
+    excluded = [{"name": item.name, "why": item.why} for item in assignment.excluded]
+    return {"series": told, "excluded": excluded}
+
+
+def write_one(exported: Exported, out: Path, stem: str) -> dict[str, Any]:
+    """Write one volume; pixels that cannot be decoded become the reason in its description."""
+    from dicom_io.errors import PixelsUnreadable
+    from mome_core.case_file import write_nifti
+
+    try:
+        volume = exported.read()
+    except PixelsUnreadable as error:
+        return exported.describe() | {"file": None, "refused": str(error)}
+    if volume is None:
+        return exported.describe() | {"file": None}
+    write_nifti(volume, out / f"{stem}.nii")
+    return exported.describe() | {"file": f"{stem}.nii"}
+
+
+def name_role(name: str, rules: Iterable[RoleRule]) -> dict[str, Any]:
+    """The role of one name alone; a rule of the site comes first."""
+    from dicom_io.names import read_name
+
+    reading = read_name(name)
+    rule = next((rule for rule in rules if rule.fits_name(name)), None)
     return {
-        "roles": [
-            {
-                "series_instance_uid": each.series.series_uid,
-                "series_description": each.series.description,
-                "role": each.role,
-                "confidence": round(each.confidence, 3),
-                "why": each.why,
-            }
-            for each in assembly.roles.roles
-        ],
-        "used": {modality: list(series) for modality, series in assembly.used},
-        "phases": {"times_s": list(assembly.dce_times_s), "order": assembly.dce_order, "pre": assembly.dce_pre},
-        "b_values": list(assembly.b_values),
-        "left_out": [{"name": each.name, "why": each.why} for each in assembly.left_out],
-        "warnings": list(assembly.warnings),
+        "series_description": name,
+        "role": str(rule.role if rule else reading.role),
+        "confidence": 1.0 if rule else reading.confidence,
+        "why": f"rule '{rule.pattern}'" if rule else reading.word,
+        "phase": reading.phase_number,
+        "moment": reading.moment,
+        "fat_suppressed": reading.fat_suppressed,
     }
 
 
-def print_assembly(assembly: Assembly, out: Path) -> None:
-    """The same for a person at a terminal."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def role_row(entry: dict[str, Any]) -> list[str]:
+    return [str(entry["series_number"]), entry["role"], entry["series_description"], entry["refused"] or entry["why"]]
 
-    console = Console()
-    table = Table("role", "sure", "series", "why", box=None, header_style="bold")
-    for each in assembly.roles.roles:
-        table.add_row(each.role, f"{each.confidence:.0%}", escape(each.series.description), escape(each.why))
-    console.print(table)
-    times = ", ".join(f"{seconds:+.0f}" for seconds in assembly.dce_times_s) or "unknown"
-    console.print(f"\nphases: ordered by {escape(assembly.dce_order)}; seconds from the first post phase: {times}")
-    console.print(f"b-values: {', '.join(f'{b:.0f}' for b in assembly.b_values) or 'none'} s/mm2")
-    for warning in assembly.warnings:
-        console.print(f"[yellow]{escape(warning)}[/]")
-    console.print(f"wrote {out}: NIfTI volumes and case.json")
+
+def series_row(entry: dict[str, Any]) -> list[str]:
+    shape = " x ".join(map(str, entry["shape"])) if entry["shape"] else "-"
+    return [entry["file"] or "refused", entry["role"], shape, entry["refused"] or entry["why"]]
+
+
+def print_rows(titles: list[str], rows: list[list[str]]) -> None:
+    """A table; header text of strangers is printed as it is, never read as markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*titles, title="research use only")
+    for row in rows:
+        table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in row))
+    Console().print(table)
