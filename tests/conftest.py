@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-
 # Every layout through every validator and viewer: an hour, run by `make test-all` before a release.
-EXHAUSTIVE = {"test_viewer_ohif.py", "test_sr_validators.py", "test_results_vendors.py", "test_node_crashes.py"}
+EXHAUSTIVE = {
+    "test_viewer_ohif.py",
+    "test_sr_validators.py",
+    "test_results_vendors.py",
+    "test_node_crashes.py",
+    "test_chain.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
