@@ -153,7 +153,7 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> Dynamic:
     Raises StudyIneligible when there is none, when its order cannot be known, or when its first phase is not pre.
     """
     parts, problems = _parts([item for item in items if item.role in T1_ROLES or item.suspect])
-    trusted = [part for part in parts if not is_suspect(part.item)]
+    trusted = _without_copies([part for part in parts if not is_suspect(part.item)])
     lines = [line for line in measurements(trusted) if _count(line) >= 2]
     lines = [line for line in lines if all(part.item.is_original for part in line)] or lines
     if not lines:
@@ -203,9 +203,8 @@ def measurements(parts: Sequence[Part]) -> list[list[Part]]:
     Where that leaves single volumes only, the same grid and timing are enough: sites that name each phase export them
     with different protocols.
     """
-    copies = _without_copies(parts)
     lines = []
-    for cluster in _clusters(copies, same_measurement):
+    for cluster in _clusters(parts, same_measurement):
         strict = _clusters(cluster, lambda a, b: same_protocol(a, b) and not overlap(a, b))
         lines += strict if any(_count(line) > 1 for line in strict) else [cluster]
     return lines
@@ -230,7 +229,7 @@ def _clusters(parts: Sequence[Part], alike: Callable[[Part, Part], bool]) -> lis
 
 def overlap(a: Part, b: Part) -> bool:
     """Whether two series of several phases ran at the same time: then they are two dynamics, or one and its copy."""
-    if min(a.phases, b.phases) < 3:
+    if min(a.phases, b.phases) < 2:
         return False
     times = [*a.repeats.times_s, *b.repeats.times_s]
     if len(times) < a.phases + b.phases:
@@ -240,10 +239,31 @@ def overlap(a: Part, b: Part) -> bool:
 
 
 def same_protocol(a: Part, b: Part) -> bool:
-    """Same image type and, where both announce it, the same number of phases."""
-    series_a, series_b = a.item.series, b.item.series
-    announced = {series_a.announced_phases, series_b.announced_phases} - {None}
-    return series_a.image_type == series_b.image_type and len(announced) < 2
+    """Same image type, and one kind of export: a series per phase, several series of phases, or one count split up.
+
+    Single volumes that announce different numbers of phases are of different dynamics.
+    """
+    if a.item.series.image_type != b.item.series.image_type:
+        return False
+    if continues(a, b):
+        return True
+    announced = {a.item.series.announced_phases, b.item.series.announced_phases} - {None}
+    return len(announced) < 2 if a.phases == b.phases == 1 else min(a.phases, b.phases) > 1
+
+
+def continues(a: Part, b: Part) -> bool:
+    """Whether one series goes on where the count of the other ends."""
+    for label in LABELS:
+        low, high = sorted((_labels(a, label), _labels(b, label)))
+        if len(low) + len(high) == a.phases + b.phases and low[0] <= 1 and low[-1] + 1 == high[0]:
+            return True
+    return False
+
+
+def _labels(part: Part, label: Clue) -> list[float]:
+    """The distinct numbers of its volumes, ascending; an absent number is left out."""
+    values = (Phase(part, volume).value(label) for volume in part.repeats.volumes)
+    return sorted({value for value in values if value is not None})
 
 
 def same_measurement(a: Part, b: Part) -> bool:
@@ -375,16 +395,10 @@ def begin_before_contrast(run: Run, parts: Sequence[Part]) -> Dynamic:
             "the first phase is numbered, and some sites give number 1 to the pre-contrast and others to the first "
             "post-contrast phase; neither timing nor contrast tells which; set a rule for this series name"
         )
-    used = {id(phase.slices) for phase in run.phases}
     grid = run.phases[0].part
-    others = sum(
-        1
-        for part in parts
-        for volume in part.repeats.volumes
-        if same_measurement(part, grid) and id(volume) not in used
-    )
+    unused = _unused(run, [part for part in parts if same_measurement(part, grid)])
     notes = dict.fromkeys(note for phase in run.phases for note in phase.part.repeats.notes)
-    left = (f"{others} other volumes of the same measurement take no part in the dynamic",) if others else ()
+    left = (f"{unused} other volumes of the same measurement take no part in the dynamic",) if unused else ()
     return Dynamic(
         phases=tuple(phase.slices for phase in run.phases),
         sources=run.sources,
@@ -394,6 +408,24 @@ def begin_before_contrast(run: Run, parts: Sequence[Part]) -> Dynamic:
         evidence=evidence,
         notes=(*notes, *left),
     )
+
+
+def _unused(run: Run, parts: Sequence[Part]) -> int:
+    """How many volumes of the same measurement are in no phase of the run.
+
+    Raises StudyIneligible when a series of phases goes on soon after the run: it may hold the run's later phases.
+    """
+    used = {id(phase.slices) for phase in run.phases}
+    unused = [Phase(part, volume) for part in parts for volume in part.repeats.volumes if id(volume) not in used]
+    last = run.phases[-1].value(Clue.ACQUISITION_TIME)
+    for phase in unused:
+        start = phase.value(Clue.ACQUISITION_TIME)
+        if phase.part.phases > 1 and last is not None and start is not None and 0 < start - last <= RESTART_S:
+            raise StudyIneligible(
+                f"series {phase.part.item.series.number} goes on where the dynamic ends, but nothing says that it "
+                "belongs to it"
+            )
+    return len(unused)
 
 
 def _single_before(run: Run, parts: Sequence[Part]) -> Phase | None:
