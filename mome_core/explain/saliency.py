@@ -41,8 +41,8 @@ class Attribution:
     maps : (C, X, Y, Z) of each modality, signed, in units of logit difference per voxel and channel. In token space
         C is 1 and each token's attribution is spread evenly over its 16 x 16 x 16 voxels.
     baseline : None for gradient x input, which has none.
-    steps : nodes of the rule that gave the maps.
-    gradients : how many gradients were computed in all, with those of the tries that were not exact enough.
+    steps : nodes that the maps rest on.
+    gradients : how many gradients were computed in all, those of panels that turned out too coarse included.
     value, baseline_value : log odds of the input and of the baseline; NaN without baseline.
     """
 
@@ -178,7 +178,8 @@ def require_one_finite_case(volumes: Inputs) -> None:
 def pass_gib(network: Mome, volumes: Inputs) -> float:
     """Memory that the forward and backward pass of one node takes when all activations are kept, roughly, GiB.
 
-    Measured at full size; per voxel what the tokenizer keeps, per token what the layers keep.
+    An estimate that counts tensors: per voxel what the tokenizer keeps, per token what the layers keep. 7.0 for the
+    base model at full size, which is why its layers are computed again in the backward pass by default.
     """
     a = network.architecture
     voxels = sum(volume.numel() for volume in volumes.values())
