@@ -1,0 +1,140 @@
+"""Each doubt about the input has a phantom that raises its flag, and a clean study within the range raises none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dicom_io.phantom.anatomy import Breasts, PhantomSpec, simulate
+from mome_core.case import Case, Modality
+from mome_core.preprocessing.prepare import prepare
+from mome_core.preprocessing.quality import assess, training_range
+from mome_core.preprocessing.recipe import QualityLimits, Recipe
+from mome_core.results import QualityFlag, Severity
+
+SMALL = Recipe(
+    dce_size=(96, 64, 32), dwi_size=(64, 32, 16), t2_size=(96, 64, 16), t2_resize=(96, 96, 16), antialias=True
+)
+
+
+@cache
+def case_of(**spec: Any) -> Case:
+    return simulate(PhantomSpec(**{"seed": 41} | spec)).case()
+
+
+@cache
+def trained() -> Recipe:
+    return replace(SMALL, quality=QualityLimits(trained_on=training_range([case_of()])))
+
+
+def flags(case: Case, recipe: Recipe | None = None) -> tuple[QualityFlag, ...]:
+    recipe = recipe or trained()
+    return assess(case, prepare(case, recipe), recipe)
+
+
+def codes(case: Case, recipe: Recipe | None = None) -> set[str]:
+    return {flag.code for flag in flags(case, recipe)}
+
+
+def test_a_clean_study_within_the_training_range_raises_no_flag() -> None:
+    assert flags(case_of()) == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "code"),
+    [
+        ({"contrast": False}, "NO_CONTRAST_UPTAKE"),
+        ({"breasts": Breasts.LEFT}, "BREAST_NOT_FOUND_RIGHT"),
+        ({"breasts": Breasts.RIGHT}, "BREAST_NOT_FOUND_LEFT"),
+        ({"post_phases": 2}, "PHASES_FEW"),
+        ({"phase_seconds": 400.0}, "TIMES_IMPLAUSIBLE"),
+        ({"first_gap_seconds": 2000.0}, "TIMES_IMPLAUSIBLE"),
+        pytest.param({"motion_mm": 8.0}, "MOTION_CORRECTED", marks=pytest.mark.slow),
+        ({"field_strength_t": 1.0}, "OUTSIDE_TRAINING_FIELD_STRENGTH"),
+        ({"spacing_scale": (1.0, 1.0, 1.5)}, "OUTSIDE_TRAINING_SPACING"),
+        ({"spacing_scale": (0.8, 0.8, 1.0)}, "OUTSIDE_TRAINING_MATRIX"),
+        ({"post_phases": 7}, "OUTSIDE_TRAINING_PHASES"),
+        ({"b_values": (0.0, 400.0)}, "OUTSIDE_TRAINING_B_VALUE"),
+        ({"without": frozenset({Modality.T2})}, "MISSING_T2"),
+        ({"without": frozenset({Modality.DWI})}, "MISSING_DWI"),
+        ({"without": frozenset({Modality.DCE})}, "MISSING_DCE"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_phantom_raises_each_flag(spec: dict[str, Any], code: str) -> None:
+    assert code in codes(case_of(**spec))
+
+
+def with_t2(change: Callable[[np.ndarray[Any, Any]], None]) -> Case:
+    case = case_of()
+    assert case.t2 is not None
+    voxels = case.t2.voxels.astype(np.float32)
+    change(voxels)
+    return replace(case, t2=replace(case.t2, voxels=voxels))
+
+
+def test_values_that_are_no_numbers_withhold_the_score() -> None:
+    case = with_t2(lambda voxels: voxels[:, :, 4:6].fill(np.nan))
+    assert ("INTENSITY_NOT_FINITE", Severity.WITHHOLD) in {(flag.code, flag.severity) for flag in flags(case)}
+
+
+def test_a_volume_of_one_value_withholds_the_score() -> None:
+    case = with_t2(lambda voxels: voxels.fill(7.0))
+    assert ("INTENSITY_CONSTANT", Severity.WITHHOLD) in {(flag.code, flag.severity) for flag in flags(case)}
+
+
+def test_post_contrast_phases_that_repeat_the_pre_contrast_phase_show_no_uptake() -> None:
+    case = case_of()
+    assert case.dce is not None
+    same = replace(case.dce, voxels=np.repeat(case.dce.voxels[:1], 6, axis=0))
+    assert "NO_CONTRAST_UPTAKE" in codes(replace(case, dce=same))
+
+
+def test_motion_that_is_left_withholds_the_score() -> None:
+    strict = replace(SMALL, quality=QualityLimits(most_motion_mm=0.1))
+    assert ("MOTION_LEFT", Severity.WITHHOLD) in {(f.code, f.severity) for f in flags(case_of(), strict)}
+
+
+def test_a_t2_beside_the_breasts_is_flagged() -> None:
+    case = case_of()
+    assert case.t2 is not None
+    far = case.t2.affine.copy()
+    far[2, 3] += 5000.0
+    assert "BESIDE_BREASTS_T2" in codes(replace(case, t2=replace(case.t2, affine=far)))
+
+
+def test_different_frames_of_reference_are_flagged() -> None:
+    case = case_of()
+    assert case.t2 is not None
+    assert "FRAMES_DIFFER" in codes(replace(case, t2=replace(case.t2, frame_of_reference_uid="1.2.3")))
+
+
+def test_phases_without_times_are_noted() -> None:
+    case = case_of()
+    assert case.dce is not None
+    assert "TIMES_UNKNOWN" in codes(replace(case, dce=replace(case.dce, times_s=())))
+
+
+def test_an_unknown_vendor_is_flagged_and_a_longer_name_of_a_known_one_is_not() -> None:
+    case = case_of()
+    other = replace(case, acquisition={**case.acquisition, "vendor": "GE MEDICAL SYSTEMS"})
+    assert "OUTSIDE_TRAINING_VENDOR" in codes(other)
+    longer = replace(case, acquisition={**case.acquisition, "vendor": "mome Phantom Systems"})
+    assert codes(longer) == set()
+
+
+def test_without_a_stated_range_nothing_lies_outside() -> None:
+    assert codes(case_of(field_strength_t=1.0), SMALL) == set()
+
+
+def test_a_site_chooses_which_flags_withhold() -> None:
+    lenient = replace(trained(), quality=replace(trained().quality, withhold=()))
+    (flag,) = flags(case_of(contrast=False), lenient)
+    assert flag.code == "NO_CONTRAST_UPTAKE" and flag.severity is Severity.WARNING
+    (strict,) = flags(case_of(contrast=False))
+    assert strict.severity is Severity.WITHHOLD and "No contrast uptake" in strict.message
