@@ -117,12 +117,23 @@ def running(
             node.kill_everything()
 
 
+DEBIAN = (
+    "/usr/bin:/usr/local/bin"  # not .venv/bin: pynetdicom installs a `storescu` of its own that takes other options
+)
+
+
 def dcmsend(folder: Path, port: int, program: str = "dcmsend") -> bool:
-    """Send every file of a folder with DCMTK; whether all were acknowledged."""
-    command = [program, "-aet", "MODALITY", "-aec", "MOMENODE", "127.0.0.1", str(port)]
+    """Send every file of a folder with DCMTK; whether there were any and all were acknowledged."""
+    command = [str(dcmtk(program)), "-aet", "MODALITY", "-aec", "MOMENODE", "127.0.0.1", str(port)]
     command += ["--scan-directories", "--recurse", str(folder)] if program == "dcmsend" else ["+sd", "+r", str(folder)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    sent = subprocess.run(command, capture_output=True, text=True, check=False)
+    return sent.returncode == 0 and "No suitable DICOM files" not in sent.stderr
+
+
+def dcmtk(program: str) -> str | None:
+    """The place of a DCMTK program, None where DCMTK is not installed."""
+    return shutil.which(program, path=DEBIAN)
 
 
 def dcmtk_available() -> bool:
-    return shutil.which("dcmsend") is not None and shutil.which("storescu") is not None
+    return dcmtk("dcmsend") is not None and dcmtk("storescu") is not None
