@@ -22,3 +22,18 @@ class NotReady(NodeError):
     """The node lacks something that it needs to work: a model, a database, disk."""
 
     exit_code = Exit.NOT_READY
+
+
+OURS = ("node", "dicom_io", "mome_core", "sr_templates")
+
+
+def words_of(error: BaseException) -> str:
+    """What may be said of an error in logs, ledger and PACS: our own messages, of any other only its kind.
+
+    A library's message may repeat the value that it stumbled over, and that may be a patient's name.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if type(error).__module__.split(".")[0] in OURS:
+        return str(error)
+    return type(error).__name__

@@ -21,14 +21,21 @@ from dicom_io.network.association import (
     CALLED_UNKNOWN,
     CALLING_UNKNOWN,
     CANNOT_UNDERSTAND,
-    NO_SUCH_OPERATION,
     OUT_OF_RESOURCES,
     SUCCESS,
     IncomingRefused,
     Peer,
     Rejection,
+    Reply,
 )
-from dicom_io.network.commitment import BadReport, decode_report
+from dicom_io.network.commitment import (
+    REQUEST_COMMITMENT,
+    BadReport,
+    CommitmentReport,
+    decode_report,
+    decode_request,
+    report,
+)
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.dimse import Command, CommandField, Element
 from dicom_io.part10 import InstanceFile, NotAnInstance, ReceivedInstance
@@ -36,13 +43,14 @@ from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NotReady
 from node.settings import Dicom, Settings
-from node.storage.archive import Archive
+from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
 from node.storage.ledger import Ledger
 from node.storage.records import Verdict
 
 log = logging.getLogger(__name__)
 PROCESSING_FAILURE = 0x0110
+NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 LARGEST_GROUP = 64
 MIB = 1024 * 1024
@@ -239,23 +247,46 @@ class Reception:
         file = InstanceFile(self.archive.temporary_path(), sop_class_uid, sop_instance_uid, transfer_syntax_uid)
         return Arriving(file, peer, self.committer, self.witness, self.dicom.max_object_mib * MIB)
 
-    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> tuple[int, bytes]:
-        """A commitment report from one of our destinations, for a transaction that is open; nothing else."""
-        if command[Element.COMMAND_FIELD] != CommandField.N_EVENT_REPORT_RQ:
-            return NO_SUCH_OPERATION, b""
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> Reply:
+        """Storage commitment: a peer reports to us, or asks us to answer for what it sent."""
         try:
-            report = decode_report(data_set, transfer_syntax_uid)
-        except BadReport:
-            return PROCESSING_FAILURE, b""
+            if command[Element.COMMAND_FIELD] == CommandField.N_EVENT_REPORT_RQ:
+                return self.take_report(peer, decode_report(data_set, transfer_syntax_uid))
+            if command.get(Element.ACTION_TYPE_ID) != REQUEST_COMMITMENT:
+                return Reply(NO_SUCH_ACTION)
+            transaction, asked = decode_request(data_set, transfer_syntax_uid)
+        except (BadReport, LedgerUnavailable):
+            return Reply(PROCESSING_FAILURE)
+        return Reply(SUCCESS, then=lambda: report(transaction, asked, self.held(asked), transfer_syntax_uid))
+
+    def take_report(self, peer: Peer, told: CommitmentReport) -> Reply:
+        """A report from one of our destinations for a transaction that is open; any other is refused."""
         ours = peer.calling_ae_title in self.destinations
         if not ours or not self.ledger.commitment_answered(
-            report.transaction_uid, report.committed, report.failed, time.time()
+            told.transaction_uid, told.committed, told.failed, time.time()
         ):
             log.warning("a commitment report that nobody asked for", extra={"address": peer.address})
             self.witness.alert(AuditEvent.FORGED_REPORT, f"{peer.calling_ae_title} at {peer.address}")
-            return PROCESSING_FAILURE, b""
+            return Reply(PROCESSING_FAILURE)
         crash_point("commit.recorded")
-        return SUCCESS, b""
+        return Reply(SUCCESS)
+
+    def held(self, asked: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those (SOP class, SOP instance) pairs whose file is here, with the content that was received."""
+        held = set()
+        try:
+            found = self.ledger.find_instances([uid for _, uid in asked])
+        except LedgerUnavailable as error:
+            log.error("commitment is denied for now: %s", error)
+            found = []
+        for stored in found:
+            try:
+                self.archive.verified(stored.path, stored.sha256)
+            except IntegrityLost as error:
+                self.witness.alert(AuditEvent.INTEGRITY_LOST, str(error))
+                continue
+            held.add((stored.sop_class_uid, stored.sop_instance_uid))
+        return held
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         """Audit what came, and log how the association ended, if it did not simply end."""

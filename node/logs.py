@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+import warnings
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
+
+from node.errors import words_of
 
 PATIENT_KEYS = frozenset({"patient_name", "patient_id", "birth_date", "accession_number", "PatientName", "PatientID"})
 
@@ -29,7 +33,7 @@ def configure_logs(process: str, level: int = logging.INFO) -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            explain_exception,
             add_process(process),
             structlog.processors.JSONRenderer(),
         ],
@@ -39,8 +43,37 @@ def configure_logs(process: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("pynetdicom", "pydicom", "apscheduler", "alembic"):
+    for noisy in ("pynetdicom", "apscheduler", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)  # pynetdicom prints data sets at debug level
+    logging.getLogger("pydicom").disabled = True  # it repeats the values that it finds invalid
+    warnings.showwarning = log_warning
+
+
+def log_warning(  # noqa: PLR0917 - the standard library calls it so
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A library's warning by kind and place; its text may hold a patient's name."""
+    where = {"kind": category.__name__, "at": f"{filename}:{lineno}"}
+    logging.getLogger("warnings").info("a library warned", extra=where)
+
+
+def explain_exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The exception of a record as kind, permitted words and places; each cause after its effect."""
+    info = event.pop("exc_info", None)
+    error = info[1] if isinstance(info, tuple) else info
+    parts = []
+    while isinstance(error, BaseException):
+        places = "".join(traceback.format_tb(error.__traceback__))
+        parts.append(f"{type(error).__name__}: {words_of(error)}\n{places}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if parts:
+        event["exception"] = "caused by ".join(parts)
+    return event
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

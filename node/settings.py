@@ -7,6 +7,7 @@ import socket
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -61,6 +62,9 @@ class Database(Section):
     """The ledger."""
 
     url: str = Field(default="", description="postgresql://user@host/name; empty: SQLite in the storage root")
+    password_file: str = Field(
+        default="", description="file with the database's password, mode 0600; empty: none needed"
+    )
 
 
 class Gather(Section):
@@ -139,7 +143,18 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """URL of the ledger's database."""
-        return self.database.url or f"sqlite:///{self.storage.root.absolute()}/ledger.db"
+        if not self.database.url:
+            return f"sqlite:///{self.storage.root.absolute()}/ledger.db"
+        if not self.database.password_file:
+            return self.database.url
+        return with_password(self.database.url, secret(Path(self.database.password_file)))
+
+    def without_secrets(self) -> Settings:
+        """The same, fit to be shown."""
+        if urlsplit(self.database.url).password is None:
+            return self
+        hidden = self.database.model_copy(update={"url": with_password(self.database.url, "***")})
+        return self.model_copy(update={"database": hidden})
 
     @property
     def node_name(self) -> str:
@@ -150,6 +165,24 @@ class Settings(BaseSettings):
     def is_sqlite(self) -> bool:
         """Whether this node is alone on its ledger; several share work only on PostgreSQL."""
         return self.database_url.startswith("sqlite")
+
+
+def with_password(url: str, password: str) -> str:
+    """The URL with this password in it."""
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    return parts._replace(netloc=f"{user}:{quote(password, safe='*')}@{host}").geturl()
+
+
+def secret(path: Path) -> str:
+    """The one line of a file that only its owner may read; raises SettingsError otherwise."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(f"{path}: others may read this secret; run: chmod 600 {path}")
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: the secret cannot be read: {getattr(error, 'strerror', 'not UTF-8')}") from None
 
 
 def load_settings(path: Path | None) -> Settings:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
-from node.errors import NodeError
+from node.errors import NodeError, words_of
 from node.jobs import Job, JobKind
 from node.settings import Settings
 from node.storage.archive import Archive, EncodedObject, IntegrityLost
@@ -101,7 +101,7 @@ def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, anal
     except Exception as error:
         log.exception("analysis failed", extra={"study": job.study_id, "job": job.id})
         attempts = ledger.retry.attempts if getattr(error, "retryable", True) else 1
-        ledger.failed(job, f"analysis failed: {type(error).__name__}: {error}", time.time(), attempts=attempts)
+        ledger.failed(job, f"analysis failed: {words_of(error)}", time.time(), attempts=attempts)
         return
     destinations = tuple(each.name for each in settings.destinations)
     outcome = Outcome(tuple(objects), analysis.summary, destinations)

@@ -6,7 +6,7 @@ of any length and parks a dead connection for `acse_timeout`; none of that is on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,7 @@ from dicom_io.network.upper_layer import (
 CLOSE_SECONDS = 1.0
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
+RESPONSE, DATA_SET_FOLLOWS = 0x8000, 0x0001
 NO_SUCH_OPERATION = 0x0211  # "unrecognised operation", PS3.7 annex C
 
 
@@ -64,6 +65,16 @@ CALLING_UNKNOWN = Rejection(1, 1, 3, "calling AE title not recognised")
 CALLED_UNKNOWN = Rejection(1, 1, 7, "called AE title not recognised")
 LIMIT_EXCEEDED = Rejection(2, 3, 2, "local limit of associations exceeded")
 NOT_DICOM = Rejection(1, 1, 2, "application context not supported")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a message, and what we ask of the peer afterwards on the same association: (command, data set)."""
+
+    status: int
+    data_set: bytes = b""
+    comment: str = ""
+    then: Callable[[], tuple[Command, bytes]] | None = None
 
 
 class Incoming(Protocol):
@@ -96,8 +107,8 @@ class Service(Protocol):
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Incoming:
         """A C-STORE request arrived; may raise IncomingRefused or OSError."""
 
-    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> tuple[int, bytes]:
-        """Status and data set for a message that is neither C-STORE nor C-ECHO."""
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> Reply:
+        """The reply to a message that is neither C-STORE nor C-ECHO."""
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         """An association (or a connection that never became one) ended; `why` is empty after a release."""
@@ -234,30 +245,35 @@ class Association:
             message.refusal = IncomingRefused(OUT_OF_RESOURCES, "storage is not writable")
 
     def conclude(self, message: Message) -> None:
-        """The message is complete: do what it asks and answer it."""
-        status, data_set, comment = self.carry_out(message)
-        if message.command[Element.COMMAND_FIELD] != CommandField.C_CANCEL_RQ:
-            answer = dimse.response(message.command, status, comment)
-            if data_set:
-                answer[Element.DATA_SET_TYPE] = 0x0001
-            pdus = p_data(message.context_id, dimse.encode(answer), command=True, largest=self.peer_limit)
-            if data_set:
-                pdus += p_data(message.context_id, data_set, command=False, largest=self.peer_limit)
-            self.wire.send(pdus)
+        """The message is complete: do what it asks and answer it; what answers us needs no answer."""
+        field = int(message.command[Element.COMMAND_FIELD])
+        if field != CommandField.C_CANCEL_RQ and not field & RESPONSE:
+            reply = self.carry_out(message)
+            self.say(message.context_id, dimse.response(message.command, reply.status, reply.comment), reply.data_set)
+            if reply.then is not None:
+                self.say(message.context_id, *reply.then())
         self.message = None
 
-    def carry_out(self, message: Message) -> tuple[int, bytes, str]:
-        """Status, data set and comment of the answer."""
+    def say(self, context_id: int, command: Command, data_set: bytes) -> None:
+        """Send one message."""
+        kind = DATA_SET_FOLLOWS if data_set else dimse.NO_DATA_SET
+        encoded = dimse.encode({**command, Element.DATA_SET_TYPE: kind})
+        pdus = p_data(context_id, encoded, command=True, largest=self.peer_limit)
+        if data_set:
+            pdus += p_data(context_id, data_set, command=False, largest=self.peer_limit)
+        self.wire.send(pdus)
+
+    def carry_out(self, message: Message) -> Reply:
+        """What the message asks for, done."""
         field = message.command[Element.COMMAND_FIELD]
         if field == CommandField.C_ECHO_RQ:
-            return SUCCESS, b"", ""
+            return Reply(SUCCESS)
         if field == CommandField.C_STORE_RQ:
             return message.finish_instance()
         if field in (CommandField.N_ACTION_RQ, CommandField.N_EVENT_REPORT_RQ):
             syntax = self.transfer_syntax[message.context_id]
-            status, data_set = self.service.answer(self.require_peer(), message.command, bytes(message.data), syntax)
-            return status, data_set, ""
-        return NO_SUCH_OPERATION, b"", ""
+            return self.service.answer(self.require_peer(), message.command, bytes(message.data), syntax)
+        return Reply(NO_SUCH_OPERATION)
 
     def require_peer(self) -> Peer:
         """The peer, known from the moment of negotiation."""
@@ -336,18 +352,18 @@ class Message:
         except OSError:
             self.refuse(IncomingRefused(OUT_OF_RESOURCES, "storage is full or not writable"))
 
-    def finish_instance(self) -> tuple[int, bytes, str]:
-        """Status of a C-STORE: success only when the instance is durable."""
+    def finish_instance(self) -> Reply:
+        """The answer to a C-STORE: success only when the instance is durable."""
         if self.refusal is None and self.incoming is not None:
             try:
-                return self.incoming.finish(), b"", ""
+                return Reply(self.incoming.finish())
             except IncomingRefused as refusal:
                 self.refuse(refusal)
             except OSError:
                 self.refuse(IncomingRefused(OUT_OF_RESOURCES, "storage is full or not writable"))
         if self.refusal is None:
             raise WireFault("a C-STORE that was never opened")
-        return self.refusal.status, b"", str(self.refusal)
+        return Reply(self.refusal.status, comment=str(self.refusal))
 
     def refuse(self, refusal: IncomingRefused) -> None:
         self.refusal = refusal

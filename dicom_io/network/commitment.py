@@ -1,29 +1,32 @@
-"""Storage commitment (PS3.4 annex J): ask a peer to answer for instances, and read its report."""
+"""Storage commitment (PS3.4 annex J): ask a peer to answer for instances and read its report, and the reverse."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, generate_uid
+from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context, evt
-from pynetdicom.dsutils import decode
+from pynetdicom.dsutils import decode, encode
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]  # made at import
 
 from dicom_io.errors import DicomError
+from dicom_io.network.dimse import Command, CommandField, Element
 from dicom_io.network.scu import PeerUnreachable, RemoteAE, Timeouts
 
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1
+COMMITTED, COMMITTED_WITH_FAILURES = 1, 2
+NO_SUCH_OBJECT_INSTANCE = 0x0112
 SAME_ASSOCIATION_SECONDS = 1.0  # most archives report on a new association; a few at once on this one
 
 
 class BadReport(DicomError):
-    """A commitment report that cannot be read."""
+    """A commitment report or request that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +93,63 @@ def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Da
     """The action information of the request."""
     request = Dataset()
     request.TransactionUID = transaction_uid
-    request.ReferencedSOPSequence = []
-    for sop_class, sop_instance in instances:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, sop_instance
-        request.ReferencedSOPSequence.append(item)
+    request.ReferencedSOPSequence = [reference(*each) for each in instances]
     return request
+
+
+def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    """An item that names an instance."""
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
+    return item
 
 
 def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
     """The report in the data set of an N-EVENT-REPORT; raises BadReport."""
-    implicit = transfer_syntax_uid == "1.2.840.10008.1.2"
+    implicit = transfer_syntax_uid == ImplicitVRLittleEndian
     try:
         return report_of(decode(BytesIO(content), implicit, True))
     except Exception:  # noqa: BLE001 - pydicom raises many kinds for bytes that are no data set
         raise BadReport("the commitment report cannot be read") from None
+
+
+def decode_request(content: bytes, transfer_syntax_uid: str) -> tuple[str, list[tuple[str, str]]]:
+    """Transaction UID and (SOP class, SOP instance) pairs of a peer's request; raises BadReport."""
+    implicit = transfer_syntax_uid == ImplicitVRLittleEndian
+    try:
+        request = decode(BytesIO(content), implicit, True)
+        return str(request.TransactionUID), [
+            (str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
+            for item in request.ReferencedSOPSequence
+        ]
+    except Exception:  # noqa: BLE001 - pydicom raises many kinds for bytes that are no data set
+        raise BadReport("the commitment request cannot be read") from None
+
+
+def report(
+    transaction_uid: str, asked: Sequence[tuple[str, str]], held: Container[tuple[str, str]], transfer_syntax_uid: str
+) -> tuple[Command, bytes]:
+    """N-EVENT-REPORT that we answer for what we hold of what was asked (PS3.4 J.3.3), as command and data set."""
+    information = Dataset()
+    information.TransactionUID = transaction_uid
+    kept, failed = [each for each in asked if each in held], [each for each in asked if each not in held]
+    if kept:
+        information.ReferencedSOPSequence = [reference(*each) for each in kept]
+    if failed:
+        information.FailedSOPSequence = [reference(*each) for each in failed]
+        for item in information.FailedSOPSequence:
+            item.FailureReason = NO_SUCH_OBJECT_INSTANCE
+    command: Command = {
+        Element.AFFECTED_SOP_CLASS_UID: str(StorageCommitmentPushModel),
+        Element.AFFECTED_SOP_INSTANCE_UID: str(PUSH_MODEL_INSTANCE),
+        Element.COMMAND_FIELD: int(CommandField.N_EVENT_REPORT_RQ),
+        Element.MESSAGE_ID: 1,
+        Element.EVENT_TYPE_ID: COMMITTED_WITH_FAILURES if failed else COMMITTED,
+    }
+    content = encode(information, transfer_syntax_uid == ImplicitVRLittleEndian, True)
+    if content is None:
+        raise BadReport("the commitment report cannot be written")
+    return command, content
 
 
 def report_of(information: Dataset) -> CommitmentReport:

@@ -16,6 +16,7 @@ from dicom_io.network.association import (
     IncomingRefused,
     Peer,
     Rejection,
+    Reply,
 )
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.dimse import Command
@@ -39,9 +40,9 @@ class FolderPacs:
         path = self.folder / f"arriving-{next(self.numbers)}"
         return FolderInstance(InstanceFile(path, sop_class_uid, sop_instance_uid, transfer_syntax_uid))
 
-    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> tuple[int, bytes]:
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> Reply:
         """Nothing else is offered."""
-        return NO_SUCH_OPERATION, b""
+        return Reply(NO_SUCH_OPERATION)
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         """Nobody is told."""

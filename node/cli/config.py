@@ -41,11 +41,11 @@ def check(config: Config = None) -> None:
 
 
 def show(config: Config = None, as_json: Json = False) -> None:
-    """Print the settings in force: file, environment and defaults together.
+    """Print the settings in force, file, environment and defaults together, without passwords.
 
     Example: mome-node config show --config mome-node.toml
     """
     from node.settings import load_settings, settings_toml
 
-    settings = load_settings(config)
+    settings = load_settings(config).without_secrets()
     typer.echo(settings.model_dump_json(indent=2) if as_json else settings_toml(settings), nl=False)

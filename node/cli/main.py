@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "config show": "node.cli.config:show",
     "studies list": "node.cli.studies:list_studies",
     "studies show": "node.cli.studies:show",
+    "studies explain": "node.cli.studies:explain",
     "studies force": "node.cli.studies:force",
     "studies reprocess": "node.cli.studies:reprocess",
     "studies redeliver": "node.cli.studies:redeliver",
@@ -54,7 +55,7 @@ COMMANDS: dict[str, str] = {
 }
 GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",
-    "studies": "Studies: list, show, force, reprocess, redeliver.",
+    "studies": "Studies: list, show, explain, force, reprocess, redeliver.",
     "instances": "Instances that are safely stored.",
     "audit": "The audit trail: verify, list, export.",
     "feedback": "What others sent about our results: list, export for training.",

@@ -91,6 +91,40 @@ def print_study(detail: StudyDetail) -> None:
     console.print(jobs)
 
 
+def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
+    """Say which role each series of a stored study plays, and why, whether or not it could be analysed.
+
+    Example: mome-node studies explain 1.2.840.113619.2.1
+    """
+    import json
+
+    from dicom_io.classify import assign_roles
+    from dicom_io.headers import read_series_headers
+    from node.cli.assemble import print_rows, site_rules
+    from node.settings import load_settings
+
+    root = load_settings(config).storage.root
+    paths = [root / path for _, _, path in open_ledger(config).instances(uid)]
+    if not paths:
+        raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
+    told = [
+        {
+            "series_number": each.series.number,
+            "series_instance_uid": each.series.series_uid,
+            "description": each.series.description,
+            "role": str(each.role),
+            "confidence": each.confidence,
+            "why": each.refused or each.why,
+        }
+        for each in assign_roles(read_series_headers(paths), site_rules(config)).roles
+    ]
+    if as_json:
+        typer.echo(json.dumps(told))
+    else:
+        shown = ("series_number", "role", "description", "why")
+        print_rows(list(shown), [[str(each[key]) for key in shown] for each in told])
+
+
 def reprocess(uid: StudyUid, config: Config = None) -> None:
     """Analyse a study anew, as its next revision.
 

@@ -17,6 +17,7 @@ from node.storage.database import check_database, migrate, open_engine, reading,
 from node.storage.records import (
     AuditRecord,
     Feedback,
+    HeldInstance,
     JobRecord,
     KeptObject,
     ObjectReceipt,
@@ -448,6 +449,17 @@ class Ledger:
         with reading(self.engine) as db:
             for row in db.execution_options(yield_per=1000).execute(query):
                 yield row.sop_instance_uid, row.sha256, row.path
+
+    def find_instances(self, uids: Sequence[str]) -> list[HeldInstance]:
+        """Those of these SOP instances that are stored."""
+        table = schema.instance.c
+        columns = (table.sop_class_uid, table.sop_instance_uid, table.sha256, table.path)
+        found: list[HeldInstance] = []
+        with reading(self.engine) as db:
+            for start in range(0, len(uids), 500):
+                some = table.sop_instance_uid.in_(uids[start : start + 500])
+                found += [HeldInstance(*row) for row in db.execute(select(*columns).where(some))]
+        return found
 
     def feedback(self) -> list[Feedback]:
         """Documents that others sent about studies that have results: reports, corrections, rejection notes."""

@@ -30,6 +30,16 @@ class StoredInstance:
     calling_ae_title: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeldInstance:
+    """An instance that is stored, and where."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    sha256: str
+    path: str
+
+
 class Verdict(StrEnum):
     """What became of an instance that was handed to the ledger."""
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification
+from raw_peer import associate, pdv, store_request
 
 from dicom_io.network import dimse
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
-from dicom_io.network.association import CALLING_UNKNOWN, IncomingRefused, Peer, Rejection
+from dicom_io.network.association import CALLING_UNKNOWN, IncomingRefused, Peer, Rejection, Reply
 from dicom_io.network.upper_layer import HEADER, PduType, WireLimits
 
 FAST = WireLimits(first_pdu_seconds=1.0, pdu_seconds=1.0, idle_seconds=5.0)
@@ -57,8 +58,8 @@ class Shelf:
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Kept:
         return Kept(self.kept)
 
-    def answer(self, peer: Peer, command: dimse.Command, data_set: bytes, syntax: str) -> tuple[int, bytes]:
-        return 0x0112, b""
+    def answer(self, peer: Peer, command: dimse.Command, data_set: bytes, syntax: str) -> Reply:
+        return Reply(0x0112)
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         self.ends.append(why)
@@ -190,44 +191,7 @@ def test_a_length_beyond_the_limit_is_refused_at_the_header(acceptor: Acceptor, 
     assert echo(acceptor)
 
 
-def associate_by_hand(acceptor: Acceptor) -> socket.socket:
-    """A raw association with one MR context (ID 1)."""
-
-    def item(kind: int, content: bytes) -> bytes:
-        return struct.pack(">BxH", kind, len(content)) + content
-
-    context = item(
-        0x20,
-        bytes((1, 0, 0, 0))
-        + item(0x30, str(MRImageStorage).encode())
-        + item(0x40, str(UID(ExplicitVRLittleEndian)).encode()),
-    )
-    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3"))
-    body = struct.pack(">Hxx16s16s32x", 1, b"MOMENODE".ljust(16), b"RAW".ljust(16))
-    body += item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
-    connection = connect(acceptor)
-    connection.sendall(HEADER.pack(PduType.ASSOCIATE_RQ, len(body)) + body)
-    assert connection.recv(4096)[0] == PduType.ASSOCIATE_AC
-    return connection
-
-
-def pdv(content: bytes, *, control: int, context: int = 1) -> bytes:
-    return (
-        HEADER.pack(PduType.P_DATA, len(content) + 6)
-        + struct.pack(">IBB", len(content) + 2, context, control)
-        + content
-    )
-
-
-STORE = dimse.encode(
-    {
-        dimse.Element.AFFECTED_SOP_CLASS_UID: str(MRImageStorage),
-        dimse.Element.COMMAND_FIELD: dimse.CommandField.C_STORE_RQ,
-        dimse.Element.MESSAGE_ID: 7,
-        dimse.Element.DATA_SET_TYPE: 1,
-        dimse.Element.AFFECTED_SOP_INSTANCE_UID: "1.2.3.4",
-    }
-)
+STORE = store_request()
 
 
 @pytest.mark.parametrize(
@@ -243,7 +207,7 @@ STORE = dimse.encode(
     ],
 )
 def test_a_broken_message_ends_its_association_and_nothing_else(acceptor: Acceptor, shelf: Shelf, pdu: bytes) -> None:
-    with associate_by_hand(acceptor) as connection:
+    with associate(acceptor.port) as connection:
         connection.sendall(pdu)
         assert closed(connection, 2.0)
     assert shelf.kept == []
@@ -251,7 +215,7 @@ def test_a_broken_message_ends_its_association_and_nothing_else(acceptor: Accept
 
 
 def test_a_peer_that_dies_in_the_middle_of_an_instance_leaves_nothing(acceptor: Acceptor, shelf: Shelf) -> None:
-    with associate_by_hand(acceptor) as connection:
+    with associate(acceptor.port) as connection:
         connection.sendall(pdv(STORE, control=3) + pdv(bytes(5000), control=0))
     for _ in range(50):
         if shelf.ends:
@@ -263,7 +227,7 @@ def test_a_peer_that_dies_in_the_middle_of_an_instance_leaves_nothing(acceptor: 
 
 def test_a_store_of_another_class_than_its_context_is_refused(acceptor: Acceptor, shelf: Shelf) -> None:
     other = STORE.replace(b".4.1.1.4\0", b".4.1.1.2\0")
-    with associate_by_hand(acceptor) as connection:
+    with associate(acceptor.port) as connection:
         connection.sendall(pdv(other, control=3) + pdv(bytes(10), control=2))
         answer = connection.recv(4096)
     assert dimse.decode(answer[12:])[dimse.Element.STATUS] == 0x0122
@@ -289,7 +253,7 @@ def test_200_malformed_connections_leave_no_thread_and_no_slot(acceptor: Accepto
 
 
 def test_stopping_lets_the_instance_in_flight_finish(acceptor: Acceptor, shelf: Shelf) -> None:
-    with associate_by_hand(acceptor) as connection:
+    with associate(acceptor.port) as connection:
         connection.sendall(pdv(STORE, control=3) + pdv(bytes(5000), control=0))
         time.sleep(0.1)
         stopping = threading.Thread(target=acceptor.stop, args=(3.0,))

@@ -20,6 +20,8 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import MRImageStorage
 
 from dicom_io.network.acceptor import Acceptor
+from dicom_io.network.commitment import CommitmentReport, request_commitment
+from dicom_io.network.scu import RemoteAE
 from dicom_io.part10 import InstanceFile, NotAnInstance
 from node.listener import Committer, Reception, open_acceptor
 from node.settings import Settings
@@ -162,6 +164,18 @@ def test_callers_and_called_title_are_checked_when_the_site_wants_it(settings: S
     reception = node.acceptor.service
     reception.dicom = settings.dicom.model_copy(update={"callers": ("MODALITY",)})  # type: ignore[attr-defined]
     assert node.associate("STRANGER").is_rejected
+    assert node.store(instance()) == [0]
+
+
+def test_a_sender_may_ask_us_to_answer_for_what_it_sent(node: Node) -> None:
+    kept, lost = instance(), instance()
+    node.store(kept, lost)
+    path = next(path for uid, _, path in node.ledger.instances() if uid == lost.SOPInstanceUID)
+    (node.settings.storage.root / path).unlink()
+    asked = [(str(MRImageStorage), uid) for uid in (kept.SOPInstanceUID, lost.SOPInstanceUID, "1.2.3.404")]
+    remote = RemoteAE("node", "MOMENODE", "127.0.0.1", node.acceptor.port)
+    answered = request_commitment("MODALITY", remote, "1.2.3.5", asked)
+    assert answered == CommitmentReport("1.2.3.5", (str(kept.SOPInstanceUID),), (str(lost.SOPInstanceUID), "1.2.3.404"))
     assert node.store(instance()) == [0]
 
 

@@ -68,3 +68,21 @@ def test_the_documentation_shows_every_key() -> None:
 
 def test_the_example_file_shows_every_key() -> None:
     assert (ROOT / "deploy" / "mome-node.toml").read_text() == example_toml()
+
+
+def test_a_password_comes_from_a_file_that_nobody_else_may_read(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s3cret/@\n")
+    text = f'[database]\nurl = "postgresql://mome@db/ledger"\npassword_file = "{file}"\n'
+    settings = load_settings(written(tmp_path, text))
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        _ = settings.database_url
+    file.chmod(0o600)
+    assert settings.database_url == "postgresql://mome:s3cret%2F%40@db/ledger"
+
+
+def test_settings_are_shown_without_the_password() -> None:
+    settings = Settings(database={"url": "postgresql://mome:s3cret@db/ledger"})
+    assert settings.database_url == "postgresql://mome:s3cret@db/ledger"
+    assert settings.without_secrets().database.url == "postgresql://mome:***@db/ledger"
