@@ -13,7 +13,7 @@ from dicom_io.phantom.spec import Lesion, Orientation, PhantomSpec, Size
 from mome_core.case import Case
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
-from mome_core.training.dataset import Source
+from mome_core.training.dataset import Source, code_digest
 
 RECIPE = Recipe(
     dce_size=(96, 64, 32),
@@ -48,7 +48,7 @@ def source(spec: PhantomSpec) -> Source:
         name=f"phantom {spec.seed}",
         patient=f"phantom {spec.seed}",
         labels={Endpoint.MALIGNANCY: int(spec.lesion is Lesion.MALIGNANT)},
-        content=hashlib.sha256(repr(spec).encode()).hexdigest(),
+        content=hashlib.sha256((repr(spec) + code_digest("dicom_io.phantom")).encode()).hexdigest(),
         read=partial(examine, spec),
     )
 

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
+from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -87,16 +88,16 @@ class Cohort:
 def prepare_cohort(
     sources: Sequence[Source],
     recipe: Recipe,
-    cache: Path,
+    folder: Path,
     *,
     workers: int = 1,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Cohort:
-    """Prepare every study that the cache does not hold yet; one that cannot be prepared is an exclusion, not an end.
+    """Prepare every study that the folder does not hold yet; one that cannot be prepared is an exclusion, not an end.
 
     workers : processes that prepare side by side; with more than one, a source's `read` must be picklable.
     """
-    prepare_one = partial(prepare_example, recipe=recipe, cache=cache)
+    prepare_one = partial(prepare_example, recipe=recipe, folder=folder)
     if workers == 1:
         return collected(sources, map(prepare_one, sources), progress)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -118,9 +119,9 @@ def collected(
     return Cohort(tuple(examples), tuple(exclusions))
 
 
-def prepare_example(source: Source, recipe: Recipe, cache: Path) -> Example | Exclusion:
-    """One study's arrays from the cache, or prepared and kept there, or why they cannot be prepared."""
-    path = cache / f"{cache_key(source.content, recipe)}.safetensors"
+def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | Exclusion:
+    """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
+    path = folder / f"{cache_key(source.content, recipe)}.safetensors"
     try:
         if not path.exists():
             case = source.read()
@@ -131,13 +132,23 @@ def prepare_example(source: Source, recipe: Recipe, cache: Path) -> Example | Ex
 
 
 def cache_key(content: str, recipe: Recipe) -> str:
-    """Name of the prepared arrays: the same content by the same recipe, and nothing else, has it.
+    """Name of the prepared arrays: the same content by the same recipe and the same code, and nothing else, has it.
 
     The limits of the recipe's quality flags change no array.
     """
     numbers = {name: value for name, value in recipe.to_json().items() if name != "quality"}
-    text = json.dumps([content, numbers], sort_keys=True)
+    text = json.dumps([content, numbers, code_digest("mome_core.preprocessing")], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@cache
+def code_digest(package: str) -> str:
+    """SHA-256 over the source of a package's modules, by their names: another version of them has another."""
+    hasher = hashlib.sha256()
+    for module in sorted(files(package).iterdir(), key=lambda each: each.name):
+        if module.name.endswith(".py"):
+            hasher.update(module.name.encode() + module.read_bytes())
+    return hasher.hexdigest()
 
 
 def keep_arrays(path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen: TrainingRange) -> None:
