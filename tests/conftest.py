@@ -10,7 +10,6 @@ EXHAUSTIVE = {
     "test_sr_validators.py",
     "test_results_vendors.py",
     "test_node_crashes.py",
-    "test_chain.py",
 }
 
 

@@ -66,6 +66,12 @@ class RunningNode:
             time.sleep(0.2)
         raise AssertionError(f"no outcome in {seconds} s; log:\n{self.log.read_text()[-3000:]}")
 
+    def wait_for_log(self, words: str, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in self.log.read_text():
+            assert time.monotonic() < deadline, f"the log never said: {words}"
+            time.sleep(0.1)
+
     def kill_everything(self) -> None:
         """SIGKILL for the supervisor and all its processes at once, as a power cut of the software."""
         os.killpg(self.process.pid, signal.SIGKILL)
