@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := node mome_core dicom_io sr_templates
+PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 SHELL := /bin/bash
@@ -15,14 +16,14 @@ help: ## this list
 demo: $(VENV)/installed ## one synthetic breast MRI study from scanner to PACS, results in demo-out/
 	$(BIN)/mome-node demo --out demo-out
 
-test: $(VENV)/installed-test debian ## linters, unit tests, and system tests with the real servers that can be had
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not exhaustive"
+test: $(VENV)/installed-test debian unit ## linters, unit tests, and system tests with the real servers that can be had
+	$(PYTEST) -m "(system or slow) and not exhaustive"
 
-test-all: $(VENV)/installed-test debian ## everything: also every layout through every validator and viewer (an hour)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+test-all: test ## everything: also every layout through every validator and viewer (an hour)
+	$(PYTEST) -m exhaustive
 
-unit: $(VENV)/installed-test ## the fast tests only
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "not system and not slow"
+unit: $(VENV)/installed-test ## the fast tests only, a process for each core
+	OMP_NUM_THREADS=1 $(PYTEST) -n auto -m "not system and not slow and not exhaustive"
 
 lint: $(VENV)/installed-test ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports

@@ -17,6 +17,8 @@ from mome_core.preprocessing.quality import assess, training_range
 from mome_core.preprocessing.recipe import QualityLimits, Recipe
 from mome_core.results import QualityFlag, Severity
 
+pytestmark = pytest.mark.slow
+
 SMALL = Recipe(
     dce_size=(96, 64, 32), dwi_size=(64, 32, 16), t2_size=(96, 64, 16), t2_resize=(96, 96, 16), antialias=True
 )
@@ -54,7 +56,7 @@ def test_a_clean_study_within_the_training_range_raises_no_flag() -> None:
         ({"post_phases": 2}, "PHASES_FEW"),
         ({"phase_seconds": 400.0}, "TIMES_IMPLAUSIBLE"),
         ({"first_gap_seconds": 2000.0}, "TIMES_IMPLAUSIBLE"),
-        pytest.param({"motion_mm": 8.0}, "MOTION_CORRECTED", marks=pytest.mark.slow),
+        pytest.param({"motion_mm": 8.0}, "MOTION_CORRECTED"),
         ({"field_strength_t": 1.0}, "OUTSIDE_TRAINING_FIELD_STRENGTH"),
         ({"spacing_scale": (1.0, 1.0, 1.5)}, "OUTSIDE_TRAINING_SPACING"),
         ({"spacing_scale": (0.8, 0.8, 1.0)}, "OUTSIDE_TRAINING_MATRIX"),
