@@ -46,6 +46,7 @@ study = Table(
     Column("conflict", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
     Index(None, "state", "last_received_at"),
+    Index(None, "state", "state_since"),
     Index(None, "last_received_at"),
 )
 
@@ -104,7 +105,7 @@ analysis = Table(
     Column("id", Integer, primary_key=True),
     Column("study_id", ForeignKey("study.id"), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("finished_at", Float, nullable=False),
+    Column("finished_at", Float, nullable=False, index=True),
     Column("summary", Text, nullable=False),
     UniqueConstraint("study_id", "revision"),
 )
@@ -168,4 +169,51 @@ audit_head = Table(
     Column("id", Integer, primary_key=True),
     Column("entries", Integer, nullable=False),
     Column("digest", DIGEST, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=True),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("node", String(128), primary_key=True),
+    Column("part", String(16), primary_key=True),
+    Column("at", Float, nullable=False),
+)
+
+peer = Table(
+    "peer",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("echoed_at", Float, nullable=False),
+    Column("seconds", Float, nullable=True),
+    Column("reason", Text, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("raised_at", Float, nullable=False),
+    Column("told_at", Float, nullable=True),
+    Column("words", Text, nullable=False),
 )
