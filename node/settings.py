@@ -6,10 +6,10 @@ import difflib
 import socket
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import SettingsError
@@ -113,6 +113,57 @@ class Destination(Section):
     kinds: tuple[str, ...] = Field(default=(), description="result objects it gets; empty: all that were made")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+class Dashboard(Section):
+    """The web pages and the API; they leave this machine only over TLS or through a reverse proxy."""
+
+    enabled: bool = Field(default=True, description="serve them at all")
+    host: str = Field(default="127.0.0.1", description="address to listen on; others need a certificate or a proxy")
+    port: Port = Field(default=8090, description="port to listen on")
+    names: tuple[str, ...] = Field(default=(), description="host names that browsers may use for it")
+    certificate: str = Field(default="", description="TLS certificate (PEM, with its chain)")
+    key: str = Field(default="", description="its private key (PEM), mode 0600")
+    proxies: tuple[str, ...] = Field(default=(), description="addresses of reverse proxies, which end TLS for it")
+    session_hours: Seconds = Field(default=10.0, description="a login lasts this long")
+    oidc_issuer: str = Field(default="", description="https://... of an OpenID Connect provider; empty: none")
+    oidc_client_id: str = Field(default="", description="our name there")
+    oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
+    oidc_claim: str = Field(default="groups", description="claim that holds a person's groups")
+    oidc_viewers: tuple[str, ...] = Field(default=(), description="groups that may look")
+    oidc_operators: tuple[str, ...] = Field(default=(), description="groups that may also act on studies")
+    oidc_admins: tuple[str, ...] = Field(default=(), description="groups that may also give access")
+
+    @model_validator(mode="after")
+    def stays_private(self) -> Self:
+        """Refuse to send passwords over a network in clear text."""
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("certificate and key belong together")
+        if self.enabled and not (is_loopback(self.host) or self.certificate or self.proxies):
+            raise ValueError(
+                f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "
+                "proxy in front of it in proxies"
+            )
+        return self
+
+
+class Alerts(Section):
+    """Who is told when something needs a person, and from when on."""
+
+    webhook: str = Field(default="", description="URL that gets a POST with JSON; empty: none")
+    recipients: tuple[str, ...] = Field(default=(), description="e-mail addresses")
+    sender: str = Field(default="mome-node@localhost", description="e-mail address that we send from")
+    smtp: str = Field(default="localhost:25", description="mail server, HOST:PORT")
+    smtp_user: str = Field(default="", description="login there; empty: none. With a login, STARTTLS is required")
+    smtp_password_file: str = Field(default="", description="file with its password, mode 0600")
+    disk_free_gib: float = Field(default=20.0, ge=0, description="less free disk than this is told")
+    destination_minutes: float = Field(default=15.0, ge=0, description="a destination down for longer is told")
+    silence_hours: float = Field(default=0.0, ge=0, description="a scanner that sent nothing for longer; 0: never told")
+
+
 class Settings(BaseSettings):
     """Everything that a site decides."""
 
@@ -126,6 +177,8 @@ class Settings(BaseSettings):
     model: Model = Model()
     series: Series = Series()
     results: Results = Results()
+    dashboard: Dashboard = Dashboard()
+    alerts: Alerts = Alerts()
     destinations: tuple[Destination, ...] = ()
 
     @classmethod
