@@ -66,20 +66,31 @@ SUBTRACTION = re.compile(
     r"|(?<![a-z])resta(?:s|da|do)?(?![a-z])|(?<![a-z])minus(?![a-z])|\)\s*-\s*\("
     r"|(?<![a-z0-9])s\d+ ?- ?\d+ ?[a-z]|(?<![a-z0-9])s ?dyn|^s-?e?-?thrive"  # Philips: S3-1DYN, sDYN
     r"|(?<![a-z])(?:ph|phase|post|dyn|p) ?\d+ ?- ?(?:ph|phase|pre|post|dyn|p) ?\d*(?![a-z])"
-    r"|(?<![a-z])post ?- ?pre(?![a-z])|减影|減影|剪影|サブトラクション"
+    r"|(?<![a-z])post ?- ?pre(?![a-z])|(?<![a-z])differen[czt][a-z]*|(?<![a-z])diff ?\d{1,2} ?- ?\d{1,2}(?!\d)"
+    r"|^s?\d{1,2} ?- ?\d{1,2}$|(?<![a-z])jianying(?![a-z])|减影|減影|剪影|サブトラクション"
 )
-DIFFUSION_MAP = re.compile(r"(?<![a-z0-9])[de]?adc(?![a-z])|(?<=[a-z0-9])adc(?![a-z])|apparent ?diff[a-z]*|表观")
-REFORMAT = vocabulary(r"mprs? mpr[a-z]* [a-z]+mpr reformat- rfmt? rfm multi~?planar- curved 重建 多平面")
-PARAMETER_MAP = vocabulary(
-    "ser pe1 pe2 pe maps? colou?r colfa fa ktrans k~trans kep ve iauc- auc ttp mtt r?cbv r?cbf tmax slope",
-    "wash~in wash~out max~slope peak~enh- max~enh- relative~enh- rel~enh- time~to~peak param- kurtosis mean~curve",
-    r"t[12]\*?~map- t[12]map- pei mip_t cad cadstream dynacad dreg exp(?:onential)? tensor~b0 perfusion~map-",
-    r"calc(?:ulated)?~b[a-z0-9]* calc~bval (?:syn|synthetic|computed|calculated|calc)~b~?\d+ cdwi synthetic 伪彩 参数",
+DIFFUSION_MAP = re.compile(
+    r"(?<![a-z0-9])[de]?adc(?![a-z])|(?<=[a-z0-9])adc(?![a-z])|apparent ?diff[a-z]*|diff[a-z]* apparent[a-z]*"
+    r"|(?<![a-z])(?:cda|av(?:erage|g)? ?dc)(?![a-z])|表观"
+)
+REFORMAT = vocabulary(
+    r"mprs? mpr[a-z]* [a-z]+mpr reformat- rfmt? rfm reft recons? reconstr- rekon- multi~?planar- curved 重建 多平面"
+)
+PARAMETER_MAP = re.compile(
+    vocabulary(
+        "ser pe1 pe2 pe [a-z]*maps? colou?r colfa fa ktrans k~trans kep ve iauc- auc ttp mtt r?cbv r?cbf tmax slope",
+        "wash~in wash~out max~slope peak~enh- max~enh- relative~enh- rel~enh- time~to~peak param- kurtosis mean~curve",
+        r"t[12]\*?~map- t[12]map- pei mip_t cad cadstream dynacad dreg exp(?:onential)? tensor~b0 perfusion~map-",
+        r"(?<!diffusion\s)tensor fractional~ani?s- percent(?:age)?~enh- pos(?:itive)?~enh- signal~enh- integral msi",
+        r"kinetic~(?:curve|map|col)- overlay- calc(?:ulated)?~b[a-z0-9]* calc~bval (?:syn|synthetic|computed|calculated|calc)~b~?\d+ cdwi synthetic 伪彩 参数",
+    ).pattern
+    # the letters that scanners append: wash-in, wash-out, mean diffusivity and kurtosis, anisotropy
+    + r"|(?<![a-z])dyn.*(?<![a-z])w[io]$|(?<![a-z])(?:dti|dki|dwi|diff)(?![a-z]).*(?<![a-z])(?:m[dk]|[arv]d|ra)$"
 )
 SPECIAL = vocabulary(
-    "svs csi press mrs spectro- silicone?s? silicon silikon- silicona implants? implantat- prothes- protes- water~?sat",
-    r"flair asl pcasl bold swi swan tof mra angio- t2~star t2\* t2star pd pdw pd~tse elasto- mre cine fluoro- shim-",
-    "cal calib- asset~cal b[01]~?map field~?map- ref~?scan reference~scan sense~ref- prescan coil~sens- coil~survey",
+    "svs csi press mrs spectro- silicon- silikon- implants? implantat- prothes- protes- water~?sat",
+    r"flair dark~fluid asl pcasl bold swi swan tof mra angio- t2~star t2\* t2star pd pdw pd~tse elasto- mre cine fluoro- shim-",
+    "pos~?disp cal calib- asset~cal b[01]~?map field~?map- ref~?scan reference~scan sense~ref- prescan coil~sens- coil~survey",
     "opp opposed opp~phase out~?phase out~of~phase op care~?bolus smart~?prep bolus~track- test~?bolus 水抑制",
 )
 VAGUE = vocabulary(
@@ -88,15 +99,15 @@ VAGUE = vocabulary(
 LOCALIZER = vocabulary(
     r"locali[sz]- localizador- locs? loca loc\d+ [a-z0-9]*scouts? scout[a-z]* survey- surview pilots? 3~?planes? 3~?pl",
     "tri~?planes? three~plane topogram- plan~scan lokali- uebersicht ubersicht reperage posizion- centratura",
-    "smart~?breast smart~?brain auto~?align- loka 定位",
+    "smart~?breast smart~?brain auto~?align- loka fast~?view dingwei 定位",
 )
 FAT_IMAGE = re.compile(
     r"^(?:\d+ )?fat ?:|^(?:\d+ )?fat (?:ph\d|ax|sag|cor|tra)|(?:dixon|flex|ideal).*(?<![a-z])(?:f|fat)$|fat ?only|脂像"
 )
 DIFFUSION = re.compile(
     r"(?<![a-z])(?:[a-z]{0,3}dwi[a-z]*|dw|dwibs|dti|diff?|diffu[a-z]*|difu[a-z]*|diff?[a-z]{0,2}us[a-z]*|resolve|ivim"
-    r"|tracew?|zoomit|muse)(?![a-z])|(?<![a-z0-9])ep2d(?!.*(?:bold|fid|perf|asl|pace))|(?<![a-z])epi ?d[wt]i?"
-    r"|(?<![a-z0-9])b ?-?(?:value)?s? ?[=:]? ?\d{2,4}(?![0-9])|(?<![a-z])b-?val|弥散|彌散|扩散|擴散|拡散"
+    r"|tracew?|zoomit|muse|kuosan|misan)(?![a-z])|(?<![a-z0-9])ep2d(?!.*(?:bold|fid|perf|asl|pace))|(?<![a-z])epi ?d[wt]i?"
+    r"|(?<![a-z0-9])b ?-?(?:value)?s? ?[=:]? ?\d{2,4}(?![0-9])|(?<![a-z])b[ -]?val|弥散|彌散|扩散|擴散|拡散"
 )
 INVERSION = vocabulary(
     r"stir- [a-z]+stir tirm- t2~?ir2d tir2d tir fir irtse irfse (?:tse|fse)~ir ir~(?:tse|fse) turbo~stir 短反转"
@@ -110,16 +121,17 @@ T1 = vocabulary(
     r"e~?thrive- thrive- lava- bravo [a-z]*views? [a-z0-9]*ffe[a-z0-9]* [a-z0-9]*tfe gre gre~fsp[a-z0-9]* quick~?3ds?",
     "tigre- twist disco tricks grasp",
 )
+SPIN_ECHO = vocabulary("[a-z]*tse fse se")
 DYNAMIC = re.compile(
     vocabulary(
         r"dyn[a-z]* [a-z]+dyn dce dinam- multi~?phases? multi mph mp u~?fast ultra~?fast uf twist- disco- tricks",
         r"grasp- 4d[a-z]* perf perfusion time~res- kinetic- \d+~?(?:phases?|dyns?|meas) \d+~x~dyn[a-z]*",
-        "动态 動態 ダイナミック 多期",
+        "dongtai 动态 動態 ダイナミック 多期",
     ).pattern
 )
-COUNTED = re.compile(
-    r"(?<![0-9+.])\d{1,2} ?(?:pre ?)?\+ ?\d{1,2}(?![0-9])"
-)  # 1+5: one pre-contrast phase and five after
+COUNTED = re.compile(  # 1+5: one pre-contrast phase and five after
+    r"(?<![0-9+.])\d{1,2} ?(?:pre ?)?\+ ?\d{1,2}(?![0-9])|(?<![a-z])(?:pre|nativ[a-z]*) ?\+ ?\d{1,2}(?![0-9])"
+)
 SINGLE = vocabulary("single~?phase delayed? late spat- tardi- tardy hi(?:gh)?~?res- 延迟 延时")
 PHASE = re.compile(
     r"(?<![a-z])(?:ph|phase|fase)[ #:]?(?P<phase>\d{1,2})(?![0-9.])"
@@ -130,21 +142,22 @@ PHASE = re.compile(
 )
 PRE = vocabulary(
     r"pre (?:pre|no|non|without|w/o|sans|senza|ohne)~(?:con-|gad-|gd|c|km|kontrast-|inj-|mdc|gado) pre~?dyn- pre(?:c|k|gd)",
-    "precon- nativ- native dry baseline unenhanced avant vor~km sin~(?:contraste|gado|civ|cte) c[-] s/c 平扫 增强前 造影前",
+    "before~dyn- vor~dyn- precon- nativ- native dry baseline unenhanced avant vor~km sin~(?:contraste|gado|civ|cte) c[-] s/c pingsao 平扫 增强前 造影前",
 )
 POST = re.compile(
     r"(?<![a-z])(?:post[a-z]*|gd|gad[a-z]*|km|ce|contrast[a-z]*|apres|enhanced|enh|delayed?|late|dotarem|omniscan"
-    r"|inj(?:ected|ection)?|pass|pas|mdc|con civ)(?![a-z])|\+ ?c(?![a-z])|(?<![a-z])c ?\+|(?<!前)(?:增强|增強|强化)(?!前)"
+    r"|inj(?:ected|ection)?|pass|pas|mdc|con civ|zengqiang)(?![a-z])|\+ ?c(?![a-z])|(?<![a-z])c ?\+|(?<!前)(?:增强|增強|强化)(?!前)"
 )
+SAYS_POST = re.compile(r"(?<![a-z])post(?![a-z]*process)")
 NOT_FAT_SUPPRESSED = re.compile(
-    r"(?<![a-z])(?:non?|not|nn|wo|w ?/ ?o|without|ohne|sans|sin|senza|zonder|sem)[ -]*(?:fs|f s|fat[a-z]*|sat[a-z]*|spair"
+    r"(?<![a-z])(?:non?|not|nn|wo|w ?[/-] ?o(?:ut)?|without|nicht|ohne|kein|keine|sans|sin|senza|zonder|sem)[ -]*(?:fs|f s|fat[a-z]*|sat[a-z]*|spair"
     r"|spir|sup[a-z]*|fett[a-z]*|grais[a-z]*|gras[a-z]*)(?![a-z])|(?<![a-z])(?:nfs|nnfs|wofs|nonfs|nofs)(?![a-z])"
-    r"|(?<![a-z])(?:fat|fs) (?:off|not [a-z]+)(?![a-z])|非压脂|不压脂|无压脂"
+    r"|(?<![a-z])(?:fat|fs)(?: ?sat)? (?:off|not [a-z]+)(?![a-z])|unsuppressed|(?<![a-z])in ?-?phase(?![a-z])|(?:dixon|flex|ideal).*(?<![a-z])in$|非压脂|不压脂|无压脂"
 )
 FAT_SUPPRESSED = vocabulary(
     r"fs\d? [a-z]+fs f~s fat~?sat- fat~?sup- spair- aspir spir special chess water wats?f? we proset e~?thrive-",
     r"thrive- vibrant- m?dixon- flex ideal- lava- [a-z]*views stir fettsat- fett[a-z]*unter[a-z]* sat~(?:de~)?gra[a-z]*",
-    "satgra- sup-~gra- sup-~(?:de~)?gra- saturac- quick~?3ds? tigre bliss w 压脂 抑脂 脂肪抑制",
+    "yazhi satgra- sup[a-z]*~(?:de~)?gra- saturac- quick~?3ds? tigre bliss w 压脂 抑脂 脂肪抑制",
 )
 
 # The order decides: the last computation first, then what it was computed from.
@@ -164,11 +177,18 @@ COMPUTED: tuple[tuple[Role, re.Pattern[str], float], ...] = (
 )
 
 
+# Words written together: dynaVIEWS, 1+5SUB, CurveMap
+GLUED = re.compile(
+    r"(?<=[a-z0-9])(?=(?:VIEWS|DIXON|SPAIR|TRACEW|SUB|MIPs?|MPR|ADC|CAD|DYN|MASK|PJN|RFMT)(?![a-z])|[A-Z][a-z]{2})"
+)
+
+
 def normalised(name: str) -> str:
     """Lower case without accents; separators become single blanks, except the signs that carry meaning."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    text = re.sub(r"([a-z])(?=(?:VIEWS|DIXON|SPAIR|TRACEW|SUB|MIP|ADC|DYN)(?![a-z]))", r"\1 ", plain).lower()
-    text = re.sub(r"[_,;<>\[\]{}|\"'\\]+", " ", text).replace("f.s.", "fs").replace("f.s", "fs")
+    text = GLUED.sub(" ", plain).lower()
+    text = re.sub(r"[_,;<>\[\]{}|\"'\\]+", " ", text)
+    text = re.sub(r"(?<![a-z])f[./]s\b\.?", "fs", text)
     text = re.sub(r"^\s*\d{2,6}\s?[- ]\s?(?=[a-z])", "", text)  # "501-Ph1/...": the series number of a folder
     return re.sub(r"\s+", " ", text).strip()
 
@@ -218,21 +238,25 @@ def read_t1_role(
         if counted := COUNTED.search(text):
             return Role.DCE_MULTI, 0.9, counted.group()
         if number is not None and fat_suppressed is not False:
-            return (Role.DCE_POST if moment is Moment.POST else Role.DCE_PHASE), 0.8, f"phase {number}"
+            role = {Moment.PRE: Role.DCE_PRE, Moment.POST: Role.DCE_POST, None: Role.DCE_PHASE}[moment]
+            return role, 0.8, f"phase {number}"
         if dynamic := DYNAMIC.search(text):
             return of_dynamic(text), 0.8, dynamic.group()
+        if PRE.search(text) and SAYS_POST.search(text) and T1.search(text) and fat_suppressed is not False:
+            return Role.DCE_MULTI, 0.6, "before and after contrast"
     return alone(text, fat_suppressed, moment)
 
 
 def of_dynamic(text: str) -> Role:
     """Which part of a dynamic: all of it unless pre or post is said; "Gd" alone only says that contrast is given."""
-    if PRE.search(text):
-        return Role.DCE_PRE if not re.search(r"(?<![a-z])post", text) else Role.DCE_PHASE
-    return Role.DCE_POST if re.search(r"(?<![a-z])post(?![a-z]*process)", text) else Role.DCE_MULTI
+    pre, post = PRE.search(text), SAYS_POST.search(text)
+    if bool(pre) == bool(post):
+        return Role.DCE_MULTI
+    return Role.DCE_PRE if pre else Role.DCE_POST
 
 
 def alone(text: str, fat_suppressed: bool | None, moment: Moment | None) -> tuple[Role, float, str]:
-    """A T1 outside any dynamic."""
+    """A T1 outside any dynamic; after contrast, fat is suppressed unless it is a spin echo or the name says otherwise."""
     t1 = T1.search(text)
     if fat_suppressed is not None:
         role = Role.T1_FS_SINGLE if fat_suppressed else Role.T1_NONFS
@@ -242,7 +266,8 @@ def alone(text: str, fat_suppressed: bool | None, moment: Moment | None) -> tupl
             f"{t1.group() if t1 else ''} {'with' if fat_suppressed else 'without'} fat suppression",
         )
     if t1:
-        return (Role.T1_FS_SINGLE if moment is Moment.POST else Role.T1_NONFS), 0.5, t1.group()
+        suppressed = moment is Moment.POST and not SPIN_ECHO.search(text)
+        return (Role.T1_FS_SINGLE if suppressed else Role.T1_NONFS), 0.5, t1.group()
     if moment is not None:
         return (Role.DCE_PRE if moment is Moment.PRE else Role.DCE_POST), 0.5, str(moment)
     return Role.OTHER, 0.0, ""

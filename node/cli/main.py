@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "check": "node.cli.check:check",
     "infer": "node.cli.infer:infer",
     "assemble": "node.cli.assemble:assemble",
+    "roles": "node.cli.assemble:roles",
     "phantom": "node.cli.phantom:phantom",
     "config init": "node.cli.config:init",
     "config check": "node.cli.config:check",
