@@ -60,7 +60,7 @@ BASES = (
 )
 DIFFUSION_BASES = ("ep2d_diff_tra_b50_800", "DWI b1000", "resolve_diff_tra", "DWIBS", "SSh_DWI", "diffusion 0-800")
 COMPUTED_WORDS = {
-    Role.SUBTRACTION: "SUB Sub1 SUB2 Subtraction SUBTRACTED subs Subtraktion soustraction sustraccion sottrazione resta",
+    Role.SUBTRACTION: "SUB Sub1 SUB2 Subtraction SUBTRACTED subs Subtraktion soustraction sustraccion resta",
     Role.MIP: "MIP MIPs MIP_TRA SUB_MIP ThinMIP rMIP MaxIP PJN radMIP",
     Role.MPR: "MPR MPR_SAG Reformat RFMT RECON",
     Role.DERIVED_MAP: "SER WASHIN wash-out PEI PE1 TTP Ktrans IAUC CAD DynaCAD CurveMap colormap TimeToPeak MTT",
