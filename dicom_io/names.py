@@ -74,7 +74,7 @@ DIFFUSION_MAP = re.compile(
     r"|(?<![a-z])(?:cda|av(?:erage|g)? ?dc)(?![a-z])|表观"
 )
 REFORMAT = vocabulary(
-    r"mprs? mpr[a-z]* [a-z]+mpr reformat- rfmt? rfm reft recons? reconstr- rekon- multi~?planar- curved 重建 多平面"
+    r"mprs? mpr(?!age)[a-z]* [a-z]+mpr reformat- rfmt? rfm reft recons? reconstr- rekon- multi~?planar- curved 重建 多平面"
 )
 PARAMETER_MAP = re.compile(
     vocabulary(
@@ -90,7 +90,7 @@ PARAMETER_MAP = re.compile(
 SPECIAL = vocabulary(
     "svs csi press mrs spectro- silicon- silikon- implants? implantat- prothes- protes- water~?sat",
     r"flair dark~fluid asl pcasl bold swi swan tof mra angio- t2~star t2\* t2star pd pdw pd~tse elasto- mre cine fluoro- shim-",
-    "pos~?disp cal calib- asset~cal b[01]~?map field~?map- ref~?scan reference~scan sense~ref- prescan coil~sens- coil~survey",
+    "pos~?disp fmap- gre~field- cal calib- asset~cal b[01]~?map field~?map- ref~?scan reference~scan sense~ref- prescan coil~sens- coil~survey",
     "opp opposed opp~phase out~?phase out~of~phase op care~?bolus smart~?prep bolus~track- test~?bolus 水抑制",
 )
 VAGUE = vocabulary(
@@ -117,7 +117,7 @@ T2 = vocabulary(
     "fiesta ciss xeta radar mvxd 重t2 t2像",
 )
 T1 = vocabulary(
-    r"[a-z]?t1[a-z]* [a-z]*fl[23]d[a-z0-9]* flash- vibe- [a-z]+vibe [ef]*spgr[a-z0-9]* e?fgre[a-z0-9]* vibrant-",
+    r"[a-z]?t1[a-z]* [a-z]*fl[23]d[a-z0-9]* flash- vibe- [a-z]+vibe mp2?rage- [ef]*spgr[a-z0-9]* e?fgre[a-z0-9]* vibrant-",
     r"e~?thrive- thrive- lava- bravo [a-z]*views? [a-z0-9]*ffe[a-z0-9]* [a-z0-9]*tfe gre gre~fsp[a-z0-9]* quick~?3ds?",
     "tigre- twist disco tricks grasp",
 )
