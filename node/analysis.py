@@ -5,15 +5,12 @@ read_series_headers -> assign_roles -> read_case -> analyze -> build_objects
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 from dicom_io.classify import assign_roles
 from dicom_io.headers import StudyHeaders, read_series_headers
@@ -26,6 +23,7 @@ from mome_core.inference import Augmentation, Policy, analyze, best_device, defa
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Result
 from node.errors import SettingsError
+from node.installation import this_device
 from node.models import find_bundle
 from node.settings import Settings
 from node.storage.archive import EncodedObject
@@ -33,16 +31,13 @@ from node.worker import Analyst, EditionOfStudy, StudyAnalysis
 from sr_templates.device import Device, DocumentReference, RunRecord
 from sr_templates.errors import EvidenceRefused
 from sr_templates.evidence import Evidence, SourceImage
-from sr_templates.key_images import RejectionReason
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 from sr_templates.objects import (
     ResultObjects,
     Wanted,
     build_not_analysed,
     build_objects,
-    decode,
     encode,
-    retract,
 )
 
 Progress = Callable[[str, int, int], None]
@@ -162,17 +157,6 @@ def open_workplace(settings: Settings) -> Workplace:
     )
 
 
-def this_device(root: Path) -> Device:
-    """This installation; its UUID is made once and kept in the storage root, since it becomes a DICOM UID."""
-    file = root / "installation"
-    if not file.exists():
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = root / f"installation.{os.getpid()}"
-        temporary.write_text(str(uuid4()), "ascii")
-        temporary.rename(file)
-    return Device(UUID(file.read_text("ascii").strip()), version("mome-node"))
-
-
 def role_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
     """The site's rules; raises SettingsError for a role that does not exist."""
     unknown = set(rules.values()) - set(Role)
@@ -194,15 +178,6 @@ def encoded(objects: ResultObjects | None) -> Iterator[EncodedObject]:
     for kind, instances in (objects.by_kind if objects else {}).items():
         for each in instances:
             yield kind, str(each.SOPClassUID), str(each.SOPInstanceUID), str(each.SeriesInstanceUID), encode(each)
-
-
-def rejection_note(images: Sequence[Path], rejected: Sequence[Path], reason: str, root: Path) -> EncodedObject:
-    """The note that withdraws these result files of one study; `reason` is a name of RejectionReason."""
-    headers = [instance.header for series in read_series_headers(images) for instance in series.instances]
-    evidence = Evidence(other=tuple(SourceImage(header) for header in headers))
-    objects = [decode(each.read_bytes()) for each in rejected]
-    note = retract(objects, evidence, this_device(root), RejectionReason[reason])
-    return Kind.REJECTION, str(note.SOPClassUID), str(note.SOPInstanceUID), str(note.SeriesInstanceUID), encode(note)
 
 
 # --- for people

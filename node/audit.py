@@ -31,6 +31,11 @@ class AuditEvent(StrEnum):
     INTEGRITY_LOST = "INTEGRITY_LOST"
     RECOVERED = "RECOVERED"
     DELETED = "DELETED"
+    LOGGED_IN = "LOGGED_IN"
+    LOGGED_OUT = "LOGGED_OUT"
+    LOGIN_REFUSED = "LOGIN_REFUSED"
+    ACCESS_CHANGED = "ACCESS_CHANGED"
+    OPERATED = "OPERATED"
 
 
 class AuditBroken(NodeError):
@@ -73,12 +78,13 @@ def verify(entries: Iterable[tuple[int, AuditEntry, str]], count: int, head: str
 
 
 # Event ID and type of PS3.15 A.5.3, by our event; a transition of a study is the use of the application.
-APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED = (
+APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED, AUTHENTICATED = (
     ("110100", "Application Activity"),
     ("110107", "Import"),
     ("110104", "DICOM Instances Transferred"),
     ("110113", "Security Alert"),
     ("110105", "DICOM Study Deleted"),
+    ("110114", "User Authentication"),
 )
 MESSAGES: dict[str, tuple[tuple[str, str], str]] = {
     AuditEvent.STARTED: (APPLICATION, "E"),
@@ -92,9 +98,20 @@ MESSAGES: dict[str, tuple[tuple[str, str], str]] = {
     AuditEvent.INTEGRITY_LOST: (ALERT, "E"),
     AuditEvent.RECOVERED: (IMPORTED, "C"),
     AuditEvent.DELETED: (DELETED, "D"),
+    AuditEvent.LOGGED_IN: (AUTHENTICATED, "E"),
+    AuditEvent.LOGGED_OUT: (AUTHENTICATED, "E"),
+    AuditEvent.LOGIN_REFUSED: (AUTHENTICATED, "E"),
+    AuditEvent.ACCESS_CHANGED: (ALERT, "E"),
 }
 FAILURES = frozenset(
-    (AuditEvent.REJECTED, AuditEvent.CONFLICT, AuditEvent.FORGED_REPORT, AuditEvent.INTEGRITY_LOST, "GAVE_UP")
+    (
+        AuditEvent.REJECTED,
+        AuditEvent.CONFLICT,
+        AuditEvent.FORGED_REPORT,
+        AuditEvent.INTEGRITY_LOST,
+        AuditEvent.LOGIN_REFUSED,
+        "GAVE_UP",
+    )
 )
 
 

@@ -43,7 +43,7 @@ def configure_logs(process: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("pynetdicom", "apscheduler", "alembic"):
+    for noisy in ("pynetdicom", "apscheduler", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)  # pynetdicom prints data sets at debug level
     logging.getLogger("pydicom").disabled = True  # it repeats the values that it finds invalid
     warnings.showwarning = log_warning

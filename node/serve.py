@@ -1,7 +1,7 @@
 """The processes of a running node, and the supervisor that keeps them running.
 
-listener (never loads torch), scheduler (sweeps and deliveries), worker (the model). They share the ledger and the
-archive and nothing else; one that dies is started again, the others do not notice.
+listener (never loads torch), scheduler (sweeps and deliveries), worker (the model), dashboard (pages and API). They
+share the ledger and the archive and nothing else; one that dies is started again, the others do not notice.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from node.errors import NodeError, NotReady
 from node.logs import configure_logs
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
+from node.storage.database import open_engine
 from node.storage.ledger import Ledger
+from node.storage.watch import WatchBook
 
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 30.0
+HEARTBEAT_SECONDS = 15.0
 
 
 class Part(StrEnum):
@@ -36,6 +39,7 @@ class Part(StrEnum):
     LISTENER = "listener"
     SCHEDULER = "scheduler"
     WORKER = "worker"
+    DASHBOARD = "dashboard"
 
 
 CommandOf = Callable[[Part, Path | None], list[str]]
@@ -46,6 +50,7 @@ def run_part(part: Part, config: Path | None) -> None:
     configure_logs(part)
     end_with_supervisor()
     settings = load_settings(config)
+    show_life(settings, part)
     if part is Part.LISTENER:
         from node.listener import run_listener
 
@@ -54,11 +59,30 @@ def run_part(part: Part, config: Path | None) -> None:
         from node.scheduler import run_scheduler
 
         run_scheduler(settings)
+    elif part is Part.DASHBOARD:
+        from node.dashboard.server import run_dashboard
+
+        run_dashboard(settings)
     else:
         from node.analysis import make_analyst
         from node.worker import run_worker
 
         run_worker(settings, make_analyst)
+
+
+def show_life(settings: Settings, part: Part) -> None:
+    """Tell the ledger now and then that this process is alive."""
+    watch = WatchBook(open_engine(settings.database_url))
+
+    def beat() -> None:
+        while True:
+            try:
+                watch.beat(settings.node_name, part, time.time())
+            except NodeError as error:
+                log.warning("a sign of life was lost: %s", error)
+            time.sleep(HEARTBEAT_SECONDS)
+
+    threading.Thread(target=beat, name="life", daemon=True).start()
 
 
 def command_of(part: Part, config: Path | None) -> list[str]:
@@ -75,8 +99,8 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
         signal.signal(number, lambda received, _: stopping.append(received))
     with Lock(settings):
         ledger.audit(AuditEvent.STARTED, time.time(), settings.node_name)
-        running = {part: start(command_of(part, config)) for part in Part}
-        restarts = dict.fromkeys(Part, 0)
+        running = {part: start(command_of(part, config)) for part in parts(settings)}
+        restarts = dict.fromkeys(running, 0)
         while not stopping:
             time.sleep(0.2)
             for part, process in running.items():
@@ -92,6 +116,11 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
                 time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(restarts[part], 6)))
                 running[part] = start(command_of(part, config), again=True)
         end(running)
+
+
+def parts(settings: Settings) -> list[Part]:
+    """The processes that this site wants."""
+    return [part for part in Part if part is not Part.DASHBOARD or settings.dashboard.enabled]
 
 
 def note_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:

@@ -210,6 +210,7 @@ def live_node(
         dicom={"port": free_port()},
         storage={"root": folder / "root", "reserve_mib": 1},
         gather={"quiet_seconds": quiet_seconds},
+        dashboard={"enabled": False},
         destinations=destinations,
     )
     node = LiveNode(folder, settings)

@@ -92,12 +92,14 @@ def running(
     port: int | None = None,
     quiet_seconds: float = 1.5,
     environment: dict[str, str] | None = None,
+    dashboard: dict[str, object] | None = None,
 ) -> Iterator[RunningNode]:
     """Start `mome-node serve` with its storage in the folder (kept between starts), and stop it at the end."""
     settings = Settings(
         dicom={"port": port or free_port()},
         storage={"root": folder / "root", "reserve_mib": 1},
         gather={"quiet_seconds": quiet_seconds},
+        dashboard=dashboard or {"enabled": False},
         destinations=tuple(destinations),
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,7 @@ def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Pat
                 "dicom": base.dicom.model_copy(update={"host": "127.0.0.1", "port": free_port()}),
                 "storage": base.storage.model_copy(update={"root": (out / "node").absolute()}),
                 "gather": base.gather.model_copy(update={"quiet_seconds": QUIET_SECONDS}),
+                "dashboard": base.dashboard.model_copy(update={"enabled": False}),
                 "destinations": base.destinations or pacs,
             }
         )

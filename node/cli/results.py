@@ -10,8 +10,6 @@ import typer
 
 from node.cli.options import Config, Json, StudyUid
 
-REASONS = {"quality": "QUALITY", "safety": "PATIENT_SAFETY", "wrong-patient": "WRONG_PATIENT"}
-
 
 def retract(
     uid: StudyUid,
@@ -22,25 +20,16 @@ def retract(
 
     Archives that honour it hide or delete the results. Example: mome-node retract 1.2.840.113619.2.1 --reason safety
     """
-    import time
-
-    from node.analysis import rejection_note
     from node.settings import load_settings
     from node.storage.archive import Archive
     from node.storage.ledger import Ledger
+    from node.withdrawal import Reason, withdraw
 
-    if reason not in REASONS:
-        raise typer.BadParameter(f"one of {', '.join(REASONS)}", param_hint="--reason")
+    if reason not in list(Reason):
+        raise typer.BadParameter(f"one of {', '.join(Reason)}", param_hint="--reason")
     settings = load_settings(config)
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    detail = ledger.study(uid)
-    if not detail.objects:
-        raise LookupError("this study has no results that could be withdrawn")
-    images = [archive.verified(path, sha256) for _, sha256, path in ledger.instances(uid)]
-    rejected = [archive.verified(each.path, each.sha256) for each in detail.objects if each.kind != "rejection"]
-    note = rejection_note(images, rejected, REASONS[reason], settings.storage.root)
-    (kept,) = archive.keep_results(uid, detail.study.revision, [note])
-    ledger.withdrawn(uid, kept, [each.name for each in settings.destinations], time.time())
+    withdraw(settings, archive, ledger, uid, Reason(reason))
     typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {uid}")
 
 

@@ -1,0 +1,56 @@
+"""What an image says of patient, study and series, as text for a page that only people with access see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from dicom_io.elements import Elements
+
+LONGEST = 256  # characters of any one value; a comment may hold a book
+KEYWORDS = {
+    "patient_name": "PatientName",
+    "patient_id": "PatientID",
+    "accession_number": "AccessionNumber",
+    "study_date": "StudyDate",
+    "study_description": "StudyDescription",
+    "series_number": "SeriesNumber",
+    "series_description": "SeriesDescription",
+    "modality": "Modality",
+    "manufacturer": "Manufacturer",
+    "comments": "ImageComments",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Texts of one image as its sender wrote them: escape them, and keep them out of logs, titles and addresses."""
+
+    patient_name: str = ""
+    patient_id: str = ""
+    accession_number: str = ""
+    study_date: str = ""
+    study_description: str = ""
+    series_number: str = ""
+    series_description: str = ""
+    modality: str = ""
+    manufacturer: str = ""
+    comments: str = ""
+
+
+def read_labels(path: Path) -> Labels:
+    """The labels of one stored image; empty ones for a file that is gone or cannot be read."""
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["SpecificCharacterSet", *KEYWORDS.values()])
+    except (OSError, InvalidDicomError):
+        return Labels()
+    elements = Elements(header)
+    return Labels(**{name: short(elements.text(keyword)) for name, keyword in KEYWORDS.items()})
+
+
+def short(text: str) -> str:
+    """The text, cut where nobody reads on, with a word about how long it was."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)"

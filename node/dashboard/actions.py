@@ -1,0 +1,58 @@
+"""What an operator may do to a study; pages and API do the same, and the audit trail says who did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+from node.audit import AuditEvent
+from node.dashboard.rights import Caller
+from node.dashboard.site import Site
+from node.states import TRANSITIONS, StudyEvent, StudyState
+from node.storage.records import StudyDetail
+from node.withdrawal import Reason, withdraw
+
+
+class Action(StrEnum):
+    """A verb on a study page."""
+
+    FORCE = "force"
+    REPROCESS = "reprocess"
+    REDELIVER = "redeliver"
+    RETRACT = "retract"
+
+
+def possible(detail: StudyDetail) -> list[Action]:
+    """The actions that make sense for a study as it is now."""
+    state, answered = detail.study.state, bool(detail.objects)
+    rules: dict[Action, bool] = {
+        Action.FORCE: state is StudyState.RECEIVING,
+        Action.REPROCESS: (state, StudyEvent.REQUEUED) in TRANSITIONS,
+        Action.REDELIVER: answered and state in {StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE},
+        Action.RETRACT: answered and state in {StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE},
+    }
+    return [action for action, makes_sense in rules.items() if makes_sense]
+
+
+def act(site: Site, caller: Caller, uid: str, action: Action, reason: Reason) -> str:
+    """Carry out an action; gives what happens next. Raises LookupError or ImpossibleTransition, changing nothing."""
+    now = time.time()
+    destinations = [each.name for each in site.settings.destinations]
+    verbs: dict[Action, Callable[[], None]] = {
+        Action.FORCE: lambda: site.ledger.force(uid, now),
+        Action.REPROCESS: lambda: site.ledger.requeue(uid, now),
+        Action.REDELIVER: lambda: site.ledger.redeliver(uid, destinations, now),
+        Action.RETRACT: lambda: withdraw(site.settings, site.archive, site.ledger, uid, reason),
+    }
+    verbs[action]()
+    site.ledger.audit(AuditEvent.OPERATED, now, f"{caller.name}: {action}", uid)
+    return SAID[action]
+
+
+SAID = {
+    Action.FORCE: "Declared complete; the analysis is queued.",
+    Action.REPROCESS: "Queued: the study is analysed anew as its next revision.",
+    Action.REDELIVER: "Queued: the same objects are sent again to every destination.",
+    Action.RETRACT: "Queued: a rejection note goes to every destination.",
+}

@@ -1,0 +1,89 @@
+"""Health and capacity at a glance."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+from node.dashboard.site import Site
+from node.metrics import ALIVE_SECONDS, Meter
+from node.storage.watch import Heartbeat, OpenAlert
+
+DAY_SECONDS = 86_400.0
+HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A process, and whether it showed a sign of life lately."""
+
+    beat: Heartbeat
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A scanner or PACS that sends to us."""
+
+    ae_title: str
+    instances: int
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the health page shows. Times in seconds; `by_hour`: analyses in each of the last hours, oldest first."""
+
+    parts: list[Part]
+    alerts: list[OpenAlert]
+    free_bytes: int
+    total_bytes: int
+    reserve_bytes: int
+    by_hour: list[int]
+    delivered: int
+    median_seconds: float | None
+    slowest_seconds: float | None
+    stages: list[tuple[str, float]]
+    callers: list[Caller]
+    failures: list[tuple[str, int]]
+
+
+def capacity(site: Site, meter: Meter, now: float) -> Capacity:
+    """Gather the page."""
+    totals = meter.up_to_date()
+    analyses = site.overview.analyses(now - DAY_SECONDS)
+    seconds = site.overview.delivery_seconds(now - DAY_SECONDS)
+    disk = shutil.disk_usage(site.archive.root)
+    return Capacity(
+        parts=[Part(each, now - each.at < ALIVE_SECONDS) for each in site.watch.heartbeats()],
+        alerts=site.watch.alerts(),
+        free_bytes=disk.free,
+        total_bytes=disk.total,
+        reserve_bytes=site.settings.storage.reserve_mib * 2**20,
+        by_hour=by_hour([each.finished_at for each in analyses], now),
+        delivered=len(seconds),
+        median_seconds=median(seconds) if seconds else None,
+        slowest_seconds=quantiles(seconds, n=20)[-1] if len(seconds) > 1 else None,
+        stages=stages(each.summary for each in analyses),
+        callers=[Caller(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
+        failures=totals.failures.most_common(),
+    )
+
+
+def by_hour(moments: list[float], now: float) -> list[int]:
+    """How many of these moments fall into each of the last hours."""
+    counts = [0] * HOURS
+    for each in moments:
+        counts[HOURS - 1 - min(HOURS - 1, max(0, int((now - each) // 3600)))] += 1
+    return counts
+
+
+def stages(summaries: Any) -> list[tuple[str, float]]:
+    """The median time of each stage of the analysis."""
+    found: dict[str, list[float]] = {}
+    for summary in summaries:
+        for name, seconds in summary.get("timings_s", {}).items():
+            found.setdefault(name, []).append(seconds)
+    return [(name, median(seconds)) for name, seconds in found.items()]

@@ -1,0 +1,84 @@
+"""Volumes for the interactive preview: the DCE and the saliency on it, as NIfTI for the viewer in the browser."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from dicom_io.classify import assign_roles
+from dicom_io.errors import DicomError
+from dicom_io.headers import read_series_headers
+from dicom_io.roles import RoleRule
+from dicom_io.volumes import read_case
+from mome_core.case import Role
+from mome_core.case_file import write_nifti
+from mome_core.errors import MomeError
+from mome_core.volume import Dynamic, Volume
+from node.dashboard.site import Site
+from sr_templates.map_reading import read_map
+from sr_templates.objects import decode
+
+building = threading.Lock()  # one at a time: a study takes some hundred MiB
+KEPT_PREVIEWS = 8
+
+
+class Layer(StrEnum):
+    """A volume of the preview."""
+
+    PRE = "pre"
+    POST = "post"
+    DIFFERENCE = "difference"
+    SALIENCY = "saliency"
+
+
+def layer_file(site: Site, number: int, layer: Layer) -> Path:
+    """The NIfTI file of a layer, built when it is first asked for; raises LookupError when the study has no map."""
+    revision = site.ledger.study(site.overview.uid_of(number)).study.revision
+    folder = site.archive.root / "previews" / f"{number}-{revision}"
+    with building:
+        if not folder.is_dir():
+            build(site, number, folder)
+    return folder / f"{layer}.nii"
+
+
+def build(site: Site, number: int, folder: Path) -> None:
+    """Write all layers of a study; the folder appears when it is whole, and old previews make room."""
+    uid = site.overview.uid_of(number)
+    kept = [each for each in site.ledger.study(uid).objects if each.kind == "saliency-map"]
+    if not kept:
+        raise LookupError("this study has no saliency map")
+    saliency = read_map(decode(site.archive.verified(kept[0].path, kept[0].sha256).read_bytes()))
+    dce = dynamic_of(site, uid)
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(mode=0o700, parents=True)
+    for layer, volume in layers(dce, saliency).items():
+        write_nifti(volume, part / f"{layer}.nii")
+    part.rename(folder)
+    for old in sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_PREVIEWS]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def dynamic_of(site: Site, uid: str) -> Dynamic:
+    """The DCE of a study as the model saw it."""
+    rules = tuple(RoleRule(pattern, Role(role)) for pattern, role in site.settings.series.rules.items())
+    paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.instances(uid)]
+    try:
+        dce = read_case(assign_roles(read_series_headers(paths), rules)).case.dce
+    except (DicomError, MomeError) as error:
+        raise LookupError(f"the images cannot be shown: {error}") from None
+    if dce is None:
+        raise LookupError("this study has no DCE")
+    return dce
+
+
+def layers(dce: Dynamic, saliency: Volume) -> dict[Layer, Volume]:
+    """Before contrast, the first phase after it, their difference, and the saliency."""
+    pre, post = (dce.phase(index).voxels.astype(np.float32) for index in (0, min(1, dce.phase_count - 1)))
+    volumes = {Layer.PRE: pre, Layer.POST: post, Layer.DIFFERENCE: post - pre}
+    made = {layer: Volume(voxels, dce.affine, dce.frame_of_reference_uid) for layer, voxels in volumes.items()}
+    return made | {Layer.SALIENCY: saliency}

@@ -1,0 +1,56 @@
+"""The dashboard's process: opens the site, says how to log in for the first time, and serves until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import uvicorn
+
+from node.dashboard.app import build_app
+from node.dashboard.site import Site
+from node.errors import NotReady
+from node.settings import Settings
+from node.storage.access import Role
+
+log = logging.getLogger(__name__)
+
+
+def run_dashboard(settings: Settings) -> None:
+    """Serve pages and API; raises NotReady when the port is taken."""
+    site = Site.open(settings)
+    say_how_to_begin(site)
+    here = settings.dashboard
+    config = uvicorn.Config(
+        build_app(site),
+        host=here.host,
+        port=here.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_certfile=here.certificate or None,
+        ssl_keyfile=here.key or None,
+        proxy_headers=bool(here.proxies),
+        forwarded_allow_ips=list(here.proxies) or None,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=200,
+    )
+    server = uvicorn.Server(config)
+    log.info("dashboard on %s", address(settings))
+    server.run()
+    if not server.started:
+        raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
+
+
+def address(settings: Settings) -> str:
+    """Where a browser finds the dashboard."""
+    here = settings.dashboard
+    scheme = "https" if here.certificate else "http"
+    return f"{scheme}://{here.names[0] if here.names else here.host}:{here.port}/"
+
+
+def say_how_to_begin(site: Site) -> None:
+    """While nobody can log in, make a one-time token for the first admin and say it once."""
+    if site.access.is_empty():
+        token = site.access.invite("admin", Role.ADMIN, time.time())
+        log.warning("first start: open %swelcome and use this one-time token: %s", address(site.settings), token)

@@ -1,0 +1,56 @@
+// Small comforts; every page works without them.
+"use strict";
+
+function words(seconds) {
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const parts = [];
+  let left = Math.max(0, Math.round(seconds));
+  for (const [unit, size] of units) {
+    const count = Math.floor(left / size);
+    left -= count * size;
+    if (count || (unit === "s" && !parts.length)) parts.push(`${count} ${unit}`);
+  }
+  return parts.slice(0, 2).join(" ");
+}
+
+function tick() {
+  const now = Date.now() / 1000;
+  for (const each of document.querySelectorAll("[data-until]")) {
+    const left = Number(each.dataset.until) - now;
+    each.textContent = left > 0 ? `in ${words(left)}` : "any moment now";
+  }
+}
+
+function step(forward) {
+  const links = [...document.querySelectorAll("[data-keys] tbody th a")];
+  if (!links.length) return;
+  const here = links.indexOf(document.activeElement);
+  const next = here < 0 ? 0 : Math.min(links.length - 1, Math.max(0, here + (forward ? 1 : -1)));
+  links[next].focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, select, textarea, canvas")) return;
+  if (event.key === "/" && document.getElementById("find")) {
+    event.preventDefault();
+    document.getElementById("find").focus();
+  } else if (event.key === "j" || event.key === "k") {
+    step(event.key === "j");
+  }
+});
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    await navigator.clipboard.writeText(copy.dataset.copy);
+    copy.textContent = "Copied";
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const asked = event.submitter?.dataset.confirm;
+  if (asked && !window.confirm(asked)) event.preventDefault();
+});
+
+setInterval(tick, 1000);

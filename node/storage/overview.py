@@ -1,0 +1,228 @@
+"""What people look at: lists that stay fast however many studies the ledger has ever held.
+
+Every list is bounded and follows an index, so its cost grows with what is shown and what is active, never with history.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, and_, func, or_, select
+
+from node.audit import AuditEvent
+from node.jobs import JobState
+from node.states import StudyEvent, StudyState
+from node.storage import schema
+from node.storage.database import reading
+from node.storage.ledger import study_record
+from node.storage.records import AuditRecord, StudyRecord
+
+OPEN = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """One series as it was received; `path` is of its first instance, relative to the storage root."""
+
+    series_instance_uid: str
+    instances: int
+    size_bytes: int
+    path: str
+    sha256: str
+    calling_ae_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """One job with the study that it belongs to."""
+
+    study_id: int
+    kind: str
+    destination: str
+    revision: int
+    state: str
+    attempts: int
+    created_at: float
+    not_before: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How many jobs of a kind (and destination) are in a state, and since when the oldest."""
+
+    kind: str
+    destination: str
+    state: str
+    jobs: int
+    oldest_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRow:
+    """One finished analysis; `summary` is as the worker wrote it."""
+
+    study_id: int
+    revision: int
+    finished_at: float
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often something happened between two places in the audit trail."""
+
+    event: str
+    to_state: str
+    detail: str
+    count: int
+    newest_at: float
+
+
+class Overview:
+    """Reads the ledger for pages, metrics and alerts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def worklist(
+        self, states: Sequence[StudyState] = (), *, before: tuple[float, int] | None = None, limit: int = 50
+    ) -> list[StudyRecord]:
+        """Studies in these states (none: all), newest first; `before`: time and number of the last one seen."""
+        table = schema.study.c
+        query = select(schema.study).order_by(table.last_received_at.desc(), table.id.desc()).limit(limit)
+        if states:
+            query = query.where(table.state.in_(states))
+        if before is not None:
+            at, number = before
+            older = and_(table.last_received_at == at, table.id < number)
+            query = query.where(table.last_received_at <= at, or_(table.last_received_at < at, older))
+        with reading(self.engine) as db:
+            return [study_record(row) for row in db.execute(query)]
+
+    def uid_of(self, number: int) -> str:
+        """The Study Instance UID of a study; raises LookupError when there is none of this number."""
+        table = schema.study.c
+        with reading(self.engine) as db:
+            uid = db.execute(select(table.study_instance_uid).where(table.id == number)).scalar()
+        if uid is None:
+            raise LookupError(f"no study {number}")
+        return str(uid)
+
+    def number_of(self, study_instance_uid: str) -> int:
+        """Our number of a study; raises LookupError when it is not known."""
+        table = schema.study.c
+        with reading(self.engine) as db:
+            number = db.execute(select(table.id).where(table.study_instance_uid == study_instance_uid)).scalar()
+        if number is None:
+            raise LookupError("no study with this Study Instance UID")
+        return int(number)
+
+    def events(self, study_id: int, limit: int = 500) -> list[AuditRecord]:
+        """All that happened to a study, transitions and the rest, oldest first."""
+        table = schema.audit.c
+        query = select(schema.audit).where(table.study_id == study_id).order_by(table.id).limit(limit)
+        with reading(self.engine) as db:
+            return [
+                AuditRecord(row.at, row.event, row.from_state, row.to_state, row.revision, row.detail)
+                for row in db.execute(query)
+            ]
+
+    def series(self, study_id: int) -> list[SeriesRow]:
+        """The series of a study in the order of their arrival."""
+        table = schema.instance.c
+        groups = (
+            select(
+                func.min(table.id).label("first"),
+                func.count().label("instances"),
+                func.sum(table.size_bytes).label("size_bytes"),
+            )
+            .where(table.study_id == study_id)
+            .group_by(table.series_instance_uid)
+            .subquery()
+        )
+        query = select(schema.instance, groups.c.instances, groups.c.size_bytes.label("total"))
+        query = query.join(groups, groups.c.first == table.id).order_by(table.id)
+        with reading(self.engine) as db:
+            return [
+                SeriesRow(
+                    row.series_instance_uid, row.instances, int(row.total), row.path, row.sha256, row.calling_ae_title
+                )
+                for row in db.execute(query)
+            ]
+
+    def jobs(self, states: Sequence[JobState], limit: int = 200) -> list[QueuedJob]:
+        """Jobs in these states, oldest due first."""
+        table = schema.job.c
+        query = select(schema.job).where(table.state.in_(states)).order_by(table.not_before, table.id).limit(limit)
+        with reading(self.engine) as db:
+            return [
+                QueuedJob(
+                    row.study_id,
+                    row.kind,
+                    row.destination,
+                    row.revision,
+                    row.state,
+                    row.attempts,
+                    row.created_at,
+                    row.not_before,
+                    row.reason,
+                )
+                for row in db.execute(query)
+            ]
+
+    def queues(self) -> list[QueueDepth]:
+        """Depth and age of every queue that holds something, dead letters included."""
+        table = schema.job.c
+        query = (
+            select(table.kind, table.destination, table.state, func.count(), func.min(table.created_at))
+            .where(table.state.in_((*OPEN, JobState.DEAD)))
+            .group_by(table.kind, table.destination, table.state)
+        )
+        with reading(self.engine) as db:
+            return [QueueDepth(*row) for row in db.execute(query)]
+
+    def rejections(self, limit: int = 20) -> list[AuditRecord]:
+        """The last associations that were rejected, newest first."""
+        table = schema.audit.c
+        query = select(schema.audit).where(table.event == AuditEvent.REJECTED).order_by(table.id.desc()).limit(limit)
+        with reading(self.engine) as db:
+            return [AuditRecord(row.at, row.event, "", "", 0, row.detail) for row in db.execute(query)]
+
+    def analyses(self, since: float, limit: int = 2000) -> list[AnalysisRow]:
+        """Analyses that have finished since then, newest first."""
+        table = schema.analysis.c
+        query = select(schema.analysis).where(table.finished_at >= since).order_by(table.finished_at.desc())
+        with reading(self.engine) as db:
+            rows = db.execute(query.limit(limit)).all()
+        return [AnalysisRow(row.study_id, row.revision, row.finished_at, json.loads(row.summary)) for row in rows]
+
+    def delivery_seconds(self, since: float, limit: int = 2000) -> list[float]:
+        """Seconds from the last image to the last receipt, of studies delivered since then, newest first."""
+        table = schema.study.c
+        query = select(table.state_since - table.last_received_at).where(
+            table.state == StudyState.DELIVERED, table.state_since >= since
+        )
+        with reading(self.engine) as db:
+            return [float(row[0]) for row in db.execute(query.order_by(table.state_since.desc()).limit(limit))]
+
+    def tallies(self, after: int) -> tuple[int, list[Tally]]:
+        """What the audit trail gained behind entry `after`, counted; with the number of its newest entry."""
+        table = schema.audit.c
+        with reading(self.engine) as db:
+            newest = int(db.execute(select(func.max(table.id))).scalar() or 0)
+            spoken = table.event.in_((StudyEvent.GAVE_UP, AuditEvent.RECEIVED, AuditEvent.REJECTED))
+            words = select(table.event, table.to_state, table.detail, func.count(), func.max(table.at))
+            plain = select(table.event, table.to_state, func.count(), func.max(table.at))
+            new = and_(table.id > after, table.id <= newest)
+            found = [Tally(row[0], row[1], "", row[2], row[3]) for row in self._grouped(db, plain, new, ~spoken)]
+            found += [Tally(*row) for row in self._grouped(db, words, new, spoken)]
+        return newest, found
+
+    @staticmethod
+    def _grouped(db: Any, query: Any, *conditions: Any) -> Iterator[Any]:
+        columns = [column for column in query.selected_columns if column.name in {"event", "to_state", "detail"}]
+        yield from db.execute(query.where(*conditions).group_by(*columns))
