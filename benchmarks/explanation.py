@@ -48,7 +48,7 @@ from mome_core.results import Endpoint
 ENDPOINT = Endpoint.MALIGNANCY
 SHIPPED = Path(__file__).parents[1] / "node" / "models_shipped"
 FIRST_SEED = 900_000  # far from the seeds that models are trained on
-FEW = Limits(max_gradients=16)
+FEW = Limits(panel_nodes=4, max_gradients=16)
 TRIES = 10  # phantoms drawn at most for each one wanted
 NEAR_MM = 10.0
 SMOOTHING_VOXELS = 1.0

@@ -5,7 +5,7 @@ B points of one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,22 +28,24 @@ class Limits:
     completeness_error : integrated gradients refine the path until their completeness error is at most this.
     panel_nodes : Gauss-Legendre nodes of each panel of the path.
     panel_change : a panel in which the answer changes by more than this share of the whole change is halved at once.
+    panel_width : no panel gets narrower than this share of the path; so one jump cannot cost all gradients.
     max_gradients : gradients in all, those of panels that turned out too coarse included.
     memory_gib : memory of one pass, activations and gradients; as many nodes go through the network together as fit,
         and where one does not fit the activations are computed again in the backward pass instead of being kept.
     """
 
     completeness_error: float = 0.01
-    panel_nodes: int = 4
+    panel_nodes: int = 6
     panel_change: float = 0.5
-    max_gradients: int = 128
+    panel_width: float = 1 / 256
+    max_gradients: int = 256
     memory_gib: float = 4.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.panel_nodes <= self.max_gradients:
             raise ValueError(f"{self.max_gradients} gradients do not do for a panel of {self.panel_nodes} nodes")
-        if not (self.completeness_error > 0 and self.panel_change > 0 and self.memory_gib > 0):
-            raise ValueError("the limits of error, change and memory are positive")
+        if not min(self.completeness_error, self.panel_change, self.panel_width, self.memory_gib) > 0:
+            raise ValueError("the limits of error, change, width and memory are positive")
 
 
 DEFAULT_LIMITS = Limits()
@@ -126,20 +128,27 @@ def integrate(path: Path, limits: Limits, report: Progress) -> Integral:
     while panels:
         panel = panels.pop()
         spare = limits.max_gradients - gradients - nodes * len(panels)  # each waiting panel keeps enough for itself
-        if abs(panel.change) > limits.panel_change * abs(whole.change) and spare >= 2 * nodes:
+        wide = panel.width >= 2 * limits.panel_width
+        if wide and abs(panel.change) > limits.panel_change * abs(whole.change) and spare >= 2 * nodes:
             panels.extend(reversed(panel.halves(path.value)))
             continue
         part = path.attributions(panel.rule(nodes, path.spacing))
         gradients += nodes
         report(gradients, gradients + nodes * len(panels))
         miss = abs(total_of(part) - panel.change)
-        if miss > tolerance * panel.width / (1 - panel.low) and spare >= 3 * nodes:
+        if wide and miss > tolerance * share_of(panel, panels) and spare >= 3 * nodes:
             panels.extend(reversed(panel.halves(path.value)))
             continue
         add(maps, part)
         steps += nodes
         tolerance = max(0.0, tolerance - miss)
     return Integral(maps, steps, gradients, whole.high_value, whole.low_value)
+
+
+def share_of(panel: Panel, later: Sequence[Panel]) -> float:
+    """What a panel may use of the tolerance that is left: its part of the way, or of the change, whichever is more."""
+    change = abs(panel.change) + sum(abs(each.change) for each in later)
+    return max(panel.width / (1 - panel.low), abs(panel.change) / change if change else 0.0)
 
 
 def add(total: dict[Modality, Tensor], part: Mapping[Modality, Tensor]) -> None:

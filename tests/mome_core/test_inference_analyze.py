@@ -31,7 +31,7 @@ SMALL = Architecture(
     stem_widths=(4, 4),
     answers=(Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE)),
 ).for_recipe(RECIPE)
-QUICK = Policy(Augmentation.FLIPS, limits=Limits(max_gradients=4))
+QUICK = Policy(Augmentation.FLIPS, limits=Limits(panel_nodes=4, max_gradients=4))
 
 
 @pytest.fixture(scope="module")
