@@ -5,7 +5,8 @@
 Half of the patients have a malignant lesion, half a benign one; their seeds are in no training or validation set.
 Scores and saliency are those that the node delivers (`analyze` with its default policy). The saliency points at the
 lesion when the voxel of the largest value of the DCE's map lies in the lesion, or no further from it than one voxel of
-the network's grid. Exit code 1 when the model misses what is asked of it: AUROC 0.9, pointing 80 %, and maps that add up to 1 %.
+the network's grid. Exit code 1 when the model misses what is asked of it: AUROC 0.9, pointing 80 %,
+maps that add up to 1 %.
 """
 
 from __future__ import annotations
