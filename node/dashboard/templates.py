@@ -50,7 +50,7 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
     """A page for whoever asks."""
     site = site_of(request)
     common = {
-        "caller": caller_of(request),
+        "user": caller_of(request),
         "path": request.url.path,
         "query": request.url.query,
         "ae_title": site.settings.dicom.ae_title,
