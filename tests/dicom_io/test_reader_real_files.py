@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -15,8 +18,8 @@ from dicom_io.classify import assign_roles
 from dicom_io.export import Exported, export_series
 from dicom_io.headers import read_series_headers
 from mome_core.case import Role
-from mome_core.case_file import read_nifti
-from mome_core.volume import Dynamic, Volume
+from mome_core.volume import Volume
+from node.cli.main import main
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "real_mr"
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real MR files of ../shared/data are not here")
@@ -141,24 +144,34 @@ def test_the_times_of_the_easy_ge_dynamic_are_two_seconds_apart(tmp_path: Path) 
 
 # ---- an independent opinion -----------------------------------------------------------------------------------------
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
-
-def converted(files: list[Path], folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """The volumes of one series by dcm2niix, in its order, and their affine in LPS."""
-    source, target = folder / "in", folder / "out"
+def assembled(files: list[Path], folder: Path) -> list[tuple[dict[str, Any], list[np.ndarray], np.ndarray]]:
+    """What `mome-node assemble --all-series` writes of some files: description, volumes, affine in RAS."""
+    source, target = folder / "in", folder / "ours"
     source.mkdir()
-    target.mkdir()
     for index, path in enumerate(files):
         shutil.copy(path, source / f"{index:04d}.dcm")
-    command = ["-f", "%s_%d", "-b", "y", "-z", "n", "-p", "n", "-o", str(target), str(source)]
+    with pytest.raises(SystemExit) as ended:
+        main(["assemble", str(source), "--all-series", "--out", str(target), "--json"])
+    assert ended.value.code == 0
+    told = [json.loads(path.read_text()) for path in sorted(target.glob("*.json"))]
+    return [(each, *volumes_of(target / each["file"])) for each in told if each["file"]]
+
+
+def converted(folder: Path) -> list[tuple[list[np.ndarray], np.ndarray]]:
+    """The volumes and affine of each file that dcm2niix writes of the same files."""
+    target = folder / "theirs"
+    target.mkdir()
+    command = ["-f", "%s_%d", "-b", "y", "-z", "n", "-p", "n", "-o", str(target), str(folder / "in")]
     subprocess.run([shutil.which("dcm2niix") or DCM2NIIX, *command], check=True, capture_output=True, timeout=120)
-    volumes, affine = [], np.eye(4)
-    for path in sorted(target.glob("*.nii")):
-        image = read_nifti(path)
-        affine = image.affine
-        volumes += list(image.voxels) if isinstance(image, Dynamic) else [image.voxels]
-    return volumes, affine
+    return [volumes_of(path) for path in sorted(target.glob("*.nii"))]
+
+
+def volumes_of(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
+    """The three-dimensional volumes of a NIfTI file and its affine in RAS."""
+    image = nibabel.load(path)
+    voxels = np.asanyarray(image.dataobj)
+    return list(np.moveaxis(voxels.reshape(*voxels.shape[:3], -1), 3, 0)), image.affine
 
 
 def moved(voxels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -201,13 +214,12 @@ ANY_ORDER = {"philips_enh_dwi_b0_1300", "philips_enh_4d_4timepoints"}  # dcm2nii
     ],
 )
 def test_voxels_and_affine_equal_those_of_dcm2niix(name: str, tmp_path: Path) -> None:
-    files = files_of(name, tmp_path)
-    ours = only(files).read()
-    assert ours is not None
-    theirs, affine = converted(files, tmp_path)
-    volumes = list(ours.voxels) if isinstance(ours, Dynamic) else [ours.voxels]
-    assert len(volumes) == len(theirs)
-    for index, volume in enumerate(volumes):
-        here = moved(volume, ours.affine, affine)
+    ((told, ours, affine),) = assembled(files_of(name, tmp_path), tmp_path)
+    others = converted(tmp_path)
+    theirs = [volume for volumes, _ in others for volume in volumes]
+    assert len(ours) == len(theirs)
+    assert told["statement"] == "research use only"
+    for index, volume in enumerate(ours):
+        here = moved(volume, affine, others[0][1])
         candidates = theirs if name in ANY_ORDER else [theirs[index]]
         assert any(np.allclose(here, there, rtol=1e-4, atol=1e-3) for there in candidates), f"volume {index}"
