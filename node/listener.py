@@ -226,7 +226,7 @@ class Reception:
                     "to_allow": "dicom.callers, dicom.networks or dicom.check_called_ae_title in the settings",
                 },
             )
-            words = f"{rejection.words}: {peer.calling_ae_title} at {peer.address}"
+            words = f"{rejection.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
             self.witness.alert(AuditEvent.REJECTED, words)
         return rejection
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 import socket
 import tomllib
 from pathlib import Path
@@ -278,6 +280,28 @@ def valid_keys(place: tuple[str | int, ...]) -> list[str]:
     return sorted(model.model_fields)
 
 
+def with_caller(text: str, ae_title_: str, address: str) -> str:
+    """The text of a settings file in which this caller may send; every other line stays as it is.
+
+    Raises SettingsError when the lists are not written as `callers = [...]` on one line of [dicom].
+    """
+    lines, section, done = text.splitlines(), "", False
+    for number, line in enumerate(lines):
+        heading = line.strip()
+        section = heading if heading.startswith("[") else section
+        for key, value in (("callers", ae_title(ae_title_)), ("networks", address)):
+            listed = re.match(rf"(\s*{key}\s*=\s*)(\[[^\]]*\])(.*)", line)
+            if section != "[dicom]" or listed is None or not value:
+                continue
+            values = tomllib.loads(f"values = {listed[2]}")["values"]
+            if values and value not in values:  # an empty list lets everyone in
+                lines[number] = f"{listed[1]}{toml_value((*values, value))}{listed[3]}"
+            done = True
+    if not done:
+        raise SettingsError('write callers = ["..."] on one line of [dicom] first')
+    return "\n".join(lines) + "\n"
+
+
 def example_toml() -> str:
     """A commented file with every key and its default; what `config init` writes and docs/configuration.md shows."""
     lines = ["# MOME Node. Every key can be overridden by the environment: MOME__DICOM__PORT=104", ""]
@@ -322,4 +346,4 @@ def toml_value(value: Any) -> str:
         return "[" + ", ".join(toml_value(each) for each in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"'{key}' = {toml_value(each)}" for key, each in value.items()) + "}"
-    return str(value) if isinstance(value, int | float) else f'"{value}"'
+    return str(value) if isinstance(value, int | float) else json.dumps(str(value), ensure_ascii=False)

@@ -55,7 +55,7 @@ class Preview {
     const saliency = await volume(`${this.place}/saliency.nii`, { colormap: "warm", colormapNegative: "winter", opacity: 0.6 });
     const image = await volume(`${this.place}/post.nii`, { colormap: "gray" });
     this.section.querySelector("[data-preview-controls]").hidden = false;
-    this.viewer = new niivue.Niivue({ isRadiologicalConvention: true, backColor: [0, 0, 0, 1], show3Dcrosshair: true, isColorbar: false, logLevel: "error" });
+    this.viewer = new niivue.Niivue({ isRadiologicalConvention: true, backColor: [0, 0, 0, 1], crosshairWidth: 0.6, crosshairColor: [1, 1, 1, 0.55], logLevel: "error" });
     await this.viewer.attachTo("canvas");
     this.viewer.setRadiologicalConvention(true);
     this.viewer.addVolume(image);
@@ -64,7 +64,20 @@ class Preview {
     this.peak = Math.max(Math.abs(saliency.global_min), Math.abs(saliency.global_max)) || 1;
     this.threshold(0.15);
     this.view("multi");
+    this.lookAtThePeak();
     this.listen();
+  }
+
+  // The slices through the strongest saliency. NIfTI keeps its own voxel order and its affine by rows.
+  lookAtThePeak() {
+    const { img, hdr } = this.saliency;
+    let peak = 0;
+    for (let index = 1; index < img.length; index++) if (Math.abs(img[index]) > Math.abs(img[peak])) peak = index;
+    const [columns, rows] = [hdr.dims[1], hdr.dims[2]];
+    const voxel = [peak % columns, Math.floor(peak / columns) % rows, Math.floor(peak / (columns * rows)), 1];
+    const place = hdr.affine.slice(0, 3).map((row) => row.reduce((sum, factor, axis) => sum + factor * voxel[axis], 0));
+    this.viewer.scene.crosshairPos = this.viewer.mm2frac(place);
+    this.viewer.drawScene();
   }
 
   listen() {

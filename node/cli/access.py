@@ -1,0 +1,97 @@
+"""Commands about who may use dashboard and API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from node.storage.access import AccessBook
+
+Name = Annotated[str, typer.Argument(help="Name of the account.")]
+RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
+
+
+def invite(name: Name, role: RoleOption = "viewer", config: Config = None) -> None:
+    """Make a one-time token by which a person chooses a password on the dashboard's welcome page; the way back in.
+
+    Example: mome-node access invite alice --role operator
+    """
+    import time
+
+    token = book(config).invite(name, role_of(role), time.time())
+    note(config, f"command line: invitation for {name} as {role}")
+    typer.echo(
+        f"{token}\nOne-time token for {name} ({role}), good for seven days, shown only now; enter it at /welcome"
+    )
+
+
+def key(name: Name, role: RoleOption = "viewer", config: Config = None) -> None:
+    """Make an API key for a program; it is shown only now, and replaces an older one of that name.
+
+    Example: mome-node access key prometheus --role viewer
+    """
+    import time
+
+    made = book(config).new_key(name, role_of(role), time.time())
+    note(config, f"command line: key for {name} as {role}")
+    typer.echo(made)
+
+
+def list_accounts(config: Config = None, as_json: Json = False) -> None:
+    """Every account with its role and what proves it.
+
+    Example: mome-node access list
+    """
+    import json
+    from dataclasses import asdict
+
+    accounts = book(config).accounts()
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in accounts]))
+        return
+    for each in accounts:
+        proofs = (["password"] if each.has_password else []) + list(each.kinds)
+        typer.echo(f"{each.role:<10}{each.name:<24}{', '.join(proofs)}")
+    if not accounts:
+        typer.echo("no account yet; the dashboard's first start names a one-time token")
+
+
+def remove(name: Name, config: Config = None) -> None:
+    """Delete an account with its password, sessions and keys.
+
+    Example: mome-node access remove alice
+    """
+    book(config).remove(name)
+    note(config, f"command line: removed {name}")
+    typer.echo(f"{name} has no access any more")
+
+
+def book(config: Config) -> AccessBook:
+    """The accounts in the ledger that the settings name."""
+    from node.cli.studies import open_ledger
+    from node.storage.access import AccessBook
+
+    return AccessBook(open_ledger(config).engine)
+
+
+def note(config: Config, detail: str) -> None:
+    """Say in the audit trail that access was changed."""
+    import time
+
+    from node.audit import AuditEvent
+    from node.cli.studies import open_ledger
+
+    open_ledger(config).audit(AuditEvent.ACCESS_CHANGED, time.time(), detail)
+
+
+def role_of(word: str):  # type: ignore[no-untyped-def]  # imports when it runs
+    """The role of that name."""
+    from node.storage.access import Role
+
+    if word not in list(Role):
+        raise typer.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")
+    return Role(word)
