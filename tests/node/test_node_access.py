@@ -8,7 +8,7 @@ from node.storage.access import AccessBook, AccessRefused, Role, TokenKind, dige
 from node.storage.ledger import Ledger
 from node.storage.schema import account, token
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live as long as a test
 
 
 @pytest.fixture
