@@ -62,7 +62,7 @@ def run_part(part: Part, config: Path | None) -> None:
     elif part is Part.DASHBOARD:
         from node.dashboard.server import run_dashboard
 
-        run_dashboard(settings)
+        run_dashboard(settings, config)
     else:
         from node.analysis import make_analyst
         from node.worker import run_worker

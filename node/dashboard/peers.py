@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 
-from dicom_io.network.scu import PeerUnreachable, RemoteAE
-from dicom_io.network.scu import echo as c_echo
+from node.alerts import call
 from node.dashboard.site import Site
 from node.settings import Destination
 from node.storage.overview import QueueDepth
@@ -60,20 +58,8 @@ def echo_now(site: Site, name: str) -> Echo:
     """C-ECHO a destination and remember how it answered; raises LookupError for one that is not in the settings."""
     for each in site.settings.destinations:
         if each.name == name:
-            return echo(site, each)
+            return call(site.settings.dicom.ae_title, each, site.watch)
     raise LookupError("no destination of this name in the settings")
-
-
-def echo(site: Site, destination: Destination) -> Echo:
-    """One C-ECHO, remembered."""
-    remote = RemoteAE(destination.name, destination.ae_title, destination.host, destination.port)
-    try:
-        seconds, reason = c_echo(site.settings.dicom.ae_title, remote), ""
-    except PeerUnreachable as error:
-        seconds, reason = None, str(error)
-    now = time.time()
-    site.watch.echoed(destination.name, now, seconds, reason)
-    return Echo(destination.name, now, seconds, reason)
 
 
 def recent_rejections(site: Site) -> list[Rejection]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 
 import uvicorn
 
+from node.alerts import Watch
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.errors import NotReady
@@ -16,13 +18,15 @@ from node.storage.access import Role
 log = logging.getLogger(__name__)
 
 
-def run_dashboard(settings: Settings) -> None:
-    """Serve pages and API; raises NotReady when the port is taken."""
+def run_dashboard(settings: Settings, config: Path | None = None) -> None:
+    """Serve pages and API, and watch the node beside that; raises NotReady when the port is taken."""
     site = Site.open(settings)
+    app = build_app(site)
     say_how_to_begin(site)
+    Watch(settings, app.state.meter, config).start()
     here = settings.dashboard
-    config = uvicorn.Config(
-        build_app(site),
+    server_config = uvicorn.Config(
+        app,
         host=here.host,
         port=here.port,
         log_config=None,
@@ -35,7 +39,7 @@ def run_dashboard(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
         limit_concurrency=200,
     )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config)
     log.info("dashboard on %s", address(settings))
     server.run()
     if not server.started:

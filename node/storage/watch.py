@@ -55,9 +55,10 @@ class WatchBook:
             rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
             return [Heartbeat(row.node, row.part, row.at) for row in rows]
 
-    def echoed(self, name: str, now: float, seconds: float | None, reason: str = "") -> None:
-        """A destination was called: it answered in so many seconds, or it did not (None) for this reason."""
-        self._put(schema.peer, {"name": name}, {"echoed_at": now, "seconds": seconds, "reason": reason})
+    def echoed(self, echo: Echo) -> None:
+        """A destination was called; what it answered replaces what it answered before."""
+        values: dict[str, object] = {"echoed_at": echo.at, "seconds": echo.seconds, "reason": echo.reason}
+        self._put(schema.peer, {"name": echo.name}, values)
 
     def echoes(self) -> dict[str, Echo]:
         """The last echo of each destination by name."""
