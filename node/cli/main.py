@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "demo": "node.cli.demo:demo",
     "serve": "node.cli.serve:serve",
     "check": "node.cli.check:check",
+    "doctor": "node.cli.doctor:doctor",
     "infer": "node.cli.infer:infer",
     "assemble": "node.cli.assemble:assemble",
     "roles": "node.cli.assemble:roles",

@@ -6,8 +6,10 @@ Every list is bounded and follows an index, so its cost grows with what is shown
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Engine, and_, func, or_, select
@@ -208,6 +210,23 @@ class Overview:
         )
         with reading(self.engine) as db:
             return [float(row[0]) for row in db.execute(query.order_by(table.state_since.desc()).limit(limit))]
+
+    def pauses(self, newest: int = 400) -> dict[str, list[float]]:
+        """Seconds between one instance and the next, by caller, among the newest instances."""
+        table = schema.instance.c
+        query = select(table.calling_ae_title, table.received_at).order_by(table.id.desc()).limit(newest)
+        moments: dict[str, list[float]] = {}
+        with reading(self.engine) as db:
+            for caller, at in db.execute(query):
+                moments.setdefault(caller, []).append(at)
+        return {caller: [late - early for late, early in pairwise(times)] for caller, times in moments.items()}
+
+    def clock(self) -> float:
+        """What the database's clock says, seconds since 1970."""
+        with reading(self.engine) as db:
+            if self.engine.dialect.name == "sqlite":
+                return time.time()
+            return float(db.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
     def tallies(self, after: int) -> tuple[int, list[Tally]]:
         """What the audit trail gained behind entry `after`, counted; with the number of its newest entry."""

@@ -53,7 +53,7 @@ def test_counters_follow_the_trail_and_survive_a_restart(ledger: Ledger, tmp_pat
     assert first["mome_instances_received_total", "MRI1"] == 3
     assert first["mome_studies_settled_total",] == 1
     assert first["mome_studies_failed_total", "analysis"] == 1
-    assert first["mome_queue_jobs", "analyze", "", "dead"] == 1
+    assert first["mome_queue_jobs", "", "analyze", "dead"] == 1
     receive_and_fail(ledger, 2)
     assert values(meter)["mome_instances_received_total", "MRI1"] == 6
     steady = {key: value for key, value in values(meter).items() if key[0].endswith("_total")}
