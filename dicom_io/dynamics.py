@@ -314,18 +314,21 @@ def runs_of(line: Sequence[Part]) -> list[Run]:
 def _restarts(phases: Sequence[Phase], index: int) -> bool:
     """Whether a new attempt begins with this phase: after a long silence, or a shorter one when its number falls back.
 
-    A number that falls back without any silence is an export that was split, and counted anew.
+    A number that falls back without any silence is an export that was split, and counted anew. Where nothing counts, a
+    silence before another pause for an injection is a restart too.
     """
     times = times_of([phase.slices for phase in phases])
-    gaps = sorted(b - a for a, b in pairwise(times))
-    silence = (times[index] - times[index - 1]) / gaps[(len(gaps) - 1) // 2] if gaps else RESTART_FACTOR
-    if gaps and times[index] - times[index - 1] > RESTART_S and silence > RESTART_FACTOR:
+    gaps = [b - a for a, b in pairwise(times)]
+    usual = sorted(gaps)[(len(gaps) - 1) // 2] if gaps else 0.0
+    silence = gaps[index - 1] / usual if gaps else RESTART_FACTOR
+    if gaps and gaps[index - 1] > RESTART_S and silence > RESTART_FACTOR:
         return True
     for label in LABELS:
         before, here = phases[index - 1].value(label), phases[index].value(label)
         if before is not None and here is not None and before != here:
             return here < before and silence > PAUSE
-    return False
+    injected_again = 1 < index < len(gaps) and gaps[index] >= PAUSE * usual
+    return silence > RESTART_FACTOR and injected_again
 
 
 def line_up(line: Sequence[Part]) -> tuple[Clue | None, list[Phase]]:
