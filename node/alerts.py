@@ -30,7 +30,7 @@ from node.storage.watch import Echo, WatchBook
 log = logging.getLogger(__name__)
 ROUND_SECONDS = 30.0
 ECHO_SECONDS = 300.0
-SELF_TEST_SECONDS = 86_400.0
+FIRST_TEST_SECONDS, SELF_TEST_SECONDS = 300.0, 86_400.0  # not while everything starts
 START_SECONDS = 90.0  # processes load their libraries before they show a sign of life
 SEND_SECONDS = 10.0
 GIB = 2**30
@@ -76,7 +76,7 @@ class Watch:
         self.health = Health(settings, meter.archive, meter.overview, meter.watch)
         self.began = time.monotonic()
         self.down_since: dict[str, float] = {}
-        self.next_echo = self.next_test = 0.0
+        self.next_echo, self.next_test = 0.0, time.time() + FIRST_TEST_SECONDS
         self.self_test = ""
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from node.audit import AuditEvent
-from node.errors import NodeError, NotReady
+from node.errors import NodeError, NotReady, SettingsError
 from node.logs import configure_logs
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 15.0
+WATCHDOG_SECONDS = 10.0
 
 
 class Part(StrEnum):
@@ -91,31 +93,110 @@ def command_of(part: Part, config: Path | None) -> list[str]:
 
 
 def serve(settings: Settings, config: Path | None, command_of: CommandOf = command_of) -> None:
-    """Start every part and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin."""
+    """Start every part and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin.
+
+    SIGHUP reads the settings again.
+    """
     Archive(settings.storage.root)
     ledger = Ledger(settings.database_url)
-    stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: stopping.append(received))
     with Lock(settings):
         ledger.audit(AuditEvent.STARTED, time.time(), settings.node_name)
-        running = {part: start(command_of(part, config)) for part in parts(settings)}
-        restarts = dict.fromkeys(running, 0)
-        while not stopping:
-            time.sleep(0.2)
-            for part, process in running.items():
-                if process.poll() is None:
-                    continue
-                if part is Part.LISTENER and not restarts[part] and process.returncode == 5:
-                    end(running)
-                    raise NotReady("the listener could not start; see the line above")
-                restarts[part] += 1
-                log.error("a process ended and is started again", extra={"part": part, "code": process.returncode})
-                if part is Part.LISTENER:
-                    note_that_nobody_listens(ledger, settings)
-                time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(restarts[part], 6)))
-                running[part] = start(command_of(part, config), again=True)
-        end(running)
+        Supervisor(settings, config, ledger, command_of).run()
+
+
+class Supervisor:
+    """Keeps the parts running."""
+
+    def __init__(self, settings: Settings, config: Path | None, ledger: Ledger, command_of: CommandOf) -> None:
+        self.settings, self.config, self.ledger, self.command_of = settings, config, ledger, command_of
+        self.running: dict[Part, subprocess.Popen[bytes]] = {}
+        self.restarts = dict.fromkeys(Part, 0)
+        self.reloading: set[Part] = set()
+        self.stopping, self.changed = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        """Until a signal says to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
+        signal.signal(signal.SIGHUP, lambda *_: self.changed.set())
+        for part in parts(self.settings):
+            self.running[part] = start(self.command_of(part, self.config))
+        ready, next_word = False, 0.0
+        while not self.stopping.wait(0.2):
+            if self.changed.is_set():
+                self.changed.clear()
+                self.reload()
+            for part in list(self.running):
+                if self.running[part].poll() is not None:
+                    self.start_again(part)
+            ready = ready or "NOTIFY_SOCKET" not in os.environ or listens(self.settings)
+            if time.monotonic() >= next_word:
+                next_word = time.monotonic() + WATCHDOG_SECONDS
+                tell_systemd("READY=1\nWATCHDOG=1" if ready else "WATCHDOG=1")
+        tell_systemd("STOPPING=1")
+        end(self.running)
+
+    def start_again(self, part: Part) -> None:
+        """A part has ended: because it was asked to, or by a defect; raises NotReady when the listener never began."""
+        code = self.running[part].returncode
+        if part in self.reloading:
+            self.reloading.discard(part)
+            del self.running[part]
+            if part in parts(self.settings):
+                self.running[part] = start(self.command_of(part, self.config), again=True)
+            return
+        if part is Part.LISTENER and not self.restarts[part] and code == 5:
+            end(self.running)
+            raise NotReady("the listener could not start; see the line above")
+        self.restarts[part] += 1
+        log.error("a process ended and is started again", extra={"part": part, "code": code})
+        if part is Part.LISTENER:
+            note_that_nobody_listens(self.ledger, self.settings)
+        time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[part], 6)))
+        self.running[part] = start(self.command_of(part, self.config), again=True)
+
+    def reload(self) -> None:
+        """Read the settings again; every part that they concern ends its work in hand and starts with the new ones."""
+        try:
+            new = load_settings(self.config)
+        except SettingsError as error:
+            log.error("the settings are not valid and the old ones stay in force: %s", error)
+            return
+        if (new.storage.root, new.database) != (self.settings.storage.root, self.settings.database):
+            log.error("the settings move ledger or archive, which needs a restart; the old ones stay in force")
+            return
+        concerned = set(parts(new)) | set(self.running)
+        if (new.dicom, new.storage, new.destinations) == (
+            self.settings.dicom,
+            self.settings.storage,
+            self.settings.destinations,
+        ):
+            concerned.discard(Part.LISTENER)  # reception goes on
+        self.settings = new
+        log.info("settings reloaded", extra={"parts": sorted(concerned)})
+        for part in concerned & set(self.running):
+            self.reloading.add(part)
+            self.running[part].terminate()
+        for part in concerned - set(self.running):
+            self.running[part] = start(self.command_of(part, self.config))
+
+
+def listens(settings: Settings) -> bool:
+    """Whether the listener has its port."""
+    host = "127.0.0.1" if settings.dicom.host in {"0.0.0.0", "::"} else settings.dicom.host  # noqa: S104 - compared
+    try:
+        socket.create_connection((host, settings.dicom.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def tell_systemd(words: str) -> None:
+    """sd_notify(3): readiness and the watchdog's sign of life; nothing without systemd."""
+    place = os.environ.get("NOTIFY_SOCKET")
+    if place:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(words.encode(), "\0" + place[1:] if place.startswith("@") else place)
 
 
 def parts(settings: Settings) -> list[Part]:

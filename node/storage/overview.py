@@ -194,7 +194,7 @@ class Overview:
         with reading(self.engine) as db:
             return [AuditRecord(row.at, row.event, "", "", 0, row.detail) for row in db.execute(query)]
 
-    def analyses(self, since: float, limit: int = 2000) -> list[AnalysisRow]:
+    def analyses(self, since: float, limit: int = 1000) -> list[AnalysisRow]:
         """Analyses that have finished since then, newest first."""
         table = schema.analysis.c
         query = select(schema.analysis).where(table.finished_at >= since).order_by(table.finished_at.desc())

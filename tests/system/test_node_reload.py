@@ -1,0 +1,90 @@
+"""SIGHUP reads the settings again; what systemd is told meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from live_node import LiveNode, instance, live_node, new_study, wait_for
+from pynetdicom.sop_class import Verification
+
+from node.settings import settings_toml, with_caller
+
+pytestmark = pytest.mark.system
+
+
+def reload_with(node: LiveNode, text: str) -> None:
+    (node.folder / "node.toml").write_text(text)
+    assert node.process is not None
+    os.kill(node.process.pid, signal.SIGHUP)
+
+
+def is_allowed(node: LiveNode, ae_title: str) -> bool:
+    try:
+        association = node.associate(Verification, ae_title=ae_title)
+    except OSError:
+        return False
+    if association.is_established:
+        association.release()
+        return True
+    return False
+
+
+def test_a_caller_is_let_in_without_a_restart_and_what_was_received_stays(tmp_path: Path) -> None:
+    with live_node(tmp_path) as node:
+        callers = node.settings.dicom.model_copy(update={"callers": ("MODALITY",)})
+        node.settings = node.settings.model_copy(update={"dicom": callers})
+        node.start()
+        study = new_study()
+        node.send_until_all_are_kept([instance(study)])
+        assert not is_allowed(node, "MRI2")
+        reload_with(node, with_caller(settings_toml(node.settings), "MRI2", ""))
+        wait_for(lambda: is_allowed(node, "MRI2"), 60, "MRI2 to be let in")
+        assert is_allowed(node, "MODALITY")
+        node.outcome(study, "DELIVERED", "ANALYZED")
+
+
+def test_settings_with_a_mistake_are_refused_and_the_old_ones_stay(tmp_path: Path) -> None:
+    with live_node(tmp_path) as node:
+        node.start()
+        before = listener_of(node)
+        reload_with(node, "[dicom]\nprot = 104\n")
+        wait_for(lambda: "did you mean port" in node.log.read_text(), 30, "the mistake to be named")
+        assert node.echo()
+        assert listener_of(node) == before
+
+
+def test_a_new_settle_time_does_not_interrupt_reception(tmp_path: Path) -> None:
+    with live_node(tmp_path, quiet_seconds=900.0) as node:
+        node.start()
+        before, study = listener_of(node), new_study()
+        node.send_until_all_are_kept([instance(study)])
+        quicker = node.settings.gather.model_copy(update={"quiet_seconds": 1.0})
+        reload_with(node, settings_toml(node.settings.model_copy(update={"gather": quicker})))
+        node.outcome(study, "DELIVERED", "ANALYZED")
+        assert listener_of(node) == before
+
+
+def listener_of(node: LiveNode) -> list[float]:
+    """When the listener began to listen."""
+    return [entry.at for entry, _ in node.ledger.audit_trail() if entry.event == "LISTENING"]
+
+
+def test_systemd_hears_of_readiness_and_then_signs_of_life(tmp_path: Path) -> None:
+    place = f"/tmp/mome-{os.getpid()}.notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, live_node(tmp_path) as node:
+        channel.bind(place)
+        channel.settimeout(60)
+        node.start(NOTIFY_SOCKET=place)
+        heard, deadline = [], time.monotonic() + 60
+        while sum("READY=1" in each for each in heard) < 2 and time.monotonic() < deadline:
+            heard.append(channel.recv(100).decode())
+        assert node.stop() == 0
+        while heard[-1] != "STOPPING=1":
+            heard.append(channel.recv(100).decode())
+    Path(place).unlink()
+    assert all("WATCHDOG=1" in each for each in heard[:-1])
