@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from node.dashboard import api, login, pages, probes
+from node.dashboard import api, login, oidc, pages, probes
 from node.dashboard.guard import Guard
 from node.dashboard.rights import Limiter
 from node.dashboard.site import Site
@@ -33,11 +33,11 @@ def build_app(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.site, app.state.limiter = site, Limiter()
+    app.state.site, app.state.limiter, app.state.logins = site, Limiter(), oidc.Logins()
     app.state.meter = Meter(site.settings, site.archive, site.overview, site.watch)
     app.add_middleware(Guard, settings=site.settings.dashboard)
     app.mount("/static", StaticFiles(directory=STATIC))
-    for router in (probes.router, login.router, pages.router, api.router):
+    for router in (probes.router, login.router, oidc.router, pages.router, api.router):
         app.include_router(router)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, senseless)
