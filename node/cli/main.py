@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "audit verify": "node.cli.audit:verify",
     "audit list": "node.cli.audit:list_entries",
     "audit export": "node.cli.audit:export",
+    "conformance": "node.cli.conformance:conformance",
     "access invite": "node.cli.access:invite",
     "access key": "node.cli.access:key",
     "access list": "node.cli.access:list_accounts",

@@ -1,0 +1,15 @@
+"""The command that writes the conformance statement."""
+
+from __future__ import annotations
+
+import typer
+
+
+def conformance() -> None:
+    """Print the DICOM conformance statement of this version, in Markdown.
+
+    Example: mome-node conformance > conformance.md
+    """
+    from node.conformance import statement
+
+    typer.echo(statement(), nl=False)

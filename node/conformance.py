@@ -1,0 +1,187 @@
+"""The DICOM conformance statement, written from the tables that the code itself uses, so that it cannot be wrong.
+
+The prose is in conformance_template.md; docs/conformance.md is the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from dicom_io.network.acceptor import AcceptorLimits
+from dicom_io.network.association import (
+    CALLED_UNKNOWN,
+    CALLING_UNKNOWN,
+    CANNOT_UNDERSTAND,
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    LIMIT_EXCEEDED,
+    NO_SUCH_OPERATION,
+    NOT_DICOM,
+    OUT_OF_RESOURCES,
+    SUCCESS,
+)
+from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
+from dicom_io.network.scu import NOT_SUPPORTED, WARNINGS, Timeouts
+from dicom_io.network.upper_layer import LARGEST_REQUEST
+from node.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
+from node.jobs import RetryPolicy
+from node.listener import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
+from node.settings import Dicom
+from sr_templates import codes
+from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
+
+TEMPLATE = Path(__file__).parent / "conformance_template.md"
+VERIFICATION, COMMITMENT = "1.2.840.10008.1.1", "1.2.840.10008.1.20.1"
+FIND = ("Study Root Query/Retrieve Information Model - FIND", "1.2.840.10008.5.1.4.1.2.2.1")
+INPUTS = (
+    ("MR Image Storage", "1.2.840.10008.5.1.4.1.1.4"),
+    ("Enhanced MR Image Storage", "1.2.840.10008.5.1.4.1.1.4.1"),
+    ("Legacy Converted Enhanced MR Image Storage", "1.2.840.10008.5.1.4.1.1.4.4"),
+)
+
+
+def statement() -> str:
+    """The whole statement in Markdown."""
+    dicom = Dicom()
+    return TEMPLATE.read_text("utf-8").format(
+        version=version("mome-node"),
+        ae_title=dicom.ae_title,
+        port=dicom.port,
+        host=dicom.host,
+        inputs=", ".join(name for name, _ in INPUTS),
+        scheme=f"{codes.PRIVATE_SCHEME} version {codes.PRIVATE_SCHEME_VERSION}",
+        services=table(("Service", "SOP class UID", "SCU", "SCP"), services()),
+        transfer_syntaxes=table(("Transfer syntax", "UID", "Receives", "Creates"), transfer_syntaxes()),
+        acceptor=table(("Property", "Value"), acceptor(dicom)),
+        rejections=table(("Result", "Source", "Reason", "Meaning"), rejections()),
+        store_statuses=table(("Status", "Meaning", "The sender should"), store_statuses()),
+        commitment_statuses=table(("Status", "Meaning"), commitment_statuses()),
+        contexts=table(("SOP class", "UID", "Role"), contexts()),
+        initiator=table(("Property", "Value"), initiator()),
+        answers=table(("Status", "What the node does"), answers()),
+        objects=table(("Series", "Kind", "Series description", "Modality", "SOP class", "UID", "When"), objects()),
+        private_codes=table(("Code", "Meaning"), private_codes()),
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)]) + "\n"
+
+
+def services() -> list[tuple[str, str, str, str]]:
+    """What the node does, and in which role."""
+    received = len(acceptor_contexts()) - 2  # beside Verification and Storage Commitment
+    created = len({SERIES[kind].sop_class for kind in Kind})
+    return [
+        ("Verification", VERIFICATION, "yes", "yes"),
+        (f"Storage ({received} classes received, {created} created)", "sections 4.4 and 7", "yes", "yes"),
+        ("Storage Commitment Push Model", COMMITMENT, "yes", "yes"),
+        (*FIND, "by `mome-node doctor --phantom` only", "no"),
+    ]
+
+
+def transfer_syntaxes() -> list[tuple[str, str, str, str]]:
+    """What is received, and what is created."""
+    return [(each.name, str(each), "yes", "yes" if each in NATIVE else "no") for each in (*NATIVE, *LOSSLESS)]
+
+
+def acceptor(dicom: Dicom) -> list[tuple[str, str]]:
+    """How associations are accepted."""
+    limits = AcceptorLimits()
+    return [
+        ("Application context", "1.2.840.10008.3.1.1.1"),
+        ("Implementation class UID", IMPLEMENTATION_CLASS_UID),
+        ("Implementation version name", IMPLEMENTATION_VERSION_NAME),
+        ("Largest PDU received", f"{limits.wire.largest_p_data} bytes, enforced"),
+        ("Largest association request", f"{LARGEST_REQUEST} bytes"),
+        ("Associations at once", f"{dicom.associations}, configurable"),
+        ("Asynchronous operations", "not supported"),
+        ("First PDU within", f"{limits.wire.first_pdu_seconds:g} s"),
+        ("A PDU within", f"{limits.wire.pdu_seconds:g} s from its first byte"),
+        ("Idle association ended after", f"{limits.wire.idle_seconds:g} s"),
+        ("Largest object", f"{dicom.max_object_mib} MiB, configurable"),
+    ]
+
+
+def rejections() -> list[tuple[int, int, int, str]]:
+    """Why an association is not accepted."""
+    known = (CALLING_UNKNOWN, CALLED_UNKNOWN, LIMIT_EXCEEDED, NOT_DICOM)
+    return [(each.result, each.source, each.reason, each.words) for each in known]
+
+
+def store_statuses() -> list[tuple[str, str, str]]:
+    """What we answer to a C-STORE."""
+    return [
+        (f"{SUCCESS:04X}", "durable, or already here with the same content", "forget it"),
+        (f"{OUT_OF_RESOURCES:04X}", "disk nearly full, object too large, or database away", "try later"),
+        (f"{CANNOT_UNDERSTAND:04X}", "no whole data set, or not the announced one", "be repaired"),
+        (f"{DUPLICATE_SOP_INSTANCE:04X}", "UID known with other content: both kept, study not analysed", "be repaired"),
+        (f"{NOT_SUPPORTED:04X}", "SOP class is not that of the presentation context", "be repaired"),
+        (f"{NO_SUCH_OPERATION:04X}", "another operation than this service has", "be repaired"),
+    ]
+
+
+def commitment_statuses() -> list[tuple[str, str]]:
+    """What we answer to commitment requests and reports."""
+    return [
+        (f"{SUCCESS:04X}", "taken"),
+        (f"{PROCESSING_FAILURE:04X}", "cannot be read, or a report for no open transaction of this peer"),
+        (f"{NO_SUCH_ACTION:04X}", "action type other than 1"),
+    ]
+
+
+def contexts() -> list[tuple[str, str, str]]:
+    """Every abstract syntax that is accepted."""
+    inputs = {uid for _, uid in INPUTS}
+    rows = []
+    for each in acceptor_contexts():
+        uid = each.abstract_syntax
+        if uid is not None:
+            name = f"**{uid.name}**" if str(uid) in inputs else uid.name
+            rows.append((name, str(uid), "SCU and SCP" if str(uid) == COMMITMENT else "SCP"))
+    return rows
+
+
+def initiator() -> list[tuple[str, str]]:
+    """How associations are opened."""
+    times = Timeouts()
+    return [
+        ("Connection within", f"{times.connect:g} s"),
+        ("Association within", f"{times.association:g} s"),
+        ("Answer to a message within", f"{times.message:g} s"),
+        ("Associations at once", "one for each destination"),
+        ("Commitment report awaited", f"{COMMITMENT_PATIENCE_SECONDS:g} s, then objects are sent and asked for again"),
+    ]
+
+
+def answers() -> list[tuple[str, str]]:
+    """What becomes of every answer to our C-STORE."""
+    retry = RetryPolicy()
+    later = ", ".join(f"{each:04X}" for each in sorted(TRY_LATER) if each < OUT_OF_RESOURCES)
+    return [
+        (f"{SUCCESS:04X}", "kept"),
+        (", ".join(f"{each:04X}" for each in sorted(WARNINGS)), "kept, with a warning"),
+        (f"{later}, A7xx", f"tried again for ever, after {retry.first_seconds:g} to {retry.longest_seconds:g} s"),
+        (f"{NOT_SUPPORTED:04X}, or no context", "this object is left out, the others are delivered"),
+        ("any other", f"tried {retry.refusals} times in all, then a dead letter for the operator"),
+        ("no association", "tried again for ever"),
+    ]
+
+
+def objects() -> list[tuple[object, ...]]:
+    """What is created."""
+    rows: list[tuple[object, ...]] = []
+    for kind in Kind:
+        line, when = SERIES[kind], "default" if kind in DEFAULT_KINDS else "on request"
+        rows.append((line.number, kind, line.description, line.modality, line.sop_class.name, line.sop_class, when))
+    return rows
+
+
+def private_codes() -> list[tuple[str, str]]:
+    """Codes that PS3.16 lacks."""
+    ours = [each for each in vars(codes).values() if getattr(each, "scheme_designator", "") == codes.PRIVATE_SCHEME]
+    return sorted({(each.value, each.meaning) for each in ours})
