@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from html.parser import HTMLParser
 
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 from hostile_site import FORMULA, HOSTILE
 
 from node.dashboard import words
+from node.dashboard.app import STATIC
 from node.dashboard.peers import recent_rejections
 from node.dashboard.site import Site
 from node.storage.access import Role
@@ -143,3 +145,9 @@ def test_a_command_for_a_hostile_ae_title_is_one_shell_word(site: Site) -> None:
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (59.6, "1 min"), (3_700, "1 h 1 min"), (90_000, "1 d 1 h")])
 def test_a_length_of_time_is_said_in_two_units(seconds: float, said: str) -> None:
     assert words.duration(seconds) == said
+
+
+def test_the_vendored_scripts_are_those_that_their_packages_hold() -> None:
+    told = (STATIC / "LICENSES.md").read_text()
+    for name in ("htmx.min.js", "niivue.umd.js"):
+        assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() in told, name
