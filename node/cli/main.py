@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "config init": "node.cli.config:init",
     "config check": "node.cli.config:check",
     "config show": "node.cli.config:show",
+    "top": "node.cli.studies:top",
     "studies list": "node.cli.studies:list_studies",
     "studies show": "node.cli.studies:show",
     "studies explain": "node.cli.studies:explain",

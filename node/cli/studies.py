@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +11,20 @@ import typer
 from node.cli.options import Config, Json, StudyUid
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
     from node.storage.ledger import Ledger
-    from node.storage.records import StudyDetail
+    from node.storage.overview import Overview
+    from node.storage.records import StudyDetail, StudyRecord
+    from node.storage.watch import WatchBook
 
 
 def list_studies(
     config: Config = None,
     state: Annotated[str, typer.Option(help="Only studies in this state, e.g. FAILED.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 50,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and show every change, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
     """The worklist: every study, its state, and why.
@@ -28,26 +35,123 @@ def list_studies(
     from dataclasses import asdict
 
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
+    from node.settings import load_settings
     from node.states import StudyState
+    from node.storage.overview import Overview
 
     if state and state not in StudyState.__members__:
         raise typer.BadParameter(f"one of {', '.join(StudyState)}", param_hint="--state")
-    found = open_ledger(config).studies(state=StudyState(state) if state else None, limit=limit)
+    overview, states = Overview(open_ledger(config).engine), [StudyState(state)] if state else []
+    quiet_seconds = load_settings(config).gather.quiet_seconds
+    if watch:
+        follow(lambda rows: worklist_table(overview.worklist(states, limit=min(limit, rows)), quiet_seconds))
+        return
+    found = overview.worklist(states, limit=limit)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
-        return
-    table = Table("state", "since", "rev", "instances", box=None, header_style="bold")
-    table.add_column("study", overflow="fold")
+    else:
+        Console().print(worklist_table(found, quiet_seconds) if found else "no study has arrived yet")
+
+
+def worklist_table(studies: Sequence[StudyRecord], quiet_seconds: float) -> Table:
+    """The worklist for a terminal; a study that is arriving says when it will be complete."""
+    import time
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("study", "state", "since", "rev", "instances", box=None, header_style="bold")
+    table.add_column("uid", overflow="fold")
     table.add_column("reason", overflow="fold")
-    for each in found:
-        since = clock(each.state_since)
-        table.add_row(
-            each.state, since, str(each.revision), str(each.instances), each.study_instance_uid, escape(each.reason)
-        )
-    Console().print(table if found else "no study has arrived yet")
+    for each in studies:
+        left = max(0.0, each.last_received_at + quiet_seconds - time.time())
+        reason = each.reason or (f"complete in {left:.0f} s" if each.state == "RECEIVING" else "")
+        words = f"[{STATE_STYLES[each.state]}]{each.state}[/]"
+        numbers = (str(each.revision), str(each.instances))
+        table.add_row(str(each.id), words, clock(each.state_since), *numbers, each.study_instance_uid, escape(reason))
+    return table
+
+
+STATE_STYLES = {
+    "RECEIVING": "blue",
+    "STABLE": "yellow",
+    "ANALYZING": "blue",
+    "ANALYZED": "yellow",
+    "DELIVERED": "green",
+    "FAILED": "bold red",
+    "INELIGIBLE": "magenta",
+}
+
+
+def follow(render: Callable[[int], RenderableType], seconds: float = 1.0) -> None:
+    """Draw again every second until Ctrl-C; `render` is told how many lines there are."""
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    try:
+        with Live(render(console.height - 3), console=console, screen=console.is_terminal, auto_refresh=False) as live:
+            while True:
+                time.sleep(seconds)
+                live.update(render(console.height - 3), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def top(config: Config = None) -> None:
+    """Processes, queues, alerts and the newest studies on one screen, until Ctrl-C.
+
+    Example: mome-node top --config mome-node.toml
+    """
+    from rich.console import Group
+
+    from node.settings import load_settings
+    from node.storage.overview import Overview
+    from node.storage.watch import WatchBook
+
+    ledger, quiet_seconds = open_ledger(config), load_settings(config).gather.quiet_seconds
+    overview, watch = Overview(ledger.engine), WatchBook(ledger.engine)
+
+    def render(rows: int) -> Group:
+        told = [*alert_lines(watch), *process_lines(watch), *queue_lines(overview)]
+        newest = overview.worklist(limit=max(5, rows - len(told) - 3))
+        return Group("[bold]MOME Node[/] - research use only", *told, "", worklist_table(newest, quiet_seconds))
+
+    follow(render)
+
+
+def alert_lines(watch: WatchBook) -> list[str]:
+    """What needs a person."""
+    from rich.markup import escape
+
+    return [f"[bold red]{escape(each.words)}[/], since {clock(each.raised_at)}" for each in watch.alerts()]
+
+
+def process_lines(watch: WatchBook) -> list[str]:
+    """Each process and when it was last alive."""
+    import time
+
+    from node.metrics import ALIVE_SECONDS
+
+    now, lines = time.time(), []
+    for each in watch.heartbeats():
+        word = "[green]alive[/]" if now - each.at < ALIVE_SECONDS else "[bold red]silent[/]"
+        lines.append(f"{each.part:<12}{word:<20}{each.node}, {now - each.at:.0f} s ago")
+    return lines
+
+
+def queue_lines(overview: Overview) -> list[str]:
+    """Each queue that holds something."""
+    from rich.markup import escape
+
+    lines = []
+    for each in overview.queues():
+        style = "bold red" if each.state == "dead" else "yellow"
+        lines.append(f"[{style}]{each.jobs:>5} {each.state}[/]  {each.kind} {escape(each.destination)}")
+    return lines
 
 
 def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:

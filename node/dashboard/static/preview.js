@@ -28,7 +28,6 @@ class Preview {
     this.section = section;
     this.place = section.dataset.preview;
     this.status = section.querySelector("[data-preview-status]");
-    section.querySelector("[data-open-preview]").addEventListener("click", (event) => this.open(event.target));
   }
 
   say(words) {
@@ -109,4 +108,7 @@ class Preview {
   }
 }
 
-for (const section of document.querySelectorAll("[data-preview]")) new Preview(section);
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-open-preview]");
+  if (button) new Preview(button.closest("[data-preview]")).open(button);
+});
