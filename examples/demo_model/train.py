@@ -40,7 +40,7 @@ ARCHITECTURE = Architecture(
 """MOME with everything it has, small: four layers with an expert for each modality, two with a soft mixture."""
 
 CONFIG = TrainingConfig(
-    epochs=16,
+    epochs=12,
     batch_size=8,
     accumulation=1,
     optimizer=Optimizer.ADAMW,
@@ -51,7 +51,7 @@ CONFIG = TrainingConfig(
     gradient_clip=1.0,
     label_smoothing=0.05,
     flips=Flips.GROUP,
-    modality_dropout=0.2,
+    modality_dropout=0.25,
     patch_loss=1.0,
     parts=Parts.EVERYTHING,
     threads=2,

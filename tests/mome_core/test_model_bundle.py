@@ -20,6 +20,7 @@ from mome_core.model.checkpoint import (
     WEIGHTS,
     Description,
     OperatingPoint,
+    known_answer,
     load_baseline,
     load_checkpoint,
     manifest_digest,
@@ -57,6 +58,14 @@ def test_a_bundle_gives_back_what_was_saved(bundle: Path) -> None:
     assert not checkpoint.network.training
     assert not list(checkpoint.network.trainable_parameters())
     assert "RESEARCH USE ONLY" in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_a_loaded_bundle_repeats_its_known_answer(bundle: Path) -> None:
+    checkpoint = load_checkpoint(bundle)
+    assert known_answer(checkpoint.network) == checkpoint.manifest["known_answer"]
+    with torch.no_grad():
+        next(checkpoint.network.parameters()).add_(0.1)
+    assert known_answer(checkpoint.network) != checkpoint.manifest["known_answer"]
 
 
 def test_saving_again_replaces_the_whole_bundle(bundle: Path) -> None:
