@@ -71,8 +71,12 @@ def wrong(facts: Facts, limits: Alerts, now: float) -> Iterator[tuple[str, str]]
 class Watch:
     """Goes round until the process ends."""
 
-    def __init__(self, settings: Settings, meter: Meter, config: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, meter: Meter, config: Path | None = None, chore: Callable[[float], None] | None = None
+    ) -> None:
+        """`config`: the file to test the node with once a day; `chore`: what else is done at each round."""
         self.settings, self.meter, self.book, self.config = settings, meter, meter.watch, config
+        self.chore = chore or (lambda _: None)
         self.health = Health(settings, meter.archive, meter.overview, meter.watch)
         self.began = time.monotonic()
         self.down_since: dict[str, float] = {}
@@ -94,6 +98,7 @@ class Watch:
 
     def go_round(self, now: float) -> None:
         """Look, compare, tell."""
+        self.chore(now)
         if now >= self.next_echo:
             self.next_echo = now + ECHO_SECONDS
             for each in self.settings.destinations:

@@ -128,7 +128,7 @@ class Dashboard(Section):
     port: Port = Field(default=8090, description="port to listen on")
     names: tuple[str, ...] = Field(default=(), description="host names that browsers may use for it")
     certificate: str = Field(default="", description="TLS certificate (PEM, with its chain)")
-    key: str = Field(default="", description="its private key (PEM), mode 0600")
+    key: str = Field(default="", description="its private key (PEM)")
     proxies: tuple[str, ...] = Field(default=(), description="addresses of reverse proxies, which end TLS for it")
     session_hours: Seconds = Field(default=10.0, description="a login lasts this long")
     oidc_issuer: str = Field(default="", description="https://... of an OpenID Connect provider; empty: none")

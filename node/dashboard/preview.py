@@ -23,7 +23,7 @@ from sr_templates.map_reading import read_map
 from sr_templates.objects import decode
 
 building = threading.Lock()  # one at a time: a study takes some hundred MiB
-KEPT_PREVIEWS = 8
+KEPT_SECONDS = 86_400.0
 
 
 class Layer(StrEnum):
@@ -46,7 +46,7 @@ def layer_file(site: Site, number: int, layer: Layer) -> Path:
 
 
 def build(site: Site, number: int, folder: Path) -> None:
-    """Write all layers of a study; the folder appears when it is whole, and old previews make room."""
+    """Write all layers of a study; the folder appears when it is whole."""
     uid = site.overview.uid_of(number)
     kept = [each for each in site.ledger.study(uid).objects if each.kind == "saliency-map"]
     if not kept:
@@ -59,8 +59,14 @@ def build(site: Site, number: int, folder: Path) -> None:
     for layer, volume in layers(dce, saliency).items():
         write_nifti(volume, part / f"{layer}.nii")
     part.rename(folder)
-    for old in sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_PREVIEWS]:
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def forget_old_previews(site: Site, now: float) -> None:
+    """Remove previews after a day: they hold a patient's images, and are built again when someone looks."""
+    folder = site.archive.root / "previews"
+    for each in folder.iterdir() if folder.is_dir() else ():
+        if each.stat().st_mtime < now - KEPT_SECONDS:
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def dynamic_of(site: Site, uid: str) -> Dynamic:

@@ -10,6 +10,7 @@ import uvicorn
 
 from node.alerts import Watch
 from node.dashboard.app import build_app
+from node.dashboard.preview import forget_old_previews
 from node.dashboard.site import Site
 from node.errors import NotReady
 from node.settings import Settings
@@ -23,7 +24,7 @@ def run_dashboard(settings: Settings, config: Path | None = None) -> None:
     site = Site.open(settings)
     app = build_app(site)
     say_how_to_begin(site)
-    Watch(settings, app.state.meter, config).start()
+    Watch(settings, app.state.meter, config, lambda now: forget_old_previews(site, now)).start()
     here = settings.dashboard
     server_config = uvicorn.Config(
         app,

@@ -53,4 +53,18 @@ document.addEventListener("submit", (event) => {
   if (asked && !window.confirm(asked)) event.preventDefault();
 });
 
+// A page that cannot be refreshed says so; one whose session has ended goes to the login.
+function fresh(isFresh) {
+  document.getElementById("stale").hidden = isFresh;
+}
+
+document.addEventListener("htmx:before:response", (event) => {
+  const status = event.detail.ctx.response.status;
+  if (status === 401) window.location.reload();
+  if (status >= 400) event.preventDefault();
+  fresh(status < 400);
+});
+
+document.addEventListener("htmx:error", () => fresh(false));
+
 setInterval(tick, 1000);
