@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-import httpx
+import httpx2
 import uvicorn
 from sqlalchemy import text
 
@@ -121,7 +121,7 @@ def add_study(rows: dict[Any, list[dict[str, Any]]], number: int, state: str, at
 
 
 @contextmanager
-def served(site: Site) -> Iterator[httpx.Client]:
+def served(site: Site) -> Iterator[httpx2.Client]:
     """The real server on a loopback port, and a program with a key."""
     server = uvicorn.Server(uvicorn.Config(build_app(site), port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
@@ -130,7 +130,7 @@ def served(site: Site) -> Iterator[httpx.Client]:
         time.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
     key = site.access.new_key("benchmark", Role.VIEWER, time.time())
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {key}"}) as client:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {key}"}) as client:
         yield client
     server.should_exit = True
     thread.join()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
@@ -144,8 +144,8 @@ def discovered(settings: Dashboard) -> dict[str, Any]:
 def fetched(address: str) -> Any:
     """A JSON document of the provider."""
     try:
-        return httpx.get(address, timeout=10).raise_for_status().json()
-    except (httpx.HTTPError, ValueError):
+        return httpx2.get(address, timeout=10).raise_for_status().json()
+    except (httpx2.HTTPError, ValueError):
         raise HTTPException(502, "the identity provider does not answer") from None
 
 
@@ -166,7 +166,7 @@ def claims_of(request: Request, settings: Dashboard, code: str, pending: Pending
             nonce={"essential": True, "value": pending.nonce},
         )
         rules.validate(token.claims)
-    except (OAuthError, httpx.HTTPError, JoseError, KeyError, ValueError):
+    except (OAuthError, httpx2.HTTPError, JoseError, KeyError, ValueError):
         raise HTTPException(403, "the identity provider's answer could not be verified") from None
     return dict(token.claims)
 

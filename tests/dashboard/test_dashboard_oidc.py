@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
@@ -100,9 +100,9 @@ def provider(folder: Path, redirect: str) -> Iterator[str]:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
-                httpx.get(f"http://127.0.0.1:{port}/.well-known/openid-configuration").raise_for_status()
+                httpx2.get(f"http://127.0.0.1:{port}/.well-known/openid-configuration").raise_for_status()
                 break
-            except httpx.HTTPError:
+            except httpx2.HTTPError:
                 time.sleep(0.2)
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from running_node import free_port
 
@@ -48,8 +48,8 @@ def wait(base: str, **options: object) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            httpx.get(base + "/healthz", **options).raise_for_status()  # type: ignore[arg-type]
-        except httpx.HTTPError:
+            httpx2.get(base + "/healthz", **options).raise_for_status()  # type: ignore[arg-type]
+        except httpx2.HTTPError:
             time.sleep(0.2)
         else:
             return
@@ -66,10 +66,10 @@ def test_the_first_start_names_a_token_and_the_next_does_not(tmp_path: Path) -> 
         wait(base)
         (token,) = tokens(log)
         form = {"token": token, "password": PASSWORD, "again": PASSWORD}
-        assert httpx.post(base + "/welcome", data=form).status_code == 303
+        assert httpx2.post(base + "/welcome", data=form).status_code == 303
     with process(tmp_path) as (_, log, base):
         wait(base)
-        assert httpx.post(base + "/login", data={"name": "admin", "password": PASSWORD}).status_code == 303
+        assert httpx2.post(base + "/login", data={"name": "admin", "password": PASSWORD}).status_code == 303
         assert len(tokens(log)) == 1
 
 
@@ -95,11 +95,11 @@ def test_with_a_certificate_it_speaks_tls_only_and_cookies_stay_there(tmp_path: 
         trusted = ssl.create_default_context(cafile=str(certificate))
         wait(base, verify=trusted)
         form = {"token": tokens(log)[0], "password": PASSWORD, "again": PASSWORD}
-        answer = httpx.post(base + "/welcome", data=form, verify=trusted)
+        answer = httpx2.post(base + "/welcome", data=form, verify=trusted)
         assert "Secure" in answer.headers["set-cookie"]
         assert "max-age" in answer.headers["strict-transport-security"]
-        with pytest.raises(httpx.HTTPError):
-            httpx.get(base.replace("https", "http") + "/healthz")
+        with pytest.raises(httpx2.HTTPError):
+            httpx2.get(base.replace("https", "http") + "/healthz")
 
 
 def test_a_page_says_when_its_node_has_gone(tmp_path: Path) -> None:

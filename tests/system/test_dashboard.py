@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import orthanc
 import pytest
 from live_node import instance, new_study
@@ -135,9 +135,9 @@ def wait_for_server(base: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            if httpx.get(base + "/healthz").status_code == 200:
+            if httpx2.get(base + "/healthz").status_code == 200:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             time.sleep(0.2)
     raise AssertionError("the dashboard never answered")
 
@@ -276,7 +276,7 @@ def test_an_admin_gives_a_key_to_a_program_and_takes_access_away(house: House) -
     admin.page.get_by_label("As").select_option("key")
     admin.page.get_by_role("button", name="Give access").click()
     key = admin.page.locator(".issued code.command").inner_text()
-    robot = httpx.Client(base_url=house.base, headers={"authorization": f"Bearer {key}"})
+    robot = httpx2.Client(base_url=house.base, headers={"authorization": f"Bearer {key}"})
     assert robot.get("/api/studies").json()["studies"]
     assert "mome_studies_delivered_total" in robot.get("/metrics").text
     assert robot.get("/readyz").json() == {"ready": True, "failing": []}
@@ -308,7 +308,7 @@ def check_api(house: House, key: str) -> None:
     assert told.returncode == 0, told.stdout[-4000:] + told.stderr[-2000:]
 
 
-def check_no_patient_leaves_the_study_page(house: House, robot: httpx.Client) -> None:
+def check_no_patient_leaves_the_study_page(house: House, robot: httpx2.Client) -> None:
     """Not in logs, metrics, API, alerts or the list of processes."""
     places = {
         path: robot.get(path).text for path in ("/metrics", "/api/studies", "/api/health", "/api/peers", "/api/queues")
