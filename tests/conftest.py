@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 # Every layout through every validator and viewer: an hour, run by `make test-all` before a release.
@@ -11,6 +13,19 @@ EXHAUSTIVE = {
     "test_results_vendors.py",
     "test_node_crashes.py",
 }
+
+
+# Names and numbers of the patients of our tests: in no log of any node that the whole suite starts.
+CANARIES = ("ZZPHI", "alert(1)", "PHANTOM^", "PHANTOM-0", "SYN0000")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_log_names_a_patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the last test: look through every log that the nodes of this session left."""
+    yield
+    logs = [each for each in tmp_path_factory.getbasetemp().rglob("*log") if each.is_file()]
+    found = [(str(each), word) for each in logs for word in CANARIES if word in each.read_text("utf-8", "replace")]
+    assert found == [], "a patient is named in a log"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
