@@ -25,6 +25,7 @@ from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
 from node.errors import NodeError
+from node.installation import graphics_cards
 from node.settings import Destination, Settings, is_loopback
 from node.states import StudyState
 from node.storage.archive import Archive, write_durably
@@ -155,11 +156,8 @@ def clock(settings: Settings) -> Finding:
 
 def processor(settings: Settings) -> Finding:
     """What the model runs on."""
-    program = shutil.which("nvidia-smi")
-    command = [program or "", "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False) if program else None
-    if told is not None and told.returncode == 0 and told.stdout.strip():
-        return Finding("GPU", Verdict.WELL, told.stdout.strip().replace("\n", "; "))
+    if cards := graphics_cards():
+        return Finding("GPU", Verdict.WELL, "; ".join(cards))
     if settings.model.device.startswith("cuda"):
         return Finding("GPU", Verdict.ILL, "none", 'model.device wants one: install the driver, or set device = "cpu"')
     return Finding(

@@ -8,6 +8,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from node.dashboard.site import Site
+from node.installation import graphics_cards
 from node.metrics import ALIVE_SECONDS, Meter
 from node.storage.watch import Heartbeat, OpenAlert
 
@@ -48,6 +49,7 @@ class Capacity:
     stages: list[tuple[str, float]]
     callers: list[Caller]
     failures: list[tuple[str, int]]
+    graphics: list[str]
 
 
 def capacity(site: Site, meter: Meter, now: float) -> Capacity:
@@ -69,6 +71,7 @@ def capacity(site: Site, meter: Meter, now: float) -> Capacity:
         stages=stages(each.summary for each in analyses),
         callers=[Caller(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
         failures=totals.failures.most_common(),
+        graphics=graphics_cards(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -13,6 +14,8 @@ from node.models import find_bundle
 
 DAY_SECONDS = 86_400.0
 BINS = 10
+FEWEST = 20  # answers on both sides before a shift is told
+MOVED = 0.2  # of the population stability index: below 0.1 nothing, from 0.2 on a shift, by convention
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,10 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class ModelLine:
-    """A model with its manifest, and its answers of the last day and month by endpoint."""
+    """A model with its manifest, and its answers of the last week and month by endpoint.
+
+    shift : population stability index of the last week against the three before; absent with too few answers.
+    """
 
     role: str
     name: str
@@ -34,36 +40,54 @@ class ModelLine:
     sha256: str
     manifest: dict[str, Any]
     month: dict[str, Spread]
-    day: dict[str, Spread]
+    week: dict[str, Spread]
+    shift: dict[str, float]
 
 
 def models_in_use(site: Site, now: float) -> list[ModelLine]:
     """The active model first, then others that answered in the last month."""
     analyses = site.overview.analyses(now - 30 * DAY_SECONDS)
-    month = by_model(each.summary for each in analyses)
-    day = by_model(each.summary for each in analyses if each.finished_at >= now - DAY_SECONDS)
+    week_ago = now - 7 * DAY_SECONDS
+    new = by_model(each.summary for each in analyses if each.finished_at >= week_ago)
+    old = by_model(each.summary for each in analyses if each.finished_at < week_ago)
     active = active_manifest(site)
-    lines = []
-    if active:
-        digest = str(active.get("weights", {}).get("sha256", ""))
-        lines.append(line("active", active, digest, month.pop(digest, {}), day.get(digest, {})))
-    for digest, spreads in month.items():
-        lines.append(line("earlier", {}, digest, spreads, day.get(digest, {})))
-    return lines
+    digest = str(active.get("weights", {}).get("sha256", ""))
+    earlier = sorted((new.keys() | old.keys()) - {digest})
+    lines = [line("active", active, digest, new.get(digest, {}), old.get(digest, {}))] if active else []
+    return lines + [line("earlier", {}, each, new.get(each, {}), old.get(each, {})) for each in earlier]
 
 
-def line(role: str, manifest: dict[str, Any], digest: str, month: dict[str, Any], day: dict[str, Any]) -> ModelLine:
-    """One model; `month` and `day` hold its name and version beside the probabilities."""
-    name, version = month.get("", ("", ""))
+def line(role: str, manifest: dict[str, Any], digest: str, new: dict[str, Any], old: dict[str, Any]) -> ModelLine:
+    """One model; `new` and `old` hold its name and version beside the probabilities."""
+    name, version = new.get("", old.get("", ("", "")))
+    endpoints = sorted((new.keys() | old.keys()) - {""})
+    shifts = {each: stability(old.get(each, []), new.get(each, [])) for each in endpoints}
     return ModelLine(
         role=role,
         name=str(manifest.get("name", name)),
         version=str(manifest.get("version", version)),
         sha256=digest,
         manifest=manifest,
-        month={endpoint: spread_of(values) for endpoint, values in month.items() if endpoint},
-        day={endpoint: spread_of(values) for endpoint, values in day.items() if endpoint},
+        month={each: spread_of(new.get(each, []) + old.get(each, [])) for each in endpoints},
+        week={each: spread_of(new[each]) for each in endpoints if each in new},
+        shift={each: shift for each, shift in shifts.items() if shift is not None},
     )
+
+
+def stability(old: list[float], new: list[float]) -> float | None:
+    """Population stability index of two sets of probabilities over fifths; None for too few of either."""
+    if min(len(old), len(new)) < FEWEST:
+        return None
+    total = 0.0
+    for fifth in range(5):
+        before, after = (share(values, fifth) for values in (old, new))
+        total += (after - before) * math.log(after / before)
+    return total
+
+
+def share(values: list[float], fifth: int) -> float:
+    """The share of these values in a fifth of the scale; half a value is added, so that none is zero."""
+    return (sum(min(4, int(5 * each)) == fifth for each in values) + 0.5) / (len(values) + 2.5)
 
 
 def by_model(summaries: Any) -> dict[str, dict[str, Any]]:

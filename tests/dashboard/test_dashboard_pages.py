@@ -12,6 +12,7 @@ from hostile_site import FORMULA, HOSTILE
 
 from node.dashboard import words
 from node.dashboard.app import STATIC
+from node.dashboard.models import MOVED, stability
 from node.dashboard.peers import recent_rejections
 from node.dashboard.site import Site
 from node.storage.access import Role
@@ -151,3 +152,10 @@ def test_the_vendored_scripts_are_those_that_their_packages_hold() -> None:
     told = (STATIC / "LICENSES.md").read_text()
     for name in ("htmx.min.js", "niivue.umd.js"):
         assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() in told, name
+
+
+def test_answers_that_have_moved_are_told() -> None:
+    low, high = [0.1, 0.15, 0.3, 0.5] * 6, [0.9, 0.85, 0.7, 0.5] * 6
+    assert stability(low, low) == 0.0
+    assert (stability(low, high) or 0.0) > MOVED
+    assert stability(low, high[:5]) is None, "five answers say nothing"
