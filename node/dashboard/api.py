@@ -21,14 +21,27 @@ from node.states import StudyState
 from node.storage.overview import OPEN
 from node.withdrawal import Reason
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"description": "nothing proves who you are: send Authorization: Bearer KEY"},
-    403: {"description": "your role is not enough"},
-}
-NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "there is no such thing"}}
-CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": "this cannot be done to it now"}}
-SENSELESS: dict[int | str, dict[str, Any]] = {400: {"description": "the request is not HTTP as we read it"}}
-router = APIRouter(prefix="/api", responses=REFUSALS | SENSELESS)
+
+class Refusal(BaseModel):
+    """Why not."""
+
+    detail: str
+
+
+def refusals(**words: str) -> dict[int | str, dict[str, Any]]:
+    """Descriptions of refusals by their status, e.g. refusals(_404="...")."""
+    return {int(status[1:]): {"model": Refusal, "description": told} for status, told in words.items()}
+
+
+ALWAYS = refusals(
+    _400="the request is not HTTP as we read it",
+    _401="nothing proves who you are: send Authorization: Bearer KEY",
+    _403="your role is not enough",
+    _422="a parameter is missing or has a value that it cannot have",
+)
+NOT_FOUND = refusals(_404="there is no such thing")
+CONFLICT = refusals(_409="this cannot be done to it now")
+router = APIRouter(prefix="/api", responses=ALWAYS)
 Looker = Annotated[Caller, Depends(may_look)]
 Actor = Annotated[Caller, Depends(may_act)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="our number of the study")]
@@ -94,11 +107,11 @@ def study(request: Request, number: Number, _caller: Looker) -> dict[str, Any]:
     return {**asdict(detail), "possible": possible(detail)}
 
 
-@router.get("/studies/by-uid/{study_instance_uid}", responses=NOT_FOUND)
+@router.get("/uids/{study_instance_uid}", responses=NOT_FOUND)
 def study_by_uid(
     request: Request, study_instance_uid: Annotated[str, Path(max_length=64)], _caller: Looker
 ) -> dict[str, Any]:
-    """The same by Study Instance UID."""
+    """The same, found by Study Instance UID."""
     detail = site_of(request).ledger.study(study_instance_uid)
     return {**asdict(detail), "possible": possible(detail)}
 
