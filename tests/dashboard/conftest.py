@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,20 @@ from node.dashboard.site import Site
 from node.storage.access import Role
 
 
+@pytest.fixture(scope="session")
+def finished_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Made once; each test gets a copy of its files."""
+    made = hostile_site(tmp_path_factory.mktemp("site"))
+    made.ledger.engine.dispose()
+    return made
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return hostile_site(tmp_path)
+def site(finished_site: Site, tmp_path: Path) -> Site:
+    root = finished_site.settings.storage.root
+    shutil.copytree(root, tmp_path / "root")
+    storage = finished_site.settings.storage.model_copy(update={"root": tmp_path / "root"})
+    return Site.open(finished_site.settings.model_copy(update={"storage": storage}))
 
 
 @pytest.fixture
