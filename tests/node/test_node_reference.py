@@ -1,0 +1,20 @@
+"""The page of commands tells all of them, each with an example that the program understands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from node.cli.main import COMMANDS
+from node.cli.reference import reference
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+def test_the_page_is_what_the_program_says() -> None:
+    assert (DOCS / "commands.md").read_text() == reference(), "run: python -m node.cli.reference > docs/commands.md"
+
+
+def test_every_command_has_its_line_and_an_example() -> None:
+    lines = [line for line in reference().splitlines() if line.startswith("| `")]
+    assert len(lines) == len(COMMANDS)
+    assert [line for line in lines if "`mome-node " not in line] == []
