@@ -36,6 +36,7 @@ class AuditEvent(StrEnum):
     LOGIN_REFUSED = "LOGIN_REFUSED"
     ACCESS_CHANGED = "ACCESS_CHANGED"
     OPERATED = "OPERATED"
+    DOWNLOADED = "DOWNLOADED"
 
 
 class AuditBroken(NodeError):
@@ -78,13 +79,14 @@ def verify(entries: Iterable[tuple[int, AuditEntry, str]], count: int, head: str
 
 
 # Event ID and type of PS3.15 A.5.3, by our event; a transition of a study is the use of the application.
-APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED, AUTHENTICATED = (
+APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED, AUTHENTICATED, ACCESSED = (
     ("110100", "Application Activity"),
     ("110107", "Import"),
     ("110104", "DICOM Instances Transferred"),
     ("110113", "Security Alert"),
     ("110105", "DICOM Study Deleted"),
     ("110114", "User Authentication"),
+    ("110103", "DICOM Instances Accessed"),
 )
 MESSAGES: dict[str, tuple[tuple[str, str], str]] = {
     AuditEvent.STARTED: (APPLICATION, "E"),
@@ -102,6 +104,7 @@ MESSAGES: dict[str, tuple[tuple[str, str], str]] = {
     AuditEvent.LOGGED_OUT: (AUTHENTICATED, "E"),
     AuditEvent.LOGIN_REFUSED: (AUTHENTICATED, "E"),
     AuditEvent.ACCESS_CHANGED: (ALERT, "E"),
+    AuditEvent.DOWNLOADED: (ACCESSED, "R"),
 }
 FAILURES = frozenset(
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
@@ -111,15 +112,17 @@ def preview(request: Request, number: Number, layer: Layer, _caller: Looker) -> 
 
 @router.get("/studies/{number}/objects/{sop_instance_uid}")
 def download(
-    request: Request, number: Number, sop_instance_uid: Annotated[str, Path(max_length=64)], _caller: Looker
+    request: Request, number: Number, sop_instance_uid: Annotated[str, Path(max_length=64)], caller: Looker
 ) -> Response:
-    """One result object as a DICOM file."""
+    """One result object as a DICOM file; the audit trail says who took it."""
+    site = site_of(request)
     kept = newest_object(request, number, lambda each: each.sop_instance_uid == sop_instance_uid)
-    file = site_of(request).archive.verified(kept.path, kept.sha256)
+    file = site.archive.verified(kept.path, kept.sha256)
+    site.ledger.audit(AuditEvent.DOWNLOADED, time.time(), f"{caller.name}: {kept.kind}", site.overview.uid_of(number))
     return FileResponse(file, media_type="application/dicom", filename=f"study-{number}-{kept.kind}.dcm")
 
 
-def newest_object(request: Request, number: int, wanted) -> KeptObject:  # type: ignore[no-untyped-def]  # a predicate
+def newest_object(request: Request, number: int, wanted: Callable[[KeptObject], bool]) -> KeptObject:
     """The result object of a study's newest revision that is wanted."""
     site = site_of(request)
     detail = site.ledger.study(site.overview.uid_of(number))

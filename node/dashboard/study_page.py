@@ -145,6 +145,7 @@ TITLES = {
     "CONFLICT": "Conflict found",
     "INTEGRITY_LOST": "A stored file has changed",
     "OPERATED": "Operator",
+    "DOWNLOADED": "Downloaded",
     "SETTLED": "Complete",
     "CLAIMED": "Analysis begun",
     "ATTEMPT_LOST": "Attempt lost",

@@ -7,8 +7,9 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
 from node.errors import NodeError
 from node.storage import schema
@@ -201,7 +202,7 @@ def put_token(
     db.execute(insert(schema.token).values(**values, created_at=now, expires_at=until))
 
 
-def token_row(db: Connection, secret: str, kind: TokenKind, now: float):  # type: ignore[no-untyped-def]  # a row
+def token_row(db: Connection, secret: str, kind: TokenKind, now: float) -> Row[Any, Any, Any, Any, Any] | None:
     """Account and token of a secret that is still good."""
     tokens, accounts = schema.token.c, schema.account.c
     good = (
