@@ -148,6 +148,10 @@ class Meter:
             age.add_metric([each.kind, each.destination, each.state], max(0.0, now - each.oldest_at))
         yield depth
         yield age
+        oldest = self.overview.oldest_arriving()
+        late = 0.0 if oldest is None else max(0.0, now - oldest - self.settings.gather.quiet_seconds)
+        words = "How long a study has been quiet beyond the settle time: grows when the scheduler's sweep stands still"
+        yield GaugeMetricFamily("mome_settle_late_seconds", words, value=late)
 
     def latencies(self, now: float) -> Iterator[HistogramMetricFamily]:
         """From the last image to the last receipt, of the last hour's deliveries."""

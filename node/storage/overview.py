@@ -202,6 +202,14 @@ class Overview:
             rows = db.execute(query.limit(limit)).all()
         return [AnalysisRow(row.study_id, row.revision, row.finished_at, json.loads(row.summary)) for row in rows]
 
+    def oldest_arriving(self) -> float | None:
+        """When the last instance came to the study that has been quiet longest without being complete; None: none."""
+        table = schema.study.c
+        query = select(func.min(table.last_received_at)).where(table.state == StudyState.RECEIVING)
+        with reading(self.engine) as db:
+            found = db.execute(query).scalar()
+        return None if found is None else float(found)
+
     def delivery_seconds(self, since: float, limit: int = 2000) -> list[float]:
         """Seconds from the last image to the last receipt, of studies delivered since then, newest first."""
         table = schema.study.c

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,14 @@ def test_alerts_that_the_listener_left_out_are_counted(ledger: Ledger, tmp_path:
 def test_a_reason_has_one_of_few_causes(reason: str, cause: str) -> None:
     assert cause_of(reason) == cause
     assert cause in {known for _, known in CAUSES} | {"other"}
+
+
+def test_a_sweep_that_stands_still_is_seen(ledger: Ledger, tmp_path: Path) -> None:
+    meter = meter_of(ledger, tmp_path)
+    assert values(meter)["mome_settle_late_seconds",] == 0
+    receive_and_fail(ledger, 1)
+    assert values(meter)["mome_settle_late_seconds",] == 0, "a study that is complete is not late"
+    uid = "1.2.9"
+    one = StoredInstance(uid, uid + ".1", "1.2.840.10008.5.1.4.1.1.4", uid + ".1.1", "1.2", "p", "a", "x", 1, "MRI1")
+    ledger.instances_stored([one], time.time() - 1000)
+    assert 930 < values(meter)["mome_settle_late_seconds",] < 950

@@ -86,3 +86,9 @@ def test_settings_are_shown_without_the_password() -> None:
     settings = Settings(database={"url": "postgresql://mome:s3cret@db/ledger"})
     assert settings.database_url == "postgresql://mome:s3cret@db/ledger"
     assert settings.without_secrets().database.url == "postgresql://mome:***@db/ledger"
+
+
+def test_alerts_without_the_process_that_sends_them_are_a_mistake(tmp_path: Path) -> None:
+    text = '[dashboard]\nenabled = false\n[alerts]\nwebhook = "https://chat.example/x"\n'
+    with pytest.raises(SettingsError, match="set dashboard"):
+        load_settings(written(tmp_path, text))
