@@ -52,8 +52,9 @@ def wrong(facts: Facts, limits: Alerts, now: float) -> Iterator[tuple[str, str]]
     """Name and words of everything that needs a person."""
     for each in facts.depths:
         if each.state == "dead":
-            what = f"deliveries to {each.destination}" if each.destination else "analyses"
-            yield f"dead {each.kind} {each.destination}".strip(), f"{each.jobs} {what} were given up"
+            what = f"deliver to {each.destination}" if each.destination else "analyse"
+            jobs = "1 job was" if each.jobs == 1 else f"{each.jobs} jobs were"
+            yield f"dead {each.kind} {each.destination}".strip(), f"{jobs} given up: {what}"
     for name, since in facts.down_since.items():
         if now - since >= limits.destination_minutes * 60:
             yield f"down {name}", f"destination {name} does not answer"
