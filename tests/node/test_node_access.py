@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from node.storage.access import AccessBook, AccessRefused, Role, TokenKind, digest
@@ -95,3 +97,14 @@ def test_roles_include_those_before() -> None:
     assert Role.ADMIN.includes(Role.VIEWER)
     assert Role.OPERATOR.includes(Role.OPERATOR)
     assert not Role.VIEWER.includes(Role.OPERATOR)
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(access: AccessBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    access.accept(access.invite("alice", Role.VIEWER, 1.0), PASSWORD, 1.0)
+    compared: list[str] = []
+    original = hashlib.scrypt
+    monkeypatch.setattr(hashlib, "scrypt", lambda *a, **k: compared.append("once") or original(*a, **k))
+    for name in ("alice", "nobody"):
+        with pytest.raises(AccessRefused):
+            access.log_in(name, "a wrong password", 2.0, 9.0)
+    assert compared == ["once", "once"]
