@@ -56,6 +56,6 @@ def address(settings: Settings) -> str:
 
 def say_how_to_begin(site: Site) -> None:
     """While nobody can log in, make a one-time token for the first admin and say it once."""
-    if site.access.is_empty():
-        token = site.access.invite("admin", Role.ADMIN, time.time())
+    if site.access.is_empty(now := time.time()):
+        token = site.access.invite("admin", Role.ADMIN, now)
         log.warning("first start: open %swelcome and use this one-time token: %s", address(site.settings), token)

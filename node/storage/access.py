@@ -64,11 +64,12 @@ class AccessBook:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def is_empty(self) -> bool:
-        """Whether nobody can log in: no password is set and no invitation is open."""
+    def is_empty(self, now: float) -> bool:
+        """Whether nobody can ever log in: no admin has a password, and no invitation is still good."""
         tokens, accounts = schema.token.c, schema.account.c
         with reading(self.engine) as db:
-            invited = db.execute(select(func.count()).where(tokens.kind == TokenKind.INVITATION)).scalar()
+            open_ = (tokens.kind == TokenKind.INVITATION, tokens.expires_at > now)
+            invited = db.execute(select(func.count()).where(*open_)).scalar()
             able = db.execute(select(func.count()).where(accounts.password != "", accounts.role == Role.ADMIN))
             return not invited and not able.scalar()
 

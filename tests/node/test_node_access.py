@@ -19,9 +19,10 @@ def access(ledger: Ledger) -> AccessBook:
 
 
 def test_a_new_ledger_lets_nobody_in_until_an_invitation_is_accepted(access: AccessBook) -> None:
-    assert access.is_empty()
+    assert access.is_empty(1.0)
     invitation = access.invite("alice", Role.ADMIN, 1.0)
-    assert not access.is_empty()
+    assert not access.is_empty(2.0)
+    assert access.is_empty(8 * 86_400.0), "an invitation that nobody accepted in time"
     with pytest.raises(AccessRefused):
         access.log_in("alice", "", 2.0, 9.0)
     assert access.accept(invitation, PASSWORD, 2.0) == "alice"
