@@ -194,9 +194,13 @@ def listens(settings: Settings) -> bool:
 def tell_systemd(words: str) -> None:
     """sd_notify(3): readiness and the watchdog's sign of life; nothing without systemd."""
     place = os.environ.get("NOTIFY_SOCKET")
-    if place:
+    if not place:
+        return
+    try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.sendto(words.encode(), "\0" + place[1:] if place.startswith("@") else place)
+    except OSError as error:
+        log.warning("systemd could not be told: %s", error.strerror)
 
 
 def parts(settings: Settings) -> list[Part]:
