@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 
 from node.dashboard import api, login, oidc, pages, probes
 from node.dashboard.guard import Guard
+from node.dashboard.rendering import page
 from node.dashboard.rights import Limiter
 from node.dashboard.site import Site
-from node.dashboard.templates import page
 from node.errors import NodeError
 from node.metrics import Meter
 from node.states import ImpossibleTransition

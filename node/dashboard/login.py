@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from node.audit import AuditEvent
+from node.dashboard.rendering import page
 from node.dashboard.rights import COOKIE, Caller, Limiter, may_look, site_of
-from node.dashboard.templates import page
 from node.storage.access import AccessRefused
 
 router = APIRouter(include_in_schema=False)

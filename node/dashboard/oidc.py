@@ -26,8 +26,8 @@ from joserfc.jwk import KeySet
 
 from node.audit import AuditEvent
 from node.dashboard.login import address_of, with_session
+from node.dashboard.rendering import page
 from node.dashboard.rights import site_of
-from node.dashboard.templates import page
 from node.settings import Dashboard, secret
 from node.storage.access import Role
 

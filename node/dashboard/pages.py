@@ -15,9 +15,9 @@ from node.dashboard.health import capacity
 from node.dashboard.models import MOVED, models_in_use
 from node.dashboard.peers import destinations, echo_now, recent_rejections
 from node.dashboard.preview import Layer, layer_file
+from node.dashboard.rendering import page
 from node.dashboard.rights import Caller, may_act, may_give_access, may_look, site_of
 from node.dashboard.study_page import study_page
-from node.dashboard.templates import page
 from node.jobs import JobState
 from node.states import StudyState
 from node.storage.access import AccessRefused, Role
