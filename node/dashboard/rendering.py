@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from node.dashboard import words
-from node.dashboard.rights import caller_of, site_of
+from node.dashboard.rights import site_of
 from node.states import StudyState
 from node.storage.access import Role
 
@@ -50,7 +50,7 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
     """A page for whoever asks."""
     site = site_of(request)
     common = {
-        "user": caller_of(request),
+        "user": getattr(request.state, "caller", None),
         "path": request.url.path,
         "query": request.url.query,
         "ae_title": site.settings.dicom.ae_title,

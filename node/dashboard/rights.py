@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from fastapi import HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 
 from node.dashboard.site import Site
 from node.storage.access import Account, Role, TokenKind
@@ -90,7 +91,8 @@ def require(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency that lets pass who has this role: 401 for nobody, 403 for too little or a forged request."""
 
     async def check(request: Request) -> Caller:
-        caller = caller_of(request)
+        caller = await run_in_threadpool(caller_of, request)
+        request.state.caller = caller
         if caller is None:
             raise HTTPException(401, "log in first", {"WWW-Authenticate": "Bearer"})
         if not caller.role.includes(role):
