@@ -33,6 +33,7 @@ ECHO_SECONDS = 300.0
 FIRST_TEST_SECONDS, SELF_TEST_SECONDS = 300.0, 86_400.0  # not while everything starts
 START_SECONDS = 90.0  # processes load their libraries before they show a sign of life
 SEND_SECONDS = 10.0
+LONGEST_NAME = 128
 GIB = 2**30
 
 
@@ -108,7 +109,7 @@ class Watch:
             self.next_test = now + SELF_TEST_SECONDS
             self.self_test = self_test(self.config)
         found = dict(wrong(self.facts(now), self.settings.alerts, now))
-        compare(self.book, found, lambda words: sent(self.settings, words), now)
+        compare(self.book, self.settings.node_name, found, lambda words: sent(self.settings, words), now)
 
     def facts(self, now: float) -> Facts:
         """What is the case now."""
@@ -153,13 +154,19 @@ def self_test(config: Path) -> str:
     return ", ".join(each["name"] for each in lines if each["required"] and not each["passed"])
 
 
-def compare(book: WatchBook, found: dict[str, str], send: Callable[[str], bool], now: float) -> None:
-    """Open what is new, tell what nobody knows yet, and close what is over once people know that too."""
-    for name in found.keys() - {each.name for each in book.alerts()}:
-        log.warning("alert: %s", found[name])
-        book.raised(name, found[name], now)
+def compare(book: WatchBook, node: str, found: dict[str, str], send: Callable[[str], bool], now: float) -> None:
+    """Open what is new, tell what nobody knows yet, and close what is over once people know that too.
+
+    Nodes that share a ledger keep their alerts apart by their names.
+    """
+    wanted = {f"{node}: {name}"[:LONGEST_NAME]: words for name, words in found.items()}
+    for name in wanted.keys() - {each.name for each in book.alerts()}:
+        log.warning("alert: %s", wanted[name])
+        book.raised(name, wanted[name], now)
     for each in book.alerts():
-        if each.name not in found:
+        if not each.name.startswith(f"{node}: "):
+            continue
+        if each.name not in wanted:
             if each.told_at is None or send(f"over: {each.words}"):
                 book.resolved(each.name)
         elif each.told_at is None and send(each.words):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +26,7 @@ def run_dashboard(settings: Settings, config: Path | None = None) -> None:
     site = Site.open(settings)
     app = build_app(site)
     say_how_to_begin(site)
+    threading.excepthook = lambda failure: end_after(failure.exc_value)
     Watch(settings, app.state.meter, config, lambda now: forget_old_previews(site, now)).start()
     here = settings.dashboard
     server_config = uvicorn.Config(
@@ -45,6 +48,12 @@ def run_dashboard(settings: Settings, config: Path | None = None) -> None:
     server.run()
     if not server.started:
         raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
+
+
+def end_after(defect: BaseException | None) -> None:
+    """End the process after a defect in the watch: it is started again, and alerts go on."""
+    log.critical("the watch ended by a defect of this program", exc_info=defect)
+    os._exit(1)
 
 
 def address(settings: Settings) -> str:

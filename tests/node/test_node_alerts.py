@@ -62,16 +62,24 @@ def test_an_alert_is_told_once_and_once_when_it_is_over(ledger: Ledger) -> None:
         return True
 
     for found in ({"disk": "little disk"}, {"disk": "little disk"}, {}, {}):
-        compare(book, found, send, 1.0)
+        compare(book, "one", found, send, 1.0)
     assert told == ["little disk", "over: little disk"]
     assert book.alerts() == []
 
 
+def test_nodes_on_one_ledger_leave_each_others_alerts_alone(ledger: Ledger) -> None:
+    book = WatchBook(ledger.engine)
+    for node in ("one", "two"):
+        compare(book, node, {"disk": f"little disk on {node}"}, lambda _: True, 1.0)
+    compare(book, "one", {}, lambda _: True, 2.0)
+    assert [each.words for each in book.alerts()] == ["little disk on two"]
+
+
 def test_a_message_that_could_not_be_sent_is_sent_at_the_next_round(ledger: Ledger) -> None:
     book = WatchBook(ledger.engine)
-    compare(book, {"disk": "little disk"}, lambda _: False, 1.0)
+    compare(book, "one", {"disk": "little disk"}, lambda _: False, 1.0)
     assert [each.told_at for each in book.alerts()] == [None]
-    compare(book, {"disk": "little disk"}, lambda _: True, 2.0)
+    compare(book, "one", {"disk": "little disk"}, lambda _: True, 2.0)
     assert [each.told_at for each in book.alerts()] == [2.0]
 
 
