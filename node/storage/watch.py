@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
 from node.storage import schema
 from node.storage.database import reading, writing
+
+FORGOTTEN_SECONDS = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,10 @@ class WatchBook:
         self.engine = engine
 
     def beat(self, node: str, part: str, now: float) -> None:
-        """This process is alive."""
-        self._put(schema.heartbeat, {"node": node, "part": part}, {"at": now})
+        """This process is alive; processes of nodes that were taken away are forgotten after a week."""
+        with writing(self.engine) as db:
+            put(db, schema.heartbeat, {"node": node, "part": part}, {"at": now})
+            db.execute(delete(schema.heartbeat).where(schema.heartbeat.c.at < now - FORGOTTEN_SECONDS))
 
     def heartbeats(self) -> list[Heartbeat]:
         """The last sign of life of every process of every node on this ledger."""
@@ -58,7 +62,8 @@ class WatchBook:
     def echoed(self, echo: Echo) -> None:
         """A destination was called; what it answered replaces what it answered before."""
         values: dict[str, object] = {"echoed_at": echo.at, "seconds": echo.seconds, "reason": echo.reason}
-        self._put(schema.peer, {"name": echo.name}, values)
+        with writing(self.engine) as db:
+            put(db, schema.peer, {"name": echo.name}, values)
 
     def echoes(self) -> dict[str, Echo]:
         """The last echo of each destination by name."""
@@ -87,8 +92,9 @@ class WatchBook:
         with writing(self.engine) as db:
             db.execute(delete(schema.alert).where(schema.alert.c.name == name))
 
-    def _put(self, table: Table, key: dict[str, object], values: dict[str, object]) -> None:
-        with writing(self.engine) as db:
-            found = update(table).where(*(table.c[name] == value for name, value in key.items()))
-            if not db.execute(found.values(values)).rowcount:
-                db.execute(insert(table).values(**key, **values))
+
+def put(db: Connection, table: Table, key: dict[str, object], values: dict[str, object]) -> None:
+    """The row with this key has these values, whether or not it was there."""
+    found = update(table).where(*(table.c[name] == value for name, value in key.items()))
+    if not db.execute(found.values(values)).rowcount:
+        db.execute(insert(table).values(**key, **values))
