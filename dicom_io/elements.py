@@ -23,11 +23,13 @@ PADDING = " \0\t\r\n"
 
 @cache
 def tag_of(key: str | int) -> BaseTag:
-    """The tag of a keyword ("SeriesDescription") or of a number (0x0008103E)."""
-    number = tag_for_keyword(key) if isinstance(key, str) else key
+    """The tag of a keyword ("SeriesDescription") or of a number (0x0008103E); the same object for both."""
+    if not isinstance(key, str):
+        return BaseTag(key)
+    number = tag_for_keyword(key)
     if number is None:
         raise ValueError(f"{key} is no DICOM keyword")
-    return BaseTag(number)
+    return tag_of(int(number))
 
 
 @cache
@@ -39,10 +41,11 @@ def vr_of(tag: BaseTag) -> str:
 class Elements:
     """Reads one data set; an absent, empty or senseless value is "" or None, never an exception."""
 
-    __slots__ = ("_blocks", "dataset")
+    __slots__ = ("_blocks", "_elements", "dataset")
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
+        self._elements: dict[BaseTag, Any] = dict(dataset.items())  # raw: not yet converted by pydicom
         self._blocks: dict[tuple[int, str], int] | None = None
 
     def __contains__(self, key: str | int) -> bool:
@@ -125,12 +128,12 @@ class Elements:
         return group << 16 | self._blocks.get((group, creator), 0x10) << 8 | element
 
     def _private_blocks(self) -> dict[tuple[int, str], int]:
-        creators = [tag for tag in self.dataset.keys() if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF]  # noqa: SIM118
+        creators = [tag for tag in self._elements if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF]
         return {(tag >> 16, self.text(int(tag)).upper()): tag & 0xFF for tag in reversed(creators)}
 
     def _value(self, key: str | int) -> Any:
-        value = getattr(self.dataset.get_item(tag_of(key)), "value", None)
-        return None if value in ("", b"") else value
+        element = self._elements.get(tag_of(key))
+        return None if element is None or element.value in ("", b"") else element.value
 
     def _decoded(self, value: bytes) -> str:
         if value.isascii():
@@ -142,7 +145,7 @@ class Elements:
             return value.decode("latin-1")
 
     def _unpacked(self, key: str | int, value: bytes, binary: str) -> tuple[float, ...]:
-        element = self.dataset.get_item(tag_of(key))
+        element = self._elements[tag_of(key)]
         form = BINARY_FORMATS.get(str(getattr(element, "VR", None) or vr_of(tag_of(key))))
         if form is None and binary and not is_numeric_text(value):
             form = BINARY_FORMATS[binary]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, overload
 
 from pydicom import dcmread
+from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
@@ -24,6 +25,7 @@ from pydicom.uid import (
 
 from dicom_io.elements import Elements
 from dicom_io.errors import NotAnImage
+from dicom_io.raw import Unusual, raw_elements, syntax_and_start
 from dicom_io.vendors import (
     Clocks,
     Diffusion,
@@ -44,6 +46,7 @@ NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBi
 MAX_INFLATED_BYTES = 1 << 30
 MAX_KEPT_BYTES = 1 << 14  # longer public elements are lookup tables, icons and overlays: nobody asks for them
 MAX_PLANES = 1 << 16
+USUAL_HEADER_BYTES = (1 << 15, 1 << 20)  # headers with the Siemens CSA blocks reach 150 KB
 PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00009, 0x7FE00008})
 
 
@@ -266,7 +269,7 @@ def read_instance(path: Path) -> Instance:
     Raises NotAnImage when the file is no DICOM instance, is cut off, or holds no image.
     """
     try:
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             dataset, syntax = read_until_pixels(stream, path)
             offset, length = native_pixels(stream, syntax)
     except NotAnImage:
@@ -306,10 +309,41 @@ def read_instance(path: Path) -> Instance:
 
 def read_until_pixels(stream: BinaryIO, path: Path) -> tuple[Dataset, str]:
     """The data set up to its pixels and its transfer syntax; the stream is left at the pixels unless deflated."""
+    for size in USUAL_HEADER_BYTES:
+        stream.seek(0)
+        head = stream.read(size)
+        try:
+            return usual_header(stream, head)
+        except Unusual:
+            continue
+    stream.seek(0)
     if DeflatedExplicitVRLittleEndian.encode() not in stream.read(1024):
         stream.seek(0)
         whole = dcmread(stream, stop_before_pixels=True)
         return whole, str(whole.file_meta.get("TransferSyntaxUID", ""))
+    return inflated(stream, path)
+
+
+def usual_header(stream: BinaryIO, head: bytes) -> tuple[Dataset, str]:
+    """The data set of a file whose header lies in its first bytes.
+
+    Raises Unusual when pydicom must read it.
+    """
+    syntax, start = syntax_and_start(head)
+    explicit = syntax != ImplicitVRLittleEndian
+    elements, pixels_at = raw_elements(head, start, explicit)
+    stream.seek(pixels_at)
+    dataset = Dataset(elements)
+    charset = Elements(dataset).texts("SpecificCharacterSet")
+    dataset.set_original_encoding(not explicit, True, convert_encodings(list(charset)) if charset else None)
+    return dataset, syntax
+
+
+def inflated(stream: BinaryIO, path: Path) -> tuple[Dataset, str]:
+    """The data set of a deflated file.
+
+    Raises NotAnImage when it inflates to more than it may.
+    """
     meta = read_file_meta_info(path)
     stream.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -335,11 +369,13 @@ def native_pixels(stream: BinaryIO, syntax: str) -> tuple[int | None, int]:
 
 def drop_bulk(header: Dataset) -> None:
     """Remove private and long elements, which no reference to an image needs."""
-    for tag in list(header.keys()):
-        element = header.get_item(tag)
-        value = getattr(element, "value", None)
-        if tag.is_private or (isinstance(value, bytes) and len(value) > MAX_KEPT_BYTES):
-            header.pop(tag)
+    for tag in [tag for tag, element in header.items() if is_bulk(tag, element.value)]:
+        header.pop(tag)
+
+
+def is_bulk(tag: int, value: object) -> bool:
+    """Whether an element is private (its group is odd) or long."""
+    return bool(tag & 0x10000) or (isinstance(value, bytes) and len(value) > MAX_KEPT_BYTES)
 
 
 def planes_of(instance: Instance) -> tuple[Plane, ...]:

@@ -63,17 +63,20 @@ class Repeats:
     notes: tuple[str, ...] = ()
 
 
+CLOCK_OF = {
+    Clue.TEMPORAL_POSITION: "temporal_position",
+    Clue.ACQUISITION_NUMBER: "acquisition_number",
+    Clue.TRIGGER_TIME: "trigger_s",
+    Clue.ACQUISITION_TIME: "acquisition_s",
+    Clue.CONTENT_TIME: "content_s",
+    Clue.INSTANCE_NUMBER: "order",
+}
+
+
 def value_of(plane: Plane, clue: Clue) -> float | None:
     """What one image says for one clue."""
-    clocks = plane.clocks
-    return {
-        Clue.TEMPORAL_POSITION: clocks.temporal_position,
-        Clue.ACQUISITION_NUMBER: clocks.acquisition_number,
-        Clue.TRIGGER_TIME: clocks.trigger_s,
-        Clue.ACQUISITION_TIME: clocks.acquisition_s,
-        Clue.CONTENT_TIME: clocks.content_s,
-        Clue.INSTANCE_NUMBER: clocks.order,
-    }.get(clue)
+    value: float | None = getattr(plane.clocks, CLOCK_OF[clue])
+    return value
 
 
 def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:

@@ -132,8 +132,14 @@ def fill(placed: Sequence[Placed]) -> None:
     native = [job for job in jobs if job[0].plane.instance.offset is not None]
     coded = [job for job in jobs if job[0].plane.instance.offset is None]
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(fill_from_file, native))
+        list(pool.map(fill_from_files, [native[start::WORKERS] for start in range(min(WORKERS, len(native)))]))
         list(pool.map(fill_from_child, [coded[start::WORKERS] for start in range(min(WORKERS, len(coded)))]))
+
+
+def fill_from_files(jobs: Sequence[Sequence[Placed]]) -> None:
+    """Fill the planes of several native instances, one after the other."""
+    for job in jobs:
+        fill_from_file(job)
 
 
 def fill_from_file(job: Sequence[Placed]) -> None:
