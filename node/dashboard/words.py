@@ -57,11 +57,6 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def ago(then: float, now: float) -> str:
-    """How long ago a moment was."""
-    return f"{duration(now - then)} ago"
-
-
 def size(count: float) -> str:
     """Bytes in the unit that reads best."""
     for unit in ("B", "KiB", "MiB", "GiB"):
