@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -74,11 +75,15 @@ class Ledger:
         with writing(self.engine) as db:
             known = known_digests(db, [each.sop_instance_uid for each in batch])
             studies: dict[str, Row[Any]] = {}
-            return [self._keep_instance(db, each, known, studies, now) for each in batch]
+            verdicts = [self._judge_instance(db, each, known, studies, now) for each in batch]
+            fresh = [each for each, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.STORED]
+            insert_instances(db, [(studies[each.study_instance_uid].id, each) for each in fresh], now)
+        return verdicts
 
-    def _keep_instance(
+    def _judge_instance(
         self, db: Connection, each: StoredInstance, known: dict[str, str], studies: dict[str, Row[Any]], now: float
     ) -> Verdict:
+        """What an instance is to the ledger; its study is open afterwards unless it is a duplicate."""
         digest = known.setdefault(each.sop_instance_uid, "")
         if digest == each.sha256:
             return Verdict.DUPLICATE
@@ -91,24 +96,6 @@ class Ledger:
         known[each.sop_instance_uid] = each.sha256
         if study.patient_digest != each.patient_digest:
             note_conflict(db, study.id, each, TWO_PATIENTS, now)
-        db.execute(
-            insert(schema.instance).values(
-                study_id=study.id,
-                sop_instance_uid=each.sop_instance_uid,
-                sop_class_uid=each.sop_class_uid,
-                series_instance_uid=each.series_instance_uid,
-                transfer_syntax_uid=each.transfer_syntax_uid,
-                sha256=each.sha256,
-                path=each.path,
-                size_bytes=each.size_bytes,
-                received_at=now,
-                calling_ae_title=each.calling_ae_title,
-            )
-        )
-        table = schema.study
-        db.execute(
-            update(table).where(table.c.id == study.id).values(instances=table.c.instances + 1, last_received_at=now)
-        )
         return Verdict.STORED
 
     def _open_study(self, db: Connection, each: StoredInstance, now: float) -> Row[Any]:
@@ -515,6 +502,32 @@ def move(
     why = detail or str(values.get("reason", ""))
     trail.append(db, AuditEntry(now, study.id, event, before, after, moved.revision, why))
     return moved
+
+
+def insert_instances(db: Connection, rows: Sequence[tuple[int, StoredInstance]], now: float) -> None:
+    """Rows for new instances, each with the ID of its study, all in one statement; the studies count them."""
+    if not rows:
+        return
+    values = [
+        {
+            "study_id": study_id,
+            "sop_instance_uid": each.sop_instance_uid,
+            "sop_class_uid": each.sop_class_uid,
+            "series_instance_uid": each.series_instance_uid,
+            "transfer_syntax_uid": each.transfer_syntax_uid,
+            "sha256": each.sha256,
+            "path": each.path,
+            "size_bytes": each.size_bytes,
+            "received_at": now,
+            "calling_ae_title": each.calling_ae_title,
+        }
+        for study_id, each in rows
+    ]
+    db.execute(insert(schema.instance), values)
+    table = schema.study
+    for study_id, count in Counter(study_id for study_id, _ in rows).items():
+        grown = table.c.instances + count
+        db.execute(update(table).where(table.c.id == study_id).values(instances=grown, last_received_at=now))
 
 
 def known_digests(db: Connection, uids: Sequence[str]) -> dict[str, str]:
