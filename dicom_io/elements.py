@@ -6,6 +6,7 @@ plain wrong. Archives also rewrite private elements as UN. Both disappear when t
 
 from __future__ import annotations
 
+import math
 import struct
 from functools import cache
 from io import BytesIO
@@ -66,7 +67,7 @@ class Elements:
         return tuple(str(part).strip(PADDING) for part in (value if several else (value,)))
 
     def numbers(self, key: str | int, binary: str = "") -> tuple[float, ...]:
-        """The values as numbers; empty when one of them is none.
+        """The values as numbers; empty when one of them is none, or not finite.
 
         binary : VR to assume for an element that was stored as UN and holds no text, e.g. "FD".
         """
@@ -74,11 +75,11 @@ class Elements:
         if value is None:
             return ()
         if isinstance(value, bytes):
-            return self._unpacked(key, value, binary)
+            return finite(self._unpacked(key, value, binary))
         try:
             several = hasattr(value, "append") or isinstance(value, tuple)
-            return tuple(float(part) for part in (value if several else (value,)))
-        except (TypeError, ValueError):
+            return finite(tuple(float(part) for part in (value if several else (value,))))
+        except (TypeError, ValueError, OverflowError):
             return ()
 
     def number(self, key: str | int, binary: str = "") -> float | None:
@@ -153,6 +154,11 @@ class Elements:
             return parsed_numbers(value)
         order = "<" if getattr(element, "is_little_endian", True) else ">"
         return tuple(float(x) for x in struct.unpack_from(f"{order}{len(value) // struct.calcsize(form)}{form}", value))
+
+
+def finite(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values; empty when one of them is NaN or infinite."""
+    return values if all(map(math.isfinite, values)) else ()
 
 
 def is_numeric_text(value: bytes) -> bool:

@@ -14,6 +14,7 @@ from dicom_io.errors import NoVolume
 from dicom_io.headers import Plane
 
 ORIENTATION_TOLERANCE = 1e-3  # GE writes orientations of one volume that differ in the 8th decimal, Philips in the 5th
+POSSIBLE_SPACING_MM = (0.01, 100.0)
 SAME_PLACE_MM = 0.02  # positions of repeated slices differ by rounding only
 SPACING_TOLERANCE = 0.03  # of the slice distance
 SLAB_GAP = 4.0  # slice distances; a smaller hole is missing slices, a larger one lies between two slabs
@@ -91,8 +92,10 @@ def require_planes(planes: Sequence[Plane]) -> None:
     if abs(np.linalg.norm(row) - 1) > 0.01 or abs(np.linalg.norm(column) - 1) > 0.01 or abs(row @ column) > 0.01:
         raise NoVolume("its orientation is not two perpendicular unit vectors")
     spacings = np.array([plane.spacing_mm for plane in planes])
-    if spacings.min() <= 0 or count_distinct(spacings, 1e-3) > 1:
-        raise NoVolume("its pixel spacing is zero or differs between images")
+    if count_distinct(spacings, 1e-3) > 1:
+        raise NoVolume("its pixel spacing differs between images")
+    if not all(POSSIBLE_SPACING_MM[0] <= spacing <= POSSIBLE_SPACING_MM[1] for spacing in spacings[0]):
+        raise NoVolume(f"a pixel spacing of {spacings[0, 0]:g} x {spacings[0, 1]:g} mm is not possible")
 
 
 def count_distinct(rows: Vectors, tolerance: float) -> int:

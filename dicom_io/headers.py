@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections import Counter, defaultdict
@@ -123,7 +124,7 @@ class Plane:
     tile : the window of the stored image that is this slice, None when it is the whole image.
     position_mm, orientation, spacing_mm : as in the Image Plane module, LPS; empty when the image has none.
     thickness_mm : slice thickness, the only spacing that a single slice has.
-    slope, intercept : stored value -> real value.
+    slope, intercept : stored value -> real value; NaN when the image says something senseless.
     words : by which the image says that it was computed (see vendors.derivation_words).
     contrast : agent, or PRE_CONTRAST and its like of the Enhanced object; empty when none is named.
     """
@@ -409,8 +410,8 @@ def _classic_plane(instance: Instance, elements: Elements, vendor: Vendor) -> Pl
         orientation=elements.numbers("ImageOrientationPatient"),
         spacing_mm=elements.numbers("PixelSpacing"),
         thickness_mm=elements.number("SpacingBetweenSlices") or elements.number("SliceThickness"),
-        slope=1.0 if (slope := elements.number("RescaleSlope")) is None else slope,
-        intercept=elements.number("RescaleIntercept") or 0.0,
+        slope=rescale_of(elements, "RescaleSlope", 1.0),
+        intercept=rescale_of(elements, "RescaleIntercept", 0.0),
         image_type=image_type,
         words=derivation_words(elements, image_type),
         stack_id=elements.text("StackID"),
@@ -419,6 +420,14 @@ def _classic_plane(instance: Instance, elements: Elements, vendor: Vendor) -> Pl
         clocks=clocks_of(elements, vendor),
         acquisition=acquisition_of(elements, vendor),
     )
+
+
+def rescale_of(elements: Elements, keyword: str, absent: float) -> float:
+    """Slope or intercept; NaN when there is one that is no number, so that the pixels are refused."""
+    value = elements.number(keyword)
+    if value is None:
+        return math.nan if keyword in elements else absent
+    return value
 
 
 def acquisition_of(elements: Elements, vendor: Vendor) -> Acquisition:
@@ -484,8 +493,8 @@ def _frame(instance: Instance, elements: Elements, groups: Groups, number: int, 
         orientation=groups.macro("PlaneOrientationSequence").numbers("ImageOrientationPatient"),
         spacing_mm=measures.numbers("PixelSpacing"),
         thickness_mm=measures.number("SpacingBetweenSlices") or measures.number("SliceThickness"),
-        slope=1.0 if (slope := scaling.number("RescaleSlope")) is None else slope,
-        intercept=scaling.number("RescaleIntercept") or 0.0,
+        slope=rescale_of(scaling, "RescaleSlope", 1.0),
+        intercept=rescale_of(scaling, "RescaleIntercept", 0.0),
         image_type=image_type,
         words=words | derivation_words(frame_type, image_type),
         stack_id=content.text("StackID"),

@@ -58,6 +58,7 @@ DECODABLE = frozenset(
 )
 MAX_INSTANCE_BYTES = 4 << 30
 CHILD_MEMORY_BYTES = 6 << 30  # address space of a decoding child: an Enhanced object, its decoded frames, the codecs
+LARGEST_RESCALE = 1e28  # times any stored value it still fits a 32-bit float
 SECONDS_PER_ANSWER = 120.0
 WORKERS = max(os.cpu_count() or 1, 1)
 
@@ -100,6 +101,8 @@ def read_voxels(volumes: Sequence[Sequence[Plane]]) -> Array:
     """
     planes = [plane for volume in volumes for plane in volume]
     require_decodable(list({id(plane.instance): plane.instance for plane in planes}.values()))
+    if not all(map(is_rescalable, planes)):
+        raise PixelsUnreadable("an image's rescale slope or intercept is zero, too large or no number")
     first = planes[0]
     shape = (len(volumes), len(volumes[0]), first.rows, first.columns)
     try:
@@ -109,6 +112,11 @@ def read_voxels(volumes: Sequence[Sequence[Plane]]) -> Array:
     placed = [Placed(p, voxels[v, s]) for v, volume in enumerate(volumes) for s, p in enumerate(volume)]
     fill(placed)
     return voxels.transpose(0, 3, 2, 1)
+
+
+def is_rescalable(plane: Plane) -> bool:
+    """Whether slope and intercept give real values that a 32-bit float can hold."""
+    return 0 < abs(plane.slope) < LARGEST_RESCALE and abs(plane.intercept) < LARGEST_RESCALE
 
 
 def result_dtype(planes: Sequence[Plane]) -> np.dtype[Any]:

@@ -53,7 +53,7 @@ class Assembly:
     roles : the part of every series, with the reason.
     dce : phases x slices, in the order of the Dynamic's first and last axes.
     t2, dwi : one image per slice; of a mean over directions the image of the first one.
-    dwi_all : every image behind the DWI volume.
+    dwi_all : every image of the DWI, those of the lower b-values too.
     dce_times_s : as in Case.dce.
     dce_order, dce_pre : what ordered the phases, and why the first is pre-contrast.
     b_values : all b-values of the DWI series, ascending, s/mm2.
@@ -125,7 +125,7 @@ def read_case(assignment: RoleAssignment) -> Assembly:
         dce=tuple(sources_of(phase) for phase in dynamic.phases),
         t2=sources_of(t2.repeats[0]) if t2 else (),
         dwi=sources_of(dwi.repeats[0]) if dwi else (),
-        dwi_all=tuple(image for volume in dwi.repeats for image in sources_of(volume)) if dwi else (),
+        dwi_all=sources_of(tuple(dwi.stack.planes)) if dwi else (),
         dce_times_s=dce.times_s,
         dce_order=str(chosen.clue or ""),
         dce_pre=chosen.evidence or FIRST,

@@ -86,6 +86,7 @@ def test_every_image_behind_the_case_is_named_as_evidence(whole_study: list[Path
     assert [len(phase) for phase in assembly.dce] == [assembly.case.dce.voxels.shape[3]] * 6  # type: ignore[union-attr]
     assert {image.path for phase in assembly.dce for image in phase} == set(phantom.series(whole_study, "dce"))
     assert {image.path for image in assembly.t2} == set(phantom.series(whole_study, "t2"))
+    assert {image.path for image in assembly.dwi_all} == set(phantom.series(whole_study, "dwi"))  # every b-value
 
 
 @pytest.mark.parametrize("orientation", ["axial", "axial-turned", "sagittal", "oblique"])
