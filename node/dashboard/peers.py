@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from node.alerts import call
@@ -71,11 +72,6 @@ def recent_rejections(site: Site) -> list[Rejection]:
             found.append(Rejection(entry.at, entry.detail, "", "", "", ""))
             continue
         calling, address = told["calling"].strip(), told["address"]
-        command = f"mome-node peers allow {shell_word(calling)} --address {address}"
+        command = f"mome-node peers allow {shlex.quote(calling)} --address {shlex.quote(address)}"
         found.append(Rejection(entry.at, told["why"], calling, told["called"] or "", address, command))
     return found
-
-
-def shell_word(text: str) -> str:
-    """A stranger's AE title as one word of a command that someone will paste into a shell."""
-    return text if re.fullmatch(r"[A-Za-z0-9_.-]+", text) else "'" + text.replace("'", "'\\''") + "'"
