@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -93,13 +94,13 @@ class Meter:
         self.lock = threading.Lock()
 
     def up_to_date(self) -> Totals:
-        """The totals with everything that has happened until now."""
+        """A copy of the totals with everything that has happened until now; others may count on meanwhile."""
         with self.lock:
             newest, tallies = self.overview.tallies(self.totals.newest)
             for each in tallies:
                 self.totals.add(each)
             self.totals.newest = newest
-            return self.totals
+            return deepcopy(self.totals)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
         """Every metric; docs/operate.md explains each."""
