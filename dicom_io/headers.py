@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import struct
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -225,23 +227,35 @@ def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
     groups: dict[tuple[str, bool], list[tuple[Instance, tuple[Plane, ...]]]] = defaultdict(list)
     excluded: list[Exclusion] = []
     seen: set[tuple[str, str]] = set()
-    for path in sorted(map(Path, paths)):
-        try:
-            instance = read_instance(path)
-            if (key := (instance.sop_instance_uid, instance.sop_class_uid)) in seen:
-                raise NotAnImage("repeats an instance that is already there")
-            seen.add(key)
-            planes = planes_of(instance)
-            drop_bulk(instance.header)
-        except NotAnImage as error:
-            excluded.append(Exclusion(path.name, str(error)))
-            continue
-        # An Enhanced copy can share the UID of its classic series (Canon): it stands apart.
-        groups[Elements(instance.header).text("SeriesInstanceUID"), planes[0].frame is not None].append(
-            (instance, planes)
-        )
+    with no_garbage_collection():
+        for path in sorted(map(Path, paths)):
+            try:
+                instance = read_instance(path)
+                if (key := (instance.sop_instance_uid, instance.sop_class_uid)) in seen:
+                    raise NotAnImage("repeats an instance that is already there")
+                seen.add(key)
+                planes = planes_of(instance)
+                drop_bulk(instance.header)
+            except NotAnImage as error:
+                excluded.append(Exclusion(path.name, str(error)))
+                continue
+            # An Enhanced copy can share the UID of its classic series (Canon): it stands apart.
+            uid = Elements(instance.header).text("SeriesInstanceUID")
+            groups[uid, planes[0].frame is not None].append((instance, planes))
     series = [series_of(uid, members) for (uid, _), members in sorted(groups.items())]
     return StudyHeaders(tuple(series), tuple(excluded))
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Meanwhile nobody looks for cycles among a hundred thousand new records that have none: a quarter of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def series_of(uid: str, members: list[tuple[Instance, tuple[Plane, ...]]]) -> SeriesHeader:
