@@ -31,7 +31,7 @@ from node.worker import Analyst, EditionOfStudy, StudyAnalysis
 from sr_templates.device import Device, DocumentReference, RunRecord
 from sr_templates.errors import EvidenceRefused
 from sr_templates.evidence import Evidence, SourceImage
-from sr_templates.kinds import DEFAULT_KINDS, Kind
+from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
 from sr_templates.objects import (
     ResultObjects,
     Wanted,
@@ -167,9 +167,10 @@ def role_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:
     """Kinds of result object by name; raises SettingsError for one that does not exist."""
-    unknown = set(names) - set(Kind)
+    unknown = set(names) - OFFERED_KINDS
     if unknown:
-        raise SettingsError(f"results.kinds: no kind {', '.join(sorted(unknown))}; kinds: {', '.join(Kind)}")
+        offered = ", ".join(sorted(OFFERED_KINDS))
+        raise SettingsError(f"results.kinds: no kind {', '.join(sorted(unknown))}; kinds: {offered}")
     return frozenset(Kind(name) for name in names) or DEFAULT_KINDS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
 from dicom_io.network.scu import NOT_SUPPORTED, WARNINGS, PeerUnreachable, RemoteAE, send
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 900.0
 REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is made again this soon
 COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we send and ask again
+REPORTS = frozenset(("report", "region"))
 TRY_LATER = frozenset((0x0110, 0x0213, *range(0xA700, 0xA800)))  # processing failure, out of resources: may pass
 
 
@@ -74,13 +75,33 @@ class Courier:
         for answer in send(self.calling_ae_title, self.remote, paths):
             receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
         crash_point("deliver.after_status")
-        kept = require_kept(wanted, receipts)
+        kept = require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
         if self.destination.commitment:
             self.ask_commitment(job, kept, receipts)
         else:
             self.ledger.delivered(job, receipts, time.time())
         crash_point("deliver.recorded")
         log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
+
+    def send_older_reports(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
+        """A report whose SR class the destination does not know goes in an older class; those that were tried."""
+        unknown = {each.sop_instance_uid for each in receipts if each.status == NOT_SUPPORTED}
+        tried: list[KeptObject] = []
+        for report in (each for each in wanted if each.kind in REPORTS and each.sop_instance_uid in unknown):
+            from sr_templates.report import in_older_classes  # loads highdicom, for such a destination only
+
+            for sop_class, sop_instance, content in in_older_classes((self.archive.root / report.path).read_bytes()):
+                path = self.archive.temporary_path()
+                path.write_bytes(content)
+                try:
+                    (answer,) = send(self.calling_ae_title, self.remote, [path])
+                finally:
+                    path.unlink(missing_ok=True)
+                receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
+                tried.append(replace(report, sop_class_uid=sop_class, sop_instance_uid=sop_instance))
+                if answer.status != NOT_SUPPORTED:
+                    break
+        return tried
 
     def ask_commitment(self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> None:
         """The transaction is a row before the peer hears of it: the report may come after a restart."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
+from io import BytesIO
 
 import numpy as np
 from highdicom.sr.value_types import ContentItem
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
@@ -261,3 +263,14 @@ def downgraded(report: Dataset, sop_class: UID) -> Dataset:
     older.SeriesInstanceUID = derived_uid(report.SeriesInstanceUID, sop_class)
     older.file_meta = file_meta(older)
     return older
+
+
+def in_older_classes(content: bytes) -> Iterator[tuple[str, str, bytes]]:
+    """A report's file in each older SR class, the richest first: SOP class UID, SOP Instance UID, file."""
+    report = dcmread(BytesIO(content))
+    if report.SOPClassUID not in REPORT_CLASSES:
+        return
+    for sop_class in REPORT_CLASSES[REPORT_CLASSES.index(report.SOPClassUID) + 1 :]:
+        older, file = downgraded(report, sop_class), BytesIO()
+        older.save_as(file, enforce_file_format=True)
+        yield str(older.SOPClassUID), str(older.SOPInstanceUID), file.getvalue()

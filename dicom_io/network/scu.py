@@ -28,6 +28,10 @@ class PeerUnreachable(DicomError):
     peer_unreachable = True
 
 
+class NothingAccepted(PeerUnreachable):
+    """A peer answers, and takes none of the SOP classes that were proposed."""
+
+
 class PeerRejected(PeerUnreachable):
     """A peer refuses the association: most often it does not know our AE title."""
 
@@ -88,18 +92,26 @@ def send(
     pairs = sorted({(sop_class, syntax) for _, sop_class, _, syntax in names})
     contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
     contexts += [build_context(each, ImplicitVRLittleEndian) for each in sorted({pair[0] for pair in pairs})]
-    association = associate(calling_ae_title, remote, contexts[:MAX_CONTEXTS], timeouts or Timeouts())
+    try:
+        association = associate(calling_ae_title, remote, contexts[:MAX_CONTEXTS], timeouts or Timeouts())
+    except NothingAccepted:
+        yield from (not_supported(sop_class, sop_instance) for _, sop_class, sop_instance, _ in names)
+        return
     try:
         accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
         for path, sop_class, sop_instance, _ in names:
             if sop_class in accepted:
                 yield store(association, remote, path, sop_class, sop_instance)
             else:
-                yield Answer(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
+                yield not_supported(sop_class, sop_instance)
         association.release()
     finally:
         if association.is_established:
             association.abort()
+
+
+def not_supported(sop_class: str, sop_instance: str) -> Answer:
+    return Answer(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
 
 
 def store(association: Association, remote: RemoteAE, path: Path, sop_class: str, sop_instance: str) -> Answer:
@@ -118,7 +130,7 @@ def store(association: Association, remote: RemoteAE, path: Path, sop_class: str
 def associate(
     calling_ae_title: str, remote: RemoteAE, contexts: Sequence[PresentationContext], timeouts: Timeouts
 ) -> Association:
-    """An established association; raises PeerUnreachable or PeerRejected with what to check."""
+    """An established association; raises PeerUnreachable, PeerRejected or NothingAccepted with what to check."""
     scu = AE(calling_ae_title)
     scu.connection_timeout = timeouts.connect
     scu.acse_timeout = timeouts.association
@@ -130,6 +142,8 @@ def associate(
     where = f"{remote.name} ({remote.ae_title} at {remote.host} port {remote.port})"
     if association.is_rejected:
         raise PeerRejected(f"{where}: rejected the association; does it know the AE title {calling_ae_title}?")
+    if association.rejected_contexts and not association.accepted_contexts:
+        raise NothingAccepted(f"{where}: accepts none of the SOP classes that were proposed")
     raise PeerUnreachable(f"{where}: no association; is it running, and is the port open?")
 
 

@@ -12,7 +12,11 @@ from live_node import instance, report
 from orthanc import free_port
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
-from pynetdicom.sop_class import BasicTextSRStorage
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
+    BasicTextSRStorage,
+    Comprehensive3DSRStorage,
+    EnhancedSRStorage,
+)
 
 from node.delivery import Courier
 from node.jobs import JobKind, RetryPolicy
@@ -32,6 +36,7 @@ class Pacs:
 
     port: int
     behaviour: Behaviour = lambda _event, _number: 0
+    sop_class: str = BasicTextSRStorage
     calls: int = 0
     received: list[str] = field(default_factory=list)
 
@@ -45,7 +50,7 @@ class Pacs:
     def start(self) -> AE:
         ae = AE("PACS")
         ae.require_called_aet = True
-        ae.add_supported_context(BasicTextSRStorage)
+        ae.add_supported_context(self.sop_class)
         return ae.start_server(("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self.on_store)])
 
 
@@ -59,7 +64,11 @@ def pacs() -> Iterator[Pacs]:
 
 @pytest.fixture
 def courier(tmp_path: Path, pacs: Pacs) -> Courier:
-    """With one analysed study that is to be delivered; failed attempts are repeated at once."""
+    return courier_with(BasicTextSRStorage, tmp_path, pacs)
+
+
+def courier_with(sop_class: str, tmp_path: Path, pacs: Pacs) -> Courier:
+    """With one analysed study whose report, of this class, is to be delivered; failed attempts are repeated at once."""
     archive = Archive(tmp_path / "root")
     retry = RetryPolicy(refusals=3, first_seconds=0.001, longest_seconds=0.002)
     ledger = Ledger(f"sqlite:///{tmp_path}/root/ledger.db", retry)
@@ -71,6 +80,7 @@ def courier(tmp_path: Path, pacs: Pacs) -> Courier:
     source, content = tmp_path / "source.dcm", BytesIO()
     instance(STUDY).save_as(source, enforce_file_format=True)
     made = report(source, 1)
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = sop_class
     made.save_as(content, enforce_file_format=True)
     names = (str(made.SOPClassUID), str(made.SOPInstanceUID), str(made.SeriesInstanceUID))
     objects = archive.keep_results(STUDY, 1, [("report", *names, content.getvalue())])
@@ -155,6 +165,19 @@ def test_a_class_that_the_pacs_does_not_take_is_said(courier: Courier, pacs: Pac
     detail = deliver(courier, 3)
     assert detail.study.state is StudyState.FAILED
     assert "0122" in detail.study.reason
+
+
+def test_a_report_of_a_class_that_the_pacs_does_not_know_goes_in_an_older_one(tmp_path: Path) -> None:
+    pacs = Pacs(free_port(), sop_class=EnhancedSRStorage)
+    server, courier = pacs.start(), courier_with(Comprehensive3DSRStorage, tmp_path, pacs)
+    detail = deliver(courier, 1)
+    server.shutdown()
+    assert detail.study.state is StudyState.DELIVERED
+    newest, older, oldest = detail.jobs[-1].receipts
+    assert (newest.status, older.status, oldest.status) == (0x0122, 0x0122, 0)
+    assert newest.sop_instance_uid == detail.objects[0].sop_instance_uid
+    assert pacs.received == [oldest.sop_instance_uid]
+    assert list(courier.archive.temporary.iterdir()) == []
 
 
 def test_a_result_that_has_changed_on_disk_is_not_sent(courier: Courier, pacs: Pacs) -> None:
