@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from node.dashboard import api, login, oidc, pages, probes
-from node.dashboard.guard import Guard
+from node.dashboard.guard import HEADERS, Guard
 from node.dashboard.rendering import page
 from node.dashboard.rights import Limiter
 from node.dashboard.site import Site
@@ -44,6 +44,7 @@ def build_app(site: Site) -> FastAPI:
     app.add_exception_handler(LookupError, not_there)
     app.add_exception_handler(ImpossibleTransition, not_now)
     app.add_exception_handler(NodeError, not_now)
+    app.add_exception_handler(Exception, defect)
     return app
 
 
@@ -69,10 +70,19 @@ async def senseless(request: Request, _error: Exception) -> Response:
 
 
 async def not_there(request: Request, error: Exception) -> Response:
-    """No such study, account or object."""
-    return answer(request, 404, str(error.args[0]) if error.args else "not found")
+    """No such study, account or object; a missing key is a defect of ours, and stays one."""
+    if type(error) is not LookupError:
+        raise error
+    return answer(request, 404, str(error))
 
 
 async def not_now(request: Request, error: Exception) -> Response:
     """The ledger refused a verb."""
     return answer(request, 409, str(error))
+
+
+async def defect(request: Request, _error: Exception) -> Response:
+    """A defect of this program: the log tells it, the page only that there was one."""
+    told = answer(request, 500, "the program met a defect of its own; the node's log tells more")
+    told.headers.update(HEADERS)
+    return told

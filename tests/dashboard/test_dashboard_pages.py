@@ -162,3 +162,15 @@ def test_answers_that_have_moved_are_told() -> None:
     assert stability(low, low) == 0.0
     assert (stability(low, high) or 0.0) > MOVED
     assert stability(low, high[:5]) is None, "five answers say nothing"
+
+
+def test_a_defect_of_ours_is_not_called_a_missing_page(site: Site, logged_in: LogIn) -> None:
+    browser = logged_in(Role.VIEWER)
+    assert browser.get("/studies/99").status_code == 404
+    with site.ledger.engine.begin() as db:
+        db.exec_driver_sql("UPDATE analysis SET summary = '{\"scores\": [{}]}'")
+    browser._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
+    answer = browser.get("/studies/1", headers={"accept": "text/html"})
+    assert answer.status_code == 500
+    assert "a defect of its own" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
