@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from dicom_io.errors import DicomError
 from node.dashboard import api, login, oidc, pages, probes
 from node.dashboard.guard import HEADERS, Guard
 from node.dashboard.rendering import page
@@ -19,6 +20,7 @@ from node.dashboard.site import Site
 from node.errors import NodeError
 from node.metrics import Meter
 from node.states import ImpossibleTransition
+from sr_templates.errors import ObjectsError
 
 STATIC = Path(__file__).parent / "static"
 
@@ -42,8 +44,8 @@ def build_app(site: Site) -> FastAPI:
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, senseless)
     app.add_exception_handler(LookupError, not_there)
-    app.add_exception_handler(ImpossibleTransition, not_now)
-    app.add_exception_handler(NodeError, not_now)
+    for kind in (ImpossibleTransition, NodeError, DicomError, ObjectsError):
+        app.add_exception_handler(kind, not_now)
     app.add_exception_handler(Exception, defect)
     return app
 
@@ -77,7 +79,7 @@ async def not_there(request: Request, error: Exception) -> Response:
 
 
 async def not_now(request: Request, error: Exception) -> Response:
-    """The ledger refused a verb."""
+    """Ledger, archive, reader or writer refused; their words are ours."""
     return answer(request, 409, str(error))
 
 

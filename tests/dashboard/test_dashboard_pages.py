@@ -174,3 +174,9 @@ def test_a_defect_of_ours_is_not_called_a_missing_page(site: Site, logged_in: Lo
     assert answer.status_code == 500
     assert "a defect of its own" in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_results_that_cannot_be_withdrawn_say_why(site: Site, logged_in: LogIn) -> None:
+    answer = logged_in(Role.OPERATOR).post("/api/studies/1/retract")
+    assert answer.status_code == 409
+    assert answer.json()["detail"]
