@@ -37,7 +37,7 @@ def syntax_and_start(head: bytes) -> tuple[str, int]:
 
     Raises Unusual when there is no file meta information of known length in front, or the data set is big-endian.
     """
-    if head[PREAMBLE_BYTES : PREAMBLE_BYTES + 8] != b"DICM\2\0\0\0" or head[136:140] != b"UL\4\0":
+    if head[PREAMBLE_BYTES : PREAMBLE_BYTES + 12] != b"DICM\2\0\0\0UL\4\0" or len(head) < PREAMBLE_BYTES + 16:
         raise Unusual
     start = PREAMBLE_BYTES + 16 + LENGTH.unpack_from(head, 140)[0]
     if start > len(head):

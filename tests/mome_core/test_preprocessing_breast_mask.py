@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from dicom_io.classify import assign_roles
+from dicom_io.headers import read_series_headers
 from dicom_io.phantom.anatomy import Breasts, Orientation, Phantom, PhantomSpec, Position, Size, simulate
+from dicom_io.phantom.vendors import StudyOptions, Vendor, write_study
+from dicom_io.volumes import read_case
+from mome_core.case import Modality
 from mome_core.errors import StudyIneligible
 from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
 from mome_core.preprocessing.recipe import BreastRules
@@ -101,3 +107,29 @@ def test_the_same_patient_gives_the_same_mask_prone_or_turned() -> None:
         for turned in (Orientation.AXIAL, Orientation.SAGITTAL)
     )
     assert np.allclose(first.volumes_ml, second.volumes_ml, rtol=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("position", list(Position))
+@pytest.mark.parametrize("orientation", list(Orientation))
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_the_mask_overlaps_the_truth_in_files_of_every_vendor(
+    tmp_path: Path, vendor: Vendor, orientation: Orientation, position: Position
+) -> None:
+    spec = PhantomSpec(
+        seed=20 + 8 * list(Vendor).index(vendor) + list(Orientation).index(orientation),
+        orientation=orientation,
+        position=position,
+        size=Size.SMALL,
+        post_phases=1,
+        field_strength_t=1.5 if position is Position.PRONE else 3.0,
+        without=frozenset({Modality.T2, Modality.DWI}),
+    )
+    phantom = simulate(spec)
+    paths = write_study(phantom, vendor, None, tmp_path, StudyOptions(only=("dce",)))
+    dynamic = read_case(assign_roles(read_series_headers(paths))).case.dce
+    assert dynamic is not None
+    survey = survey_of(dynamic.phase(0), RULES.working_mm)
+    truth = phantom.truth.left | phantom.truth.right
+    got = on_dce(phantom, find_breasts(survey.phases[0], survey.affine, RULES))
+    assert 2 * (got & truth).sum() / (got.sum() + truth.sum()) >= 0.9
