@@ -40,7 +40,8 @@ def assemble(
     elif all_series:
         print_rows(["file", "role", "shape", "why"], [series_row(entry) for entry in told["series"]])
     else:
-        print_rows(["series", "role", "description", "why"], [role_row(entry) for entry in told["roles"]])
+        rows = sorted(told["roles"], key=lambda entry: entry["series_number"] or 0)
+        print_rows(["series", "role", "description", "why"], [role_row(entry) for entry in rows])
         for warning in told["warnings"]:
             typer.echo(f"note: {warning}")
         typer.echo(
