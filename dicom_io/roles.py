@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_io.geometry import Stack
@@ -32,6 +33,14 @@ class RoleRule:
     def fits_name(self, name: str) -> bool:
         """Whether this rule speaks about a series of this name."""
         return fnmatch.fnmatchcase(name.lower(), self.pattern.lower())
+
+
+def read_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
+    """The rules of a site from its settings, pattern -> role; ValueError names a role that does not exist."""
+    unknown = set(rules.values()) - set(Role)
+    if unknown:
+        raise ValueError(f"series.rules: no role {', '.join(sorted(unknown))}; roles: {', '.join(Role)}")
+    return tuple(RoleRule(pattern, Role(role)) for pattern, role in rules.items())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

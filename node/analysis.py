@@ -14,10 +14,9 @@ from typing import Any
 
 from dicom_io.classify import assign_roles
 from dicom_io.headers import StudyHeaders, read_series_headers
-from dicom_io.roles import RoleRule
+from dicom_io.roles import RoleRule, read_rules
 from dicom_io.volumes import Assembly, read_case
 from dicom_io.volumes import SourceImage as ReadImage
-from mome_core.case import Role
 from mome_core.errors import StudyIneligible
 from mome_core.inference import Augmentation, Policy, analyze, best_device, default_policy
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
@@ -159,10 +158,10 @@ def open_workplace(settings: Settings) -> Workplace:
 
 def role_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
     """The site's rules; raises SettingsError for a role that does not exist."""
-    unknown = set(rules.values()) - set(Role)
-    if unknown:
-        raise SettingsError(f"series.rules: no role {', '.join(sorted(unknown))}; roles: {', '.join(Role)}")
-    return tuple(RoleRule(pattern, Role(role)) for pattern, role in rules.items())
+    try:
+        return read_rules(rules)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:

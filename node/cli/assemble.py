@@ -78,11 +78,13 @@ def roles(
 
 
 def site_rules(config: Path | None) -> tuple[RoleRule, ...]:
-    """The site's own words for its series, from the settings."""
-    from node.analysis import role_rules
+    """The site's own words for its series, from the settings; without any, neither they nor the model are loaded."""
+    if config is None:
+        return ()
+    from dicom_io.roles import read_rules
     from node.settings import load_settings
 
-    return role_rules(load_settings(config).series.rules) if config else ()
+    return read_rules(load_settings(config).series.rules)
 
 
 def write_case_files(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
