@@ -94,7 +94,11 @@ def test_captum_gives_the_same_values_for_the_network() -> None:
     assert torch.tensor(list(values.values())) == pytest.approx(oracle, rel=1e-5)
 
 
-@pytest.mark.parametrize("coalition", [c for c in coalitions_of(frozenset(Modality)) if c], ids=" ".join)
+def name_of(coalition: frozenset[Modality]) -> str:
+    return " ".join(modality for modality in Modality if modality in coalition)
+
+
+@pytest.mark.parametrize("coalition", [c for c in coalitions_of(frozenset(Modality)) if c], ids=name_of)
 def test_every_coalition_answers_as_if_the_others_had_never_been_loaded(coalition: frozenset[Modality]) -> None:
     network, volumes = scrambled_network(), random_volumes()
     alone = network({m: volumes[m] for m in Modality if m in coalition})
