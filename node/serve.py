@@ -111,6 +111,7 @@ class Supervisor:
         self.settings, self.config, self.ledger, self.command_of = settings, config, ledger, command_of
         self.running: dict[Part, subprocess.Popen[bytes]] = {}
         self.restarts = dict.fromkeys(Part, 0)
+        self.due: dict[Part, float] = {}
         self.reloading: set[Part] = set()
         self.stopping, self.changed = threading.Event(), threading.Event()
 
@@ -141,6 +142,7 @@ class Supervisor:
         code = self.running[part].returncode
         if part in self.reloading:
             self.reloading.discard(part)
+            self.due.pop(part, None)
             del self.running[part]
             if part in parts(self.settings):
                 self.running[part] = start(self.command_of(part, self.config), again=True)
@@ -148,12 +150,16 @@ class Supervisor:
         if part is Part.LISTENER and not self.restarts[part] and code == 5:
             end(self.running)
             raise NotReady("the listener could not start; see the line above")
-        self.restarts[part] += 1
-        log.error("a process ended and is started again", extra={"part": part, "code": code})
-        if part is Part.LISTENER:
-            note_that_nobody_listens(self.ledger, self.settings)
-        time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[part], 6)))
-        self.running[part] = start(self.command_of(part, self.config), again=True)
+        now = time.monotonic()
+        if part not in self.due:
+            self.restarts[part] += 1
+            log.error("a process ended and is started again", extra={"part": part, "code": code})
+            if part is Part.LISTENER:
+                note_that_nobody_listens(self.ledger, self.settings)
+            self.due[part] = now + min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[part], 6))
+        if now >= self.due[part]:
+            del self.due[part]
+            self.running[part] = start(self.command_of(part, self.config), again=True)
 
     def reload(self) -> None:
         """Read the settings again; every part that they concern ends its work in hand and starts with the new ones."""

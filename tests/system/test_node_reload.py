@@ -88,3 +88,19 @@ def test_systemd_hears_of_readiness_and_then_signs_of_life(tmp_path: Path) -> No
             heard.append(channel.recv(100).decode())
     Path(place).unlink()
     assert all("WATCHDOG=1" in each for each in heard[:-1])
+
+
+def test_a_dashboard_that_cannot_start_holds_up_nobody(tmp_path: Path) -> None:
+    with socket.socket() as taken, live_node(tmp_path) as node:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        dashboard = node.settings.dashboard.model_copy(update={"enabled": True, "port": taken.getsockname()[1]})
+        node.settings = node.settings.model_copy(update={"dashboard": dashboard})
+        node.start()
+        wait_for(lambda: node.log.read_text().count("is started again") >= 3, 60, "three starts of the dashboard")
+        study = new_study()
+        node.send_until_all_are_kept([instance(study)])
+        node.outcome(study, "DELIVERED", "ANALYZED")
+        began = time.monotonic()
+        assert node.stop() == 0
+        assert time.monotonic() - began < 5, "a pause before a restart delayed the end"
