@@ -383,14 +383,13 @@ def native_pixels(stream: BinaryIO, syntax: str) -> tuple[int | None, int]:
 
 
 def drop_bulk(header: Dataset) -> None:
-    """Remove private and long elements, which no reference to an image needs."""
-    for tag in [tag for tag, element in header.items() if is_bulk(tag, element.value)]:
+    """Remove private (odd group) and long elements, which no reference to an image needs."""
+    for tag in [
+        tag
+        for tag, element in header.items()
+        if tag & 0x10000 or (isinstance(element.value, bytes) and len(element.value) > MAX_KEPT_BYTES)
+    ]:
         header.pop(tag)
-
-
-def is_bulk(tag: int, value: object) -> bool:
-    """Whether an element is private (its group is odd) or long."""
-    return bool(tag & 0x10000) or (isinstance(value, bytes) and len(value) > MAX_KEPT_BYTES)
 
 
 def planes_of(instance: Instance) -> tuple[Plane, ...]:

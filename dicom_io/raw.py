@@ -18,14 +18,13 @@ PREAMBLE_BYTES = 128
 UNDEFINED = 0xFFFFFFFF
 FIRST_PIXEL_TAG = 0x7FE00008  # Float and Double Float Pixel Data come before Pixel Data
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
-SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
-VR_NAMES = {vr: vr.decode() for vr in LONG_VRS | SHORT_VRS}
+LONG_VRS = {vr: vr.decode() for vr in b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()}
+SHORT_VRS = {vr: vr.decode() for vr in b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()}
 EXPLICIT, IMPLICIT, LENGTH = struct.Struct("<HH2sH"), struct.Struct("<HHL"), struct.Struct("<L")
 MAX_DEPTH = 32
 
 RawElements = dict[BaseTag, DataElement | RawDataElement]
-ElementReader = Callable[[bytes, int], tuple[int, bytes | None, int, int]]
+ElementReader = Callable[[bytes, int], tuple[int, str | None, int, int]]
 
 
 class Unusual(Exception):
@@ -65,29 +64,24 @@ def raw_elements(buffer: bytes, start: int, explicit: bool) -> tuple[RawElements
             raise Unusual from error
         if tag >= FIRST_PIXEL_TAG:
             return elements, at
-        if tag <= before:
-            raise Unusual
-        value_end = value_at + length
-        next_at = value_end
+        value_end = at = value_at + length
         if length == UNDEFINED:
-            next_at = whole_sequence(buffer, value_at, read_element, vr)
-            value_end = next_at - 8
-        if next_at > end:
+            at = whole_sequence(buffer, value_at, read_element, vr)
+            value_end = at - 8
+        if tag <= before or at > end:
             raise Unusual
-        key, vr_name = tag_of(tag), None if vr is None else VR_NAMES[vr]
-        elements[key] = RawDataElement(
-            key, vr_name, value_end - value_at, buffer[value_at:value_end], value_at, not explicit, True
-        )
-        at, before = next_at, tag
+        key, before = tag_of(tag), tag
+        value = buffer[value_at:value_end]
+        elements[key] = RawDataElement(key, vr, len(value), value, value_at, not explicit, True)
     raise Unusual
 
 
-def whole_sequence(buffer: bytes, at: int, read_element: ElementReader, vr: bytes | None) -> int:
+def whole_sequence(buffer: bytes, at: int, read_element: ElementReader, vr: str | None) -> int:
     """Offset behind a sequence of undefined length.
 
     Raises Unusual when it is none (UN, whose inside is always implicit), or the buffer ends inside.
     """
-    if vr not in (b"SQ", None):
+    if vr not in ("SQ", None):
         raise Unusual
     try:
         return end_of_sequence(buffer, at, read_element, 0)
@@ -95,22 +89,22 @@ def whole_sequence(buffer: bytes, at: int, read_element: ElementReader, vr: byte
         raise Unusual from error
 
 
-def implicit_element_at(buffer: bytes, at: int) -> tuple[int, bytes | None, int, int]:
+def implicit_element_at(buffer: bytes, at: int) -> tuple[int, str | None, int, int]:
     """Tag, no VR, length and offset of the value of one element; struct.error at the end of the buffer."""
     group, number, length = IMPLICIT.unpack_from(buffer, at)
     return group << 16 | number, None, length, at + 8
 
 
-def explicit_element_at(buffer: bytes, at: int) -> tuple[int, bytes | None, int, int]:
+def explicit_element_at(buffer: bytes, at: int) -> tuple[int, str | None, int, int]:
     """The same with its VR; items and delimiters have none.
 
     Raises Unusual for a VR that does not exist.
     """
     group, number, vr, length = EXPLICIT.unpack_from(buffer, at)
     if vr in SHORT_VRS:
-        return group << 16 | number, vr, length, at + 8
+        return group << 16 | number, SHORT_VRS[vr], length, at + 8
     if vr in LONG_VRS:
-        return group << 16 | number, vr, LENGTH.unpack_from(buffer, at + 8)[0], at + 12
+        return group << 16 | number, LONG_VRS[vr], LENGTH.unpack_from(buffer, at + 8)[0], at + 12
     if group == 0xFFFE:
         return group << 16 | number, None, LENGTH.unpack_from(buffer, at + 4)[0], at + 8
     raise Unusual
