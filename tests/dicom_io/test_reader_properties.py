@@ -6,9 +6,9 @@ Every vendor and layout; hypothesis chooses what an archive, an anonymiser or a 
 from __future__ import annotations
 
 import random
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -114,20 +114,20 @@ mishaps = st.builds(
 
 
 @cache
-def original(vendor: Vendor, layout: Layout) -> tuple[list[tuple[str, Dataset]], Assembly]:
+def original(vendor: Vendor, layout: Layout) -> tuple[list[tuple[str, bytes]], Assembly]:
     """Every instance of a study with the word of its series, and what the reader makes of it untouched."""
     folder = TemporaryDirectory()
     paths = phantom.study(Path(folder.name), vendor, layout, only=SERIES)
     assembly = read_case(assign_roles(read_series_headers(paths)))
-    instances = [(phantom.key_of(path), pydicom.dcmread(path)) for path in paths]
+    instances = [(phantom.key_of(path), path.read_bytes()) for path in paths]
     folder.cleanup()
     return instances, assembly
 
 
-def befallen(instances: list[tuple[str, Dataset]], mishap: Mishap, folder: Path) -> list[Path]:
+def befallen(instances: list[tuple[str, bytes]], mishap: Mishap, folder: Path) -> list[Path]:
     """The files of a study after the mishap, under names that say nothing."""
     chance = random.Random(mishap.seed)
-    files = [(key, deepcopy(dataset)) for key, dataset in instances]
+    files = [(key, pydicom.dcmread(BytesIO(content))) for key, content in instances]
     for key, dataset in files:
         if key.startswith(mishap.dropped_from):
             drop(dataset, mishap)
@@ -136,16 +136,23 @@ def befallen(instances: list[tuple[str, Dataset]], mishap: Mishap, folder: Path)
                 dataset.SeriesDescription = dataset.ProtocolName = name
     for word in mishap.shuffled:
         shuffle_numbers([dataset for key, dataset in files if key.startswith(word)], chance)
-    copies = [deepcopy(dataset) for _, dataset in chance.sample(files, min(mishap.copies, len(files)))]
-    for _, dataset in chance.sample(files, min(mishap.reborn_copies, len(files))):
-        copies.append(deepcopy(dataset))
-        copies[-1].SOPInstanceUID = copies[-1].file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
-    arrived = [dataset for _, dataset in files] + copies
+    arrived = [dataset for _, dataset in files]
+    arrived += chance.sample(arrived, min(mishap.copies, len(arrived)))
+    arrived += [reborn(dataset) for dataset in chance.sample(arrived, min(mishap.reborn_copies, len(arrived)))]
     chance.shuffle(arrived)
     paths = [folder / f"{index:05d}" for index in range(len(arrived))]
     for dataset, path in zip(arrived, paths, strict=True):
         dataset.save_as(path)
     return paths
+
+
+def reborn(dataset: Dataset) -> Dataset:
+    """The same image under another SOP Instance UID."""
+    stream = BytesIO()
+    dataset.save_as(stream)
+    copy = pydicom.dcmread(BytesIO(stream.getvalue()))
+    copy.SOPInstanceUID = copy.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    return copy
 
 
 def drop(dataset: Dataset, mishap: Mishap) -> None:
@@ -196,7 +203,7 @@ layouts = st.sampled_from(EVERY_LAYOUT)
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
-@settings(unhurried, max_examples=6, derandomize=True)
+@settings(unhurried, max_examples=4, derandomize=True)
 @given(layout=layouts, mishap=mishaps)
 def test_a_mishap_never_gives_another_case(layout: tuple[Vendor, Layout], mishap: Mishap) -> None:
     require_the_same_case_or_a_reason(*layout, mishap)
@@ -205,7 +212,7 @@ def test_a_mishap_never_gives_another_case(layout: tuple[Vendor, Layout], mishap
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", EVERY_LAYOUT, ids="-".join)
 def test_no_mishap_gives_another_case_in_any_layout(layout: tuple[Vendor, Layout]) -> None:
-    @settings(unhurried, max_examples=25)
+    @settings(unhurried, max_examples=8)
     @given(mishap=mishaps)
     def holds(mishap: Mishap) -> None:
         require_the_same_case_or_a_reason(*layout, mishap)
