@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
+from dicom_io.elements import Elements
 from dicom_io.errors import NoPhaseOrder
 from dicom_io.geometry import Stack
 from dicom_io.headers import Plane
-from dicom_io.vendors import Direction, Vendor
+from dicom_io.vendors import Direction, Vendor, vendor_of
 
 HALF_DAY_S = 43200.0
 DAY_S = 86400.0
@@ -217,8 +218,12 @@ def _transposed(columns: Sequence[Slices]) -> tuple[Slices, ...]:
 
 
 def times_of(volumes: Sequence[Slices]) -> tuple[float, ...]:
-    """Start of each volume by the first clock that ascends through them; empty when none does."""
-    for clue in CLOCKS:
+    """Start of each volume by the first clock that ascends through them; empty when none does.
+
+    The Content Time of GE is when the image was written: it may order volumes, but their distances are not in it.
+    """
+    maker = Elements(volumes[0][0].instance.header).text("Manufacturer") if volumes else ""
+    for clue in CLOCKS[:2] if vendor_of(maker) is Vendor.GE else CLOCKS:
         starts = [start_of(volume, clue) for volume in volumes]
         if None in starts:
             continue

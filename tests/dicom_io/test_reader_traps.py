@@ -247,3 +247,12 @@ def test_every_trap_gives_the_phantoms_dynamic_or_a_reason(
 def test_the_last_of_two_attempts_is_read_where_nothing_counts_them(tmp_path: Path) -> None:
     paths = phantom.study(tmp_path, "uih", "series-per-phase", traps=[Trap.REPEATED_DYNAMIC])
     require_same(assembled(paths).case.dce, phantom.examination().dce)
+
+
+def test_times_are_not_those_of_writing(tmp_path: Path) -> None:
+    def forget(image: Dataset) -> None:
+        del image.TriggerTime
+
+    assembly = assembled(phantom.edited(phantom.dce(tmp_path, "ge", "one-series"), forget))
+    require_same(assembly.case.dce, phantom.examination().dce)
+    assert assembly.dce_times_s == ()
