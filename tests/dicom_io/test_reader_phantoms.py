@@ -18,6 +18,8 @@ from mome_core.case import Role
 from mome_core.errors import StudyIneligible
 from mome_core.volume import Dynamic, Volume
 
+pytestmark = pytest.mark.slow
+
 EVERY_LAYOUT = [(vendor, layout) for vendor, layouts in LAYOUTS.items() for layout in layouts]
 EXPECTED: dict[str, frozenset[Role]] = {
     "dce": DCE_ROLES,

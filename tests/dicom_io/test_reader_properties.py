@@ -28,6 +28,8 @@ from mome_core.case import Role
 from mome_core.errors import StudyIneligible
 from mome_core.volume import Dynamic, Volume
 
+pytestmark = pytest.mark.slow
+
 EVERY_LAYOUT = [(vendor, layout) for vendor, layouts in LAYOUTS.items() for layout in layouts]
 SERIES = ("dce", "t1", "t2", "dwi", "adc", "sub", "mip")
 # Optional in the MR Image IOD, or removed by the usual anonymisers.

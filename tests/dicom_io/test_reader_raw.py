@@ -39,6 +39,7 @@ def test_every_vendors_headers_are_those_of_pydicom(tmp_path: Path, vendor: Vend
         require_the_same(path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real MR files of ../shared/data are not here")
 def test_real_headers_are_those_of_pydicom() -> None:
     read, left_to_pydicom = 0, []

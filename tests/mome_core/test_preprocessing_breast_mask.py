@@ -23,6 +23,8 @@ from mome_core.preprocessing.recipe import BreastRules
 from mome_core.preprocessing.survey import survey_of
 from mome_core.volume import Volume
 
+pytestmark = pytest.mark.slow
+
 RULES = BreastRules()
 
 

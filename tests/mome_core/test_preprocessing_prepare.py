@@ -27,6 +27,8 @@ from mome_core.preprocessing.recipe import (
 )
 from mome_core.volume import Dynamic, Volume
 
+pytestmark = pytest.mark.slow
+
 QUICK = Recipe(motion=None)
 SMALL = replace(
     QUICK, dce_size=(96, 64, 32), dwi_size=(64, 32, 16), t2_size=(96, 64, 16), t2_resize=(96, 96, 16), antialias=True
