@@ -17,6 +17,8 @@ from dicom_io.phantom.anatomy import Orientation
 from dicom_io.phantom.options import LAYOUTS, Encoding, Layout, StudyOptions, Trap, Vendor
 from dicom_io.phantom.vendors import study_of, write_truth
 
+pytestmark = pytest.mark.slow
+
 EVERY_LAYOUT = [(vendor, layout) for vendor, layouts in LAYOUTS.items() for layout in layouts]
 # dciodvfy's complaints about what these scanners really do
 HABITS = ("Element=<TriggerTime>", "Element=<ImagePositionPatient>")  # no ECG with GE and Philips; VFRAME

@@ -17,6 +17,8 @@ from test_reader_phantoms import assembled
 from mome_core.errors import StudyIneligible
 from node.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Dataset], None]
 
 

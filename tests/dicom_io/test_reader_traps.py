@@ -26,6 +26,8 @@ from mome_core.errors import StudyIneligible
 from mome_core.volume import Dynamic
 from node.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 EVERY_LAYOUT = [(vendor, layout) for vendor, layouts in LAYOUTS.items() for layout in layouts]
 JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 
