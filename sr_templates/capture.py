@@ -15,7 +15,7 @@ def put_picture(instance: Dataset, pixels: RGB, description: str) -> None:
     instance.ConversionType = "WSD"
     instance.ImageType = ["DERIVED", "SECONDARY"]
     instance.BodyPartExamined = "BREAST"
-    instance.Laterality = ""
+    instance.ImageLaterality = "B"  # both breasts; General Series then needs no Laterality (PS3.3 C.7.3.1)
     instance.PatientOrientation = ""
     instance.DerivationDescription = description
     instance.SamplesPerPixel = 3
