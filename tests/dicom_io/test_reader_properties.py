@@ -211,7 +211,7 @@ def test_a_mishap_never_gives_another_case(layout: tuple[Vendor, Layout], mishap
     require_the_same_case_or_a_reason(*layout, mishap)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("layout", EVERY_LAYOUT, ids="-".join)
 def test_no_mishap_gives_another_case_in_any_layout(layout: tuple[Vendor, Layout]) -> None:
     @settings(unhurried, max_examples=8)
