@@ -48,9 +48,8 @@ def on_a_terminal(*command: str, seconds: float = 20, until: str = "RECEIVING") 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     environment = {**os.environ, "TERM": "xterm"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "node.cli.main", *command], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    )
+    started = ["env", "--default-signal=INT", sys.executable, "-m", "node.cli.main"]  # a background job ignores Ctrl-C
+    process = subprocess.Popen([*started, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     seen, deadline = "", time.monotonic() + seconds
     while until not in seen and time.monotonic() < deadline:
         if select.select([ours], [], [], 0.2)[0]:
