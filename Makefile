@@ -23,7 +23,7 @@ test-all: test ## everything: also every layout through every validator and view
 	$(PYTEST) -m exhaustive
 
 unit: $(VENV)/installed-test ## the fast tests only, a process for each core
-	OMP_NUM_THREADS=1 $(PYTEST) -n auto -m "not system and not slow and not exhaustive"
+	OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal -m "not system and not slow and not exhaustive"
 
 lint: $(VENV)/installed-test ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
