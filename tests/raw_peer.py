@@ -18,12 +18,17 @@ def item(kind: int, content: bytes) -> bytes:
 
 
 def association_request(
-    *, calling: bytes = b"RAW", called: bytes = b"MOMENODE", abstract: str = str(MRImageStorage), syntax: str = ""
+    *,
+    calling: bytes = b"RAW",
+    called: bytes = b"MOMENODE",
+    abstract: str = str(MRImageStorage),
+    syntax: str = "",
+    largest: int = 16384,
 ) -> bytes:
     """A-ASSOCIATE-RQ with one presentation context (ID 1)."""
     syntax = syntax or str(UID(ExplicitVRLittleEndian))
     context = item(0x20, bytes((1, 0, 0, 0)) + item(0x30, abstract.encode()) + item(0x40, syntax.encode()))
-    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3"))
+    user = item(0x50, item(0x51, struct.pack(">I", largest)) + item(0x52, b"1.2.3"))
     body = struct.pack(">Hxx16s16s32x", 1, called.ljust(16), calling.ljust(16))
     body += item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
     return HEADER.pack(PduType.ASSOCIATE_RQ, len(body)) + body

@@ -167,6 +167,8 @@ class Association:
                 self.transfer_syntax[context.context_id] = str(context.transfer_syntax[0])
                 self.abstract_syntax[context.context_id] = str(context.abstract_syntax)
         self.peer_limit = self.request.maximum_length_received or 0
+        if 0 < self.peer_limit <= PDV_HEADER.size:
+            raise WireFault("the peer takes no PDU that could hold anything")
         self.wire.send(acceptance(self.request, results, roles, self.wire.limits.largest_p_data))
 
     def serve(self) -> None:

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification
-from raw_peer import associate, pdv, store_request
+from raw_peer import associate, association_request, pdv, store_request
 
 from dicom_io.network import dimse
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
@@ -181,6 +181,13 @@ def test_a_dripping_request_is_cut_off(acceptor: Acceptor) -> None:
             pass
         assert closed(dripping, 1.0)
         assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("largest", [1, 6])
+def test_a_peer_that_takes_only_empty_pdus_is_aborted(acceptor: Acceptor, largest: int) -> None:
+    with connect(acceptor) as peer:
+        peer.sendall(association_request(largest=largest))
+        assert peer.recv(4096)[0] == PduType.ABORT
 
 
 @pytest.mark.parametrize("pdu_type", [PduType.ASSOCIATE_RQ, PduType.P_DATA, 0x77])
