@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-from dicom_io.network.scu import PeerUnreachable, RemoteAE
+from dicom_io.network.scu import PeerUnreachable
 from dicom_io.network.scu import echo as c_echo
 from node.errors import NodeError
 from node.metrics import Health, Meter
@@ -132,10 +132,9 @@ class Watch:
 
 def call(calling_ae_title: str, destination: Destination, book: WatchBook) -> Echo:
     """C-ECHO a destination and remember how it answered."""
-    remote = RemoteAE(destination.name, destination.ae_title, destination.host, destination.port)
     seconds, reason = None, ""
     try:
-        seconds = c_echo(calling_ae_title, remote)
+        seconds = c_echo(calling_ae_title, destination)
     except PeerUnreachable as error:
         reason = str(error)
     echo = Echo(destination.name, time.time(), seconds, reason)

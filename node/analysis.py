@@ -14,7 +14,7 @@ from typing import Any
 
 from dicom_io.classify import assign_roles
 from dicom_io.headers import StudyHeaders, read_series_headers
-from dicom_io.roles import RoleRule, read_rules
+from dicom_io.roles import RoleRule
 from dicom_io.volumes import Assembly, read_case
 from dicom_io.volumes import SourceImage as ReadImage
 from mome_core.errors import StudyIneligible
@@ -150,18 +150,10 @@ def open_workplace(settings: Settings) -> Workplace:
         checkpoint=checkpoint,
         policy=policy,
         device=this_device(settings.storage.root),
-        rules=role_rules(settings.series.rules),
+        rules=settings.series.role_rules(),
         wanted=Wanted(kinds=wanted_kinds(settings.results.kinds)),
         silent=not settings.results.not_analysed_report,
     )
-
-
-def role_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
-    """The site's rules; raises SettingsError for a role that does not exist."""
-    try:
-        return read_rules(rules)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:

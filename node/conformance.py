@@ -23,7 +23,8 @@ from dicom_io.network.association import (
     SUCCESS,
 )
 from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
-from dicom_io.network.scu import NOT_SUPPORTED, WARNINGS, Timeouts
+from dicom_io.network.dimse import WARNINGS
+from dicom_io.network.scu import NOT_SUPPORTED, Timeouts
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
 from node.jobs import RetryPolicy

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
-from dicom_io.network.scu import NOT_SUPPORTED, WARNINGS, PeerUnreachable, RemoteAE, send
+from dicom_io.network.scu import NOT_SUPPORTED, PeerUnreachable, send
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
@@ -39,12 +39,6 @@ class Courier:
     ledger: Ledger
     archive: Archive
 
-    @property
-    def remote(self) -> RemoteAE:
-        """The destination as a peer."""
-        each = self.destination
-        return RemoteAE(each.name, each.ae_title, each.host, each.port)
-
     def deliver_next(self) -> bool:
         """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
         job = self.ledger.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, self.destination.name)
@@ -72,7 +66,7 @@ class Courier:
         wanted = [each for each in self.ledger.objects_of(job) if not kinds or each.kind in kinds]
         paths = [self.archive.verified(each.path, each.sha256) for each in wanted]
         crash_point("deliver.before_send")
-        for answer in send(self.calling_ae_title, self.remote, paths):
+        for answer in send(self.calling_ae_title, self.destination, paths):
             receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
         crash_point("deliver.after_status")
         kept = require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
@@ -84,24 +78,26 @@ class Courier:
         log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
 
     def send_older_reports(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
-        """A report whose SR class the destination does not know goes in an older class; those that were tried."""
+        """Reports whose SR class the destination does not know, in older classes; those that were tried."""
         unknown = {each.sop_instance_uid for each in receipts if each.status == NOT_SUPPORTED}
-        tried: list[KeptObject] = []
-        for report in (each for each in wanted if each.kind in REPORTS and each.sop_instance_uid in unknown):
-            from sr_templates.report import in_older_classes  # loads highdicom, for such a destination only
+        refused = [each for each in wanted if each.kind in REPORTS and each.sop_instance_uid in unknown]
+        return [tried for report in refused for tried in self.send_older(report, receipts)]
 
-            for sop_class, sop_instance, content in in_older_classes((self.archive.root / report.path).read_bytes()):
-                path = self.archive.temporary_path()
-                path.write_bytes(content)
-                try:
-                    (answer,) = send(self.calling_ae_title, self.remote, [path])
-                finally:
-                    path.unlink(missing_ok=True)
-                receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
-                tried.append(replace(report, sop_class_uid=sop_class, sop_instance_uid=sop_instance))
-                if answer.status != NOT_SUPPORTED:
-                    break
-        return tried
+    def send_older(self, report: KeptObject, receipts: list[ObjectReceipt]) -> Iterator[KeptObject]:
+        """A report in one older class after the other, until the destination knows one."""
+        from sr_templates.report import in_older_classes  # loads highdicom, for such a destination only
+
+        for sop_class, sop_instance, content in in_older_classes((self.archive.root / report.path).read_bytes()):
+            path = self.archive.temporary_path()
+            path.write_bytes(content)
+            try:
+                (answer,) = send(self.calling_ae_title, self.destination, [path])
+            finally:
+                path.unlink(missing_ok=True)
+            receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
+            yield replace(report, sop_class_uid=sop_class, sop_instance_uid=sop_instance)
+            if answer.status != NOT_SUPPORTED:
+                return
 
     def ask_commitment(self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> None:
         """The transaction is a row before the peer hears of it: the report may come after a restart."""
@@ -110,7 +106,7 @@ class Courier:
         crash_point("commit.requested")
         pairs = [(each.sop_class_uid, each.sop_instance_uid) for each in kept]
         try:
-            report = request_commitment(self.calling_ae_title, self.remote, transaction, pairs)
+            report = request_commitment(self.calling_ae_title, self.destination, transaction, pairs)
         except PeerUnreachable as error:
             log.warning("storage commitment could not be asked for: %s", error, extra={"job": job.id})
             self.ledger.commitment_answered(transaction, (), uids, time.time())
@@ -138,14 +134,9 @@ def require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]
 
     An object of a class that it does not support is left out: the rest is of use without it.
     """
-    refused = [each for each in receipts if not has(each) and each.status != NOT_SUPPORTED]
-    kept = {each.sop_instance_uid for each in receipts if has(each)}
+    refused = [each for each in receipts if not each.kept and each.status != NOT_SUPPORTED]
+    kept = {each.sop_instance_uid for each in receipts if each.kept}
     if refused or not kept:
         statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused or receipts}))
         raise Refused(f"{len(refused) or len(receipts)} of {len(wanted)} objects were refused (status {statuses})")
     return [each for each in wanted if each.sop_instance_uid in kept]
-
-
-def has(receipt: ObjectReceipt) -> bool:
-    """Whether the destination kept the object, with or without a warning."""
-    return receipt.status == 0 or receipt.status in WARNINGS

@@ -27,7 +27,7 @@ from dicom_io.phantom.vendors import write_study
 from node.errors import NodeError
 from node.installation import graphics_cards
 from node.settings import Destination, Settings, is_loopback
-from node.states import StudyState
+from node.states import FINAL, StudyState
 from node.storage.archive import Archive, write_durably
 from node.storage.ledger import Ledger
 from node.storage.overview import Overview
@@ -38,7 +38,6 @@ ENOUGH_FREE_GIB = 20.0
 LARGEST_SKEW_SECONDS = 5.0
 DELAYED_ACK_SECONDS = (0.035, 0.060)  # a sender that waits for delayed acknowledgements pauses 40 ms for each image
 PHANTOM_SECONDS = 600.0
-FINAL = frozenset({StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE})
 
 
 class Verdict(StrEnum):
@@ -94,9 +93,8 @@ def our_port(settings: Settings) -> Finding:
     """Whether somebody listens on our port, and whether scanners can reach it."""
     here = settings.dicom
     where = f"{here.host} port {here.port}"
-    host = "127.0.0.1" if here.host in {"0.0.0.0", "::"} else here.host  # noqa: S104 - compared, not bound
     try:
-        seconds = echo(here.ae_title, RemoteAE("this node", here.ae_title, host, here.port))
+        seconds = echo(here.ae_title, ourselves(settings))
     except PeerUnreachable as error:
         if "rejected" in str(error):
             return Finding("listener", Verdict.WELL, f"{where} answers (and rejects {here.ae_title}, as it should)")
@@ -106,6 +104,12 @@ def our_port(settings: Settings) -> Finding:
             "listener", Verdict.ADVICE, f"{where} answers", 'scanners cannot reach it: dicom.host = "0.0.0.0"'
         )
     return Finding("listener", Verdict.WELL, f"{where} answers in {1000 * seconds:.0f} ms")
+
+
+def ourselves(settings: Settings) -> RemoteAE:
+    """Our own listener as a peer."""
+    here = settings.dicom
+    return RemoteAE("this node", here.ae_title, here.address_from_here, here.port)
 
 
 def disk(settings: Settings) -> Finding:
@@ -167,7 +171,7 @@ def processor(settings: Settings) -> Finding:
 
 def destination(settings: Settings, each: Destination) -> Iterator[Finding]:
     """One PACS: its port, its answer to a C-ECHO, and the classes that it takes."""
-    name, remote = each.name, RemoteAE(each.name, each.ae_title, each.host, each.port)
+    name = each.name
     try:
         socket.create_connection((each.host, each.port), timeout=5).close()
     except OSError as error:
@@ -177,14 +181,14 @@ def destination(settings: Settings, each: Destination) -> Iterator[Finding]:
         )
         return
     try:
-        seconds = echo(settings.dicom.ae_title, remote)
+        seconds = echo(settings.dicom.ae_title, each)
     except PeerUnreachable as error:
         do = f"add AE title {settings.dicom.ae_title} with this machine's address to the PACS; check {each.ae_title}"
         yield Finding(f"{name}: echo", Verdict.ILL, str(error), do)
         return
     yield Finding(f"{name}: echo", Verdict.WELL, f"answers in {1000 * seconds:.0f} ms")
     wanted = [Kind(kind) for kind in each.kinds] or sorted(DEFAULT_KINDS)
-    taken = accepted_classes(settings.dicom.ae_title, remote, sorted({str(SERIES[kind].sop_class) for kind in wanted}))
+    taken = accepted_classes(settings.dicom.ae_title, each, sorted({str(SERIES[kind].sop_class) for kind in wanted}))
     for kind in wanted:
         said = SERIES[kind].sop_class.name
         if str(SERIES[kind].sop_class) in taken:
@@ -220,17 +224,15 @@ def phantom(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("phantom: answer", Verdict.WELL, "analysed and delivered")
     for each in settings.destinations:
-        remote = RemoteAE(each.name, each.ae_title, each.host, each.port)
-        yield found_back(settings, remote, uid)
+        yield found_back(settings, each, uid)
 
 
 def sent(settings: Settings, paths: list[Path]) -> Finding:
     """Send the phantom to our own listener, as a scanner would."""
     here = settings.dicom
-    host = "127.0.0.1" if here.host in {"0.0.0.0", "::"} else here.host  # noqa: S104 - compared, not bound
     caller = here.callers[0] if here.callers else "DOCTOR"
     try:
-        answers = list(send(caller, RemoteAE("this node", here.ae_title, host, here.port), paths))
+        answers = list(send(caller, ourselves(settings), paths))
     except PeerUnreachable as error:
         return Finding(
             "phantom: sent", Verdict.ILL, str(error), "start the node, and allow this machine in dicom.networks"
@@ -261,11 +263,11 @@ def wait_for(look: Callable[[], StudyState | None]) -> StudyState | None:
     return None
 
 
-def found_back(settings: Settings, remote: RemoteAE, uid: str) -> Finding:
+def found_back(settings: Settings, pacs: Destination, uid: str) -> Finding:
     """Whether a PACS says that it holds our result series."""
-    name = f"{remote.name}: results"
+    name = f"{pacs.name}: results"
     try:
-        ours = [each for each in series_descriptions(settings.dicom.ae_title, remote, uid) if each.startswith("AI ")]
+        ours = [each for each in series_descriptions(settings.dicom.ae_title, pacs, uid) if each.startswith("AI ")]
     except PeerUnreachable as error:
         return Finding(name, Verdict.UNKNOWN, str(error), "look for the patient PHANTOM in the PACS yourself")
     if not ours:

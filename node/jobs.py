@@ -25,6 +25,10 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+OPEN = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING)
+"""States of a job that something is still to come of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One claimed job. `fence` is the number of the attempt: a worker whose lease ran out holds an old one."""

@@ -189,9 +189,8 @@ class Supervisor:
 
 def listens(settings: Settings) -> bool:
     """Whether the listener has its port."""
-    host = "127.0.0.1" if settings.dicom.host in {"0.0.0.0", "::"} else settings.dicom.host  # noqa: S104 - compared
     try:
-        socket.create_connection((host, settings.dicom.port), timeout=1).close()
+        socket.create_connection((settings.dicom.address_from_here, settings.dicom.port), timeout=1).close()
     except OSError:
         return False
     return True

@@ -8,13 +8,16 @@ import re
 import socket
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import SettingsError
+
+if TYPE_CHECKING:
+    from dicom_io.roles import RoleRule
 
 
 def ae_title(value: str) -> str:
@@ -49,6 +52,11 @@ class Dicom(Section):
     )
     associations: int = Field(default=64, ge=1, description="associations at once")
     max_object_mib: int = Field(default=2048, ge=1, description="largest instance that is kept")
+
+    @property
+    def address_from_here(self) -> str:
+        """Where this machine itself reaches the listener."""
+        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
 
 
 class Storage(Section):
@@ -96,6 +104,15 @@ class Series(Section):
 
     rules: dict[str, str] = Field(default={}, description="'*my dynamic*' = 'DCE_MULTI'")
 
+    def role_rules(self) -> tuple[RoleRule, ...]:
+        """The rules as the reader takes them; raises SettingsError for a role that does not exist."""
+        from dicom_io.roles import read_rules  # loads numpy, which most commands do without
+
+        try:
+            return read_rules(self.rules)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
 
 class Results(Section):
     """What is written for a study."""
@@ -139,12 +156,22 @@ class Dashboard(Section):
     oidc_operators: tuple[str, ...] = Field(default=(), description="groups that may also act on studies")
     oidc_admins: tuple[str, ...] = Field(default=(), description="groups that may also give access")
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach it over TLS."""
+        return bool(self.certificate or self.proxies)
+
+    @property
+    def session_seconds(self) -> float:
+        """How long a login lasts."""
+        return self.session_hours * 3600
+
     @model_validator(mode="after")
     def stays_private(self) -> Self:
         """Refuse to send passwords over a network in clear text."""
         if bool(self.certificate) != bool(self.key):
             raise ValueError("certificate and key belong together")
-        if self.enabled and not (is_loopback(self.host) or self.certificate or self.proxies):
+        if self.enabled and not (is_loopback(self.host) or self.is_secure):
             raise ValueError(
                 f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "
                 "proxy in front of it in proxies"

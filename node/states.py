@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StudyState(StrEnum):
-    """Where a study stands; the last three wait for nobody."""
+    """Where a study stands."""
 
     RECEIVING = "RECEIVING"
     STABLE = "STABLE"
@@ -15,6 +15,10 @@ class StudyState(StrEnum):
     DELIVERED = "DELIVERED"
     FAILED = "FAILED"
     INELIGIBLE = "INELIGIBLE"
+
+
+FINAL = (StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE)
+"""States that wait for nobody."""
 
 
 class StudyEvent(StrEnum):
@@ -49,7 +53,7 @@ TRANSITIONS: dict[tuple[StudyState, StudyEvent], StudyState] = {
     (S.RECEIVING, E.GAVE_UP): S.FAILED,
     (S.ANALYZED, E.ALL_DELIVERED): S.DELIVERED,
     (S.ANALYZED, E.GAVE_UP): S.FAILED,
-    **{(state, E.REQUEUED): S.STABLE for state in (S.DELIVERED, S.FAILED, S.INELIGIBLE, S.ANALYZED)},
+    **{(state, E.REQUEUED): S.STABLE for state in (*FINAL, S.ANALYZED)},
     **{(state, E.REDELIVERED): S.ANALYZED for state in (S.DELIVERED, S.FAILED)},
 }
 

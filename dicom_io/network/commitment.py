@@ -16,7 +16,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr
 
 from dicom_io.errors import DicomError
 from dicom_io.network.dimse import Command, CommandField, Element
-from dicom_io.network.scu import PeerUnreachable, RemoteAE, Timeouts
+from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts
 
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1
@@ -45,7 +45,7 @@ def new_transaction_uid() -> str:
 
 def request_commitment(
     calling_ae_title: str,
-    remote: RemoteAE,
+    remote: Remote,
     transaction_uid: str,
     instances: Sequence[tuple[str, str]],
     timeouts: Timeouts | None = None,

@@ -11,6 +11,12 @@ from dicom_io.errors import DicomError
 LARGEST_COMMAND = 64 * 1024
 ELEMENT = struct.Struct("<HHI")  # group, element, length
 NO_DATA_SET = 0x0101
+WARNINGS = frozenset((0xB000, 0xB006, 0xB007))  # of a C-STORE (PS3.4 B.2.3): kept, but not quite as sent
+
+
+def is_kept(status: int) -> bool:
+    """Whether a C-STORE was a success, with or without a warning."""
+    return status == 0 or status in WARNINGS
 
 
 class CommandField(IntEnum):

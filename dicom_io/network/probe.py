@@ -9,12 +9,12 @@ from pydicom.uid import UID
 from pynetdicom import build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
-from dicom_io.network.scu import PeerUnreachable, RemoteAE, Timeouts, associate
+from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts, associate
 
 PENDING = frozenset({0xFF00, 0xFF01})
 
 
-def accepted_classes(calling_ae_title: str, remote: RemoteAE, sop_classes: Iterable[str]) -> set[str]:
+def accepted_classes(calling_ae_title: str, remote: Remote, sop_classes: Iterable[str]) -> set[str]:
     """Those of these SOP classes that the peer would take; raises PeerUnreachable."""
     contexts = [build_context(UID(each)) for each in sop_classes]
     association = associate(calling_ae_title, remote, contexts, Timeouts())
@@ -23,7 +23,7 @@ def accepted_classes(calling_ae_title: str, remote: RemoteAE, sop_classes: Itera
     return accepted
 
 
-def series_descriptions(calling_ae_title: str, remote: RemoteAE, study_instance_uid: str) -> list[str]:
+def series_descriptions(calling_ae_title: str, remote: Remote, study_instance_uid: str) -> list[str]:
     """Descriptions of the series of a study that the peer holds (C-FIND); raises PeerUnreachable."""
     query = Dataset()
     query.QueryRetrieveLevel = "SERIES"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian
@@ -15,9 +16,9 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
 
 from dicom_io.errors import DicomError
+from dicom_io.network.dimse import is_kept
 
 NOT_SUPPORTED = 0x0122  # Refused: SOP Class Not Supported; also what we note when no context was accepted for it
-WARNINGS = frozenset((0xB000, 0xB006, 0xB007))
 MAX_CONTEXTS = 128
 
 
@@ -36,9 +37,29 @@ class PeerRejected(PeerUnreachable):
     """A peer refuses the association: most often it does not know our AE title."""
 
 
+class Remote(Protocol):
+    """A peer on the network; a destination of the settings is one as it stands."""
+
+    @property
+    def name(self) -> str:
+        """Our name for it."""
+
+    @property
+    def ae_title(self) -> str:
+        """Its AE title."""
+
+    @property
+    def host(self) -> str:
+        """Its address."""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteAE:
-    """A peer on the network, by the name that the settings give it."""
+    """A peer that no setting names."""
 
     name: str
     ae_title: str
@@ -67,10 +88,10 @@ class Answer:
     @property
     def kept(self) -> bool:
         """Success, or success with a warning."""
-        return self.status == 0 or self.status in WARNINGS
+        return is_kept(self.status)
 
 
-def echo(calling_ae_title: str, remote: RemoteAE, timeouts: Timeouts | None = None) -> float:
+def echo(calling_ae_title: str, remote: Remote, timeouts: Timeouts | None = None) -> float:
     """Seconds that a C-ECHO took, association included; raises PeerUnreachable."""
     started = time.monotonic()
     association = associate(calling_ae_title, remote, [build_context(Verification)], timeouts or Timeouts())
@@ -82,7 +103,7 @@ def echo(calling_ae_title: str, remote: RemoteAE, timeouts: Timeouts | None = No
 
 
 def send(
-    calling_ae_title: str, remote: RemoteAE, paths: Sequence[Path], timeouts: Timeouts | None = None
+    calling_ae_title: str, remote: Remote, paths: Sequence[Path], timeouts: Timeouts | None = None
 ) -> Iterator[Answer]:
     """C-STORE each file; gives each answer as it comes. Raises PeerUnreachable when the peer is gone or rejects us.
 
@@ -114,7 +135,7 @@ def not_supported(sop_class: str, sop_instance: str) -> Answer:
     return Answer(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
 
 
-def store(association: Association, remote: RemoteAE, path: Path, sop_class: str, sop_instance: str) -> Answer:
+def store(association: Association, remote: Remote, path: Path, sop_class: str, sop_instance: str) -> Answer:
     """One C-STORE; raises PeerUnreachable when no answer comes."""
     try:
         status = association.send_c_store(dcmread(path))
@@ -128,7 +149,7 @@ def store(association: Association, remote: RemoteAE, path: Path, sop_class: str
 
 
 def associate(
-    calling_ae_title: str, remote: RemoteAE, contexts: Sequence[PresentationContext], timeouts: Timeouts
+    calling_ae_title: str, remote: Remote, contexts: Sequence[PresentationContext], timeouts: Timeouts
 ) -> Association:
     """An established association; raises PeerUnreachable, PeerRejected or NothingAccepted with what to check."""
     scu = AE(calling_ae_title)

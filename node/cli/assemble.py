@@ -81,10 +81,9 @@ def site_rules(config: Path | None) -> tuple[RoleRule, ...]:
     """The site's own words for its series, from the settings; without any, neither they nor the model are loaded."""
     if config is None:
         return ()
-    from dicom_io.roles import read_rules
     from node.settings import load_settings
 
-    return read_rules(load_settings(config).series.rules)
+    return load_settings(config).series.role_rules()
 
 
 def write_case_files(assignment: RoleAssignment, out: Path) -> dict[str, Any]:

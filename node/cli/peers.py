@@ -10,7 +10,7 @@ import typer
 from node.cli.options import Config, Json
 
 if TYPE_CHECKING:
-    from dicom_io.network.scu import RemoteAE
+    from dicom_io.network.scu import Remote
     from node.settings import Settings
 
 Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
@@ -129,7 +129,8 @@ def allow(
 
     if config is None:
         raise SettingsError("name the settings file with --config; there is nothing else to edit")
-    if not load_settings(config).dicom.callers and not load_settings(config).dicom.networks:
+    dicom = load_settings(config).dicom
+    if not dicom.callers and not dicom.networks:
         typer.echo("everyone may send already; nothing changed")
         return
     text = with_caller(config.read_text("utf-8"), ae_title, address)
@@ -141,14 +142,14 @@ def allow(
     typer.echo(f"{ae_title} may send after a reload: systemctl reload mome-node (or SIGHUP to mome-node serve)")
 
 
-def find_remote(settings: Settings, name: str) -> RemoteAE:
+def find_remote(settings: Settings, name: str) -> Remote:
     """A destination by name, or AETITLE@HOST:PORT."""
     from dicom_io.network.scu import RemoteAE
     from node.errors import SettingsError
 
     for each in settings.destinations:
         if each.name == name:
-            return RemoteAE(each.name, each.ae_title, each.host, each.port)
+            return each
     ae_title, _, address = name.partition("@")
     host, _, port = address.rpartition(":")
     if ae_title and host and port.isdigit():

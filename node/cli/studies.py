@@ -189,7 +189,7 @@ def print_study(detail: StudyDetail) -> None:
         console.print(escape(str(line)))
     jobs = Table("job", "destination", "state", "attempts", "objects kept", "reason", box=None, header_style="bold")
     for job in detail.jobs:
-        kept = sum(receipt.status in (0, 0xB000, 0xB006, 0xB007) for receipt in job.receipts)
+        kept = sum(receipt.kept for receipt in job.receipts)
         answered = f"{kept} of {len(job.receipts)}" if job.receipts else ""
         jobs.add_row(job.kind, escape(job.destination), job.state, str(job.attempts), answered, escape(job.reason))
     console.print(jobs)

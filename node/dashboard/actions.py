@@ -9,7 +9,7 @@ from enum import StrEnum
 from node.audit import AuditEvent
 from node.dashboard.rights import Caller
 from node.dashboard.site import Site
-from node.states import TRANSITIONS, StudyEvent, StudyState
+from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
 from node.storage.records import StudyDetail
 from node.withdrawal import Reason, withdraw
 
@@ -29,8 +29,8 @@ def possible(detail: StudyDetail) -> list[Action]:
     rules: dict[Action, bool] = {
         Action.FORCE: state is StudyState.RECEIVING,
         Action.REPROCESS: (state, StudyEvent.REQUEUED) in TRANSITIONS,
-        Action.REDELIVER: answered and state in {StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE},
-        Action.RETRACT: answered and state in {StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE},
+        Action.REDELIVER: answered and state in FINAL,
+        Action.RETRACT: answered and state in FINAL,
     }
     return [action for action, makes_sense in rules.items() if makes_sense]
 

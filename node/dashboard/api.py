@@ -16,9 +16,8 @@ from node.dashboard.models import models_in_use
 from node.dashboard.pages import place
 from node.dashboard.peers import destinations, echo_now, recent_rejections
 from node.dashboard.rights import Caller, may_act, may_look, site_of
-from node.jobs import JobState
+from node.jobs import OPEN, JobState
 from node.states import StudyState
-from node.storage.overview import OPEN
 from node.withdrawal import Reason
 
 

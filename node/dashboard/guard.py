@@ -48,7 +48,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Dashboard) -> None:
         self.app = app
         self.names = LOOPBACK_NAMES | {settings.host, *settings.names}
-        self.secure = bool(settings.certificate or settings.proxies)
+        self.secure = settings.is_secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

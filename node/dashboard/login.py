@@ -35,7 +35,7 @@ def log_in(request: Request, name: Text, password: Text, wanted: Text = "/") -> 
         answer.headers["Retry-After"] = str(math.ceil(seconds))
         return answer
     try:
-        session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_hours * 3600)
+        session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     except AccessRefused as refusal:
         limiter.failed(*keys)
         site.ledger.audit(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
@@ -65,7 +65,7 @@ def welcome(request: Request, token: Text, password: Text, again: Text) -> Respo
     except AccessRefused as refusal:
         limiter.failed(*keys)
         return page(request, "welcome.html", status=401, words=str(refusal))
-    session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_hours * 3600)
+    session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
     return with_session(request, RedirectResponse("/", 303), session)
 
@@ -87,8 +87,8 @@ def with_session(request: Request, answer: Response, session: str) -> Response:
     answer.set_cookie(
         COOKIE,
         session,
-        max_age=int(settings.session_hours * 3600),
-        secure=bool(settings.certificate or settings.proxies),
+        max_age=int(settings.session_seconds),
+        secure=settings.is_secure,
         httponly=True,
         samesite="strict",
     )

@@ -84,8 +84,14 @@ def log_in(request: Request) -> Response:
             code_verifier=pending.verifier,
         )
     answer = RedirectResponse(target, 303)
-    secure = bool(settings.certificate or settings.proxies)
-    answer.set_cookie(COOKIE, state, max_age=int(PATIENCE_SECONDS), httponly=True, samesite="lax", secure=secure)
+    answer.set_cookie(
+        COOKIE,
+        state,
+        max_age=int(PATIENCE_SECONDS),
+        httponly=True,
+        samesite="lax",
+        secure=settings.is_secure,
+    )
     return answer
 
 
@@ -106,7 +112,7 @@ def come_back(
     if role is None:
         site.ledger.audit(AuditEvent.LOGIN_REFUSED, now, f"{name} from {address_of(request)}: in no group of ours")
         raise HTTPException(403, "you are in no group that has access; ask your administrator")
-    session = site.access.admit(name, role, now, now + settings.session_hours * 3600)
+    session = site.access.admit(name, role, now, now + settings.session_seconds)
     site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
     answer = with_session(request, page(request, "arrived.html"), session)
     answer.delete_cookie(COOKIE)

@@ -18,10 +18,9 @@ from node.dashboard.preview import Layer, layer_file
 from node.dashboard.rendering import page
 from node.dashboard.rights import Caller, may_act, may_give_access, may_look, site_of
 from node.dashboard.study_page import study_page
-from node.jobs import JobState
+from node.jobs import OPEN, JobState
 from node.states import StudyState
 from node.storage.access import AccessRefused, Role
-from node.storage.overview import OPEN
 from node.storage.records import KeptObject
 from node.withdrawal import Reason
 from sr_templates.capture import picture_of

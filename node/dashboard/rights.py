@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
+from node.dashboard.guard import SAFE_METHODS
 from node.dashboard.site import Site
 from node.storage.access import Account, Role, TokenKind
 
 COOKIE = "mome-session"
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FAILURES, WINDOW_SECONDS = 5, 60.0
 
 

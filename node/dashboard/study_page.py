@@ -10,12 +10,10 @@ from dicom_io.labels import Labels, read_labels
 from node.dashboard import words
 from node.dashboard.actions import Action, possible
 from node.dashboard.site import Site
+from node.jobs import OPEN
 from node.states import StudyState
 from node.storage.overview import SeriesRow
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
-
-BUSY_JOBS = frozenset({"waiting", "running", "committing"})
-KEPT_STATUSES = frozenset({0x0000, 0xB000, 0xB006, 0xB007})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def study_page(site: Site, number: int, now: float) -> StudyPage:
         summary=detail.summary,
         waits=waits,
         until=until,
-        busy=detail.study.state is StudyState.RECEIVING or any(job.state in BUSY_JOBS for job in detail.jobs),
+        busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
     )
 
 
@@ -122,7 +120,7 @@ def answers_for(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
     for job in detail.jobs:
         for receipt in job.receipts:
             if job.revision == detail.study.revision and receipt.sop_instance_uid == kept.sop_instance_uid:
-                words_ = "stored" if receipt.status in KEPT_STATUSES else f"refused ({receipt.status:04X})"
+                words_ = "stored" if receipt.kept else f"refused ({receipt.status:04X})"
                 answers[job.destination] = "committed" if receipt.committed_at else words_
     return answers
 

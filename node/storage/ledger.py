@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
 from node.audit import AuditEntry, AuditEvent, verify
-from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.jobs import OPEN, Job, JobKind, JobState, RetryPolicy
 from node.states import StudyEvent, StudyState, next_state
 from node.storage import schema, trail
 from node.storage.database import check_database, migrate, open_engine, reading, writing
@@ -33,7 +33,7 @@ TWO_PATIENTS = "two patients share this Study Instance UID; it is not analysed u
 TWO_VERSIONS = "an instance came twice with different content; the first is kept, and the study is not analysed"
 
 
-UNFINISHED = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING, JobState.DEAD)
+UNFINISHED = (*OPEN, JobState.DEAD)
 CLOCK_WENT_BACK_SECONDS = 300.0  # nodes that share a ledger differ by less
 LONGEST_WAIT_SECONDS = 3600.0  # longer than any lease, pause or patience
 DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
@@ -398,15 +398,6 @@ class Ledger:
 
     # --- reading
 
-    def studies(self, *, state: StudyState | None = None, limit: int = 50, offset: int = 0) -> list[StudyRecord]:
-        """The worklist, newest first."""
-        table = schema.study.c
-        query = select(schema.study).order_by(table.last_received_at.desc(), table.id.desc())
-        if state is not None:
-            query = query.where(table.state == state)
-        with reading(self.engine) as db:
-            return [study_record(row) for row in db.execute(query.limit(limit).offset(offset))]
-
     def study(self, study_instance_uid: str) -> StudyDetail:
         """Everything about one study; raises LookupError when it is not known."""
         with reading(self.engine) as db:
@@ -690,7 +681,7 @@ def finish_job(db: Connection, job_id: int, state: JobState, reason: str, now: f
 
 def cancel_open_jobs(db: Connection, study_id: int, now: float, reason: str) -> None:
     table = schema.job
-    unfinished = table.c.state.in_((JobState.WAITING, JobState.RUNNING, JobState.COMMITTING))
+    unfinished = table.c.state.in_(OPEN)
     db.execute(
         update(table)
         .where(table.c.study_id == study_id, unfinished)

@@ -15,14 +15,12 @@ from typing import Any
 from sqlalchemy import Engine, and_, func, or_, select
 
 from node.audit import AuditEvent
-from node.jobs import JobState
+from node.jobs import OPEN, JobState
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
 from node.storage.ledger import study_record
 from node.storage.records import AuditRecord, StudyRecord
-
-OPEN = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from dicom_io.network.dimse import is_kept
 from node.states import StudyState
 
 
@@ -77,6 +78,11 @@ class ObjectReceipt:
     status: int
     comment: str = ""
     committed_at: float | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether it has the object, with or without a warning."""
+        return is_kept(self.status)
 
 
 @dataclass(frozen=True, slots=True)

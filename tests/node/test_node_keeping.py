@@ -20,6 +20,7 @@ from node.settings import Settings
 from node.states import StudyState
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.ledger import Ledger
+from node.storage.overview import Overview
 from node.storage.records import ObjectReceipt, Outcome
 
 STUDY = "1.2.3"
@@ -153,7 +154,7 @@ def test_a_delivered_study_is_deleted_when_it_is_old(settings: Settings) -> None
     assert delete_old_studies(settings, ledger, archive, 200 + 8 * DAY_SECONDS) == 0
     assert delete_old_studies(keeping, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
     assert files(settings) == []
-    assert ledger.studies() == []
+    assert Overview(ledger.engine).worklist() == []
     assert AuditEvent.DELETED in [entry.event for entry, _ in ledger.audit_trail()]
     assert ledger.verify_audit() > 3
 
