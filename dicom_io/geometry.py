@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import median  # that of NumPy imports all of numpy.ma
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def slabs_of(planes: Sequence[Plane]) -> list[Stack]:
     if len(members) < 2:
         raise NoVolume("it is a single slice")
     steps = np.diff(depths)
-    step = float(np.median(steps))
+    step = median(steps.tolist())
     cuts = [
         0,
         *(i + 1 for i in range(len(steps)) if _is_gap(steps[i] / step, members[i], members[i + 1])),
@@ -184,7 +185,7 @@ def grid_of(locations: Sequence[tuple[Plane, ...]]) -> Stack:
 
 def require_even(steps_mm: Vectors) -> None:
     """Raise NoVolume unless neighbouring slices are equally far apart."""
-    step = float(np.median(steps_mm))
+    step = median(steps_mm.tolist())
     tolerance = max(SPACING_TOLERANCE * step, SAME_PLACE_MM)
     holes = steps_mm[steps_mm > step + tolerance]
     if len(holes):

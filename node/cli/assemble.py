@@ -26,6 +26,7 @@ def assemble(
 
     Example: mome-node assemble ./study --out ./volumes
     """
+    import gc
     import json
 
     from dicom_io.classify import assign_roles
@@ -35,6 +36,7 @@ def assemble(
     assignment = assign_roles(read_series_headers(files), site_rules(config))
     out.mkdir(parents=True, exist_ok=True)
     told = write_all_series(assignment, out) if all_series else write_case_files(assignment, out)
+    gc.freeze()  # or Python's end looks for cycles among a hundred thousand records that have none
     if as_json:
         typer.echo(json.dumps(told))
     elif all_series:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -75,9 +77,25 @@ GROUPS: dict[str, str] = {
 }
 
 
+def say_version(wanted: bool) -> None:
+    """Program and version, and nothing else."""
+    if wanted:
+        typer.echo(f"mome-node {version('mome-node')}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=say_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
 def build_app() -> typer.Typer:
     """The Typer application with all commands; their modules import only the standard library and Typer."""
     app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(help=HELP)(options)
     groups: dict[str, typer.Typer] = {}
     for name, help_text in GROUPS.items():
         groups[name] = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)

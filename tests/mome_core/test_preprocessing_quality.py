@@ -102,12 +102,13 @@ def test_motion_that_is_left_withholds_the_score() -> None:
     assert ("MOTION_LEFT", Severity.WITHHOLD) in {(f.code, f.severity) for f in flags(case_of(), strict)}
 
 
-def test_a_t2_beside_the_breasts_is_flagged() -> None:
+@pytest.mark.parametrize("modality", ["t2", "dwi"])
+def test_a_series_beside_the_breasts_is_flagged(modality: str) -> None:
     case = case_of()
-    assert case.t2 is not None
-    far = case.t2.affine.copy()
+    source = getattr(case, modality)
+    far = source.affine.copy()
     far[2, 3] += 5000.0
-    assert "BESIDE_BREASTS_T2" in codes(replace(case, t2=replace(case.t2, affine=far)))
+    assert f"BESIDE_BREASTS_{modality.upper()}" in codes(replace(case, **{modality: replace(source, affine=far)}))
 
 
 def test_different_frames_of_reference_are_flagged() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
-from node.cli.main import COMMANDS
+import pytest
+
+from node.cli.main import COMMANDS, main
 from node.cli.reference import reference
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -18,3 +21,9 @@ def test_every_command_has_its_line_and_an_example() -> None:
     lines = [line for line in reference().splitlines() if line.startswith("| `")]
     assert len(lines) == len(COMMANDS)
     assert [line for line in lines if "`mome-node " not in line] == []
+
+
+def test_the_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert (end.value.code, capsys.readouterr().out) == (0, f"mome-node {version('mome-node')}\n")
