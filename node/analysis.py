@@ -5,10 +5,11 @@ read_series_headers -> assign_roles -> read_case -> analyze -> build_objects
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Result
 from node.errors import SettingsError
 from node.installation import this_device
-from node.models import find_bundle
+from node.models import Registry, bundle_in_use
 from node.settings import Settings
 from node.storage.archive import EncodedObject
+from node.storage.database import open_engine
+from node.storage.models import ModelBook, shadow_of
 from node.worker import Analyst, EditionOfStudy, StudyAnalysis
 from sr_templates.device import Device, DocumentReference, RunRecord
 from sr_templates.errors import EvidenceRefused
@@ -40,6 +43,8 @@ from sr_templates.objects import (
 )
 
 Progress = Callable[[str, int, int], None]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,14 +125,51 @@ def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
 
 
 def make_analyst(settings: Settings) -> Analyst:
-    """Load the model once; the analyst then answers study after study."""
-    workplace = open_workplace(settings)
+    """Load the active model; the analyst answers study after study, each with the model that is active then."""
+    book = ModelBook(open_engine(settings.database_url))
+    bundle = bundle_in_use(settings, book)
+    workplace = open_workplace(settings, bundle)
 
     def analyst(paths: Sequence[Path], edition: EditionOfStudy) -> StudyAnalysis:
+        nonlocal bundle, workplace
+        if (active := bundle_in_use(settings, book)) != bundle:
+            workplace = open_workplace(settings, active)
+            bundle = active
+            log.info("another model answers from now on", extra={"model": workplace.checkpoint.identity.sha256})
         findings = analyze_study(paths, workplace, run=run_of(edition))
         return StudyAnalysis(tuple(encoded(findings.objects)), summary_of(findings), findings.reason)
 
     return analyst
+
+
+class ShadowModel:
+    """The shadow that was set last: it scores studies beside the active model, and nothing of it is delivered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.book = ModelBook(open_engine(settings.database_url))
+        self.digest, self.since = "", 0.0
+        self.workplace: Workplace | None = None
+
+    def look(self) -> None:
+        """Take note of which shadow is on now; its bundle is loaded when it has something to answer."""
+        decision = shadow_of(self.book.decisions())
+        digest = decision.digest if decision else ""
+        if digest != self.digest:
+            self.workplace = None
+        self.digest, self.since = digest, decision.at if decision else 0.0
+
+    def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]:
+        """Probability of each endpoint, or why there is none; raises CheckpointRefused for a damaged bundle."""
+        if self.workplace is None:
+            self.workplace = open_workplace(self.settings, Registry(self.settings.storage.root).bundle(self.digest))
+        try:
+            assembly = read_case(assign_roles(read_series_headers(paths), self.workplace.rules))
+            policy = replace(self.workplace.policy, contributions=False, saliency=False)
+            result = analyze(assembly.case, self.workplace.checkpoint, policy)
+        except StudyIneligible as reason:
+            return {}, str(reason)
+        return {str(score.endpoint): score.probability for score in result.scores}, result.withheld
 
 
 def run_of(edition: EditionOfStudy) -> RunRecord:
@@ -139,10 +181,10 @@ def run_of(edition: EditionOfStudy) -> RunRecord:
     return RunRecord(revision=edition.revision, predecessor=DocumentReference(*uids))
 
 
-def open_workplace(settings: Settings) -> Workplace:
-    """Model, policy and device as the settings say; raises NotReady, SettingsError or CheckpointRefused."""
+def open_workplace(settings: Settings, bundle: Path) -> Workplace:
+    """A model, with policy and device as the settings say; raises SettingsError or CheckpointRefused."""
     device = settings.model.device
-    checkpoint = load_checkpoint(find_bundle(settings.model.path), device if device != "auto" else best_device())
+    checkpoint = load_checkpoint(bundle, device if device != "auto" else best_device())
     policy = default_policy(checkpoint.network)
     if settings.model.policy == "paper":
         policy = Policy(augmentation=Augmentation.PUBLISHED, precision=policy.precision)

@@ -37,6 +37,7 @@ class AuditEvent(StrEnum):
     ACCESS_CHANGED = "ACCESS_CHANGED"
     OPERATED = "OPERATED"
     DOWNLOADED = "DOWNLOADED"
+    MODEL_DECIDED = "MODEL_DECIDED"
 
 
 class AuditBroken(NodeError):

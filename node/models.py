@@ -1,12 +1,22 @@
-"""Which model bundle answers."""
+"""Which model bundle answers: shipped ones, folders, and the registry of those that were promoted or are watched.
+
+ROOT/models/DIGEST/    a whole bundle under the digest of its manifest; it never changes once it is there
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 from node.errors import NotReady
+from node.settings import Settings
+from node.storage.archive import sync
+from node.storage.models import ModelBook, promoted
 
 SHIPPED = Path(__file__).parent / "models_shipped"
+SHORTEST_DIGEST = 6
 
 
 def find_bundle(name: str) -> Path:
@@ -16,3 +26,62 @@ def find_bundle(name: str) -> Path:
             return place
     shipped = ", ".join(sorted(each.name for each in SHIPPED.iterdir())) if SHIPPED.is_dir() else "none"
     raise NotReady(f"no model bundle at {name} (shipped models: {shipped}); see: mome-node model import --help")
+
+
+class Registry:
+    """The bundles that this node keeps, each under the digest of its manifest."""
+
+    def __init__(self, root: Path) -> None:
+        """root : the storage root."""
+        self.folder = root / "models"
+
+    def digests(self) -> list[str]:
+        """Every bundle that is kept whole."""
+        return sorted(each.parent.name for each in self.folder.glob("*/manifest.json") if "." not in each.parent.name)
+
+    def bundle(self, digest: str) -> Path:
+        """The folder of a bundle that is kept; raises NotReady when it is not."""
+        if not (self.folder / digest / "manifest.json").is_file():
+            raise NotReady(f"the bundle {digest[:12]} is not in {self.folder}: restore that folder from the backup")
+        return self.folder / digest
+
+    def find(self, name: str) -> Path:
+        """A kept bundle by the beginning of its digest, else as `find_bundle`."""
+        known = [digest for digest in self.digests() if len(name) >= SHORTEST_DIGEST and digest.startswith(name)]
+        return self.bundle(known[0]) if len(known) == 1 else find_bundle(name)
+
+    def with_weights(self, sha256: str) -> Path | None:
+        """A kept bundle with these weights."""
+        kept = map(self.bundle, self.digests())
+        return next((each for each in kept if described(each)["weights"]["sha256"] == sha256), None)
+
+    def add(self, bundle: Path) -> str:
+        """Keep a copy of a bundle, durable when this returns; gives its digest.
+
+        Raises CheckpointRefused for one that is damaged, or holds no MOME.
+        """
+        from mome_core.model.checkpoint import load_checkpoint
+
+        digest = str(load_checkpoint(bundle).manifest["manifest_sha256"])
+        if digest in self.digests():
+            return digest
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        building = self.folder / f"{digest}.{os.getpid()}.part"
+        shutil.copytree(bundle, building)
+        sync((*building.iterdir(), building))
+        building.rename(self.folder / digest)
+        sync((self.folder,))
+        return digest
+
+
+def bundle_in_use(settings: Settings, book: ModelBook) -> Path:
+    """The bundle that answers now: the one promoted last, or before any promotion the one in the settings."""
+    stack = promoted(book.decisions())
+    return Registry(settings.storage.root).bundle(stack[-1]) if stack else find_bundle(settings.model.path)
+
+
+def described(bundle: Path) -> dict[str, Any]:
+    """The manifest of a bundle, verified; raises CheckpointRefused when it was changed."""
+    from mome_core.model.checkpoint import read_manifest
+
+    return read_manifest(bundle)

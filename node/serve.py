@@ -66,10 +66,10 @@ def run_part(part: Part, config: Path | None) -> None:
 
         run_dashboard(settings, config)
     else:
-        from node.analysis import make_analyst
+        from node.analysis import ShadowModel, make_analyst
         from node.worker import run_worker
 
-        run_worker(settings, make_analyst)
+        run_worker(settings, make_analyst, ShadowModel)
 
 
 def show_life(settings: Settings, part: Part) -> None:

@@ -92,11 +92,25 @@ class Retention(Section):
 class Model(Section):
     """Which model answers, and how thoroughly."""
 
-    path: str = Field(default="demo", description="bundle folder, or the name of a shipped one")
+    path: str = Field(
+        default="demo", description="bundle folder, or name of a shipped one, until `mome-node model promote`"
+    )
     policy: Literal["default", "paper"] = Field(
         default="default", description="augmentation: cheap default, or the paper's 54"
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1")
+
+
+class Promotion(Section):
+    """What a candidate must reach to take the place of the active model, on the cases that were locked for it."""
+
+    margin: float = Field(
+        default=0.05, gt=0, lt=0.5, description="AUROC that it may be worse by, with 95 % confidence (non-inferiority)"
+    )
+    subgroup_margin: float = Field(
+        default=0.1, gt=0, lt=0.5, description="AUROC that it may be worse by in any subgroup"
+    )
+    fewest: int = Field(default=10, ge=2, description="cases of each class in the set, and in a subgroup that counts")
 
 
 class Series(Section):
@@ -204,6 +218,7 @@ class Settings(BaseSettings):
     gather: Gather = Gather()
     retention: Retention = Retention()
     model: Model = Model()
+    promotion: Promotion = Promotion()
     series: Series = Series()
     results: Results = Results()
     dashboard: Dashboard = Dashboard()

@@ -19,6 +19,7 @@ from node.jobs import Job, JobKind
 from node.settings import Settings
 from node.storage.archive import Archive, EncodedObject, IntegrityLost
 from node.storage.ledger import Ledger, StaleJob
+from node.storage.models import ModelBook
 from node.storage.records import KeptObject, Outcome
 
 log = logging.getLogger(__name__)
@@ -44,25 +45,46 @@ class EditionOfStudy:
     predecessor: KeptObject | None = None
 
 
+class Shadow(Protocol):
+    """Answers studies beside the active model, for comparison only; probabilities by endpoint, or why there are none.
+
+    digest : of the shadow that is on now, empty for none; `since` : when it began.
+    """
+
+    digest: str
+    since: float
+
+    def look(self) -> None:
+        """Take note of which shadow is on now."""
+
+    def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]: ...
+
+
 class Analyst(Protocol):
     """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
     def __call__(self, paths: Sequence[Path], edition: EditionOfStudy) -> StudyAnalysis: ...
 
 
-def run_worker(settings: Settings, make_analyst: Callable[[Settings], Analyst]) -> None:
-    """Analyse what is due until SIGTERM; the model is loaded once."""
+def run_worker(
+    settings: Settings,
+    make_analyst: Callable[[Settings], Analyst],
+    make_shadow: Callable[[Settings], Shadow] | None = None,
+) -> None:
+    """Analyse what is due until SIGTERM; the shadow answers when nothing else is to be done."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
     if settings.is_sqlite:
         ledger.release(JobKind.ANALYZE)
-    analyst = make_analyst(settings)
+    analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
+    book = ModelBook(ledger.engine)
     log.info("ready to analyse")
     while not stopping.is_set():
         try:
             busy = analyze_next(settings, ledger, archive, analyst)
+            busy = busy or (shadow is not None and shadow_next(ledger, archive, book, shadow))
         except (NodeError, OSError) as error:
             log.error("the worker could not go on and tries again: %s", error)
             busy = False
@@ -111,6 +133,25 @@ def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, anal
         ledger.analyzed(job, outcome, time.time())
     crash_point("result.row_committed")
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
+
+
+def shadow_next(ledger: Ledger, archive: Archive, book: ModelBook, shadow: Shadow) -> bool:
+    """Let the shadow answer one study that the active model has answered; False when there is none.
+
+    Whatever goes wrong is the shadow's answer: a shadow never disturbs a study.
+    """
+    shadow.look()
+    due = book.unshadowed(shadow.digest, shadow.since) if shadow.digest else None
+    if due is None:
+        return False
+    probabilities: dict[str, float] = {}
+    try:
+        stored = ledger.instances(due.study_instance_uid)
+        probabilities, reason = shadow([archive.verified(path, sha256) for _, sha256, path in stored])
+    except Exception as error:  # noqa: BLE001 - a shadow may fail in any way
+        reason = words_of(error)
+    book.shadowed(due.analysis_id, shadow.digest, probabilities, reason, time.time())
+    return True
 
 
 @contextmanager

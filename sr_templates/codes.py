@@ -11,6 +11,7 @@ from mome_core.results import Endpoint
 # Fixed for ever: archives hold reports that use it.
 PRIVATE_SCHEME = "99MOMENODE"
 PRIVATE_SCHEME_VERSION = "1"
+WEIGHTS = "weights SHA-256 "  # how algorithm parameters begin to name the model
 
 
 def private(value: str, meaning: str) -> Code:

@@ -9,6 +9,7 @@ from io import BytesIO
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from sr_templates import codes
 from sr_templates.errors import EvidenceRefused
 
 
@@ -18,11 +19,13 @@ class ReportedNumbers:
 
     numbers : path of concept names down to the number -> the number as written.
     evidence : SOP Instance UIDs of everything it refers to.
+    weights : SHA-256 of the model's weights; empty when no model answered.
     """
 
     study_instance_uid: str
     numbers: dict[str, str]
     evidence: frozenset[str]
+    weights: str
 
 
 def read_numbers(file: bytes) -> ReportedNumbers:
@@ -31,13 +34,16 @@ def read_numbers(file: bytes) -> ReportedNumbers:
     if str(document.get("Modality", "")) != "SR" or "ContentSequence" not in document:
         raise EvidenceRefused("this is no structured report")
     numbers: dict[str, str] = {}
+    weights = ""
     for path, item in content_items(document, ()):
+        if item.ValueType == "TEXT" and str(item.TextValue).startswith(codes.WEIGHTS):
+            weights = str(item.TextValue).removeprefix(codes.WEIGHTS)
         if item.ValueType == "NUM":
             name = " / ".join(path)
             repeats = sum(1 for known in numbers if known.split(" #")[0] == name)
             numbers[f"{name} #{repeats + 1}" if repeats else name] = str(item.MeasuredValueSequence[0].NumericValue)
     referenced = {str(e.value) for e in document.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
-    return ReportedNumbers(str(document.StudyInstanceUID), numbers, frozenset(referenced))
+    return ReportedNumbers(str(document.StudyInstanceUID), numbers, frozenset(referenced), weights)
 
 
 def content_items(parent: Dataset, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Dataset]]:

@@ -159,7 +159,7 @@ def algorithm(model: ModelIdentity, device: Device, parameters: Sequence[str]) -
 
 def _parameters(result: Result, score: Score) -> list[str]:
     return [
-        f"weights SHA-256 {score.model.sha256}",
+        f"{codes.WEIGHTS}{score.model.sha256}",
         result.policy,
         f"mean over {score.augmentations} augmented versions",
     ]

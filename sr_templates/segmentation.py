@@ -90,5 +90,5 @@ def algorithm_item(model: ModelIdentity) -> Dataset:
     item.AlgorithmFamilyCodeSequence = [codes.code_item(codes.ARTIFICIAL_INTELLIGENCE)]
     item.AlgorithmName = short(model.name, 64)
     item.AlgorithmVersion = short(model.version, 64)
-    item.AlgorithmParameters = f"weights SHA-256 {model.sha256}"
+    item.AlgorithmParameters = f"{codes.WEIGHTS}{model.sha256}"
     return item

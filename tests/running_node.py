@@ -93,14 +93,19 @@ def running(
     quiet_seconds: float = 1.5,
     environment: dict[str, str] | None = None,
     dashboard: dict[str, object] | None = None,
+    **sections: object,
 ) -> Iterator[RunningNode]:
-    """Start `mome-node serve` with its storage in the folder (kept between starts), and stop it at the end."""
+    """Start `mome-node serve` with its storage in the folder (kept between starts), and stop it at the end.
+
+    sections : more sections of the settings, by name.
+    """
     settings = Settings(
         dicom={"port": port or free_port()},
         storage={"root": folder / "root", "reserve_mib": 1},
         gather={"quiet_seconds": quiet_seconds},
         dashboard=dashboard or {"enabled": False},
         destinations=tuple(destinations),
+        **sections,
     )
     folder.mkdir(parents=True, exist_ok=True)
     config, log = folder / "mome-node.toml", folder / "node.log"

@@ -33,6 +33,7 @@ from mome_core.results import Endpoint, ModelIdentity
 FORMAT = "mome-node model bundle 1"
 AnyNetwork = TypeVar("AnyNetwork", Mome, ResNetFusion)
 MOME, RESNETS = "MOME", "ResNets"
+KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versions round otherwise
 WEIGHTS, MANIFEST, CARD = "model.safetensors", "manifest.json", "MODEL_CARD.md"
 
 
@@ -160,6 +161,15 @@ def known_answer(network: Mome | ResNetFusion) -> dict[str, list[float]]:
     answers = network.eval()(volumes)
     network.train(training)
     return {endpoint.value: logits[0].tolist() for endpoint, logits in answers.items()}
+
+
+def known_answer_repeats(checkpoint: Checkpoint) -> bool:
+    """Whether the network still gives the known answer of its bundle, within the rounding of another machine."""
+    expected, answered = checkpoint.manifest["known_answer"], known_answer(checkpoint.network)
+    return answered.keys() == expected.keys() and all(
+        np.allclose(answered[endpoint], expected[endpoint], rtol=KNOWN_ANSWER_TOLERANCE, atol=KNOWN_ANSWER_TOLERANCE)
+        for endpoint in expected
+    )
 
 
 def load_checkpoint(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mome_core.model.checkpoint import Description, OperatingPoint, save_checkpoint
 from mome_core.model.network import Network
 from mome_core.preprocessing.recipe import Recipe
@@ -18,6 +20,7 @@ from mome_core.training.loop import Outcome, Task
 from mome_core.training.metrics import all_metrics
 from mome_core.training.predict import log_odds, probabilities, truth
 
+MOST_QUANTILES = 200
 Figures = dict[str, dict[str, float]]
 
 
@@ -43,6 +46,7 @@ def write_bundle(
         "best_epoch": outcome.best_epoch + 1,
         "config": task.config.to_json(),
         "validation": figures,
+        "baseline": baseline_of(network, points, task.validation, task.recipe),
     }
     card = description.card or card_of(description, task.config, points, provenance, figures)
     return save_checkpoint(
@@ -72,6 +76,21 @@ def figures_at(
         )
         for endpoint, point in points.items()
     }
+
+
+def baseline_of(
+    network: Network, points: dict[Endpoint, OperatingPoint], examples: Sequence[Example], recipe: Recipe
+) -> dict[str, list[float]]:
+    """How the answers to the validation cases are spread, which later answers are compared with: sorted, no case named.
+
+    Of many cases evenly spaced quantiles are kept.
+    """
+    spread = {}
+    for endpoint, log_odds_N in log_odds(network, examples, recipe).items():
+        answers = probabilities(log_odds_N, points[endpoint].temperature)
+        quantiles = np.quantile(answers, np.linspace(0, 1, min(len(answers), MOST_QUANTILES)))
+        spread[endpoint.value] = [round(float(each), 4) for each in quantiles]
+    return spread
 
 
 def card_of(

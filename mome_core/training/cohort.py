@@ -8,12 +8,13 @@ case     folder of the study, relative to the CSV
 patient  pseudonym; all studies of a patient stay on one side of every split
 a column for each endpoint: class index (0 negative, 1 positive), empty when unknown
 split    training, validation or test; empty or no such column: `train` holds out a fold
+age, bpe, bi_rads, field_strength, site, vendor, reader_...   kept as they are, for subgroups and comparisons
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,9 @@ from pathlib import Path
 from mome_core.results import Endpoint
 from mome_core.training.dataset import Example, Labels, assign_folds
 from mome_core.training.errors import TrainingRefused
+
+NEEDED = ("case", "patient")
+GROUPS = ("age", "bpe", "bi_rads", "field_strength", "site", "vendor")  # columns that name subgroups
 
 
 class Split(StrEnum):
@@ -33,13 +37,22 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One study of a cohort; `name` is its folder as the manifest writes it."""
+    """One study of a cohort; `name` is its folder as the manifest writes it.
+
+    facts : the manifest's other columns, as they are.
+    """
 
     name: str
     folder: Path
     patient: str
     labels: Labels
     split: Split | None
+    facts: Mapping[str, str]
+
+    def group(self, column: str) -> str:
+        """The subgroup that the case belongs to; ages by decade; empty when the manifest does not say."""
+        value = self.facts.get(column, "")
+        return f"{int(float(value)) // 10 * 10}s" if column == "age" and value.replace(".", "").isdigit() else value
 
 
 def read_manifest(path: Path) -> tuple[Row, ...]:
@@ -60,7 +73,7 @@ def read_manifest(path: Path) -> tuple[Row, ...]:
 
 def require_columns(path: Path, columns: Sequence[str]) -> None:
     """Raise TrainingRefused unless the manifest says where, who, and at least one answer; unknown columns are fine."""
-    for needed in ("case", "patient"):
+    for needed in NEEDED:
         if needed not in columns:
             raise TrainingRefused(f"the cohort {path} has no column '{needed}'; it has {', '.join(columns) or 'none'}")
     if not set(columns) & set(Endpoint):
@@ -77,7 +90,9 @@ def row_of(path: Path, number: int, record: dict[str, str | None]) -> Row:
     split = values.get("split", "")
     if split and split not in set(Split):
         raise TrainingRefused(f"{place}: split is '{split}'; it must be one of {', '.join(Split)}, or empty")
-    return Row(values["case"], path.parent / values["case"], values["patient"], labels, Split(split) if split else None)
+    facts = {name: value for name, value in values.items() if name not in (*NEEDED, *Endpoint, "split")}
+    side = Split(split) if split else None
+    return Row(values["case"], path.parent / values["case"], values["patient"], labels, side, facts)
 
 
 def label_of(text: str, endpoint: Endpoint, place: str) -> int:

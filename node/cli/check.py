@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from node.settings import Settings
 
 ENOUGH_FREE_GIB = 5
-TOLERANCE = 1e-3  # of a logit, between processors
 
 
 def check(config: Config = None, as_json: Json = False) -> None:
@@ -64,13 +63,13 @@ def storage(settings: Settings) -> str:
     import time
 
     from node.errors import NotReady
-    from node.storage.archive import Archive, sync_folders, write_durably
+    from node.storage.archive import Archive, sync, write_durably
 
     archive = Archive(settings.storage.root)
     probe = archive.temporary_path().with_suffix(".check")
     started = time.perf_counter()
     write_durably(archive.temporary_path(), probe, b"MOME" * 65536)
-    sync_folders([archive.temporary])
+    sync([archive.temporary])
     milliseconds = 1000 * (time.perf_counter() - started)
     same = probe.read_bytes() == b"MOME" * 65536
     probe.unlink()
@@ -91,27 +90,28 @@ def database(settings: Settings) -> str:
 def model(settings: Settings) -> str:
     """Load the bundle; its weights are compared with their digest."""
     from mome_core.model.checkpoint import load_checkpoint
-    from node.models import find_bundle
+    from node.models import bundle_in_use
+    from node.storage.ledger import Ledger
+    from node.storage.models import ModelBook
 
-    identity = load_checkpoint(find_bundle(settings.model.path)).identity
+    book = ModelBook(Ledger(settings.database_url).engine)
+    identity = load_checkpoint(bundle_in_use(settings, book)).identity
     return f"{identity.name} {identity.version}, weights {identity.sha256[:12]}"
 
 
 def known_inference(settings: Settings) -> str:
     """Answer the input whose answer the bundle holds; the logits must agree."""
-    from mome_core.model.checkpoint import known_answer, load_checkpoint
+    from mome_core.model.checkpoint import known_answer_repeats, load_checkpoint
     from node.errors import NotReady
-    from node.models import find_bundle
+    from node.models import bundle_in_use
+    from node.storage.ledger import Ledger
+    from node.storage.models import ModelBook
 
-    checkpoint = load_checkpoint(find_bundle(settings.model.path))
-    expected, answered = checkpoint.manifest["known_answer"], known_answer(checkpoint.network)
-    if answered.keys() != expected.keys() or any(
-        abs(ours - theirs) > TOLERANCE * max(1.0, abs(theirs))
-        for endpoint in expected
-        for ours, theirs in zip(answered[endpoint], expected[endpoint], strict=True)
-    ):
-        raise NotReady(f"the model answers {answered}, expected {expected}: do not use this installation")
-    return ", ".join(f"{endpoint} as expected" for endpoint in answered)
+    book = ModelBook(Ledger(settings.database_url).engine)
+    checkpoint = load_checkpoint(bundle_in_use(settings, book))
+    if not known_answer_repeats(checkpoint):
+        raise NotReady("the model does not give the answer that its bundle expects: do not use this installation")
+    return ", ".join(f"{endpoint} as expected" for endpoint in checkpoint.endpoints)
 
 
 def echo(settings: Settings, name: str) -> str:

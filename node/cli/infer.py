@@ -55,15 +55,14 @@ def infer(
 def workplace_for(config: Path | None, model: str, out: Path):  # type: ignore[no-untyped-def]  # lazy import
     """Model and policy; the installation's identity lies in the storage root if that can be written, else in `out`."""
     from node.analysis import open_workplace
+    from node.models import find_bundle
     from node.settings import load_settings
 
     settings = load_settings(config)
-    changes: dict[str, object] = {
-        "storage": settings.storage if config else settings.storage.model_copy(update={"root": out / ".node"})
-    }
-    if model:
-        changes["model"] = settings.model.model_copy(update={"path": model})
-    return open_workplace(settings.model_copy(update=changes))
+    if not config:
+        storage = settings.storage.model_copy(update={"root": out / ".node"})
+        settings = settings.model_copy(update={"storage": storage})
+    return open_workplace(settings, find_bundle(model or settings.model.path))
 
 
 def write_objects(findings: Findings, out: Path) -> None:

@@ -44,6 +44,12 @@ COMMANDS: dict[str, str] = {
     "reproduce": "node.cli.results:reproduce",
     "feedback list": "node.cli.results:list_feedback",
     "feedback export": "node.cli.results:export_feedback",
+    "model list": "node.cli.registry:list_models",
+    "model lock": "node.cli.registry:lock",
+    "model promote": "node.cli.registry:promote",
+    "model rollback": "node.cli.registry:rollback",
+    "model shadow": "node.cli.registry:shadow",
+    "model report": "node.cli.registry:report",
     "model import": "node.cli.model:import_",
     "model show": "node.cli.model:show",
     "model verify": "node.cli.model:verify",
@@ -73,7 +79,7 @@ GROUPS: dict[str, str] = {
     "access": "Who may use dashboard and API: invite, key, list, remove.",
     "peers": "Who we talk to: list, and allow a caller that was turned away.",
     "feedback": "What others sent about our results: list, export for training.",
-    "model": "Model bundles: bring published weights in, show, verify, run on arrays.",
+    "model": "Models: which one answers, promote, roll back, shadow, report; bring published weights in, show, verify.",
 }
 
 

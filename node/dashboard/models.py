@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from mome_core.errors import MomeError
 from node.dashboard.site import Site
 from node.errors import NotReady
-from node.models import find_bundle
+from node.model_watch import Watch, stability, watch_models
+from node.models import bundle_in_use
+from node.storage.models import ModelBook
 
 DAY_SECONDS = 86_400.0
 BINS = 10
-FEWEST = 20  # answers on both sides before a shift is told
-MOVED = 0.2  # of the population stability index: below 0.1 nothing, from 0.2 on a shift, by convention
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +74,6 @@ def line(role: str, manifest: dict[str, Any], digest: str, new: dict[str, Any], 
     )
 
 
-def stability(old: list[float], new: list[float]) -> float | None:
-    """Population stability index of two sets of probabilities over fifths; None for too few of either."""
-    if min(len(old), len(new)) < FEWEST:
-        return None
-    total = 0.0
-    for fifth in range(5):
-        before, after = (share(values, fifth) for values in (old, new))
-        total += (after - before) * math.log(after / before)
-    return total
-
-
-def share(values: list[float], fifth: int) -> float:
-    """The share of these values in a fifth of the scale; half a value is added, so that none is zero."""
-    return (sum(min(4, int(5 * each)) == fifth for each in values) + 0.5) / (len(values) + 2.5)
-
-
 def by_model(summaries: Any) -> dict[str, dict[str, Any]]:
     """Digest of the weights -> endpoint -> probabilities; under the empty endpoint, name and version."""
     found: dict[str, dict[str, Any]] = {}
@@ -110,10 +94,18 @@ def spread_of(values: list[float]) -> Spread:
 
 
 def active_manifest(site: Site) -> dict[str, Any]:
-    """What the bundle in the settings says of itself; empty when it cannot be read."""
+    """What the bundle that answers says of itself; empty when it cannot be read."""
     try:
-        bundle = find_bundle(site.settings.model.path)
+        bundle = bundle_in_use(site.settings, ModelBook(site.ledger.engine))
         found: dict[str, Any] = json.loads((bundle / "manifest.json").read_text("utf-8"))
     except (NotReady, OSError, ValueError):
         return {}
     return found
+
+
+def watched(site: Site, now: float) -> Watch | None:
+    """Drift, shadow and decisions; None when a bundle cannot be read."""
+    try:
+        return watch_models(site.settings, site.overview, now)
+    except (NotReady, MomeError):
+        return None

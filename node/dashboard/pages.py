@@ -12,13 +12,14 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from node.audit import AuditEvent
 from node.dashboard.actions import SAID, Action, act
 from node.dashboard.health import capacity
-from node.dashboard.models import MOVED, models_in_use
+from node.dashboard.models import models_in_use, watched
 from node.dashboard.peers import destinations, echo_now, recent_rejections
 from node.dashboard.preview import Layer, layer_file
 from node.dashboard.rendering import page
 from node.dashboard.rights import Caller, may_act, may_give_access, may_look, site_of
 from node.dashboard.study_page import study_page
 from node.jobs import OPEN, JobState
+from node.model_watch import MOVED
 from node.states import StudyState
 from node.storage.access import AccessRefused, Role
 from node.storage.records import KeptObject
@@ -167,7 +168,8 @@ def echo(request: Request, name: Annotated[str, Path(max_length=64)], _caller: A
 @router.get("/models")
 def models(request: Request, _caller: Looker) -> Response:
     """Which model answers, and how its answers spread."""
-    return page(request, "models.html", models=models_in_use(site_of(request), time.time()), moved=MOVED)
+    site, now = site_of(request), time.time()
+    return page(request, "models.html", models=models_in_use(site, now), watch=watched(site, now), moved=MOVED)
 
 
 @router.get("/health")

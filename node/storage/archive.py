@@ -63,7 +63,7 @@ class Archive:
             received.path.rename(path)
             crash_point("store.renamed")
             stored.append(self._described(received, path, calling_ae_title))
-        sync_folders(folders)
+        sync(folders)
         return stored
 
     def _described(self, received: ReceivedInstance, path: Path, calling_ae_title: str) -> StoredInstance:
@@ -109,7 +109,7 @@ class Archive:
             relative = str(path.relative_to(self.root))
             kept.append(KeptObject(kind, sop_class_uid, sop_instance_uid, series_instance_uid, digest, relative))
         crash_point("result.file_synced")
-        sync_folders((folder, folder.parent, folder.parent.parent))
+        sync((folder, folder.parent, folder.parent.parent))
         return kept
 
     def verified(self, path: str, sha256: str) -> Path:
@@ -152,10 +152,10 @@ def write_durably(temporary: Path, path: Path, content: bytes) -> None:
     temporary.rename(path)
 
 
-def sync_folders(folders: Iterable[Path]) -> None:
-    """Make renames in these folders durable."""
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(paths: Iterable[Path]) -> None:
+    """Make the content of these files, and the renames in these folders, durable."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -101,6 +101,9 @@ def check_database(engine: Engine) -> None:
     """Refuse to work on a damaged SQLite file (PRAGMA quick_check); raises NotReady with the way out."""
     if engine.dialect.name != "sqlite":
         return
+    folder = Path(engine.url.database or "").parent
+    if not folder.is_dir():
+        raise NotReady(f"there is no folder {folder} for the ledger: start the node once, or mend storage.root")
     try:
         with engine.connect() as connection:
             verdict = connection.exec_driver_sql("PRAGMA quick_check").scalar()

@@ -716,6 +716,8 @@ def delete_study(db: Connection, study_id: int) -> list[str]:
     mine = select(schema.job.c.id).where(schema.job.c.study_id == study_id)
     for table in (schema.receipt, schema.commitment):
         db.execute(table.delete().where(table.c.job_id.in_(mine)))
+    analyses = select(schema.analysis.c.id).where(schema.analysis.c.study_id == study_id)
+    db.execute(schema.shadow_score.delete().where(schema.shadow_score.c.analysis_id.in_(analyses)))
     for table in (*holders, schema.analysis, schema.job):
         db.execute(table.delete().where(table.c.study_id == study_id))
     db.execute(schema.study.delete().where(schema.study.c.id == study_id))

@@ -63,12 +63,13 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRow:
-    """One finished analysis; `summary` is as the worker wrote it."""
+    """One finished analysis; `summary` is as the worker wrote it, `scanner` the AE title that sent the first image."""
 
     study_id: int
     revision: int
     finished_at: float
     summary: dict[str, Any]
+    scanner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +195,15 @@ class Overview:
 
     def analyses(self, since: float, limit: int = 1000) -> list[AnalysisRow]:
         """Analyses that have finished since then, newest first."""
-        table = schema.analysis.c
-        query = select(schema.analysis).where(table.finished_at >= since).order_by(table.finished_at.desc())
+        table, sent = schema.analysis.c, schema.instance.c
+        scanner = select(sent.calling_ae_title).where(sent.study_id == table.study_id).limit(1).scalar_subquery()
+        query = select(schema.analysis, scanner.label("scanner")).where(table.finished_at >= since)
         with reading(self.engine) as db:
-            rows = db.execute(query.limit(limit)).all()
-        return [AnalysisRow(row.study_id, row.revision, row.finished_at, json.loads(row.summary)) for row in rows]
+            rows = db.execute(query.order_by(table.finished_at.desc()).limit(limit)).all()
+        return [
+            AnalysisRow(row.study_id, row.revision, row.finished_at, json.loads(row.summary), row.scanner or "")
+            for row in rows
+        ]
 
     def oldest_arriving(self) -> float | None:
         """When the last instance came to the study that has been quiet longest without being complete; None: none."""

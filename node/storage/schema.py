@@ -110,6 +110,29 @@ analysis = Table(
     UniqueConstraint("study_id", "revision"),
 )
 
+model_decision = Table(
+    "model_decision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("evidence", Text, nullable=False),
+)
+
+shadow_score = Table(
+    "shadow_score",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("analysis_id", ForeignKey("analysis.id"), nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("probabilities", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("analysis_id", "digest"),
+)
+
 result_object = Table(
     "result_object",
     metadata,

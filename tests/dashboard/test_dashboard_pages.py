@@ -12,9 +12,9 @@ from hostile_site import FORMULA, HOSTILE
 
 from node.dashboard import words
 from node.dashboard.app import STATIC
-from node.dashboard.models import MOVED, stability
 from node.dashboard.peers import recent_rejections
 from node.dashboard.site import Site
+from node.model_watch import MOVED, stability
 from node.storage.access import Role
 
 LogIn = Callable[[Role], TestClient]

@@ -15,6 +15,7 @@ import pytest
 from dicomweb_client import DICOMwebClient
 from phantom_results import DEVICE, AnsweredStudy, answered_study
 from pydicom import dcmread
+from running_node import dcmtk
 
 from dicom_io.phantom.options import StudyOptions, Trap
 from dicom_io.phantom.spec import PhantomSpec
@@ -29,7 +30,9 @@ ENVIRONMENT = {"PYTHON": str(BIN / "python"), "VALIDATE_IODS": str(BIN / "valida
                "DV_STD": str(ROOT / "dvstd"), "DV_EDITION": "2020a"}  # fmt: skip
 SPEC = PhantomSpec(seed=5, post_phases=2)
 SHORT_OF = [
-    tool for tool in ("dciodvfy", "dcentvfy", "dsrdump", "java", "dcmsend", "storescp") if not shutil.which(tool)
+    tool
+    for tool in ("dciodvfy", "dcentvfy", "dsrdump", "java", "dcmsend", "storescp")
+    if not (shutil.which(tool) or dcmtk(tool))
 ]
 
 pytestmark = pytest.mark.system
@@ -81,13 +84,22 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> ResultObjects:
 
 
 @pytest.mark.skipif(not orthanc.available(), reason="Orthanc is not installed")
-@pytest.mark.skipif(not shutil.which("dcmsend"), reason="dcmsend (DCMTK) is not installed")
+@pytest.mark.skipif(not dcmtk("dcmsend"), reason="dcmsend (DCMTK) is not installed")
 def test_orthanc_takes_every_object_by_c_store_and_gives_it_back_unchanged(
     objects: ResultObjects, tmp_path: Path
 ) -> None:
     files = save(tmp_path / "results", objects)
     with orthanc.running() as server:
-        send = ["dcmsend", "-v", "+sd", "127.0.0.1", str(server.dicom_port), "-aec", server.ae_title, str(files)]
+        send = [
+            str(dcmtk("dcmsend")),
+            "-v",
+            "+sd",
+            "127.0.0.1",
+            str(server.dicom_port),
+            "-aec",
+            server.ae_title,
+            str(files),
+        ]
         subprocess.run(send, check=True, capture_output=True)
         for instance in objects:
             (found,) = server.find("Instance", {"SOPInstanceUID": str(instance.SOPInstanceUID)})
@@ -115,15 +127,15 @@ def wait_for(port: int) -> None:
     raise TimeoutError(f"nobody listens on port {port}")
 
 
-@pytest.mark.skipif(not shutil.which("storescp"), reason="storescp (DCMTK) is not installed")
+@pytest.mark.skipif(not dcmtk("storescp"), reason="storescp (DCMTK) is not installed")
 def test_dcmtk_takes_every_object_by_c_store(objects: ResultObjects, tmp_path: Path) -> None:
     files, stored = save(tmp_path / "results", objects), tmp_path / "stored"
     stored.mkdir()
     port = str(orthanc.free_port())
-    with subprocess.Popen(["storescp", "-od", str(stored), "--accept-all", "-pm", port]) as receiver:
+    with subprocess.Popen([str(dcmtk("storescp")), "-od", str(stored), "--accept-all", "-pm", port]) as receiver:
         try:
             wait_for(int(port))
-            send = ["dcmsend", "+sd", "-to", "10", "127.0.0.1", port, str(files)]
+            send = [str(dcmtk("dcmsend")), "+sd", "-to", "10", "127.0.0.1", port, str(files)]
             subprocess.run(send, check=True, capture_output=True, timeout=60)
         finally:
             receiver.terminate()

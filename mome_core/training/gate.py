@@ -1,0 +1,180 @@
+"""Whether a candidate may take the place of the active model: checks on cases that neither has learned from.
+
+Each check has a name, a verdict and a sentence with its figures; a candidate passes when all of them do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mome_core.explain.saliency import attribute
+from mome_core.model.checkpoint import Checkpoint, known_answer_repeats
+from mome_core.results import Endpoint
+from mome_core.training.augment import centred
+from mome_core.training.dataset import Example
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.evaluate import scored
+from mome_core.training.metrics import auroc
+from mome_core.training.predict import truth
+from mome_core.training.statistics import paired_bootstrap
+
+Scores = NDArray[np.float64]
+REPEATED = 3  # cases that are answered twice and explained
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """What a candidate must reach.
+
+    margin : AUROC by which it may be worse than the active model, with 95 % confidence (non-inferiority).
+    subgroup_margin : AUROC by which it may be worse in any subgroup.
+    fewest : cases of each class that a set must hold, and a subgroup to be judged.
+    completeness : largest error of an explanation, relative to what it explains (or to log odds of 1).
+    """
+
+    margin: float = 0.05
+    subgroup_margin: float = 0.1
+    fewest: int = 10
+    completeness: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition, whether it holds, and its figures in a sentence."""
+
+    name: str
+    passed: bool
+    told: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LockedCases:
+    """The labelled cases that models are judged by, prepared by each model's own recipe, in the same order.
+
+    groups : what a column of the manifest says of each case, by the column's name; empty where it says nothing.
+    """
+
+    endpoint: Endpoint
+    candidate: tuple[Example, ...]
+    active: tuple[Example, ...]
+    groups: Mapping[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if [each.name for each in self.candidate] != [each.name for each in self.active]:
+            raise TrainingRefused("the candidate and the active model cannot be prepared for the same cases")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What both models answered: truth, probabilities of the candidate and of the active model, patients."""
+
+    positive: NDArray[np.bool_]
+    new: Scores
+    old: Scores
+    patients: tuple[str, ...]
+
+
+def examine(
+    candidate: Checkpoint, active: Checkpoint, cases: LockedCases, rules: GateRules, *, repeats: int = 1000
+) -> tuple[Check, ...]:
+    """Every check, in the order in which a person wants them.
+
+    Raises TrainingRefused when the cases cannot tell one model from another.
+    """
+    for model in (candidate, active):
+        if cases.endpoint not in model.endpoints:
+            raise TrainingRefused(f"the model {model.identity.name} does not answer {cases.endpoint}")
+    answers = Answers(
+        truth(candidate.network, cases.endpoint, cases.candidate),
+        scored(candidate, cases.candidate, cases.endpoint),
+        scored(active, cases.active, cases.endpoint),
+        tuple(each.patient for each in cases.candidate),
+    )
+    require_enough(answers.positive, rules)
+    return (
+        is_no_worse(answers, rules, repeats),
+        *subgroups(answers, cases.groups, rules),
+        is_itself(candidate),
+        repeats_itself(candidate, cases, answers.new),
+        is_explained(candidate, cases, rules),
+    )
+
+
+def require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
+    """Raise TrainingRefused for a set with too few cases of a class."""
+    fewer = int(min(positive.sum(), (~positive).sum()))
+    if fewer < rules.fewest:
+        raise TrainingRefused(
+            f"the locked cases hold {int(positive.sum())} positive and {int((~positive).sum())} negative ones; "
+            f"at least {rules.fewest} of each are needed: lock a larger set"
+        )
+
+
+def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> Check:
+    """Non-inferiority: the lower end of the 95 % interval of the difference lies above minus the margin."""
+    found = paired_bootstrap(
+        lambda i: (auroc(answers.positive[i], answers.new[i]), auroc(answers.positive[i], answers.old[i])),
+        answers.patients,
+        repeats=repeats,
+    )
+    told = (
+        f"AUROC {found.first:.3f} against {found.second:.3f} on {len(answers.positive)} cases: difference "
+        f"{found.difference.value:+.3f} (95 % {found.difference.low:+.3f} to {found.difference.high:+.3f}), "
+        f"which must stay above {-rules.margin:+.3f}"
+    )
+    return Check("not worse", found.difference.low > -rules.margin, told)
+
+
+def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: GateRules) -> Iterator[Check]:
+    """One check for every group of patients that is large enough to be judged."""
+    for column, values in groups.items():
+        for value in sorted(set(values) - {""}):
+            inside = np.array([each == value for each in values])
+            labels = answers.positive[inside]
+            if min(labels.sum(), (~labels).sum()) < rules.fewest:
+                continue
+            ours, theirs = auroc(labels, answers.new[inside]), auroc(labels, answers.old[inside])
+            told = (
+                f"AUROC {ours:.3f} against {theirs:.3f} on {len(labels)} cases: difference {ours - theirs:+.3f}, "
+                f"which must stay above {-rules.subgroup_margin:+.3f}"
+            )
+            yield Check(f"{column} {value}", ours - theirs > -rules.subgroup_margin, told)
+
+
+def is_itself(candidate: Checkpoint) -> Check:
+    """The answer that the bundle says it gives to a fixed noise."""
+    passed = known_answer_repeats(candidate)
+    told = "its known answer is repeated" if passed else "it does not give the answer that its bundle was written with"
+    return Check("known answer", passed, told)
+
+
+def repeats_itself(candidate: Checkpoint, cases: LockedCases, new: Scores) -> Check:
+    """The same cases again give the same bits."""
+    again = scored(candidate, cases.candidate[:REPEATED], cases.endpoint)
+    passed = bool(np.array_equal(again, new[:REPEATED]))
+    told = (
+        f"{len(again)} cases answered twice are equal to the last bit" if passed else "the same case gives two answers"
+    )
+    return Check("deterministic", passed, told)
+
+
+def is_explained(candidate: Checkpoint, cases: LockedCases, rules: GateRules) -> Check:
+    """Integrated gradients account for the answer."""
+    worst = max(completeness_error(candidate, each, cases.endpoint) for each in cases.candidate[:REPEATED])
+    told = f"completeness error of the explanation up to {worst:.2%}; at most {rules.completeness:.0%} is allowed"
+    return Check("explained", bool(worst <= rules.completeness), told)
+
+
+def completeness_error(checkpoint: Checkpoint, example: Example, endpoint: Endpoint) -> float:
+    """How far the attributions of one case miss what they explain, relative to it or to log odds of 1."""
+    device = next(checkpoint.network.parameters()).device
+    padded = centred(example.arrays(), checkpoint.recipe)
+    volumes = {modality: torch.from_numpy(array)[None].to(device) for modality, array in padded.items()}
+    found = attribute(checkpoint.network, volumes, endpoint)
+    explained = found.value - found.baseline_value
+    return abs(found.total - explained) / max(abs(explained), 1.0)
