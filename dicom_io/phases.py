@@ -92,9 +92,11 @@ def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
     found = next((clue for clue in PREFERENCE.get(vendor, GENERAL_PREFERENCE) if clue in orders), None)
     if found is None:
         return _interrupted(locations, notes)
-    clocks = [clue for clue in CLOCKS if clue in orders]
-    if clocks and not any(orders[clue] == orders[found] for clue in clocks):
-        named = " and ".join(clocks)
+    agreeing = {clue: orders[clue] == orders[found] for clue in CLOCKS if clue in orders}
+    if found is Clue.INSTANCE_NUMBER:  # numbers of a few whole volumes look regular in any order
+        agreeing = {clue: runs for clue in CLOCKS if (runs := _runs_forward(orders[found], clue)) is not None}
+    if agreeing and not any(agreeing.values()):
+        named = " and ".join(agreeing)
         raise NoPhaseOrder(f"the {found} orders the images against the {named}: which one is right cannot be known")
     return Repeats(orders[found], times_of(orders[found]), found, notes)
 
@@ -170,6 +172,14 @@ def _across_midnight(column: list[tuple[float, Plane]]) -> list[tuple[float, Pla
     if values[-1] - values[0] < HALF_DAY_S:
         return column
     return sorted(column, key=lambda item: item[0] + (DAY_S if item[0] < HALF_DAY_S else 0.0))
+
+
+def _runs_forward(volumes: Sequence[Slices], clue: Clue) -> bool | None:
+    """Whether a clock that is too coarse to order volumes never runs backwards through them; None when it is silent."""
+    starts = [start for volume in volumes if (start := start_of(volume, clue)) is not None]
+    if len(starts) < len(volumes) or len(set(starts)) == 1:
+        return None
+    return all(a <= b for a, b in pairwise(unwrapped(starts)))
 
 
 def _is_regular(columns: list[list[float]]) -> bool:
