@@ -25,7 +25,7 @@ from mome_core.results import Result
 from node.errors import SettingsError
 from node.installation import this_device
 from node.models import Registry, bundle_in_use
-from node.settings import Settings
+from node.settings import Results, Settings
 from node.storage.archive import EncodedObject
 from node.storage.database import open_engine
 from node.storage.models import ModelBook, shadow_of
@@ -41,6 +41,7 @@ from sr_templates.objects import (
     build_objects,
     encode,
 )
+from sr_templates.saliency_map import MapEncoding
 
 Progress = Callable[[str, int, int], None]
 
@@ -193,9 +194,14 @@ def open_workplace(settings: Settings, bundle: Path) -> Workplace:
         policy=policy,
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
-        wanted=Wanted(kinds=wanted_kinds(settings.results.kinds)),
+        wanted=wanted_objects(settings.results),
         silent=not settings.results.not_analysed_report,
     )
+
+
+def wanted_objects(results: Results) -> Wanted:
+    """Which objects the settings ask for, and how; raises SettingsError for a kind that does not exist."""
+    return Wanted(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:

@@ -133,6 +133,10 @@ class Results(Section):
 
     kinds: tuple[str, ...] = Field(default=(), description="result objects to make; empty: the default set")
     not_analysed_report: bool = Field(default=True, description="say in the PACS why a study was not analysed")
+    map_encoding: Literal["float32", "uint16"] = Field(
+        default="float32", description="numbers of the saliency map: every value, or half the size"
+    )
+    crop_map: bool = Field(default=False, description="leave out slices at its ends that the model did not look at")
 
 
 class Destination(Section):

@@ -86,7 +86,7 @@ def build_objects(
     run, wanted = run or RunRecord(), wanted or Wanted()
     if result.withheld:
         return build_not_analysed(result.withheld, evidence, device, run=run, wanted=wanted, flags=result.flags)
-    edition = Edition(evidence, device, run, _answered_by(result))
+    edition = Edition(evidence, device, run, _answered_by(result, wanted))
     draft = Draft(edition, result, wanted, highlight(result, evidence))
     by_kind, not_written = _images(draft)
     by_kind |= _documents(draft, by_kind, not_written)
@@ -121,9 +121,12 @@ def build_not_analysed(
     return ResultObjects(by_kind, {})
 
 
-def _answered_by(result: Result) -> tuple[str, ...]:
-    models = {f"{score.model.name} {score.model.version} {score.model.sha256}" for score in result.scores}
-    return (*sorted(models), result.policy)
+def _answered_by(result: Result, wanted: Wanted) -> tuple[str, ...]:
+    models = {
+        f"{score.model.name} {score.model.version} {score.model.sha256} {score.endpoint} {score.threshold}"
+        for score in result.scores
+    }
+    return (*sorted(models), result.policy, *sorted(wanted.kinds), wanted.map_encoding, str(wanted.crop_map))
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +258,7 @@ def retract(
 
 def render_summary(result: Result, evidence: Evidence, device: Device, *, run: RunRecord | None = None) -> RGB:
     """The summary page as (rows, columns, 3) bytes, for the command line and documents; see `summary.to_png`."""
-    edition = Edition(evidence, device, run or RunRecord(), _answered_by(result))
+    edition = Edition(evidence, device, run or RunRecord(), _answered_by(result, Wanted()))
     if result.withheld:
         return render_refusal(edition, result.withheld, result.flags)
     return render(edition, result, highlight(result, evidence))

@@ -17,6 +17,7 @@ from sr_templates.errors import EvidenceRefused
 from sr_templates.evidence import Evidence
 from sr_templates.kinds import OFFERED_KINDS, Kind
 from sr_templates.objects import ResultObjects, Wanted, build_objects, encode
+from sr_templates.saliency_map import MapEncoding
 
 ALL = Wanted(OFFERED_KINDS)
 
@@ -46,6 +47,14 @@ def test_other_weights_give_other_uids(result: Result, evidence: Evidence) -> No
     retrained = replace(result, scores=tuple(replace(score, model=model) for score in result.scores))
     first, second = build_objects(result, evidence, DEVICE), build_objects(retrained, evidence, DEVICE)
     assert not {each.SOPInstanceUID for each in first} & {each.SOPInstanceUID for each in second}
+
+
+def test_another_threshold_or_another_map_gives_other_uids(result: Result, evidence: Evidence) -> None:
+    recalibrated = replace(result, scores=tuple(replace(score, threshold=0.123) for score in result.scores))
+    first = {each.SOPInstanceUID for each in build_objects(result, evidence, DEVICE)}
+    assert not first & {each.SOPInstanceUID for each in build_objects(recalibrated, evidence, DEVICE)}
+    short = Wanted(map_encoding=MapEncoding.UINT16)
+    assert not first & {each.SOPInstanceUID for each in build_objects(result, evidence, DEVICE, wanted=short)}
 
 
 def test_tracking_uids_stay_when_the_model_changes(result: Result, evidence: Evidence) -> None:
