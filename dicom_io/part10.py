@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydicom.filereader import read_file_meta_info
 
+from dicom_io.arrival import LONGEST_VALUE, WANTED, kind_of, slice_of
 from dicom_io.errors import DicomError
 
 IMPLEMENTATION_CLASS_UID = "2.25.310281731925426098127712354198237714211"
@@ -52,6 +53,7 @@ class ReceivedInstance:
 
     path : temporary; sha256 : of the whole file, which is the same however often the instance is sent.
     patient_digest : SHA-256 of patient ID and its issuer.
+    kind, slice_position : which part of its scanner's protocol it is, and where it lies (dicom_io.arrival).
     """
 
     path: Path
@@ -63,6 +65,8 @@ class ReceivedInstance:
     study_instance_uid: str
     transfer_syntax_uid: str
     patient_digest: str
+    kind: str
+    slice_position: int | None
 
 
 class InstanceFile:
@@ -129,6 +133,8 @@ def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found
         study_instance_uid=uids[STUDY],
         transfer_syntax_uid=transfer_syntax_uid,
         patient_digest=hashlib.sha256(patient).hexdigest(),
+        kind=kind_of(found),
+        slice_position=slice_of(found),
     )
 
 
@@ -196,7 +202,7 @@ class Level:
 
 
 def walk(content: mmap.mmap | bytes, start: int, *, explicit: bool) -> dict[int, bytes]:
-    """Follow every length of a little-endian data set to its last byte; gives the identifiers of the top level.
+    """Follow every length of a little-endian data set to its last byte; gives what is wanted of the top level.
 
     Raises NotAnInstance when lengths do not add up, tags do not ascend, a VR is unknown or nesting is too deep.
     """
@@ -213,8 +219,11 @@ def walk(content: mmap.mmap | bytes, start: int, *, explicit: bool) -> dict[int,
         if position + 8 > end:
             raise NotAnInstance("the data set ends inside an element")
         tag, vr, length, position = header(content, position, level)
-        if len(levels) == 1 and tag in IDENTIFIERS and length != UNDEFINED:
-            found[tag] = identifier(content[position : position + length], tag, vr)
+        if len(levels) == 1 and length != UNDEFINED:
+            if tag in IDENTIFIERS:
+                found[tag] = identifier(content[position : position + length], tag, vr)
+            elif tag in WANTED and length <= LONGEST_VALUE:
+                found[tag] = content[position : position + length]
         opened = level.open(tag, vr, length, position)
         position += 0 if opened is not None or tag in DELIMITERS else length
         if position > end:

@@ -150,8 +150,9 @@ class Meter:
         yield depth
         yield age
         oldest = self.overview.oldest_arriving()
-        late = 0.0 if oldest is None else max(0.0, now - oldest - self.settings.gather.quiet_seconds)
-        words = "How long a study has been quiet beyond the settle time: grows when the scheduler's sweep stands still"
+        longest = self.settings.gather.quiet_seconds * self.settings.gather.patience
+        late = 0.0 if oldest is None else max(0.0, now - oldest - longest)
+        words = "How long a study has been quiet beyond the longest settle time: grows when no sweep is made"
         yield GaugeMetricFamily("mome_settle_late_seconds", words, value=late)
 
     def latencies(self, now: float) -> Iterator[HistogramMetricFamily]:

@@ -27,6 +27,7 @@ from node.storage.ledger import Ledger
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
+PAUSE_SECONDS = 2.0  # a study is compared with earlier ones in the pauses between its images
 RETENTION_SECONDS = 600.0
 JUMP_SECONDS = 5.0
 FOREVER_SECONDS = 1e9
@@ -40,21 +41,31 @@ class Silence:
         self.monotonic = monotonic
         self.since = wall - FOREVER_SECONDS
 
-    def quiet_since(self, wall: float, monotonic: float, quiet_seconds: float) -> float | None:
-        """The moment after which nothing may have come, or None while the clock has not been steady for so long."""
+    def look(self, wall: float, monotonic: float) -> None:
+        """Compare the clocks."""
         jump = (wall - self.wall) - (monotonic - self.monotonic)
         self.wall, self.monotonic = wall, monotonic
         if abs(jump) > JUMP_SECONDS:
             log.warning("the clock jumped; silence is counted anew", extra={"seconds": round(jump)})
             self.since = wall
-        return wall - quiet_seconds if wall - self.since >= quiet_seconds else None
+
+    def began(self, seconds: float) -> float | None:
+        """The moment so many seconds ago, or None while the clock has not been steady for so long."""
+        return self.wall - seconds if self.wall - self.since >= seconds else None
 
 
-def settle_quiet_studies(settings: Settings, ledger: Ledger, silence: Silence) -> int:
-    """Declare complete what has been quiet long enough; gives how many."""
-    now = time.time()
-    quiet_since = silence.quiet_since(now, time.monotonic(), settings.gather.quiet_seconds)
-    settled = 0 if quiet_since is None else ledger.settle(quiet_since, now, node_name=settings.node_name)
+def settle_studies(settings: Settings, ledger: Ledger, silence: Silence) -> int:
+    """Declare complete what is: by its content, by silence, at the deadline; gives how many."""
+    gather, now = settings.gather, time.time()
+    silence.look(now, time.monotonic())
+    settled = ledger.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
+    quiet_since, opened_before = silence.began(gather.quiet_seconds), silence.began(gather.deadline_seconds)
+    patient_since = silence.began(gather.quiet_seconds * gather.patience)
+    if quiet_since is not None:
+        patient_since = now - FOREVER_SECONDS if patient_since is None else patient_since
+        settled += ledger.settle(quiet_since, now, patient_since=patient_since, node_name=settings.node_name)
+    if opened_before is not None:
+        settled += ledger.settle_overdue(opened_before, now)
     if settled:
         crash_point("gather.marked")
         log.info("studies complete", extra={"count": settled})
@@ -73,7 +84,7 @@ def run_scheduler(settings: Settings) -> None:
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     silence = Silence(time.time(), time.monotonic())
-    sweep = repeatable(lambda: settle_quiet_studies(settings, ledger, silence))
+    sweep = repeatable(lambda: settle_studies(settings, ledger, silence))
     scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="settle")
     retention = repeatable(lambda: delete_old_studies(settings, ledger, archive, time.time()))
     scheduler.add_job(retention, "interval", seconds=RETENTION_SECONDS, id="retention")

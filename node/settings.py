@@ -81,6 +81,20 @@ class Gather(Section):
     """When a study is complete."""
 
     quiet_seconds: Seconds = Field(default=60.0, description="no new instance for this long: the study is complete")
+    patience: int = Field(
+        default=3, ge=1, description="so many times as long when earlier studies of its protocol had more"
+    )
+    deadline_seconds: Seconds = Field(
+        default=7200.0, description="complete after this long even if instances still arrive"
+    )
+    learned_from: int = Field(
+        default=3, ge=0, description="so many alike studies teach a protocol, which then completes at once; 0: never"
+    )
+
+    def complete_at(self, opened_at: float, last_received_at: float, missing: int) -> float:
+        """When a study that is arriving, and of which so many images are missing, is complete if nothing else comes."""
+        silent_at = last_received_at + self.quiet_seconds * (self.patience if missing else 1)
+        return min(silent_at, opened_at + self.deadline_seconds)
 
 
 class Retention(Section):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from node.settings import Gather
     from node.storage.ledger import Ledger
     from node.storage.overview import Overview
     from node.storage.records import StudyDetail, StudyRecord
@@ -43,18 +44,18 @@ def list_studies(
     if state and state not in StudyState.__members__:
         raise typer.BadParameter(f"one of {', '.join(StudyState)}", param_hint="--state")
     overview, states = Overview(open_ledger(config).engine), [StudyState(state)] if state else []
-    quiet_seconds = load_settings(config).gather.quiet_seconds
+    gather = load_settings(config).gather
     if watch:
-        follow(lambda rows: worklist_table(overview.worklist(states, limit=min(limit, rows)), quiet_seconds))
+        follow(lambda rows: worklist_table(overview.worklist(states, limit=min(limit, rows)), gather))
         return
     found = overview.worklist(states, limit=limit)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
     else:
-        Console().print(worklist_table(found, quiet_seconds) if found else "no study has arrived yet")
+        Console().print(worklist_table(found, gather) if found else "no study has arrived yet")
 
 
-def worklist_table(studies: Sequence[StudyRecord], quiet_seconds: float) -> Table:
+def worklist_table(studies: Sequence[StudyRecord], gather: Gather) -> Table:
     """The worklist for a terminal; a study that is arriving says when it will be complete."""
     import time
 
@@ -65,8 +66,11 @@ def worklist_table(studies: Sequence[StudyRecord], quiet_seconds: float) -> Tabl
     table.add_column("uid", overflow="fold")
     table.add_column("reason", overflow="fold")
     for each in studies:
-        left = max(0.0, each.last_received_at + quiet_seconds - time.time())
-        reason = each.reason or (f"complete in {left:.0f} s" if each.state == "RECEIVING" else "")
+        reason = each.reason
+        if each.state == "RECEIVING" and not reason:
+            at = gather.complete_at(each.state_since, each.last_received_at, each.missing)
+            left = f"complete in {max(0.0, at - time.time()):.0f} s"
+            reason = f"{each.awaits}; {left}" if each.awaits else left
         words = f"[{STATE_STYLES[each.state]}]{each.state}[/]"
         numbers = (str(each.revision), str(each.instances))
         table.add_row(str(each.id), words, clock(each.state_since), *numbers, each.study_instance_uid, escape(reason))
@@ -112,13 +116,13 @@ def top(config: Config = None) -> None:
     from node.storage.overview import Overview
     from node.storage.watch import WatchBook
 
-    ledger, quiet_seconds = open_ledger(config), load_settings(config).gather.quiet_seconds
+    ledger, gather = open_ledger(config), load_settings(config).gather
     overview, watch = Overview(ledger.engine), WatchBook(ledger.engine)
 
     def render(rows: int) -> Group:
         told = [*alert_lines(watch), *process_lines(watch), *queue_lines(overview)]
         newest = overview.worklist(limit=max(5, rows - len(told) - 3))
-        return Group("[bold]MOME Node[/] - research use only", *told, "", worklist_table(newest, quiet_seconds))
+        return Group("[bold]MOME Node[/] - research use only", *told, "", worklist_table(newest, gather))
 
     follow(render)
 

@@ -58,7 +58,7 @@ def worklist(
         before=before,
         following=f"{last.last_received_at!r}-{last.id}" if last else "",
         counts=site.ledger.counts(),
-        quiet_seconds=site.settings.gather.quiet_seconds,
+        gather=site.settings.gather,
     )
 
 

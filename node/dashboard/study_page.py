@@ -129,7 +129,9 @@ def what_it_waits_for(site: Site, detail: StudyDetail) -> tuple[str, float | Non
     """In words, with the moment at which it happens if nothing else does."""
     study = detail.study
     if study.state is StudyState.RECEIVING:
-        return "complete when no instance comes until", study.last_received_at + site.settings.gather.quiet_seconds
+        lacks = f"{study.awaits}; " if study.awaits else ""
+        at = site.settings.gather.complete_at(study.state_since, study.last_received_at, study.missing)
+        return f"{lacks}complete when no instance comes until", at
     for job in detail.jobs:
         if job.state in {"waiting", "committing"} and job.attempts:
             words_ = "awaits storage commitment until" if job.state == "committing" else "tried again"

@@ -78,6 +78,8 @@ class Archive:
             path=str(path.relative_to(self.root)),
             size_bytes=received.size_bytes,
             calling_ae_title=calling_ae_title,
+            kind=received.kind,
+            slice_position=received.slice_position,
         )
 
     def described(self, found: Iterable[ReceivedInstance]) -> list[StoredInstance]:

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from node.errors import NodeError, NotReady
 
@@ -25,6 +25,10 @@ class LedgerUnavailable(NodeError):
     """The database did not take the transaction; nothing of it happened."""
 
     retryable = True
+
+
+class LedgerOvertaken(LedgerUnavailable):
+    """Another node wrote the same row a moment before; the same transaction again will see it."""
 
 
 def open_engine(url: str) -> Engine:
@@ -59,6 +63,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
+    except IntegrityError as error:
+        raise LedgerOvertaken("another node has just written the same row") from error
     except DBAPIError as error:
         raise LedgerUnavailable(f"the ledger's database refused a transaction ({type(error.orig).__name__})") from error
 

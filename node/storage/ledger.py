@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, or_, select, update
 
 from node.audit import AuditEntry, AuditEvent, verify
+from node.content import Judgement, judge
 from node.jobs import OPEN, Job, JobKind, JobState, RetryPolicy
 from node.states import StudyEvent, StudyState, next_state
 from node.storage import schema, trail
-from node.storage.database import check_database, migrate, open_engine, reading, writing
+from node.storage.contents import content_of, known_like, learn, unlearn
+from node.storage.database import LedgerOvertaken, check_database, migrate, open_engine, reading, writing
 from node.storage.records import (
     AuditRecord,
     Feedback,
@@ -72,7 +74,14 @@ class Ledger:
         The same UID with the same digest is a duplicate (one record); with another digest a conflict, which blocks
         the study's analysis. A new instance of a study that was complete opens its next revision.
         """
+        try:
+            return self._instances_stored(batch, now)
+        except LedgerOvertaken:  # another node has just written one of these rows: this time we see it
+            return self._instances_stored(batch, now)
+
+    def _instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[Verdict]:
         with writing(self.engine) as db:
+            lock_studies(db, {each.study_instance_uid for each in batch})
             known = known_digests(db, [each.sop_instance_uid for each in batch])
             studies: dict[str, Row[Any]] = {}
             verdicts = [self._judge_instance(db, each, known, studies, now) for each in batch]
@@ -114,11 +123,15 @@ class Ledger:
                     instances=0,
                     conflict=False,
                     reason="",
+                    judged_instances=0,
+                    missing=0,
+                    content="",
                 )
             )
         elif study.state != StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
             cancel_open_jobs(db, study.id, now, "a new instance arrived")
-            move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1)
+            unlearn(db, study.content)
+            move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1, content="")
         opened = study_row(db, each.study_instance_uid)
         if opened is None:
             raise LookupError("a study that was just written is not there")
@@ -126,32 +139,81 @@ class Ledger:
 
     # --- gathering
 
-    def settle(self, quiet_since: float, now: float, *, node_name: str = "", limit: int = 100) -> int:
+    def settle(
+        self,
+        quiet_since: float,
+        now: float,
+        *,
+        patient_since: float | None = None,
+        node_name: str = "",
+        limit: int = 100,
+    ) -> int:
         """Declare studies complete that received nothing since, oldest first; each gets an analysis job.
 
-        Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
+        patient_since : the same for studies of which something is missing that their protocol had (None: no such
+            patience). Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
         """
         table = schema.study.c
-        silent = or_(table.last_received_at <= quiet_since, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
-        quiet = select(schema.study).where(table.state == StudyState.RECEIVING, silent)
+        enough = and_(table.last_received_at <= quiet_since, table.missing == 0)
+        long = table.last_received_at <= (quiet_since if patient_since is None else patient_since)
+        silent = or_(enough, long, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
         with writing(self.engine) as db:
             if not listens(db, node_name, quiet_since, now):
                 return 0
-            studies = db.execute(quiet.order_by(table.last_received_at).limit(limit)).all()
+            studies = arriving(db, silent, limit)
             for study in studies:
-                self._complete(db, study, now, "no new instance for the settle time")
+                lacks = study_record(study).awaits
+                why = f"nothing came for {max(0.0, now - study.last_received_at):.0f} s"
+                self._complete(db, study, now, f"{why}; {lacks}" if lacks else why)
             return len(studies)
+
+    def settle_overdue(self, opened_before: float, now: float, limit: int = 100) -> int:
+        """Declare studies complete that have been arriving since before then and still are."""
+        with writing(self.engine) as db:
+            studies = arriving(db, schema.study.c.state_since <= opened_before, limit)
+            for study in studies:
+                self._complete(db, study, now, f"still arriving after {now - study.state_since:.0f} s", teaches=False)
+            return len(studies)
+
+    def settle_by_content(self, paused_since: float, now: float, learned_from: int, limit: int = 20) -> int:
+        """Declare studies complete that hold all that their protocol had in earlier studies (see node.content).
+
+        paused_since : only studies that received nothing since are looked at, each once after every pause.
+        """
+        table = schema.study.c
+        paused = or_(table.last_received_at <= paused_since, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
+        unjudged = and_(table.state == StudyState.RECEIVING, paused, table.instances != table.judged_instances)
+        with reading(self.engine) as db:
+            if db.execute(select(table.id).where(unjudged).limit(1)).first() is None:
+                return 0
+        settled = 0
+        with writing(self.engine) as db:
+            for study in arriving(db, unjudged, limit):
+                found = judged(db, study, learned_from)
+                values = {"judged_instances": study.instances, "missing": found.missing}
+                db.execute(update(schema.study).where(table.id == study.id).values(values))
+                if found.alike:
+                    why = f"holds what all {found.alike} earlier studies of its protocol held"
+                    self._complete(db, study, now, why)
+                    settled += 1
+        return settled
 
     def force(self, study_instance_uid: str, now: float) -> None:
         """The operator says that the study is complete."""
         with writing(self.engine) as db:
-            self._complete(db, require_study(db, study_instance_uid), now, "declared complete by the operator")
+            study = require_study(db, study_instance_uid, lock=True)
+            self._complete(db, study, now, "declared complete by the operator", teaches=False)
 
-    def _complete(self, db: Connection, study: Row[Any], now: float, why: str) -> None:
+    def _complete(self, db: Connection, study: Row[Any], now: float, why: str, *, teaches: bool = True) -> None:
+        """The study's revision is complete; what it holds is learned unless that was not for its content or silence."""
         if study.conflict:
             move(db, study, StudyEvent.GAVE_UP, now, reason=study.reason)
             return
-        move(db, study, StudyEvent.SETTLED, now, detail=why)
+        content = content_of(db, study.id, IMAGE_CLASSES) if teaches else None
+        if content is not None:
+            learn(db, content, now)
+        digest = "" if content is None else content.digest
+        move(db, study, StudyEvent.SETTLED, now, detail=why, missing=0, content=digest)
         add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
 
     # --- jobs
@@ -166,7 +228,7 @@ class Ledger:
                 return None
         with writing(self.engine) as db:
             for row in db.execute(due.limit(8)).all():
-                study = db.execute(select(schema.study).where(schema.study.c.id == row.study_id)).one()
+                study = locked_study(db, row.study_id)
                 if row.state == JobState.RUNNING and kind is JobKind.ANALYZE:
                     study = move(db, study, StudyEvent.ATTEMPT_LOST, now, detail="the worker died or was too slow")
                 if row.attempts >= self.retry.attempts and row.state == JobState.RUNNING:
@@ -249,6 +311,7 @@ class Ledger:
             theirs = and_(receipts.c.job_id == transaction.job_id, receipts.c.sop_instance_uid.in_(committed))
             db.execute(update(receipts).where(theirs).values(committed_at=now))
             job = db.execute(select(jobs).where(jobs.c.id == transaction.job_id)).one()
+            study = locked_study(db, job.study_id)
             if job.state != JobState.COMMITTING:
                 return True
             if failed:
@@ -257,7 +320,6 @@ class Ledger:
                 db.execute(update(jobs).where(jobs.c.id == job.id).values(again))
                 return True
             finish_job(db, job.id, JobState.DONE, "", now)
-            study = db.execute(select(schema.study).where(schema.study.c.id == job.study_id)).one()
             conclude_deliveries(db, study, now)
             return True
 
@@ -320,7 +382,7 @@ class Ledger:
     def requeue(self, study_instance_uid: str, now: float) -> None:
         """Analyse anew, as the next revision."""
         with writing(self.engine) as db:
-            study = require_study(db, study_instance_uid)
+            study = require_study(db, study_instance_uid, lock=True)
             cancel_open_jobs(db, study.id, now, "requeued by the operator")
             study = move(db, study, StudyEvent.REQUEUED, now, revision=study.revision + 1, reason="")
             add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
@@ -328,7 +390,7 @@ class Ledger:
     def redeliver(self, study_instance_uid: str, destinations: Sequence[str], now: float) -> None:
         """Send the result objects of the newest revision again, the same instances."""
         with writing(self.engine) as db:
-            study = require_study(db, study_instance_uid)
+            study = require_study(db, study_instance_uid, lock=True)
             if not result_objects(db, study.id, study.revision):
                 raise LookupError("this study has no result objects to deliver; reprocess it first")
             if study.state != StudyState.INELIGIBLE:
@@ -346,7 +408,7 @@ class Ledger:
     def withdrawn(self, study_instance_uid: str, note: KeptObject, destinations: Sequence[str], now: float) -> None:
         """A rejection note for the results of the newest revision is on disk: it goes wherever they went."""
         with writing(self.engine) as db:
-            study = require_study(db, study_instance_uid)
+            study = require_study(db, study_instance_uid, lock=True)
             if note not in result_objects(db, study.id, study.revision):
                 keep_object(db, study.id, study.revision, note)
         self.redeliver(study_instance_uid, destinations, now)
@@ -511,6 +573,8 @@ def insert_instances(db: Connection, rows: Sequence[tuple[int, StoredInstance]],
             "size_bytes": each.size_bytes,
             "received_at": now,
             "calling_ae_title": each.calling_ae_title,
+            "kind": each.kind,
+            "slice_position": each.slice_position,
         }
         for study_id, each in rows
     ]
@@ -647,8 +711,8 @@ def take(db: Connection, row: Row[Any], study: Row[Any], lease_until: float) -> 
 
 def own(db: Connection, job: Job) -> Row[Any]:
     """The study of a job that is still this worker's; raises StaleJob otherwise."""
+    study = locked_study(db, job.study_id)
     row = db.execute(select(schema.job).where(schema.job.c.id == job.id)).one()
-    study = db.execute(select(schema.study).where(schema.study.c.id == job.study_id)).one()
     if row.state != JobState.RUNNING or row.fence != job.fence or study.revision != job.revision:
         raise StaleJob(f"job {job.id} of revision {job.revision} is no longer this worker's")
     return study
@@ -728,7 +792,34 @@ def study_row(db: Connection, study_instance_uid: str) -> Row[Any] | None:
     return db.execute(select(schema.study).where(schema.study.c.study_instance_uid == study_instance_uid)).first()
 
 
-def require_study(db: Connection, study_instance_uid: str) -> Row[Any]:
+def lock_studies(db: Connection, study_instance_uids: Collection[str]) -> None:
+    """Let no other node change these studies meanwhile, always in one order (PostgreSQL; SQLite has one writer)."""
+    table = schema.study.c
+    mine = table.study_instance_uid.in_(study_instance_uids)
+    db.execute(select(table.id).where(mine).order_by(table.id).with_for_update())
+
+
+def locked_study(db: Connection, study_id: int) -> Row[Any]:
+    """A study that no other node changes until this transaction ends."""
+    return db.execute(select(schema.study).where(schema.study.c.id == study_id).with_for_update()).one()
+
+
+def arriving(db: Connection, which: ColumnElement[bool], limit: int) -> Sequence[Row[Any]]:
+    """Studies that are RECEIVING, oldest first, locked; those that another node is changing are left out."""
+    table = schema.study.c
+    query = select(schema.study).where(table.state == StudyState.RECEIVING, which).order_by(table.last_received_at)
+    return db.execute(query.limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def judged(db: Connection, study: Row[Any], learned_from: int) -> Judgement:
+    """What the content of a study says about it."""
+    content = content_of(db, study.id, IMAGE_CLASSES)
+    return Judgement() if content is None else judge(content, known_like(db, content), learned_from)
+
+
+def require_study(db: Connection, study_instance_uid: str, *, lock: bool = False) -> Row[Any]:
+    if lock:
+        lock_studies(db, [study_instance_uid])
     study = study_row(db, study_instance_uid)
     if study is None:
         raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
@@ -776,4 +867,5 @@ def study_record(row: Row[Any]) -> StudyRecord:
         state_since=row.state_since,
         conflict=row.conflict,
         reason=row.reason,
+        missing=row.missing,
     )

@@ -17,6 +17,7 @@ class StoredInstance:
 
     patient_digest : SHA-256 of patient ID and issuer; tells two patients apart without naming either.
     path : of the file, relative to the storage root.
+    kind, slice_position : which part of its scanner's protocol it is, and where it lies (dicom_io.arrival).
     """
 
     study_instance_uid: str
@@ -29,6 +30,8 @@ class StoredInstance:
     path: str
     size_bytes: int
     calling_ae_title: str
+    kind: str = ""
+    slice_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,10 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
-    """One line of the worklist. Times: seconds since 1970, UTC."""
+    """One line of the worklist. Times: seconds since 1970, UTC.
+
+    missing : images that earlier studies of its protocol had more, while it is arriving; 0: none that we know of.
+    """
 
     id: int
     study_instance_uid: str
@@ -112,6 +118,13 @@ class StudyRecord:
     state_since: float
     conflict: bool
     reason: str
+    missing: int = 0
+
+    @property
+    def awaits(self) -> str:
+        """What it still lacks, as far as the site's earlier studies tell."""
+        images = "1 image is" if self.missing == 1 else f"{self.missing} images are"
+        return f"{images} missing that others of its protocol had" if self.missing else ""
 
 
 @dataclass(frozen=True, slots=True)

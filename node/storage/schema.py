@@ -45,6 +45,9 @@ study = Table(
     Column("instances", Integer, nullable=False),
     Column("conflict", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("judged_instances", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("content", DIGEST, nullable=False),
     Index(None, "state", "last_received_at"),
     Index(None, "state", "state_since"),
     Index(None, "last_received_at"),
@@ -64,6 +67,17 @@ instance = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("received_at", Float, nullable=False),
     Column("calling_ae_title", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("slice_position", Integer, nullable=True),
+)
+
+known_content = Table(
+    "known_content",
+    metadata,
+    Column("digest", DIGEST, primary_key=True),
+    Column("parts", Text, nullable=False),
+    Column("studies", Integer, nullable=False),
+    Column("last_at", Float, nullable=False, index=True),
 )
 
 conflict = Table(

@@ -63,15 +63,14 @@ def pacs() -> Iterator[Pacs]:
 
 
 @pytest.fixture
-def courier(tmp_path: Path, pacs: Pacs) -> Courier:
-    return courier_with(BasicTextSRStorage, tmp_path, pacs)
+def courier(ledger: Ledger, tmp_path: Path, pacs: Pacs) -> Courier:
+    return courier_with(BasicTextSRStorage, ledger, tmp_path, pacs)
 
 
-def courier_with(sop_class: str, tmp_path: Path, pacs: Pacs) -> Courier:
+def courier_with(sop_class: str, ledger: Ledger, tmp_path: Path, pacs: Pacs) -> Courier:
     """With one analysed study whose report, of this class, is to be delivered; failed attempts are repeated at once."""
     archive = Archive(tmp_path / "root")
-    retry = RetryPolicy(refusals=3, first_seconds=0.001, longest_seconds=0.002)
-    ledger = Ledger(f"sqlite:///{tmp_path}/root/ledger.db", retry)
+    ledger.retry = RetryPolicy(refusals=3, first_seconds=0.001, longest_seconds=0.002)
     image = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
     ledger.instances_stored([image], 100)
     ledger.settle(150, 160)
@@ -167,9 +166,9 @@ def test_a_class_that_the_pacs_does_not_take_is_said(courier: Courier, pacs: Pac
     assert "0122" in detail.study.reason
 
 
-def test_a_report_of_a_class_that_the_pacs_does_not_know_goes_in_an_older_one(tmp_path: Path) -> None:
+def test_a_report_of_a_class_that_the_pacs_does_not_know_goes_in_an_older_one(ledger: Ledger, tmp_path: Path) -> None:
     pacs = Pacs(free_port(), sop_class=EnhancedSRStorage)
-    server, courier = pacs.start(), courier_with(Comprehensive3DSRStorage, tmp_path, pacs)
+    server, courier = pacs.start(), courier_with(Comprehensive3DSRStorage, ledger, tmp_path, pacs)
     detail = deliver(courier, 1)
     server.shutdown()
     assert detail.study.state is StudyState.DELIVERED

@@ -22,10 +22,15 @@ def receive(ledger: Ledger, now: float) -> None:
     ledger.instances_stored([instance], now)
 
 
+def quiet_since(silence: Silence, wall: float, monotonic: float) -> float | None:
+    silence.look(wall, monotonic)
+    return silence.began(60)
+
+
 def test_silence_is_counted_while_the_clock_is_steady() -> None:
     silence = Silence(wall=1000.0, monotonic=0.0)
-    assert silence.quiet_since(1001.0, 1.0, 60) == 941.0
-    assert silence.quiet_since(1002.0, 2.0, 60) == 942.0
+    assert quiet_since(silence, 1001.0, 1.0) == 941.0
+    assert quiet_since(silence, 1002.0, 2.0) == 942.0
 
 
 @pytest.mark.parametrize("jump", [HOURS_26, -HOURS_26])
@@ -33,15 +38,15 @@ def test_a_jump_of_the_clock_begins_the_silence_anew(jump: float, caplog: pytest
     silence = Silence(wall=200_000.0, monotonic=0.0)
     after = 200_000.0 + jump
     with caplog.at_level(logging.WARNING):
-        assert silence.quiet_since(after + 1, 1.0, 60) is None
+        assert quiet_since(silence, after + 1, 1.0) is None
     assert "clock jumped" in caplog.text
-    assert silence.quiet_since(after + 30, 30.0, 60) is None
-    assert silence.quiet_since(after + 62, 62.0, 60) == after + 2
+    assert quiet_since(silence, after + 30, 30.0) is None
+    assert quiet_since(silence, after + 62, 62.0) == after + 2
 
 
 def test_a_frozen_machine_is_no_jump() -> None:
     silence = Silence(wall=1000.0, monotonic=0.0)
-    assert silence.quiet_since(4600.0, 3600.0, 60) == 4540.0
+    assert quiet_since(silence, 4600.0, 3600.0) == 4540.0
 
 
 def test_silence_before_a_restart_of_the_listener_does_not_count(ledger: Ledger) -> None:

@@ -1,0 +1,59 @@
+"""What studies hold, as rows: each function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from node.content import Content, Known, Part
+from node.storage import schema
+
+COMPARED = 200
+"""So many of the newest contents of a protocol are compared: slices differ from patient to patient."""
+
+
+def content_of(db: Connection, study_id: int, sop_classes: Iterable[str]) -> Content | None:
+    """What the study holds of these SOP classes; None when an image came before we noted what it is."""
+    table = schema.instance.c
+    part = (table.series_instance_uid, table.kind)
+    mine = (table.study_id == study_id, table.sop_class_uid.in_(sop_classes))
+    query = select(*part, table.slice_position, func.count().label("images")).where(*mine)
+    rows = db.execute(query.group_by(*part, table.slice_position).order_by(*part)).all()
+    if not rows or not all(row.kind for row in rows):
+        return None
+    grouped = groupby(rows, key=lambda row: (row.series_instance_uid, row.kind))
+    return Content(tuple(sorted(part_of(kind, list(slices)) for (_, kind), slices in grouped)))
+
+
+def part_of(kind: str, slices: list[Row[Any]]) -> Part:
+    """One kind of one series from a row for each slice (and one for the images that lie nowhere)."""
+    placed = [row.images for row in slices if row.slice_position is not None]
+    images = sum(row.images for row in slices)
+    return Part(kind, images, len(placed), min(placed, default=0), max(placed, default=0))
+
+
+def known_like(db: Connection, content: Content) -> list[Known]:
+    """Contents of earlier complete studies that share a kind with this one, newest first."""
+    table = schema.known_content.c
+    alike = table.parts.contains(content.parts[0].kind, autoescape=True)
+    query = select(table.parts, table.studies).where(alike, table.studies > 0)
+    rows = db.execute(query.order_by(table.last_at.desc()).limit(COMPARED))
+    return [Known(Content.read(row.parts), row.studies) for row in rows]
+
+
+def learn(db: Connection, content: Content, now: float) -> None:
+    """One study more that held this when it was complete."""
+    table = schema.known_content
+    mine = table.c.digest == content.digest
+    more = {"studies": table.c.studies + 1, "last_at": now}
+    if not db.execute(update(table).where(mine).values(more)).rowcount:
+        db.execute(insert(table).values(digest=content.digest, parts=content.text, studies=1, last_at=now))
+
+
+def unlearn(db: Connection, digest: str) -> None:
+    """One study fewer: it went on to hold more."""
+    table = schema.known_content
+    db.execute(update(table).where(table.c.digest == digest).values(studies=table.c.studies - 1))
