@@ -25,6 +25,8 @@ DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 MAX_DEPTH = 64
 MAX_ELEMENTS = 5_000_000
 UNDEFINED = 0xFFFFFFFF
+IMPLICIT_HEADER, EXPLICIT_HEADER, LENGTH = struct.Struct("<HHI"), struct.Struct("<HH2sH"), struct.Struct("<I")
+ITEM_GROUP = b"\xfe\xff"
 LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -96,12 +98,12 @@ class InstanceFile:
         explicit = self.transfer_syntax_uid != IMPLICIT_LITTLE_ENDIAN
         with mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ) as content:
             found = walk(content, self.data_set_offset, explicit=explicit)
-        uids = identities(found)
-        if uids[SOP_CLASS] != self.sop_class_uid or uids[SOP_INSTANCE] != self.sop_instance_uid:
+        examined = received(self.path, self.digest.hexdigest(), self.size, self.transfer_syntax_uid, found)
+        if (examined.sop_class_uid, examined.sop_instance_uid) != (self.sop_class_uid, self.sop_instance_uid):
             raise NotAnInstance("the data set holds another SOP class or instance than the command announced")
         os.fsync(self.descriptor)
         self._close()
-        return received(self.path, self.digest.hexdigest(), self.size, self.transfer_syntax_uid, found)
+        return examined
 
     def discard(self) -> None:
         """Close and remove the file."""
@@ -114,14 +116,9 @@ class InstanceFile:
             self.descriptor = -1  # closing a number twice could close another thread's file
 
 
-def identities(found: dict[int, bytes]) -> dict[int, str]:
-    """The UIDs that every instance has; raises NotAnInstance when one is missing or none."""
-    return {tag: uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
-
-
 def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found: dict[int, bytes]) -> ReceivedInstance:
-    """What was found in a file, in words."""
-    uids = identities(found)
+    """What was found in a file, in words; raises NotAnInstance when a UID that every instance has is missing or none."""
+    uids = {tag: uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
     patient = b"\0".join(found.get(tag, b"").strip(b" \0") for tag in (PATIENT_ID, PATIENT_ID_ISSUER))
     return ReceivedInstance(
         path=path,
@@ -218,8 +215,8 @@ def walk(content: mmap.mmap | bytes, start: int, *, explicit: bool) -> dict[int,
             continue
         if position + 8 > end:
             raise NotAnInstance("the data set ends inside an element")
-        tag, vr, length, position = header(content, position, level)
-        if len(levels) == 1 and length != UNDEFINED:
+        tag, vr, length, position = header(content, position, explicit=level.explicit)
+        if length != UNDEFINED and len(levels) == 1:
             if tag in IDENTIFIERS:
                 found[tag] = identifier(content[position : position + length], tag, vr)
             elif tag in WANTED and length <= LONGEST_VALUE:
@@ -237,20 +234,19 @@ def walk(content: mmap.mmap | bytes, start: int, *, explicit: bool) -> dict[int,
     raise NotAnInstance(f"the data set holds more than {MAX_ELEMENTS} elements")
 
 
-def header(content: mmap.mmap | bytes, position: int, level: Level) -> tuple[int, bytes, int, int]:
+def header(content: mmap.mmap | bytes, position: int, *, explicit: bool) -> tuple[int, bytes, int, int]:
     """Tag, VR (empty if implicit), value length and value position of the element at this position."""
-    group, element, length = struct.unpack_from("<HHI", content, position)
-    tag = group << 16 | element
-    if group == 0xFFFE or not level.explicit:
-        return tag, b"", length, position + 8
-    vr = bytes(content[position + 4 : position + 6])
-    if vr in LONG_VRS:
-        if position + 12 > len(content):
-            raise NotAnInstance("the data set ends inside an element")
-        return tag, vr, int(struct.unpack_from("<I", content, position + 8)[0]), position + 12
-    if vr not in SHORT_VRS:
+    if not explicit or content[position : position + 2] == ITEM_GROUP:
+        group, element, length = IMPLICIT_HEADER.unpack_from(content, position)
+        return group << 16 | element, b"", length, position + 8
+    group, element, vr, length = EXPLICIT_HEADER.unpack_from(content, position)
+    if vr in SHORT_VRS:
+        return group << 16 | element, vr, length, position + 8
+    if vr not in LONG_VRS:
         raise NotAnInstance("an element has an unknown VR")
-    return tag, vr, int(struct.unpack_from("<H", content, position + 6)[0]), position + 8
+    if position + 12 > len(content):
+        raise NotAnInstance("the data set ends inside an element")
+    return group << 16 | element, vr, LENGTH.unpack_from(content, position + 8)[0], position + 12
 
 
 def identifier(value: bytes, tag: int, vr: bytes) -> bytes:

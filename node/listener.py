@@ -6,15 +6,15 @@ database (group commit), so that durability costs little. This process never loa
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import logging
-import queue
 import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.association import (
@@ -62,40 +62,40 @@ class Pending:
 
     received: ReceivedInstance
     calling_ae_title: str
-    done: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
     verdict: Verdict | None = None
 
 
 class Committer:
-    """The one thread that names files and writes rows, for whoever has finished meanwhile."""
+    """Names files and writes rows. Who finds nobody at it does so for all that have come meanwhile: group commit."""
 
     def __init__(self, archive: Archive, ledger: Ledger) -> None:
         self.archive = archive
         self.ledger = ledger
-        self.waiting: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self.run, name="committer", daemon=True)
-        self.thread.start()
+        self.waiting: list[Pending] = []
+        self.busy = False
+        self.changed = threading.Condition()
 
     def commit(self, received: ReceivedInstance, calling_ae_title: str) -> Verdict:
         """Returns when file and row are durable; raises IncomingRefused when they could not be made so."""
         pending = Pending(received, calling_ae_title)
-        self.waiting.put(pending)
-        pending.done.wait()
+        with self.changed:
+            self.waiting.append(pending)
+        while group := self.next_group(pending):
+            self.commit_group(group)
         if pending.verdict is None:
             raise IncomingRefused(OUT_OF_RESOURCES, "the instance could not be stored")
         return pending.verdict
 
-    def run(self) -> None:
-        """Take all that wait, commit them together, wake their associations; until None comes."""
-        while (first := self.waiting.get()) is not None:
-            group = [first]
-            while len(group) < LARGEST_GROUP and not self.waiting.empty():
-                following = self.waiting.get()
-                if following is None:
-                    self.waiting.put(None)
-                    break
-                group.append(following)
-            self.commit_group(group)
+    def next_group(self, pending: Pending) -> list[Pending]:
+        """Those that wait, when it is this one's turn to commit them; nobody when this one is done."""
+        with self.changed:
+            self.changed.wait_for(lambda: pending.done or not self.busy)
+            if pending.done:
+                return []
+            self.busy = True
+            group, self.waiting = self.waiting[:LARGEST_GROUP], self.waiting[LARGEST_GROUP:]
+            return group
 
     def commit_group(self, group: Sequence[Pending]) -> None:
         """One sync and one transaction for all of them."""
@@ -110,13 +110,11 @@ class Committer:
         except Exception:  # a defect refuses these instances, it must not end reception
             log.exception("instances refused", extra={"count": len(group)})
         finally:
-            for each in group:
-                each.done.set()
-
-    def stop(self) -> None:
-        """Commit what waits, then end."""
-        self.waiting.put(None)
-        self.thread.join(10)
+            with self.changed:
+                self.busy = False
+                for each in group:
+                    each.done = True
+                self.changed.notify_all()
 
 
 class Arriving:
@@ -315,10 +313,10 @@ def run_listener(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
     ledger.audit(AuditEvent.LISTENING, time.time(), settings.node_name)
+    gc.freeze()  # what is here now stays; without this, the collector looks through it again and again
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
     acceptor.serve_forever()
     acceptor.stop()
-    committer.stop()
     ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
 
 

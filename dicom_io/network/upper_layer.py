@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import struct
 import time
 from dataclasses import dataclass
@@ -70,6 +72,8 @@ class Wire:
         self.buffer = memoryview(bytearray(2 * max(limits.largest_p_data, LARGEST_REQUEST)))
         self.start = self.end = 0
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setblocking(False)
+        self.poll = select.poll()
 
     def read(self, idle_seconds: float | None = None) -> tuple[int, memoryview]:
         """Type and content of the next PDU; the view is valid until the next read.
@@ -101,29 +105,37 @@ class Wire:
 
     def receive(self, deadline: float) -> int:
         """Receive what is there, at least one byte."""
-        seconds = deadline - time.monotonic()
-        if seconds <= 0:
-            raise WireFault("the peer was too slow")
-        self.connection.settimeout(seconds)
-        try:
-            count = self.connection.recv_into(self.buffer[self.end :])
-            # A sender with Nagle's algorithm waits for our acknowledgement, 40 ms an image unless it comes at once.
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        except TimeoutError:
-            raise WireFault("the peer was too slow") from None
-        except OSError as error:
-            raise PeerGone(f"the connection broke: {error.strerror}") from None
-        if not count:
-            raise PeerGone("the peer closed the connection")
-        return count
+        while True:
+            try:
+                count = self.connection.recv_into(self.buffer[self.end :])
+            except (BlockingIOError, ssl.SSLWantReadError):
+                # A sender with Nagle's algorithm waits for our acknowledgement, 40 ms an image unless it comes at once.
+                self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                self.wait(select.POLLIN, deadline)
+                continue
+            except OSError as error:
+                raise PeerGone(f"the connection broke: {error.strerror}") from None
+            if not count:
+                raise PeerGone("the peer closed the connection")
+            return count
 
     def send(self, pdu: bytes) -> None:
-        """Write one PDU with one call; a peer that does not read is given `pdu_seconds`."""
-        try:
-            self.connection.settimeout(self.limits.pdu_seconds)
-            self.connection.sendall(pdu)
-        except OSError as error:
-            raise PeerGone(f"the connection broke: {error.strerror}") from None
+        """Write one PDU, with one call unless the peer is slow; one that does not read is given `pdu_seconds`."""
+        deadline = time.monotonic() + self.limits.pdu_seconds
+        rest = memoryview(pdu)
+        while rest:
+            try:
+                rest = rest[self.connection.send(rest) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self.wait(select.POLLOUT, deadline)
+            except OSError as error:
+                raise PeerGone(f"the connection broke: {error.strerror}") from None
+
+    def wait(self, event: int, deadline: float) -> None:
+        """Until the connection can be read from or written to; WireFault when that comes too late."""
+        self.poll.register(self.connection, event)
+        if not self.poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
+            raise WireFault("the peer was too slow")
 
 
 def p_data(context_id: int, content: bytes, *, command: bool, largest: int) -> bytes:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from node.audit import AuditEntry, AuditEvent, verify
 from node.content import Judgement, judge
@@ -81,9 +81,8 @@ class Ledger:
 
     def _instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[Verdict]:
         with writing(self.engine) as db:
-            lock_studies(db, {each.study_instance_uid for each in batch})
-            known = known_digests(db, [each.sop_instance_uid for each in batch])
-            studies: dict[str, Row[Any]] = {}
+            studies = locked_studies(db, {each.study_instance_uid for each in batch})
+            known = known_digests(db, {each.sop_instance_uid for each in batch})
             verdicts = [self._judge_instance(db, each, known, studies, now) for each in batch]
             fresh = [each for each, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.STORED]
             insert_instances(db, [(studies[each.study_instance_uid].id, each) for each in fresh], now)
@@ -96,9 +95,8 @@ class Ledger:
         digest = known.setdefault(each.sop_instance_uid, "")
         if digest == each.sha256:
             return Verdict.DUPLICATE
-        if each.study_instance_uid not in studies:
-            studies[each.study_instance_uid] = self._open_study(db, each, now)
-        study = studies[each.study_instance_uid]
+        study = self._open_study(db, each, studies.get(each.study_instance_uid), now)
+        studies[each.study_instance_uid] = study
         if digest:
             note_conflict(db, study.id, each, TWO_VERSIONS, now)
             return Verdict.CONFLICT
@@ -107,35 +105,15 @@ class Ledger:
             note_conflict(db, study.id, each, TWO_PATIENTS, now)
         return Verdict.STORED
 
-    def _open_study(self, db: Connection, each: StoredInstance, now: float) -> Row[Any]:
+    def _open_study(self, db: Connection, each: StoredInstance, study: Row[Any] | None, now: float) -> Row[Any]:
         """The study's row, RECEIVING; a study that had been complete begins its next revision."""
-        study = study_row(db, each.study_instance_uid)
         if study is None:
-            db.execute(
-                insert(schema.study).values(
-                    study_instance_uid=each.study_instance_uid,
-                    patient_digest=each.patient_digest,
-                    state=StudyState.RECEIVING,
-                    revision=1,
-                    first_received_at=now,
-                    last_received_at=now,
-                    state_since=now,
-                    instances=0,
-                    conflict=False,
-                    reason="",
-                    judged_instances=0,
-                    missing=0,
-                    content="",
-                )
-            )
-        elif study.state != StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
+            return insert_study(db, each, now)
+        if study.state != StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
             cancel_open_jobs(db, study.id, now, "a new instance arrived")
             unlearn(db, study.content)
-            move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1, content="")
-        opened = study_row(db, each.study_instance_uid)
-        if opened is None:
-            raise LookupError("a study that was just written is not there")
-        return opened
+            return move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1, content="")
+        return study
 
     # --- gathering
 
@@ -557,6 +535,47 @@ def move(
     return moved
 
 
+def insert_study(db: Connection, first: StoredInstance, now: float) -> Row[Any]:
+    """A study begins with its first instance."""
+    inserted = db.execute(
+        insert(schema.study).values(
+            study_instance_uid=first.study_instance_uid,
+            patient_digest=first.patient_digest,
+            state=StudyState.RECEIVING,
+            revision=1,
+            first_received_at=now,
+            last_received_at=now,
+            state_since=now,
+            instances=0,
+            conflict=False,
+            reason="",
+            judged_instances=0,
+            missing=0,
+            content="",
+        )
+    )
+    number = inserted.inserted_primary_key[0]
+    return db.execute(select(schema.study).where(schema.study.c.id == number)).one()
+
+
+# The statements that every instance needs are made once: to put one together costs more than to execute it.
+INSERT_INSTANCES = insert(schema.instance)
+GROW_STUDY = (
+    update(schema.study)
+    .where(schema.study.c.id == bindparam("study_id"))
+    .values(instances=schema.study.c.instances + bindparam("more"), last_received_at=bindparam("now"))
+)
+DIGESTS = select(schema.instance.c.sop_instance_uid, schema.instance.c.sha256).where(
+    schema.instance.c.sop_instance_uid.in_(bindparam("uids", expanding=True))
+)
+LOCK_STUDIES = (
+    select(schema.study)
+    .where(schema.study.c.study_instance_uid.in_(bindparam("uids", expanding=True)))
+    .order_by(schema.study.c.id)
+    .with_for_update()
+)
+
+
 def insert_instances(db: Connection, rows: Sequence[tuple[int, StoredInstance]], now: float) -> None:
     """Rows for new instances, each with the ID of its study, all in one statement; the studies count them."""
     if not rows:
@@ -578,18 +597,14 @@ def insert_instances(db: Connection, rows: Sequence[tuple[int, StoredInstance]],
         }
         for study_id, each in rows
     ]
-    db.execute(insert(schema.instance), values)
-    table = schema.study
-    for study_id, count in Counter(study_id for study_id, _ in rows).items():
-        grown = table.c.instances + count
-        db.execute(update(table).where(table.c.id == study_id).values(instances=grown, last_received_at=now))
+    db.execute(INSERT_INSTANCES, values)
+    counted = Counter(study_id for study_id, _ in rows)
+    db.execute(GROW_STUDY, [{"study_id": each, "more": more, "now": now} for each, more in counted.items()])
 
 
-def known_digests(db: Connection, uids: Sequence[str]) -> dict[str, str]:
+def known_digests(db: Connection, uids: Collection[str]) -> dict[str, str]:
     """SOP Instance UID -> digest of those that are stored."""
-    table = schema.instance.c
-    rows = db.execute(select(table.sop_instance_uid, table.sha256).where(table.sop_instance_uid.in_(set(uids))))
-    return {row.sop_instance_uid: row.sha256 for row in rows}
+    return {row.sop_instance_uid: row.sha256 for row in db.execute(DIGESTS, {"uids": list(uids)})}
 
 
 def note_conflict(db: Connection, study_id: int, each: StoredInstance, why: str, now: float) -> None:
@@ -792,11 +807,12 @@ def study_row(db: Connection, study_instance_uid: str) -> Row[Any] | None:
     return db.execute(select(schema.study).where(schema.study.c.study_instance_uid == study_instance_uid)).first()
 
 
-def lock_studies(db: Connection, study_instance_uids: Collection[str]) -> None:
-    """Let no other node change these studies meanwhile, always in one order (PostgreSQL; SQLite has one writer)."""
-    table = schema.study.c
-    mine = table.study_instance_uid.in_(study_instance_uids)
-    db.execute(select(table.id).where(mine).order_by(table.id).with_for_update())
+def locked_studies(db: Connection, study_instance_uids: Collection[str]) -> dict[str, Row[Any]]:
+    """Those of these studies that exist; no other node changes them until this transaction ends.
+
+    They are locked in one order (PostgreSQL; SQLite has one writer).
+    """
+    return {row.study_instance_uid: row for row in db.execute(LOCK_STUDIES, {"uids": list(study_instance_uids)})}
 
 
 def locked_study(db: Connection, study_id: int) -> Row[Any]:
@@ -819,7 +835,7 @@ def judged(db: Connection, study: Row[Any], learned_from: int) -> Judgement:
 
 def require_study(db: Connection, study_instance_uid: str, *, lock: bool = False) -> Row[Any]:
     if lock:
-        lock_studies(db, [study_instance_uid])
+        locked_studies(db, [study_instance_uid])
     study = study_row(db, study_instance_uid)
     if study is None:
         raise LookupError("no study with this Study Instance UID; see: mome-node studies list")

@@ -70,7 +70,6 @@ def node(settings: Settings) -> Iterator[Node]:
     thread.start()
     yield Node(settings, archive, ledger, acceptor)
     acceptor.stop(1.0)
-    committer.stop()
     thread.join(5)
 
 
