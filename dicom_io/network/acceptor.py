@@ -44,9 +44,8 @@ class Acceptor:
         *,
         limits: AcceptorLimits | None = None,
         tls: ssl.SSLContext | None = None,
-        share_port: bool = False,
     ) -> None:
-        """Bind and listen at once, so that a port in use is an OSError here; `share_port`: SO_REUSEPORT."""
+        """Bind and listen at once, so that a port in use is an OSError here."""
         self.contexts = contexts
         self.service = service
         self.limits = limits or AcceptorLimits()
@@ -55,7 +54,7 @@ class Acceptor:
         self.strangers: OrderedDict[socket.socket, Association | None] = OrderedDict()
         self.associations: dict[socket.socket, Association] = {}
         self.stopping = threading.Event()
-        self.listener = socket.create_server(address, backlog=128, reuse_port=share_port)
+        self.listener = socket.create_server(address, backlog=128)
 
     @property
     def port(self) -> int:
