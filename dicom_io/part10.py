@@ -117,7 +117,7 @@ class InstanceFile:
 
 
 def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found: dict[int, bytes]) -> ReceivedInstance:
-    """What was found in a file, in words; raises NotAnInstance when a UID that every instance has is missing or none."""
+    """What was found in a file, in words; raises NotAnInstance when a UID is missing or none."""
     uids = {tag: uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
     patient = b"\0".join(found.get(tag, b"").strip(b" \0") for tag in (PATIENT_ID, PATIENT_ID_ISSUER))
     return ReceivedInstance(
