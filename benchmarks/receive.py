@@ -4,8 +4,8 @@
 
 The same sender everywhere: DCMTK's storescu, as it comes (Nagle's algorithm on) and with TCP_NODELAY=1 on both
 sides; images of 384 x 384 x 16 bit. The clock runs from the start of the first sender to the end of the last. CPU
-seconds and resident memory are those of all processes of the receiver. MOME Node syncs file, folder and ledger before it
-answers success; Orthanc syncs its index, not its files; the other two sync nothing. Nothing is deleted between
+seconds and resident memory are those of all processes of the receiver. MOME Node syncs file, folder and ledger before
+it answers success; Orthanc syncs its index, not its files; the other two sync nothing. Nothing is deleted between
 measurements: for minutes after a deletion, ext4 takes half a millisecond longer to create a file.
 """
 
