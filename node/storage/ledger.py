@@ -537,7 +537,7 @@ def move(
 
 def insert_study(db: Connection, first: StoredInstance, now: float) -> Row[Any]:
     """A study begins with its first instance."""
-    inserted = db.execute(
+    db.execute(
         insert(schema.study).values(
             study_instance_uid=first.study_instance_uid,
             patient_digest=first.patient_digest,
@@ -554,8 +554,7 @@ def insert_study(db: Connection, first: StoredInstance, now: float) -> Row[Any]:
             content="",
         )
     )
-    number = inserted.inserted_primary_key[0]
-    return db.execute(select(schema.study).where(schema.study.c.id == number)).one()
+    return require_study(db, first.study_instance_uid)
 
 
 # The statements that every instance needs are made once: to put one together costs more than to execute it.
