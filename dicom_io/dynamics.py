@@ -166,7 +166,36 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> Dynamic:
     if not dynamic.evidence and len(runs) > 1:
         raise StudyIneligible(f"there are {len(runs)} attempts at the dynamic, and none shows its pre-contrast phase")
     _require_no_contradiction(dynamic, [part for part in parts if is_suspect(part.item)])
+    _require_no_lost_phase(dynamic, items)
     return dynamic
+
+
+def _require_no_lost_phase(dynamic: Dynamic, items: Iterable[SeriesRole]) -> None:
+    """Raise StudyIneligible when a series of the same measurement, taken meanwhile, cannot be used as it is.
+
+    It may be a phase; without it the others would be taken for the whole dynamic.
+    """
+    made = dynamic.phases[0][0].acquisition
+    for item in items:
+        parts, problems = _parts([item])
+        if parts or not problems or item in dynamic.sources or is_suspect(item) or item.role not in T1_ROLES:
+            continue
+        grids = [stack.shape for stack in item.stacks] or [dynamic.stack.shape]
+        if dynamic.stack.shape in grids and same_timing(item.series.acquisition, made) and _meanwhile(item, dynamic):
+            raise StudyIneligible(
+                f"series {item.series.number} repeats the dynamic's measurement and cannot be used ({problems[0]}): "
+                "a phase may be missing"
+            )
+
+
+def _meanwhile(item: SeriesRole, dynamic: Dynamic) -> bool:
+    """Whether a series was taken during the dynamic or soon before or after it, as far as its times tell."""
+    here = [plane.clocks.acquisition_s for plane in item.series.planes if plane.clocks.acquisition_s is not None]
+    phases = [start for phase in dynamic.phases if (start := start_of(phase, Clue.ACQUISITION_TIME)) is not None]
+    if not here or len(phases) < len(dynamic.phases):
+        return True
+    *during, start = unwrapped([*phases, min(here)])
+    return min(during) - RESTART_S <= start <= max(during) + RESTART_S
 
 
 def _parts(items: Iterable[SeriesRole]) -> tuple[list[Part], list[str]]:
