@@ -5,18 +5,20 @@ The prose is in conformance_template.md; docs/conformance.md is the whole.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from dicom_io.network.acceptor import AcceptorLimits
 from dicom_io.network.association import (
+    ALL_SLOTS_TAKEN,
     CALLED_UNKNOWN,
+    CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
     CANNOT_UNDERSTAND,
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
-    LIMIT_EXCEEDED,
     NO_SUCH_OPERATION,
     NOT_DICOM,
     OUT_OF_RESOURCES,
@@ -25,6 +27,7 @@ from dicom_io.network.association import (
 from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
 from dicom_io.network.dimse import WARNINGS
 from dicom_io.network.scu import NOT_SUPPORTED, Timeouts
+from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
 from node.jobs import RetryPolicy
@@ -55,6 +58,7 @@ def statement() -> str:
         scheme=f"{codes.PRIVATE_SCHEME} version {codes.PRIVATE_SCHEME_VERSION}",
         services=table(("Service", "SOP class UID", "SCU", "SCP"), services()),
         transfer_syntaxes=table(("Transfer syntax", "UID", "Receives", "Creates"), transfer_syntaxes()),
+        ciphers="\n".join(f"- {each}" for each in ciphers()),
         acceptor=table(("Property", "Value"), acceptor(dicom)),
         rejections=table(("Result", "Source", "Reason", "Meaning"), rejections()),
         store_statuses=table(("Status", "Meaning", "The sender should"), store_statuses()),
@@ -100,6 +104,8 @@ def acceptor(dicom: Dicom) -> list[tuple[str, str]]:
         ("Largest PDU received", f"{limits.wire.largest_p_data} bytes, enforced"),
         ("Largest association request", f"{LARGEST_REQUEST} bytes"),
         ("Associations at once", f"{dicom.associations}, configurable"),
+        ("Associations of one calling AE title", f"{dicom.associations_per_caller}, configurable"),
+        ("TLS", "BCP 195 profile, configurable; section 10"),
         ("Asynchronous operations", "not supported"),
         ("First PDU within", f"{limits.wire.first_pdu_seconds:g} s"),
         ("A PDU within", f"{limits.wire.pdu_seconds:g} s from its first byte"),
@@ -108,9 +114,15 @@ def acceptor(dicom: Dicom) -> list[tuple[str, str]]:
     ]
 
 
+def ciphers() -> list[str]:
+    """Cipher suites of TLS 1.2, by OpenSSL's names."""
+    offered = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)).get_ciphers()
+    return [each["name"] for each in offered if each["protocol"] == "TLSv1.2"]
+
+
 def rejections() -> list[tuple[int, int, int, str]]:
     """Why an association is not accepted."""
-    known = (CALLING_UNKNOWN, CALLED_UNKNOWN, LIMIT_EXCEEDED, NOT_DICOM)
+    known = (CALLING_UNKNOWN, CALLED_UNKNOWN, ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, NOT_DICOM)
     return [(each.result, each.source, each.reason, each.words) for each in known]
 
 

@@ -109,7 +109,17 @@ def our_port(settings: Settings) -> Finding:
 def ourselves(settings: Settings) -> RemoteAE:
     """Our own listener as a peer."""
     here = settings.dicom
-    return RemoteAE("this node", here.ae_title, here.address_from_here, here.port)
+    return RemoteAE(
+        "this node",
+        here.ae_title,
+        here.address_from_here,
+        here.port,
+        tls=bool(here.certificate),
+        authorities=here.certificate,
+        check_name=False,
+        certificate=here.certificate,
+        key=here.key,
+    )
 
 
 def disk(settings: Settings) -> Finding:

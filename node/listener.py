@@ -10,6 +10,7 @@ import gc
 import ipaddress
 import logging
 import signal
+import ssl
 import threading
 import time
 from collections import Counter
@@ -18,7 +19,9 @@ from dataclasses import dataclass
 
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.association import (
+    ALL_SLOTS_TAKEN,
     CALLED_UNKNOWN,
+    CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
@@ -38,6 +41,7 @@ from dicom_io.network.commitment import (
 )
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.dimse import Command, CommandField, Element
+from dicom_io.network.tls import TlsFilesUnusable, acceptor_context
 from dicom_io.part10 import InstanceFile, NotAnInstance, ReceivedInstance
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
@@ -54,6 +58,12 @@ NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 LARGEST_GROUP = 64
 MIB = 1024 * 1024
+TO_ALLOW = {  # the settings behind a rejection
+    CALLING_UNKNOWN: "dicom.callers, dicom.networks",
+    CALLED_UNKNOWN: "dicom.check_called_ae_title",
+    ALL_SLOTS_TAKEN: "dicom.associations",
+    CALLER_HAS_TOO_MANY: "dicom.associations_per_caller",
+}
 
 
 @dataclass(slots=True)
@@ -210,26 +220,23 @@ class Reception:
         self.committer = committer
         self.witness = Witness(ledger)
 
-    def admit(self, peer: Peer) -> Rejection | None:
-        """Check called and calling AE title and address; a rejection is logged with the way to allow it."""
-        rejection = self.rejection_of(peer)
-        if rejection is not None:
-            log.warning(
-                "association rejected: %s",
-                rejection.words,
-                extra={
-                    "calling_ae_title": peer.calling_ae_title,
-                    "called_ae_title": peer.called_ae_title,
-                    "address": peer.address,
-                    "to_allow": "dicom.callers, dicom.networks or dicom.check_called_ae_title in the settings",
-                },
-            )
-            words = f"{rejection.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
-            self.witness.alert(AuditEvent.REJECTED, words)
-        return rejection
+    def rejected(self, peer: Peer, why: Rejection) -> None:
+        """Log who was turned away, with the way to allow it, and audit it."""
+        log.warning(
+            "association rejected: %s",
+            why.words,
+            extra={
+                "calling_ae_title": peer.calling_ae_title,
+                "called_ae_title": peer.called_ae_title,
+                "address": peer.address,
+                "to_allow": TO_ALLOW[why],
+            },
+        )
+        words = f"{why.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
+        self.witness.alert(AuditEvent.REJECTED, words)
 
-    def rejection_of(self, peer: Peer) -> Rejection | None:
-        """The reason to reject this peer, if there is one."""
+    def admit(self, peer: Peer) -> Rejection | None:
+        """Check called and calling AE title and address; gives the reason to reject this peer, if there is one."""
         if self.networks and not any(ipaddress.ip_address(peer.address) in network for network in self.networks):
             return CALLING_UNKNOWN
         if self.dicom.callers and peer.calling_ae_title not in self.dicom.callers:
@@ -312,6 +319,7 @@ def run_listener(settings: Settings) -> None:
     acceptor = open_acceptor(settings, reception)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
+    signal.signal(signal.SIGHUP, lambda *_: renew_tls(acceptor, settings.dicom))
     ledger.audit(AuditEvent.LISTENING, time.time(), settings.node_name)
     gc.freeze()  # what is here now stays; without this, the collector looks through it again and again
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
@@ -323,8 +331,29 @@ def run_listener(settings: Settings) -> None:
 def open_acceptor(settings: Settings, reception: Reception) -> Acceptor:
     """Bind the port; raises NotReady when it is taken."""
     address = (settings.dicom.host, settings.dicom.port)
-    limits = AcceptorLimits(associations=settings.dicom.associations, per_ae_title=settings.dicom.associations)
+    limits = AcceptorLimits(
+        associations=settings.dicom.associations, per_ae_title=settings.dicom.associations_per_caller
+    )
+    tls = tls_of(settings.dicom)
     try:
-        return Acceptor(address, acceptor_contexts(), reception, limits=limits)
+        return Acceptor(address, acceptor_contexts(), reception, limits=limits, tls=tls)
     except OSError as error:
         raise NotReady(f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from None
+
+
+def tls_of(dicom: Dicom) -> ssl.SSLContext | None:
+    """What secures the connections of those who call us, None without; raises NotReady for files that are unusable."""
+    if not dicom.certificate:
+        return None
+    try:
+        return acceptor_context(dicom.certificate, dicom.key, dicom.authorities, dicom.client_certificates)
+    except TlsFilesUnusable as error:
+        raise NotReady(f"dicom.certificate, key, authorities: {error}") from None
+
+
+def renew_tls(acceptor: Acceptor, dicom: Dicom) -> None:
+    """Read certificate, key and authorities again; connections that are open keep theirs."""
+    try:
+        acceptor.tls = tls_of(dicom)
+    except NotReady as error:
+        log.error("the certificate stays the old one: %s", error)

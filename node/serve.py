@@ -180,6 +180,8 @@ class Supervisor:
             concerned.discard(Part.LISTENER)  # reception goes on
         self.settings = new
         log.info("settings reloaded", extra={"parts": sorted(concerned)})
+        if Part.LISTENER in set(self.running) - concerned:
+            self.running[Part.LISTENER].send_signal(signal.SIGHUP)  # its certificate may be a new one
         for part in concerned & set(self.running):
             self.reloading.add(part)
             self.running[part].terminate()

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dicom_io.network.tls import ClientCertificates
 from node.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -50,8 +51,23 @@ class Dicom(Section):
     networks: tuple[str, ...] = Field(
         default=(), description="addresses or networks (10.0.0.0/8) that may send; empty: all"
     )
-    associations: int = Field(default=64, ge=1, description="associations at once")
+    associations: int = Field(default=64, ge=1, description="associations at once, of all callers together")
+    associations_per_caller: int = Field(default=32, ge=1, description="associations at once of one calling AE title")
     max_object_mib: int = Field(default=2048, ge=1, description="largest instance that is kept")
+    certificate: str = Field(default="", description="certificate (PEM, with its chain): the port speaks TLS only")
+    key: str = Field(default="", description="its private key (PEM)")
+    client_certificates: ClientCertificates = Field(
+        default=ClientCertificates.NONE, description="of callers: none, optional, required"
+    )
+    authorities: str = Field(default="", description="who may have signed them (PEM)")
+
+    @model_validator(mode="after")
+    def tls_is_whole(self) -> Self:
+        """Refuse half of what TLS needs."""
+        require_pair(self.certificate, self.key)
+        if self.client_certificates is not ClientCertificates.NONE and not (self.certificate and self.authorities):
+            raise ValueError("client_certificates can be checked only with certificate, key and authorities")
+        return self
 
     @property
     def address_from_here(self) -> str:
@@ -162,6 +178,27 @@ class Destination(Section):
     port: Port = Field(description="its port")
     commitment: bool = Field(default=False, description="ask it for storage commitment")
     kinds: tuple[str, ...] = Field(default=(), description="result objects it gets; empty: all that were made")
+    tls: bool = Field(default=False, description="speak TLS with it, never without")
+    authorities: str = Field(default="", description="who may have signed its certificate (PEM); empty: the system's")
+    check_name: bool = Field(default=True, description="its certificate must name its host")
+    certificate: str = Field(default="", description="certificate that we show it (PEM); empty: none")
+    key: str = Field(default="", description="its private key (PEM)")
+
+    @model_validator(mode="after")
+    def tls_is_whole(self) -> Self:
+        """Refuse half of what TLS needs, and a certificate that anybody could have."""
+        require_pair(self.certificate, self.key)
+        if not self.tls and (self.authorities or self.certificate or not self.check_name):
+            raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
+        if not self.check_name and not self.authorities:
+            raise ValueError("check_name = false needs authorities: else every certificate would do")
+        return self
+
+
+def require_pair(certificate: str, key: str) -> None:
+    """ValueError for one without the other."""
+    if bool(certificate) != bool(key):
+        raise ValueError("certificate and key belong together")
 
 
 def is_loopback(host: str) -> bool:
@@ -201,8 +238,7 @@ class Dashboard(Section):
     @model_validator(mode="after")
     def stays_private(self) -> Self:
         """Refuse to send passwords over a network in clear text."""
-        if bool(self.certificate) != bool(self.key):
-            raise ValueError("certificate and key belong together")
+        require_pair(self.certificate, self.key)
         if self.enabled and not (is_loopback(self.host) or self.is_secure):
             raise ValueError(
                 f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -111,6 +112,7 @@ class LiveNode:
     settings: Settings
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
 
     @property
     def log(self) -> Path:
@@ -150,7 +152,8 @@ class LiveNode:
         contexts = [build_context(each, ExplicitVRLittleEndian) for each in classes]
         scu = AE(ae_title)
         scu.acse_timeout = scu.dimse_timeout = scu.network_timeout = 20
-        return scu.associate("127.0.0.1", self.settings.dicom.port, contexts, ae_title="MOMENODE")
+        tls = None if self.tls is None else (self.tls, "127.0.0.1")
+        return scu.associate("127.0.0.1", self.settings.dicom.port, contexts, ae_title="MOMENODE", tls_args=tls)
 
     def echo(self) -> bool:
         association = self.associate(Verification)

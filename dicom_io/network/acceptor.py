@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pynetdicom.presentation import PresentationContext
 
-from dicom_io.network.association import LIMIT_EXCEEDED, Association, Peer, Rejection, Service
+from dicom_io.network.association import ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, Association, Peer, Rejection, Service
 from dicom_io.network.upper_layer import Wire, WireLimits
 
 log = logging.getLogger(__name__)
@@ -72,10 +72,15 @@ class Acceptor:
                 self.drop_oldest_stranger()  # most likely no file descriptor is free
                 time.sleep(0.05)
                 continue
-            self.begin(connection, str(address[0]))
+            try:
+                self.begin(connection, str(address[0]))
+            except (OSError, RuntimeError):  # it is gone already, or no thread can be started
+                connection.close()
 
     def begin(self, connection: socket.socket, address: str) -> None:
         """Give a new connection its thread, dropping the oldest stranger when there are too many."""
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self.lock:
             self.strangers[connection] = None
             crowded = len(self.strangers) > self.limits.strangers
@@ -95,21 +100,17 @@ class Acceptor:
 
     def run(self, connection: socket.socket, address: str) -> None:
         """One connection from its first byte to its last; its slot is free the moment it ends."""
-        key = connection
         try:
-            connection.settimeout(self.limits.wire.first_pdu_seconds)
-            if self.tls is not None:
-                connection = self.tls.wrap_socket(connection, server_side=True)
             association = Association(Wire(connection, self.limits.wire), address, self.contexts, self.service)
-            association.run(lambda peer: self.admit(key, association, peer))
+            association.run(lambda peer: self.admit(connection, association, peer))
         except OSError as error:
             self.service.ended(None, address, f"no connection: {error.strerror or type(error).__name__}")
         except Exception:  # a defect that some bytes have found ends this association and no other
             log.exception("an association ended by a defect of this program", extra={"address": address})
         finally:
             with self.lock:
-                self.strangers.pop(key, None)
-                self.associations.pop(key, None)
+                self.strangers.pop(connection, None)
+                self.associations.pop(connection, None)
             connection.close()
 
     def admit(self, connection: socket.socket, association: Association, peer: Peer) -> Rejection | None:
@@ -117,13 +118,19 @@ class Acceptor:
         rejection = self.service.admit(peer)
         with self.lock:
             self.strangers.pop(connection, None)
-            talking = Counter(each.peer.calling_ae_title for each in self.associations.values() if each.peer)
-            full = len(self.associations) >= self.limits.associations
-            if rejection is None and (full or talking[peer.calling_ae_title] >= self.limits.per_ae_title):
-                rejection = LIMIT_EXCEEDED
+            rejection = rejection or self.limit_reached(peer)
             if rejection is None:
                 self.associations[connection] = association
+        if rejection is not None:
+            self.service.rejected(peer, rejection)
         return rejection
+
+    def limit_reached(self, peer: Peer) -> Rejection | None:
+        """The limit that one association more would break; the lock is held."""
+        if len(self.associations) >= self.limits.associations:
+            return ALL_SLOTS_TAKEN
+        talking = Counter(each.peer.calling_ae_title for each in self.associations.values() if each.peer)
+        return CALLER_HAS_TOO_MANY if talking[peer.calling_ae_title] >= self.limits.per_ae_title else None
 
     def stop(self, grace_seconds: float = 10.0) -> None:
         """Accept nobody new, let instances in flight finish for a while, then end every association."""

@@ -63,7 +63,8 @@ class Rejection:
 
 CALLING_UNKNOWN = Rejection(1, 1, 3, "calling AE title not recognised")
 CALLED_UNKNOWN = Rejection(1, 1, 7, "called AE title not recognised")
-LIMIT_EXCEEDED = Rejection(2, 3, 2, "local limit of associations exceeded")
+ALL_SLOTS_TAKEN = Rejection(2, 3, 2, "as many associations are open as may be")
+CALLER_HAS_TOO_MANY = Rejection(2, 3, 2, "this AE title has as many associations open as one may have")
 NOT_DICOM = Rejection(1, 1, 2, "application context not supported")
 
 
@@ -104,6 +105,9 @@ class Service(Protocol):
     def admit(self, peer: Peer) -> Rejection | None:
         """None to accept the association."""
 
+    def rejected(self, peer: Peer, why: Rejection) -> None:
+        """The peer was turned away, by `admit` or because too many associations are open."""
+
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Incoming:
         """A C-STORE request arrived; may raise IncomingRefused or OSError."""
 
@@ -134,7 +138,8 @@ class Association:
         return self.message is None
 
     def negotiate(self) -> Peer:
-        """Read the association request; the caller accepts or rejects it."""
+        """Secure the connection and read the association request; the caller accepts or rejects it."""
+        self.wire.handshake()
         pdu_type, content = self.wire.read(self.wire.limits.first_pdu_seconds)
         if pdu_type != PduType.ASSOCIATE_RQ:
             raise WireFault("the first PDU is no association request")

@@ -16,7 +16,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr
 
 from dicom_io.errors import DicomError
 from dicom_io.network.dimse import Command, CommandField, Element
-from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts
+from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts, tls_of
 
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1
@@ -71,6 +71,7 @@ def request_commitment(
         remote.port,
         [build_context(StorageCommitmentPushModel)],
         ae_title=remote.ae_title,
+        tls_args=tls_of(remote),
         evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)],
     )
     if not association.is_established:

@@ -35,6 +35,9 @@ class FolderPacs:
         """Everyone may send."""
         return None
 
+    def rejected(self, peer: Peer, why: Rejection) -> None:
+        """Nobody is told."""
+
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> FolderInstance:
         """A file in the folder, under a temporary name."""
         path = self.folder / f"arriving-{next(self.numbers)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 
 from dicom_io.errors import DicomError
 from dicom_io.network.dimse import is_kept
+from dicom_io.network.tls import TlsFilesUnusable, requestor_context
 
 NOT_SUPPORTED = 0x0122  # Refused: SOP Class Not Supported; also what we note when no context was accepted for it
 MAX_CONTEXTS = 128
@@ -56,6 +58,26 @@ class Remote(Protocol):
     def port(self) -> int:
         """Its port."""
 
+    @property
+    def tls(self) -> bool:
+        """Whether it is spoken to over TLS only."""
+
+    @property
+    def authorities(self) -> str:
+        """PEM file of those whose word on its certificate we trust; empty: the system's."""
+
+    @property
+    def check_name(self) -> bool:
+        """Whether its certificate must name its host."""
+
+    @property
+    def certificate(self) -> str:
+        """PEM file of the certificate that we show; empty: none."""
+
+    @property
+    def key(self) -> str:
+        """PEM file of its key."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteAE:
@@ -65,6 +87,11 @@ class RemoteAE:
     ae_title: str
     host: str
     port: int
+    tls: bool = False
+    authorities: str = ""
+    check_name: bool = True
+    certificate: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +184,9 @@ def associate(
     scu.acse_timeout = timeouts.association
     scu.dimse_timeout = timeouts.message
     scu.network_timeout = timeouts.message
-    association = scu.associate(remote.host, remote.port, list(contexts), ae_title=remote.ae_title)
+    association = scu.associate(
+        remote.host, remote.port, list(contexts), ae_title=remote.ae_title, tls_args=tls_of(remote)
+    )
     if association.is_established:
         return association
     where = f"{remote.name} ({remote.ae_title} at {remote.host} port {remote.port})"
@@ -165,7 +194,19 @@ def associate(
         raise PeerRejected(f"{where}: rejected the association; does it know the AE title {calling_ae_title}?")
     if association.rejected_contexts and not association.accepted_contexts:
         raise NothingAccepted(f"{where}: accepts none of the SOP classes that were proposed")
-    raise PeerUnreachable(f"{where}: no association; is it running, and is the port open?")
+    doubt = "do we trust its certificate, and it ours" if remote.tls else "is the port open"
+    raise PeerUnreachable(f"{where}: no association; is it running, and {doubt}?")
+
+
+def tls_of(remote: Remote) -> tuple[ssl.SSLContext, str] | None:
+    """How to secure the connection (files are read anew each time); raises PeerUnreachable when they are unusable."""
+    if not remote.tls:
+        return None
+    try:
+        context = requestor_context(remote.certificate, remote.key, remote.authorities, check_name=remote.check_name)
+    except TlsFilesUnusable as error:
+        raise PeerUnreachable(f"{remote.name}: {error}") from None
+    return context, remote.host
 
 
 def syntax_of(path: Path) -> tuple[str, str, str]:

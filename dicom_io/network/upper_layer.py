@@ -75,6 +75,20 @@ class Wire:
         connection.setblocking(False)
         self.poll = select.poll()
 
+    def handshake(self) -> None:
+        """Begin TLS where it is spoken; the peer has as long for the whole of it as for its first PDU."""
+        deadline = time.monotonic() + self.limits.first_pdu_seconds
+        while isinstance(self.connection, ssl.SSLSocket):
+            try:
+                self.connection.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self.wait(select.POLLIN, deadline)
+            except ssl.SSLWantWriteError:
+                self.wait(select.POLLOUT, deadline)
+            except OSError as error:
+                raise PeerGone(f"no TLS: {getattr(error, 'reason', None) or error.strerror}") from None
+
     def read(self, idle_seconds: float | None = None) -> tuple[int, memoryview]:
         """Type and content of the next PDU; the view is valid until the next read.
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from dicom_io.network.association import CALLING_UNKNOWN
 from node.alerts import call
 from node.dashboard.site import Site
 from node.settings import Destination
@@ -29,7 +30,7 @@ class DestinationLine:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An association that was turned away, and the command that lets its caller in."""
+    """An association that was turned away, and the command that lets its caller in, where one can."""
 
     at: float
     why: str
@@ -73,5 +74,6 @@ def recent_rejections(site: Site) -> list[Rejection]:
             continue
         calling, address = told["calling"].strip(), told["address"]
         command = f"mome-node peers allow {shlex.quote(calling)} --address {shlex.quote(address)}"
+        command = command if told["why"] == CALLING_UNKNOWN.words else ""
         found.append(Rejection(entry.at, told["why"], calling, told["called"] or "", address, command))
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from live_node import instance, new_study
 
+from dicom_io.network.association import CALLING_UNKNOWN
 from dicom_io.part10 import copy_instance
 from node.audit import AuditEvent
 from node.dashboard.app import build_app
@@ -52,7 +53,9 @@ def hostile_site(folder: Path) -> Site:
     job = opened.ledger.claim(JobKind.ANALYZE, now, 60.0)
     assert job is not None
     opened.ledger.failed(job, f"analysis failed: {HOSTILE}", now, attempts=1)
-    opened.ledger.audit(AuditEvent.REJECTED, now, f"unknown: {HOSTILE[:16]} called MOMENODE from 10.0.0.9")
+    opened.ledger.audit(
+        AuditEvent.REJECTED, now, f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
+    )
     return opened
 
 

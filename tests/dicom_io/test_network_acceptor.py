@@ -51,9 +51,13 @@ class Shelf:
 
     kept: list[bytes] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
 
     def admit(self, peer: Peer) -> Rejection | None:
         return CALLING_UNKNOWN if peer.calling_ae_title == "BADGUY" else None
+
+    def rejected(self, peer: Peer, why: Rejection) -> None:
+        self.rejections.append(f"{peer.calling_ae_title}: {why.words}")
 
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Kept:
         return Kept(self.kept)
@@ -154,12 +158,24 @@ def test_a_sop_class_that_was_not_offered_is_not_accepted(acceptor: Acceptor) ->
     assert not association.is_established
 
 
-def test_one_ae_title_cannot_take_all_slots(acceptor: Acceptor) -> None:
+def test_one_ae_title_cannot_take_all_slots(acceptor: Acceptor, shelf: Shelf) -> None:
     context = [build_context(Verification)]
     held = [AE("GREEDY").associate("127.0.0.1", acceptor.port, context) for _ in range(4)]
     assert [each.is_established for each in held] == [True, True, True, False]
+    assert shelf.rejections == ["GREEDY: this AE title has as many associations open as one may have"]
     assert echo(acceptor)
     for each in held[:3]:
+        each.release()
+
+
+def test_all_ae_titles_together_cannot_take_more_than_all_slots(acceptor: Acceptor, shelf: Shelf) -> None:
+    context = [build_context(Verification)]
+    held = [AE(f"MODALITY{n}").associate("127.0.0.1", acceptor.port, context) for n in range(5)]
+    assert [each.is_established for each in held] == [True, True, True, True, False]
+    assert shelf.rejections == ["MODALITY4: as many associations are open as may be"]
+    held[0].release()
+    assert echo(acceptor)
+    for each in held[1:4]:
         each.release()
 
 

@@ -57,6 +57,27 @@ def test_two_destinations_cannot_share_a_name(tmp_path: Path) -> None:
         load_settings(written(tmp_path, one + one))
 
 
+PACS = '[[destinations]]\nname = "pacs"\nae_title = "A"\nhost = "h"\nport = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("[dicom]\nassociations = 0", "dicom.associations: Input should be greater than or equal to 1"),
+        ("[dicom]\nassociations_per_caller = 0", "dicom.associations_per_caller: Input should be greater than"),
+        ('[dicom]\ncertificate = "a.pem"', "certificate and key belong together"),
+        ('[dicom]\nclient_certificates = "always"', "should be 'none', 'optional' or 'required'"),
+        ('[dicom]\nclient_certificates = "required"', "only with certificate, key and authorities"),
+        (PACS + 'authorities = "ca.pem"', "mean something only with tls = true"),
+        (PACS + "tls = true\ncheck_name = false", "check_name = false needs authorities"),
+        (PACS + 'tls = true\nkey = "a.key"', "certificate and key belong together"),
+    ],
+)
+def test_limits_and_tls_name_their_rule(tmp_path: Path, text: str, rule: str) -> None:
+    with pytest.raises(SettingsError, match=rule.replace(".", r"\.")):
+        load_settings(written(tmp_path, text))
+
+
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not TOML"):
         load_settings(written(tmp_path, "[dicom\n"))

@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from live_node import LiveNode, instance, live_node, new_study, wait_for
 from pynetdicom.sop_class import Verification
 
+from dicom_io.network.tls import requestor_context
 from node.settings import settings_toml, with_caller
 
 pytestmark = pytest.mark.system
@@ -67,6 +69,28 @@ def test_a_new_settle_time_does_not_interrupt_reception(tmp_path: Path) -> None:
         reload_with(node, settings_toml(node.settings.model_copy(update={"gather": quicker})))
         node.outcome(study, "DELIVERED", "ANALYZED")
         assert listener_of(node) == before
+
+
+def test_a_renewed_certificate_is_taken_without_interrupting_reception(tmp_path: Path) -> None:
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    first = old.signs("node")
+    with live_node(tmp_path) as node:
+        secured = node.settings.dicom.model_copy(update={"certificate": first.certificate, "key": first.key})
+        node.settings = node.settings.model_copy(update={"dicom": secured})
+        node.tls = requestor_context("", "", old.file, check_name=True)
+        node.start()
+        held, before = node.associate(Verification), listener_of(node)
+        new.signs("node")  # into the same files
+        reload_with(node, settings_toml(node.settings))
+        node.tls = requestor_context("", "", new.file, check_name=True)
+        wait_for(node.echo, 30, "the new certificate")
+        assert held.send_c_echo().Status == 0
+        held.release()
+        assert listener_of(node) == before
+        Path(first.certificate).write_text("no certificate")
+        reload_with(node, settings_toml(node.settings))
+        wait_for(lambda: "the certificate stays the old one" in node.log.read_text(), 30, "the fault to be named")
+        assert node.echo()
 
 
 def listener_of(node: LiveNode) -> list[float]:

@@ -1,0 +1,72 @@
+"""TLS for DICOM, in the BCP 195 profile of PS3.15 annex B: TLS 1.2 and 1.3, forward secrecy, authenticated ciphers."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from enum import StrEnum
+
+from dicom_io.errors import DicomError
+
+CIPHERS = "ECDHE+AESGCM"  # RFC 9325 section 4.2, for TLS 1.2; TLS 1.3 has no others than good ones
+
+
+class ClientCertificates(StrEnum):
+    """Whether those who call us must show a certificate."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+VERIFICATION = {
+    ClientCertificates.NONE: ssl.CERT_NONE,
+    ClientCertificates.OPTIONAL: ssl.CERT_OPTIONAL,
+    ClientCertificates.REQUIRED: ssl.CERT_REQUIRED,
+}
+
+
+class TlsFilesUnusable(DicomError):
+    """A certificate, key or list of authorities cannot be read; the message names the file."""
+
+
+def acceptor_context(
+    certificate: str, key: str, authorities: str, clients: ClientCertificates = ClientCertificates.NONE
+) -> ssl.SSLContext:
+    """TLS for those who call us, from PEM files; raises TlsFilesUnusable."""
+    context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
+    if clients is not ClientCertificates.NONE:
+        load(lambda: context.load_verify_locations(authorities), authorities)
+    context.verify_mode = VERIFICATION[clients]
+    return context
+
+
+def requestor_context(certificate: str, key: str, authorities: str, *, check_name: bool) -> ssl.SSLContext:
+    """TLS for those whom we call: whom we trust ("": the system's authorities), and who we are ("": nobody)."""
+    context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    context.check_hostname = check_name
+    if authorities:
+        load(lambda: context.load_verify_locations(authorities), authorities)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the peer's own certificate is an authority too
+    else:
+        context.load_default_certs()
+    if certificate:
+        load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
+    return context
+
+
+def hardened(context: ssl.SSLContext) -> ssl.SSLContext:
+    """The profile's versions and ciphers."""
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    return context
+
+
+def load(read: Callable[[], None], files: str) -> None:
+    """Read PEM files; raises TlsFilesUnusable with their names."""
+    try:
+        read()
+    except OSError as error:  # ssl.SSLError is one
+        raise TlsFilesUnusable(f"{files}: {error.strerror or 'not a certificate, or not its key'}") from None
