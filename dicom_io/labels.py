@@ -22,6 +22,7 @@ KEYWORDS = {
     "modality": "Modality",
     "manufacturer": "Manufacturer",
     "comments": "ImageComments",
+    "field_strength": "MagneticFieldStrength",
 }
 
 
@@ -39,6 +40,7 @@ class Labels:
     modality: str = ""
     manufacturer: str = ""
     comments: str = ""
+    field_strength: str = ""
 
 
 def read_labels(path: Path) -> Labels:

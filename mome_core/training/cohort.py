@@ -24,6 +24,7 @@ from mome_core.training.dataset import Example, Labels, assign_folds
 from mome_core.training.errors import TrainingRefused
 
 NEEDED = ("case", "patient")
+FEW = 10  # cases of a class: fewer teach and prove little
 GROUPS = ("age", "bpe", "bi_rads", "field_strength", "site", "vendor")  # columns that name subgroups
 
 
@@ -109,6 +110,59 @@ def require_each_once(path: Path, rows: Iterable[Row]) -> None:
         if row.folder in seen:
             raise TrainingRefused(f"{path} lists the case {row.name} twice")
         seen.add(row.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about a cohort that a person should know. fatal : training or measuring would be refused, or lie."""
+
+    what: str
+    fatal: bool
+
+
+def balance(rows: Sequence[Row]) -> dict[str, dict[str, dict[int, int]]]:
+    """Cases of each class: endpoint -> split ("" without one) -> class -> number; endpoints without labels left out."""
+    counts: dict[str, dict[str, dict[int, int]]] = {}
+    for endpoint in Endpoint:
+        for row in rows:
+            if endpoint in row.labels:
+                classes = counts.setdefault(endpoint.value, {}).setdefault(row.split or "", {})
+                classes[row.labels[endpoint]] = classes.get(row.labels[endpoint], 0) + 1
+    return counts
+
+
+def problems_of(rows: Sequence[Row]) -> list[Problem]:
+    """What can be seen in the manifest alone: patients on two sides, splits of one class, rare classes, no labels."""
+    found = [
+        Problem(f"the patient of case {row.name} is in the {first} and the {row.split} split", fatal=True)
+        for row, first in leaking(rows)
+    ]
+    for endpoint, splits in balance(rows).items():
+        for split, classes in splits.items():
+            where = f"the {split} split" if split else "the cohort"
+            if len(classes) < 2:
+                ((only, count),) = classes.items()
+                found.append(
+                    Problem(f"{endpoint}: all {count} labelled cases of {where} are of class {only}", fatal=True)
+                )
+            elif min(classes.values()) < FEW:
+                rare = min(classes, key=lambda each: classes[each])
+                found.append(
+                    Problem(f"{endpoint}: {where} has only {classes[rare]} cases of class {rare}", fatal=False)
+                )
+    found += [Problem(f"case {row.name} has no label", fatal=False) for row in rows if not row.labels]
+    if any(row.split for row in rows) and not all(row.split for row in rows):
+        missing = sum(row.split is None for row in rows)
+        found.append(Problem(f"{missing} cases have no split: give every case one, or none", fatal=True))
+    return found
+
+
+def leaking(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+    """Rows whose patient was in another split before, with that split."""
+    first: dict[str, str] = {}
+    return [
+        (row, before) for row in rows if row.split and (before := first.setdefault(row.patient, row.split)) != row.split
+    ]
 
 
 def held_out(

@@ -38,6 +38,10 @@ COMMANDS: dict[str, str] = {
     "studies reprocess": "node.cli.studies:reprocess",
     "studies redeliver": "node.cli.studies:redeliver",
     "instances list": "node.cli.studies:list_instances",
+    "cohort init": "node.cli.cohort:init",
+    "cohort add": "node.cli.cohort:add",
+    "cohort show": "node.cli.cohort:show",
+    "cohort check": "node.cli.cohort:check",
     "train": "node.cli.train:train",
     "evaluate": "node.cli.train:evaluate",
     "retract": "node.cli.results:retract",
@@ -78,6 +82,7 @@ GROUPS: dict[str, str] = {
     "audit": "The audit trail: verify, list, export.",
     "access": "Who may use dashboard and API: invite, key, list, remove.",
     "peers": "Who we talk to: list, and allow a caller that was turned away.",
+    "cohort": "Studies to train and measure on: begin a list, join labels, check it.",
     "feedback": "What others sent about our results: list, export for training.",
     "model": "Models: which one answers, promote, roll back, shadow, report; bring published weights in, show, verify.",
 }

@@ -126,3 +126,10 @@ def test_the_command_tells_why_each_series_forms_no_volume(
     told = json.loads(capsys.readouterr().out)
     assert all(each["refused"] for each in told["series"])
     assert told["series"] or len(told["excluded"]) == len(study)
+
+
+def test_a_phase_that_lacks_a_slice_is_missed(tmp_path: Path) -> None:
+    paths = phantom.dce(tmp_path, "siemens", "series-per-phase")
+    phantom.series(paths, "dce3")[5].unlink()
+    with pytest.raises(StudyIneligible, match="a phase may be missing"):
+        assembled([path for path in paths if path.exists()])

@@ -1,0 +1,282 @@
+"""`mome-node cohort ...`: the list of studies that a model is trained and measured on."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from node.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from mome_core.case import Case
+    from mome_core.training.cohort import Problem, Row
+
+Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest.")]
+KEY_BYTES = 32
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)],
+    out: Annotated[Path, typer.Option("--out", help="Manifest to write; it must not exist.")] = Path("cohort.csv"),
+    as_json: Json = False,
+) -> None:
+    """Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.
+
+    The pseudonyms come from a secret beside the manifest (COHORT.key): who has it and a patient ID can find the row.
+
+    Example: mome-node cohort init ./studies --out cohort.csv
+    """
+    from node.cli.peers import dicom_files
+    from node.errors import NodeError
+
+    if out.exists():
+        raise NodeError(f"{out} exists already; add to it with: mome-node cohort add")
+    studies = [each for each in sorted(folder.iterdir()) if each.is_dir() and dicom_files(each)]
+    if not studies:
+        raise NodeError(f"{folder} holds no folder with DICOM files")
+    key = key_of(out, create=True)
+    rows = [row_of(study, relative_to(study, out), key) for study in studies]
+    write_rows(out, rows)
+    told = {"cohort": str(out), "cases": len(rows), "patients": len({row["patient"] for row in rows})}
+    typer.echo(
+        json.dumps(told) if as_json else f"{out}: {told['cases']} cases of {told['patients']} patients, no label yet"
+    )
+
+
+def add(
+    manifest: Manifest,
+    labels: Annotated[Path | None, typer.Option("--labels", help="CSV whose columns are joined.", exists=True)] = None,
+    study: Annotated[
+        list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Join labels from a CSV (pathology, feedback), or add studies of this node's archive.
+
+    The CSV names each row by `case`, by `patient` (the pseudonym) or by `patient_id` (as the hospital writes it; it is
+    turned into the pseudonym and not kept). Its other columns replace those of the manifest.
+
+    Example: mome-node cohort add cohort.csv --labels pathology.csv
+    """
+    from node.errors import NodeError
+
+    if labels is None and not study:
+        raise typer.BadParameter("give --labels, --study, or both", param_hint="--labels")
+    rows = read_rows(manifest)
+    key = key_of(manifest, create=False)
+    joined = join(rows, labels, key) if labels else 0
+    for uid in study or ():
+        place = archived(uid, config)
+        if any((manifest.parent / row["case"]).resolve() == place.resolve() for row in rows):
+            raise NodeError(f"study {uid} is in {manifest} already")
+        rows.append(row_of(place, str(place), key))
+    write_rows(manifest, rows)
+    told = {"cases": len(rows), "joined": joined, "added": len(study or ())}
+    typer.echo(json.dumps(told) if as_json else f"{manifest}: labels of {joined} cases joined, {told['added']} added")
+
+
+def show(manifest: Manifest, as_json: Json = False) -> None:
+    """Cases, patients, and classes of every endpoint and split; nothing but the manifest is read.
+
+    Example: mome-node cohort show cohort.csv
+    """
+    from mome_core.training.cohort import balance, problems_of, read_manifest
+
+    rows = read_manifest(manifest)
+    told = {"cases": len(rows), "patients": len({row.patient for row in rows}), "classes": balance(rows)}
+    problems = problems_of(rows)
+    if as_json:
+        typer.echo(json.dumps(told | {"problems": [each.what for each in problems]}))
+        return
+    print_balance(told)
+    print_problems(problems)
+
+
+def check(
+    manifest: Manifest,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that read studies.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Read every study and say what would go wrong before any hour is spent; exit code 1 for what forbids training.
+
+    Example: mome-node cohort check cohort.csv --workers 2
+    """
+    from mome_core.training.cohort import balance, problems_of, read_manifest
+    from node.errors import NodeError
+
+    rows = read_manifest(manifest)
+    problems = [*problems_of(rows), *read_all(rows, workers)]
+    told = {"cases": len(rows), "patients": len({row.patient for row in rows}), "classes": balance(rows)}
+    listed = [{"what": each.what, "fatal": each.fatal} for each in problems]
+    if as_json:
+        typer.echo(json.dumps(told | {"problems": listed}))
+    else:
+        print_balance(told)
+        print_problems(problems)
+    if fatal := sum(each.fatal for each in problems):
+        raise NodeError(f"{fatal} of {len(problems)} problems forbid training with {manifest}; they are above")
+
+
+# --- what the commands share
+
+
+def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
+    """What reading every study shows: those that cannot be used, missing series, the same images under two names."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from mome_core.training.cohort import Problem
+
+    problems: list[Problem] = []
+    names: dict[str, str] = {}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for number, (row, (digest, modalities, reason)) in enumerate(
+            zip(rows, pool.map(looked_at, [row.folder for row in rows]), strict=True), start=1
+        ):
+            typer.echo(f"\rread {number} of {len(rows)} studies", err=True, nl=number == len(rows))
+            if reason:
+                problems.append(Problem(f"case {row.name} cannot be used: {reason}", fatal=False))
+                continue
+            if (first := names.setdefault(digest, row.name)) != row.name:
+                problems.append(Problem(f"case {row.name} holds the same images as case {first}", fatal=True))
+            if missing := [name for name in ("DCE", "T2", "DWI") if name not in modalities]:
+                problems.append(Problem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False))
+    if rows and not names:
+        problems.append(Problem("not one study can be used", fatal=True))
+    return problems
+
+
+def looked_at(folder: Path) -> tuple[str, tuple[str, ...], str]:
+    """(digest of the files, modalities, "") of one study, or why it cannot be used."""
+    from mome_core.errors import MomeError
+    from node.cli.train import content_of, read_study
+
+    try:
+        case: Case = read_study(folder)
+    except (MomeError, OSError, ValueError) as error:
+        return "", (), str(error)
+    return content_of(folder), tuple(str(each) for each in case.modalities), ""
+
+
+def row_of(folder: Path, name: str, key: bytes) -> dict[str, str]:
+    """A new row: place, pseudonym, and what the headers say of the scanner."""
+    from dicom_io.labels import read_labels
+    from mome_core.results import Endpoint
+    from node.cli.peers import dicom_files
+
+    said = read_labels(dicom_files(folder)[0])
+    row = {"case": name, "patient": pseudonym(said.patient_id, key)}
+    empty = {endpoint.value: "" for endpoint in Endpoint}
+    return row | empty | {"vendor": said.manufacturer, "field_strength": said.field_strength}
+
+
+def relative_to(study: Path, manifest: Path) -> str:
+    """The study's place as the manifest writes it: relative where it lies below."""
+    try:
+        return str(study.resolve().relative_to(manifest.resolve().parent))
+    except ValueError:
+        return str(study.resolve())
+
+
+def archived(uid: str, config: Path | None) -> Path:
+    """The folder of a study in the node's archive; raises NodeError when it is not there."""
+    from node.errors import NodeError
+    from node.settings import load_settings
+    from node.storage.ledger import Ledger
+
+    settings = load_settings(config)
+    stored = next(iter(Ledger(settings.database_url).instances(uid)), None)
+    if stored is None:
+        raise NodeError(f"study {uid} is not in this node's archive")
+    return (settings.storage.root / stored[2]).parent.absolute()
+
+
+def pseudonym(patient_id: str, key: bytes) -> str:
+    """The same for every study of a patient; without the key nobody finds the patient by trying."""
+    import hashlib
+    import hmac
+
+    return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def key_of(manifest: Path, *, create: bool) -> bytes:
+    """The secret beside a manifest; raises NodeError when it is needed and lost."""
+    import secrets
+
+    from node.errors import NodeError
+
+    place = manifest.with_suffix(".key")
+    if not place.exists() and create:
+        place.touch(mode=0o600)
+        place.write_bytes(secrets.token_bytes(KEY_BYTES))
+    if not place.exists():
+        raise NodeError(
+            f"{place} is missing: without it patients cannot be matched; restore it, or begin a new manifest"
+        )
+    return place.read_bytes()
+
+
+def join(rows: list[dict[str, str]], labels: Path, key: bytes) -> int:
+    """Put the columns of a CSV into the rows that it names; gives how many. Raises NodeError for a row of nobody."""
+    from node.errors import NodeError
+
+    joined: set[str] = set()
+    for number, record in enumerate(read_rows(labels), start=2):
+        if "patient_id" in record:
+            record["patient"] = pseudonym(record.pop("patient_id").strip(), key)
+        name = "case" if "case" in record else "patient"
+        if name not in record:
+            raise NodeError(f"{labels} has no column case, patient or patient_id, so nobody knows whose its labels are")
+        mine = [row for row in rows if row[name] == record[name]]
+        if not mine:
+            raise NodeError(f"{labels}, line {number}: its {name} is not in the manifest")
+        for row in mine:
+            row.update({column: value for column, value in record.items() if column not in ("case", "patient")})
+            joined.add(row["case"])
+    return len(joined)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The lines of a CSV as they are."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return [{name: value or "" for name, value in row.items() if name} for row in csv.DictReader(file)]
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    """The manifest, whole or not at all; every column that any row has."""
+    rows = list(rows)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    building = path.with_name(f"{path.name}.part")
+    with building.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    building.replace(path)
+
+
+def print_balance(told: dict[str, Any]) -> None:
+    """Who is in the cohort."""
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"RESEARCH USE ONLY\n{told['cases']} cases of {told['patients']} patients"
+    table = Table("endpoint", "split", "class: cases", box=None, title=title, title_justify="left")
+    for endpoint, splits in told["classes"].items():
+        for split, classes in sorted(splits.items()):
+            counts = ", ".join(f"{label}: {count}" for label, count in sorted(classes.items()))
+            table.add_row(endpoint, split or "-", counts)
+    Console().print(table)
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """What to mend first, then what to know."""
+    for each in sorted(problems, key=lambda problem: not problem.fatal):
+        typer.echo(f"{'MEND' if each.fatal else 'note'}  {each.what}")
+    if not problems:
+        typer.echo("no problem found")
