@@ -97,12 +97,24 @@ def compare(first: Evaluation, second: Evaluation, *, repeats: int = 1000, seed:
     if first.examples != second.examples:
         raise TrainingRefused("two models are compared on the same cases only")
     patients = [example.patient for example in first.examples]
-    by_draws = paired_bootstrap(
-        lambda i: (auroc(first.truth[i], first.probability[i]), auroc(second.truth[i], second.probability[i])),
-        patients,
-        repeats=repeats,
-        seed=seed,
+    by_draws = auroc_difference(
+        first.truth, first.probability, second.probability, patients, repeats=repeats, seed=seed
     )
     if len(set(patients)) < len(patients):
         return {"bootstrap": by_draws}
     return {"bootstrap": by_draws, "delong": delong(first.truth, first.probability, second.probability)}
+
+
+def auroc_difference(
+    positive: NDArray[np.bool_],
+    first: Scores,
+    second: Scores,
+    patients: Sequence[str],
+    *,
+    repeats: int = 1000,
+    seed: int = 1,
+) -> Comparison:
+    """AUROC of two lists of scores of the same cases, by the same draws of patients."""
+    return paired_bootstrap(
+        lambda i: (auroc(positive[i], first[i]), auroc(positive[i], second[i])), patients, repeats=repeats, seed=seed
+    )

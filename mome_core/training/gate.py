@@ -18,10 +18,9 @@ from mome_core.results import Endpoint
 from mome_core.training.augment import centred
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import scored
+from mome_core.training.evaluate import auroc_difference, scored
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
-from mome_core.training.statistics import paired_bootstrap
 
 Scores = NDArray[np.float64]
 REPEATED = 3  # cases that are answered twice and explained
@@ -117,11 +116,7 @@ def require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
 
 def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> Check:
     """Non-inferiority: the lower end of the 95 % interval of the difference lies above minus the margin."""
-    found = paired_bootstrap(
-        lambda i: (auroc(answers.positive[i], answers.new[i]), auroc(answers.positive[i], answers.old[i])),
-        answers.patients,
-        repeats=repeats,
-    )
+    found = auroc_difference(answers.positive, answers.new, answers.old, answers.patients, repeats=repeats)
     told = (
         f"AUROC {found.first:.3f} against {found.second:.3f} on {len(answers.positive)} cases: difference "
         f"{found.difference.value:+.3f} (95 % {found.difference.low:+.3f} to {found.difference.high:+.3f}), "

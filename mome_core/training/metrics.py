@@ -151,6 +151,13 @@ def net_benefit(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -
     return (counts.true_positive - odds * counts.false_positive) / len(np.asarray(labels))
 
 
+def net_benefit_of_sparing(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> float:
+    """Net benefit of doing nothing below a threshold probability, e.g. no biopsy (Rousson and Zumbrunn 2011)."""
+    counts = confusion(labels, probabilities, threshold)
+    odds = (1 - threshold) / threshold
+    return (counts.true_negative - odds * counts.false_negative) / len(np.asarray(labels))
+
+
 def all_metrics(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> dict[str, float]:
     """Every figure of an evaluation by name, at one operating point."""
     counts = confusion(labels, probabilities, threshold)

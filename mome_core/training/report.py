@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
 import matplotlib as mpl
@@ -12,10 +12,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mome_core.case import Modality
 from mome_core.results import ModelIdentity
+from mome_core.training.breakdown import Downgrade, Group, Reader
 from mome_core.training.evaluate import Evaluation
-from mome_core.training.metrics import net_benefit, reliability, roc_curve
-from mome_core.training.statistics import Comparison
+from mome_core.training.metrics import net_benefit, net_benefit_of_sparing, reliability, roc_curve
+from mome_core.training.statistics import Comparison, Interval
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
@@ -35,8 +37,24 @@ class Measured:
     evaluation: Evaluation
 
 
-def render(measured: Sequence[Measured], comparison: dict[str, Comparison]) -> str:
+@dataclass(frozen=True, slots=True, eq=False)
+class Breakdown:
+    """The first model's evaluation from other sides; what was not asked for or cannot be told is empty.
+
+    contributions : mean absolute Shapley value by modality. augmented : AUROC of the mean over augmented versions
+    (first) against one centred version.
+    """
+
+    groups: Sequence[Group] = ()
+    readers: Sequence[Reader] = ()
+    downgrade: Downgrade | None = None
+    contributions: Mapping[Modality, float] = field(default_factory=dict)
+    augmented: Comparison | None = None
+
+
+def render(measured: Sequence[Measured], comparison: dict[str, Comparison], breakdown: Breakdown | None = None) -> str:
     """The page; the first model is the one reported, others are what it is compared with."""
+    sides = breakdown or Breakdown()
     first = measured[0]
     about = first.evaluation
     title = f"{first.identity.name}: {about.endpoint.replace('_', ' ')}"
@@ -48,9 +66,10 @@ def render(measured: Sequence[Measured], comparison: dict[str, Comparison]) -> s
         figures_table(measured),
         *([comparison_table(comparison)] if comparison else []),
         "<h2>Curves</h2>",
-        curves(measured),
+        curves(measured, sides.readers),
         "<h2>Modalities</h2>",
         table(["only these", "AUROC"], [[name, f"{value:.3f}"] for name, value in about.subsets.items()]),
+        *other_sides(about, sides),
         "<h2>The surest mistakes</h2>",
         mistakes_table(about),
     ]
@@ -58,6 +77,93 @@ def render(measured: Sequence[Measured], comparison: dict[str, Comparison]) -> s
     return f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>' + (
         f"<style>{STYLE}</style>\n<body>{body}</body></html>\n"
     )
+
+
+def other_sides(evaluation: Evaluation, sides: Breakdown) -> Iterator[str]:
+    """A section for everything in the breakdown that there is."""
+    if sides.contributions:
+        yield "<h2>Contributions</h2><p>Mean absolute Shapley value, in points of probability.</p>"
+        yield bars({str(modality): 100 * value for modality, value in sides.contributions.items()})
+    if sides.groups:
+        yield "<h2>Groups of patients</h2>" + forest(sides.groups, evaluation.figures["auroc"])
+    if sides.readers:
+        yield "<h2>Readers</h2>" + readers_table(sides.readers)
+    if sides.downgrade is not None:
+        yield "<h2>BI-RADS 4</h2>" + downgrade_words(sides.downgrade)
+    if sides.augmented is not None:
+        yield "<h2>Test-time augmentation</h2>" + augmented_words(sides.augmented)
+
+
+def readers_table(readers: Sequence[Reader]) -> str:
+    """Each reader on his cases, and the model on the same ones."""
+    head = [
+        "reader",
+        "cases",
+        "sensitivity",
+        "specificity",
+        "AUROC",
+        "model's AUROC",
+        "difference (95 % interval)",
+        "p",
+    ]
+    rows = [
+        [
+            each.name.removeprefix("reader_"),
+            str(each.cases),
+            f"{each.sensitivity:.3f}",
+            f"{each.specificity:.3f}",
+            f"{each.comparison.second:.3f}",
+            f"{each.comparison.first:.3f}",
+            str(each.comparison.difference),
+            f"{each.comparison.p_value:.4f}",
+        ]
+        for each in readers
+    ]
+    return table(head, rows)
+
+
+def downgrade_words(found: Downgrade) -> str:
+    """What calling the lowest BI-RADS 4 findings benign would have meant."""
+    return (
+        f"<p>Below {found.threshold:.1%}, the highest point that kept a sensitivity of {found.sensitivity:.1%} on the "
+        f"{found.chosen_on} BI-RADS 4 cases it was chosen on, lie {found.spared} of {found.benign} benign findings "
+        f"(biopsies that would not be done) and {found.missed} of {found.malignant} malignant ones (missed) of the "
+        "BI-RADS 4 cases reported here.</p>"
+    )
+
+
+def augmented_words(found: Comparison) -> str:
+    """One version of each case against the mean over the published ones."""
+    return (
+        f"<p>AUROC {found.first:.3f} as the mean over the published versions, {found.second:.3f} from one centred "
+        f"version: difference {escape(str(found.difference))}, p = {found.p_value:.4f}.</p>"
+    )
+
+
+def bars(values: Mapping[str, float]) -> str:
+    """A horizontal bar for each name."""
+    figure = Figure(figsize=(6, 0.5 + 0.4 * len(values)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(list(values)[::-1], list(values.values())[::-1], color="#2e75b6")
+    axes.set(xlabel="points")
+    return svg(figure)
+
+
+def forest(groups: Sequence[Group], whole: Interval) -> str:
+    """AUROC of each group with its interval, beside that of all cases."""
+    names = ["all cases", *(f"{each.column} {each.value} ({each.positive} of {each.cases})" for each in groups)]
+    intervals = [whole, *(each.auroc for each in groups)]
+    figure = Figure(figsize=(8, 0.8 + 0.3 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    for place, each in enumerate(intervals):
+        axes.plot([each.low, each.high], [place, place], color="#2e75b6")
+        axes.plot(each.value, place, "s", color="#2e75b6")
+        axes.text(1.02, place, str(each), va="center", fontsize="small", transform=axes.get_yaxis_transform())
+    axes.axvline(whole.value, color="grey", linestyle=":")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set(xlabel="AUROC (95 % interval)", xlim=(min(0.5, *(each.low for each in intervals)) - 0.02, 1.01))
+    return svg(figure)
 
 
 def figures_table(measured: Sequence[Measured]) -> str:
@@ -91,32 +197,48 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><tr>{header}</tr>\n{lines}</table>"
 
 
-def curves(measured: Sequence[Measured]) -> str:
-    """ROC, reliability and decision curve side by side, as SVG."""
-    figure = Figure(figsize=(12, 4), layout="constrained")
-    roc, calibration, decision = figure.subplots(1, 3)
+def curves(measured: Sequence[Measured], readers: Sequence[Reader] = ()) -> str:
+    """ROC with the readers, reliability, and decision curves for acting and for sparing, as SVG."""
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    (roc, calibration), (decision, sparing) = figure.subplots(2, 2)
     for each in measured:
-        draw(each, roc, calibration, decision)
+        draw(each, roc, calibration)
+        draw_benefits(each, decision, sparing)
+    for reader in readers:
+        roc.plot(1 - reader.specificity, reader.sensitivity, "^", label=reader.name.removeprefix("reader_"))
     roc.plot([0, 1], [0, 1], ":", color="grey")
     roc.set(title="ROC", xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.02))
     calibration.plot([0, 1], [0, 1], ":", color="grey")
     calibration.set(title="Reliability", xlabel="probability", ylabel="frequency", xlim=(0, 1), ylim=(0, 1.02))
     treat_all(measured[0].evaluation, decision)
-    for axes in (roc, calibration, decision):
+    spare_all(measured[0].evaluation, sparing)
+    for axes in (roc, calibration, decision, sparing):
         axes.legend(fontsize="small")
-    with mpl.rc_context({"svg.hashsalt": "mome"}):  # the same evaluation gives the same page
+    return svg(figure)
+
+
+def svg(figure: Figure) -> str:
+    """A figure as text for the page; the same evaluation gives the same one."""
+    with mpl.rc_context({"svg.hashsalt": "mome"}):
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def draw(measured: Measured, roc: Axes, calibration: Axes, decision: Axes) -> None:
-    """One model's three curves."""
+def draw(measured: Measured, roc: Axes, calibration: Axes) -> None:
+    """One model's ROC and reliability."""
     e, name = measured.evaluation, measured.identity.name
     roc.plot(*roc_curve(e.truth, e.probability), label=f"{name} {e.figures['auroc']}")
     bins = reliability(e.truth, e.probability)
     calibration.plot(bins.probability, bins.frequency, "o-", label=name)
+
+
+def draw_benefits(measured: Measured, decision: Axes, sparing: Axes) -> None:
+    """One model's net benefit of acting above a threshold, and of doing nothing below it."""
+    e, name = measured.evaluation, measured.identity.name
     decision.plot(THRESHOLDS, [net_benefit(e.truth, e.probability, float(t)) for t in THRESHOLDS], label=name)
+    spared = [net_benefit_of_sparing(e.truth, e.probability, float(t)) for t in THRESHOLDS]
+    sparing.plot(THRESHOLDS, spared, label=name)
 
 
 def treat_all(evaluation: Evaluation, decision: Axes) -> None:
@@ -125,5 +247,15 @@ def treat_all(evaluation: Evaluation, decision: Axes) -> None:
     everyone = rate - (1 - rate) * THRESHOLDS / (1 - THRESHOLDS)
     decision.plot(THRESHOLDS, everyone, "--", color="grey", label="everyone")
     decision.axhline(0, color="grey", linestyle=":", label="no one")
-    decision.set(title="Decision curve", xlabel="threshold probability", ylabel="net benefit", xlim=(0, 1))
+    decision.set(title="Decision: treat", xlabel="threshold probability", ylabel="net benefit", xlim=(0, 1))
     decision.set_ylim(-0.05, max(0.05, rate * 1.1))
+
+
+def spare_all(evaluation: Evaluation, sparing: Axes) -> None:
+    """The same for sparing a biopsy: doing nothing for anyone, and for no one."""
+    rate = float(evaluation.truth.mean())
+    everyone = (1 - rate) - rate * (1 - THRESHOLDS) / THRESHOLDS
+    sparing.plot(THRESHOLDS, everyone, "--", color="grey", label="everyone")
+    sparing.axhline(0, color="grey", linestyle=":", label="no one")
+    sparing.set(title="Decision: avoid biopsy", xlabel="threshold probability", ylabel="net benefit", xlim=(0, 1))
+    sparing.set_ylim(-0.05, max(0.05, (1 - rate) * 1.1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,16 +17,27 @@ if TYPE_CHECKING:
     from mome_core.model.checkpoint import Checkpoint
     from mome_core.preprocessing.recipe import Recipe
     from mome_core.results import Endpoint
+    from mome_core.training.breakdown import Downgrade
     from mome_core.training.cohort import Row
     from mome_core.training.config import TrainingConfig
     from mome_core.training.dataset import Example, Exclusion, Source
-    from mome_core.training.evaluate import Evaluation
+    from mome_core.training.evaluate import Evaluation, Scores
+    from mome_core.training.loop import EpochReport
+    from mome_core.training.report import Breakdown
     from mome_core.training.statistics import Comparison
 
 Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="Columns case, patient, endpoints, split.")]
 CacheOption = Annotated[Path, typer.Option("--cache", help="Prepared cases, kept from run to run.")]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that prepare cases.")]
 CACHE = Path(".cache/mome-node/prepared")
+WITHOUT_THRESHOLD = (
+    "auroc",
+    "auprc",
+    "partial_auroc_specificity_90",
+    "partial_auroc_sensitivity_90",
+    "brier",
+    "ece",
+)
 
 
 def train(
@@ -37,6 +50,7 @@ def train(
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Overrides the config.")] = None,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds, if the CSV has no splits.")] = 5,
     fold: Annotated[int, typer.Option("--fold", min=1, help="The fold that is held out.")] = 1,
+    all_folds: Annotated[bool, typer.Option("--all-folds", help="A model for each fold, in OUT/fold-1 ...")] = False,
     run: Annotated[Path | None, typer.Option("--run", help="State; a killed run continues.")] = None,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
@@ -46,15 +60,12 @@ def train(
 ) -> None:
     """Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.
 
-    Defaults are the published protocol. Example: mome-node train cohort.csv --out models/ours --start models/mome
+    Defaults are the published protocol. With --all-folds every case is answered by a model that has not seen it.
+
+    Example: mome-node train cohort.csv --out models/ours --start models/mome
     """
-    from mome_core.model.architecture import Head
-    from mome_core.model.checkpoint import Description, load_checkpoint
-    from mome_core.training.bundle import write_bundle
+    from mome_core.model.checkpoint import load_checkpoint
     from mome_core.training.cohort import held_out, read_manifest
-    from mome_core.training.loop import EpochReport, Task
-    from mome_core.training.loop import train as train_network
-    from mome_core.training.start import from_checkpoint, from_scratch
     from node.models import find_bundle
 
     asked = endpoint_of(endpoint)
@@ -63,32 +74,104 @@ def train(
     rows = read_manifest(manifest)
     examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
     split_of = {row.name: row.split for row in rows}
-    training, validation = held_out(
-        examples, [split_of[e.name] for e in examples], asked, folds=folds, fold=fold - 1, seed=numbers.seed
+    splits = [split_of[each.name] for each in examples]
+    if all_folds and any(splits):
+        raise typer.BadParameter(
+            f"{manifest} says who is for what; folds need it without splits", param_hint="--all-folds"
+        )
+    accounts, answers = [], []
+    for number in range(folds) if all_folds else (fold - 1,):
+        sides = held_out(examples, splits, asked, folds=folds, fold=number, seed=numbers.seed)
+        place = out / f"fold-{number + 1}" if all_folds else out
+        state = run if run and not all_folds else place.with_name(f"{place.name}.run")
+        made = Making(checkpoint, asked, numbers, place, state, scratch, len(exclusions))
+        accounts.append(made.from_cases(*sides))
+        answers.append((load_checkpoint(place, device), sides[1]))
+    account: dict[str, Any] = {"excluded": [{"case": each.name, "reason": each.reason} for each in exclusions]}
+    account |= {"folds": accounts, "out_of_fold": out_of_fold(answers, asked)} if all_folds else accounts[0]
+    typer.echo(json.dumps(account)) if as_json else print_training(accounts, account.get("out_of_fold"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Making:
+    """One model on its way into a bundle. state : the directory of the run."""
+
+    start: Checkpoint
+    endpoint: Endpoint
+    config: TrainingConfig
+    out: Path
+    state: Path
+    scratch: bool
+    excluded: int
+
+    def from_cases(self, training: Sequence[Example], validation: Sequence[Example]) -> dict[str, Any]:
+        """Train, calibrate, write the bundle and the plot of the run; gives what came of it."""
+        from mome_core.model.architecture import Head
+        from mome_core.model.checkpoint import Description
+        from mome_core.training.bundle import write_bundle
+        from mome_core.training.history import draw_history
+        from mome_core.training.loop import Task, train
+        from mome_core.training.start import from_checkpoint, from_scratch
+
+        network = from_checkpoint(self.start, (Head(self.endpoint),), self.config.seed)
+        if self.scratch:
+            device = next(self.start.network.parameters()).device
+            network = from_scratch(network.architecture, self.config.seed).to(device)
+        task = Task(network, self.start.recipe, tuple(training), tuple(validation), self.config)
+        outcome = train(task, self.state, self.say)
+        draw_history(self.state)
+        provenance = {
+            "started_from": self.start.identity.sha256,
+            "scratch": self.scratch,
+            "excluded": self.excluded,
+        }
+        statement = f"Trained on {len(training)} studies of one site for {self.endpoint}; not validated elsewhere."
+        identity = write_bundle(self.out, task, outcome, Description(self.out.name, "1", statement, provenance))
+        return {
+            "bundle": str(self.out),
+            "sha256": identity.sha256,
+            "best_epoch": outcome.best_epoch + 1,
+            "validation_auroc": outcome.best_auroc,
+            "training_cases": len(training),
+            "validation_cases": len(validation),
+        }
+
+    def say(self, report: EpochReport) -> None:
+        """One line an epoch."""
+        text = f"{self.out.name}: epoch {report.epoch + 1}/{self.config.epochs}: loss {report.loss:.4f}"
+        typer.echo(f"{text}, AUROC {report.mean_auroc:.4f}{' (best)' if report.best else ''}", err=True)
+
+
+def out_of_fold(answers: list[tuple[Checkpoint, tuple[Example, ...]]], endpoint: Endpoint) -> dict[str, Any]:
+    """Figures of all cases, each answered by the model that had not seen it; thresholds differ from fold to fold."""
+    from dataclasses import asdict
+
+    import numpy as np
+
+    from mome_core.training.evaluate import scored
+    from mome_core.training.metrics import all_metrics
+    from mome_core.training.predict import truth
+    from mome_core.training.statistics import bootstrap
+
+    positive = np.concatenate([truth(model.network, endpoint, cases) for model, cases in answers])
+    scores = np.concatenate([scored(model, cases, endpoint) for model, cases in answers])
+    figures = bootstrap(
+        lambda i: {name: all_metrics(positive[i], scores[i], 0.5)[name] for name in WITHOUT_THRESHOLD},
+        [case.patient for _, cases in answers for case in cases],
     )
-    network = from_checkpoint(checkpoint, (Head(asked),), numbers.seed)
-    if scratch:
-        network = from_scratch(network.architecture, numbers.seed).to(device)
-    task = Task(network, checkpoint.recipe, training, validation, numbers)
+    return {"cases": len(scores), "figures": {name: asdict(interval) for name, interval in figures.items()}}
 
-    def say(report: EpochReport) -> None:
-        text = f"epoch {report.epoch + 1}/{numbers.epochs}: loss {report.loss:.4f}, AUROC {report.mean_auroc:.4f}"
-        typer.echo(text + (" (best)" if report.best else ""), err=True)
 
-    outcome = train_network(task, run or out.with_name(f"{out.name}.run"), say)
-    provenance = {"started_from": checkpoint.identity.sha256, "scratch": scratch, "excluded": len(exclusions)}
-    statement = f"Trained on {len(training)} studies of one site for {asked}; not validated elsewhere."
-    identity = write_bundle(out, task, outcome, Description(out.name, "1", statement, provenance))
-    account = {
-        "bundle": str(out),
-        "sha256": identity.sha256,
-        "best_epoch": outcome.best_epoch + 1,
-        "validation_auroc": outcome.best_auroc,
-        "training_cases": len(training),
-        "validation_cases": len(validation),
-        "excluded": [{"case": each.name, "reason": each.reason} for each in exclusions],
-    }
-    typer.echo(json.dumps(account) if as_json else f"{out}: validation AUROC {outcome.best_auroc:.3f} (not a test)")
+def print_training(accounts: list[dict[str, Any]], pooled: dict[str, Any] | None) -> None:
+    """What came of it, for a person."""
+    for each in accounts:
+        typer.echo(f"{each['bundle']}: validation AUROC {each['validation_auroc']:.3f} (not a test)")
+    if pooled:
+        found = pooled["figures"]["auroc"]
+        typer.echo(
+            f"all {pooled['cases']} cases, each by the model that had not seen it: AUROC {found['value']:.3f} "
+            f"(95 % {found['low']:.3f} to {found['high']:.3f})"
+        )
 
 
 def evaluate(
@@ -99,14 +182,20 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")] = "",
     repeats: Annotated[int, typer.Option("--repeats", min=100, help="Bootstrap draws of patients.")] = 1000,
     report: Annotated[Path | None, typer.Option("--report", help="HTML page to write.")] = None,
+    figures: Annotated[Path | None, typer.Option("--figures", help="CSV to write: every number.")] = None,
     cases: Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its score.")] = None,
+    choose: Annotated[str, typer.Option("--choose", help="Split that BI-RADS 4's point is chosen on.")] = "validation",
+    augmented: Annotated[bool, typer.Option("--augmented", help="Also as the mean over augmented versions.")] = False,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
     as_json: Json = False,
 ) -> None:
     """Measure a model on labelled studies: every figure with its 95 % interval by a bootstrap over patients.
 
-    Example: mome-node evaluate cohort.csv --model models/ours --against demo --split test
+    Columns age, bpe, bi_rads, field_strength, site and vendor give groups of patients, reader_... columns readers to
+    compare with, bi_rads the BI-RADS 4 findings that could be downgraded.
+
+    Example: mome-node evaluate cohort.csv --model models/ours --against demo --split test --report page.html
     """
     from mome_core.model.checkpoint import load_checkpoint
     from mome_core.training.cohort import read_manifest
@@ -114,7 +203,8 @@ def evaluate(
     from mome_core.training.evaluate import evaluate as evaluate_model
     from node.models import find_bundle
 
-    rows = [row for row in read_manifest(manifest) if split in ("", row.split)]
+    every = read_manifest(manifest)
+    rows = [row for row in every if split in ("", row.split)]
     asked = endpoint_of(endpoint)
     measured: list[tuple[Checkpoint, Evaluation]] = []
     exclusions: tuple[Exclusion, ...] = ()
@@ -123,12 +213,71 @@ def evaluate(
         examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
         measured.append((checkpoint, evaluate_model(checkpoint, examples, asked, repeats=repeats)))
     comparison = compare(measured[0][1], measured[1][1], repeats=repeats) if against else {}
+    chosen = [row for row in every if split and row.split == choose != split]
+    sides = Sides(every, chosen, cache, workers, repeats, augmented).of(*measured[0])
     if report:
-        write_report(report, measured, comparison)
+        write_report(report, measured, comparison, sides)
     if cases:
         write_cases(cases, measured[0][1])
-    account = account_of(measured, comparison, exclusions)
+    account = account_of(measured, comparison, exclusions) | sides_account(sides)
+    if figures:
+        write_figures(figures, account)
     typer.echo(json.dumps(account)) if as_json else print_account(account)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What the first model is also asked. rows : the whole manifest; chosen : those that a point is chosen on."""
+
+    rows: Sequence[Row]
+    chosen: list[Row]
+    cache: Path
+    workers: int
+    repeats: int
+    augmented: bool
+
+    def of(self, checkpoint: Checkpoint, evaluation: Evaluation) -> Breakdown:
+        """Groups, readers, BI-RADS 4, contributions, augmentation."""
+        from mome_core.training.breakdown import against_readers, by_group, mean_contributions
+        from mome_core.training.cohort import GROUPS
+        from mome_core.training.evaluate import auroc_difference
+        from mome_core.training.report import Breakdown
+
+        mine = self.rows_of(evaluation)
+        names = sorted({name for row in mine for name in row.facts if name.startswith("reader_")})
+        compared = None
+        if self.augmented:
+            scores = augmented_scores(checkpoint, evaluation)
+            patients = [each.patient for each in evaluation.examples]
+            compared = auroc_difference(
+                evaluation.truth, scores, evaluation.probability, patients, repeats=self.repeats
+            )
+        return Breakdown(
+            groups=by_group(evaluation, {c: [row.group(c) for row in mine] for c in GROUPS}, repeats=self.repeats),
+            readers=against_readers(
+                evaluation, {name: [row.facts.get(name, "") for row in mine] for name in names}, repeats=self.repeats
+            ),
+            downgrade=self.downgrade(checkpoint, evaluation, mine),
+            contributions=mean_contributions(checkpoint, evaluation.examples, evaluation.endpoint),
+            augmented=compared,
+        )
+
+    def rows_of(self, evaluation: Evaluation) -> list[Row]:
+        """The manifest's row of each case, in the evaluation's order."""
+        by_name = {row.name: row for row in self.rows}
+        return [by_name[example.name] for example in evaluation.examples]
+
+    def downgrade(self, checkpoint: Checkpoint, evaluation: Evaluation, mine: list[Row]) -> Downgrade | None:
+        """BI-RADS 4 findings that could be spared, at a point chosen on other cases."""
+        from mome_core.training.breakdown import downgrade
+        from mome_core.training.evaluate import evaluate as evaluate_model
+
+        if not any(row.facts.get("bi_rads") for row in mine) or not self.chosen:
+            return None
+        examples, _ = prepared(self.chosen, checkpoint.recipe, self.cache, self.workers)
+        other = evaluate_model(checkpoint, examples, evaluation.endpoint, repeats=100)
+        theirs = [row.facts.get("bi_rads", "") for row in self.rows_of(other)]
+        return downgrade(other, theirs, evaluation, [row.facts.get("bi_rads", "") for row in mine])
 
 
 def endpoint_of(name: str) -> Endpoint:
@@ -268,12 +417,64 @@ def print_account(account: dict[str, Any]) -> None:
         )
 
 
-def write_report(path: Path, measured: list[tuple[Checkpoint, Evaluation]], comparison: dict[str, Comparison]) -> None:
+def augmented_scores(checkpoint: Checkpoint, evaluation: Evaluation) -> Scores:
+    """Probability of each case as the node answers: the mean over the published versions of it."""
+    import numpy as np
+
+    from mome_core.inference import Augmentation, Policy, score
+
+    policy = Policy(augmentation=Augmentation.PUBLISHED, contributions=False, saliency=False)
+    found = []
+    for example in evaluation.examples:
+        scores = score(example.arrays(), checkpoint, policy, lambda stage, done, planned: None)
+        found.append(next(each.probability for each in scores if each.endpoint is evaluation.endpoint))
+    return np.array(found)
+
+
+def sides_account(sides: Breakdown) -> dict[str, Any]:
+    """The other sides as plain values."""
+    from dataclasses import asdict
+
+    return {
+        "groups": [asdict(each) for each in sides.groups],
+        "readers": [asdict(each) for each in sides.readers],
+        "bi_rads_4": asdict(sides.downgrade) if sides.downgrade else None,
+        "contributions": {str(modality): value for modality, value in sides.contributions.items()},
+        "augmented": asdict(sides.augmented) if sides.augmented else None,
+    }
+
+
+def write_figures(path: Path, account: dict[str, Any]) -> None:
+    """Every number of the account, one a line, by its place in it."""
+    import csv
+
+    def leaves(value: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        if isinstance(value, dict):
+            for name, inside in value.items():
+                yield from leaves(inside, (*place, str(name)))
+        elif isinstance(value, list):
+            for number, inside in enumerate(value):
+                yield from leaves(inside, (*place, str(number)))
+        else:
+            yield ".".join(place), value
+
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["figure", "value"])
+        writer.writerows(leaves(account, ()))
+
+
+def write_report(
+    path: Path,
+    measured: list[tuple[Checkpoint, Evaluation]],
+    comparison: dict[str, Comparison],
+    sides: Breakdown,
+) -> None:
     """The same as one page with curves, which needs no network."""
     from mome_core.training.report import Measured, render
 
     models = [Measured(checkpoint.identity, evaluation) for checkpoint, evaluation in measured]
-    path.write_text(render(models, comparison))
+    path.write_text(render(models, comparison, sides))
 
 
 def write_cases(path: Path, evaluation: Evaluation) -> None:

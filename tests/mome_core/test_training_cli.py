@@ -67,8 +67,21 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
     assert [model["cases"] for model in measured["models"]] == [4, 4]
     assert set(measured["comparison"]) == {"bootstrap", "delong"}
     assert len(table.read_text().splitlines()) == 5
-    assert page.read_text().count("<svg") == 1
+    assert page.read_text().count("<svg") == 2
     assert not any(loads in page.read_text() for loads in ('src="', 'href="http', "@import"))
+
+
+@pytest.mark.slow
+def test_with_all_folds_every_case_is_answered_by_a_model_that_has_not_seen_it(tmp_path: Path) -> None:
+    site, out = write_site(tmp_path), tmp_path / "ours"
+    told = invoke(
+        "train", str(site), "--out", str(out), "--epochs", "1", "--folds", "2", "--all-folds", "--threads", "1",
+        "--cache", str(tmp_path / "cache"),
+    )  # fmt: skip
+    assert [Path(each["bundle"]).name for each in told["folds"]] == ["fold-1", "fold-2"]
+    assert told["out_of_fold"]["cases"] == 4
+    assert (out / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
+    assert load_checkpoint(out / "fold-2").manifest["provenance"]["baseline"]["malignancy"]
 
 
 def demo() -> Path:
