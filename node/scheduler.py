@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -96,10 +96,19 @@ def run_scheduler(settings: Settings) -> None:
     threading.excepthook = lambda failure: end_after(failure.exc_value)
     for thread in threads:
         thread.start()
-    stopping.wait()
+    while not stopping.wait(SWEEP_SECONDS):
+        plan_anew(scheduler)
     scheduler.shutdown(wait=True)
     for thread in threads:
         thread.join(10)
+
+
+def plan_anew(scheduler: BackgroundScheduler) -> None:
+    """APScheduler plans by the wall clock: what was planned before that was set back is due now, not in hours."""
+    now = datetime.now(UTC)
+    for job in scheduler.get_jobs():
+        if job.next_run_time - now > job.trigger.interval:
+            job.modify(next_run_time=now)
 
 
 def end_after(defect: BaseException | None) -> None:
