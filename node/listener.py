@@ -46,6 +46,7 @@ from dicom_io.part10 import InstanceFile, NotAnInstance, ReceivedInstance
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NotReady
+from node.life import Life
 from node.settings import Dicom, Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
@@ -310,13 +311,14 @@ def networks_of(dicom: Dicom) -> list[ipaddress.IPv4Network | ipaddress.IPv6Netw
         raise NotReady(f"dicom.networks: {error}") from None
 
 
-def run_listener(settings: Settings) -> None:
+def run_listener(settings: Settings, life: Life) -> None:
     """Listen until SIGTERM; instances in flight then get some seconds to finish."""
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     archive.clear_temporary()
     committer = Committer(archive, ledger)
     reception = Reception(settings, archive, ledger, committer)
     acceptor = open_acceptor(settings, reception)
+    life.associations = lambda: len(acceptor.associations)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
     signal.signal(signal.SIGHUP, lambda *_: renew_tls(acceptor, settings.dicom))

@@ -167,9 +167,14 @@ class Meter:
     def signs_of_life(self, totals: Totals, now: float) -> Iterator[GaugeMetricFamily]:
         """Processes, scanners, destinations, disk."""
         beat = GaugeMetricFamily("mome_heartbeat_age_seconds", "Since its last sign of life", labels=["node", "part"])
+        words = "Associations that callers have open, at its last sign of life"
+        talking = GaugeMetricFamily("mome_associations_open", words, labels=["node"])
         for each in self.watch.heartbeats():
             beat.add_metric([each.node, each.part], max(0.0, now - each.at))
+            if each.part == "listener":
+                talking.add_metric([each.node], each.associations)
         yield beat
+        yield talking
         silence = GaugeMetricFamily("mome_caller_silence_seconds", "Since its last study", labels=["caller"])
         for caller, at in sorted(totals.last_from.items()):
             silence.add_metric([caller], max(0.0, now - at))

@@ -21,17 +21,15 @@ from pathlib import Path
 
 from node.audit import AuditEvent
 from node.errors import NodeError, NotReady, SettingsError
+from node.life import Life
 from node.logs import configure_logs
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
-from node.storage.database import open_engine
 from node.storage.ledger import Ledger
-from node.storage.watch import WatchBook
 
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 30.0
-HEARTBEAT_SECONDS = 15.0
 WATCHDOG_SECONDS = 10.0
 
 
@@ -52,11 +50,11 @@ def run_part(part: Part, config: Path | None) -> None:
     configure_logs(part)
     end_with_supervisor()
     settings = load_settings(config)
-    show_life(settings, part)
+    life = Life(settings, part)
     if part is Part.LISTENER:
         from node.listener import run_listener
 
-        run_listener(settings)
+        run_listener(settings, life)
     elif part is Part.SCHEDULER:
         from node.scheduler import run_scheduler
 
@@ -70,21 +68,6 @@ def run_part(part: Part, config: Path | None) -> None:
         from node.worker import run_worker
 
         run_worker(settings, make_analyst, ShadowModel)
-
-
-def show_life(settings: Settings, part: Part) -> None:
-    """Tell the ledger now and then that this process is alive."""
-    watch = WatchBook(open_engine(settings.database_url))
-
-    def beat() -> None:
-        while True:
-            try:
-                watch.beat(settings.node_name, part, time.time())
-            except NodeError as error:
-                log.warning("a sign of life was lost: %s", error)
-            time.sleep(HEARTBEAT_SECONDS)
-
-    threading.Thread(target=beat, name="life", daemon=True).start()
 
 
 def command_of(part: Part, config: Path | None) -> list[str]:
@@ -226,6 +209,7 @@ def note_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
 def start(command: Sequence[str], *, again: bool = False) -> subprocess.Popen[bytes]:
     """A process of its own for one part; a crash that a test ordered happens once."""
     environment = {key: value for key, value in os.environ.items() if not (again and key == "MOME_CRASHPOINT")}
+    environment.setdefault("MALLOC_ARENA_MAX", "2")  # a heap for each thread, glibc's habit, grows with every flood
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
 
 

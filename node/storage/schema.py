@@ -235,6 +235,7 @@ heartbeat = Table(
     Column("node", String(128), primary_key=True),
     Column("part", String(16), primary_key=True),
     Column("at", Float, nullable=False),
+    Column("associations", Integer, nullable=False, server_default="0"),
 )
 
 peer = Table(

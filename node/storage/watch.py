@@ -14,11 +14,12 @@ FORGOTTEN_SECONDS = 7 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A process of a node, and when it was last alive."""
+    """A process of a node, when it was last alive, and how many associations it had open as acceptor."""
 
     node: str
     part: str
     at: float
+    associations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +48,17 @@ class WatchBook:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def beat(self, node: str, part: str, now: float) -> None:
+    def beat(self, node: str, part: str, now: float, associations: int = 0) -> None:
         """This process is alive; processes of nodes that were taken away are forgotten after a week."""
         with writing(self.engine) as db:
-            put(db, schema.heartbeat, {"node": node, "part": part}, {"at": now})
+            put(db, schema.heartbeat, {"node": node, "part": part}, {"at": now, "associations": associations})
             db.execute(delete(schema.heartbeat).where(schema.heartbeat.c.at < now - FORGOTTEN_SECONDS))
 
     def heartbeats(self) -> list[Heartbeat]:
         """The last sign of life of every process of every node on this ledger."""
         with reading(self.engine) as db:
             rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
-            return [Heartbeat(row.node, row.part, row.at) for row in rows]
+            return [Heartbeat(row.node, row.part, row.at, row.associations) for row in rows]
 
     def echoed(self, echo: Echo) -> None:
         """A destination was called; what it answered replaces what it answered before."""

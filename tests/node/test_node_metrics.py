@@ -68,6 +68,11 @@ def test_alerts_that_the_listener_left_out_are_counted(ledger: Ledger, tmp_path:
     assert values(meter_of(ledger, tmp_path))["mome_associations_rejected_total",] == 43
 
 
+def test_open_associations_are_told(ledger: Ledger, tmp_path: Path) -> None:
+    WatchBook(ledger.engine).beat("one", "listener", time.time(), associations=3)
+    assert values(meter_of(ledger, tmp_path))["mome_associations_open", "one"] == 3
+
+
 @pytest.mark.parametrize(
     ("reason", "cause"),
     [

@@ -10,9 +10,11 @@ WEEK = 7 * 86_400.0
 
 def test_the_last_sign_of_life_of_each_process_is_kept(ledger: Ledger) -> None:
     book = WatchBook(ledger.engine)
-    for part, at in (("worker", 1.0), ("listener", 2.0), ("worker", 3.0)):
+    for part, at in (("worker", 1.0), ("worker", 3.0)):
         book.beat("one", part, at)
-    assert book.heartbeats() == [Heartbeat("one", "listener", 2.0), Heartbeat("one", "worker", 3.0)]
+    for at, associations in ((1.0, 7), (2.0, 4)):
+        book.beat("one", "listener", at, associations)
+    assert book.heartbeats() == [Heartbeat("one", "listener", 2.0, 4), Heartbeat("one", "worker", 3.0)]
 
 
 def test_a_node_that_was_taken_away_is_forgotten_after_a_week(ledger: Ledger) -> None:

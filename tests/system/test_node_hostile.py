@@ -16,10 +16,12 @@ import psutil
 import pytest
 from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
 from pydicom.uid import MRImageStorage
+from pynetdicom.sop_class import Verification
 from raw_peer import associate, association_request, element, pdv, store, store_request
 
 from dicom_io.network.dimse import CommandField, Element, encode
 from dicom_io.network.upper_layer import HEADER
+from node.storage.watch import WatchBook
 
 pytestmark = pytest.mark.system
 ITEM = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
@@ -158,6 +160,12 @@ def test_5000_broken_connections_leave_the_node_as_it_was_and_disturb_nobody(nod
     assert "defect" not in node.log.read_text()
 
 
+def open_associations(node: LiveNode) -> int:
+    """As the listener told last, for /metrics."""
+    beats = WatchBook(node.ledger.engine).heartbeats()
+    return next(each.associations for each in beats if each.part == "listener")
+
+
 def half_open(port: int, *, dripping: bool) -> socket.socket:
     """A connection on which nothing comes after the first bytes, if any."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -183,6 +191,9 @@ def test_32_half_open_or_dripping_connections_keep_nobody_out(node: LiveNode) ->
         assert node.echo()
         echoes += 1
     assert echoes >= 20
+    patient = node.associate(Verification)
+    wait_for(lambda: open_associations(node) == 1, 40, "the open association to be told")
+    patient.release()
     for each in held:
         each.close()
 
