@@ -132,6 +132,7 @@ def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
     from multiprocessing import get_context
 
     from mome_core.training.cohort import Problem
+    from node.cli.train import progress
 
     problems: list[Problem] = []
     names: dict[str, str] = {}
@@ -139,7 +140,7 @@ def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
         for number, (row, (digest, modalities, reason)) in enumerate(
             zip(rows, pool.map(looked_at, [row.folder for row in rows]), strict=True), start=1
         ):
-            typer.echo(f"\rread {number} of {len(rows)} studies", err=True, nl=number == len(rows))
+            progress(f"read {number} of {len(rows)} studies", last=number == len(rows))
             if reason:
                 problems.append(Problem(f"case {row.name} cannot be used: {reason}", fatal=False))
                 continue

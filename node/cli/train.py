@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -322,7 +323,7 @@ def prepared(
     def count(name: str) -> None:
         nonlocal done
         done += 1
-        typer.echo(f"\rprepared {done} of {len(rows)} cases", err=True, nl=done == len(rows))
+        progress(f"prepared {done} of {len(rows)} cases", last=done == len(rows))
 
     cohort = prepare_cohort([source_of(row) for row in rows], recipe, cache, workers=workers, progress=count)
     for exclusion in cohort.exclusions:
@@ -330,6 +331,14 @@ def prepared(
     if not cohort.examples:
         raise TrainingRefused(f"none of the {len(rows)} cases can be used; the reasons are above")
     return cohort.examples, cohort.exclusions
+
+
+def progress(words: str, *, last: bool) -> None:
+    """A line that replaces the one before on a terminal; elsewhere the last one only."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r{words}", err=True, nl=last)
+    elif last:
+        typer.echo(words, err=True)
 
 
 def source_of(row: Row) -> Source:
