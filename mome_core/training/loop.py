@@ -35,6 +35,7 @@ from mome_core.training.loss import class_weights, endpoint_loss
 from mome_core.training.metrics import auroc
 from mome_core.training.patches import PatchReader
 from mome_core.training.predict import log_odds, truth
+from mome_core.training.together import crew
 
 Batch = tuple[Example, ...]
 Logits = dict[Endpoint, Tensor]
@@ -82,6 +83,7 @@ class Outcome:
 def train(task: Task, run: Path, progress: Callable[[EpochReport], None] = lambda report: None) -> Outcome:
     """Train until the last epoch or until patience ends; continues what the run's directory holds.
 
+    Started by torchrun, the processes share the passes of every step; all get the same network.
     Raises TrainingRefused when the directory belongs to another training, NumericsFault when the loss is not finite.
     """
     training = Training(task, run)
@@ -95,8 +97,13 @@ class Training:
     """A run in progress: the network, its optimizer, and how far it is."""
 
     def __init__(self, task: Task, run: Path) -> None:
-        self.task, self.run = task, run
+        self.task, self.run, self.crew = task, run, crew()
         self.config, self.network = task.config, task.network
+        if self.config.accumulation % self.crew.size:
+            raise TrainingRefused(
+                f"{self.crew.size} processes cannot share steps of {self.config.accumulation} passes evenly; "
+                "set accumulation to a multiple"
+            )
         self.fingerprint = fingerprint(task)
         select_parts(self.network, self.config.parts)
         self.network.recompute = self.config.recompute
@@ -111,7 +118,7 @@ class Training:
         self.optimizer = build_optimizer(self.trained.values(), self.config)
         self.class_weights = self.weigh_classes()
         self.epoch = self.batch = self.passes = 0
-        self.losses: list[float] = []
+        self.losses = [0.0, 0.0]  # sum and number of those of this epoch
         self.history: list[EpochReport] = []
 
     def weigh_classes(self) -> dict[Any, Tensor]:
@@ -147,39 +154,41 @@ class Training:
         batches = epoch_batches(self.task.training, self.config, self.epoch)
         self.network.train()
         while self.batch < len(batches):
-            self.learn(batches[self.batch])
-            self.batch += 1
+            mine = self.batch + self.crew.rank
+            if mine < len(batches):
+                self.learn(batches[mine], mine)
+            self.batch += self.crew.size
+            self.passes += self.crew.size
+            if self.passes % self.config.accumulation == 0:
+                self.step()
             if self.config.checkpoint_every and self.batch % self.config.checkpoint_every == 0:
                 self.save()
         report = self.validate(rate)
         self.history.append(report)
         if report.best:
             self.keep_best()
-        self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
+        self.epoch, self.batch, self.losses = self.epoch + 1, 0, [0.0, 0.0]
         self.save()
         return report
 
-    def learn(self, batch: Batch) -> None:
-        """One pass forward and back, and an optimizer step when enough passes have come together."""
-        rng = np.random.default_rng((self.config.seed, self.epoch, self.batch))
+    def learn(self, batch: Batch, number: int) -> None:
+        """One pass forward and back. number : of the batch in its epoch, which decides what is drawn."""
+        rng = np.random.default_rng((self.config.seed, self.epoch, number))
         torch.manual_seed(int(rng.integers(2**62)))  # stochastic depth draws from torch's generator
         volumes = self.draw_volumes(batch, rng)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.BFLOAT16):
             logits, of_patches = self.answer(volumes)
         loss = self.loss_of(logits, batch)
-        self.losses.append(loss.item())
+        self.losses = [self.losses[0] + loss.item(), self.losses[1] + 1]
         for answer in of_patches:
             loss = loss + self.config.patch_loss * self.loss_of(answer, batch)
         if not torch.isfinite(loss):
             names = ", ".join(example.name for example in batch)
             raise NumericsFault(
-                f"the loss of epoch {self.epoch + 1}, pass {self.batch + 1} ({names}) is not a finite number; "
+                f"the loss of epoch {self.epoch + 1}, pass {number + 1} ({names}) is not a finite number; "
                 "lower the learning rate, or look at these cases"
             )
         (loss / self.config.accumulation).backward()  # type: ignore[no-untyped-call]
-        self.passes += 1
-        if self.passes % self.config.accumulation == 0:
-            self.step()
 
     def answer(self, volumes: dict[Modality, Tensor]) -> tuple[Logits, list[Logits]]:
         """The network's logits, and those of the patches of each modality if the config asks for them."""
@@ -202,7 +211,8 @@ class Training:
         return {m: torch.from_numpy(np.stack([v[m] for v in versions])).to(self.device) for m in kept}
 
     def step(self) -> None:
-        """Apply the gradients that have come together."""
+        """Apply the gradients that have come together, in all processes."""
+        self.crew.add_gradients(self.trained.values())
         if self.config.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.trained.values(), self.config.gradient_clip)
         self.optimizer.step()
@@ -219,10 +229,13 @@ class Training:
         best = all(
             mean >= earlier.mean_auroc for earlier in self.history
         )  # a tie goes to the later epoch, as published
-        return EpochReport(self.epoch, rate, float(np.mean(self.losses)), by_endpoint, mean, best)
+        total, count = self.crew.sum(self.losses)
+        return EpochReport(self.epoch, rate, total / count, by_endpoint, mean, best)
 
     def keep_best(self) -> None:
         """Keep what was trained so far as the best."""
+        if not self.crew.leads:
+            return
         values = {name: value.detach().cpu().contiguous() for name, value in self.changing().items()}
         write_whole(self.run / "best.safetensors", safetensors.torch.save(values))
 
@@ -231,7 +244,21 @@ class Training:
         return {**self.trained, **dict(self.network.named_buffers())}
 
     def save(self) -> None:
-        """Write where the run is; a kill at any moment leaves the earlier state or this one."""
+        """Write where the run is; a kill at any moment leaves the earlier state or this one.
+
+        Gradients that wait for a step, and losses, go to the leader, who writes.
+        """
+        self.crew.add_gradients(self.trained.values())
+        self.losses = self.crew.sum(self.losses)
+        if self.crew.leads:
+            self.write()
+        else:
+            self.optimizer.zero_grad(set_to_none=True)
+            self.losses = [0.0, 0.0]
+        self.crew.wait()
+
+    def write(self) -> None:
+        """The state as files."""
         unfinished = self.run / "state.partial"
         torch.save(
             {
@@ -253,7 +280,8 @@ class Training:
         """Continue the run that the directory holds, or begin one."""
         self.run.mkdir(parents=True, exist_ok=True)
         if not (self.run / "state.pt").exists():
-            write_whole(self.run / "training.json", json.dumps(description(self.task), indent=2).encode())
+            if self.crew.leads:
+                write_whole(self.run / "training.json", json.dumps(description(self.task), indent=2).encode())
             return
         state = torch.load(self.run / "state.pt", map_location=self.device, weights_only=True)
         if state["fingerprint"] != self.fingerprint:
@@ -261,13 +289,13 @@ class Training:
                 f"{self.run} holds another training (other config, cases or start); name a new directory, or delete it"
             )
         self.epoch, self.batch, self.passes = state["position"]
-        self.losses = state["losses"]
+        self.losses = state["losses"] if self.crew.leads else [0.0, 0.0]
         self.history = [EpochReport(**report) for report in json.loads(state["history"])]
         self.optimizer.load_state_dict(state["optimizer"])
         with torch.no_grad():
             for name, value in self.changing().items():
                 value.copy_(state["values"][name])
-        for name, gradient in state["gradients"].items():
+        for name, gradient in state["gradients"].items() if self.crew.leads else ():
             self.trained[name].grad = gradient
 
     def outcome(self) -> Outcome:

@@ -62,18 +62,26 @@ def train(
     """Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.
 
     Defaults are the published protocol. With --all-folds every case is answered by a model that has not seen it.
+    Several GPUs or hosts: torchrun --nproc-per-node 2 -m node.cli.main train ...
 
     Example: mome-node train cohort.csv --out models/ours --start models/mome
     """
     from mome_core.model.checkpoint import load_checkpoint
     from mome_core.training.cohort import held_out, read_manifest
+    from mome_core.training.together import crew
     from node.models import find_bundle
 
     asked = endpoint_of(endpoint)
     numbers = config_of(config, asked, epochs=epochs, threads=threads)
+    me = crew()
+    device = me.place(device)
     checkpoint = load_checkpoint(find_bundle(start), device)
     rows = read_manifest(manifest)
+    if not me.leads:
+        me.wait()  # the leader prepares; then all find the cases in the cache
     examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
+    if me.leads:
+        me.wait()
     split_of = {row.name: row.split for row in rows}
     splits = [split_of[each.name] for each in examples]
     if all_folds and any(splits):
@@ -86,11 +94,14 @@ def train(
         place = out / f"fold-{number + 1}" if all_folds else out
         state = run if run and not all_folds else place.with_name(f"{place.name}.run")
         made = Making(checkpoint, asked, numbers, place, state, scratch, len(exclusions))
-        accounts.append(made.from_cases(*sides))
-        answers.append((load_checkpoint(place, device), sides[1]))
-    account: dict[str, Any] = {"excluded": [{"case": each.name, "reason": each.reason} for each in exclusions]}
-    account |= {"folds": accounts, "out_of_fold": out_of_fold(answers, asked)} if all_folds else accounts[0]
-    typer.echo(json.dumps(account)) if as_json else print_training(accounts, account.get("out_of_fold"))
+        if account := made.from_cases(*sides):
+            accounts.append(account)
+            answers.append((load_checkpoint(place, device), sides[1]))
+    if not me.leads:
+        return
+    told: dict[str, Any] = {"excluded": [{"case": each.name, "reason": each.reason} for each in exclusions]}
+    told |= {"folds": accounts, "out_of_fold": out_of_fold(answers, asked)} if all_folds else accounts[0]
+    typer.echo(json.dumps(told)) if as_json else print_training(accounts, told.get("out_of_fold"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +117,14 @@ class Making:
     excluded: int
 
     def from_cases(self, training: Sequence[Example], validation: Sequence[Example]) -> dict[str, Any]:
-        """Train, calibrate, write the bundle and the plot of the run; gives what came of it."""
+        """Train, calibrate, write the bundle and the plot of the run; gives what came of it, to the leader only."""
         from mome_core.model.architecture import Head
         from mome_core.model.checkpoint import Description
         from mome_core.training.bundle import write_bundle
         from mome_core.training.history import draw_history
         from mome_core.training.loop import Task, train
         from mome_core.training.start import from_checkpoint, from_scratch
+        from mome_core.training.together import crew
 
         network = from_checkpoint(self.start, (Head(self.endpoint),), self.config.seed)
         if self.scratch:
@@ -120,6 +132,8 @@ class Making:
             network = from_scratch(network.architecture, self.config.seed).to(device)
         task = Task(network, self.start.recipe, tuple(training), tuple(validation), self.config)
         outcome = train(task, self.state, self.say)
+        if not crew().leads:
+            return {}
         draw_history(self.state)
         provenance = {
             "started_from": self.start.identity.sha256,
@@ -139,6 +153,10 @@ class Making:
 
     def say(self, report: EpochReport) -> None:
         """One line an epoch."""
+        from mome_core.training.together import crew
+
+        if not crew().leads:
+            return
         text = f"{self.out.name}: epoch {report.epoch + 1}/{self.config.epochs}: loss {report.loss:.4f}"
         typer.echo(f"{text}, AUROC {report.mean_auroc:.4f}{' (best)' if report.best else ''}", err=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import phantom
@@ -82,6 +84,17 @@ def test_with_all_folds_every_case_is_answered_by_a_model_that_has_not_seen_it(t
     assert told["out_of_fold"]["cases"] == 4
     assert (out / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
     assert load_checkpoint(out / "fold-2").manifest["provenance"]["baseline"]["malignancy"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
+    site, out = write_site(tmp_path), tmp_path / "ours"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "node.cli.main", "train", str(site), "--out", str(out), "--epochs", "1", "--folds", "2"]
+    command += ["--threads", "1", "--cache", str(tmp_path / "cache"), "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["sha256"] == load_checkpoint(out).identity.sha256
 
 
 def demo() -> Path:

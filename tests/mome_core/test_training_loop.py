@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -62,7 +63,8 @@ def examples(
             arrays[modality] = rng.normal(size=(RECIPE.channels(modality), i, j, k)).astype(np.float32)
             arrays[modality][:, 4:9, 4:9, 4:9] += 4.0 * label
         path = folder / f"{seed}.safetensors"
-        keep_arrays(path, arrays, TrainingRange(field_strength_t=(1.5, 1.5 + seed)))
+        if not path.exists():
+            keep_arrays(path, arrays, TrainingRange(field_strength_t=(1.5, 1.5 + seed)))
         made.append(Example(f"case {seed}", f"patient {seed}", {Endpoint.MALIGNANCY: label}, path, modalities))
     return made
 
@@ -223,25 +225,54 @@ from dataclasses import replace
 import torch; torch.set_num_threads(1)
 from test_training_loop import QUICK, task
 from mome_core.training.loop import digest, train
-config = replace(QUICK, epochs=12, checkpoint_every=1)
-print(digest(train(task(Path({folder!r}), config), Path({run!r}), lambda r: print(r.epoch, flush=True)).network))
+from mome_core.training.together import crew
+config = replace(QUICK, epochs=12, checkpoint_every=2)
+say = print if crew().leads else lambda *words, **how: None
+network = train(task(Path({folder!r}), config), Path({run!r}), lambda r: say(r.epoch, flush=True)).network
+if crew().leads:
+    print(digest(network), flush=True)
 """
+ALONE, TOGETHER = (), ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def begin(folder: Path, run: str, how: tuple[str, ...]) -> subprocess.Popen[str]:
+    """A process of its own, or two of them under torchrun, that trains; it prints epochs and the weights' digest."""
+    script = folder / f"{run}.py"
+    script.write_text(SCRIPT.format(here=str(Path(__file__).parent), folder=str(folder), run=str(folder / run)))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, *how, str(script)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment, start_new_session=True
+    )
 
 
 @pytest.mark.slow
-def test_a_run_killed_anywhere_and_started_again_ends_with_the_same_weights(tmp_path: Path) -> None:
-    def start(run: str) -> subprocess.Popen[str]:
-        script = SCRIPT.format(here=str(Path(__file__).parent), folder=str(tmp_path), run=str(tmp_path / run))
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
-
-    whole = start("whole").communicate()[0].split()[-1]
+@pytest.mark.parametrize(
+    "how", [pytest.param(ALONE, id="alone"), pytest.param(TOGETHER, id="torchrun with 2", marks=pytest.mark.exhaustive)]
+)
+def test_a_run_killed_anywhere_and_started_again_ends_with_the_same_weights(
+    tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    examples(tmp_path, 8), examples(tmp_path, 4, first=100)  # once, not by two processes at the same time
+    whole = begin(tmp_path, "whole", how).communicate()[0].split()[-1]
     rng = np.random.default_rng(5)
-    for _ in range(3):
-        process = start("killed")
+    for _ in range(5):
+        process = begin(tmp_path, "killed", how)
         assert process.stdout is not None
         process.stdout.readline()  # training has begun
         time.sleep(float(rng.uniform(0.0, 0.3)))
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    assert start("killed").communicate()[0].split()[-1] == whole
+    assert begin(tmp_path, "killed", how).communicate()[0].split()[-1] == whole
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    examples(tmp_path, 8), examples(tmp_path, 4, first=100)
+    begin(tmp_path, "one", ALONE).communicate()
+    begin(tmp_path, "two", TOGETHER).communicate()
+    one, two = (
+        [json.loads(line)["loss"] for line in (tmp_path / run / "history.jsonl").read_text().splitlines()]
+        for run in ("one", "two")
+    )
+    assert two == pytest.approx(one, rel=1e-4)
