@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from mome_core.training.errors import TrainingRefused
 
 Numbers = NDArray[np.float64]
+ABBREVIATIONS = frozenset(("auroc", "auprc", "ppv", "npv", "f1", "mcc", "ece"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,12 @@ def all_metrics(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -
         "brier": brier(labels, probabilities),
         "ece": expected_calibration_error(labels, probabilities),
     }
+
+
+def spelled(name: str) -> str:
+    """A figure's name as people write it."""
+    words = name.split("_")
+    return " ".join(word.upper() if word in ABBREVIATIONS else word for word in words)
 
 
 def ratio(part: int, whole: int) -> float:

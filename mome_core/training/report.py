@@ -16,7 +16,7 @@ from mome_core.case import Modality
 from mome_core.results import ModelIdentity
 from mome_core.training.breakdown import Downgrade, Group, Reader
 from mome_core.training.evaluate import Evaluation
-from mome_core.training.metrics import net_benefit, net_benefit_of_sparing, reliability, roc_curve
+from mome_core.training.metrics import net_benefit, net_benefit_of_sparing, reliability, roc_curve, spelled
 from mome_core.training.statistics import Comparison, Interval
 
 STYLE = """
@@ -170,7 +170,7 @@ def figures_table(measured: Sequence[Measured]) -> str:
     """Every figure of every model."""
     names = list(measured[0].evaluation.figures)
     head = ["figure", *(f"{m.identity.name} (95 % interval)" for m in measured)]
-    return table(head, [[n.replace("_", " "), *(str(m.evaluation.figures[n]) for m in measured)] for n in names])
+    return table(head, [[spelled(n), *(str(m.evaluation.figures[n]) for m in measured)] for n in names])
 
 
 def comparison_table(comparison: dict[str, Comparison]) -> str:

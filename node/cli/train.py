@@ -426,15 +426,17 @@ def print_account(account: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mome_core.training.metrics import spelled
+
     console = Console()
     console.print("RESEARCH USE ONLY - not for clinical use.")
     for model in account["models"]:
         title = f"{model['model']}: {model['endpoint']}, {model['cases']} cases, {model['positive']} positive"
         table = Table("figure", "value", "95 % interval", title=title, title_justify="left", box=None)
         for name, f in model["figures"].items():
-            table.add_row(name.replace("_", " "), f"{f['value']:.3f}", f"{f['low']:.3f} to {f['high']:.3f}")
+            table.add_row(spelled(name), f"{f['value']:.3f}", f"{f['low']:.3f} to {f['high']:.3f}")
         for name, value in model["auroc_of_modalities"].items():
-            table.add_row(f"auroc of {name} alone", f"{value:.3f}", "")
+            table.add_row(f"AUROC of {name} alone", f"{value:.3f}", "")
         console.print(table)
     for test, c in account["comparison"].items():
         d = c["difference"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,27 @@ def test_every_side_of_a_trained_model_is_on_its_page(folder: Path, trained: Che
         assert f"<h2>{title}</h2>" in page
     assert page.count("<svg") == 3 and "<b>north" not in page
     assert page == render([Measured(trained.identity, about)], {}, sides)
+
+
+@pytest.mark.system
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed: no page was opened")
+def test_the_page_opens_in_a_browser_without_a_complaint(
+    folder: Path,  # noqa: F811
+    trained: Checkpoint,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    about = evaluate(trained, examples(folder, 24, first=200), Endpoint.MALIGNANCY, repeats=100)
+    (tmp_path / "page.html").write_text(render([Measured(trained.identity, about)], {}))
+    complaints: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
+        page.goto((tmp_path / "page.html").as_uri())
+        assert page.locator("svg").first.bounding_box()["width"] > 300
+        assert "RESEARCH USE ONLY" in page.inner_text("body")
+        browser.close()
+    assert complaints == []
