@@ -84,6 +84,7 @@ def test_sparing_is_treating_with_the_classes_exchanged() -> None:
         assert net_benefit_of_sparing(truth, scores, threshold) == pytest.approx(mirrored)
 
 
+@pytest.mark.slow
 def test_every_side_of_a_trained_model_is_on_its_page(folder: Path, trained: Checkpoint) -> None:  # noqa: F811
     cases = examples(folder, 24, first=200)
     about = evaluate(trained, cases, Endpoint.MALIGNANCY, repeats=100)

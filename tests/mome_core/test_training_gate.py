@@ -17,6 +17,8 @@ from mome_core.training.gate import Answers, Check, GateRules, LockedCases, exam
 from mome_core.training.loop import Task, train
 from mome_core.training.start import from_scratch
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
