@@ -70,10 +70,10 @@ def main() -> None:
         time.sleep(5)
         say(out, "model", "report", "-c", "node.toml")
         say(out, "model", "promote", candidate, *cache, "-c", "node.toml")
-        print(f"   the next study is answered by {answered(out, LIVE_SEEDS + 90)}")
+        print(f"   the next study is answered by {answered(out, LIVE_SEEDS + 91)}")
         say(out, "model", "promote", "demo", *cache, "-c", "node.toml", allowed=(1,))
         say(out, "model", "rollback", "-c", "node.toml")
-        print(f"   the next study is answered by {answered(out, LIVE_SEEDS + 91)}")
+        print(f"   the next study is answered by {answered(out, LIVE_SEEDS + 93)}")
         say(out, "model", "list", "-c", "node.toml")
         say(out, "audit", "verify", "-c", "node.toml")
     print(f"\nDone in {time.monotonic() - began:.0f} s. The report: {out / 'report.html'}")
@@ -168,6 +168,8 @@ def answered(out: Path, seed: int) -> str:
         shown = json.loads(shown_by("studies", "show", study, "-c", "node.toml", "--json", out=out))
         if scores := shown["summary"].get("scores"):
             return f"{scores[0]['model']['name']} {scores[0]['model']['sha256'][:12]}: {scores[0]['probability']:.1%}"
+        if reason := shown["summary"].get("reason"):
+            return f"nobody: {reason}"
         time.sleep(0.5)
     raise SystemExit(f"study {study} was not answered: see {out / 'node.log'}")
 
