@@ -107,7 +107,7 @@ def test_delong_and_bootstrap_agree_on_a_clear_difference() -> None:
     assert by_draws.difference.low == pytest.approx(by_ranks.difference.low, abs=0.04)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_interval_of_an_auroc_holds_the_truth_about_as_often_as_it_says() -> None:
     truth = float(norm.cdf(1.0 / np.sqrt(2)))
     rng = np.random.default_rng(11)
