@@ -6,9 +6,11 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
-from dicom_io.network.scu import NOT_SUPPORTED, PeerUnreachable, send
+from dicom_io.network.scu import NOT_SUPPORTED, Answer, PeerUnreachable, send
+from dicom_io.network.stow import store_over_web
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
@@ -66,7 +68,7 @@ class Courier:
         wanted = [each for each in self.ledger.objects_of(job) if not kinds or each.kind in kinds]
         paths = [self.archive.verified(each.path, each.sha256) for each in wanted]
         crash_point("deliver.before_send")
-        for answer in send(self.calling_ae_title, self.destination, paths):
+        for answer in self.send(paths):
             receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
         crash_point("deliver.after_status")
         kept = require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
@@ -76,6 +78,13 @@ class Courier:
             self.ledger.delivered(job, receipts, time.time())
         crash_point("deliver.recorded")
         log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
+
+    def send(self, paths: Sequence[Path]) -> Iterator[Answer]:
+        """The files on their way, by C-STORE or STOW-RS; raises PeerUnreachable when nobody takes them."""
+        to = self.destination
+        if not to.web:
+            return send(self.calling_ae_title, to, paths)
+        return store_over_web(to.name, to.web, paths, token=to.web_token, authorities=to.authorities)
 
     def send_older_reports(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
         """Reports whose SR class the destination does not know, in older classes; those that were tried."""
@@ -91,7 +100,7 @@ class Courier:
             path = self.archive.temporary_path()
             path.write_bytes(content)
             try:
-                (answer,) = send(self.calling_ae_title, self.destination, [path])
+                (answer,) = self.send([path])
             finally:
                 path.unlink(missing_ok=True)
             receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))

@@ -178,18 +178,27 @@ class Destination(Section):
     port: Port = Field(description="its port")
     commitment: bool = Field(default=False, description="ask it for storage commitment")
     kinds: tuple[str, ...] = Field(default=(), description="result objects it gets; empty: all that were made")
+    web: str = Field(default="", description="send by STOW-RS to this DICOMweb service instead of C-STORE")
+    web_token_file: str = Field(default="", description="file with its bearer token, mode 0600; empty: none")
     tls: bool = Field(default=False, description="speak TLS with it, never without")
     authorities: str = Field(default="", description="who may have signed its certificate (PEM); empty: the system's")
     check_name: bool = Field(default=True, description="its certificate must name its host")
     certificate: str = Field(default="", description="certificate that we show it (PEM); empty: none")
     key: str = Field(default="", description="its private key (PEM)")
 
+    @property
+    def web_token(self) -> str:
+        """The bearer token of its DICOMweb service; raises SettingsError for a file that others may read."""
+        return secret(Path(self.web_token_file)) if self.web_token_file else ""
+
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
         """Refuse half of what TLS needs, and a certificate that anybody could have."""
         require_pair(self.certificate, self.key)
-        if not self.tls and (self.authorities or self.certificate or not self.check_name):
+        if not self.tls and (self.certificate or not self.check_name or (self.authorities and not self.web)):
             raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
+        if self.web and not self.web.startswith(("https://", "http://")):
+            raise ValueError("web is the address of a DICOMweb service, such as https://pacs/dicom-web")
         if not self.check_name and not self.authorities:
             raise ValueError("check_name = false needs authorities: else every certificate would do")
         return self
