@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "studies list": "node.cli.studies:list_studies",
     "studies show": "node.cli.studies:show",
     "studies explain": "node.cli.studies:explain",
+    "studies fetch": "node.cli.studies:fetch",
     "studies force": "node.cli.studies:force",
     "studies reprocess": "node.cli.studies:reprocess",
     "studies redeliver": "node.cli.studies:redeliver",
@@ -77,7 +78,7 @@ COMMANDS: dict[str, str] = {
 }
 GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",
-    "studies": "Studies: list, show, explain, force, reprocess, redeliver.",
+    "studies": "Studies: list, show, explain, fetch, force, reprocess, redeliver.",
     "instances": "Instances that are safely stored.",
     "audit": "The audit trail: verify, list, export.",
     "access": "Who may use dashboard and API: invite, key, list, remove.",

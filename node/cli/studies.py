@@ -258,6 +258,42 @@ def redeliver(uid: StudyUid, config: Config = None) -> None:
     typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {uid}")
 
 
+def fetch(
+    uid: StudyUid,
+    archive: Annotated[str, typer.Option("--from", help="Destination in the settings, or AETITLE@HOST:PORT.")],
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="Give up after this long.")] = 1800.0,
+    config: Config = None,
+) -> None:
+    """Have a PACS send a study, or what is missing of it, to this node (C-MOVE); the node must be serving.
+
+    Example: mome-node studies fetch 1.2.840.113619.2.1 --from pacs
+    """
+    from dicom_io.network.retrieve import move_study
+    from node.cli.peers import find_remote
+    from node.cli.train import progress
+    from node.errors import NodeError
+    from node.settings import load_settings
+
+    settings = load_settings(config)
+    ours = settings.dicom.ae_title
+    moved = move_study(
+        ours,
+        find_remote(settings, archive),
+        uid,
+        destination=ours,
+        seconds=seconds,
+        progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
+    )
+    if moved.status or moved.failed:
+        raise NodeError(
+            f"{archive} sent {moved.completed} instances, and could not send {moved.failed} "
+            f"(status {moved.status:04X}); does it know the address of {ours}, and is the node serving?"
+        )
+    if not moved.completed:
+        raise NodeError(f"{archive} has no such study")
+    typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {uid}")
+
+
 def force(uid: StudyUid, config: Config = None) -> None:
     """Declare a study complete now, without waiting for the settle time.
 

@@ -115,6 +115,35 @@ def test_storage_commitment_is_asked_for_and_noted(tmp_path: Path) -> None:
     assert all(each.committed_at for each in delivery.receipts if each.status == 0)
 
 
+@needs_servers
+def test_a_study_is_fetched_from_the_pacs_and_an_unknown_one_is_named(tmp_path: Path) -> None:
+    from running_node import free_port
+
+    study, port = write(tmp_path / "scanner", "ge", size=Size.TINY), free_port()
+    with orthanc.running({"node": ("MOMENODE", "127.0.0.1", port)}) as server:
+        assert dcmsend(tmp_path / "scanner", server.dicom_port)
+        pacs = Destination(name="pacs", ae_title=server.ae_title, host="127.0.0.1", port=server.dicom_port)
+        with running(tmp_path / "node", [pacs], port=port) as node:
+            fetch = [
+                sys.executable,
+                "-m",
+                "node.cli.main",
+                "studies",
+                "fetch",
+                "--from",
+                "pacs",
+                "-c",
+                str(node.config),
+            ]
+            ran = subprocess.run([*fetch, study], capture_output=True, text=True, check=False)
+            assert ran.returncode == 0, ran.stderr
+            assert node.wait_for_outcome(study).study.state == "DELIVERED"
+            unknown = subprocess.run([*fetch, "1.2.3"], capture_output=True, text=True, check=False)
+        refused = subprocess.run([*fetch, study], capture_output=True, text=True, check=False)
+    assert unknown.returncode == 1 and "pacs" in unknown.stderr
+    assert refused.returncode == 1 and "is the node serving?" in refused.stderr
+
+
 @needs_dcmtk
 def test_a_study_without_a_dynamic_ends_ineligible_with_a_reason_in_the_pacs(tmp_path: Path) -> None:
     study = write(tmp_path / "scanner", "siemens", size=Size.TINY, without=frozenset({Modality.DCE}))
