@@ -51,7 +51,9 @@ class Modality:
 
 def require_whole(node: LiveNode) -> set[str]:
     """Each instance once, with its own bytes, and no file torn; gives the SOP Instance UIDs."""
-    stored, root = list(node.ledger.instances()), node.settings.storage.root
+    ledger, root = node.ledger, node.settings.storage.root
+    stored = list(ledger.instances())
+    ledger.engine.dispose()  # or its last connection would put the database's files in order at any later moment
     for _, sha256, path in stored:
         assert hashlib.sha256((root / path).read_bytes()).hexdigest() == sha256, "an acknowledged file is torn"
     for file in (root / "instances").rglob("*.dcm"):
