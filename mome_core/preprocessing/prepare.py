@@ -123,15 +123,16 @@ def sources(case: Case, dynamic: Dynamic | None) -> dict[Modality, Dynamic | Vol
 def sampling_of(
     source: Dynamic | Volume, modality: Modality, breasts: BreastMask | None, recipe: Recipe
 ) -> Sampling | None:
-    """Resize, crop and fit as one sampling of the source; None where a crop has nothing of the breasts in it."""
+    """Resize, crop and fit as one sampling of the source; None where the source has nothing of the breasts in it."""
     sampling = Sampling.whole(grid_of(source), antialias=recipe.antialias)
     if modality is Modality.T2:
         sampling = sampling.resized(recipe.t2_resize)
-    if breasts is not None and modality in recipe.cropped:
+    if breasts is not None:
         box = breasts.box_on(sampling.affine, sampling.shape, recipe.margin_mm)
         if box is None:
             return None
-        sampling = sampling.cropped(*box)
+        if modality in recipe.cropped:
+            sampling = sampling.cropped(*box)
     if modality is Modality.DCE and recipe.dce_voxel_mm is not None:
         sampling = sampling.spaced(recipe.dce_voxel_mm)
     factor = fit_factor(sampling.shape, recipe.size(modality))
