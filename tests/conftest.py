@@ -12,6 +12,9 @@ EXHAUSTIVE = {
     "test_sr_validators.py",
     "test_results_vendors.py",
     "test_node_crashes.py",
+    "test_node_durability.py",
+    "test_node_faults.py",
+    "test_model_promotion.py",
 }
 
 
