@@ -40,11 +40,11 @@ CASE = """
 import sys, time
 from pathlib import Path
 from dicom_io.classify import assign_roles
+from dicom_io.files import files_under
 from dicom_io.headers import read_series_headers
 from dicom_io.volumes import read_case
 start = time.perf_counter()
-files = (path for path in Path(sys.argv[1]).rglob("*") if path.is_file())
-read_case(assign_roles(read_series_headers(files)))
+read_case(assign_roles(read_series_headers(files_under(Path(sys.argv[1])))))
 print(time.perf_counter() - start)
 """
 

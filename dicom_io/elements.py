@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -20,9 +20,10 @@ from pydicom.tag import BaseTag
 
 BINARY_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 PADDING = " \0\t\r\n"
+MANY = 4096
 
 
-@cache
+@lru_cache(MANY)
 def tag_of(key: str | int) -> BaseTag:
     """The tag of a keyword ("SeriesDescription") or of a number (0x0008103E); the same object for both."""
     if not isinstance(key, str):
@@ -33,7 +34,7 @@ def tag_of(key: str | int) -> BaseTag:
     return tag_of(int(number))
 
 
-@cache
+@lru_cache(MANY)
 def vr_of(tag: BaseTag) -> str:
     """The VR of a public tag, which implicit files do not write; UN of a private one."""
     return dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"
@@ -62,7 +63,7 @@ class Elements:
         if value is None:
             return ()
         if isinstance(value, bytes):
-            return tuple(part.strip(PADDING) for part in self._decoded(value).split("\\"))
+            return ascii_texts(value) if value.isascii() else parts_of(self._decoded(value))
         several = hasattr(value, "append") or isinstance(value, tuple)
         return tuple(str(part).strip(PADDING) for part in (value if several else (value,)))
 
@@ -104,7 +105,7 @@ class Elements:
     def items(self, key: str | int) -> list[Elements]:
         """The items of a sequence, each as Elements."""
         tag = tag_of(key)
-        if tag not in self.dataset:
+        if tag not in self._elements:
             return []
         try:
             value = self.dataset[tag].value
@@ -134,11 +135,14 @@ class Elements:
 
     def _value(self, key: str | int) -> Any:
         element = self._elements.get(tag_of(key))
-        return None if element is None or element.value in ("", b"") else element.value
+        if element is None:
+            return None
+        value = element.value
+        if value.__class__ is bytes:
+            return value or None
+        return None if value == "" else value
 
     def _decoded(self, value: bytes) -> str:
-        if value.isascii():
-            return value.decode("ascii")
         try:
             encodings = convert_encodings(list(self.texts("SpecificCharacterSet")) or [""])
             return decode_bytes(value, encodings, set())
@@ -147,7 +151,7 @@ class Elements:
 
     def _unpacked(self, key: str | int, value: bytes, binary: str) -> tuple[float, ...]:
         element = self._elements[tag_of(key)]
-        form = BINARY_FORMATS.get(str(getattr(element, "VR", None) or vr_of(tag_of(key))))
+        form = BINARY_FORMATS.get(element.VR or vr_of(tag_of(key)))
         if form is None and binary and not is_numeric_text(value):
             form = BINARY_FORMATS[binary]
         if form is None:
@@ -166,6 +170,18 @@ def is_numeric_text(value: bytes) -> bool:
     return bool(value.strip(b" \0")) and not value.strip(b"0123456789+-.eE\\ \0")
 
 
+def parts_of(text: str) -> tuple[str, ...]:
+    """Several values of one element, without padding."""
+    return tuple(part.strip(PADDING) for part in text.split("\\"))
+
+
+@lru_cache(MANY)
+def ascii_texts(value: bytes) -> tuple[str, ...]:
+    """The values of a text element; the images of a series say mostly the same, so they are remembered."""
+    return parts_of(value.decode("ascii"))
+
+
+@lru_cache(MANY)
 def parsed_numbers(value: bytes) -> tuple[float, ...]:
     """Decimal strings as numbers; empty when one of them is no number."""
     try:

@@ -11,12 +11,12 @@ from dicom_io.dynamics import Part, choose_dynamic, line_up, same_measurement, s
 from dicom_io.errors import DicomError
 from dicom_io.geometry import Stack
 from dicom_io.phases import Clue, Repeats, Slices, b_value_of, order_diffusion, order_repeats, times_of
-from dicom_io.pixels import read_voxels
+from dicom_io.pixels import read_in_turn
 from dicom_io.roles import RoleAssignment, SeriesRole
 from dicom_io.volumes import Assembly
 from mome_core.case import Role
+from mome_core.case_file import VolumesInTurn
 from mome_core.errors import StudyIneligible
-from mome_core.volume import Dynamic, Volume
 
 RESEARCH_USE = "research use only"
 
@@ -40,17 +40,17 @@ class Exported:
     notes: tuple[str, ...] = ()
     refused: str = ""
 
-    def read(self) -> Volume | Dynamic | None:
-        """The voxels in the scanner's own grid, rescaled; None when refused.
+    def read(self) -> VolumesInTurn | None:
+        """The voxels in the scanner's own grid, rescaled, one volume after the other; None when refused.
 
-        Raises PixelsUnreadable.
+        Raises PixelsUnreadable, also while the volumes are taken.
         """
         if self.stack is None:
             return None
-        voxels, frame = read_voxels(self.volumes), self.items[0].series.frame_of_reference_uid
-        if len(self.volumes) == 1:
-            return Volume(voxels[0], self.stack.affine, frame)
-        return Dynamic(voxels, self.stack.affine, frame, self.times_s)
+        dtype, volumes = read_in_turn(self.volumes)
+        columns, rows, slices = self.stack.shape
+        shape = (columns, rows, slices, len(self.volumes))
+        return VolumesInTurn(shape, dtype, self.stack.affine, self.times_s, volumes)
 
     def describe(self) -> dict[str, Any]:
         """Plain values for JSON; texts are as the scanner wrote them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import struct
 import zlib
 from collections import Counter, defaultdict
@@ -228,20 +229,19 @@ def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
     excluded: list[Exclusion] = []
     seen: set[tuple[str, str]] = set()
     with no_garbage_collection():
-        for path in sorted(map(Path, paths)):
+        for path in sorted(paths, key=os.fspath):
             try:
-                instance = read_instance(path)
+                instance, elements = read_instance(path)
                 if (key := (instance.sop_instance_uid, instance.sop_class_uid)) in seen:
                     raise NotAnImage("repeats an instance that is already there")
                 seen.add(key)
-                planes = planes_of(instance)
+                planes = planes_of(instance, elements)
                 drop_bulk(instance.header)
             except NotAnImage as error:
                 excluded.append(Exclusion(path.name, str(error)))
                 continue
             # An Enhanced copy can share the UID of its classic series (Canon): it stands apart.
-            uid = Elements(instance.header).text("SeriesInstanceUID")
-            groups[uid, planes[0].frame is not None].append((instance, planes))
+            groups[elements.text("SeriesInstanceUID"), planes[0].frame is not None].append((instance, planes))
     series = [series_of(uid, members) for (uid, _), members in sorted(groups.items())]
     return StudyHeaders(tuple(series), tuple(excluded))
 
@@ -278,14 +278,14 @@ def series_of(uid: str, members: list[tuple[Instance, tuple[Plane, ...]]]) -> Se
     )
 
 
-def read_instance(path: Path) -> Instance:
-    """Read one file up to its pixels.
+def read_instance(path: Path) -> tuple[Instance, Elements]:
+    """Read one file up to its pixels; its elements are those of its header, private and long ones too.
 
     Raises NotAnImage when the file is no DICOM instance, is cut off, or holds no image.
     """
     try:
         with path.open("rb", buffering=0) as stream:
-            dataset, syntax = read_until_pixels(stream, path)
+            elements, syntax = read_until_pixels(stream, path)
             offset, length = native_pixels(stream, syntax)
     except NotAnImage:
         raise
@@ -295,7 +295,6 @@ def read_instance(path: Path) -> Instance:
         raise NotAnImage("is not a DICOM file") from error
     except Exception as error:  # pydicom raises whatever broken bytes make it raise
         raise NotAnImage(f"is damaged: {type(error).__name__} while reading its header") from error
-    elements = Elements(dataset)
     if not elements.text("SOPInstanceUID") or not elements.text("SeriesInstanceUID"):
         raise NotAnImage("has no SOP Instance UID or Series Instance UID")
     rows, columns = elements.integer("Rows") or 0, elements.integer("Columns") or 0
@@ -303,12 +302,12 @@ def read_instance(path: Path) -> Instance:
         raise NotAnImage(f"holds no image ({elements.text('Modality') or 'no modality'})")
     bits = elements.integer("BitsAllocated") or 16
     stored = elements.integer("BitsStored") or bits
-    return Instance(
+    instance = Instance(
         path=path,
         sop_instance_uid=elements.text("SOPInstanceUID"),
         sop_class_uid=elements.text("SOPClassUID"),
         transfer_syntax_uid=syntax,
-        header=dataset,
+        header=elements.dataset,
         offset=offset,
         length=length,
         rows=rows,
@@ -320,10 +319,11 @@ def read_instance(path: Path) -> Instance:
         signed=elements.integer("PixelRepresentation") == 1,
         samples=elements.integer("SamplesPerPixel") or 1,
     )
+    return instance, elements
 
 
-def read_until_pixels(stream: BinaryIO, path: Path) -> tuple[Dataset, str]:
-    """The data set up to its pixels and its transfer syntax; the stream is left at the pixels unless deflated."""
+def read_until_pixels(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
+    """The elements of a file up to its pixels, and its transfer syntax; the stream stands there unless deflated."""
     for size in USUAL_HEADER_BYTES:
         stream.seek(0)
         head = stream.read(size)
@@ -335,27 +335,27 @@ def read_until_pixels(stream: BinaryIO, path: Path) -> tuple[Dataset, str]:
     if DeflatedExplicitVRLittleEndian.encode() not in stream.read(1024):
         stream.seek(0)
         whole = dcmread(stream, stop_before_pixels=True)
-        return whole, str(whole.file_meta.get("TransferSyntaxUID", ""))
+        return Elements(whole), str(whole.file_meta.get("TransferSyntaxUID", ""))
     return inflated(stream, path)
 
 
-def usual_header(stream: BinaryIO, head: bytes) -> tuple[Dataset, str]:
-    """The data set of a file whose header lies in its first bytes.
+def usual_header(stream: BinaryIO, head: bytes) -> tuple[Elements, str]:
+    """The elements of a file whose header lies in its first bytes.
 
     Raises Unusual when pydicom must read it.
     """
     syntax, start = syntax_and_start(head)
     explicit = syntax != ImplicitVRLittleEndian
-    elements, pixels_at = raw_elements(head, start, explicit)
+    found, pixels_at = raw_elements(head, start, explicit)
     stream.seek(pixels_at)
-    dataset = Dataset(elements)
-    charset = Elements(dataset).texts("SpecificCharacterSet")
-    dataset.set_original_encoding(not explicit, True, convert_encodings(list(charset)) if charset else None)
-    return dataset, syntax
+    elements = Elements(Dataset(found))
+    charset = elements.texts("SpecificCharacterSet")
+    elements.dataset.set_original_encoding(not explicit, True, convert_encodings(list(charset)) if charset else None)
+    return elements, syntax
 
 
-def inflated(stream: BinaryIO, path: Path) -> tuple[Dataset, str]:
-    """The data set of a deflated file.
+def inflated(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
+    """The elements of a deflated file.
 
     Raises NotAnImage when it inflates to more than it may.
     """
@@ -366,7 +366,7 @@ def inflated(stream: BinaryIO, path: Path) -> tuple[Dataset, str]:
     if inflater.unconsumed_tail:
         raise NotAnImage(f"inflates to more than {MAX_INFLATED_BYTES >> 20} MiB")
     dataset = read_dataset(BytesIO(content), False, True, stop_when=lambda tag, vr, length: tag in PIXEL_TAGS)
-    return dataset, str(meta.TransferSyntaxUID)
+    return Elements(dataset), str(meta.TransferSyntaxUID)
 
 
 def native_pixels(stream: BinaryIO, syntax: str) -> tuple[int | None, int]:
@@ -392,12 +392,11 @@ def drop_bulk(header: Dataset) -> None:
         header.pop(tag)
 
 
-def planes_of(instance: Instance) -> tuple[Plane, ...]:
-    """Every slice image of one instance.
+def planes_of(instance: Instance, elements: Elements) -> tuple[Plane, ...]:
+    """Every slice image of one instance, by its elements.
 
     Raises NotAnImage when an Enhanced object describes fewer frames than it holds, or absurdly many.
     """
-    elements = Elements(instance.header)
     vendor = vendor_of(elements.text("Manufacturer"))
     if "PerFrameFunctionalGroupsSequence" in elements:
         return _frames(instance, elements, vendor)

@@ -10,9 +10,10 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
@@ -99,19 +100,51 @@ def read_voxels(volumes: Sequence[Sequence[Plane]]) -> Array:
     changes them from phase to phase).
     Raises PixelsUnreadable.
     """
+    voxels = room_for(volumes, len(volumes))
+    fill(voxels, volumes)
+    return voxels.transpose(0, 3, 2, 1)
+
+
+def read_in_turn(volumes: Sequence[Sequence[Plane]]) -> tuple[np.dtype[Any], Iterator[Array]]:
+    """The same one volume after the other, each valid until the next is taken; and their type.
+
+    Memory that is used again costs nothing, new memory a third of the time that it takes to export a study.
+    Raises PixelsUnreadable, also while they are taken.
+    """
+    rooms = room_for(volumes, 2)
+    return rooms.dtype, read_ahead(rooms, volumes)
+
+
+def read_ahead(rooms: Array, volumes: Sequence[Sequence[Plane]]) -> Iterator[Array]:
+    """Each volume from one of two rooms, while the next one is read into the other."""
+    waiting: Future[Array] | None = None
+    with ThreadPoolExecutor(1) as reader:
+        for room, volume in zip(cycle(rooms), volumes, strict=False):
+            coming = reader.submit(read_into, room, volume)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = coming
+        if waiting is not None:
+            yield waiting.result()
+
+
+def read_into(room: Array, volume: Sequence[Plane]) -> Array:
+    """One volume in (slices, rows, columns), seen as (columns, rows, slices)."""
+    fill(room[np.newaxis], [volume])
+    return room.transpose(2, 1, 0)
+
+
+def room_for(volumes: Sequence[Sequence[Plane]], count: int) -> Array:
+    """An array (count, slices, rows, columns) for some of these volumes; PixelsUnreadable when one cannot be read."""
     planes = [plane for volume in volumes for plane in volume]
     require_decodable(list({id(plane.instance): plane.instance for plane in planes}.values()))
     if not all(map(is_rescalable, planes)):
         raise PixelsUnreadable("an image's rescale slope or intercept is zero, too large or no number")
-    first = planes[0]
-    shape = (len(volumes), len(volumes[0]), first.rows, first.columns)
+    shape = (count, len(volumes[0]), planes[0].rows, planes[0].columns)
     try:
-        voxels = np.empty(shape, result_dtype(planes))
+        return np.empty(shape, result_dtype(planes))
     except MemoryError as error:
         raise PixelsUnreadable(f"its volumes of {shape} voxels do not fit into memory") from error
-    placed = [Placed(p, voxels[v, s]) for v, volume in enumerate(volumes) for s, p in enumerate(volume)]
-    fill(placed)
-    return voxels.transpose(0, 3, 2, 1)
 
 
 def is_rescalable(plane: Plane) -> bool:
@@ -131,11 +164,12 @@ def stored_dtype(instance: Instance) -> np.dtype[Any]:
     return np.dtype(f"{'i' if instance.signed else 'u'}{instance.bits_allocated // 8}")
 
 
-def fill(placed: Sequence[Placed]) -> None:
-    """Read every instance once, several at a time, into the parts of the result that its planes fill."""
+def fill(voxels: Array, volumes: Sequence[Sequence[Plane]]) -> None:
+    """Read every instance once, several at a time, into the parts of (volumes, slices, rows, columns) that it fills."""
     by_instance: dict[int, list[Placed]] = defaultdict(list)
-    for item in placed:
-        by_instance[id(item.plane.instance)].append(item)
+    for target, volume in zip(voxels, volumes, strict=True):
+        for index, plane in enumerate(volume):
+            by_instance[id(plane.instance)].append(Placed(plane, target[index]))
     jobs = list(by_instance.values())
     native = [job for job in jobs if job[0].plane.instance.offset is not None]
     coded = [job for job in jobs if job[0].plane.instance.offset is None]

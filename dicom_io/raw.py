@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
@@ -21,10 +22,14 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 LONG_VRS = {vr: vr.decode() for vr in b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()}
 SHORT_VRS = {vr: vr.decode() for vr in b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()}
 EXPLICIT, IMPLICIT, LENGTH = struct.Struct("<HH2sH"), struct.Struct("<HHL"), struct.Struct("<L")
+new_tuple = tuple.__new__  # fills a RawDataElement in a third of the time that its own constructor takes
+SHORT_HEAD, LONG_HEAD = 8, 12  # bytes in front of a value
 MAX_DEPTH = 32
+MANY_HEADS = 1 << 14
 
 RawElements = dict[BaseTag, DataElement | RawDataElement]
-ElementReader = Callable[[bytes, int], tuple[int, str | None, int, int]]
+Head = tuple[int, BaseTag, str | None, int, int]  # tag as number and as pydicom's, VR, length if short, bytes of it all
+HeadReader = Callable[[bytes], Head]
 
 
 class Unusual(Exception):
@@ -55,81 +60,101 @@ def raw_elements(buffer: bytes, start: int, explicit: bool) -> tuple[RawElements
     Raises Unusual when the buffer ends before that, or the elements are not in order.
     """
     elements: RawElements = {}
-    read_element = explicit_element_at if explicit else implicit_element_at
-    at, end, before = start, len(buffer), -1
+    head_of = explicit_head if explicit else implicit_head
+    at, end, before, implicit = start, len(buffer), -1, not explicit
     while at < end:
-        try:
-            tag, vr, length, value_at = read_element(buffer, at)
-        except struct.error as error:
-            raise Unusual from error
+        tag, key, vr, length, size = head_of(buffer[at : at + 8])
         if tag >= FIRST_PIXEL_TAG:
             return elements, at
+        value_at = at + size
+        if size == LONG_HEAD:
+            length = length_at(buffer, at + 8)
         value_end = at = value_at + length
         if length == UNDEFINED:
-            at = whole_sequence(buffer, value_at, read_element, vr)
+            at = whole_sequence(buffer, value_at, head_of, vr)
             value_end = at - 8
         if tag <= before or at > end:
             raise Unusual
-        key, before = tag_of(tag), tag
+        before = tag
         value = buffer[value_at:value_end]
-        elements[key] = RawDataElement(key, vr, len(value), value, value_at, not explicit, True)
+        elements[key] = new_tuple(RawDataElement, (key, vr, length, value, value_at, implicit, True, True))
     raise Unusual
 
 
-def whole_sequence(buffer: bytes, at: int, read_element: ElementReader, vr: str | None) -> int:
+@lru_cache(MANY_HEADS)
+def implicit_head(head: bytes) -> Head:
+    """What the first 8 bytes of an element say. Those of the images of a series are mostly the same: remembered.
+
+    Raises Unusual when they are not 8.
+    """
+    if len(head) < SHORT_HEAD:
+        raise Unusual
+    group, number, length = IMPLICIT.unpack(head)
+    return group << 16 | number, tag_of(group << 16 | number), None, length, SHORT_HEAD
+
+
+@lru_cache(MANY_HEADS)
+def explicit_head(head: bytes) -> Head:
+    """The same with its VR; items and delimiters have none.
+
+    Raises Unusual also for a VR that does not exist.
+    """
+    if len(head) < SHORT_HEAD:
+        raise Unusual
+    group, number, vr, length = EXPLICIT.unpack(head)
+    tag = group << 16 | number
+    if vr in SHORT_VRS:
+        return tag, tag_of(tag), SHORT_VRS[vr], length, SHORT_HEAD
+    if vr in LONG_VRS:
+        return tag, tag_of(tag), LONG_VRS[vr], 0, LONG_HEAD
+    if group == 0xFFFE:
+        return tag, tag_of(tag), None, LENGTH.unpack_from(head, 4)[0], SHORT_HEAD
+    raise Unusual
+
+
+def length_at(buffer: bytes, at: int) -> int:
+    """The length of an element whose VR needs four bytes for it; raises Unusual at the end of the buffer."""
+    if at + 4 > len(buffer):
+        raise Unusual
+    return int(LENGTH.unpack_from(buffer, at)[0])
+
+
+def element_at(buffer: bytes, at: int, head_of: HeadReader) -> tuple[int, int, int]:
+    """Tag, length and offset of the value of the element that begins here."""
+    tag, _, _, length, size = head_of(buffer[at : at + 8])
+    return tag, length_at(buffer, at + 8) if size == LONG_HEAD else length, at + size
+
+
+def whole_sequence(buffer: bytes, at: int, head_of: HeadReader, vr: str | None) -> int:
     """Offset behind a sequence of undefined length.
 
     Raises Unusual when it is none (UN, whose inside is always implicit), or the buffer ends inside.
     """
     if vr not in ("SQ", None):
         raise Unusual
-    try:
-        return end_of_sequence(buffer, at, read_element, 0)
-    except struct.error as error:
-        raise Unusual from error
+    return end_of_sequence(buffer, at, head_of, 0)
 
 
-def implicit_element_at(buffer: bytes, at: int) -> tuple[int, str | None, int, int]:
-    """Tag, no VR, length and offset of the value of one element; struct.error at the end of the buffer."""
-    group, number, length = IMPLICIT.unpack_from(buffer, at)
-    return group << 16 | number, None, length, at + 8
-
-
-def explicit_element_at(buffer: bytes, at: int) -> tuple[int, str | None, int, int]:
-    """The same with its VR; items and delimiters have none.
-
-    Raises Unusual for a VR that does not exist.
-    """
-    group, number, vr, length = EXPLICIT.unpack_from(buffer, at)
-    if vr in SHORT_VRS:
-        return group << 16 | number, SHORT_VRS[vr], length, at + 8
-    if vr in LONG_VRS:
-        return group << 16 | number, LONG_VRS[vr], LENGTH.unpack_from(buffer, at + 8)[0], at + 12
-    if group == 0xFFFE:
-        return group << 16 | number, None, LENGTH.unpack_from(buffer, at + 4)[0], at + 8
-    raise Unusual
-
-
-def end_of_sequence(buffer: bytes, at: int, read_element: ElementReader, depth: int) -> int:
+def end_of_sequence(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> int:
     """Offset behind the delimiter of a sequence of undefined length whose items begin at `at`.
 
-    Raises Unusual and struct.error as `explicit_element_at`.
+    Raises Unusual as `whole_sequence`.
     """
     if depth > MAX_DEPTH:
         raise Unusual
     while True:
-        tag, _, length, at = read_element(buffer, at)
+        tag, length, at = element_at(buffer, at, head_of)
         if tag == SEQUENCE_END:
             return at
         if tag != ITEM:
             raise Unusual
-        at = end_of_item(buffer, at, read_element, depth) if length == UNDEFINED else at + length
+        at = end_of_item(buffer, at, head_of, depth) if length == UNDEFINED else at + length
 
 
-def end_of_item(buffer: bytes, at: int, read_element: ElementReader, depth: int) -> int:
+def end_of_item(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> int:
     """Offset behind the delimiter of an item of undefined length whose elements begin at `at`."""
     while True:
-        tag, _, length, at = read_element(buffer, at)
+        tag, length, at = element_at(buffer, at, head_of)
         if tag == ITEM_END:
             return at
-        at = end_of_sequence(buffer, at, read_element, depth + 1) if length == UNDEFINED else at + length
+        at = end_of_sequence(buffer, at, head_of, depth + 1) if length == UNDEFINED else at + length

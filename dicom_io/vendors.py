@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from csa_header import CsaHeader
@@ -349,14 +350,20 @@ def _csa_numbers(value: object) -> tuple[float, ...]:
     return tuple(float(v) for v in values if isinstance(v, int | float))
 
 
+@lru_cache(256)
+def image_type_words(image_type: tuple[str, ...]) -> frozenset[str]:
+    """The values of an ImageType and the words that they are made of, upper case."""
+    parts = {word for value in image_type for word in value.upper().replace(" ", "_").split("_") if word}
+    return frozenset(parts | {value.upper() for value in image_type})
+
+
 def derivation_words(elements: Elements, image_type: tuple[str, ...]) -> frozenset[str]:
     """Every word by which the scanner or a workstation says that an image was computed, upper case.
 
     ImageType, Siemens' own copy of it (0051,1016), Volume Based Calculation Technique (0008,9207), and the meanings of
     derivation codes.
     """
-    words = {word for value in image_type for word in value.upper().replace(" ", "_").split("_") if word}
-    words |= {value.upper() for value in image_type}
+    words = set(image_type_words(image_type))
     words |= set(elements.text(elements.private(0x0051, SIEMENS_HEADER, 0x16)).upper().split("/")) - {""}
     words |= set(elements.text("VolumeBasedCalculationTechnique").upper().split("\\")) - {"", "NONE"}
     words |= {f"DCM{item.text('CodeValue')}" for item in elements.items("DerivationCodeSequence")}

@@ -18,7 +18,8 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import numpy as np
 
 from mome_core.case import Case, Modality
 from mome_core.errors import MomeError
-from mome_core.volume import Affine, Dynamic, Volume, Voxels
+from mome_core.volume import Affine, Dynamic, Volume, Voxels, spacing_of
 
 FORMAT = "mome-case 1"
 CASE_JSON = "case.json"
@@ -42,6 +43,22 @@ UNREADABLE = (
     nibabel.filebasedimages.ImageFileError,
     nibabel.spatialimages.HeaderDataError,
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VolumesInTurn:
+    """Volumes of one grid that are read one after the other, so that a whole dynamic need not lie in memory.
+
+    shape : (columns, rows, slices, volumes); dtype : of all of them.
+    affine : as in Volume; times_s : of each volume, or empty.
+    volumes : each (columns, rows, slices), valid until the next is taken.
+    """
+
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    affine: Affine
+    times_s: tuple[float, ...]
+    volumes: Iterator[Voxels]
 
 
 class CaseFileDamaged(MomeError):
@@ -85,10 +102,11 @@ def read_case(folder: Path) -> Case:
         raise CaseFileDamaged(f"{folder / CASE_JSON} describes no possible case: {error}") from error
 
 
-def write_nifti(source: Volume | Dynamic, path: Path) -> None:
+def write_nifti(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
     """Write voxels and place as NIfTI-1 (`.nii` or `.nii.gz`), whole or not at all; replaces a file of that name.
 
-    A dynamic's phases become the fourth axis; the time step is given when it is the same throughout.
+    Phases, and whatever else is more than one volume, become the fourth axis; the time step is given when it is the
+    same throughout.
     """
     suffix = ".nii.gz" if path.name.endswith(".nii.gz") else ".nii"
     handle, name = tempfile.mkstemp(suffix=suffix, prefix=f".{path.name}.", dir=path.parent)
@@ -152,29 +170,35 @@ def read_part(folder: Path, part: Mapping[str, Any]) -> Volume | Dynamic:
     return Dynamic(voxels, affine, part["frame_of_reference_uid"], tuple(part["times_s"]))
 
 
-def save(source: Volume | Dynamic, path: Path) -> None:
+def save(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
     """Write a NIfTI file in place; voxels go from memory to the file without a copy where they lie in its order."""
-    if source.voxels.dtype not in STORABLE:
-        raise ValueError(f"NIfTI stores integers up to 32 bits and floats, not {source.voxels.dtype}")
-    header = nifti_header(source)
+    turn = source if isinstance(source, VolumesInTurn) else in_turn(source)
+    if turn.dtype not in STORABLE:
+        raise ValueError(f"NIfTI stores integers up to 32 bits and floats, not {turn.dtype}")
     with gzip.open(path, "wb") if path.name.endswith(".gz") else path.open("wb") as file:
-        header.write_to(file)  # with the four bytes that say that no extension follows
-        for volume in source.voxels if isinstance(source, Dynamic) else [source.voxels]:
+        nifti_header(turn).write_to(file)  # with the four bytes that say that no extension follows
+        for volume in turn.volumes:
             file.write(np.ascontiguousarray(volume.T).data)
 
 
-def nifti_header(source: Volume | Dynamic) -> nibabel.Nifti1Header:
-    """Shape, place and time step of some voxels."""
-    phases = (len(source.voxels),) if isinstance(source, Dynamic) else ()
+def in_turn(source: Volume | Dynamic) -> VolumesInTurn:
+    """What is in memory already, volume by volume."""
+    voxels, times_s = (source.voxels, source.times_s) if isinstance(source, Dynamic) else (source.voxels[None], ())
+    columns, rows, slices = voxels.shape[1:]
+    return VolumesInTurn((columns, rows, slices, len(voxels)), voxels.dtype, source.affine, times_s, iter(voxels))
+
+
+def nifti_header(turn: VolumesInTurn) -> nibabel.Nifti1Header:
+    """Shape, place and time step of some voxels; one volume has three axes."""
     header = nibabel.Nifti1Header()
-    header.set_data_dtype(source.voxels.dtype)
-    header.set_data_shape((*source.voxels.shape[-3:], *phases))
-    affine = LPS_TO_RAS @ source.affine
+    header.set_data_dtype(turn.dtype)
+    header.set_data_shape(turn.shape if turn.shape[3] > 1 else turn.shape[:3])
+    affine = LPS_TO_RAS @ turn.affine
     header.set_qform(affine, code=1)
     header.set_sform(affine, code=1)
     header.set_xyzt_units("mm", "sec")
-    if isinstance(source, Dynamic) and (step := even_step(source.times_s)):
-        header.set_zooms((*source.spacing_mm, step))
+    if step := even_step(turn.times_s):
+        header.set_zooms((*spacing_of(turn.affine), step))
     header.set_slope_inter(1.0, 0.0)
     header["vox_offset"] = NIFTI_DATA_OFFSET
     return header

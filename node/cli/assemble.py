@@ -29,14 +29,15 @@ def assemble(
     import gc
     import json
 
+    gc.disable()  # a short life without cycles: looking for them would take a tenth of it
     from dicom_io.classify import assign_roles
+    from dicom_io.files import files_under
     from dicom_io.headers import read_series_headers
 
-    files = (path for path in folder.rglob("*") if path.is_file())
-    assignment = assign_roles(read_series_headers(files), site_rules(config))
+    assignment = assign_roles(read_series_headers(files_under(folder)), site_rules(config))
     out.mkdir(parents=True, exist_ok=True)
     told = write_all_series(assignment, out) if all_series else write_case_files(assignment, out)
-    gc.freeze()  # or Python's end looks for cycles among a hundred thousand records that have none
+    gc.freeze()  # or Python would look for them at the end
     if as_json:
         typer.echo(json.dumps(told))
     elif all_series:
@@ -130,13 +131,12 @@ def write_one(exported: Exported, out: Path, stem: str) -> dict[str, Any]:
     from mome_core.case_file import write_nifti
 
     try:
-        volume = exported.read()
+        volumes = exported.read()
+        if volumes is not None:
+            write_nifti(volumes, out / f"{stem}.nii")
     except PixelsUnreadable as error:
         return exported.describe() | {"file": None, "refused": str(error)}
-    if volume is None:
-        return exported.describe() | {"file": None}
-    write_nifti(volume, out / f"{stem}.nii")
-    return exported.describe() | {"file": f"{stem}.nii"}
+    return exported.describe() | {"file": None if volumes is None else f"{stem}.nii"}
 
 
 def name_role(name: str, rules: Iterable[RoleRule]) -> dict[str, Any]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -92,6 +91,8 @@ GROUPS: dict[str, str] = {
 def say_version(wanted: bool) -> None:
     """Program and version, and nothing else."""
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"mome-node {version('mome-node')}")
         raise typer.Exit
 
@@ -104,15 +105,25 @@ def options(
     """What stands before a command."""
 
 
-def build_app() -> typer.Typer:
-    """The Typer application with all commands; their modules import only the standard library and Typer."""
+def meant_by(arguments: Sequence[str]) -> dict[str, str]:
+    """The command that these arguments begin with, which alone is loaded then; all of them where there is none."""
+    for words in (" ".join(arguments[:2]), " ".join(arguments[:1])):
+        if words in COMMANDS:
+            return {words: COMMANDS[words]}
+    return COMMANDS
+
+
+def build_app(commands: Mapping[str, str] = COMMANDS) -> typer.Typer:
+    """The Typer application with these commands; their modules import only the standard library and Typer."""
     app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(help=HELP)(options)
     groups: dict[str, typer.Typer] = {}
+    used = {words.split(" ")[0] for words in commands}
     for name, help_text in GROUPS.items():
-        groups[name] = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
-        app.add_typer(groups[name], name=name)
-    for words, target in COMMANDS.items():
+        if name in used:
+            groups[name] = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
+            app.add_typer(groups[name], name=name)
+    for words, target in commands.items():
         *group, command = words.split(" ")
         module, function = target.split(":")
         owner = groups[group[0]] if group else app
@@ -139,7 +150,8 @@ def exit_code(error: Exception) -> Exit | None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: runs one command and turns our errors into one line on stderr and an exit code."""
     try:
-        build_app()(args=list(arguments) if arguments is not None else None, prog_name="mome-node")
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        build_app(meant_by(given))(args=given, prog_name="mome-node")
     except Exception as error:  # the last stop before the user
         code = exit_code(error)
         if code is None:

@@ -64,6 +64,7 @@ def ingest(folder: Folder, config: Config = None) -> None:
 
     from rich.progress import track
 
+    from dicom_io.files import files_under
     from dicom_io.part10 import NotAnInstance, copy_instance
     from node.settings import load_settings
     from node.storage.archive import Archive
@@ -72,7 +73,7 @@ def ingest(folder: Folder, config: Config = None) -> None:
     settings = load_settings(config)
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     counts: dict[str, int] = {}
-    for path in track(sorted(each for each in folder.rglob("*") if each.is_file()), description="ingesting"):
+    for path in track(sorted(files_under(folder)), description="ingesting"):
         try:
             received = copy_instance(path, archive.temporary_path())
         except NotAnInstance as error:
@@ -160,8 +161,9 @@ def find_remote(settings: Settings, name: str) -> Remote:
 
 def dicom_files(folder: Path) -> list[Path]:
     """Files with a DICOM preamble, in order of their names."""
-    paths = sorted(each for each in folder.rglob("*") if each.is_file())
-    return [each for each in paths if is_dicom(each)]
+    from dicom_io.files import files_under
+
+    return [each for each in sorted(files_under(folder)) if is_dicom(each)]
 
 
 def is_dicom(path: Path) -> bool:

@@ -372,7 +372,9 @@ def content_of(folder: Path) -> str:
     """SHA-256 over the files of a study, by their content."""
     import hashlib
 
-    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file())
+    from dicom_io.files import files_under
+
+    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files_under(folder))
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
