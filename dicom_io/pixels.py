@@ -108,9 +108,13 @@ def read_voxels(volumes: Sequence[Sequence[Plane]]) -> Array:
 def read_in_turn(volumes: Sequence[Sequence[Plane]]) -> tuple[np.dtype[Any], Iterator[Array]]:
     """The same one volume after the other, each valid until the next is taken; and their type.
 
-    Memory that is used again costs nothing, new memory a third of the time that it takes to export a study.
+    Memory that is used again costs nothing, new memory a third of the time that it takes to export a study. Compressed
+    ones are read at once: decoding children that start anew for every volume would cost more.
     Raises PixelsUnreadable, also while they are taken.
     """
+    if any(plane.instance.offset is None for volume in volumes for plane in volume):
+        voxels = read_voxels(volumes)
+        return voxels.dtype, iter(voxels)
     rooms = room_for(volumes, 2)
     return rooms.dtype, read_ahead(rooms, volumes)
 

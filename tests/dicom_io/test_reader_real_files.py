@@ -123,10 +123,14 @@ def test_real_derived_images_and_localizers_are_no_input(name: str, role: Role, 
 
 
 def test_one_image_in_nine_transfer_syntaxes_has_the_same_pixels(tmp_path: Path) -> None:
-    decoded = [read_voxels(only([path]).volumes) for path in files_of("transfer_syntaxes", tmp_path)]
-    assert len(decoded) == 9
-    for other in decoded:
-        np.testing.assert_array_equal(other, decoded[0])
+    images = [only([path]) for path in files_of("transfer_syntaxes", tmp_path)]
+    assert len(images) == 9
+    first = read_voxels(images[0].volumes)
+    for image in images:
+        np.testing.assert_array_equal(read_voxels(image.volumes), first)
+        in_turn = image.read()
+        assert in_turn is not None
+        np.testing.assert_array_equal(list(in_turn.volumes), first)
 
 
 def test_the_time_points_of_a_split_siemens_export_are_4_8_s_apart(tmp_path: Path) -> None:
