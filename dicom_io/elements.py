@@ -21,6 +21,7 @@ from pydicom.tag import BaseTag
 BINARY_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 PADDING = " \0\t\r\n"
 MANY = 4096
+MAX_REMEMBERED_BYTES = 256  # what a longer value says is not kept beyond its study
 
 
 @lru_cache(MANY)
@@ -63,7 +64,8 @@ class Elements:
         if value is None:
             return ()
         if isinstance(value, bytes):
-            return ascii_texts(value) if value.isascii() else parts_of(self._decoded(value))
+            remembered = len(value) <= MAX_REMEMBERED_BYTES and value.isascii()
+            return ascii_texts(value) if remembered else parts_of(self._decoded(value))
         several = hasattr(value, "append") or isinstance(value, tuple)
         return tuple(str(part).strip(PADDING) for part in (value if several else (value,)))
 
@@ -143,6 +145,8 @@ class Elements:
         return None if value == "" else value
 
     def _decoded(self, value: bytes) -> str:
+        if value.isascii():
+            return value.decode("ascii")
         try:
             encodings = convert_encodings(list(self.texts("SpecificCharacterSet")) or [""])
             return decode_bytes(value, encodings, set())
@@ -155,7 +159,7 @@ class Elements:
         if form is None and binary and not is_numeric_text(value):
             form = BINARY_FORMATS[binary]
         if form is None:
-            return parsed_numbers(value)
+            return remembered_numbers(value) if len(value) <= MAX_REMEMBERED_BYTES else parsed_numbers(value)
         order = "<" if getattr(element, "is_little_endian", True) else ">"
         return tuple(float(x) for x in struct.unpack_from(f"{order}{len(value) // struct.calcsize(form)}{form}", value))
 
@@ -181,13 +185,15 @@ def ascii_texts(value: bytes) -> tuple[str, ...]:
     return parts_of(value.decode("ascii"))
 
 
-@lru_cache(MANY)
 def parsed_numbers(value: bytes) -> tuple[float, ...]:
     """Decimal strings as numbers; empty when one of them is no number."""
     try:
         return tuple(float(part) for part in value.decode("ascii").strip(PADDING).split("\\"))
     except (UnicodeDecodeError, ValueError):
         return ()
+
+
+remembered_numbers = lru_cache(MANY)(parsed_numbers)
 
 
 def seconds_of_day(text: str) -> float | None:
