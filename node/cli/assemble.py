@@ -29,14 +29,14 @@ def assemble(
     import gc
     import json
 
-    gc.disable()  # a short life without cycles: looking for them would take a tenth of it
     from dicom_io.classify import assign_roles
     from dicom_io.files import files_under
-    from dicom_io.headers import read_series_headers
+    from dicom_io.headers import no_garbage_collection, read_series_headers
 
-    assignment = assign_roles(read_series_headers(files_under(folder)), site_rules(config))
-    out.mkdir(parents=True, exist_ok=True)
-    told = write_all_series(assignment, out) if all_series else write_case_files(assignment, out)
+    with no_garbage_collection():
+        assignment = assign_roles(read_series_headers(files_under(folder)), site_rules(config))
+        out.mkdir(parents=True, exist_ok=True)
+        told = write_all_series(assignment, out) if all_series else write_case_files(assignment, out)
     gc.freeze()  # or Python would look for them at the end
     if as_json:
         typer.echo(json.dumps(told))
