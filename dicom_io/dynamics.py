@@ -23,6 +23,7 @@ from dicom_io.phases import (
     Repeats,
     Slices,
     order_repeats,
+    require_more_than_numbers,
     start_of,
     times_of,
     unwrapped,
@@ -209,7 +210,9 @@ def _parts(items: Iterable[SeriesRole]) -> tuple[list[Part], list[str]]:
             continue
         for stack in item.stacks:
             try:
-                parts.append(Part(item, stack, order_repeats(stack, item.series.vendor)))
+                repeats = order_repeats(stack, item.series.vendor)
+                require_more_than_numbers(repeats)
+                parts.append(Part(item, stack, repeats))
             except NoPhaseOrder as error:
                 problems.append(str(error))
     return parts, problems

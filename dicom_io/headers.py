@@ -34,6 +34,7 @@ from dicom_io.vendors import (
     Clocks,
     Diffusion,
     Tile,
+    Tiling,
     Vendor,
     clocks_of,
     derivation_words,
@@ -404,9 +405,13 @@ def planes_of(instance: Instance, elements: Elements) -> tuple[Plane, ...]:
     if tiling is None:
         return (_classic_plane(instance, elements, vendor),)
     whole = _classic_plane(instance, elements, vendor)
-    return tuple(
-        replace(whole, tile=tile, position_mm=tile.position_mm, rows=tiling.rows, columns=tiling.columns)
-        for tile in tiling.tiles
+    return tuple(_tile_plane(whole, tiling, tile) for tile in tiling.tiles)
+
+
+def _tile_plane(whole: Plane, tiling: Tiling, tile: Tile) -> Plane:
+    clocks = whole.clocks if tile.acquisition_s is None else replace(whole.clocks, acquisition_s=tile.acquisition_s)
+    return replace(
+        whole, tile=tile, position_mm=tile.position_mm, rows=tiling.rows, columns=tiling.columns, clocks=clocks
     )
 
 

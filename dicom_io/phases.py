@@ -182,6 +182,16 @@ def _runs_forward(volumes: Sequence[Slices], clue: Clue) -> bool | None:
     return all(a <= b for a, b in pairwise(unwrapped(starts)))
 
 
+def require_more_than_numbers(repeats: Repeats) -> None:
+    """Raise NoPhaseOrder when only the instance numbers of whole volumes tell their order: any order looks regular."""
+    if repeats.clue is not Clue.INSTANCE_NUMBER:
+        return
+    whole = all(len({plane.clocks.order for plane in volume}) == 1 for volume in repeats.volumes)
+    if whole and not any(_runs_forward(repeats.volumes, clue) for clue in CLOCKS):
+        count = len(repeats.volumes)
+        raise NoPhaseOrder(f"{count} images hold a whole volume each, and only their instance numbers tell the order")
+
+
 def _is_regular(columns: list[list[float]]) -> bool:
     """Whether instance numbers run as a scanner counts: volume after volume, or slice after slice.
 

@@ -223,16 +223,21 @@ def clocks_of(elements: Elements, vendor: Vendor) -> Clocks:
     if position is None and vendor is Vendor.PHILIPS:
         position = elements.number(elements.private(0x2005, "PHILIPS MR IMAGING DD 001", 0xA0), "FL")
     trigger_ms = elements.number("TriggerTime")
-    acquired = elements.seconds("AcquisitionTime")
     return Clocks(
         temporal_position=position,
         acquisition_number=elements.number("AcquisitionNumber"),
         trigger_s=None if trigger_ms is None else trigger_ms / 1000,
-        acquisition_s=elements.seconds("AcquisitionDateTime") if acquired is None else acquired,
+        acquisition_s=acquired_s(elements),
         content_s=elements.seconds("ContentTime"),
         order=elements.number("InstanceNumber"),
         contrast_start_s=elements.seconds("ContrastBolusStartTime"),
     )
+
+
+def acquired_s(elements: Elements) -> float | None:
+    """When the acquisition of an image, or of a tile inside one, began: seconds of the day."""
+    time = elements.seconds("AcquisitionTime")
+    return elements.seconds("AcquisitionDateTime") if time is None else time
 
 
 def frame_clocks(instance: Elements, content: Elements, timing_offset_s: float | None, frame: int) -> Clocks:
@@ -258,11 +263,13 @@ class Tile:
 
     top, left : first row and column of the slice in the stored image.
     position_mm : LPS position of the slice's first voxel.
+    acquisition_s : when the slice was taken, seconds of the day; None where only the image says that.
     """
 
     top: int
     left: int
     position_mm: tuple[float, ...]
+    acquisition_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +296,7 @@ def _tile_grid(elements: Elements, across: int, down: int) -> tuple[int, int]:
 
 
 def _vframe_tiling(elements: Elements) -> Tiling | None:
-    """UIH gives one item per slice, each with its own Image Position (Patient), in (0065,1051)."""
+    """UIH gives one item per slice, each with its own Image Position (Patient) and Acquisition Time, in (0065,1051)."""
     items = elements.items(elements.private(0x0065, "IMAGE PRIVATE HEADER", 0x51))
     if not items:
         return None
@@ -298,8 +305,12 @@ def _vframe_tiling(elements: Elements) -> Tiling | None:
     if (elements.integer("Rows") or 0) % down:  # then the grid is square, its last rows empty
         down = across
     rows, columns = _tile_grid(elements, across, down)
-    places = ((*divmod(index, across), item.numbers("ImagePositionPatient")) for index, item in enumerate(items))
-    return Tiling(rows, columns, tuple(Tile(r * rows, c * columns, position) for r, c, position in places))
+    tiles = []
+    for index, item in enumerate(items):
+        row, column = divmod(index, across)
+        position_mm = item.numbers("ImagePositionPatient")
+        tiles.append(Tile(row * rows, column * columns, position_mm, acquired_s(item)))
+    return Tiling(rows, columns, tuple(tiles))
 
 
 def _mosaic_tiling(elements: Elements) -> Tiling | None:

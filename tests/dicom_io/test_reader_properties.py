@@ -229,3 +229,26 @@ def test_any_order_of_arrival_and_any_copies_give_the_same_case(layout: tuple[Ve
     assert same(after.case.dce, before.case.dce)
     assert same(after.case.t2, before.case.t2)
     assert same(after.case.dwi, before.case.dwi)
+
+
+CLOCKS = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime")
+
+
+@pytest.mark.parametrize("clocks", [("ContentTime",), CLOCKS], ids=["clock of each slice", "no clock"])
+def test_numbers_of_whole_volumes_never_order_a_dynamic_by_themselves(clocks: tuple[str, ...]) -> None:
+    require_the_same_case_or_a_reason(Vendor.UIH, Layout.VFRAME, Mishap(seed=60319, shuffled=("dce",), dropped=clocks))
+
+
+def test_the_phases_of_a_vframe_dynamic_have_the_times_of_their_slices(tmp_path: Path) -> None:
+    instances, _ = original(Vendor.UIH, Layout.VFRAME)
+    without = Mishap(seed=1, shuffled=("dce",), dropped=("ContentTime",))
+    case = read_case(assign_roles(read_series_headers(befallen(instances, without, tmp_path)))).case
+    assert case.dce is not None
+    assert case.dce.times_s == (-100.0, 0.0, 75.0, 150.0, 225.0, 300.0)
+
+
+def test_a_dynamic_of_whole_volumes_without_a_clock_is_refused(tmp_path: Path) -> None:
+    instances, _ = original(Vendor.UIH, Layout.VFRAME)
+    paths = befallen(instances, Mishap(seed=1, dropped=CLOCKS), tmp_path)
+    with pytest.raises(StudyIneligible, match="6 images hold a whole volume each, and only their instance numbers"):
+        read_case(assign_roles(read_series_headers(paths)))
