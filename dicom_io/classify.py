@@ -17,7 +17,7 @@ from dicom_io.errors import NoVolume
 from dicom_io.geometry import ORIENTATION_TOLERANCE, count_distinct, stacks_of
 from dicom_io.headers import SeriesHeader, StudyHeaders
 from dicom_io.names import NameReading, read_name
-from dicom_io.roles import COMPUTED_ROLES, RoleAssignment, RoleRule, SeriesRole
+from dicom_io.roles import COMPUTED_ROLES, T1_ROLES, RoleAssignment, RoleRule, SeriesRole
 from dicom_io.vendors import Direction
 from mome_core.case import Role
 
@@ -55,6 +55,7 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 DIFFUSION_FLOOR = 40.0  # s/mm2: below lies what stands for b0 (Siemens 5, Philips 2)
 MAX_LOCALIZER_IMAGES = 90
 MAX_NAMED_LOCALIZER_IMAGES = 20
+NEVER_T1 = frozenset({Role.T2, Role.T2_IR, Role.DWI})
 STIR_MS = 400.0  # fat is nulled at 60 to 300 ms, fluid above 1500 ms
 SPECIAL = 0.8  # confidence of names that say what tags cannot
 
@@ -186,11 +187,14 @@ def by_layout(series: SeriesHeader, name: NameReading) -> Verdict | None:
 
 
 def by_derived_name(series: SeriesHeader, name: NameReading) -> Verdict | None:
-    """DERIVED without a word for the computation: the name tells, and otherwise it takes no part."""
+    """DERIVED without a word for the computation: the name tells; without one, or against the tags, it is no input."""
     if "DERIVED" not in series.words or series.words & TRACE_WORDS:
         return None
     if name.role is Role.OTHER:
         return Verdict(Role.DERIVED_MAP, 0.6, "it is derived, and nothing says from what")
+    made = by_spin_echo(series, name) or by_gradient_echo(series, name)
+    if name.role in NEVER_T1 and ("T1" in series.words or (made and made.role in T1_ROLES)):
+        return Verdict(Role.DERIVED_MAP, 0.6, f"it is derived from T1-weighted images, though named '{name.word}'")
     return Verdict(name.role, 0.6, f"it is derived and named '{name.word}'", certain=name.role in COMPUTED_ROLES)
 
 

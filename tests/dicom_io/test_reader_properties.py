@@ -252,3 +252,8 @@ def test_a_dynamic_of_whole_volumes_without_a_clock_is_refused(tmp_path: Path) -
     paths = befallen(instances, Mishap(seed=1, dropped=CLOCKS), tmp_path)
     with pytest.raises(StudyIneligible, match="6 images hold a whole volume each, and only their instance numbers"):
         read_case(assign_roles(read_series_headers(paths)))
+
+
+def test_a_subtraction_that_is_named_like_another_contrast_is_no_input() -> None:
+    named = Mishap(seed=60477, without_private=True, renamed=(("sub", "STIR"),))
+    require_the_same_case_or_a_reason(Vendor.PHILIPS, Layout.ENHANCED, named)
