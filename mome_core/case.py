@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+
 from mome_core.volume import Dynamic, Volume
 
 
@@ -63,3 +65,21 @@ class Case:
         """The modalities that are there, in the network's order."""
         present = {Modality.DCE: self.dce, Modality.DWI: self.dwi, Modality.T2: self.t2}
         return tuple(modality for modality in Modality if present[modality] is not None)
+
+
+def same_images(a: Case, b: Case) -> bool:
+    """Whether two cases hold the same voxels at the same places, b-value and phase times; who and where may differ."""
+
+    def alike(x: Volume | Dynamic | None, y: Volume | Dynamic | None) -> bool:
+        if x is None or y is None:
+            return x is y
+        return np.array_equal(x.voxels, y.voxels) and np.allclose(x.affine, y.affine, atol=1e-6)
+
+    times_a, times_b = (case.dce.times_s if case.dce else () for case in (a, b))
+    return (
+        alike(a.dce, b.dce)
+        and alike(a.t2, b.t2)
+        and alike(a.dwi, b.dwi)
+        and a.dwi_b_value == b.dwi_b_value
+        and times_a == times_b
+    )

@@ -1,10 +1,10 @@
-"""The manifest of a cohort: a CSV that says where each study lies, whose it is, and what was found.
+"""The manifest of a cohort: a CSV or Parquet file that says where each study lies, whose it is, and what was found.
 
     case,patient,malignancy,split
     studies/0001,p1,1,training
     studies/0002,p2,0,test
 
-case     folder of the study, relative to the CSV
+case     folder of the study, relative to the manifest
 patient  pseudonym; all studies of a patient stay on one side of every split
 a column for each endpoint: class index (0 negative, 1 positive), empty when unknown
 split    training, validation or test; empty or no such column: `train` holds out a fold
@@ -13,7 +13,6 @@ age, bpe, bi_rads, field_strength, site, vendor, reader_...   kept as they are, 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +21,7 @@ from pathlib import Path
 from mome_core.results import Endpoint
 from mome_core.training.dataset import Example, Labels, assign_folds
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.table import Record, read_table
 
 NEEDED = ("case", "patient")
 FEW = 10  # cases of a class: fewer teach and prove little
@@ -58,14 +58,9 @@ class Row:
 
 def read_manifest(path: Path) -> tuple[Row, ...]:
     """The rows of a manifest; TrainingRefused names line and rule of the first mistake."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = [name for name in reader.fieldnames or () if name]
-            require_columns(path, columns)
-            rows = [row_of(path, number, record) for number, record in enumerate(reader, start=2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TrainingRefused(f"cannot read the cohort {path}: {error}") from error
+    columns, records = read_table(path)
+    require_columns(path, columns)
+    rows = [row_of(path, number, record) for number, record in enumerate(records, start=2)]
     if not rows:
         raise TrainingRefused(f"the cohort {path} has no case")
     require_each_once(path, rows)
@@ -81,9 +76,8 @@ def require_columns(path: Path, columns: Sequence[str]) -> None:
         raise TrainingRefused(f"the cohort {path} has no column with labels: one of {', '.join(Endpoint)}")
 
 
-def row_of(path: Path, number: int, record: dict[str, str | None]) -> Row:
+def row_of(path: Path, number: int, values: Record) -> Row:
     """One line of the manifest."""
-    values = {name: (value or "").strip() for name, value in record.items() if name}
     place = f"{path}, line {number}"
     if not values["case"] or not values["patient"]:
         raise TrainingRefused(f"{place}: case and patient must not be empty")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,16 +13,19 @@ import typer
 from node.cli.options import Config, Json
 
 if TYPE_CHECKING:
+    from dicom_io.deidentify import Mask
     from mome_core.case import Case
     from mome_core.training.cohort import Problem, Row
 
-Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest.")]
+Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
 KEY_BYTES = 32
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)],
-    out: Annotated[Path, typer.Option("--out", help="Manifest to write; it must not exist.")] = Path("cohort.csv"),
+    out: Annotated[Path, typer.Option("--out", help="Manifest to write, .csv or .parquet; it must not exist.")] = Path(
+        "cohort.csv"
+    ),
     as_json: Json = False,
 ) -> None:
     """Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.
@@ -31,6 +34,7 @@ def init(
 
     Example: mome-node cohort init ./studies --out cohort.csv
     """
+    from mome_core.training.table import write_table
     from node.cli.peers import dicom_files
     from node.errors import NodeError
 
@@ -41,7 +45,7 @@ def init(
         raise NodeError(f"{folder} holds no folder with DICOM files")
     key = key_of(out, create=True)
     rows = [row_of(study, relative_to(study, out), key) for study in studies]
-    write_rows(out, rows)
+    write_table(out, rows)
     told = {"cohort": str(out), "cases": len(rows), "patients": len({row["patient"] for row in rows})}
     typer.echo(
         json.dumps(told) if as_json else f"{out}: {told['cases']} cases of {told['patients']} patients, no label yet"
@@ -50,25 +54,28 @@ def init(
 
 def add(
     manifest: Manifest,
-    labels: Annotated[Path | None, typer.Option("--labels", help="CSV whose columns are joined.", exists=True)] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="CSV or Parquet file whose columns are joined.", exists=True)
+    ] = None,
     study: Annotated[
         list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")
     ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Join labels from a CSV (pathology, feedback), or add studies of this node's archive.
+    """Join labels from a table (pathology, feedback), or add studies of this node's archive.
 
-    The CSV names each row by `case`, by `patient` (the pseudonym) or by `patient_id` (as the hospital writes it; it is
-    turned into the pseudonym and not kept). Its other columns replace those of the manifest.
+    The table names each row by `case`, by `patient` (the pseudonym) or by `patient_id` (as the hospital writes it; it
+    is turned into the pseudonym and not kept). Its other columns replace those of the manifest.
 
     Example: mome-node cohort add cohort.csv --labels pathology.csv
     """
+    from mome_core.training.table import read_table, write_table
     from node.errors import NodeError
 
     if labels is None and not study:
         raise typer.BadParameter("give --labels, --study, or both", param_hint="--labels")
-    rows = read_rows(manifest)
+    _, rows = read_table(manifest)
     key = key_of(manifest, create=False)
     joined = join(rows, labels, key) if labels else 0
     for uid in study or ():
@@ -76,7 +83,7 @@ def add(
         if any((manifest.parent / row["case"]).resolve() == place.resolve() for row in rows):
             raise NodeError(f"study {uid} is in {manifest} already")
         rows.append(row_of(place, str(place), key))
-    write_rows(manifest, rows)
+    write_table(manifest, rows)
     told = {"cases": len(rows), "joined": joined, "added": len(study or ())}
     typer.echo(json.dumps(told) if as_json else f"{manifest}: labels of {joined} cases joined, {told['added']} added")
 
@@ -123,7 +130,132 @@ def check(
         raise NodeError(f"{fatal} of {len(problems)} problems forbid training with {manifest}; they are above")
 
 
+def export(
+    manifest: Manifest,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that copy studies.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Copy a cohort without its patients: the MR images de-identified (PS3.15), and a manifest of pseudonyms.
+
+    Dates move, times of day stay, UIDs are replaced; what is no MR image stays behind. Every copy is read again: a
+    study that would not give the network the same volumes is not exported, and is named. Pixels are not changed.
+
+    Example: mome-node cohort export cohort.csv --out for-the-referee --workers 2
+    """
+    from mome_core.training.cohort import read_manifest
+    from mome_core.training.table import write_table
+    from node.errors import NodeError
+
+    try:
+        from dicom_io.deidentify import Mask
+    except ImportError:
+        raise NodeError("cohort export needs dicom-anonymizer: pip install 'mome-node[train]'") from None
+    if out.exists():
+        raise NodeError(f"{out} exists already; name a new folder")
+    rows, key = read_manifest(manifest), key_of(manifest, create=True)
+    masks = [Mask(pseudonym(row.patient, key), key) for row in rows]
+    places = [f"studies/{number:05}" for number in range(1, len(rows) + 1)]
+    copies = copy_all(
+        [(row.folder, out / place, mask) for row, place, mask in zip(rows, places, masks, strict=True)], workers
+    )
+    written = [
+        exported_record(row, place, mask.patient)
+        for row, place, mask, copy in zip(rows, places, masks, copies, strict=True)
+        if not copy.reason
+    ]
+    if not written:
+        raise NodeError(f"not one study of {manifest} could be exported; the first: {copies[0].reason}")
+    write_table(out / f"cohort{manifest.suffix}", written)
+    kept = {name for record in written for name in record}
+    told = {
+        "cohort": str(out / f"cohort{manifest.suffix}"),
+        "cases": len(written),
+        "images": sum(copy.images for copy in copies),
+        "not_exported": [
+            {"case": row.name, "reason": copy.reason} for row, copy in zip(rows, copies, strict=True) if copy.reason
+        ],
+        "images_left_behind": sum(copy.left_behind for copy in copies),
+        "columns_left_behind": sorted({name for row in rows for name in row.facts} - kept),
+    }
+    typer.echo(json.dumps(told)) if as_json else print_export(told)
+
+
 # --- what the commands share
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One study on its way out. reason : why it was not exported; empty when it was."""
+
+    images: int = 0
+    left_behind: int = 0
+    reason: str = ""
+
+
+def copy_all(tasks: Sequence[tuple[Path, Path, Mask]], workers: int) -> list[Copy]:
+    """Copy studies (from, to, mask) in parallel, with progress."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from node.cli.train import progress
+
+    copies: list[Copy] = []
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for copy in pool.map(copied, *zip(*tasks, strict=True)):
+            copies.append(copy)
+            progress(f"copied {len(copies)} of {len(tasks)} studies", last=len(copies) == len(tasks))
+    return copies
+
+
+def copied(source: Path, target: Path, mask: Mask) -> Copy:
+    """Copy one study without its patient, and read the copy: it stays only if it gives the same Case."""
+    import shutil
+
+    from dicom_io.deidentify import NotExportable, write_deidentified
+    from mome_core.case import same_images
+    from mome_core.errors import StudyIneligible
+    from node.cli.peers import dicom_files
+    from node.cli.train import read_study
+
+    try:
+        before = read_study(source)
+        target.mkdir(parents=True)
+        images = left_behind = 0
+        for path in dicom_files(source):
+            try:
+                write_deidentified(path, target / f"{images:06}.dcm", mask)
+                images += 1
+            except NotExportable:
+                left_behind += 1
+        if same_images(before, read_study(target)):
+            return Copy(images, left_behind)
+        reason = "without names and private elements it would be read differently"
+    except StudyIneligible as error:
+        reason = str(error)
+    shutil.rmtree(target, ignore_errors=True)
+    return Copy(reason=reason)
+
+
+def exported_record(row: Row, place: str, patient: str) -> dict[str, str]:
+    """The row of a copy: labels, split and the columns that have a meaning; other columns may hold anything."""
+    from mome_core.results import Endpoint
+    from mome_core.training.cohort import GROUPS
+
+    labels = {endpoint.value: str(row.labels.get(endpoint, "")) for endpoint in Endpoint}
+    facts = {name: value for name, value in row.facts.items() if name in GROUPS or name.startswith("reader_")}
+    return {"case": place, "patient": patient, **labels, **({"split": row.split} if row.split else {}), **facts}
+
+
+def print_export(told: dict[str, Any]) -> None:
+    """What was written, and what was not."""
+    typer.echo(f"{told['cohort']}: {told['cases']} cases, {told['images']} images")
+    for each in told["not_exported"]:
+        typer.echo(f"not exported: case {each['case']}: {each['reason']}")
+    if told["images_left_behind"]:
+        typer.echo(f"left behind: {told['images_left_behind']} objects that are no MR image or show text")
+    if told["columns_left_behind"]:
+        typer.echo(f"left behind: the columns {', '.join(told['columns_left_behind'])}")
 
 
 def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
@@ -224,11 +356,12 @@ def key_of(manifest: Path, *, create: bool) -> bytes:
 
 
 def join(rows: list[dict[str, str]], labels: Path, key: bytes) -> int:
-    """Put the columns of a CSV into the rows that it names; gives how many. Raises NodeError for a row of nobody."""
+    """Put the columns of a table into the rows that it names; gives how many. Raises NodeError for a row of nobody."""
+    from mome_core.training.table import read_table
     from node.errors import NodeError
 
     joined: set[str] = set()
-    for number, record in enumerate(read_rows(labels), start=2):
+    for number, record in enumerate(read_table(labels)[1], start=2):
         if "patient_id" in record:
             record["patient"] = pseudonym(record.pop("patient_id").strip(), key)
         name = "case" if "case" in record else "patient"
@@ -241,24 +374,6 @@ def join(rows: list[dict[str, str]], labels: Path, key: bytes) -> int:
             row.update({column: value for column, value in record.items() if column not in ("case", "patient")})
             joined.add(row["case"])
     return len(joined)
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The lines of a CSV as they are."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return [{name: value or "" for name, value in row.items() if name} for row in csv.DictReader(file)]
-
-
-def write_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
-    """The manifest, whole or not at all; every column that any row has."""
-    rows = list(rows)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    building = path.with_name(f"{path.name}.part")
-    with building.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    building.replace(path)
 
 
 def print_balance(told: dict[str, Any]) -> None:

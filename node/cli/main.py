@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "cohort add": "node.cli.cohort:add",
     "cohort show": "node.cli.cohort:show",
     "cohort check": "node.cli.cohort:check",
+    "cohort export": "node.cli.cohort:export",
     "train": "node.cli.train:train",
     "evaluate": "node.cli.train:evaluate",
     "retract": "node.cli.results:retract",
@@ -82,7 +83,7 @@ GROUPS: dict[str, str] = {
     "audit": "The audit trail: verify, list, export.",
     "access": "Who may use dashboard and API: invite, key, list, remove.",
     "peers": "Who we talk to: list, and allow a caller that was turned away.",
-    "cohort": "Studies to train and measure on: begin a list, join labels, check it.",
+    "cohort": "Studies to train and measure on: begin a list, join labels, check it, hand it on.",
     "feedback": "What others sent about our results: list, export for training.",
     "model": "Models: which one answers, promote, roll back, shadow, report; bring published weights in, show, verify.",
 }

@@ -7,10 +7,17 @@ import shutil
 from pathlib import Path
 
 import phantom
+import pyarrow
 import pytest
-from pydicom import dcmread
+from pyarrow import parquet
+from pydicom import Dataset, dcmread
 
+from mome_core.case import same_images
+from mome_core.results import Endpoint
+from mome_core.training.cohort import read_manifest
+from mome_core.training.errors import TrainingRefused
 from node.cli.main import main
+from node.cli.train import read_study
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +106,62 @@ def test_a_study_of_the_archive_joins_the_cohort(site: Path, capsys: pytest.Capt
 def main_quietly(*arguments: str) -> None:
     with pytest.raises(SystemExit):
         main(list(arguments))
+
+
+def test_a_cohort_lives_in_parquet_as_in_csv(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cohort, pathology = site / "cohort.parquet", site / "pathology.parquet"
+    said(capsys, "cohort", "init", str(site / "studies"), "--out", str(cohort))
+    answers = {"patient_id": ["SECRET-0", "SECRET-1"], "malignancy": [1.0, 0.0], "age": [44.0, None]}
+    parquet.write_table(pyarrow.table(answers), pathology)  # pandas writes integers with gaps as 1.0
+    assert said(capsys, "cohort", "add", str(cohort), "--labels", str(pathology))["joined"] == 3
+    rows = read_manifest(cohort)
+    assert [(row.labels[Endpoint.MALIGNANCY], row.facts["age"]) for row in rows] == [(1, "44"), (1, "44"), (0, "")]
+    (site / "torn.parquet").write_bytes(cohort.read_bytes()[:-9])
+    with pytest.raises(TrainingRefused, match="cannot read the table"):
+        read_manifest(site / "torn.parquet")
+
+
+SECRETS = ("SECRET", "Phantom^", "GENERAL HOSPITAL", "DOE")
+
+
+def test_an_exported_cohort_holds_the_same_cases_and_no_patient(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cohort = site / "cohort.csv"
+    said(capsys, "cohort", "init", str(site / "studies"), "--out", str(cohort))
+    for path in (site / "studies").rglob("*.dcm"):
+        betray(path)
+    lines = cohort.read_text().splitlines()
+    cohort.write_text("\n".join([f"{lines[0]},surname,site", *(f"{line},DOE,north" for line in lines[1:])]) + "\n")
+    told = said(capsys, "cohort", "export", str(cohort), "--out", str(site / "out"), "--workers", "2")
+    assert (told["cases"], told["not_exported"], told["columns_left_behind"]) == (3, [], ["surname"])
+    exported = sorted((site / "out").rglob("*.dcm"))
+    assert len(exported) == told["images"] == len(list((site / "studies").rglob("*.dcm")))
+    originals = {uid for path in (site / "studies").rglob("*.dcm") for uid in uids_of(path)}
+    for path in exported:
+        assert not any(secret.encode() in path.read_bytes() for secret in SECRETS)
+        assert not uids_of(path) & originals
+    assert not any(secret in (site / "out/cohort.csv").read_text() for secret in SECRETS)
+    rows = read_manifest(site / "out/cohort.csv")
+    for row, copy in zip(read_manifest(cohort), rows, strict=True):
+        assert same_images(read_study(row.folder), read_study(copy.folder))
+    assert len({row.patient for row in rows}) == 2 and all(row.facts["site"] == "north" for row in rows)
+
+
+def betray(path: Path) -> None:
+    """Put the patient where scanners and people put it."""
+    image = dcmread(path)
+    image.InstitutionName, image.ImageComments, image.OperatorsName = "GENERAL HOSPITAL", "Mrs DOE", "DOE^J"
+    image.PatientBirthDate, image.AccessionNumber = "19610203", "SECRET-ACC"
+    request = Dataset()
+    request.RequestedProcedureDescription, request.ScheduledProcedureStepID = "DOE left", "SECRET-STEP"
+    image.RequestAttributesSequence = [request]
+    source = Dataset()
+    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+    image.ReferencedImageSequence = [source]
+    image.private_block(0x0029, "SITE", create=True).add_new(1, "LO", "SECRET")
+    image.save_as(path)
+
+
+def uids_of(path: Path) -> set[str]:
+    """Every UID of a data set that its maker has given out."""
+    values = [str(e.value) for e in dcmread(path, stop_before_pixels=True).iterall() if e.VR == "UI"]
+    return {value for value in values if value and not value.startswith("1.2.840.10008.")}

@@ -1,0 +1,201 @@
+"""An image without its patient: for a cohort that leaves the hospital.
+
+PS3.15 annex E: Basic Application Level Confidentiality Profile, by the table of dicom-anonymizer, with Retain
+Longitudinal Temporal Information with Modified Dates (every date of a patient moves back by the same number of days,
+times of day stay) and Retain Safe Private (the few private elements that this reader reads: numbers and scan words).
+The table is applied to every item of every sequence, and every UID that DICOM has not given out itself is replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from dicomanonymizer.simpledicomanonymizer import initialize_actions
+from pydicom import dcmread
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.multival import MultiValue
+from pydicom.sr.coding import Code
+from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
+
+from dicom_io.errors import DicomError
+from dicom_io.vendors import SIEMENS_HEADER
+
+IMAGES = frozenset({MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage})
+STANDARD_UIDS = "1.2.840.10008."
+DATES = frozenset(f"{what}Date" for what in ("Study", "Series", "Acquisition", "Content", "InstanceCreation")) | {
+    "AcquisitionDateTime",
+    "FrameAcquisitionDateTime",
+    "FrameReferenceDateTime",
+}
+TIMES = frozenset(f"{what}Time" for what in ("Study", "Series", "Acquisition", "Content", "InstanceCreation")) | {
+    "ContrastBolusStartTime",
+    "ContrastBolusStopTime",
+}
+KEPT_PRIVATE = {
+    (0x0019, SIEMENS_HEADER): (0x0A, 0x0C, 0x0D),
+    (0x0051, SIEMENS_HEADER): (0x16, 0x19),
+    (0x0019, "GEMS_ACQU_01"): (0x9C,),
+    (0x0043, "GEMS_PARM_01"): (0x30, 0x39),
+    (0x2001, "PHILIPS IMAGING DD 001"): (0x03, 0x04, 0x21),
+    (0x2005, "PHILIPS MR IMAGING DD 001"): (0x2F, 0xA0),
+    (0x0065, "IMAGE PRIVATE HEADER"): (0x09, 0x0A, 0x51),
+}
+LONGEST_WORDS = 64
+KEEP_ITEMS = ((0x0008, 0x1140), (0x0008, 0x2112))  # ReferencedImageSequence, SourceImageSequence: X/Z/U*
+AGENT, NO_AGENT = "CONTRAST AGENT", ("", "NONE", "PRE_CONTRAST")
+METHODS = (
+    Code("113100", "DCM", "Basic Application Confidentiality Profile"),
+    Code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option"),
+    Code("113111", "DCM", "Retain Safe Private Option"),
+)
+
+Action = Callable[[Dataset, tuple[int, int]], None]
+
+
+class NotExportable(DicomError):
+    """The object may show whose it is in a way that no rule for elements removes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What one patient becomes. key : secret; the same key, patient and UID always give the same."""
+
+    patient: str
+    key: bytes
+
+    def uid(self, original: str) -> str:
+        """The UID that stands for this one; those of the standard stay."""
+        if not original or original.startswith(STANDARD_UIDS):
+            return original
+        digest = hmac.new(self.key, f"uid {original}".encode(), hashlib.sha256).digest()
+        return f"2.25.{int.from_bytes(digest[:16])}"
+
+    @property
+    def days(self) -> timedelta:
+        """How far the patient's dates move back: one to eleven years."""
+        digest = hmac.new(self.key, f"days {self.patient}".encode(), hashlib.sha256).digest()
+        return timedelta(days=365 + int.from_bytes(digest[:8]) % 3650)
+
+    def date(self, original: str) -> str:
+        """A date (DA) or date-time (DT), moved; empty when it is none."""
+        try:
+            moved = datetime.strptime(original[:8], "%Y%m%d") - self.days
+        except ValueError:
+            return ""
+        return f"{moved:%Y%m%d}{original[8:]}"
+
+
+def write_deidentified(source: Path, target: Path, mask: Mask) -> None:
+    """Write an image without its patient.
+
+    Raises NotExportable for what is no MR image, has burned-in text, or holds an element that cannot be read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values
+        try:
+            image = dcmread(source)
+            deidentify(image, mask)
+        except NotExportable:
+            raise
+        except Exception as error:  # noqa: BLE001 - pydicom raises whatever broken bytes make it raise, and quotes them
+            raise NotExportable(f"an element cannot be read ({type(error).__name__})") from None
+        image.save_as(target, enforce_file_format=True)
+
+
+def deidentify(image: Dataset, mask: Mask) -> None:
+    """Take the patient out of an image, in place. Raises NotExportable."""
+    if image.get("SOPClassUID") not in IMAGES:
+        raise NotExportable("only MR images are exported: text may be burned into others")
+    if str(image.get("BurnedInAnnotation", "")).upper() == "YES":
+        raise NotExportable("text is burned into its pixels")
+    clean(image, mask)
+    image.PatientName = image.PatientID = mask.patient
+    image.PatientBirthDate = ""
+    image.PatientIdentityRemoved = "YES"
+    image.LongitudinalTemporalInformationModified = "MODIFIED"
+    image.DeidentificationMethodCodeSequence = [coded(method) for method in METHODS]
+    syntax = image.file_meta.TransferSyntaxUID
+    image.file_meta, image.preamble = FileMetaDataset(), bytes(128)
+    image.file_meta.TransferSyntaxUID = syntax
+
+
+def coded(code: Code) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
+    return item
+
+
+def clean(dataset: Dataset, mask: Mask) -> None:
+    """Apply the profile to a data set and to everything inside it."""
+    kept = kept_private(dataset)
+    for element in list(dataset):
+        if is_overlay_or_curve(element) or (element.tag.is_private and element.tag not in kept):
+            del dataset[element.tag]
+        elif not element.tag.is_private or element.VR == "SQ":
+            clean_element(dataset, element, mask)
+
+
+def clean_element(dataset: Dataset, element: DataElement, mask: Mask) -> None:
+    """One element: moved, replaced, emptied, removed, or left, as its kind and the table say."""
+    tag = (element.tag.group, element.tag.element)
+    if element.VR in ("DA", "DT", "TM"):
+        clean_time(dataset, element, mask)
+    elif element.VR == "UI":
+        many = isinstance(element.value, MultiValue)
+        element.value = [mask.uid(uid) for uid in element.value] if many else mask.uid(str(element.value or ""))
+    elif element.VR == "SQ" and tag not in actions():
+        for item in element.value:
+            clean(item, mask)
+    elif element.VR == "SQ":
+        element.value = []
+    elif element.keyword == "ContrastBolusAgent":  # whether there was an agent tells the phases apart; which one, no
+        element.value = AGENT if str(element.value).upper() not in NO_AGENT else element.value
+    elif tag in actions():
+        actions()[tag](dataset, tag)
+
+
+def clean_time(dataset: Dataset, element: DataElement, mask: Mask) -> None:
+    """Dates of the examination move, its times of day stay; all others go."""
+    if element.keyword in DATES:
+        element.value = mask.date(str(element.value or ""))
+    elif element.keyword not in TIMES:
+        del dataset[element.tag]
+
+
+def is_overlay_or_curve(element: DataElement) -> bool:
+    """Whether it belongs to a repeating group that draws over the image (60xx, 50xx)."""
+    return element.tag.group & 0xFF00 in (0x5000, 0x6000)
+
+
+def kept_private(dataset: Dataset) -> frozenset[int]:
+    """Tags of the private elements that stay, with those that say whose they are (PS3.5 7.8.1)."""
+    kept = set[int]()
+    for owner in dataset:
+        if owner.tag.is_private_creator:
+            wanted = KEPT_PRIVATE.get((owner.tag.group, str(owner.value).strip().upper()), ())
+            tags = [owner.tag.group << 16 | owner.tag.element << 8 | each for each in wanted]
+            found = {tag for tag in tags if tag in dataset and is_harmless(dataset[tag])}
+            kept |= {*found, int(owner.tag)} if found else set()
+    return frozenset(kept)
+
+
+def is_harmless(element: DataElement) -> bool:
+    """Whether a private element holds numbers, a few words about the scan, or items that are cleaned themselves."""
+    if element.VR in ("SQ", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"):
+        return True
+    return len(element.value if isinstance(element.value, bytes) else str(element.value)) <= LONGEST_WORDS
+
+
+@cache
+def actions() -> dict[tuple[int, int], Action]:
+    """What PS3.15 table E.1-1 (2026c) does to each element; of two sequences only the UIDs inside are replaced."""
+    found = initialize_actions("dicomfields_2026c")
+    return {tag: action for tag, action in found.items() if len(tag) == 2 and tag not in KEEP_ITEMS}

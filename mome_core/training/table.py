@@ -1,0 +1,81 @@
+"""Tables of a cohort: CSV or Parquet by the file's ending, every value as text."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mome_core.training.errors import TrainingRefused
+
+Record = dict[str, str]
+
+
+def read_table(path: Path) -> tuple[list[str], list[Record]]:
+    """Names of the columns, and the lines; what is empty is "". TrainingRefused when the file cannot be read."""
+    try:
+        names, rows = read_parquet(path) if is_parquet(path) else read_csv(path)
+    except (OSError, ValueError, csv.Error) as error:  # a broken Parquet file or encoding is a ValueError
+        raise TrainingRefused(f"cannot read the table {path}: {error}") from error
+    return names, [{name: as_text(row.get(name)) for name in names} for row in rows]
+
+
+def write_table(path: Path, rows: Iterable[Record]) -> None:
+    """The table, whole or not at all; every column that any row has."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    building = path.with_name(f"{path.name}.part")
+    if is_parquet(path):
+        write_parquet(building, names, rows)
+    else:
+        with building.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+    building.replace(path)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether the ending says Parquet."""
+    return path.suffix.lower() in (".parquet", ".pq")
+
+
+def read_csv(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
+    """Columns and lines; a column without a name is left out."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        names = [name for name in reader.fieldnames or () if name]
+        return names, list(reader)
+
+
+def read_parquet(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
+    """Columns and rows with the types that the file gives them."""
+    table = parquet().read_table(path)
+    return list(table.column_names), table.to_pylist()
+
+
+def write_parquet(path: Path, names: list[str], rows: list[Record]) -> None:
+    """All columns as text: what a column is, the manifest says (mome_core.training.cohort)."""
+    import pyarrow
+
+    columns = {name: pyarrow.array([row.get(name, "") for row in rows], pyarrow.string()) for name in names}
+    parquet().write_table(pyarrow.table(columns), path)
+
+
+def parquet() -> Any:
+    """pyarrow's module for Parquet; TrainingRefused when it is not installed."""
+    try:
+        from pyarrow import parquet as module
+    except ImportError:
+        raise TrainingRefused("Parquet needs pyarrow: pip install 'mome-node[train]', or write a CSV") from None
+    return module
+
+
+def as_text(value: Any) -> str:
+    """A value as a CSV would hold it: no trailing .0 that a column with gaps gives its integers."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+    return str(int(value) if whole else value).strip()
