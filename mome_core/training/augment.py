@@ -1,6 +1,7 @@
 """What training does to a case before the network sees it: random place in the padding, mirror image, missing modality.
 
-The published steps (spec/model.md 3.3): offsets independent for each modality, one flip for all of them.
+The published steps (spec/model.md 3.3): offsets independent for each modality, one flip for all of them. Ours, when the
+config asks: artefacts of the scanner, drawn for each modality.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mome_core.case import Modality
 from mome_core.preprocessing.pad import Offset, fit, flip, pad, pad_at, spatial
 from mome_core.preprocessing.recipe import Recipe, Size
+from mome_core.training.artefacts import with_artefact
 from mome_core.training.config import TrainingConfig
 
 Arrays = Mapping[Modality, NDArray[np.float32]]
@@ -25,6 +27,8 @@ def augment(arrays: Arrays, recipe: Recipe, config: TrainingConfig, rng: np.rand
     for modality, array in arrays.items():
         size = recipe.size(modality)
         fitting = fit(array, size)
+        if config.artefacts and rng.random() < config.artefacts:
+            fitting = with_artefact(fitting, rng)
         offset = random_offset(spatial(fitting), size, rng)
         padded = pad_at(fitting, size, offset) if config.random_padding else pad(fitting, size)
         versions[modality] = np.ascontiguousarray(flip(padded, mirrored), dtype=np.float32)

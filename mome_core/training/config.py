@@ -60,6 +60,7 @@ class TrainingConfig:
     gradient_clip : largest norm of a step's gradient; None leaves it.
     class_weighted : classes weigh inversely to their number of training cases (the paper: triple-negative, response).
     random_padding : each modality lies anywhere in its padding; False: in the centre.
+    artefacts : probability that a modality of a training pass shows a bias field, ghosts, motion or noise (TorchIO).
     modality_dropout : probability that a modality is left out of a training pass; at least one stays.
     patch_loss : weight of the second answer that each modality's strongest patch gives (`patches`); 0, as published:
         none. Networks that start from nothing need it.
@@ -84,6 +85,7 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     random_padding: bool = True
     flips: Flips = Flips.PUBLISHED
+    artefacts: float = 0.0
     modality_dropout: float = 0.0
     patch_loss: float = 0.0
     patience: int | None = None
@@ -106,6 +108,8 @@ class TrainingConfig:
         for name in ("label_smoothing", "modality_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        if not 0 <= self.artefacts <= 1:
+            raise ValueError(f"artefacts must be in [0, 1], got {self.artefacts}")
 
     def learning_rate_of(self, epoch: int) -> float:
         """Rate of an epoch, counted from 0: linear warm-up, then a cosine towards the final rate."""

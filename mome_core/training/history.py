@@ -1,17 +1,49 @@
-"""A run as a picture: loss and AUROC of every epoch."""
+"""A run as pictures: loss and AUROC of every epoch, live in TensorBoard and at the end as a drawing."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 
+class Board:
+    """RUN/tensorboard, where TensorBoard looks while a run goes on; nothing happens where it is not installed."""
+
+    def __init__(self, run: Path) -> None:
+        """Begin with the epochs that a continued run has had."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self.writer = None
+            return
+        self.writer = SummaryWriter(run / "tensorboard", purge_step=0)
+        for epoch in epochs_of(run):
+            self.add(epoch)
+
+    def add(self, epoch: Mapping[str, Any]) -> None:
+        """The figures of one epoch: a line of `history.jsonl`."""
+        if self.writer is None:
+            return
+        named = {f"auroc/{endpoint}": value for endpoint, value in epoch["auroc"].items()}
+        for name, value in {"loss": epoch["loss"], "learning_rate": epoch["learning_rate"], **named}.items():
+            self.writer.add_scalar(name, value, epoch["epoch"] + 1)
+        self.writer.flush()
+
+
+def epochs_of(run: Path) -> list[dict[str, Any]]:
+    """The epochs that a run has had; none before its first is over."""
+    place = run / "history.jsonl"
+    return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
+
+
 def draw_history(run: Path) -> Path:
     """Draw `history.jsonl` of a run's directory as `history.svg` beside it; gives the picture's place."""
-    epochs = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    epochs = epochs_of(run)
     numbers = [each["epoch"] + 1 for each in epochs]
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     loss, ranking = figure.subplots(1, 2)

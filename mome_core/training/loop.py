@@ -27,6 +27,7 @@ from mome_core.errors import NumericsFault
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
+from mome_core.training.artefacts import artefacts
 from mome_core.training.augment import augment, kept_modalities
 from mome_core.training.config import Optimizer, Parts, Precision, TrainingConfig
 from mome_core.training.dataset import Example, require_separate_patients
@@ -104,6 +105,8 @@ class Training:
                 f"{self.crew.size} processes cannot share steps of {self.config.accumulation} passes evenly; "
                 "set accumulation to a multiple"
             )
+        if self.config.artefacts:
+            artefacts()  # refuses now what would be missing at the first pass
         self.fingerprint = fingerprint(task)
         select_parts(self.network, self.config.parts)
         self.network.recompute = self.config.recompute

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mome_core.training.config import TrainingConfig
     from mome_core.training.dataset import Example, Exclusion, Source
     from mome_core.training.evaluate import Evaluation, Scores
+    from mome_core.training.history import Board
     from mome_core.training.loop import EpochReport
     from mome_core.training.report import Breakdown
     from mome_core.training.statistics import Comparison
@@ -121,7 +122,7 @@ class Making:
         from mome_core.model.architecture import Head
         from mome_core.model.checkpoint import Description
         from mome_core.training.bundle import write_bundle
-        from mome_core.training.history import draw_history
+        from mome_core.training.history import Board, draw_history
         from mome_core.training.loop import Task, train
         from mome_core.training.start import from_checkpoint, from_scratch
         from mome_core.training.together import crew
@@ -131,7 +132,8 @@ class Making:
             device = next(self.start.network.parameters()).device
             network = from_scratch(network.architecture, self.config.seed).to(device)
         task = Task(network, self.start.recipe, tuple(training), tuple(validation), self.config)
-        outcome = train(task, self.state, self.say)
+        board = Board(self.state) if crew().leads else None
+        outcome = train(task, self.state, lambda report: self.say(report, board))
         if not crew().leads:
             return {}
         draw_history(self.state)
@@ -151,12 +153,13 @@ class Making:
             "validation_cases": len(validation),
         }
 
-    def say(self, report: EpochReport) -> None:
-        """One line an epoch."""
-        from mome_core.training.together import crew
+    def say(self, report: EpochReport, board: Board | None) -> None:
+        """One line an epoch, and a point on the board; the leader of a crew has one."""
+        from dataclasses import asdict
 
-        if not crew().leads:
+        if board is None:
             return
+        board.add(asdict(report))
         text = f"{self.out.name}: epoch {report.epoch + 1}/{self.config.epochs}: loss {report.loss:.4f}"
         typer.echo(f"{text}, AUROC {report.mean_auroc:.4f}{' (best)' if report.best else ''}", err=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import phantom
 import pytest
 import typer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from mome_core.model.checkpoint import load_checkpoint
@@ -47,6 +48,9 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
     trained = invoke("train", str(site), "--out", str(ours), "--epochs", "2", "--folds", "2", "--threads", "1", *cache)
     assert trained["excluded"] == [{"case": "lost", "reason": "the folder holds no DICOM file"}]
     assert (trained["training_cases"], trained["validation_cases"]) == (2, 2)
+    board = EventAccumulator(str(tmp_path / "ours.run" / "tensorboard")).Reload()
+    assert set(board.Tags()["scalars"]) == {"loss", "learning_rate", "auroc/malignancy"}
+    assert [point.step for point in board.Scalars("loss")] == [1, 2]
     checkpoint = load_checkpoint(ours)
     assert checkpoint.identity.sha256 == trained["sha256"]
     assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(demo()).identity.sha256
