@@ -78,7 +78,9 @@ class Elements:
         if value is None:
             return ()
         if isinstance(value, bytes):
-            return finite(self._unpacked(key, value, binary))
+            element = self._elements[tag_of(key)]
+            read = remembered_numbers if len(value) <= MAX_REMEMBERED_BYTES else numbers_in
+            return read(value, element.VR or vr_of(tag_of(key)), getattr(element, "is_little_endian", True), binary)
         try:
             several = hasattr(value, "append") or isinstance(value, tuple)
             return finite(tuple(float(part) for part in (value if several else (value,))))
@@ -153,16 +155,6 @@ class Elements:
         except (LookupError, UnicodeError):
             return value.decode("latin-1")
 
-    def _unpacked(self, key: str | int, value: bytes, binary: str) -> tuple[float, ...]:
-        element = self._elements[tag_of(key)]
-        form = BINARY_FORMATS.get(element.VR or vr_of(tag_of(key)))
-        if form is None and binary and not is_numeric_text(value):
-            form = BINARY_FORMATS[binary]
-        if form is None:
-            return remembered_numbers(value) if len(value) <= MAX_REMEMBERED_BYTES else parsed_numbers(value)
-        order = "<" if getattr(element, "is_little_endian", True) else ">"
-        return tuple(float(x) for x in struct.unpack_from(f"{order}{len(value) // struct.calcsize(form)}{form}", value))
-
 
 def finite(values: tuple[float, ...]) -> tuple[float, ...]:
     """The values; empty when one of them is NaN or infinite."""
@@ -185,15 +177,29 @@ def ascii_texts(value: bytes) -> tuple[str, ...]:
     return parts_of(value.decode("ascii"))
 
 
+def numbers_in(value: bytes, vr: str, little_endian: bool, binary: str) -> tuple[float, ...]:
+    """The numbers of an element, from decimal strings or binary; empty when one of them is none, or not finite.
+
+    binary : VR to assume where `vr` is no number's and the value is no text.
+    """
+    form = BINARY_FORMATS.get(vr)
+    if form is None and binary and not is_numeric_text(value):
+        form = BINARY_FORMATS[binary]
+    if form is None:
+        return parsed_numbers(value)
+    count = len(value) // struct.calcsize(form)
+    return finite(tuple(map(float, struct.unpack_from(f"{'<' if little_endian else '>'}{count}{form}", value))))
+
+
+remembered_numbers = lru_cache(MANY)(numbers_in)
+
+
 def parsed_numbers(value: bytes) -> tuple[float, ...]:
-    """Decimal strings as numbers; empty when one of them is no number."""
+    """Decimal strings as numbers; empty when one of them is no number, or not finite."""
     try:
-        return tuple(float(part) for part in value.decode("ascii").strip(PADDING).split("\\"))
+        return finite(tuple(float(part) for part in value.decode("ascii").strip(PADDING).split("\\")))
     except (UnicodeDecodeError, ValueError):
         return ()
-
-
-remembered_numbers = lru_cache(MANY)(parsed_numbers)
 
 
 def seconds_of_day(text: str) -> float | None:

@@ -37,7 +37,7 @@ def assemble(
         assignment = assign_roles(read_series_headers(files_under(folder)), site_rules(config))
         out.mkdir(parents=True, exist_ok=True)
         told = write_all_series(assignment, out) if all_series else write_case_files(assignment, out)
-    gc.freeze()  # or Python would look for them at the end
+        gc.freeze()  # or Python would look for cycles once more before it ends
     if as_json:
         typer.echo(json.dumps(told))
     elif all_series:
