@@ -10,16 +10,19 @@ import math
 import struct
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, Self
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_sequence
 from pydicom.tag import BaseTag
 
+RawElements = dict[BaseTag, tuple[str | None, bytes]]  # VR if the file says it, and the value
 BINARY_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 PADDING = " \0\t\r\n"
+MAX_KEPT_BYTES = 1 << 14  # longer public elements are lookup tables, icons and overlays: nobody asks for them
 MANY = 4096
 MAX_REMEMBERED_BYTES = 256  # what a longer value says is not kept beyond its study
 
@@ -41,15 +44,61 @@ def vr_of(tag: BaseTag) -> str:
     return dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"
 
 
-class Elements:
-    """Reads one data set; an absent, empty or senseless value is "" or None, never an exception."""
+def is_kept(tag: BaseTag, value: Any, vr: str | None) -> bool:
+    """Whether a reference to an image may need this element."""
+    if tag & 0x10000:
+        return False
+    return value.__class__ is not bytes or len(value) <= MAX_KEPT_BYTES or (vr or vr_of(tag)) == "SQ"
 
-    __slots__ = ("_blocks", "_elements", "dataset")
+
+class Elements:
+    """Reads one data set; an absent, empty or senseless value is "" or None, never an exception.
+
+    It stands on a Dataset of pydicom, or on the bytes of a little-endian file (`of_bytes`); then there is a Dataset
+    only when somebody asks for it.
+    """
+
+    __slots__ = ("_blocks", "_dataset", "_elements", "_implicit", "_raw")
 
     def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-        self._elements: dict[BaseTag, Any] = dict(dataset.items())  # raw: not yet converted by pydicom
+        self._dataset: Dataset | None = dataset
+        self._elements: dict[BaseTag, Any] = dict(dataset.items())  # those that pydicom has not converted yet are raw
+        self._raw = self._implicit = False
         self._blocks: dict[tuple[int, str], int] | None = None
+
+    @classmethod
+    def of_bytes(cls, elements: RawElements, *, implicit: bool) -> Self:
+        """Elements whose values are bytes of a little-endian file; implicit: as it is inside their sequences."""
+        made = cls.__new__(cls)
+        made._dataset, made._blocks = None, None
+        made._elements, made._raw, made._implicit = elements, True, implicit
+        return made
+
+    @property
+    def dataset(self) -> Dataset:
+        """All of it for pydicom, put together when it is first asked for."""
+        if self._dataset is None:
+            implicit = self._implicit
+            self._dataset = Dataset(
+                {
+                    tag: RawDataElement(tag, vr, len(value), value, 0, implicit, True, True)
+                    for tag, (vr, value) in self._elements.items()
+                }
+            )
+            charset = self.texts("SpecificCharacterSet")
+            encodings = convert_encodings(list(charset)) if charset else None
+            self._dataset.set_original_encoding(implicit, True, encodings)
+        return self._dataset
+
+    def public(self) -> Elements:
+        """Without private elements, and without long ones that are no sequence: lookup tables, icons, overlays."""
+        if self._raw:
+            found = {tag: each for tag, each in self._elements.items() if is_kept(tag, each[1], each[0])}
+            return Elements.of_bytes(found, implicit=self._implicit)
+        kept = Dataset({tag: each for tag, each in self.dataset.items() if is_kept(tag, each.value, each.VR)})
+        implicit, little_endian = self.dataset.original_encoding
+        kept.set_original_encoding(implicit, little_endian, self.dataset.original_character_set)
+        return Elements(kept)
 
     def __contains__(self, key: str | int) -> bool:
         return self._value(key) not in (None, b"", "")
@@ -79,8 +128,9 @@ class Elements:
             return ()
         if isinstance(value, bytes):
             element = self._elements[tag_of(key)]
+            vr, little = (element[0], True) if self._raw else (element.VR, getattr(element, "is_little_endian", True))
             read = remembered_numbers if len(value) <= MAX_REMEMBERED_BYTES else numbers_in
-            return read(value, element.VR or vr_of(tag_of(key)), getattr(element, "is_little_endian", True), binary)
+            return read(value, vr or vr_of(tag_of(key)), little, binary)
         try:
             several = hasattr(value, "append") or isinstance(value, tuple)
             return finite(tuple(float(part) for part in (value if several else (value,))))
@@ -141,6 +191,8 @@ class Elements:
         element = self._elements.get(tag_of(key))
         if element is None:
             return None
+        if self._raw:
+            return element[1] or None
         value = element.value
         if value.__class__ is bytes:
             return value or None

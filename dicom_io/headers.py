@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, overload
 
 from pydicom import dcmread
-from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
@@ -49,7 +48,6 @@ from dicom_io.vendors import (
 
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 MAX_INFLATED_BYTES = 1 << 30
-MAX_KEPT_BYTES = 1 << 14  # longer public elements are lookup tables, icons and overlays: nobody asks for them
 MAX_PLANES = 1 << 16
 USUAL_HEADER_BYTES = (1 << 15, 1 << 20)  # headers with the Siemens CSA blocks reach 150 KB
 PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00009, 0x7FE00008})
@@ -93,7 +91,7 @@ class Acquisition:
 class Instance:
     """One stored object: where its pixels lie and what it says for evidence.
 
-    header : public attributes without pixels and without bulk; enough for a reference to the image.
+    public : attributes without pixels, private ones and bulk; enough for a reference to the image.
     offset : byte at which native pixel data begin in the file, None when they must be decoded.
     length : bytes of the native pixel data as the file declares them.
     """
@@ -102,7 +100,7 @@ class Instance:
     sop_instance_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
-    header: Dataset
+    public: Elements
     offset: int | None
     length: int
     rows: int
@@ -113,6 +111,11 @@ class Instance:
     high_bit: int
     signed: bool
     samples: int
+
+    @property
+    def header(self) -> Dataset:
+        """The public attributes for pydicom, put together when they are first asked for."""
+        return self.public.dataset
 
     @property
     def frame_bytes(self) -> int:
@@ -237,7 +240,6 @@ def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
                     raise NotAnImage("repeats an instance that is already there")
                 seen.add(key)
                 planes = planes_of(instance, elements)
-                drop_bulk(instance.header)
             except NotAnImage as error:
                 excluded.append(Exclusion(path.name, str(error)))
                 continue
@@ -262,7 +264,7 @@ def no_garbage_collection() -> Iterator[None]:
 def series_of(uid: str, members: list[tuple[Instance, tuple[Plane, ...]]]) -> SeriesHeader:
     """One series from its instances, in the order of their instance numbers."""
     members.sort(key=lambda member: (member[1][0].clocks.order or 0.0, member[0].sop_instance_uid))
-    first = Elements(members[0][0].header)
+    first = members[0][0].public
     return SeriesHeader(
         series_uid=uid,
         study_uid=first.text("StudyInstanceUID"),
@@ -308,7 +310,7 @@ def read_instance(path: Path) -> tuple[Instance, Elements]:
         sop_instance_uid=elements.text("SOPInstanceUID"),
         sop_class_uid=elements.text("SOPClassUID"),
         transfer_syntax_uid=syntax,
-        header=elements.dataset,
+        public=elements.public(),
         offset=offset,
         length=length,
         rows=rows,
@@ -349,9 +351,10 @@ def usual_header(stream: BinaryIO, head: bytes) -> tuple[Elements, str]:
     explicit = syntax != ImplicitVRLittleEndian
     found, pixels_at = raw_elements(head, start, explicit)
     stream.seek(pixels_at)
-    elements = Elements(Dataset(found))
-    charset = elements.texts("SpecificCharacterSet")
-    elements.dataset.set_original_encoding(not explicit, True, convert_encodings(list(charset)) if charset else None)
+    elements = Elements.of_bytes(found, implicit=not explicit)
+    for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        if elements.items(groups):  # parsed by pydicom: once, for planes and evidence
+            elements = Elements(elements.dataset)
     return elements, syntax
 
 
@@ -381,16 +384,6 @@ def native_pixels(stream: BinaryIO, syntax: str) -> tuple[int | None, int]:
     if syntax == ImplicitVRLittleEndian:
         return stream.tell() - 4, struct.unpack("<L", head[4:8])[0]
     return stream.tell(), struct.unpack(f"{order}L", head[8:12])[0]
-
-
-def drop_bulk(header: Dataset) -> None:
-    """Remove private (odd group) and long elements, which no reference to an image needs."""
-    for tag in [
-        tag
-        for tag, element in header.items()
-        if tag & 0x10000 or (isinstance(element.value, bytes) and len(element.value) > MAX_KEPT_BYTES)
-    ]:
-        header.pop(tag)
 
 
 def planes_of(instance: Instance, elements: Elements) -> tuple[Plane, ...]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from dicom_io.elements import Elements
 from dicom_io.errors import NoPhaseOrder
 from dicom_io.geometry import Stack
 from dicom_io.headers import Plane
@@ -242,7 +241,7 @@ def times_of(volumes: Sequence[Slices]) -> tuple[float, ...]:
 
     The Content Time of GE is when the image was written: it may order volumes, but their distances are not in it.
     """
-    maker = Elements(volumes[0][0].instance.header).text("Manufacturer") if volumes else ""
+    maker = volumes[0][0].instance.public.text("Manufacturer") if volumes else ""
     for clue in CLOCKS[:2] if vendor_of(maker) is Vendor.GE else CLOCKS:
         starts = [start_of(volume, clue) for volume in volumes]
         if None in starts:

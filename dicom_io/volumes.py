@@ -11,10 +11,9 @@ from pydicom.dataset import Dataset
 
 from dicom_io.dynamics import FIRST, choose_dynamic
 from dicom_io.dynamics import Dynamic as ChosenDynamic
-from dicom_io.elements import Elements
 from dicom_io.errors import NoPhaseOrder, PixelsUnreadable
 from dicom_io.geometry import Stack
-from dicom_io.headers import Exclusion, Plane
+from dicom_io.headers import Exclusion, Instance, Plane
 from dicom_io.phases import Slices, b_value_of, order_diffusion
 from dicom_io.pixels import read_voxels
 from dicom_io.roles import RoleAssignment, SeriesRole
@@ -33,14 +32,21 @@ ALIKE_B = 0.1  # b-values within 10 % are one: scanners write the actual value o
 class SourceImage:
     """One image that a slice came from.
 
-    header : its data set without pixels, private and bulky elements.
     frame : frame number from 1 inside an Enhanced instance, None in a classic one.
-    path : the file.
     """
 
-    header: Dataset
+    instance: Instance
     frame: int | None
-    path: Path
+
+    @property
+    def header(self) -> Dataset:
+        """Its data set without pixels, private and bulky elements."""
+        return self.instance.header
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.instance.path
 
 
 SourceSlices = tuple[SourceImage, ...]
@@ -306,12 +312,12 @@ def mean_voxels(repeats: Sequence[Slices]) -> Voxels:
 
 def sources_of(slices: Slices) -> SourceSlices:
     """The images behind the slices of one volume."""
-    return tuple(SourceImage(p.instance.header, p.frame, p.instance.path) for p in slices)
+    return tuple(SourceImage(p.instance, p.frame) for p in slices)
 
 
 def acquisition_facts(plane: Plane) -> dict[str, str | float]:
     """Plain facts for quality flags; no patient data."""
-    header = Elements(plane.instance.header)
+    header = plane.instance.public
     facts: dict[str, str | float | None] = {
         "vendor": header.text("Manufacturer"),
         "model": header.text("ManufacturerModelName"),
