@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := node mome_core dicom_io sr_templates
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 SHELL := /bin/bash
@@ -16,14 +17,15 @@ help: ## this list
 demo: $(VENV)/installed ## one synthetic breast MRI study from scanner to PACS, results in demo-out/
 	$(BIN)/mome-node demo --out demo-out
 
-test: $(VENV)/installed-test debian unit ## linters, unit tests, and system tests with the real servers that can be had
-	$(PYTEST) -m "(system or slow) and not exhaustive"
+test: $(VENV)/installed-test debian ## linters, unit tests, and system tests with the real servers that can be had
+	$(PARALLEL) -m "not system and not exhaustive"
+	$(PYTEST) -m "system and not exhaustive"
 
 test-all: test ## everything: also every layout through every validator and viewer (an hour)
 	$(PYTEST) -m exhaustive
 
 unit: $(VENV)/installed-test ## the fast tests only, a process for each core
-	OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal -m "not system and not slow and not exhaustive"
+	$(PARALLEL) -m "not system and not slow and not exhaustive"
 
 lint: $(VENV)/installed-test ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
