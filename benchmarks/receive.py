@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -182,14 +182,20 @@ def cpu_seconds(process: psutil.Process) -> float:
     """User and system time of the process and its children, those that ended included."""
     total = 0.0
     for each in [process, *process.children(recursive=True)]:
-        times = each.cpu_times()
-        total += times.user + times.system
+        with suppress(psutil.NoSuchProcess):  # a child that has just ended is counted below
+            times = each.cpu_times()
+            total += times.user + times.system
     ended = process.cpu_times()
     return total + ended.children_user + ended.children_system
 
 
 def rss_mib(process: psutil.Process) -> float:
-    return sum(each.memory_info().rss for each in [process, *process.children(recursive=True)]) / 2**20
+    """Resident memory of the process and its children."""
+    total = 0
+    for each in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            total += each.memory_info().rss
+    return total / 2**20
 
 
 def free_port() -> int:
