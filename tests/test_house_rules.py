@@ -22,6 +22,8 @@ VIOLATIONS = {
     "SimpleITK: only in": ("dicom_io/geometry.py", "import SimpleITK"),
     "nibabel: only in": ("mome_core/inference.py", "import nibabel"),
     "sklearn: only in": ("mome_core/inference.py", "import sklearn"),
+    "pyarrow, tensorboard, torchio: only in": ("mome_core/inference.py", "import pyarrow"),
+    "dicomanonymizer: only in": ("dicom_io/headers.py", "import dicomanonymizer"),
     "pydicom: only in": ("node/recovery.py", "import pydicom"),
     "pynetdicom: only in": ("dicom_io/headers.py", "import pynetdicom"),
     "highdicom: only in": ("dicom_io/volumes.py", "import highdicom"),

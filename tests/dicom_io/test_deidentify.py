@@ -76,7 +76,7 @@ def test_private_elements_go_unless_they_are_numbers_that_the_reader_needs(tmp_p
     image = one_image(tmp_path)
     ours = image.private_block(0x0019, "SIEMENS MR HEADER", create=True)
     ours.add_new(0x0C, "IS", "800")
-    ours.add_new(0x0D, "CS", "DOE^JANE " * 20)
+    ours.add_new(0x0D, "LT", "DOE^JANE " * 20)
     image.private_block(0x0031, "HOSPITAL", create=True).add_new(0x01, "LO", "Doe^Jane")
     deidentify(image, MASK)
     kept = image.private_block(0x0019, "SIEMENS MR HEADER")
