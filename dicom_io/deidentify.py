@@ -137,9 +137,11 @@ def clean(dataset: Dataset, mask: Mask) -> None:
     """Apply the profile to a data set and to everything inside it."""
     kept = kept_private(dataset)
     for element in list(dataset):
-        if is_overlay_or_curve(element) or (element.tag.is_private and element.tag not in kept):
+        private = element.tag.is_private
+        unknown = element.tag not in kept if private else element.VR == "UN"
+        if unknown or is_overlay_or_curve(element):
             del dataset[element.tag]
-        elif not element.tag.is_private or element.VR == "SQ":
+        elif not private or element.VR == "SQ":
             clean_element(dataset, element, mask)
 
 
@@ -151,6 +153,8 @@ def clean_element(dataset: Dataset, element: DataElement, mask: Mask) -> None:
     elif element.VR == "UI":
         many = isinstance(element.value, MultiValue)
         element.value = [mask.uid(uid) for uid in element.value] if many else mask.uid(str(element.value or ""))
+    elif element.VR == "PN":
+        element.value = ""
     elif element.VR == "SQ" and tag not in actions():
         for item in element.value:
             clean(item, mask)

@@ -84,6 +84,14 @@ def test_private_elements_go_unless_they_are_numbers_that_the_reader_needs(tmp_p
     assert "DOE" not in str(image).upper() and "HOSPITAL" not in str(image)
 
 
+def test_what_nobody_knows_goes(tmp_path: Path) -> None:
+    image = one_image(tmp_path)
+    image.add_new(0x00180FFE, "UN", b"Doe^Jane")  # no element of the standard
+    image.EvaluatorName = image.NameOfPhysiciansReadingStudy = "Doe^Jane"
+    deidentify(image, MASK)
+    assert 0x00180FFE not in image and "DOE" not in str(image).upper()
+
+
 def test_text_in_pixels_keeps_an_object_here(tmp_path: Path) -> None:
     image = one_image(tmp_path)
     image.BurnedInAnnotation = "YES"
