@@ -34,41 +34,65 @@ FOREVER_SECONDS = 1e9
 
 
 class Silence:
-    """Since when silence may be counted. The wall clock only names moments; when it jumps, counting begins anew."""
+    """Since when silence may be counted. The wall clock only names moments; when it jumps, counting begins anew.
+
+    So it does when this machine stood still: what was sent meanwhile waits in the listener's sockets.
+    """
 
     def __init__(self, wall: float, monotonic: float) -> None:
         self.wall = wall
-        self.monotonic = monotonic
-        self.since = wall - FOREVER_SECONDS
+        self.monotonic = self.rested = monotonic
+        self.since = self.steady_since = wall - FOREVER_SECONDS
 
     def look(self, wall: float, monotonic: float) -> None:
-        """Compare the clocks."""
-        jump = (wall - self.wall) - (monotonic - self.monotonic)
+        """Compare the clocks, and the time since the last sweep ended with the second that it should be."""
+        jump, pause = (wall - self.wall) - (monotonic - self.monotonic), monotonic - self.rested
         self.wall, self.monotonic = wall, monotonic
         if abs(jump) > JUMP_SECONDS:
             log.warning("the clock jumped; silence is counted anew", extra={"seconds": round(jump)})
+            self.since = self.steady_since = wall
+        elif pause > JUMP_SECONDS:
+            log.warning("this machine stood still; silence is counted anew", extra={"seconds": round(pause)})
             self.since = wall
 
+    def rest(self, monotonic: float) -> None:
+        """A sweep has ended; however long it took, nothing stood still."""
+        self.rested = monotonic
+
     def began(self, seconds: float) -> float | None:
-        """The moment so many seconds ago, or None while the clock has not been steady for so long."""
+        """The moment so many seconds ago, or None while silence has not been counted for so long."""
         return self.wall - seconds if self.wall - self.since >= seconds else None
+
+    def passed(self, seconds: float) -> float | None:
+        """The moment so many seconds ago, or None while the clock has not been steady for so long."""
+        return self.wall - seconds if self.wall - self.steady_since >= seconds else None
 
 
 def settle_studies(settings: Settings, ledger: Ledger, silence: Silence) -> int:
     """Declare complete what is: by its content, by silence, at the deadline; gives how many."""
-    gather, now = settings.gather, time.time()
+    now = time.time()
     silence.look(now, time.monotonic())
+    try:
+        settled = settle_silent(settings, ledger, silence, now)
+    finally:
+        silence.rest(time.monotonic())
+    if settled:
+        crash_point("gather.marked")
+        log.info("studies complete", extra={"count": settled})
+    return settled
+
+
+def settle_silent(settings: Settings, ledger: Ledger, silence: Silence, now: float) -> int:
+    """The three ways to be complete, one after the other."""
+    gather = settings.gather
     settled = ledger.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
-    quiet_since, opened_before = silence.began(gather.quiet_seconds), silence.began(gather.deadline_seconds)
+    quiet_since, opened_before = silence.began(gather.quiet_seconds), silence.passed(gather.deadline_seconds)
     patient_since = silence.began(gather.quiet_seconds * gather.patience)
     if quiet_since is not None:
         patient_since = now - FOREVER_SECONDS if patient_since is None else patient_since
         settled += ledger.settle(quiet_since, now, patient_since=patient_since, node_name=settings.node_name)
     if opened_before is not None:
         settled += ledger.settle_overdue(opened_before, now)
-    if settled:
-        crash_point("gather.marked")
-        log.info("studies complete", extra={"count": settled})
     return settled
 
 

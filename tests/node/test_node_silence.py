@@ -23,6 +23,7 @@ def receive(ledger: Ledger, now: float) -> None:
 
 
 def quiet_since(silence: Silence, wall: float, monotonic: float) -> float | None:
+    silence.rest(monotonic - 1)  # of the sweep before
     silence.look(wall, monotonic)
     return silence.began(60)
 
@@ -44,9 +45,22 @@ def test_a_jump_of_the_clock_begins_the_silence_anew(jump: float, caplog: pytest
     assert quiet_since(silence, after + 62, 62.0) == after + 2
 
 
-def test_a_frozen_machine_is_no_jump() -> None:
+def test_a_machine_that_stood_still_waits_for_what_was_sent_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
     silence = Silence(wall=1000.0, monotonic=0.0)
-    assert quiet_since(silence, 4600.0, 3600.0) == 4540.0
+    with caplog.at_level(logging.WARNING):
+        silence.look(4600.0, 3600.0)
+    assert "stood still" in caplog.text and silence.began(60) is None
+    assert silence.passed(7200) == -2600.0  # a deadline goes on
+    assert quiet_since(silence, 4630.0, 3630.0) is None
+    assert quiet_since(silence, 4661.0, 3661.0) == 4601.0
+
+
+def test_a_long_sweep_is_no_standstill() -> None:
+    silence = Silence(wall=1000.0, monotonic=0.0)
+    silence.look(1001.0, 1.0)
+    silence.rest(41.0)
+    silence.look(1042.0, 42.0)
+    assert silence.began(60) == 982.0
 
 
 def test_silence_before_a_restart_of_the_listener_does_not_count(ledger: Ledger) -> None:
