@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -61,44 +60,13 @@ def sqlite_file(url: str) -> Path | None:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes; raises LedgerUnavailable when the database refuses it."""
-    with refusals(), engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """A database's refusal to write in our words."""
     try:
-        yield
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
     except IntegrityError as error:
         raise LedgerOvertaken("another node has just written the same row") from error
     except DBAPIError as error:
         raise LedgerUnavailable(f"the ledger's database refused a transaction ({type(error.orig).__name__})") from error
-
-
-class Writer:
-    """`writing` for what is done with every instance: to SQLite over one connection that stays open, a third cheaper.
-
-    To PostgreSQL each transaction takes one that the pool has seen to be alive: the server may have been restarted.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.kept: Connection | None = None
-        self.lock = threading.Lock()
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One transaction; one at a time."""
-        if self.engine.dialect.name != "sqlite":
-            with writing(self.engine) as connection:
-                yield connection
-            return
-        with self.lock, refusals():
-            if self.kept is None:
-                self.kept = self.engine.connect().execution_options(writes=True)
-            with self.kept.begin():
-                yield self.kept
 
 
 @contextmanager

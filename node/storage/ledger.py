@@ -16,7 +16,7 @@ from node.jobs import OPEN, Job, JobKind, JobState, RetryPolicy
 from node.states import StudyEvent, StudyState, next_state
 from node.storage import schema, trail
 from node.storage.contents import content_of, known_like, learn, unlearn
-from node.storage.database import LedgerOvertaken, Writer, check_database, migrate, open_engine, reading, writing
+from node.storage.database import LedgerOvertaken, check_database, migrate, open_engine, reading, writing
 from node.storage.records import (
     AuditRecord,
     Feedback,
@@ -63,7 +63,6 @@ class Ledger:
         self.retry = retry or RetryPolicy()
         self.chance = random.Random()
         self.engine = open_engine(url)
-        self.receiving = Writer(self.engine)
         check_database(self.engine)
         migrate(self.engine)
 
@@ -81,7 +80,7 @@ class Ledger:
             return self._instances_stored(batch, now)
 
     def _instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[Verdict]:
-        with self.receiving.transaction() as db:
+        with writing(self.engine) as db:
             studies = locked_studies(db, {each.study_instance_uid for each in batch})
             known = known_digests(db, {each.sop_instance_uid for each in batch})
             verdicts = [self._judge_instance(db, each, known, studies, now) for each in batch]
