@@ -75,14 +75,16 @@ class Mask:
         """The UID that stands for this one; those of the standard stay."""
         if not original or original.startswith(STANDARD_UIDS):
             return original
-        digest = hmac.new(self.key, f"uid {original}".encode(), hashlib.sha256).digest()
-        return f"2.25.{int.from_bytes(digest[:16])}"
+        return f"2.25.{self.number(f'uid {original}', 16)}"
 
     @property
     def days(self) -> timedelta:
         """How far the patient's dates move back: one to eleven years."""
-        digest = hmac.new(self.key, f"days {self.patient}".encode(), hashlib.sha256).digest()
-        return timedelta(days=365 + int.from_bytes(digest[:8]) % 3650)
+        return timedelta(days=365 + self.number(f"days {self.patient}", 8) % 3650)
+
+    def number(self, words: str, size: int) -> int:
+        """The number of so many bytes that stands for these words; without the key nobody finds it."""
+        return int.from_bytes(hmac.new(self.key, words.encode(), hashlib.sha256).digest()[:size])
 
     def date(self, original: str) -> str:
         """A date (DA) or date-time (DT), moved; empty when it is none."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
 KEY_BYTES = 32
+T = TypeVar("T")
 
 
 def init(
@@ -154,16 +155,16 @@ def export(
     if out.exists():
         raise NodeError(f"{out} exists already; name a new folder")
     rows, key = read_manifest(manifest), key_of(manifest, create=True)
-    masks = [Mask(pseudonym(row.patient, key), key) for row in rows]
-    places = [f"studies/{number:05}" for number in range(1, len(rows) + 1)]
-    copies = copy_all(
-        [(row.folder, out / place, mask) for row, place, mask in zip(rows, places, masks, strict=True)], workers
-    )
-    written = [
-        exported_record(row, place, mask.patient)
-        for row, place, mask, copy in zip(rows, places, masks, copies, strict=True)
-        if not copy.reason
+    records = [
+        exported_record(row, f"studies/{number:05}", pseudonym(row.patient, key))
+        for number, row in enumerate(rows, start=1)
     ]
+    tasks = [
+        (row.folder, out / record["case"], Mask(record["patient"], key))
+        for row, record in zip(rows, records, strict=True)
+    ]
+    copies = list(in_processes(copied, tasks, workers, "copied"))
+    written = [record for record, copy in zip(records, copies, strict=True) if not copy.reason]
     if not written:
         raise NodeError(f"not one study of {manifest} could be exported; the first: {copies[0].reason}")
     write_table(out / f"cohort{manifest.suffix}", written)
@@ -193,19 +194,17 @@ class Copy:
     reason: str = ""
 
 
-def copy_all(tasks: Sequence[tuple[Path, Path, Mask]], workers: int) -> list[Copy]:
-    """Copy studies (from, to, mask) in parallel, with progress."""
+def in_processes(step: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: int, done: str) -> Iterator[T]:
+    """What a step says to each task, in their order, with progress. done : what happened to a study, e.g. "read"."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     from node.cli.train import progress
 
-    copies: list[Copy] = []
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for copy in pool.map(copied, *zip(*tasks, strict=True)):
-            copies.append(copy)
-            progress(f"copied {len(copies)} of {len(tasks)} studies", last=len(copies) == len(tasks))
-    return copies
+        for number, answer in enumerate(pool.map(step, *zip(*tasks, strict=True)), start=1):
+            progress(f"{done} {number} of {len(tasks)} studies", last=number == len(tasks))
+            yield answer
 
 
 def copied(source: Path, target: Path, mask: Mask) -> Copy:
@@ -260,26 +259,19 @@ def print_export(told: dict[str, Any]) -> None:
 
 def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
     """What reading every study shows: those that cannot be used, missing series, the same images under two names."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
     from mome_core.training.cohort import Problem
-    from node.cli.train import progress
 
     problems: list[Problem] = []
     names: dict[str, str] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for number, (row, (digest, modalities, reason)) in enumerate(
-            zip(rows, pool.map(looked_at, [row.folder for row in rows]), strict=True), start=1
-        ):
-            progress(f"read {number} of {len(rows)} studies", last=number == len(rows))
-            if reason:
-                problems.append(Problem(f"case {row.name} cannot be used: {reason}", fatal=False))
-                continue
-            if (first := names.setdefault(digest, row.name)) != row.name:
-                problems.append(Problem(f"case {row.name} holds the same images as case {first}", fatal=True))
-            if missing := [name for name in ("DCE", "T2", "DWI") if name not in modalities]:
-                problems.append(Problem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False))
+    found = in_processes(looked_at, [(row.folder,) for row in rows], workers, "read")
+    for row, (digest, modalities, reason) in zip(rows, found, strict=True):
+        if reason:
+            problems.append(Problem(f"case {row.name} cannot be used: {reason}", fatal=False))
+            continue
+        if (first := names.setdefault(digest, row.name)) != row.name:
+            problems.append(Problem(f"case {row.name} holds the same images as case {first}", fatal=True))
+        if missing := [name for name in ("DCE", "T2", "DWI") if name not in modalities]:
+            problems.append(Problem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False))
     if rows and not names:
         problems.append(Problem("not one study can be used", fatal=True))
     return problems
