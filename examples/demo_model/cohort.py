@@ -48,9 +48,14 @@ def source(spec: PhantomSpec) -> Source:
         name=f"phantom {spec.seed}",
         patient=f"phantom {spec.seed}",
         labels={Endpoint.MALIGNANCY: int(spec.lesion is Lesion.MALIGNANT)},
-        content=hashlib.sha256((repr(spec) + code_digest("dicom_io.phantom")).encode()).hexdigest(),
+        content=partial(content_of, spec),
         read=partial(examine, spec),
     )
+
+
+def content_of(spec: PhantomSpec) -> str:
+    """Digest of all that decides what is simulated."""
+    return hashlib.sha256((repr(spec) + code_digest("dicom_io.phantom")).encode()).hexdigest()
 
 
 def draw_spec(seed: int, lesion: Lesion) -> PhantomSpec:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,7 +25,8 @@ from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import training_range
 from mome_core.preprocessing.recipe import RANGES, Recipe, TrainingRange
 from mome_core.results import Endpoint
-from mome_core.training.errors import TrainingRefused
+from mome_core.training.errors import NotWritable, TrainingRefused
+from mome_core.training.files import write_whole
 
 Labels = Mapping[Endpoint, int]
 SEEN = "seen"  # name of the acquisition's numbers beside the arrays
@@ -39,14 +39,14 @@ class Source:
     name : the study's pseudonym, for messages.
     patient : the patient's pseudonym: all studies of one patient stay on one side of every split.
     labels : class index of each endpoint that is known.
-    content : digest of what `read` would give; equal content is prepared once.
+    content : gives a digest of what `read` would give; equal content is prepared once.
     read : gives the Case.
     """
 
     name: str
     patient: str
     labels: Labels
-    content: str
+    content: Callable[[], str]
     read: Callable[[], Case]
 
 
@@ -121,12 +121,14 @@ def collected(
 
 def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | Exclusion:
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
-    path = folder / f"{cache_key(source.content, recipe)}.safetensors"
     try:
+        path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
         if not path.exists():
             case = source.read()
             keep_arrays(path, prepare(case, recipe).arrays, training_range([case]))
         return Example(source.name, source.patient, source.labels, path, tuple(read_arrays(path)))
+    except NotWritable:  # the folder takes no more: no fault of this study
+        raise
     except (MomeError, ValueError, OSError) as error:
         return Exclusion(source.name, str(error))
 
@@ -156,11 +158,8 @@ def keep_arrays(path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen
 
     Kept as float16: standardised voxels are a few units large, so it rounds by less than 0.1 % of a deviation.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.partial")
     halves = {m.value: np.ascontiguousarray(a, np.float16) for m, a in arrays.items()}
-    safetensors.numpy.save_file(halves, unfinished, metadata={SEEN: json.dumps(asdict(seen))})
-    unfinished.replace(path)
+    write_whole(path, safetensors.numpy.save(halves, metadata={SEEN: json.dumps(asdict(seen))}))
 
 
 def seen_in(examples: Iterable[Example]) -> TrainingRange:

@@ -3,7 +3,7 @@
 Every random choice of a pass is drawn from (seed, epoch, pass), so that a pass repeated after a kill is the same pass.
 
 RUN/training.json      config, recipe, cases and the digest of the values it started from
-RUN/state.pt           where the run is: parameters, optimizer, gradients not yet applied
+RUN/state.safetensors  where the run is: what is trained, its optimizer, gradients not yet applied
 RUN/best.safetensors   what was trained, at the epoch with the best validation AUROC
 RUN/history.jsonl      one line for each epoch
 """
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ from mome_core.training.augment import augment, kept_modalities
 from mome_core.training.config import Optimizer, Parts, Precision, TrainingConfig
 from mome_core.training.dataset import Example, require_separate_patients
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.files import write_whole
 from mome_core.training.loss import class_weights, endpoint_loss
 from mome_core.training.metrics import auroc
 from mome_core.training.patches import PatchReader
@@ -40,6 +42,7 @@ from mome_core.training.together import crew
 
 Batch = tuple[Example, ...]
 Logits = dict[Endpoint, Tensor]
+STATE = "state.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +242,7 @@ class Training:
         """Keep what was trained so far as the best."""
         if not self.crew.leads:
             return
-        values = {name: value.detach().cpu().contiguous() for name, value in self.changing().items()}
-        write_whole(self.run / "best.safetensors", safetensors.torch.save(values))
+        write_whole(self.run / "best.safetensors", packed(self.changing()))
 
     def changing(self) -> dict[str, Tensor]:
         """The tensors that differ from the start: what is trained, and running statistics."""
@@ -262,44 +264,50 @@ class Training:
 
     def write(self) -> None:
         """The state as files."""
-        unfinished = self.run / "state.partial"
-        torch.save(
-            {
-                "fingerprint": self.fingerprint,
-                "position": [self.epoch, self.batch, self.passes],
-                "losses": self.losses,
-                "history": json.dumps([asdict(report) for report in self.history]),
-                "values": {name: value.detach() for name, value in self.changing().items()},
-                "gradients": {name: p.grad for name, p in self.trained.items() if p.grad is not None},
-                "optimizer": self.optimizer.state_dict(),
-            },
-            unfinished,
-        )
-        unfinished.replace(self.run / "state.pt")
+        optimizer = self.optimizer.state_dict()
+        tensors = {f"value {name}": value for name, value in self.changing().items()}
+        tensors |= {f"gradient {name}": p.grad for name, p in self.trained.items() if p.grad is not None}
+        for number, moments in optimizer["state"].items():
+            tensors |= {f"optimizer {number} {name}": moment for name, moment in moments.items() if moment is not None}
+        progress = {
+            "fingerprint": self.fingerprint,
+            "position": [self.epoch, self.batch, self.passes],
+            "losses": self.losses,
+            "history": [asdict(report) for report in self.history],
+            "groups": optimizer["param_groups"],
+        }
+        write_whole(self.run / STATE, packed(tensors, {"progress": json.dumps(progress)}))
         lines = "".join(json.dumps(asdict(report)) + "\n" for report in self.history)
         write_whole(self.run / "history.jsonl", lines.encode())
 
     def resume(self) -> None:
         """Continue the run that the directory holds, or begin one."""
-        self.run.mkdir(parents=True, exist_ok=True)
-        if not (self.run / "state.pt").exists():
+        path = self.run / STATE
+        for torn in self.run.glob("*.partial") if self.crew.leads else ():
+            torn.unlink()
+        if not path.exists():
             if self.crew.leads:
                 write_whole(self.run / "training.json", json.dumps(description(self.task), indent=2).encode())
             return
-        state = torch.load(self.run / "state.pt", map_location=self.device, weights_only=True)
-        if state["fingerprint"] != self.fingerprint:
+        progress, kept = read_state(path, self.device)
+        if progress["fingerprint"] != self.fingerprint:
             raise TrainingRefused(
                 f"{self.run} holds another training (other config, cases or start); name a new directory, or delete it"
             )
-        self.epoch, self.batch, self.passes = state["position"]
-        self.losses = state["losses"] if self.crew.leads else [0.0, 0.0]
-        self.history = [EpochReport(**report) for report in json.loads(state["history"])]
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.batch, self.passes = progress["position"]
+        self.losses = progress["losses"] if self.crew.leads else [0.0, 0.0]
+        self.history = [EpochReport(**report) for report in progress["history"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        trained = list(self.trained.values())
+        for name, tensor in kept["optimizer"].items():
+            number, moment = name.split(" ")
+            moments.setdefault(int(number), {})[moment] = laid_out_as(trained[int(number)], tensor)
+        self.optimizer.load_state_dict({"state": moments, "param_groups": progress["groups"]})
         with torch.no_grad():
             for name, value in self.changing().items():
-                value.copy_(state["values"][name])
-        for name, gradient in state["gradients"].items() if self.crew.leads else ():
-            self.trained[name].grad = gradient
+                value.copy_(kept["value"][name])
+        for name, gradient in kept["gradient"].items() if self.crew.leads else ():
+            self.trained[name].grad = laid_out_as(self.trained[name], gradient)
 
     def outcome(self) -> Outcome:
         """The network with the values of its best epoch."""
@@ -387,8 +395,24 @@ def digest(network: nn.Module) -> str:
     return hasher.hexdigest()
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """The file under this name with all of its content, or as it was."""
-    unfinished = path.with_name(path.name + ".partial")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+def packed(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Tensors of any device as the content of a safetensors file."""
+    return safetensors.torch.save({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, metadata)
+
+
+def laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """A tensor of the parameter's shape with the parameter's strides; any other (a count of steps) as it is."""
+    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
+
+
+def read_state(path: Path, device: torch.device) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
+    """Progress of a run, and the tensors of its three kinds by name; TrainingRefused when the file is damaged."""
+    kept: dict[str, dict[str, Tensor]] = {"value": {}, "gradient": {}, "optimizer": {}}
+    try:
+        with safetensors.safe_open(path, "pt", device=str(device)) as file:
+            for key in file.keys():  # noqa: SIM118 - it is no mapping
+                kind, _, name = key.partition(" ")
+                kept[kind][name] = file.get_tensor(key)
+            return json.loads(file.metadata()["progress"]), kept
+    except (safetensors.SafetensorError, OSError) as error:
+        raise TrainingRefused(f"{path} is damaged ({error}); delete {path.parent} to begin anew") from error

@@ -368,7 +368,7 @@ def source_of(row: Row) -> Source:
 
     from mome_core.training.dataset import Source
 
-    return Source(row.name, row.patient, row.labels, content_of(row.folder), partial(read_study, row.folder))
+    return Source(row.name, row.patient, row.labels, partial(content_of, row.folder), partial(read_study, row.folder))
 
 
 def content_of(folder: Path) -> str:
@@ -390,11 +390,13 @@ def read_study(folder: Path) -> Case:
     from mome_core.errors import StudyIneligible
     from node.cli.peers import dicom_files
 
-    paths = dicom_files(folder) if folder.is_dir() else []
-    if not paths:
-        raise StudyIneligible("the folder holds no DICOM file")
     try:
+        paths = dicom_files(folder) if folder.is_dir() else []
+        if not paths:
+            raise StudyIneligible("the folder holds no DICOM file")
         return read_case(assign_roles(read_series_headers(paths))).case
+    except OSError as error:
+        raise StudyIneligible(f"a file cannot be read: {error.strerror}") from error
     except DicomError as error:
         raise StudyIneligible(str(error)) from error
 

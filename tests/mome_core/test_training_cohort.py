@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +102,8 @@ def refuse() -> Case:
 
 def test_a_study_that_cannot_be_prepared_is_an_exclusion_with_its_reason(tmp_path: Path) -> None:
     sources = [
-        Source("good", "p1", {Endpoint.MALIGNANCY: 1}, "content 1", t2_case),
-        Source("bad", "p2", {Endpoint.MALIGNANCY: 0}, "content 2", refuse),
+        Source("good", "p1", {Endpoint.MALIGNANCY: 1}, partial(str, "content 1"), t2_case),
+        Source("bad", "p2", {Endpoint.MALIGNANCY: 0}, partial(str, "content 2"), refuse),
     ]
     seen: list[str] = []
     cohort = prepare_cohort(sources, RECIPE, tmp_path, progress=seen.append)
@@ -113,13 +114,34 @@ def test_a_study_that_cannot_be_prepared_is_an_exclusion_with_its_reason(tmp_pat
     assert seen == ["good", "bad"]
 
 
+def unreadable() -> str:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_study_whose_files_cannot_be_read_is_an_exclusion_too(tmp_path: Path) -> None:
+    cohort = prepare_cohort([Source("a", "p", {}, unreadable, t2_case)], RECIPE, tmp_path)
+    assert "Permission denied" in cohort.exclusions[0].reason
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cache_that_cannot_be_written_ends_the_preparation_and_blames_no_study(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingRefused, match="cannot be written: Not a directory"):
+        prepare_cohort(
+            [Source("a", "p", {}, partial(str, "content"), t2_case)],
+            RECIPE,
+            tmp_path / "file" / "cache",
+            workers=workers,
+        )
+
+
 def never() -> Case:
     raise AssertionError("the cache holds this case")
 
 
 def test_equal_content_is_prepared_once(tmp_path: Path) -> None:
-    first = prepare_cohort([Source("a", "p", {}, "content", t2_case)], RECIPE, tmp_path)
-    again = prepare_cohort([Source("b", "q", {}, "content", never)], RECIPE, tmp_path)
+    first = prepare_cohort([Source("a", "p", {}, partial(str, "content"), t2_case)], RECIPE, tmp_path)
+    again = prepare_cohort([Source("b", "q", {}, partial(str, "content"), never)], RECIPE, tmp_path)
     assert again.examples[0].path == first.examples[0].path
     assert cache_key("content", RECIPE) != cache_key("content", Recipe())
 
@@ -127,7 +149,7 @@ def test_equal_content_is_prepared_once(tmp_path: Path) -> None:
 def test_a_damaged_file_of_the_cache_is_excluded_and_named(tmp_path: Path) -> None:
     path = tmp_path / f"{cache_key('content', RECIPE)}.safetensors"
     path.write_bytes(b"half a file")
-    cohort = prepare_cohort([Source("a", "p", {}, "content", never)], RECIPE, tmp_path)
+    cohort = prepare_cohort([Source("a", "p", {}, partial(str, "content"), never)], RECIPE, tmp_path)
     assert "delete it" in cohort.exclusions[0].reason
 
 

@@ -211,6 +211,14 @@ def test_a_directory_of_another_run_is_refused(tmp_path: Path) -> None:
         train(task(tmp_path, replace(QUICK, epochs=2)), tmp_path / "run")
 
 
+def test_a_state_that_was_damaged_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    train(task(tmp_path, replace(QUICK, epochs=1)), tmp_path / "run")
+    state = tmp_path / "run" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(TrainingRefused, match="to begin anew"):
+        train(task(tmp_path, replace(QUICK, epochs=1)), tmp_path / "run")
+
+
 class PowerCut(Exception):
     pass
 

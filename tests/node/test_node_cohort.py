@@ -89,6 +89,19 @@ def test_everything_that_would_go_wrong_is_told_at_once(site: Path, capsys: pyte
     assert "case studies/torn cannot be used: the folder holds no DICOM file" in notes
 
 
+def test_a_study_that_cannot_be_read_is_named_and_the_others_are_exported(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "studies" / "s1" / "loop").symlink_to("loop")
+    cohort = site / "cohort.csv"
+    cohort.write_text("case,patient,malignancy\nstudies/s0,p0,1\nstudies/s1,p0,1\nstudies/s2,p1,0\n")
+    checked = said(capsys, "cohort", "check", str(cohort))
+    why = "a file cannot be read: Too many levels of symbolic links"
+    assert f"case studies/s1 cannot be used: {why}" in {each["what"] for each in checked["problems"]}
+    told = said(capsys, "cohort", "export", str(cohort), "--out", str(site / "out"))
+    assert (told["cases"], told["not_exported"]) == (2, [{"case": "studies/s1", "reason": why}])
+
+
 def test_a_study_of_the_archive_joins_the_cohort(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config, cohort = site / "node.toml", site / "cohort.csv"
     config.write_text(f'[storage]\nroot = "{site / "root"}"\n')
