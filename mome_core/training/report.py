@@ -209,7 +209,8 @@ def curves(measured: Sequence[Measured], readers: Sequence[Reader] = ()) -> str:
     roc.plot([0, 1], [0, 1], ":", color="grey")
     roc.set(title="ROC", xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.02))
     calibration.plot([0, 1], [0, 1], ":", color="grey")
-    calibration.set(title="Reliability", xlabel="probability", ylabel="frequency", xlim=(0, 1), ylim=(0, 1.02))
+    calibration.set(title="Reliability (a dot's area: its share of the cases)", xlim=(0, 1), ylim=(0, 1.02))
+    calibration.set(xlabel="probability", ylabel="frequency")
     treat_all(measured[0].evaluation, decision)
     spare_all(measured[0].evaluation, sparing)
     for axes in (roc, calibration, decision, sparing):
@@ -230,7 +231,9 @@ def draw(measured: Measured, roc: Axes, calibration: Axes) -> None:
     e, name = measured.evaluation, measured.identity.name
     roc.plot(*roc_curve(e.truth, e.probability), label=f"{name} {e.figures['auroc']}")
     bins = reliability(e.truth, e.probability)
-    calibration.plot(bins.probability, bins.frequency, "o-", label=name)
+    (line,) = calibration.plot(bins.probability, bins.frequency, linewidth=1, label=name)
+    share = bins.count / bins.count.sum()
+    calibration.scatter(bins.probability, bins.frequency, s=6 + 200 * share, color=line.get_color(), clip_on=False)
 
 
 def draw_benefits(measured: Measured, decision: Axes, sparing: Axes) -> None:
