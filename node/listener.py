@@ -15,7 +15,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.association import (
@@ -58,7 +57,8 @@ PROCESSING_FAILURE = 0x0110
 NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 LARGEST_GROUP = 64
-LONGEST_WAIT_S = 0.005  # for files that are being synced; that of an image takes one or two milliseconds
+LONGEST_WAIT_S = 0.005  # for instances that are arriving; an image takes two to four milliseconds
+FRESH_S = 0.01  # an instance that began to arrive longer ago comes slowly: nobody waits for it
 MIB = 1024 * 1024
 TO_ALLOW = {  # the settings behind a rejection
     CALLING_UNKNOWN: "dicom.callers, dicom.networks",
@@ -68,67 +68,94 @@ TO_ALLOW = {  # the settings behind a rejection
 }
 
 
-@dataclass(slots=True)
 class Pending:
-    """An instance that is synced and waits for its name and row."""
+    """An instance that is synced and waits for its name and row; its thread sleeps until it is woken."""
 
-    received: ReceivedInstance
-    calling_ae_title: str
-    done: bool = False
-    verdict: Verdict | None = None
+    def __init__(self, received: ReceivedInstance, calling_ae_title: str) -> None:
+        self.received = received
+        self.calling_ae_title = calling_ae_title
+        self.done = False
+        self.verdict: Verdict | None = None
+        self.asleep = threading.Lock()
+        self.asleep.acquire()
+
+    def sleep(self) -> None:
+        """Until this one is done, or has to commit what waits."""
+        self.asleep.acquire()
+
+    def wake(self) -> None:
+        """Let the thread go on; once."""
+        self.asleep.release()
 
 
 class Committer:
     """Names files and writes rows. Who finds nobody at it does so for all that have come meanwhile: group commit.
 
-    Whose file is synced already waits a moment for those that are being synced: with four associations a commit then
-    serves three instances, and one association never waits.
+    Whose file is synced already waits a moment for those that are arriving: with four associations a commit then
+    serves nearly four instances, and one association never waits. Nobody is woken before there is something to do.
     """
 
     def __init__(self, archive: Archive, ledger: Ledger) -> None:
         self.archive = archive
         self.ledger = ledger
-        self.coming = 0
+        self.arriving: dict[InstanceFile, float] = {}  # since when
         self.waiting: list[Pending] = []
         self.busy = False
-        self.changed = threading.Condition()
+        self.lock = threading.Lock()
+        self.all_came = threading.Condition(self.lock)
+
+    def expect(self, file: InstanceFile) -> None:
+        """An instance begins to arrive; `store` or `forget` follows."""
+        with self.lock:
+            self.arriving[file] = time.monotonic()
+
+    def forget(self, file: InstanceFile) -> None:
+        """It will not be stored."""
+        with self.lock:
+            self._arrived(file)
+
+    def _arrived(self, file: InstanceFile) -> None:
+        self.arriving.pop(file, None)
+        if not self.worth_waiting():
+            self.all_came.notify()
+
+    def worth_waiting(self) -> bool:
+        """Whether an instance is arriving that will soon be here."""
+        return any(since > time.monotonic() - FRESH_S for since in self.arriving.values())
 
     def store(self, file: InstanceFile, calling_ae_title: str) -> tuple[ReceivedInstance, Verdict]:
         """Returns when file and row are durable.
 
         Raises NotAnInstance, OSError when the file cannot be kept, IncomingRefused when the row cannot.
         """
-        with self.changed:
-            self.coming += 1
-        pending = None
-        try:
-            received = file.finish()
-            crash_point("store.synced")
-            pending = Pending(received, calling_ae_title)
-        finally:
-            with self.changed:
-                self.coming -= 1
-                self.waiting += [pending] if pending else []
-                self.changed.notify_all()
-        while group := self.next_group(pending):
-            self.commit_group(group)
+        received = file.finish()
+        crash_point("store.synced")
+        pending = Pending(received, calling_ae_title)
+        if self.join(file, pending):
+            pending.sleep()
+        if not pending.done:
+            self.commit(self.next_group())
         if pending.verdict is None:
             raise IncomingRefused(OUT_OF_RESOURCES, "the instance could not be stored")
         return received, pending.verdict
 
-    def next_group(self, pending: Pending) -> list[Pending]:
-        """Those that wait, when it is this one's turn to commit them; nobody when this one is done."""
-        with self.changed:
-            self.changed.wait_for(lambda: pending.done or not self.busy)
-            if pending.done:
-                return []
-            self.busy = True
-            self.changed.wait_for(lambda: not self.coming, LONGEST_WAIT_S)
+    def join(self, file: InstanceFile, pending: Pending) -> bool:
+        """Those that wait, with this one; True when another is at the commit."""
+        with self.lock:
+            self._arrived(file)
+            self.waiting.append(pending)
+            was_busy, self.busy = self.busy, True
+            return was_busy
+
+    def next_group(self) -> list[Pending]:
+        """Those that wait, oldest first: the one whose turn it is, and who came meanwhile."""
+        with self.lock:
+            self.all_came.wait_for(lambda: not self.worth_waiting(), LONGEST_WAIT_S)
             group, self.waiting = self.waiting[:LARGEST_GROUP], self.waiting[LARGEST_GROUP:]
             return group
 
-    def commit_group(self, group: Sequence[Pending]) -> None:
-        """One sync and one transaction for all of them."""
+    def commit(self, group: Sequence[Pending]) -> None:
+        """One sync and one transaction for all of them; then it is the turn of the oldest that waits."""
         try:
             stored = self.archive.keep_received([(each.received, each.calling_ae_title) for each in group])
             verdicts = self.ledger.instances_stored(stored, time.time())
@@ -140,11 +167,13 @@ class Committer:
         except Exception:  # a defect refuses these instances, it must not end reception
             log.exception("instances refused", extra={"count": len(group)})
         finally:
-            with self.changed:
-                self.busy = False
-                for each in group:
-                    each.done = True
-                self.changed.notify_all()
+            with self.lock:
+                next_in_turn = self.waiting[:1]
+                self.busy = bool(next_in_turn)
+            for each in group:
+                each.done = True
+            for each in [*group, *next_in_turn]:
+                each.wake()
 
 
 class Arriving:
@@ -158,6 +187,7 @@ class Arriving:
         self.peer = peer
         self.committer = committer
         self.largest_bytes = largest_bytes
+        committer.expect(file)
 
     def write(self, fragment: memoryview) -> None:
         """The next bytes; refused beyond the largest size that the site keeps."""
@@ -180,6 +210,7 @@ class Arriving:
 
     def discard(self) -> None:
         """Remove what has arrived."""
+        self.committer.forget(self.file)
         self.file.discard()
 
 

@@ -76,6 +76,13 @@ def test_the_same_instance_again_is_one_record(ledger: Ledger) -> None:
     assert ledger.study(STUDY).study.last_received_at == 100
 
 
+def test_a_group_of_which_one_needs_a_judgement_is_counted_once(ledger: Ledger) -> None:
+    ledger.instances_stored([instance(1)], 100)
+    group = [instance(2), instance(3), instance(1), instance(4, study="8")]
+    assert ledger.instances_stored(group, 101) == [Verdict.STORED, Verdict.STORED, Verdict.DUPLICATE, Verdict.STORED]
+    assert [ledger.study(each).study.instances for each in (STUDY, "8")] == [3, 1]
+
+
 def test_a_duplicate_does_not_reopen_a_delivered_study(ledger: Ledger) -> None:
     analyzed(ledger, "pacs")
     ledger.delivered(claim(ledger, JobKind.DELIVER), [], now=220)

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import MRImageStorage
 
 from dicom_io.network.acceptor import Acceptor
+from dicom_io.network.association import Peer
 from dicom_io.network.commitment import CommitmentReport, request_commitment
 from dicom_io.network.scu import RemoteAE
 from dicom_io.part10 import InstanceFile, NotAnInstance
-from node.listener import Committer, Reception, open_acceptor
+from node.listener import FRESH_S, Arriving, Committer, Reception, Witness, open_acceptor
 from node.settings import Settings
 from node.storage import database
 from node.storage.archive import Archive
@@ -97,6 +99,25 @@ def test_an_acknowledged_instance_is_a_readable_file_and_a_row(node: Node) -> No
     assert kept.PixelData == sent.PixelData
     assert file.read_bytes()[:128] == bytes(128)
     assert CANARY not in str(file)
+
+
+def test_nobody_waits_for_an_instance_that_comes_slowly_or_was_given_up(settings: Settings) -> None:
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    committer = Committer(archive, ledger)
+    peer = Peer("MODALITY", "MOMENODE", "127.0.0.1")
+
+    def arriving() -> Arriving:
+        file = InstanceFile(archive.temporary_path(), MRImageStorage, "1.2", ExplicitVRLittleEndian)
+        return Arriving(file, peer, committer, Witness(ledger), 1000)
+
+    given_up, slow = arriving(), arriving()
+    assert committer.worth_waiting()
+    given_up.discard()
+    assert len(committer.arriving) == 1
+    time.sleep(2 * FRESH_S)
+    assert not committer.worth_waiting()
+    slow.discard()
+    assert not committer.arriving
 
 
 def test_the_same_instance_twice_is_one_file_and_one_row(node: Node) -> None:
