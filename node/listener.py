@@ -92,7 +92,7 @@ class Committer:
     """Names files and writes rows. Who finds nobody at it does so for all that have come meanwhile: group commit.
 
     Whose file is synced already waits a moment for those that are arriving: with four associations a commit then
-    serves nearly four instances, and one association never waits. Nobody is woken before there is something to do.
+    serves several instances, and one association never waits. Nobody is woken before there is something to do.
     """
 
     def __init__(self, archive: Archive, ledger: Ledger) -> None:
