@@ -284,7 +284,7 @@ def looked_at(folder: Path) -> tuple[str, tuple[str, ...], str]:
 
     try:
         case: Case = read_study(folder)
-    except (MomeError, OSError, ValueError) as error:
+    except (MomeError, ValueError) as error:
         return "", (), str(error)
     return content_of(folder), tuple(str(each) for each in case.modalities), ""
 

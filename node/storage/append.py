@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from node.states import StudyState
 from node.storage.database import LedgerUnavailable
@@ -23,7 +22,9 @@ WHERE study_instance_uid = ? AND patient_digest = ? AND state = ?
 INSERT = """
 INSERT INTO instance (study_id, sop_instance_uid, sop_class_uid, series_instance_uid, transfer_syntax_uid, sha256, path,
                       size_bytes, received_at, calling_ae_title, kind, slice_position)
-VALUES ((SELECT id FROM study WHERE study_instance_uid = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES ((SELECT id FROM study WHERE study_instance_uid = :study_instance_uid), :sop_instance_uid, :sop_class_uid,
+        :series_instance_uid, :transfer_syntax_uid, :sha256, :path, :size_bytes, :received_at, :calling_ae_title, :kind,
+        :slice_position)
 """
 
 
@@ -41,28 +42,27 @@ def append(engine: Engine, batch: Sequence[StoredInstance], now: float) -> bool:
                 cursor.execute(GROW, (now, each.study_instance_uid, each.patient_digest, StudyState.RECEIVING))
                 if cursor.rowcount != 1:
                     return False
-                cursor.execute(INSERT, row_of(each, now))
+                cursor.execute(INSERT, {"study_instance_uid": each.study_instance_uid, **row_of(each, now)})
             connection.commit()
             return True
     except sqlite3.IntegrityError:
         return False
-    except (sqlite3.Error, DBAPIError) as error:
+    except sqlite3.Error as error:
         raise LedgerUnavailable(f"the ledger's database refused a transaction ({type(error).__name__})") from error
 
 
-def row_of(each: StoredInstance, now: float) -> tuple[str | int | float | None, ...]:
-    """The values of INSERT."""
-    return (
-        each.study_instance_uid,
-        each.sop_instance_uid,
-        each.sop_class_uid,
-        each.series_instance_uid,
-        each.transfer_syntax_uid,
-        each.sha256,
-        each.path,
-        each.size_bytes,
-        now,
-        each.calling_ae_title,
-        each.kind,
-        each.slice_position,
-    )
+def row_of(each: StoredInstance, now: float) -> dict[str, str | int | float | None]:
+    """The columns of an instance's row, but for the ID of its study."""
+    return {
+        "sop_instance_uid": each.sop_instance_uid,
+        "sop_class_uid": each.sop_class_uid,
+        "series_instance_uid": each.series_instance_uid,
+        "transfer_syntax_uid": each.transfer_syntax_uid,
+        "sha256": each.sha256,
+        "path": each.path,
+        "size_bytes": each.size_bytes,
+        "received_at": now,
+        "calling_ae_title": each.calling_ae_title,
+        "kind": each.kind,
+        "slice_position": each.slice_position,
+    }

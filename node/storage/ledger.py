@@ -15,7 +15,7 @@ from node.content import Judgement, judge
 from node.jobs import OPEN, Job, JobKind, JobState, RetryPolicy
 from node.states import StudyEvent, StudyState, next_state
 from node.storage import schema, trail
-from node.storage.append import append
+from node.storage.append import append, row_of
 from node.storage.contents import content_of, known_like, learn, unlearn
 from node.storage.database import LedgerOvertaken, check_database, migrate, open_engine, reading, writing
 from node.storage.records import (
@@ -582,23 +582,7 @@ def insert_instances(db: Connection, rows: Sequence[tuple[int, StoredInstance]],
     """Rows for new instances, each with the ID of its study, all in one statement; the studies count them."""
     if not rows:
         return
-    values = [
-        {
-            "study_id": study_id,
-            "sop_instance_uid": each.sop_instance_uid,
-            "sop_class_uid": each.sop_class_uid,
-            "series_instance_uid": each.series_instance_uid,
-            "transfer_syntax_uid": each.transfer_syntax_uid,
-            "sha256": each.sha256,
-            "path": each.path,
-            "size_bytes": each.size_bytes,
-            "received_at": now,
-            "calling_ae_title": each.calling_ae_title,
-            "kind": each.kind,
-            "slice_position": each.slice_position,
-        }
-        for study_id, each in rows
-    ]
+    values = [{"study_id": study_id, **row_of(each, now)} for study_id, each in rows]
     db.execute(INSERT_INSTANCES, values)
     counted = Counter(study_id for study_id, _ in rows)
     db.execute(GROW_STUDY, [{"study_id": each, "more": more, "now": now} for each, more in counted.items()])
