@@ -39,10 +39,10 @@ write_study(simulate(PhantomSpec(seed=3, size=Size.PAPER, post_phases=8)), vendo
 CASE = """
 import sys, time
 from pathlib import Path
-from dicom_io.classify import assign_roles
+from dicom_io.study.classify import assign_roles
 from dicom_io.files import files_under
-from dicom_io.headers import read_series_headers
-from dicom_io.volumes import read_case
+from dicom_io.headers.read import read_series_headers
+from dicom_io.study.case import read_case
 start = time.perf_counter()
 read_case(assign_roles(read_series_headers(files_under(Path(sys.argv[1])))))
 print(time.perf_counter() - start)

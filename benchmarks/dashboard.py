@@ -29,7 +29,7 @@ from node.dashboard.site import Site
 from node.jobs import JobKind
 from node.settings import Settings
 from node.storage import schema
-from node.storage.access import Role
+from node.storage.accounts import Role
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "node"))
 

@@ -8,7 +8,7 @@
 Every measurement runs in its own process, so that peak memory is that job's alone: resident set on a CPU, allocated
 memory on a GPU. Times are the median over the repetitions after one warm-up where a job takes less than a minute;
 CPU seconds are the figure to trust on a shared machine. Weights and volumes are random; tests show that both sides
-answer the same (tests/mome_core/test_model_published.py).
+answer the same (tests/mome_core/model/test_published.py).
 """
 
 from __future__ import annotations

@@ -23,12 +23,12 @@ from pydicom.uid import MRImageStorage
 from mome_core.case import Case, Modality
 from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency, Score
 from mome_core.volume import Dynamic, Volume
-from sr_templates.device import Device
-from sr_templates.edition import derived_uid
-from sr_templates.evidence import Evidence, Slices, SourceImage
-from sr_templates.grid import image_affine
-from sr_templates.objects import Wanted, build_objects, encode
-from sr_templates.saliency_map import MapEncoding
+from sr_templates.build import Wanted, build_objects, encode
+from sr_templates.dicom.common_attributes import derived_uid
+from sr_templates.dicom.device import Device
+from sr_templates.dicom.evidence import Evidence, Slices, SourceImage
+from sr_templates.dicom.grid import image_affine
+from sr_templates.objects.saliency_map import MapEncoding
 
 SHAPE = (384, 384, 160)
 SPACING_MM = (0.9, 1.0)

@@ -217,7 +217,7 @@ def node(folder: Path, port: int) -> list[str]:
     config.write_text(
         f'[dicom]\nae_title = "ANY"\nhost = "127.0.0.1"\nport = {port}\n[storage]\nroot = "{folder}/root"\n'
     )
-    return [sys.executable, "-m", "node.serve", "listener", str(config)]
+    return [sys.executable, "-m", "node.service.serve", "listener", str(config)]
 
 
 def orthanc(folder: Path, port: int) -> list[str]:

@@ -26,7 +26,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
 from dicom_io.errors import DicomError
-from dicom_io.vendors import SIEMENS_HEADER
+from dicom_io.vendors.base import SIEMENS_HEADER
 
 IMAGES = frozenset({MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage})
 STANDARD_UIDS = "1.2.840.10008."

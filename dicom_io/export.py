@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_io.dynamics import Dynamic as ChosenDynamic
-from dicom_io.dynamics import Part, choose_dynamic, line_up, same_measurement, same_protocol
 from dicom_io.errors import DicomError
-from dicom_io.geometry import Stack
-from dicom_io.phases import Clue, Repeats, Slices, b_value_of, order_diffusion, order_repeats, times_of
-from dicom_io.pixels import read_in_turn
-from dicom_io.roles import RoleAssignment, SeriesRole
-from dicom_io.volumes import Assembly
+from dicom_io.pixels.native import read_in_turn
+from dicom_io.study.case import Assembly
+from dicom_io.study.geometry import Stack
+from dicom_io.study.measurements import Dynamic as ChosenDynamic
+from dicom_io.study.measurements import Part, choose_dynamic, line_up, same_measurement, same_protocol
+from dicom_io.study.phases import Clue, Repeats, Slices, b_value_of, order_diffusion, order_repeats, times_of
+from dicom_io.study.roles import RoleAssignment, SeriesRole
 from mome_core.case import Role
 from mome_core.case_file import VolumesInTurn
 from mome_core.errors import StudyIneligible

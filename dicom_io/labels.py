@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from dicom_io.elements import Elements
+from dicom_io.encoding.elements import Elements
 
 LONGEST = 256  # characters of any one value; a comment may hold a book
 KEYWORDS = {

@@ -13,35 +13,35 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dicom_io.classify import assign_roles
-from dicom_io.headers import StudyHeaders, read_series_headers
-from dicom_io.roles import RoleRule
-from dicom_io.volumes import Assembly, read_case
-from dicom_io.volumes import SourceImage as ReadImage
+from dicom_io.headers.read import StudyHeaders, read_series_headers
+from dicom_io.study.case import Assembly, read_case
+from dicom_io.study.case import SourceImage as ReadImage
+from dicom_io.study.classify import assign_roles
+from dicom_io.study.roles import RoleRule
 from mome_core.errors import StudyIneligible
 from mome_core.inference import Augmentation, Policy, analyze, best_device, default_policy
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Result
 from node.errors import SettingsError
-from node.installation import this_device
+from node.identity import this_device
 from node.models import Registry, bundle_in_use
+from node.service.worker import Analyst, StudyAnalysis, StudyRevision
 from node.settings import Results, Settings
 from node.storage.archive import EncodedObject
 from node.storage.database import open_engine
-from node.storage.models import ModelBook, shadow_of
-from node.worker import Analyst, EditionOfStudy, StudyAnalysis
-from sr_templates.device import Device, DocumentReference, RunRecord
-from sr_templates.errors import EvidenceRefused
-from sr_templates.evidence import Evidence, SourceImage
-from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
-from sr_templates.objects import (
+from node.storage.decisions import ModelDecisions, shadow_of
+from sr_templates.build import (
     ResultObjects,
     Wanted,
     build_not_analysed,
     build_objects,
     encode,
 )
-from sr_templates.saliency_map import MapEncoding
+from sr_templates.dicom.device import Device, DocumentReference, Revision
+from sr_templates.dicom.evidence import Evidence, SourceImage
+from sr_templates.errors import EvidenceRefused
+from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
+from sr_templates.objects.saliency_map import MapEncoding
 
 Progress = Callable[[str, int, int], None]
 
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Workplace:
+class AnalysisContext:
     """What an analysis needs beside the study.
 
     rules : the site's own words for its series.
@@ -65,7 +65,7 @@ class Workplace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Findings:
+class AnalysisOutcome:
     """Everything that one analysis found; parts that were not reached are None."""
 
     headers: StudyHeaders
@@ -77,11 +77,11 @@ class Findings:
 
 
 def analyze_study(
-    paths: Sequence[Path], workplace: Workplace, *, run: RunRecord | None = None, progress: Progress | None = None
-) -> Findings:
+    paths: Sequence[Path], workplace: AnalysisContext, *, run: Revision | None = None, progress: Progress | None = None
+) -> AnalysisOutcome:
     """Analyse the files of one study; a study that cannot be analysed gives a reason and objects that say so."""
     timings: dict[str, float] = {}
-    run = run or RunRecord()
+    run = run or Revision()
     with timed(timings, "read headers"):
         headers = read_series_headers(paths)
     try:
@@ -90,14 +90,14 @@ def analyze_study(
         result = analyze(assembly.case, workplace.checkpoint, workplace.policy, progress)
     except StudyIneligible as reason:
         objects = None if workplace.silent else refuse(headers, str(reason), workplace, run)
-        return Findings(headers, None, None, objects, str(reason), timings)
+        return AnalysisOutcome(headers, None, None, objects, str(reason), timings)
     timings |= result.timings_s
     with timed(timings, "result objects"):
         objects = build_objects(result, evidence_of(assembly), workplace.device, run=run, wanted=workplace.wanted)
-    return Findings(headers, assembly, result, objects, result.withheld, timings)
+    return AnalysisOutcome(headers, assembly, result, objects, result.withheld, timings)
 
 
-def refuse(headers: StudyHeaders, reason: str, workplace: Workplace, run: RunRecord) -> ResultObjects | None:
+def refuse(headers: StudyHeaders, reason: str, workplace: AnalysisContext, run: Revision) -> ResultObjects | None:
     """Objects that say why a study was not analysed; None when it holds no image that they could be filed to."""
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
@@ -127,11 +127,11 @@ def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
 
 def make_analyst(settings: Settings) -> Analyst:
     """Load the active model; the analyst answers study after study, each with the model that is active then."""
-    book = ModelBook(open_engine(settings.database_url))
+    book = ModelDecisions(open_engine(settings.database_url))
     bundle = bundle_in_use(settings, book)
     workplace = open_workplace(settings, bundle)
 
-    def analyst(paths: Sequence[Path], edition: EditionOfStudy) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], edition: StudyRevision) -> StudyAnalysis:
         nonlocal bundle, workplace
         if (active := bundle_in_use(settings, book)) != bundle:
             workplace = open_workplace(settings, active)
@@ -148,9 +148,9 @@ class ShadowModel:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.book = ModelBook(open_engine(settings.database_url))
+        self.book = ModelDecisions(open_engine(settings.database_url))
         self.digest, self.since = "", 0.0
-        self.workplace: Workplace | None = None
+        self.workplace: AnalysisContext | None = None
 
     def look(self) -> None:
         """Take note of which shadow is on now; its bundle is loaded when it has something to answer."""
@@ -173,23 +173,23 @@ class ShadowModel:
         return {str(score.endpoint): score.probability for score in result.scores}, result.withheld
 
 
-def run_of(edition: EditionOfStudy) -> RunRecord:
+def run_of(edition: StudyRevision) -> Revision:
     """The same in the words of sr_templates."""
     earlier = edition.predecessor
     if earlier is None:
-        return RunRecord(revision=edition.revision)
+        return Revision(revision=edition.revision)
     uids = (edition.study_instance_uid, earlier.series_instance_uid, earlier.sop_class_uid, earlier.sop_instance_uid)
-    return RunRecord(revision=edition.revision, predecessor=DocumentReference(*uids))
+    return Revision(revision=edition.revision, predecessor=DocumentReference(*uids))
 
 
-def open_workplace(settings: Settings, bundle: Path) -> Workplace:
+def open_workplace(settings: Settings, bundle: Path) -> AnalysisContext:
     """A model, with policy and device as the settings say; raises SettingsError or CheckpointRefused."""
     device = settings.model.device
     checkpoint = load_checkpoint(bundle, device if device != "auto" else best_device())
     policy = default_policy(checkpoint.network)
     if settings.model.policy == "paper":
         policy = Policy(augmentation=Augmentation.PUBLISHED, precision=policy.precision)
-    return Workplace(
+    return AnalysisContext(
         checkpoint=checkpoint,
         policy=policy,
         device=this_device(settings.storage.root),
@@ -223,7 +223,7 @@ def encoded(objects: ResultObjects | None) -> Iterator[EncodedObject]:
 # --- for people
 
 
-def summary_of(findings: Findings) -> dict[str, Any]:
+def summary_of(findings: AnalysisOutcome) -> dict[str, Any]:
     """What the ledger keeps and `studies show` prints; holds no patient data and no text from headers."""
     result, assembly = findings.result, findings.assembly
     return {

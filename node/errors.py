@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.exits import Exit
+from node.exit_codes import Exit
 
 
 class NodeError(Exception):

@@ -13,7 +13,7 @@ from typing import Any
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import sync
-from node.storage.models import ModelBook, promoted
+from node.storage.decisions import ModelDecisions, promoted
 
 SHIPPED = Path(__file__).parent / "models_shipped"
 SHORTEST_DIGEST = 6
@@ -74,7 +74,7 @@ class Registry:
         return digest
 
 
-def bundle_in_use(settings: Settings, book: ModelBook) -> Path:
+def bundle_in_use(settings: Settings, book: ModelDecisions) -> Path:
     """The bundle that answers now: the one promoted last, or before any promotion the one in the settings."""
     stack = promoted(book.decisions())
     return Registry(settings.storage.root).bundle(stack[-1]) if stack else find_bundle(settings.model.path)

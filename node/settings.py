@@ -18,7 +18,7 @@ from dicom_io.network.tls import ClientCertificates
 from node.errors import SettingsError
 
 if TYPE_CHECKING:
-    from dicom_io.roles import RoleRule
+    from dicom_io.study.roles import RoleRule
 
 
 def ae_title(value: str) -> str:
@@ -150,7 +150,7 @@ class Series(Section):
 
     def role_rules(self) -> tuple[RoleRule, ...]:
         """The rules as the reader takes them; raises SettingsError for a role that does not exist."""
-        from dicom_io.roles import read_rules  # loads numpy, which most commands do without
+        from dicom_io.study.roles import read_rules  # loads numpy, which most commands do without
 
         try:
             return read_rules(self.rules)

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from dicom_io.headers import read_series_headers
-from node.installation import this_device
+from dicom_io.headers.read import read_series_headers
+from node.identity import this_device
 from node.settings import Settings
 from node.storage.archive import Archive, EncodedObject
 from node.storage.ledger import Ledger
-from sr_templates.evidence import Evidence, SourceImage
-from sr_templates.key_images import RejectionReason
+from sr_templates.build import decode, encode, retract
+from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.kinds import Kind
-from sr_templates.objects import decode, encode, retract
+from sr_templates.objects.key_images import RejectionReason
 
 
 class Reason(StrEnum):

@@ -15,12 +15,12 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
-from sr_templates import codes
-from sr_templates.edition import PATIENT_AND_STUDY, TYPE_2
+from sr_templates.dicom import codes
+from sr_templates.dicom.common_attributes import PATIENT_AND_STUDY, TYPE_2
+from sr_templates.dicom.evidence import Evidence, SourceImage
+from sr_templates.dicom.grid import DIRECTION_TOLERANCE, PLANE_TOLERANCE_MM
 from sr_templates.errors import ObjectRefused
-from sr_templates.evidence import Evidence, SourceImage
-from sr_templates.grid import DIRECTION_TOLERANCE, PLANE_TOLERANCE_MM
-from sr_templates.report import REPORT_CLASSES
+from sr_templates.objects.report import REPORT_CLASSES
 
 MULTIFRAME = (ParametricMapStorage, SegmentationStorage)
 REQUIRED = [

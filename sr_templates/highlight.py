@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mome_core.case import Modality
 from mome_core.results import Result, Saliency, Score
 from mome_core.volume import Volume
-from sr_templates.evidence import Evidence, Slices
-from sr_templates.grid import Placement, place_as_analysed, place_for_overlay
+from sr_templates.dicom.evidence import Evidence, Slices
+from sr_templates.dicom.grid import Placement, place_as_analysed, place_for_overlay
 from sr_templates.region import Region, find_region, smooth
 
 MARGIN_SLICES = 1

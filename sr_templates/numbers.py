@@ -9,7 +9,7 @@ from io import BytesIO
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from sr_templates import codes
+from sr_templates.dicom import codes
 from sr_templates.errors import EvidenceRefused
 
 

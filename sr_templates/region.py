@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from scipy.ndimage import gaussian_filter, label
 
 from mome_core.volume import Volume
-from sr_templates.evidence import Vector
+from sr_templates.dicom.evidence import Vector
 
 SMOOTHING_MM = 2.0
 SHARE_OF_PEAK = 0.5

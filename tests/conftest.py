@@ -9,7 +9,7 @@ import pytest
 # Every layout through every validator and viewer: an hour, run by `make test-all` before a release.
 EXHAUSTIVE = {
     "test_viewer_ohif.py",
-    "test_sr_validators.py",
+    "test_validators.py",
     "test_results_vendors.py",
     "test_node_crashes.py",
     "test_node_durability.py",

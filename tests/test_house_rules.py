@@ -12,34 +12,33 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-
+from places import ROOT
 
 PACKAGES = ("node", "mome_core", "dicom_io", "sr_templates")
 VIOLATIONS = {
     "Imports go down only": ("mome_core/volume.py", "import dicom_io"),
     "torch: only in": ("node/jobs.py", "import torch"),
-    "SimpleITK: only in": ("dicom_io/geometry.py", "import SimpleITK"),
+    "SimpleITK: only in": ("dicom_io/study/geometry.py", "import SimpleITK"),
     "nibabel: only in": ("mome_core/inference.py", "import nibabel"),
     "sklearn: only in": ("mome_core/inference.py", "import sklearn"),
     "pyarrow, tensorboard, torchio: only in": ("mome_core/inference.py", "import pyarrow"),
-    "dicomanonymizer: only in": ("dicom_io/headers.py", "import dicomanonymizer"),
-    "pydicom: only in": ("node/recovery.py", "import pydicom"),
-    "pynetdicom: only in": ("dicom_io/headers.py", "import pynetdicom"),
-    "highdicom: only in": ("dicom_io/volumes.py", "import highdicom"),
-    "sqlalchemy, alembic: only in": ("node/worker.py", "import sqlalchemy"),
-    "apscheduler: only in": ("node/worker.py", "import apscheduler"),
-    "structlog: only in": ("node/worker.py", "import structlog"),
-    "typer, rich: only in": ("node/delivery.py", "import rich"),
-    "fastapi, starlette, uvicorn, jinja2, authlib: only in": ("node/delivery.py", "import fastapi"),
-    "prometheus_client: only in": ("node/delivery.py", "import prometheus_client"),
+    "dicomanonymizer: only in": ("dicom_io/headers/read.py", "import dicomanonymizer"),
+    "pydicom: only in": ("node/service/recovery.py", "import pydicom"),
+    "pynetdicom: only in": ("dicom_io/headers/read.py", "import pynetdicom"),
+    "highdicom: only in": ("dicom_io/study/case.py", "import highdicom"),
+    "sqlalchemy, alembic: only in": ("node/service/worker.py", "import sqlalchemy"),
+    "apscheduler: only in": ("node/service/worker.py", "import apscheduler"),
+    "structlog: only in": ("node/service/worker.py", "import structlog"),
+    "typer, rich: only in": ("node/service/delivery.py", "import rich"),
+    "fastapi, starlette, uvicorn, jinja2, authlib: only in": ("node/service/delivery.py", "import fastapi"),
+    "prometheus_client: only in": ("node/service/delivery.py", "import prometheus_client"),
     "matplotlib: only in": ("node/analysis.py", "import matplotlib"),
-    "The listener survives": ("node/listener.py", "import mome_core.inference"),
+    "The listener survives": ("node/service/listener.py", "import mome_core.inference"),
     "Words of the house": ("mome_core/case.py", "import scipy"),
-    "Reading and writing DICOM": ("sr_templates/report.py", "import mome_core.model.mome"),
+    "Reading and writing DICOM": ("sr_templates/objects/report.py", "import mome_core.model.mome"),
     "mome-node --help loads": ("node/cli/main.py", "import node.cli.demo"),
     "Rooms of mome_core": ("mome_core/attic.py", ""),
-    "Rooms of node": ("node/storage/schema.py", "import node.delivery"),
+    "Rooms of node": ("node/storage/schema.py", "import node.service.delivery"),
 }
 """A contract of setup.cfg, by the beginning of its name, and a line that breaks it."""
 

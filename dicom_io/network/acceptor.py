@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pynetdicom.presentation import PresentationContext
 
 from dicom_io.network.association import ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, Association, Peer, Rejection, Service
-from dicom_io.network.upper_layer import Wire, WireLimits
+from dicom_io.network.upper_layer import PduStream, WireLimits
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Acceptor:
     def run(self, connection: socket.socket, address: str) -> None:
         """One connection from its first byte to its last; its slot is free the moment it ends."""
         try:
-            association = Association(Wire(connection, self.limits.wire), address, self.contexts, self.service)
+            association = Association(PduStream(connection, self.limits.wire), address, self.contexts, self.service)
             association.run(lambda peer: self.admit(connection, association, peer))
         except OSError as error:
             self.service.ended(None, address, f"no connection: {error.strerror or type(error).__name__}")

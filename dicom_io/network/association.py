@@ -27,10 +27,10 @@ from dicom_io.network.dimse import Command, CommandField, Element
 from dicom_io.network.upper_layer import (
     PDV_HEADER,
     RELEASE_RP,
+    PduStream,
     PduType,
     PeerGone,
-    Wire,
-    WireFault,
+    ProtocolError,
     abort,
     p_data,
 )
@@ -121,7 +121,9 @@ class Service(Protocol):
 class Association:
     """The acceptor's side of one connection, run by its own thread."""
 
-    def __init__(self, wire: Wire, address: str, contexts: Sequence[PresentationContext], service: Service) -> None:
+    def __init__(
+        self, wire: PduStream, address: str, contexts: Sequence[PresentationContext], service: Service
+    ) -> None:
         self.wire = wire
         self.address = address
         self.contexts = contexts
@@ -142,7 +144,7 @@ class Association:
         self.wire.handshake()
         pdu_type, content = self.wire.read(self.wire.limits.first_pdu_seconds)
         if pdu_type != PduType.ASSOCIATE_RQ:
-            raise WireFault("the first PDU is no association request")
+            raise ProtocolError("the first PDU is no association request")
         self.request = decode_request(content)
         self.peer = Peer(
             printable(self.request.calling_ae_title), printable(self.request.called_ae_title), self.address
@@ -173,7 +175,7 @@ class Association:
                 self.abstract_syntax[context.context_id] = str(context.abstract_syntax)
         self.peer_limit = self.request.maximum_length_received or 0
         if 0 < self.peer_limit <= PDV_HEADER.size:
-            raise WireFault("the peer takes no PDU that could hold anything")
+            raise ProtocolError("the peer takes no PDU that could hold anything")
         self.wire.send(acceptance(self.request, results, roles, self.wire.limits.largest_p_data))
 
     def serve(self) -> None:
@@ -188,18 +190,18 @@ class Association:
             elif pdu_type == PduType.ABORT:
                 raise PeerGone("the peer aborted the association")
             else:
-                raise WireFault(f"a PDU of type {pdu_type} does not belong into an association")
+                raise ProtocolError(f"a PDU of type {pdu_type} does not belong into an association")
 
     def take(self, content: memoryview) -> None:
         """The PDVs of one P-DATA PDU, in order; each belongs to the message in flight or begins one."""
         offset = 0
         while offset < len(content):
             if len(content) - offset < PDV_HEADER.size:
-                raise WireFault("a P-DATA PDU ends inside a PDV")
+                raise ProtocolError("a P-DATA PDU ends inside a PDV")
             length, context_id, control = PDV_HEADER.unpack_from(content, offset)
             end = offset + 4 + length
             if length < 2 or end > len(content):
-                raise WireFault("a PDV is longer than its PDU")
+                raise ProtocolError("a PDV is longer than its PDU")
             self.take_fragment(
                 context_id, content[offset + PDV_HEADER.size : end], bool(control & 1), bool(control & 2)
             )
@@ -208,11 +210,11 @@ class Association:
     def take_fragment(self, context_id: int, fragment: memoryview, is_command: bool, is_last: bool) -> None:
         """One PDV: part of a command set, or of the data set that follows it."""
         if context_id not in self.transfer_syntax:
-            raise WireFault("a message on a presentation context that was not accepted")
+            raise ProtocolError("a message on a presentation context that was not accepted")
         if self.message is None:
             self.message = Message(context_id)
         if self.message.context_id != context_id or is_command is self.message.has_command:
-            raise WireFault("fragments of two messages are mixed")
+            raise ProtocolError("fragments of two messages are mixed")
         if is_command:
             self.take_command(self.message, fragment, is_last)
         else:
@@ -224,7 +226,7 @@ class Association:
         """Collect the command set; when it is complete, open what its data set goes into, or answer at once."""
         message.command_bytes += fragment
         if len(message.command_bytes) > dimse.LARGEST_COMMAND:
-            raise WireFault("a command set is larger than any that the standard defines")
+            raise ProtocolError("a command set is larger than any that the standard defines")
         if not is_last:
             return
         message.command = dimse.decode(bytes(message.command_bytes))
@@ -239,7 +241,7 @@ class Association:
         sop_class = str(message.command.get(Element.AFFECTED_SOP_CLASS_UID, ""))
         sop_instance = str(message.command.get(Element.AFFECTED_SOP_INSTANCE_UID, ""))
         if not sop_instance or not sop_class or message.command.get(Element.DATA_SET_TYPE) == dimse.NO_DATA_SET:
-            raise WireFault("a C-STORE request without SOP class, instance or data set")
+            raise ProtocolError("a C-STORE request without SOP class, instance or data set")
         if sop_class != self.abstract_syntax[message.context_id]:
             message.refusal = IncomingRefused(0x0122, "SOP class is not that of the presentation context")
             return
@@ -285,7 +287,7 @@ class Association:
     def require_peer(self) -> Peer:
         """The peer, known from the moment of negotiation."""
         if self.peer is None:
-            raise WireFault("no association was negotiated")
+            raise ProtocolError("no association was negotiated")
         return self.peer
 
     def run(self, admit: AdmitPeer) -> None:
@@ -314,7 +316,7 @@ class Association:
         """Let the peer close after a rejection, for a moment (PS3.8 9.2.3, ARTIM): it may not have read it yet."""
         try:
             self.wire.read(CLOSE_SECONDS)
-        except WireFault:
+        except ProtocolError:
             return
 
     def abort_quietly(self) -> None:
@@ -350,7 +352,7 @@ class Message:
         if self.incoming is None:
             self.data += fragment
             if len(self.data) > LARGEST_MESSAGE:
-                raise WireFault("the data set of a message is too large")
+                raise ProtocolError("the data set of a message is too large")
             return
         try:
             self.incoming.write(fragment)
@@ -369,7 +371,7 @@ class Message:
             except OSError:
                 self.refuse(IncomingRefused(OUT_OF_RESOURCES, "storage is full or not writable"))
         if self.refusal is None:
-            raise WireFault("a C-STORE that was never opened")
+            raise ProtocolError("a C-STORE that was never opened")
         return Reply(self.refusal.status, comment=str(self.refusal))
 
     def refuse(self, refusal: IncomingRefused) -> None:
@@ -387,18 +389,18 @@ LARGEST_MESSAGE = 16 * 1024 * 1024  # a storage commitment request for 100,000 i
 
 
 def decode_request(content: memoryview) -> A_ASSOCIATE:
-    """The association request; raises WireFault for bytes that are none."""
+    """The association request; raises ProtocolError for bytes that are none."""
     pdu = A_ASSOCIATE_RQ()
     header = bytes((PduType.ASSOCIATE_RQ, 0)) + len(content).to_bytes(4, "big")
     try:
         pdu.decode(header + content)
         request = pdu.to_primitive()
     except Exception:  # noqa: BLE001 - pynetdicom's decoder raises whatever a malformed item makes it trip over
-        raise WireFault("the association request cannot be read") from None
+        raise ProtocolError("the association request cannot be read") from None
     if str(request.application_context_name) != APPLICATION_CONTEXT:
-        raise WireFault("the association request is not for DICOM")
+        raise ProtocolError("the association request is not for DICOM")
     if not request.presentation_context_definition_list:
-        raise WireFault("the association request holds no presentation context")
+        raise ProtocolError("the association request holds no presentation context")
     return request
 
 

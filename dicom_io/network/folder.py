@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
 from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.association import (
     CANNOT_UNDERSTAND,
@@ -20,7 +21,6 @@ from dicom_io.network.association import (
 )
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.dimse import Command
-from dicom_io.part10 import InstanceFile, NotAnInstance
 
 
 class FolderPacs:

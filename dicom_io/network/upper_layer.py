@@ -33,11 +33,11 @@ class PduType(IntEnum):
 RELEASE_RP = HEADER.pack(PduType.RELEASE_RP, 4) + bytes(4)
 
 
-class WireFault(DicomError):
+class ProtocolError(DicomError):
     """The peer broke the protocol, was too slow, or is gone; the association ends."""
 
 
-class PeerGone(WireFault):
+class PeerGone(ProtocolError):
     """The connection was closed."""
 
 
@@ -63,7 +63,7 @@ class WireLimits:
         return LARGEST_REQUEST if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) else SMALL_PDU
 
 
-class Wire:
+class PduStream:
     """One connection as a stream of whole PDUs; its buffer is all the memory that a peer can make us use."""
 
     def __init__(self, connection: socket.socket, limits: WireLimits) -> None:
@@ -92,16 +92,18 @@ class Wire:
     def read(self, idle_seconds: float | None = None) -> tuple[int, memoryview]:
         """Type and content of the next PDU; the view is valid until the next read.
 
-        Raises WireFault when it is too large, too slow or of no known type, PeerGone when the connection ends.
+        Raises ProtocolError when it is too large, too slow or of no known type, PeerGone when the connection ends.
         """
         self.fill(1, time.monotonic() + (self.limits.idle_seconds if idle_seconds is None else idle_seconds))
         deadline = time.monotonic() + self.limits.pdu_seconds
         self.fill(HEADER.size, deadline)
         pdu_type, length = HEADER.unpack_from(self.buffer, self.start)
         if not PduType.ASSOCIATE_RQ <= pdu_type <= PduType.ABORT:
-            raise WireFault(f"no PDU has type {pdu_type:#04x}")
+            raise ProtocolError(f"no PDU has type {pdu_type:#04x}")
         if length > self.limits.of(pdu_type):
-            raise WireFault(f"a PDU of type {pdu_type} claims {length} bytes, {self.limits.of(pdu_type)} are allowed")
+            raise ProtocolError(
+                f"a PDU of type {pdu_type} claims {length} bytes, {self.limits.of(pdu_type)} are allowed"
+            )
         self.fill(HEADER.size + length, deadline)
         content = self.buffer[self.start + HEADER.size : self.start + HEADER.size + length]
         self.start += HEADER.size + length
@@ -146,10 +148,10 @@ class Wire:
                 raise PeerGone(f"the connection broke: {error.strerror}") from None
 
     def wait(self, event: int, deadline: float) -> None:
-        """Until the connection can be read from or written to; WireFault when that comes too late."""
+        """Until the connection can be read from or written to; ProtocolError when that comes too late."""
         self.poll.register(self.connection, event)
         if not self.poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
-            raise WireFault("the peer was too slow")
+            raise ProtocolError("the peer was too slow")
 
 
 def p_data(context_id: int, content: bytes, *, command: bool, largest: int) -> bytes:

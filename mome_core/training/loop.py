@@ -32,13 +32,13 @@ from mome_core.training.artefacts import artefacts
 from mome_core.training.augment import augment, kept_modalities
 from mome_core.training.config import Optimizer, Parts, Precision, TrainingConfig
 from mome_core.training.dataset import Example, require_separate_patients
+from mome_core.training.distributed import crew
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.files import write_whole
 from mome_core.training.loss import class_weights, endpoint_loss
 from mome_core.training.metrics import auroc
 from mome_core.training.patches import PatchReader
 from mome_core.training.predict import log_odds, truth
-from mome_core.training.together import crew
 
 Batch = tuple[Example, ...]
 Logits = dict[Endpoint, Tensor]

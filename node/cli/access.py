@@ -9,7 +9,7 @@ import typer
 from node.cli.options import Config, Json
 
 if TYPE_CHECKING:
-    from node.storage.access import AccessBook
+    from node.storage.accounts import Accounts
 
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
 RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
@@ -70,12 +70,12 @@ def remove(name: Name, config: Config = None) -> None:
     typer.echo(f"{name} has no access any more")
 
 
-def book(config: Config) -> AccessBook:
+def book(config: Config) -> Accounts:
     """The accounts in the ledger that the settings name."""
     from node.cli.studies import open_ledger
-    from node.storage.access import AccessBook
+    from node.storage.accounts import Accounts
 
-    return AccessBook(open_ledger(config).engine)
+    return Accounts(open_ledger(config).engine)
 
 
 def note(config: Config, detail: str) -> None:
@@ -90,7 +90,7 @@ def note(config: Config, detail: str) -> None:
 
 def role_of(word: str):  # type: ignore[no-untyped-def]  # imports when it runs
     """The role of that name."""
-    from node.storage.access import Role
+    from node.storage.accounts import Role
 
     if word not in list(Role):
         raise typer.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")

@@ -12,7 +12,7 @@ from node.cli.options import Config, Json
 
 if TYPE_CHECKING:
     from dicom_io.export import Exported
-    from dicom_io.roles import RoleAssignment, RoleRule
+    from dicom_io.study.roles import RoleAssignment, RoleRule
 
 
 def assemble(
@@ -29,9 +29,9 @@ def assemble(
     import gc
     import json
 
-    from dicom_io.classify import assign_roles
     from dicom_io.files import files_under
-    from dicom_io.headers import no_garbage_collection, read_series_headers
+    from dicom_io.headers.read import no_garbage_collection, read_series_headers
+    from dicom_io.study.classify import assign_roles
 
     with no_garbage_collection():
         assignment = assign_roles(read_series_headers(files_under(folder)), site_rules(config))
@@ -94,7 +94,7 @@ def write_case_files(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
     import json
 
     from dicom_io.export import describe_assembly
-    from dicom_io.volumes import read_case
+    from dicom_io.study.case import read_case
     from mome_core.case import Modality
     from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
 
@@ -141,7 +141,7 @@ def write_one(exported: Exported, out: Path, stem: str) -> dict[str, Any]:
 
 def name_role(name: str, rules: Iterable[RoleRule]) -> dict[str, Any]:
     """The role of one name alone; a rule of the site comes first."""
-    from dicom_io.names import read_name
+    from dicom_io.study.names import read_name
 
     reading = read_name(name)
     rule = next((rule for rule in rules if rule.fits_name(name)), None)

@@ -22,7 +22,7 @@ def check(config: Config = None, as_json: Json = False) -> None:
     """
     import json
 
-    from node.exits import Exit
+    from node.exit_codes import Exit
     from node.settings import load_settings
 
     settings = load_settings(config)
@@ -91,10 +91,10 @@ def model(settings: Settings) -> str:
     """Load the bundle; its weights are compared with their digest."""
     from mome_core.model.checkpoint import load_checkpoint
     from node.models import bundle_in_use
+    from node.storage.decisions import ModelDecisions
     from node.storage.ledger import Ledger
-    from node.storage.models import ModelBook
 
-    book = ModelBook(Ledger(settings.database_url).engine)
+    book = ModelDecisions(Ledger(settings.database_url).engine)
     identity = load_checkpoint(bundle_in_use(settings, book)).identity
     return f"{identity.name} {identity.version}, weights {identity.sha256[:12]}"
 
@@ -104,10 +104,10 @@ def known_inference(settings: Settings) -> str:
     from mome_core.model.checkpoint import known_answer_repeats, load_checkpoint
     from node.errors import NotReady
     from node.models import bundle_in_use
+    from node.storage.decisions import ModelDecisions
     from node.storage.ledger import Ledger
-    from node.storage.models import ModelBook
 
-    book = ModelBook(Ledger(settings.database_url).engine)
+    book = ModelDecisions(Ledger(settings.database_url).engine)
     checkpoint = load_checkpoint(bundle_in_use(settings, book))
     if not known_answer_repeats(checkpoint):
         raise NotReady("the model does not give the answer that its bundle expects: do not use this installation")

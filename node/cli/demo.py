@@ -85,7 +85,7 @@ def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Pat
 
 def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Console) -> str:
     """Simulate a patient and write what the scanner would; gives the Study Instance UID."""
-    from dicom_io.headers import read_series_headers
+    from dicom_io.headers.read import read_series_headers
     from dicom_io.phantom.anatomy import simulate
     from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
     from dicom_io.phantom.vendors import write_study
@@ -186,9 +186,9 @@ def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Co
 
 def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
     """The delivered objects under readable names, and the summary page as a picture."""
-    from sr_templates.capture import picture_of
-    from sr_templates.objects import decode
-    from sr_templates.summary import to_png
+    from sr_templates.build import decode
+    from sr_templates.drawing.capture import picture_of
+    from sr_templates.objects.summary import to_png
 
     folder.mkdir(parents=True, exist_ok=True)
     numbers: dict[str, int] = {}

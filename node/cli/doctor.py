@@ -23,9 +23,9 @@ def doctor(
     import json
     from dataclasses import asdict
 
-    from node.doctor import Finding, Verdict, examine
-    from node.exits import Exit
+    from node.exit_codes import Exit
     from node.settings import load_settings
+    from node.watching.doctor import Finding, Verdict, examine
 
     colours = {Verdict.WELL: "green", Verdict.ADVICE: "yellow", Verdict.ILL: "red", Verdict.UNKNOWN: "blue"}
     findings: list[Finding] = []

@@ -12,7 +12,7 @@ from node.cli.options import Config, Json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from node.analysis import Findings
+    from node.analysis import AnalysisOutcome
 
 
 def infer(
@@ -65,12 +65,12 @@ def workplace_for(config: Path | None, model: str, out: Path):  # type: ignore[n
     return open_workplace(settings, find_bundle(model or settings.model.path))
 
 
-def write_objects(findings: Findings, out: Path) -> None:
+def write_objects(findings: AnalysisOutcome, out: Path) -> None:
     """Files named by kind, and the summary as a picture."""
-    from sr_templates.capture import picture_of
+    from sr_templates.build import encode
+    from sr_templates.drawing.capture import picture_of
     from sr_templates.kinds import Kind
-    from sr_templates.objects import encode
-    from sr_templates.summary import to_png
+    from sr_templates.objects.summary import to_png
 
     out.mkdir(parents=True, exist_ok=True)
     for kind, instances in (findings.objects.by_kind if findings.objects else {}).items():
@@ -81,7 +81,7 @@ def write_objects(findings: Findings, out: Path) -> None:
             (out / "summary.png").write_bytes(to_png(picture_of(instances[0])))
 
 
-def print_findings(findings: Findings, console: Console) -> None:
+def print_findings(findings: AnalysisOutcome, console: Console) -> None:
     """Roles, scores, contributions, flags and times as tables."""
     from node.analysis import summary_of
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from node.exits import Exit
+from node.exit_codes import Exit
 
 HELP = """Radiology AI node for breast MRI: studies in over DICOM, MOME's answer explained and back in the PACS.
 
@@ -59,9 +59,9 @@ COMMANDS: dict[str, str] = {
     "model show": "node.cli.model:show",
     "model verify": "node.cli.model:verify",
     "model run": "node.cli.model:run",
-    "backup": "node.cli.keeping:backup",
-    "restore": "node.cli.keeping:restore",
-    "recover": "node.cli.keeping:recover",
+    "backup": "node.cli.maintenance:backup",
+    "restore": "node.cli.maintenance:restore",
+    "recover": "node.cli.maintenance:recover",
     "audit verify": "node.cli.audit:verify",
     "audit list": "node.cli.audit:list_entries",
     "audit export": "node.cli.audit:export",

@@ -64,8 +64,8 @@ def ingest(folder: Folder, config: Config = None) -> None:
 
     from rich.progress import track
 
+    from dicom_io.encoding.part10 import NotAnInstance, copy_instance
     from dicom_io.files import files_under
-    from dicom_io.part10 import NotAnInstance, copy_instance
     from node.settings import load_settings
     from node.storage.archive import Archive
     from node.storage.ledger import Ledger
@@ -96,11 +96,11 @@ def list_peers(config: Config = None, as_json: Json = False) -> None:
 
     from node.cli.studies import clock, open_ledger
     from node.settings import load_settings
+    from node.storage.health import HealthStore
     from node.storage.overview import Overview
-    from node.storage.watch import WatchBook
 
     settings, engine = load_settings(config), open_ledger(config).engine
-    echoes, rejections = WatchBook(engine).echoes(), Overview(engine).rejections()
+    echoes, rejections = HealthStore(engine).echoes(), Overview(engine).rejections()
     if as_json:
         told = {
             "echoes": [asdict(each) for each in echoes.values()],

@@ -7,7 +7,7 @@ import re
 from importlib import import_module
 
 from node.cli.main import COMMANDS
-from node.exits import Exit
+from node.exit_codes import Exit
 
 HEAD = """# Commands
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from mome_core.model.checkpoint import Checkpoint
     from mome_core.training.cohort import Row
     from mome_core.training.gate import Check, LockedCases
-    from node.model_watch import Watch
     from node.models import Registry
     from node.settings import Settings
-    from node.storage.models import Decision, ModelBook
+    from node.storage.decisions import Decision, ModelDecisions
+    from node.watching.drift import Watch
 
 MOST_SHOWN = 20
 BundleName = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or beginning of a digest.")]
@@ -31,7 +31,7 @@ class Desk:
 
     settings: Settings
     registry: Registry
-    book: ModelBook
+    book: ModelDecisions
 
 
 def list_models(config: Config = None, as_json: Json = False) -> None:
@@ -40,7 +40,7 @@ def list_models(config: Config = None, as_json: Json = False) -> None:
     Example: mome-node model list
     """
     from node.models import bundle_in_use, described
-    from node.storage.models import promoted, shadow_of
+    from node.storage.decisions import promoted, shadow_of
 
     desk = open_desk(config)
     decisions = desk.book.decisions()
@@ -67,7 +67,7 @@ def lock(
     Example: mome-node model lock cohort.csv --split test
     """
     from node.cli.train import endpoint_of
-    from node.storage.models import Act
+    from node.storage.decisions import Act
 
     desk = open_desk(config)
     terms = {"manifest": str(manifest.absolute()), "split": split, "endpoint": endpoint_of(endpoint).value}
@@ -92,7 +92,7 @@ def promote(
     from mome_core.model.checkpoint import load_checkpoint
     from mome_core.training.gate import GateRules, examine
     from node.models import bundle_in_use
-    from node.storage.models import Act
+    from node.storage.decisions import Act
 
     desk = open_desk(config)
     place, in_use = desk.registry.find(bundle), bundle_in_use(desk.settings, desk.book)
@@ -125,7 +125,7 @@ def rollback(config: Config = None, as_json: Json = False) -> None:
     """
     from node.errors import NotReady
     from node.models import described
-    from node.storage.models import Act, promoted
+    from node.storage.decisions import Act, promoted
 
     desk = open_desk(config)
     stack = promoted(desk.book.decisions())
@@ -147,7 +147,7 @@ def shadow(
 
     Example: mome-node model shadow models/ours
     """
-    from node.storage.models import Act, shadow_of
+    from node.storage.decisions import Act, shadow_of
 
     desk = open_desk(config)
     running = shadow_of(desk.book.decisions())
@@ -175,8 +175,8 @@ def report(
     """
     import time
 
-    from node.model_watch import watch_models
     from node.storage.overview import Overview
+    from node.watching.drift import watch_models
 
     desk = open_desk(config)
     watch = watch_models(desk.settings, Overview(desk.book.engine), time.time(), days)
@@ -190,11 +190,11 @@ def open_desk(config: Path | None) -> Desk:
     """The settings, the bundles, and the decisions; the ledger is brought up to date."""
     from node.models import Registry
     from node.settings import load_settings
+    from node.storage.decisions import ModelDecisions
     from node.storage.ledger import Ledger
-    from node.storage.models import ModelBook
 
     settings = load_settings(config)
-    return Desk(settings, Registry(settings.storage.root), ModelBook(Ledger(settings.database_url).engine))
+    return Desk(settings, Registry(settings.storage.root), ModelDecisions(Ledger(settings.database_url).engine))
 
 
 def decide(desk: Desk, act: Any, digest: str, evidence: dict[str, Any]) -> None:
@@ -251,7 +251,7 @@ def locked_cases(
     from mome_core.training.gate import LockedCases
     from node.cli.train import prepared
     from node.errors import NotReady
-    from node.storage.models import lock_of
+    from node.storage.decisions import lock_of
 
     lock_ = lock_of(desk.book.decisions())
     if lock_ is None:

@@ -49,8 +49,8 @@ def reproduce(
     from node.models import Registry, bundle_in_use
     from node.settings import load_settings
     from node.storage.archive import Archive
+    from node.storage.decisions import ModelDecisions
     from node.storage.ledger import Ledger
-    from node.storage.models import ModelBook
     from sr_templates.numbers import read_numbers
 
     settings = load_settings(config)
@@ -60,7 +60,7 @@ def reproduce(
     if not stored:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]
-    in_use = bundle_in_use(settings, ModelBook(ledger.engine))
+    in_use = bundle_in_use(settings, ModelDecisions(ledger.engine))
     bundle = Registry(settings.storage.root).with_weights(stated.weights) or in_use
     findings = analyze_study(paths, open_workplace(settings, bundle))
     again = next(content for kind, *_, content in encoded(findings.objects) if kind == "report")

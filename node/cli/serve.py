@@ -10,9 +10,9 @@ def serve(config: Config = None) -> None:
 
     Example: mome-node serve --config mome-node.toml
     """
-    from node import serve as node
     from node.logs import configure_logs
+    from node.service.serve import serve as run
     from node.settings import load_settings
 
     configure_logs("serve")
-    node.serve(load_settings(config), config)
+    run(load_settings(config), config)

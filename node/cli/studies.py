@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from node.settings import Gather
+    from node.storage.health import HealthStore
     from node.storage.ledger import Ledger
     from node.storage.overview import Overview
     from node.storage.records import StudyDetail, StudyRecord
-    from node.storage.watch import WatchBook
 
 
 def list_studies(
@@ -113,11 +113,11 @@ def top(config: Config = None) -> None:
     from rich.console import Group
 
     from node.settings import load_settings
+    from node.storage.health import HealthStore
     from node.storage.overview import Overview
-    from node.storage.watch import WatchBook
 
     ledger, gather = open_ledger(config), load_settings(config).gather
-    overview, watch = Overview(ledger.engine), WatchBook(ledger.engine)
+    overview, watch = Overview(ledger.engine), HealthStore(ledger.engine)
 
     def render(rows: int) -> Group:
         told = [*alert_lines(watch), *process_lines(watch), *queue_lines(overview)]
@@ -127,18 +127,18 @@ def top(config: Config = None) -> None:
     follow(render)
 
 
-def alert_lines(watch: WatchBook) -> list[str]:
+def alert_lines(watch: HealthStore) -> list[str]:
     """What needs a person."""
     from rich.markup import escape
 
     return [f"[bold red]{escape(each.words)}[/], since {clock(each.raised_at)}" for each in watch.alerts()]
 
 
-def process_lines(watch: WatchBook) -> list[str]:
+def process_lines(watch: HealthStore) -> list[str]:
     """Each process and when it was last alive."""
     import time
 
-    from node.metrics import ALIVE_SECONDS
+    from node.watching.metrics import ALIVE_SECONDS
 
     now, lines = time.time(), []
     for each in watch.heartbeats():
@@ -206,8 +206,8 @@ def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None
     """
     import json
 
-    from dicom_io.classify import assign_roles
-    from dicom_io.headers import read_series_headers
+    from dicom_io.headers.read import read_series_headers
+    from dicom_io.study.classify import assign_roles
     from node.cli.assemble import print_rows, site_rules
     from node.settings import load_settings
 

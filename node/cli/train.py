@@ -69,7 +69,7 @@ def train(
     """
     from mome_core.model.checkpoint import load_checkpoint
     from mome_core.training.cohort import held_out, read_manifest
-    from mome_core.training.together import crew
+    from mome_core.training.distributed import crew
     from node.models import find_bundle
 
     asked = endpoint_of(endpoint)
@@ -122,10 +122,10 @@ class Making:
         from mome_core.model.architecture import Head
         from mome_core.model.checkpoint import Description
         from mome_core.training.bundle import write_bundle
+        from mome_core.training.distributed import crew
         from mome_core.training.history import Board, draw_history
         from mome_core.training.loop import Task, train
         from mome_core.training.start import from_checkpoint, from_scratch
-        from mome_core.training.together import crew
 
         network = from_checkpoint(self.start, (Head(self.endpoint),), self.config.seed)
         if self.scratch:
@@ -383,10 +383,10 @@ def content_of(folder: Path) -> str:
 
 def read_study(folder: Path) -> Case:
     """The Case of a folder of DICOM files; StudyIneligible says why there is none."""
-    from dicom_io.classify import assign_roles
     from dicom_io.errors import DicomError
-    from dicom_io.headers import read_series_headers
-    from dicom_io.volumes import read_case
+    from dicom_io.headers.read import read_series_headers
+    from dicom_io.study.case import read_case
+    from dicom_io.study.classify import assign_roles
     from mome_core.errors import StudyIneligible
     from node.cli.peers import dicom_files
 

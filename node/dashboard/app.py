@@ -18,8 +18,8 @@ from node.dashboard.rendering import page
 from node.dashboard.rights import Limiter
 from node.dashboard.site import Site
 from node.errors import NodeError
-from node.metrics import Meter
 from node.states import ImpossibleTransition
+from node.watching.metrics import Meter
 from sr_templates.errors import ObjectsError
 
 STATIC = Path(__file__).parent / "static"

@@ -8,9 +8,9 @@ from statistics import median, quantiles
 from typing import Any
 
 from node.dashboard.site import Site
-from node.installation import graphics_cards
-from node.metrics import ALIVE_SECONDS, Meter
-from node.storage.watch import Heartbeat, OpenAlert
+from node.identity import graphics_cards
+from node.storage.health import Heartbeat, OpenAlert
+from node.watching.metrics import ALIVE_SECONDS, Meter
 
 DAY_SECONDS = 86_400.0
 HOURS = 24

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from node.audit import AuditEvent
 from node.dashboard.rendering import page
 from node.dashboard.rights import COOKIE, Caller, Limiter, may_look, site_of
-from node.storage.access import AccessRefused
+from node.storage.accounts import AccessRefused
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=256)]

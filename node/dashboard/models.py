@@ -10,9 +10,9 @@ from typing import Any
 from mome_core.errors import MomeError
 from node.dashboard.site import Site
 from node.errors import NotReady
-from node.model_watch import Watch, stability, watch_models
 from node.models import bundle_in_use
-from node.storage.models import ModelBook
+from node.storage.decisions import ModelDecisions
+from node.watching.drift import Watch, stability, watch_models
 
 DAY_SECONDS = 86_400.0
 BINS = 10
@@ -96,7 +96,7 @@ def spread_of(values: list[float]) -> Spread:
 def active_manifest(site: Site) -> dict[str, Any]:
     """What the bundle that answers says of itself; empty when it cannot be read."""
     try:
-        bundle = bundle_in_use(site.settings, ModelBook(site.ledger.engine))
+        bundle = bundle_in_use(site.settings, ModelDecisions(site.ledger.engine))
         found: dict[str, Any] = json.loads((bundle / "manifest.json").read_text("utf-8"))
     except (NotReady, OSError, ValueError):
         return {}

@@ -29,7 +29,7 @@ from node.dashboard.login import address_of, with_session
 from node.dashboard.rendering import page
 from node.dashboard.rights import site_of
 from node.settings import Dashboard, secret
-from node.storage.access import Role
+from node.storage.accounts import Role
 
 router = APIRouter(include_in_schema=False)
 COOKIE = "mome-oidc"

@@ -19,14 +19,14 @@ from node.dashboard.rendering import page
 from node.dashboard.rights import Caller, may_act, may_give_access, may_look, site_of
 from node.dashboard.study_page import study_page
 from node.jobs import OPEN, JobState
-from node.model_watch import MOVED
 from node.states import StudyState
-from node.storage.access import AccessRefused, Role
+from node.storage.accounts import AccessRefused, Role
 from node.storage.records import KeptObject
+from node.watching.drift import MOVED
 from node.withdrawal import Reason
-from sr_templates.capture import picture_of
-from sr_templates.objects import decode
-from sr_templates.summary import to_png
+from sr_templates.build import decode
+from sr_templates.drawing.capture import picture_of
+from sr_templates.objects.summary import to_png
 
 router = APIRouter(include_in_schema=False)
 PAGE_STUDIES = 50

@@ -7,11 +7,11 @@ import shlex
 from dataclasses import dataclass
 
 from dicom_io.network.association import CALLING_UNKNOWN
-from node.alerts import call
 from node.dashboard.site import Site
 from node.settings import Destination
+from node.storage.health import Echo
 from node.storage.overview import QueueDepth
-from node.storage.watch import Echo
+from node.watching.alerts import call
 
 REJECTED = re.compile(
     r"(?P<why>.+?): (?P<calling>.{1,16}?)(?: called (?P<called>.{0,16}?))? (?:at|from) (?P<address>\S+)(?: \(.*)?"

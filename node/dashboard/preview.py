@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from dicom_io.classify import assign_roles
 from dicom_io.errors import DicomError
-from dicom_io.headers import read_series_headers
-from dicom_io.roles import RoleRule
-from dicom_io.volumes import read_case
+from dicom_io.headers.read import read_series_headers
+from dicom_io.study.case import read_case
+from dicom_io.study.classify import assign_roles
+from dicom_io.study.roles import RoleRule
 from mome_core.case import Role
 from mome_core.case_file import write_nifti
 from mome_core.errors import MomeError
 from mome_core.volume import Dynamic, Volume
 from node.dashboard.site import Site
+from sr_templates.build import decode
 from sr_templates.map_reading import read_map
-from sr_templates.objects import decode
 
 building = threading.Lock()  # one at a time: a study takes some hundred MiB
 KEPT_SECONDS = 86_400.0

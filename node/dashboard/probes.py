@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from node.dashboard.rights import Caller, may_look, site_of
-from node.metrics import Health, exposition
+from node.watching.metrics import Health, exposition
 
 router = APIRouter()
 

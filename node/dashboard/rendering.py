@@ -12,10 +12,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from node.dashboard import words
+from node.dashboard import formatting as words
 from node.dashboard.rights import site_of
 from node.states import StudyState
-from node.storage.access import Role
+from node.storage.accounts import Role
 
 
 @cache

@@ -19,7 +19,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from node.dashboard.guard import SAFE_METHODS
 from node.dashboard.site import Site
-from node.storage.access import Account, Role, TokenKind
+from node.storage.accounts import Account, Role, TokenKind
 
 COOKIE = "mome-session"
 FAILURES, WINDOW_SECONDS = 5, 60.0

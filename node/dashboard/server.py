@@ -10,13 +10,13 @@ from pathlib import Path
 
 import uvicorn
 
-from node.alerts import Watch
 from node.dashboard.app import build_app
 from node.dashboard.preview import forget_old_previews
 from node.dashboard.site import Site
 from node.errors import NotReady
 from node.settings import Settings
-from node.storage.access import Role
+from node.storage.accounts import Role
+from node.watching.alerts import Watch
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.settings import Settings
-from node.storage.access import AccessBook
+from node.storage.accounts import Accounts
 from node.storage.archive import Archive
+from node.storage.health import HealthStore
 from node.storage.ledger import Ledger
 from node.storage.overview import Overview
-from node.storage.watch import WatchBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class Site:
     archive: Archive
     ledger: Ledger
     overview: Overview
-    watch: WatchBook
-    access: AccessBook
+    watch: HealthStore
+    access: Accounts
 
     @classmethod
     def open(cls, settings: Settings) -> Site:
         """Open ledger and archive; raises NotReady when they cannot be used."""
         archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
         engine = ledger.engine
-        return cls(settings, archive, ledger, Overview(engine), WatchBook(engine), AccessBook(engine))
+        return cls(settings, archive, ledger, Overview(engine), HealthStore(engine), Accounts(engine))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_io.labels import Labels, read_labels
-from node.dashboard import words
+from node.dashboard import formatting as words
 from node.dashboard.actions import Action, possible
 from node.dashboard.site import Site
 from node.jobs import OPEN

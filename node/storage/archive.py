@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dicom_io.part10 import ReceivedInstance
+from dicom_io.encoding.part10 import ReceivedInstance
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
 from node.storage.records import KeptObject, StoredInstance

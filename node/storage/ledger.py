@@ -14,7 +14,8 @@ from node.audit import AuditEntry, AuditEvent, verify
 from node.content import Judgement, judge
 from node.jobs import OPEN, Job, JobKind, JobState, RetryPolicy
 from node.states import StudyEvent, StudyState, next_state
-from node.storage import schema, trail
+from node.storage import audit_trail as trail
+from node.storage import schema
 from node.storage.append import append, row_of
 from node.storage.contents import content_of, known_like, learn, unlearn
 from node.storage.database import LedgerOvertaken, check_database, migrate, open_engine, reading, writing
@@ -125,18 +126,18 @@ class Ledger:
         quiet_since: float,
         now: float,
         *,
-        patient_since: float | None = None,
+        extended_quiet_since: float | None = None,
         node_name: str = "",
         limit: int = 100,
     ) -> int:
         """Declare studies complete that received nothing since, oldest first; each gets an analysis job.
 
-        patient_since : the same for studies of which something is missing that their protocol had (None: no such
+        extended_quiet_since : the same for studies of which something is missing that their protocol had (None: no such
             patience). Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
         """
         table = schema.study.c
         enough = and_(table.last_received_at <= quiet_since, table.missing == 0)
-        long = table.last_received_at <= (quiet_since if patient_since is None else patient_since)
+        long = table.last_received_at <= (quiet_since if extended_quiet_since is None else extended_quiet_since)
         silent = or_(enough, long, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
         with writing(self.engine) as db:
             if not listens(db, node_name, quiet_since, now):

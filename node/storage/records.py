@@ -17,7 +17,7 @@ class StoredInstance:
 
     patient_digest : SHA-256 of patient ID and issuer; tells two patients apart without naming either.
     path : of the file, relative to the storage root.
-    kind, slice_position : which part of its scanner's protocol it is, and where it lies (dicom_io.arrival).
+    kind, slice_position : which part of its scanner's protocol it is, and where it lies (dicom_io.encoding.arrival).
     """
 
     study_instance_uid: str

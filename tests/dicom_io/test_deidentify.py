@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import phantom
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from dicom_io.classify import assign_roles
+import phantom
 from dicom_io.deidentify import Mask, NotExportable, deidentify, write_deidentified
-from dicom_io.headers import read_series_headers
+from dicom_io.headers.read import read_series_headers
 from dicom_io.phantom.options import LAYOUTS, Layout, Vendor
-from dicom_io.volumes import read_case
+from dicom_io.study.case import read_case
+from dicom_io.study.classify import assign_roles
 from mome_core.case import Case, same_images
 
 MASK = Mask("p1", bytes(32))

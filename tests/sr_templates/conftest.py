@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sr_studies import DEVICE, Layout, make_evidence, make_result
 
 from mome_core.results import Result
-from sr_templates.evidence import Evidence
+from sr_studies import DEVICE, Layout, make_evidence, make_result
+from sr_templates.build import ResultObjects, Wanted, build_objects
+from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import OFFERED_KINDS
-from sr_templates.objects import ResultObjects, Wanted, build_objects
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,11 @@ import sys
 from io import BytesIO
 from pathlib import Path
 
-import orthanc
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from running_node import ROOT, dcmsend, dcmtk_available, running
 
+import orthanc
 from dicom_io.network.folder import folder_pacs
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
@@ -20,6 +19,8 @@ from dicom_io.phantom.vendors import write_study
 from mome_core.case import Modality
 from node.crashpoints import NAMES
 from node.settings import Destination
+from places import ROOT
+from running_node import dcmsend, dcmtk_available, running
 
 pytestmark = pytest.mark.system
 needs_servers = pytest.mark.skipif(

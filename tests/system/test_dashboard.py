@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import orthanc
 import pytest
-from live_node import instance, new_study
-from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
 
+import orthanc
+from live_node import instance, new_study
 from node.settings import Destination
+from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
 
 pytestmark = pytest.mark.system
 CHROMIUM = shutil.which("chromium")

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import orthanc
-import phantom
 import pytest
 from pydicom import dcmread
-from running_node import dcmsend, dcmtk_available, running
 
+import orthanc
+import phantom
 from dicom_io.network.scu import NOT_SUPPORTED, PeerUnreachable
 from dicom_io.network.stow import store_over_web
 from node.settings import Destination
+from running_node import dcmsend, dcmtk_available, running
 
 pytestmark = [
     pytest.mark.system,

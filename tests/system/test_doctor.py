@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import orthanc
 import pytest
-from running_node import free_port, running
 
+import orthanc
 from node.settings import Destination
+from running_node import free_port, running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 

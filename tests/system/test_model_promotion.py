@@ -8,15 +8,15 @@ import sys
 import time
 from pathlib import Path
 
-import phantom
 import pytest
 from pydicom import dcmread
-from running_node import RunningNode, dcmsend, dcmtk_available, running
 
+import phantom
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
 from mome_core.training.start import from_scratch
 from node.models import find_bundle
 from node.storage.records import StudyDetail
+from running_node import RunningNode, dcmsend, dcmtk_available, running
 
 pytestmark = [
     pytest.mark.system,

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import orthanc
 import pytest
-from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
 
+import orthanc
+from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
 from node.crashpoints import NAMES
 from node.settings import Destination
 

@@ -11,10 +11,11 @@ import threading
 import time
 from pathlib import Path
 
-import powercut
 import pytest
-from live_node import LiveNode, instance, live_node, new_study
 from pydicom.dataset import Dataset
+
+import powercut
+from live_node import LiveNode, instance, live_node, new_study
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]  # fifty starts and kills take six minutes
 ASSOCIATIONS = 4

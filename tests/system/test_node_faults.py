@@ -18,12 +18,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from live_node import LiveNode, instance, live_node, new_study, wait_for
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom.sop_class import MRImageStorage
 
-from node.exits import Exit
+from live_node import LiveNode, instance, live_node, new_study, wait_for
+from node.exit_codes import Exit
 from node.jobs import JobKind
 from node.settings import settings_toml
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
 from pydicom.uid import MRImageStorage
 from pynetdicom.sop_class import Verification
-from raw_peer import associate, association_request, element, pdv, store, store_request
 
 from dicom_io.network.dimse import CommandField, Element, encode
 from dicom_io.network.upper_layer import HEADER
-from node.storage.watch import WatchBook
+from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
+from node.storage.health import HealthStore
+from raw_peer import associate, association_request, element, pdv, store, store_request
 
 pytestmark = pytest.mark.system
 ITEM = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
@@ -162,7 +162,7 @@ def test_5000_broken_connections_leave_the_node_as_it_was_and_disturb_nobody(nod
 
 def open_associations(node: LiveNode) -> int:
     """As the listener told last, for /metrics."""
-    beats = WatchBook(node.ledger.engine).heartbeats()
+    beats = HealthStore(node.ledger.engine).heartbeats()
     return next(each.associations for each in beats if each.part == "listener")
 
 

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from certificates import Authority
-from live_node import LiveNode, instance, live_node, new_study, wait_for
 from pynetdicom.sop_class import Verification
 
+from certificates import Authority
 from dicom_io.network.tls import requestor_context
+from live_node import LiveNode, instance, live_node, new_study, wait_for
 from node.settings import settings_toml, with_caller
 
 pytestmark = pytest.mark.system

@@ -12,15 +12,15 @@ import time
 from io import BytesIO
 from pathlib import Path
 
-import orthanc
-import phantom
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from running_node import RunningNode, dcmsend, dcmtk, dcmtk_available, free_port, running
 
+import orthanc
+import phantom
 from node.settings import Destination
+from running_node import RunningNode, dcmsend, dcmtk, dcmtk_available, free_port, running
 
 pytestmark = pytest.mark.system
 needs_servers = pytest.mark.skipif(

@@ -10,22 +10,21 @@ import time
 from io import BytesIO
 from pathlib import Path
 
-import orthanc
 import pytest
 from dicomweb_client import DICOMwebClient
-from phantom_results import DEVICE, AnsweredStudy, answered_study
 from pydicom import dcmread
-from running_node import dcmtk
 
+import orthanc
 from dicom_io.phantom.options import StudyOptions, Trap
 from dicom_io.phantom.spec import PhantomSpec
 from dicom_io.phantom.vendors import LAYOUTS
+from phantom_results import DEVICE, AnsweredStudy, answered_study
+from places import BIN, ROOT
+from running_node import dcmtk
+from sr_templates.build import ResultObjects, Wanted, build_objects, encode
 from sr_templates.kinds import OFFERED_KINDS
-from sr_templates.objects import ResultObjects, Wanted, build_objects, encode
 
-ROOT = Path(__file__).parents[2]
 REFEREE = ROOT.parent / "shared" / "tools" / "check_outputs.sh"
-BIN = ROOT / ".venv" / "bin"
 ENVIRONMENT = {"PYTHON": str(BIN / "python"), "VALIDATE_IODS": str(BIN / "validate_iods"), "REQUIRE_ALL": "1",
                "DV_STD": str(ROOT / "dvstd"), "DV_EDITION": "2020a"}  # fmt: skip
 SPEC = PhantomSpec(seed=5, post_phases=2)

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ohif
-import orthanc
 import pytest
-from phantom_results import DEVICE, AnsweredStudy, answered_study
 from PIL import Image
 
+import ohif
+import orthanc
 from dicom_io.phantom.spec import PhantomSpec, Size
-from sr_templates.objects import ResultObjects, build_objects, encode
+from phantom_results import DEVICE, AnsweredStudy, answered_study
+from places import ROOT
+from sr_templates.build import ResultObjects, build_objects, encode
 
-ROOT = Path(__file__).parents[2]
 PLAYWRIGHT = "playwright-core@1.65.1"
 MODULES = ROOT / ".cache" / "playwright"
 VIEWPORT = (slice(70, 960), slice(310, 1540))  # rows and columns of the screenshot that show the image

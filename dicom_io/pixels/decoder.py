@@ -1,0 +1,67 @@
+"""Decodes compressed pixels in a process of its own: `python -m dicom_io.pixels.decoder`, started by pixels.native.
+
+Codecs are C and C++ that read bytes from strangers. Here a crash, an endless loop or a bomb costs one process with
+limited memory; the node goes on. Requests are JSON lines on stdin; each answer is a JSON line on stdout, followed by
+the frames as raw little-endian bytes when it says ok.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import config, dcmread
+from pydicom.pixels.decoders.base import get_decoder
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests until stdin closes; a failure is an answer, not the end."""
+    for line in requests:
+        request = json.loads(line)
+        try:
+            frames = decode(request)
+        except MemoryError:
+            answer(answers, error="its codec asked for more memory than it may have")
+        except Exception as error:  # noqa: BLE001 - whatever a codec raises is the answer
+            answer(answers, error=str(error).partition("\n")[0] or type(error).__name__)
+        else:
+            answer(answers)
+            for frame in frames:
+                answers.write(frame.data)
+            answers.flush()
+
+
+def answer(answers: BinaryIO, error: str = "") -> None:
+    """One line: {"error": ""} when frames follow."""
+    answers.write(json.dumps({"error": error}).encode() + b"\n")
+    answers.flush()
+
+
+def decode(request: dict[str, Any]) -> list[NDArray[Any]]:
+    """The stored values of the frames `indices` (from 0) of the file `path`, each contiguous, of dtype and shape asked.
+
+    Raises ValueError when what comes out is not what the header announced.
+    """
+    dataset = dcmread(request["path"])
+    decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
+    shape, dtype = tuple(request["shape"]), np.dtype(request["dtype"])
+    frames = []
+    for array, _ in decoder.iter_array(dataset, indices=request["indices"], raw=True, validate=False):
+        if array.shape != shape or array.dtype.itemsize != dtype.itemsize:
+            raise ValueError(f"the decoded frame is {array.shape} of {array.dtype}, announced was {shape} of {dtype}")
+        frames.append(np.ascontiguousarray(array, dtype=dtype))
+    if len(frames) != len(request["indices"]):
+        raise ValueError(f"holds {len(frames)} of {len(request['indices'])} frames")
+    return frames
+
+
+if __name__ == "__main__":
+    limit = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    config.settings.reading_validation_mode = config.IGNORE
+    serve(sys.stdin.buffer, sys.stdout.buffer)

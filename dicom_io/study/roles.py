@@ -1,0 +1,87 @@
+"""The words for what series are: a rule of the site, the part of one series, the parts of all."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dicom_io.headers.read import Exclusion, SeriesHeader
+from dicom_io.study.geometry import Stack
+from dicom_io.study.names import NameReading
+from mome_core.case import Role
+
+COMPUTED_ROLES = frozenset({Role.ADC, Role.SUBTRACTION, Role.MIP, Role.MPR, Role.DERIVED_MAP, Role.SEG})
+DCE_ROLES = frozenset({Role.DCE_MULTI, Role.DCE_PRE, Role.DCE_POST, Role.DCE_PHASE})
+T1_ROLES = DCE_ROLES | {Role.T1_FS_SINGLE, Role.T1_NONFS}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRule:
+    """A site's own word on its series: descriptions that fit the pattern have this role, whatever the tags say.
+
+    pattern : shell pattern (`*`, `?`, `[...]`), case ignored, tried on Series Description and Protocol Name.
+    """
+
+    pattern: str
+    role: Role
+
+    def fits(self, series: SeriesHeader) -> bool:
+        """Whether this rule speaks about the series."""
+        return any(self.fits_name(name) for name in (series.description, series.protocol) if name)
+
+    def fits_name(self, name: str) -> bool:
+        """Whether this rule speaks about a series of this name."""
+        return fnmatch.fnmatchcase(name.lower(), self.pattern.lower())
+
+
+def read_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
+    """The rules of a site from its settings, pattern -> role; ValueError names a role that does not exist."""
+    unknown = set(rules.values()) - set(Role)
+    if unknown:
+        raise ValueError(f"series.rules: no role {', '.join(sorted(unknown))}; roles: {', '.join(Role)}")
+    return tuple(RoleRule(pattern, Role(role)) for pattern, role in rules.items())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesRole:
+    """The part of one series.
+
+    stacks : its images on their grids; empty when they form no volume, and then `refused` says why.
+    by_rule : whether a rule of the site decided.
+    suspect : whether its name says that it was computed while its tags are those of an acquisition.
+    certain : whether tags alone decided; the study as a whole may still overrule what is not certain.
+    """
+
+    series: SeriesHeader
+    role: Role
+    confidence: float
+    why: str
+    name: NameReading
+    stacks: tuple[Stack, ...] = ()
+    refused: str = ""
+    certain: bool = True
+    by_rule: bool = False
+    suspect: bool = False
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the scanner calls the images original."""
+        return "DERIVED" not in self.series.words
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """The part of every series of one or more studies, and the files that were left out before."""
+
+    roles: tuple[SeriesRole, ...]
+    excluded: tuple[Exclusion, ...] = ()
+
+    def of(self, *roles: Role) -> tuple[SeriesRole, ...]:
+        """The series of some roles, in the fixed order of the headers."""
+        return tuple(item for item in self.roles if item.role in roles)
+
+    @property
+    def dce(self) -> tuple[SeriesRole, ...]:
+        """The series that hold phases of the dynamic."""
+        return self.of(*DCE_ROLES)

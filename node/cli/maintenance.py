@@ -1,0 +1,59 @@
+"""Commands that rescue and copy what the node keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.cli.options import Config
+
+Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
+
+
+def recover(config: Config = None) -> None:
+    """Rebuild the ledger from the files, after it was damaged or lost; stop the node first.
+
+    Every file is examined. Studies are analysed again; their results keep their UIDs, so no PACS gets them twice.
+
+    Example: mome-node recover --config mome-node.toml
+    """
+    import time
+
+    from node.service.recovery import recover as rebuild
+    from node.service.serve import Lock
+    from node.settings import load_settings
+
+    settings = load_settings(config)
+    with Lock(settings):
+        found = rebuild(settings, time.time())
+    if found.damaged_ledger is not None:
+        typer.echo(f"the damaged ledger is kept as {found.damaged_ledger}")
+    typer.echo(f"{found.adopted} instances adopted, {found.known} were known, {len(found.unusable)} files unusable")
+    for path in found.unusable:
+        typer.echo(f"unusable: {path}", err=True)
+
+
+def backup(folder: Backup, config: Config = None) -> None:
+    """Copy ledger, instances and results into a folder, while the node runs; again: adds what is new.
+
+    Example: mome-node backup /mnt/backup/mome-node --config mome-node.toml
+    """
+    from node.backup import back_up
+    from node.settings import load_settings
+
+    added, total = back_up(load_settings(config), folder)
+    typer.echo(f"{folder}: ledger copied, {added} of {total} files added")
+
+
+def restore(folder: Backup, config: Config = None) -> None:
+    """Fill an empty storage root from a backup, on this host or another; every instance is verified.
+
+    Example: mome-node restore /mnt/backup/mome-node --config mome-node.toml
+    """
+    from node.backup import restore as fill
+    from node.settings import load_settings
+
+    settings = load_settings(config)
+    typer.echo(f"{settings.storage.root}: {fill(folder, settings)} instances restored and verified")

@@ -1,0 +1,36 @@
+"""This installation: the UUID that its results are marked with, and the graphics cards that it has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from sr_templates.dicom.device import Device
+
+
+def this_device(root: Path) -> Device:
+    """This installation; its UUID is made once and kept in the storage root, since it becomes a DICOM UID."""
+    file = root / "installation"
+    if not file.exists():
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = root / f"installation.{os.getpid()}"
+        temporary.write_text(str(uuid4()), "ascii")
+        temporary.rename(file)
+    return Device(UUID(file.read_text("ascii").strip()), version("mome-node"))
+
+
+def graphics_cards() -> list[str]:
+    """Name, memory and load of every NVIDIA GPU, one line each; empty where there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    command = [program, "--query-gpu=name,memory.used,memory.total,utilization.gpu", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)
+    except subprocess.TimeoutExpired:
+        return []
+    return told.stdout.strip().splitlines() if told.returncode == 0 else []

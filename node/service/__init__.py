@@ -1,0 +1,1 @@
+"""The processes of a running node: supervisor, listener, scheduler, worker and delivery."""

@@ -1,0 +1,90 @@
+"""Rebuilds the ledger from the archive: the files are the truth, and each says itself what it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_io.encoding.part10 import NotAnInstance, ReceivedInstance, examine
+from node.audit import AuditEvent
+from node.errors import NotReady
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.database import sqlite_file
+from node.storage.ledger import Ledger
+from node.storage.records import Verdict
+
+log = logging.getLogger(__name__)
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was found: instances that the ledger lacked and now has, that it had, and files that are no instance."""
+
+    adopted: int
+    known: int
+    unusable: tuple[Path, ...]
+    damaged_ledger: Path | None
+
+
+def recover(settings: Settings, now: float) -> Recovery:
+    """Give every instance in the archive its row; a damaged SQLite ledger is put aside and begun anew.
+
+    The studies become complete and are analysed again; their results have the same UIDs as before.
+    """
+    archive = Archive(settings.storage.root)
+    damaged = None
+    try:
+        ledger = Ledger(settings.database_url)
+    except NotReady:
+        file = sqlite_file(settings.database_url)
+        if file is None:
+            raise
+        damaged = put_aside(file, now)
+        ledger = Ledger(settings.database_url)
+    verdicts: list[Verdict] = []
+    unusable: list[Path] = []
+    for batch in batches(found_in(archive, unusable)):
+        verdicts += ledger.instances_stored(archive.described(batch), now)
+    adopted = verdicts.count(Verdict.STORED)
+    ledger.audit(AuditEvent.RECOVERED, now, f"{adopted} instances adopted, {len(unusable)} files unusable")
+    return Recovery(adopted, len(verdicts) - adopted, tuple(unusable), damaged)
+
+
+def put_aside(ledger: Path, now: float) -> Path:
+    """Rename a damaged ledger with the files that belong to it; gives its new name."""
+    aside = ledger.with_name(f"{ledger.name}.damaged-{int(now)}")
+    for suffix in ("", "-wal", "-shm"):
+        part = ledger.with_name(ledger.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def found_in(archive: Archive, unusable: list[Path]) -> Iterator[ReceivedInstance]:
+    """Every whole instance of the archive, oldest first, so that of two versions the first is kept."""
+    for path in archive.instance_files():
+        try:
+            instance = examine(path)
+        except (NotAnInstance, OSError):
+            unusable.append(path)
+            continue
+        if instance.sha256 == path.stem:
+            yield instance
+        else:
+            unusable.append(path)
+
+
+def batches(instances: Iterator[ReceivedInstance]) -> Iterator[Sequence[ReceivedInstance]]:
+    """The instances in groups, so that memory stays small and transactions few."""
+    batch: list[ReceivedInstance] = []
+    for each in instances:
+        batch.append(each)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,277 @@
+"""The processes of a running node, and the supervisor that keeps them running.
+
+listener (never loads torch), scheduler (sweeps and deliveries), worker (the model), dashboard (pages and API). They
+share the ledger and the archive and nothing else; one that dies is started again, the others do not notice.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from node.audit import AuditEvent
+from node.errors import NodeError, NotReady, SettingsError
+from node.logs import configure_logs
+from node.service.heartbeat import Heartbeat
+from node.settings import Settings, load_settings
+from node.storage.archive import Archive
+from node.storage.ledger import Ledger
+
+log = logging.getLogger(__name__)
+GRACE_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 30.0
+WATCHDOG_SECONDS = 10.0
+
+
+class Part(StrEnum):
+    """A process of the node."""
+
+    LISTENER = "listener"
+    SCHEDULER = "scheduler"
+    WORKER = "worker"
+    DASHBOARD = "dashboard"
+
+
+CommandOf = Callable[[Part, Path | None], list[str]]
+
+
+def run_part(part: Part, config: Path | None) -> None:
+    """The body of one process."""
+    configure_logs(part)
+    end_with_supervisor()
+    settings = load_settings(config)
+    heartbeat = Heartbeat(settings, part)
+    if part is Part.LISTENER:
+        from node.service.listener import run_listener
+
+        run_listener(settings, heartbeat)
+    elif part is Part.SCHEDULER:
+        from node.service.scheduler import run_scheduler
+
+        run_scheduler(settings)
+    elif part is Part.DASHBOARD:
+        from node.dashboard.server import run_dashboard
+
+        run_dashboard(settings, config)
+    else:
+        from node.analysis import ShadowModel, make_analyst
+        from node.service.worker import run_worker
+
+        run_worker(settings, make_analyst, ShadowModel)
+
+
+def command_of(part: Part, config: Path | None) -> list[str]:
+    """The command line of a part."""
+    return [sys.executable, "-m", "node.service.serve", part, *([str(config)] if config else [])]
+
+
+def serve(settings: Settings, config: Path | None, command_of: CommandOf = command_of) -> None:
+    """Start every part and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin.
+
+    SIGHUP reads the settings again.
+    """
+    Archive(settings.storage.root)
+    ledger = Ledger(settings.database_url)
+    with Lock(settings):
+        ledger.audit(AuditEvent.STARTED, time.time(), settings.node_name)
+        Supervisor(settings, config, ledger, command_of).run()
+
+
+class Supervisor:
+    """Keeps the parts running."""
+
+    def __init__(self, settings: Settings, config: Path | None, ledger: Ledger, command_of: CommandOf) -> None:
+        self.settings, self.config, self.ledger, self.command_of = settings, config, ledger, command_of
+        self.running: dict[Part, subprocess.Popen[bytes]] = {}
+        self.restarts = dict.fromkeys(Part, 0)
+        self.due: dict[Part, float] = {}
+        self.reloading: set[Part] = set()
+        self.stopping, self.changed = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        """Until a signal says to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
+        signal.signal(signal.SIGHUP, lambda *_: self.changed.set())
+        for part in parts(self.settings):
+            self.running[part] = start(self.command_of(part, self.config))
+        ready, next_word = False, 0.0
+        while not self.stopping.wait(0.2):
+            if self.changed.is_set():
+                self.changed.clear()
+                self.reload()
+            for part in list(self.running):
+                if self.running[part].poll() is not None:
+                    self.start_again(part)
+            ready = ready or "NOTIFY_SOCKET" not in os.environ or listens(self.settings)
+            if time.monotonic() >= next_word:
+                next_word = time.monotonic() + WATCHDOG_SECONDS
+                tell_systemd("READY=1\nWATCHDOG=1" if ready else "WATCHDOG=1")
+        tell_systemd("STOPPING=1")
+        end(self.running)
+
+    def start_again(self, part: Part) -> None:
+        """A part has ended: because it was asked to, or by a defect; raises NotReady when the listener never began."""
+        code = self.running[part].returncode
+        if part in self.reloading:
+            self.reloading.discard(part)
+            self.due.pop(part, None)
+            del self.running[part]
+            if part in parts(self.settings):
+                self.running[part] = start(self.command_of(part, self.config), again=True)
+            return
+        if part is Part.LISTENER and not self.restarts[part] and code == 5:
+            end(self.running)
+            raise NotReady("the listener could not start; see the line above")
+        now = time.monotonic()
+        if part not in self.due:
+            self.restarts[part] += 1
+            log.error("a process ended and is started again", extra={"part": part, "code": code})
+            if part is Part.LISTENER:
+                note_that_nobody_listens(self.ledger, self.settings)
+            self.due[part] = now + min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[part], 6))
+        if now >= self.due[part]:
+            del self.due[part]
+            self.running[part] = start(self.command_of(part, self.config), again=True)
+
+    def reload(self) -> None:
+        """Read the settings again; every part that they concern ends its work in hand and starts with the new ones."""
+        try:
+            new = load_settings(self.config)
+        except SettingsError as error:
+            log.error("the settings are not valid and the old ones stay in force: %s", error)
+            return
+        if (new.storage.root, new.database) != (self.settings.storage.root, self.settings.database):
+            log.error("the settings move ledger or archive, which needs a restart; the old ones stay in force")
+            return
+        concerned = set(parts(new)) | set(self.running)
+        if (new.dicom, new.storage, new.destinations) == (
+            self.settings.dicom,
+            self.settings.storage,
+            self.settings.destinations,
+        ):
+            concerned.discard(Part.LISTENER)  # reception goes on
+        self.settings = new
+        log.info("settings reloaded", extra={"parts": sorted(concerned)})
+        if Part.LISTENER in set(self.running) - concerned:
+            self.running[Part.LISTENER].send_signal(signal.SIGHUP)  # its certificate may be a new one
+        for part in concerned & set(self.running):
+            self.reloading.add(part)
+            self.running[part].terminate()
+        for part in concerned - set(self.running):
+            self.running[part] = start(self.command_of(part, self.config))
+
+
+def listens(settings: Settings) -> bool:
+    """Whether the listener has its port."""
+    try:
+        socket.create_connection((settings.dicom.address_from_here, settings.dicom.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def tell_systemd(words: str) -> None:
+    """sd_notify(3): readiness and the watchdog's sign of life; nothing without systemd."""
+    place = os.environ.get("NOTIFY_SOCKET")
+    if not place:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(words.encode(), "\0" + place[1:] if place.startswith("@") else place)
+    except OSError as error:
+        log.warning("systemd could not be told: %s", error.strerror)
+
+
+def parts(settings: Settings) -> list[Part]:
+    """The processes that this site wants."""
+    return [part for part in Part if part is not Part.DASHBOARD or settings.dashboard.enabled]
+
+
+def note_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
+    """Until the listener is back, no study is complete because of its silence."""
+    try:
+        ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
+    except NodeError as error:
+        log.error("an audit entry was lost: %s", error)
+
+
+def start(command: Sequence[str], *, again: bool = False) -> subprocess.Popen[bytes]:
+    """A process of its own for one part; a crash that a test ordered happens once."""
+    environment = {key: value for key, value in os.environ.items() if not (again and key == "MOME_CRASHPOINT")}
+    environment.setdefault("MALLOC_ARENA_MAX", "2")  # a heap for each thread, glibc's habit, grows with every flood
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+
+
+def end_with_supervisor() -> None:
+    """End this process when the supervisor's end of its input closes, so that kill -9 leaves nobody on the port."""
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return  # started by hand
+
+    def wait_for_the_end() -> None:
+        while os.read(0, 1):
+            continue
+        os._exit(137)
+
+    threading.Thread(target=wait_for_the_end, name="supervisor", daemon=True).start()
+
+
+def end(running: Mapping[Part, subprocess.Popen[bytes]]) -> None:
+    """SIGTERM for all, then SIGKILL for who does not end in time."""
+    for process in running.values():
+        process.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in running.values():
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+class Lock:
+    """Refuses a second node on one SQLite ledger; the kernel frees the lock when the process dies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.path = settings.storage.root / "serve.lock"
+        self.needed = settings.is_sqlite
+        self.descriptor = -1
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        if not self.needed:
+            return
+        self.descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self.descriptor)
+            raise NotReady(f"another node serves {self.path.parent}; two nodes share work only on PostgreSQL") from None
+
+    def __exit__(self, *_: object) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+
+def main() -> None:
+    """Entry point of a part: `python -m node.service.serve listener [CONFIG]`."""
+    part, *config = sys.argv[1:]
+    try:
+        run_part(Part(part), Path(config[0]) if config else None)
+    except NodeError as error:
+        log.critical("%s cannot run: %s", part, error)
+        sys.exit(int(error.exit_code))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Who may use dashboard and API: accounts, and the secrets that prove them, of which only digests are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+
+from node.errors import NodeError
+from node.storage import schema
+from node.storage.database import reading, writing
+
+INVITATION_SECONDS = 7 * 86_400.0
+SHORTEST_PASSWORD = 12
+NOBODY = f"{bytes(16).hex()}:{bytes(64).hex()}"  # the hash of no password, compared when a name is unknown
+SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # RFC 7914; 16 MiB and some 50 ms for each guess
+
+
+class Role(StrEnum):
+    """What an account may do; each includes the one before."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role may do what the other may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class TokenKind(StrEnum):
+    """What a secret is for: a browser that is logged in, a first login, a program."""
+
+    SESSION = "session"
+    INVITATION = "invitation"
+    KEY = "key"
+
+
+class AccessRefused(NodeError):
+    """The name or secret is wrong, or the password too weak; the message may be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person or a program. `kinds`: the secrets that it holds now."""
+
+    id: int
+    name: str
+    role: Role
+    created_at: float
+    has_password: bool = False
+    kinds: tuple[str, ...] = ()
+
+
+class Accounts:
+    """Accounts, passwords, sessions, invitations and API keys."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def is_empty(self, now: float) -> bool:
+        """Whether nobody can ever log in: no admin has a password, and no invitation is still good."""
+        tokens, accounts = schema.token.c, schema.account.c
+        with reading(self.engine) as db:
+            open_ = (tokens.kind == TokenKind.INVITATION, tokens.expires_at > now)
+            invited = db.execute(select(func.count()).where(*open_)).scalar()
+            able = db.execute(select(func.count()).where(accounts.password != "", accounts.role == Role.ADMIN))
+            return not invited and not able.scalar()
+
+    def invite(self, name: str, role: Role, now: float) -> str:
+        """A one-time token by which its holder chooses a password; of an existing account it changes role too."""
+        return self._issue(name, role, TokenKind.INVITATION, now, now + INVITATION_SECONDS)
+
+    def new_key(self, name: str, role: Role, now: float) -> str:
+        """An API key for a program of its own; the key is shown once, here."""
+        return self._issue(name, role, TokenKind.KEY, now, None)
+
+    def accept(self, invitation: str, password: str, now: float) -> str:
+        """Set the password of an invited account; gives its name. The invitation is used up, its sessions end."""
+        if len(password) < SHORTEST_PASSWORD:
+            raise AccessRefused(f"a password has at least {SHORTEST_PASSWORD} characters")
+        with writing(self.engine) as db:
+            row = token_row(db, invitation, TokenKind.INVITATION, now)
+            if row is None:
+                raise AccessRefused("this token is unknown, used, or too old; ask for a new one")
+            accounts = schema.account
+            db.execute(update(accounts).where(accounts.c.id == row.account_id).values(password=hashed(password)))
+            theirs = schema.token.c.account_id == row.account_id
+            db.execute(delete(schema.token).where(theirs, schema.token.c.kind != TokenKind.KEY))
+            return str(row.name)
+
+    def log_in(self, name: str, password: str, now: float, until: float) -> str:
+        """A new session for who knows the password; raises AccessRefused. Takes as long for an unknown name."""
+        table = schema.account.c
+        with reading(self.engine) as db:
+            row = db.execute(select(schema.account).where(table.name == name)).first()
+        known = row.password if row is not None and row.password else NOBODY
+        if not matches(password, known) or row is None or not row.password:
+            raise AccessRefused("name or password is wrong")
+        return self._new_session(row.id, now, until)
+
+    def admit(self, name: str, role: Role, now: float, until: float) -> str:
+        """A new session for whom an identity provider has vouched; the account is made, or gets this role."""
+        with writing(self.engine) as db:
+            number = account_of(db, name, role, now)
+        return self._new_session(number, now, until)
+
+    def holder(self, secret: str, kind: TokenKind, now: float) -> Account | None:
+        """The account that this secret proves, None when it proves nothing."""
+        with reading(self.engine) as db:
+            row = token_row(db, secret, kind, now)
+        return None if row is None else Account(row.account_id, row.name, Role(row.role), row.created_at)
+
+    def log_out(self, session: str) -> None:
+        """The session proves nothing any more."""
+        with writing(self.engine) as db:
+            db.execute(delete(schema.token).where(schema.token.c.digest == digest(session)))
+
+    def accounts(self) -> list[Account]:
+        """Every account by name."""
+        table, tokens = schema.account, schema.token.c
+        with reading(self.engine) as db:
+            kinds: dict[int, set[str]] = {}
+            for account_id, kind in db.execute(select(tokens.account_id, tokens.kind).distinct()):
+                kinds.setdefault(account_id, set()).add(kind)
+            rows = db.execute(select(table).order_by(table.c.name)).all()
+        return [
+            Account(row.id, row.name, Role(row.role), row.created_at, bool(row.password), kinds_of(kinds, row.id))
+            for row in rows
+        ]
+
+    def remove(self, name: str) -> None:
+        """Delete an account with all that proves it; raises LookupError for an unknown name."""
+        table = schema.account
+        with writing(self.engine) as db:
+            number = db.execute(select(table.c.id).where(table.c.name == name)).scalar()
+            if number is None:
+                raise LookupError("no account of this name; see: mome-node access list")
+            db.execute(delete(schema.token).where(schema.token.c.account_id == number))
+            db.execute(delete(table).where(table.c.id == number))
+
+    def _issue(self, name: str, role: Role, kind: TokenKind, now: float, until: float | None) -> str:
+        if not name or len(name) > 64 or not name.isprintable():
+            raise AccessRefused("a name has 1 to 64 printable characters")
+        secret = secrets.token_urlsafe(24)
+        with writing(self.engine) as db:
+            number = account_of(db, name, role, now)
+            stale = schema.token.delete().where(schema.token.c.account_id == number, schema.token.c.kind == kind)
+            db.execute(stale)
+            put_token(db, number, kind, secret, now, until=until)
+        return secret
+
+    def _new_session(self, account_id: int, now: float, until: float) -> str:
+        secret, table = secrets.token_urlsafe(32), schema.token
+        with writing(self.engine) as db:
+            db.execute(table.delete().where(table.c.kind == TokenKind.SESSION, table.c.expires_at < now))
+            put_token(db, account_id, TokenKind.SESSION, secret, now, until=until)
+        return secret
+
+
+def digest(secret: str) -> str:
+    """What is kept of a random secret: it has 192 bits, so one round is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password: salt and scrypt."""
+    salt = secrets.token_bytes(16)
+    return f"{salt.hex()}:{hashlib.scrypt(password.encode(), salt=salt, **SCRYPT).hex()}"
+
+
+def matches(password: str, kept: str) -> bool:
+    """Whether this is the password, in the same time whichever it is."""
+    salt, _, expected = kept.partition(":")
+    found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **SCRYPT).hex()
+    return hmac.compare_digest(found, expected)
+
+
+# --- parts of the verbs, each inside the caller's transaction
+
+
+def account_of(db: Connection, name: str, role: Role, now: float) -> int:
+    """The number of the account of this name, which now has this role; made when it is missing."""
+    table = schema.account
+    if not db.execute(update(table).where(table.c.name == name).values(role=role)).rowcount:
+        db.execute(insert(table).values(name=name, role=role, password="", created_at=now))
+    return int(db.execute(select(table.c.id).where(table.c.name == name)).scalar_one())
+
+
+def kinds_of(kinds: dict[int, set[str]], account_id: int) -> tuple[str, ...]:
+    return tuple(sorted(kinds.get(account_id, ())))
+
+
+def put_token(
+    db: Connection, account_id: int, kind: TokenKind, secret: str, now: float, *, until: float | None
+) -> None:
+    values = {"account_id": account_id, "kind": kind, "digest": digest(secret)}
+    db.execute(insert(schema.token).values(**values, created_at=now, expires_at=until))
+
+
+def token_row(db: Connection, secret: str, kind: TokenKind, now: float) -> Row[Any, Any, Any, Any, Any] | None:
+    """Account and token of a secret that is still good."""
+    tokens, accounts = schema.token.c, schema.account.c
+    good = (
+        tokens.digest == digest(secret),
+        tokens.kind == kind,
+        (tokens.expires_at.is_(None)) | (tokens.expires_at > now),
+    )
+    columns = (tokens.id.label("token_id"), tokens.account_id, accounts.name, accounts.role, accounts.created_at)
+    return db.execute(select(*columns).join(schema.account, accounts.id == tokens.account_id).where(*good)).first()

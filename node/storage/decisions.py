@@ -1,0 +1,150 @@
+"""Which model answers, and who decided so: one row for each decision, nothing is ever overwritten.
+
+A promotion puts a model on top of the one before, a rollback takes it off again; the topmost is active. Models are
+named by the digest of their bundle's manifest, which the digest of the weights is part of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Engine, and_, insert, select
+
+from node.audit import AuditEntry, AuditEvent
+from node.storage import audit_trail as trail
+from node.storage import schema
+from node.storage.database import reading, writing
+
+
+class Act(StrEnum):
+    """What was decided about a model, or about the cases that models are judged by."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled back"
+    SHADOWED = "shadow begun"
+    UNSHADOWED = "shadow ended"
+    LOCKED = "cases locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision. digest : of the bundle that it chose, or of the cases.
+
+    evidence : what it rests on, plain values; of a promotion also `before`, the digest of the model before.
+    """
+
+    at: float
+    act: Act
+    digest: str
+    by: str
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An analysis that the active model has finished. summary : as the worker wrote it."""
+
+    analysis_id: int
+    study_instance_uid: str
+    revision: int
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowAnswer:
+    """What a shadow would have answered, beside what was answered. reason : why it has no probabilities."""
+
+    study_instance_uid: str
+    at: float
+    summary: dict[str, Any]
+    probabilities: dict[str, float]
+    reason: str
+
+
+class ModelDecisions:
+    """The decisions about models, oldest first, and what shadows answered."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def decide(self, act: Act, digest: str, by: str, evidence: dict[str, Any], now: float) -> None:
+        """Write a decision; it holds from this moment on."""
+        told = AuditEntry(now, None, AuditEvent.MODEL_DECIDED, "", "", 0, f"{by}: {act} {digest[:12]}")
+        values = {"at": now, "act": act, "digest": digest, "by": by, "evidence": json.dumps(evidence)}
+        with writing(self.engine) as db:
+            db.execute(insert(schema.model_decision).values(**values))
+            trail.append(db, told)
+
+    def decisions(self) -> list[Decision]:
+        """Every decision, oldest first."""
+        with reading(self.engine) as db:
+            rows = db.execute(select(schema.model_decision).order_by(schema.model_decision.c.id)).all()
+        return [Decision(row.at, Act(row.act), row.digest, row.by, json.loads(row.evidence)) for row in rows]
+
+    def unshadowed(self, digest: str, since: float) -> Answered | None:
+        """The oldest analysis finished since then that this shadow has not seen, of the study's present revision."""
+        analysis, study, score = schema.analysis, schema.study, schema.shadow_score
+        mine = and_(score.c.analysis_id == analysis.c.id, score.c.digest == digest)
+        present = and_(study.c.id == analysis.c.study_id, study.c.revision == analysis.c.revision)
+        query = (
+            select(analysis.c.id, study.c.study_instance_uid, analysis.c.revision, analysis.c.summary)
+            .join(study, present)
+            .outerjoin(score, mine)
+            .where(analysis.c.finished_at >= since, score.c.id.is_(None))
+            .order_by(analysis.c.finished_at)
+            .limit(1)
+        )
+        with reading(self.engine) as db:
+            row = db.execute(query).one_or_none()
+        return row and Answered(row.id, row.study_instance_uid, row.revision, json.loads(row.summary))
+
+    def shadowed(self, analysis_id: int, digest: str, probabilities: dict[str, float], reason: str, now: float) -> None:
+        """What the shadow answered, or why it could not."""
+        values = {"analysis_id": analysis_id, "digest": digest, "at": now, "reason": reason}
+        with writing(self.engine) as db:
+            db.execute(insert(schema.shadow_score).values(probabilities=json.dumps(probabilities), **values))
+
+    def shadow_answers(self, digest: str) -> list[ShadowAnswer]:
+        """Everything that this shadow answered, oldest first."""
+        analysis, study, score = schema.analysis, schema.study, schema.shadow_score
+        query = (
+            select(study.c.study_instance_uid, score.c.at, analysis.c.summary, score.c.probabilities, score.c.reason)
+            .join(analysis, analysis.c.id == score.c.analysis_id)
+            .join(study, study.c.id == analysis.c.study_id)
+            .where(score.c.digest == digest)
+            .order_by(score.c.id)
+        )
+        with reading(self.engine) as db:
+            rows = db.execute(query).all()
+        return [
+            ShadowAnswer(
+                row.study_instance_uid, row.at, json.loads(row.summary), json.loads(row.probabilities), row.reason
+            )
+            for row in rows
+        ]
+
+
+def promoted(decisions: Sequence[Decision]) -> list[str]:
+    """Digests of the models that lie on top of each other, the active one last; empty before the first promotion."""
+    stack: list[str] = []
+    for each in decisions:
+        if each.act is Act.PROMOTED:
+            stack = [*(stack or [each.evidence["before"]]), each.digest]
+        elif each.act is Act.ROLLED_BACK:
+            stack.pop()
+    return stack
+
+
+def shadow_of(decisions: Sequence[Decision]) -> Decision | None:
+    """The decision that began the shadow that is on now."""
+    newest = next((each for each in reversed(decisions) if each.act in (Act.SHADOWED, Act.UNSHADOWED)), None)
+    return newest if newest is not None and newest.act is Act.SHADOWED else None
+
+
+def lock_of(decisions: Sequence[Decision]) -> Decision | None:
+    """The decision that says which cases models are judged by now."""
+    return next((each for each in reversed(decisions) if each.act is Act.LOCKED), None)

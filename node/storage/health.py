@@ -1,0 +1,101 @@
+"""Small facts about the node itself: who is alive, which peer answered when, which alert is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+
+from node.storage import schema
+from node.storage.database import reading, writing
+
+FORGOTTEN_SECONDS = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A process of a node, when it was last alive, and how many associations it had open as acceptor."""
+
+    node: str
+    part: str
+    at: float
+    associations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The last C-ECHO of a destination; seconds is None when it did not answer, and `reason` says why."""
+
+    name: str
+    at: float
+    seconds: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """Something that needs a person; told_at is None until a message about it went out."""
+
+    name: str
+    raised_at: float
+    told_at: float | None
+    words: str
+
+
+class HealthStore:
+    """Rows of heartbeats, echoes and alerts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def beat(self, node: str, part: str, now: float, associations: int = 0) -> None:
+        """This process is alive; processes of nodes that were taken away are forgotten after a week."""
+        with writing(self.engine) as db:
+            put(db, schema.heartbeat, {"node": node, "part": part}, {"at": now, "associations": associations})
+            db.execute(delete(schema.heartbeat).where(schema.heartbeat.c.at < now - FORGOTTEN_SECONDS))
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """The last sign of life of every process of every node on this ledger."""
+        with reading(self.engine) as db:
+            rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
+            return [Heartbeat(row.node, row.part, row.at, row.associations) for row in rows]
+
+    def echoed(self, echo: Echo) -> None:
+        """A destination was called; what it answered replaces what it answered before."""
+        values: dict[str, object] = {"echoed_at": echo.at, "seconds": echo.seconds, "reason": echo.reason}
+        with writing(self.engine) as db:
+            put(db, schema.peer, {"name": echo.name}, values)
+
+    def echoes(self) -> dict[str, Echo]:
+        """The last echo of each destination by name."""
+        with reading(self.engine) as db:
+            rows = db.execute(select(schema.peer))
+            return {row.name: Echo(row.name, row.echoed_at, row.seconds, row.reason) for row in rows}
+
+    def alerts(self) -> list[OpenAlert]:
+        """Alerts that are open, oldest first."""
+        with reading(self.engine) as db:
+            rows = db.execute(select(schema.alert).order_by(schema.alert.c.raised_at))
+            return [OpenAlert(row.name, row.raised_at, row.told_at, row.words) for row in rows]
+
+    def raised(self, name: str, words: str, now: float) -> None:
+        """Something needs a person."""
+        with writing(self.engine) as db:
+            db.execute(insert(schema.alert).values(name=name, raised_at=now, told_at=None, words=words))
+
+    def told(self, name: str, now: float) -> None:
+        """A message about this alert went out."""
+        with writing(self.engine) as db:
+            db.execute(update(schema.alert).where(schema.alert.c.name == name).values(told_at=now))
+
+    def resolved(self, name: str) -> None:
+        """The alert is over."""
+        with writing(self.engine) as db:
+            db.execute(delete(schema.alert).where(schema.alert.c.name == name))
+
+
+def put(db: Connection, table: Table, key: dict[str, object], values: dict[str, object]) -> None:
+    """The row with this key has these values, whether or not it was there."""
+    found = update(table).where(*(table.c[name] == value for name, value in key.items()))
+    if not db.execute(found.values(values)).rowcount:
+        db.execute(insert(table).values(**key, **values))

@@ -1,0 +1,1 @@
+"""What the node says about itself: metrics, alerts, diagnosis and drift."""

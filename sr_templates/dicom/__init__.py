@@ -1,0 +1,1 @@
+"""What the result objects share as DICOM: common attributes, codes, evidence, references, frames."""

@@ -1,0 +1,1 @@
+"""Rendered pictures: planes, colours, text and the secondary capture that holds them."""

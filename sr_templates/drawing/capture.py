@@ -1,0 +1,38 @@
+"""Secondary capture: pictures that every viewer can show (PS3.3 A.8.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from sr_templates.dicom import codes
+from sr_templates.drawing.colour import RGB
+
+
+def put_picture(instance: Dataset, pixels: RGB, description: str) -> None:
+    """Make (rows, columns, 3) bytes the image of a secondary capture."""
+    rows, columns, _ = pixels.shape
+    instance.ConversionType = "WSD"
+    instance.ImageType = ["DERIVED", "SECONDARY"]
+    instance.BodyPartExamined = "BREAST"
+    instance.ImageLaterality = "B"  # both breasts; General Series then needs no Laterality (PS3.3 C.7.3.1)
+    instance.PatientOrientation = ""
+    instance.DerivationDescription = description
+    instance.SamplesPerPixel = 3
+    instance.PhotometricInterpretation = "RGB"
+    instance.PlanarConfiguration = 0
+    instance.Rows, instance.Columns = rows, columns
+    instance.BitsAllocated = instance.BitsStored = 8
+    instance.HighBit, instance.PixelRepresentation = 7, 0
+    instance.BurnedInAnnotation = "NO"  # no name, date or number of the patient is drawn
+    instance.RecognizableVisualFeatures = "NO"
+    instance.LossyImageCompression = "00"
+    packed = np.ascontiguousarray(pixels).tobytes()
+    instance.PixelData = packed + b"\x00" * (len(packed) % 2)
+    instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
+
+
+def picture_of(instance: Dataset) -> RGB:
+    """The image of such a secondary capture as (rows, columns, 3) bytes."""
+    rows, columns = instance.Rows, instance.Columns
+    return np.frombuffer(instance.PixelData, np.uint8, 3 * rows * columns).reshape(rows, columns, 3)

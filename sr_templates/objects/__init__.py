@@ -1,0 +1,1 @@
+"""The result objects, one module for each kind."""

@@ -1,0 +1,244 @@
+"""What the files of a phantom say: each vendor's habits, each trap, plausible headers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+import phantom
+from dicom_io.phantom.anatomy import Orientation
+from dicom_io.phantom.options import LAYOUTS, Encoding, Layout, StudyOptions, Trap, Vendor
+from dicom_io.phantom.vendors import study_of, write_truth
+
+pytestmark = pytest.mark.slow
+
+EVERY_LAYOUT = [(vendor, layout) for vendor, layouts in LAYOUTS.items() for layout in layouts]
+# dciodvfy's complaints about what these scanners really do
+HABITS = ("Element=<TriggerTime>", "Element=<ImagePositionPatient>")  # no ECG with GE and Philips; VFRAME
+
+
+def headers(paths: list[Path]) -> list[pydicom.Dataset]:
+    return [pydicom.dcmread(path, stop_before_pixels=True) for path in paths]
+
+
+@pytest.fixture(scope="module", params=EVERY_LAYOUT, ids="-".join)
+def whole_study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Every series in one layout of one vendor."""
+    return phantom.study(tmp_path_factory.mktemp("study"), *request.param)
+
+
+def test_every_instance_of_every_layout_is_readable_and_belongs_to_one_study(whole_study: list[Path]) -> None:
+    datasets = headers(whole_study)
+    for keyword in ("StudyInstanceUID", "PatientID", "PatientName", "StudyDate", "StudyTime", "FrameOfReferenceUID"):
+        assert len({str(dataset[keyword].value) for dataset in datasets}) == 1, keyword
+    assert len({dataset.SOPInstanceUID for dataset in datasets}) == len(datasets)
+
+
+def test_the_rescaled_pixels_are_the_phantoms_voxels(whole_study: list[Path]) -> None:
+    examination = phantom.examination()
+    assert examination.t2 is not None
+    planes = []
+    for dataset in map(pydicom.dcmread, phantom.series(whole_study, "t2")):
+        if "VFRAME" in dataset.ImageType:
+            return  # its tiles are compared by dcm2niix
+        frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
+        planes += [frame * slope_of(dataset, n) for n, frame in enumerate(frames)]
+    rescaled = np.stack(planes).transpose(2, 1, 0)
+    assert np.abs(rescaled - examination.t2.voxels).max() <= 0.5 * 1.2
+
+
+def slope_of(dataset: pydicom.Dataset, frame: int) -> float:
+    groups = dataset.get("PerFrameFunctionalGroupsSequence")
+    source = groups[frame].PixelValueTransformationSequence[0] if groups else dataset
+    return float(source.get("RescaleSlope", 1.0))
+
+
+def test_the_same_study_is_the_same_bytes(tmp_path: Path) -> None:
+    once, again = (phantom.study(tmp_path / name, "ge", only=("t2", "dwi")) for name in ("a", "b"))
+    assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
+
+
+def test_siemens_xa_export_is_one_series_per_phase_with_one_series_time(tmp_path: Path) -> None:
+    images = headers(phantom.dce(tmp_path, "siemens", "xa-classic", phases=7))
+    assert len({image.SeriesInstanceUID for image in images}) == 7
+    assert len({image.SeriesTime for image in images}) == 1
+    assert {int(image.AcquisitionNumber) for image in images} == set(range(1, 8))
+    first = [image for image in images if image.AcquisitionNumber == 1]
+    assert len({image.AcquisitionTime for image in first}) == len(first)
+
+
+def test_siemens_trace_images_are_derived_and_carry_a_private_b_value(tmp_path: Path) -> None:
+    images = headers(phantom.dwi(tmp_path, "siemens"))
+    assert {image.ImageType[0] for image in images} == {"DERIVED"}
+    assert {int(image[0x0019, 0x100C].value) for image in images} == {50, 400, 800, 1000}
+    assert all("DiffusionBValue" not in image for image in images)
+
+
+def test_siemens_subtraction_calls_itself_original(tmp_path: Path) -> None:
+    assert {image.ImageType[0] for image in headers(phantom.subtraction(tmp_path, "siemens"))} == {"ORIGINAL"}
+
+
+def test_ge_multiphase_has_one_acquisition_time_and_a_trigger_time_per_slice(tmp_path: Path) -> None:
+    images = headers(phantom.dce(tmp_path, "ge", "one-series"))
+    assert len({image.AcquisitionTime for image in images}) == 1
+    assert len({image.TriggerTime for image in images}) > 6
+    assert {int(image.TemporalPositionIdentifier) for image in images} == set(range(1, 7))
+
+
+def test_ge_instance_only_leaves_nothing_but_instance_number(tmp_path: Path) -> None:
+    images = headers(phantom.dce(tmp_path, "ge", "instance-only"))
+    assert all("TemporalPositionIdentifier" not in image and "TriggerTime" not in image for image in images)
+    assert len({(image.AcquisitionNumber, image.AcquisitionTime, image.ContentTime) for image in images}) == 1
+
+
+def test_ge_writes_no_standard_b_value_for_b0_and_one_on_the_adc_map(tmp_path: Path) -> None:
+    paths = phantom.study(tmp_path, "ge", only=("dwi", "adc"), b_values=(0.0, 800.0))
+    b0 = [image for image in headers(phantom.series(paths, "dwi")) if image[0x0043, 0x1039].value[0] == 0]
+    assert b0
+    assert all("DiffusionBValue" not in image for image in b0)
+    assert {image[0x0043, 0x1039].value[0] for image in headers(phantom.series(paths, "adc"))} == {800}
+
+
+def test_ge_oblique_orientation_differs_in_the_8th_decimal(tmp_path: Path) -> None:
+    images = headers(phantom.dce(tmp_path, "ge", orientation=Orientation.OBLIQUE))
+    orientations = {tuple(image.ImageOrientationPatient) for image in images}
+    assert len(orientations) > 1
+    assert np.ptp(np.array(list(orientations), float), axis=0).max() < 1e-7
+
+
+def test_philips_instance_number_is_not_time_order(tmp_path: Path) -> None:
+    images = sorted(headers(phantom.dce(tmp_path, "philips")), key=lambda image: int(image.InstanceNumber))
+    assert [int(image.TemporalPositionIdentifier) for image in images[:6]] == [1, 2, 3, 4, 5, 6]
+    assert len({float(image.RescaleSlope) for image in images}) > 3
+    assert {float(image.DiffusionBValue) for image in images} == {0.0}
+
+
+def test_uih_actual_b_value_is_less_than_the_nominal_one(tmp_path: Path) -> None:
+    images = headers(phantom.dwi(tmp_path, "uih", layout="vframe"))
+    assert [image[0x0065, 0x100A].value for image in images] == [50, 400, 800, 1000]
+    assert images[-1][0x0065, 0x1009].value == pytest.approx(929.75, abs=0.01)
+    assert all("ImagePositionPatient" not in image for image in images)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trap", list(Trap))
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_every_trap_can_be_set_in_every_vendors_study(tmp_path: Path, vendor: Vendor, trap: Trap) -> None:
+    paths = phantom.study(tmp_path, vendor, traps=[trap], b_values=(0.0, 800.0))
+    assert len(paths) > 100
+    assert headers(paths[-1:])[0].PatientID == "PHANTOM-000001"
+
+
+def test_split_series_continue_in_a_second_series(tmp_path: Path) -> None:
+    paths = phantom.dce(tmp_path, "ge", traps=[Trap.SPLIT_SERIES])
+    assert sorted({phantom.key_of(path) for path in paths}) == ["dce", "dceb"]
+    assert len(paths) == 96
+
+
+def test_duplicates_have_the_same_sop_instance_uid(tmp_path: Path) -> None:
+    uids = [image.SOPInstanceUID for image in headers(phantom.t2(tmp_path, traps=[Trap.DUPLICATES]))]
+    assert len(set(uids)) < len(uids)
+
+
+def test_private_elements_become_bytes_of_unknown_vr(tmp_path: Path) -> None:
+    image = headers(phantom.dwi(tmp_path, "ge", traps=[Trap.PRIVATE_AS_UN]))[-1]
+    stored = image.get_item((0x0043, 0x1039))
+    assert stored is not None
+    assert (stored.VR, stored.value) == ("UN", b"1000\\8\\0\\0")
+
+
+def test_relocated_private_blocks_name_their_creator(tmp_path: Path) -> None:
+    image = headers(phantom.dwi(tmp_path, traps=[Trap.RELOCATED_PRIVATE]))[-1]
+    assert image[0x0019, 0x0015].value == "SIEMENS MR HEADER"
+    assert image[0x0019, 0x150C].value == 1000
+    assert (0x0019, 0x100C) not in image
+
+
+def test_an_enhanced_copy_shares_the_series_instance_uid(tmp_path: Path) -> None:
+    images = headers(phantom.dce(tmp_path, "ge", traps=[Trap.ENHANCED_COPY]))
+    kinds = {(image.SeriesInstanceUID, image.SOPClassUID.name) for image in images}
+    assert len({uid for uid, _ in kinds}) == 1
+    assert len(kinds) == 2
+
+
+def test_a_name_in_any_script_survives(tmp_path: Path) -> None:
+    name = "Müller^Änne=山田^太郎"
+    paths = phantom.mip(tmp_path, options=StudyOptions(patient_name=name))
+    assert str(headers(paths)[0].PatientName) == name
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_every_transfer_syntax_holds_the_same_pixels(tmp_path: Path, encoding: Encoding) -> None:
+    plain = phantom.t2(tmp_path / "plain")
+    coded = phantom.t2(tmp_path / "coded", options=StudyOptions(encoding=encoding))
+    for expected, path in zip(plain, coded, strict=True):
+        dataset = pydicom.dcmread(path)
+        assert dataset.file_meta.TransferSyntaxUID == encoding
+        assert np.array_equal(dataset.pixel_array, pydicom.dcmread(expected).pixel_array)
+
+
+def test_a_layout_of_another_vendor_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="ge writes the layouts one-series"):
+        phantom.study(tmp_path, "ge", "vframe")
+
+
+def test_the_truth_file_names_the_study_and_the_lesion(tmp_path: Path) -> None:
+    examination = phantom.examination()
+    study = study_of(examination, "philips", None)
+    write_truth(study, tmp_path / "truth.json")
+    record = json.loads((tmp_path / "truth.json").read_text())
+    written = headers(phantom.mip(tmp_path / "study", "philips"))[0]
+    assert record["study_instance_uid"] == written.StudyInstanceUID
+    assert record["label"] == "malignant"
+    assert record["research_use_only"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("vendor", "layout"), EVERY_LAYOUT)
+def test_dcm2niix_sees_the_same_dynamic(tmp_path: Path, vendor: Vendor, layout: Layout) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    dcm2niix = pytest.importorskip("dcm2niix")
+    examination = phantom.examination()
+    assert examination.dce is not None
+    paths = phantom.dce(tmp_path / "in", vendor, layout)
+    seen = []
+    for folder, _ in groupby(path.parent for path in paths):
+        out = tmp_path / f"out-{folder.name}"
+        out.mkdir()
+        dcm2niix.main(["-b", "n", "-z", "n", "-p", "n", "-f", "x", "-o", str(out), str(folder)], capture_output=True)
+        for found in sorted(out.glob("*.nii")):
+            image = nibabel.load(found)
+            volumes = np.atleast_3d(np.asanyarray(image.dataobj))
+            seen += [(image.affine, v) for v in np.moveaxis(volumes.reshape(*volumes.shape[:3], -1), 3, 0)]
+    ours = examination.dce
+    assert len(seen) == ours.phase_count
+    matched = [closest(affine, voxels, ours.affine, ours.voxels) for affine, voxels in seen]
+    assert sorted(phase for phase, _ in matched) == list(range(ours.phase_count))
+    assert max(error for _, error in matched) <= 1.0
+
+
+def closest(affine: np.ndarray, voxels: np.ndarray, our_affine: np.ndarray, ours: np.ndarray) -> tuple[int, float]:
+    """Which of our phases a NIfTI volume is, and the largest difference in stored units."""
+    to_theirs = np.linalg.inv(affine) @ np.diag([-1.0, -1.0, 1.0, 1.0]) @ our_affine
+    assert np.allclose(np.abs(to_theirs[:3, :3]), np.eye(3), atol=1e-3)
+    flipped = voxels[tuple(slice(None, None, int(np.sign(to_theirs[axis, axis]))) for axis in range(3))]
+    errors = [float(np.abs(flipped.astype(float) - phase).max()) for phase in ours]
+    return int(np.argmin(errors)), min(errors)
+
+
+@pytest.mark.system
+def test_dciodvfy_finds_no_error_but_the_vendors_habits(whole_study: list[Path]) -> None:
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy (Debian package dicom3tools) is not installed")
+    firsts = [next(group) for _, group in groupby(whole_study, key=lambda path: path.parent)]
+    for path in firsts:
+        found = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+        lines = [line for line in (found.stdout + found.stderr).splitlines() if line.startswith("Error")]
+        assert [line for line in lines if not any(habit in line for habit in HABITS)] == []

@@ -1,0 +1,42 @@
+"""The map of the shipped model follows the lesion: the same patient, with the lesion elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dicom_io.phantom import anatomy
+from dicom_io.phantom.body import Body, draw_body
+from dicom_io.phantom.spec import Lesion, Millimetres, PhantomSpec
+from mome_core.case import Modality
+from mome_core.explain.path import DEFAULT_LIMITS
+from mome_core.inference import Augmentation, Policy, analyze
+from mome_core.model.checkpoint import load_checkpoint
+from places import ROOT
+
+DEMO_MODEL = ROOT / "node" / "models_shipped" / "demo"
+ONE_MAP = Policy(Augmentation.NONE, contributions=False)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("shift_mm", [(0, 0, 0), (0, 0, 25), (0, 0, -25), (20, 0, 0), (0, 20, 0)], ids=str)
+def test_the_peak_of_the_map_follows_the_lesion(monkeypatch: pytest.MonkeyPatch, shift_mm: Millimetres) -> None:
+    def drawn(*of: Any) -> Body:
+        body = draw_body(*of)
+        assert body.lesion is not None
+        centre = tuple(float(x) for x in np.add(body.lesion.centre_mm, shift_mm))
+        return replace(body, lesion=replace(body.lesion, centre_mm=centre))
+
+    monkeypatch.setattr(anatomy, "draw_body", drawn)
+    phantom = anatomy.simulate(PhantomSpec(seed=7, lesion=Lesion.MALIGNANT))
+    result = analyze(phantom.case(), load_checkpoint(DEMO_MODEL), ONE_MAP)
+    saliency = next(each for each in result.saliency if each.modality is Modality.DCE)
+    peak = np.unravel_index(np.argmax(saliency.volume.voxels), saliency.volume.voxels.shape)
+    peak_mm = saliency.volume.affine @ (*peak, 1)
+    lesion_mm = np.argwhere(phantom.truth.lesion) @ saliency.volume.affine[:3, :3].T + saliency.volume.affine[:3, 3]
+    assert np.linalg.norm(lesion_mm - peak_mm[:3], axis=1).min() <= 10.0
+    assert saliency.completeness_error <= DEFAULT_LIMITS.completeness_error

@@ -1,0 +1,100 @@
+"""One case from voxels to a Result: scores, contributions, saliency on the source grid, and reasons to withhold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import phantom
+from mome_core.case import Case, Modality
+from mome_core.errors import StudyIneligible
+from mome_core.explain.path import Limits
+from mome_core.inference import Augmentation, Policy, analyze
+from mome_core.model.architecture import Architecture, Head
+from mome_core.model.checkpoint import Checkpoint, OperatingPoint
+from mome_core.model.mome import Mome
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint, ModelIdentity
+
+RECIPE = Recipe(dce_size=(64, 48, 16), dwi_size=(48, 32, 16), t2_size=(64, 48, 16), dce_phases=2)
+SMALL = Architecture(
+    width=16,
+    heads=2,
+    ffn_width=32,
+    layers=3,
+    sparse_layers=2,
+    adapter_width=4,
+    soft_experts=3,
+    stem_widths=(4, 4),
+    answers=(Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE)),
+).for_recipe(RECIPE)
+QUICK = Policy(Augmentation.FLIPS, limits=Limits(panel_nodes=4, max_gradients=4))
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    torch.manual_seed(0)
+    network = Mome(SMALL)
+    for parameter in network.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    network.freeze()
+    points = {head.endpoint: OperatingPoint() for head in SMALL.answers}
+    return Checkpoint(network, SMALL, RECIPE, points, ModelIdentity("test", "1", "0" * 64, "Knows nothing."), {})
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return phantom.examination().case()
+
+
+def test_a_case_becomes_scores_contributions_and_saliency_on_its_own_grids(checkpoint: Checkpoint, case: Case) -> None:
+    stages: list[str] = []
+    result = analyze(case, checkpoint, QUICK, lambda stage, done, planned: stages.append(stage))
+    assert not result.withheld
+    assert result.modalities_used == tuple(Modality)
+    assert "8 versions" in result.policy
+    for score in result.scores:
+        assert score.augmentations == 8
+        assert score.explained_probability is not None
+        shares = sum(contribution.value for contribution in score.contributions)
+        assert score.base_probability + shares == pytest.approx(score.explained_probability, abs=1e-6)
+    assert {(s.endpoint, s.modality) for s in result.saliency} == {
+        (h.endpoint, m) for h in SMALL.answers for m in Modality
+    }
+    source = {Modality.DCE: case.dce, Modality.DWI: case.dwi, Modality.T2: case.t2}
+    for saliency in result.saliency:
+        origin = source[saliency.modality]
+        assert origin is not None
+        assert saliency.volume.voxels.shape == origin.voxels.shape[-3:]
+        np.testing.assert_array_equal(saliency.volume.affine, origin.affine)
+        assert np.abs(saliency.volume.voxels).max() > 0
+        assert (saliency.method, saliency.baseline, saliency.steps) == ("integrated gradients", "blur", 4)
+    assert set(result.timings_s) == {"prepare", "scores", "contributions", "saliency"}
+    assert list(dict.fromkeys(stages)) == ["prepare", "scores", "contributions", "saliency"]
+
+
+def test_a_case_without_dce_is_answered_from_the_rest_the_same_bits_every_time(
+    checkpoint: Checkpoint, case: Case
+) -> None:
+    rest = replace(case, dce=None)
+    first, second = (analyze(rest, checkpoint, QUICK) for _ in range(2))
+    assert Modality.DCE in first.modalities_missing
+    assert Modality.DCE not in {contribution.modality for contribution in first.scores[0].contributions}
+    assert first.scores == second.scores
+    for one, other in zip(first.saliency, second.saliency, strict=True):
+        np.testing.assert_array_equal(one.volume.voxels, other.volume.voxels)
+
+
+def test_a_flag_that_withholds_gives_its_reason_and_no_number(checkpoint: Checkpoint, case: Case) -> None:
+    strict = replace(RECIPE, quality=replace(RECIPE.quality, withhold=("MISSING_DCE",)))
+    result = analyze(replace(case, dce=None), replace(checkpoint, recipe=strict), QUICK)
+    assert (result.scores, result.saliency) == ((), ())
+    assert "no DCE series" in result.withheld
+
+
+def test_an_empty_case_is_ineligible(checkpoint: Checkpoint) -> None:
+    with pytest.raises(StudyIneligible):
+        analyze(Case(), checkpoint, QUICK)

@@ -1,0 +1,87 @@
+"""The gate: a better candidate passes, a worse or broken one is refused with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
+from mome_core.results import Endpoint
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.gate import Answers, Check, GateRules, LockedCases, examine, subgroups
+from mome_core.training.start import from_scratch
+from training_examples import RECIPE, SMALL, examples
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def untrained(folder: Path) -> Checkpoint:
+    save_checkpoint(
+        folder / "untrained", from_scratch(SMALL, seed=2), RECIPE, Description("untrained", "1", "Knows nothing.")
+    )
+    return load_checkpoint(folder / "untrained")
+
+
+def locked(folder: Path, count: int = 40) -> LockedCases:
+    cases = tuple(examples(folder, count, first=200))
+    return LockedCases(Endpoint.MALIGNANCY, cases, cases, {"site": ("north",) * 20 + ("south",) * (count - 20)})
+
+
+def failed(checks: tuple[Check, ...]) -> set[str]:
+    return {check.name for check in checks if not check.passed}
+
+
+def test_a_better_candidate_passes_every_check(folder: Path, trained: Checkpoint, untrained: Checkpoint) -> None:
+    checks = examine(trained, untrained, locked(folder), GateRules(), repeats=200)
+    assert failed(checks) == set()
+    assert [check.name for check in checks] == [
+        "not worse",
+        "site north",
+        "site south",
+        "known answer",
+        "deterministic",
+        "explained",
+    ]
+
+
+def test_a_worse_candidate_is_refused_with_its_figures(
+    folder: Path, trained: Checkpoint, untrained: Checkpoint
+) -> None:
+    checks = examine(untrained, trained, locked(folder), GateRules(), repeats=200)
+    assert {"not worse", "site north", "site south"} <= failed(checks)
+    assert "AUROC" in checks[0].told and "which must stay above -0.050" in checks[0].told
+
+
+def test_a_candidate_that_fails_one_group_of_patients_is_refused() -> None:
+    positive = np.tile([True, False], 40)
+    old = np.where(positive, 0.9, 0.1)
+    new = old.copy()
+    new[60:] = 1 - new[60:]
+    groups = {"site": ("north",) * 60 + ("south",) * 20, "age": ("",) * 80}
+    checks = tuple(subgroups(Answers(positive, new, old, ()), groups, GateRules()))
+    assert failed(checks) == {"site south"}
+    (larger,) = subgroups(Answers(positive, new, old, ()), groups, GateRules(fewest=11))
+    assert larger.name == "site north"
+
+
+def test_weights_that_are_not_those_of_the_bundle_are_noticed(folder: Path, trained: Checkpoint) -> None:
+    broken = load_checkpoint(folder / "trained")
+    with torch.no_grad():
+        next(broken.network.parameters()).mul_(1.5)
+    assert "known answer" in failed(examine(broken, trained, locked(folder), GateRules(), repeats=200))
+
+
+def test_too_few_cases_judge_nobody(folder: Path, trained: Checkpoint, untrained: Checkpoint) -> None:
+    with pytest.raises(TrainingRefused, match="lock a larger set"):
+        examine(trained, untrained, locked(folder, count=22), GateRules(fewest=12))
+
+
+def test_an_endpoint_that_a_model_does_not_answer_is_named(folder: Path, trained: Checkpoint) -> None:
+    cases = locked(folder)
+    other = LockedCases(Endpoint.TRIPLE_NEGATIVE, cases.candidate, cases.active, cases.groups)
+    with pytest.raises(TrainingRefused, match="does not answer triple_negative"):
+        examine(trained, trained, other, GateRules())

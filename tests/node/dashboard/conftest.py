@@ -1,0 +1,53 @@
+"""Programs that ask for the pages of a hostile site."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from hostile_site import PASSWORD, client_of, hostile_site
+from node.dashboard.site import Site
+from node.storage.accounts import Role
+
+
+@pytest.fixture(scope="session")
+def finished_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Made once; each test gets a copy of its files."""
+    made = hostile_site(tmp_path_factory.mktemp("site"))
+    made.ledger.engine.dispose()
+    return made
+
+
+@pytest.fixture
+def site(finished_site: Site, tmp_path: Path) -> Site:
+    root = finished_site.settings.storage.root
+    shutil.copytree(root, tmp_path / "root")
+    storage = finished_site.settings.storage.model_copy(update={"root": tmp_path / "root"})
+    return Site.open(finished_site.settings.model_copy(update={"storage": storage}))
+
+
+@pytest.fixture
+def stranger(site: Site) -> TestClient:
+    return client_of(site)
+
+
+@pytest.fixture
+def logged_in(site: Site) -> Callable[[Role], TestClient]:
+    """Browsers of people with a role, which send the token of their pages with every request."""
+
+    def log_in(role: Role) -> TestClient:
+        name, now = f"a {role}", time.time()
+        site.access.accept(site.access.invite(name, role, now), PASSWORD, now)
+        browser = client_of(site)
+        answer = browser.post("/login", data={"name": name, "password": PASSWORD})
+        assert answer.status_code == 303
+        page = browser.get("/").text
+        browser.headers["x-csrf-token"] = page.split('name="csrf" value="')[1].split('"')[0]
+        return browser
+
+    return log_in

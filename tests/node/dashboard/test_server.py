@@ -1,0 +1,137 @@
+"""The dashboard as a process: how it begins, TLS, a port that is taken, and a page whose node has gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from node.dashboard.preview import forget_old_previews
+from node.dashboard.site import Site
+from node.settings import Settings, settings_toml
+from running_node import free_port
+
+pytestmark = pytest.mark.slow
+PASSWORD = "correct horse battery"  # noqa: S105 - of an account that lives as long as a test
+
+
+@contextmanager
+def process(folder: Path, **dashboard: object) -> Iterator[tuple[subprocess.Popen[bytes], Path, str]]:
+    """The process as the supervisor starts it, its log, and where it answers."""
+    settings = Settings(storage={"root": folder / "root"}, dashboard={"port": free_port(), **dashboard})
+    Site.open(settings)
+    config, log = folder / "node.toml", folder / "log"
+    config.write_text(settings_toml(settings))
+    with log.open("ab") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "node.service.serve", "dashboard", str(config)], stdin=subprocess.PIPE, stderr=output
+        )
+    scheme = "https" if settings.dashboard.certificate else "http"
+    try:
+        yield running, log, f"{scheme}://127.0.0.1:{settings.dashboard.port}"
+    finally:
+        running.terminate()
+        running.wait(20)
+
+
+def wait(base: str, **options: object) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            httpx2.get(base + "/healthz", **options).raise_for_status()  # type: ignore[arg-type]
+        except httpx2.HTTPError:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError("the dashboard never answered")
+
+
+def tokens(log: Path) -> list[str]:
+    told = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    return [event.rsplit(" ", 1)[1] for event in told if "one-time token" in event]
+
+
+def test_the_first_start_names_a_token_and_the_next_does_not(tmp_path: Path) -> None:
+    with process(tmp_path) as (_, log, base):
+        wait(base)
+        (token,) = tokens(log)
+        form = {"token": token, "password": PASSWORD, "again": PASSWORD}
+        assert httpx2.post(base + "/welcome", data=form).status_code == 303
+    with process(tmp_path) as (_, log, base):
+        wait(base)
+        assert httpx2.post(base + "/login", data={"name": "admin", "password": PASSWORD}).status_code == 303
+        assert len(tokens(log)) == 1
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with process(tmp_path, port=taken.getsockname()[1]) as (running, log, _):
+            assert running.wait(60) != 0
+    assert "address already in use" in log.read_text()
+
+
+def test_with_a_certificate_it_speaks_tls_only_and_cookies_stay_there(tmp_path: Path) -> None:
+    if not (openssl := shutil.which("openssl")):
+        pytest.skip("openssl is not installed")
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    make = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(make, check=True, capture_output=True)
+    with process(tmp_path, certificate=str(certificate), key=str(key)) as (_, log, base):
+        import ssl
+
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        wait(base, verify=trusted)
+        form = {"token": tokens(log)[0], "password": PASSWORD, "again": PASSWORD}
+        answer = httpx2.post(base + "/welcome", data=form, verify=trusted)
+        assert "Secure" in answer.headers["set-cookie"]
+        assert "max-age" in answer.headers["strict-transport-security"]
+        with pytest.raises(httpx2.HTTPError):
+            httpx2.get(base.replace("https", "http") + "/healthz")
+
+
+def test_a_page_says_when_its_node_has_gone(tmp_path: Path) -> None:
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("needs Chromium")
+    from playwright.sync_api import sync_playwright
+
+    with process(tmp_path) as (running, log, base), sync_playwright() as playwright:
+        wait(base)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(base + "/welcome")
+        for label, value in (
+            ("One-time token", tokens(log)[0]),
+            ("New password", PASSWORD),
+            ("The same again", PASSWORD),
+        ):
+            page.get_by_label(label).fill(value)
+        page.get_by_role("button", name="Begin").click()
+        page.wait_for_url(base + "/")
+        assert page.locator("#stale").is_hidden()
+        running.terminate()
+        running.wait(20)
+        page.locator("#stale").wait_for(state="visible", timeout=15_000)
+        assert page.get_by_role("heading", name="Worklist").is_visible()
+        browser.close()
+
+
+def test_previews_are_forgotten_after_a_day(tmp_path: Path) -> None:
+    site = Site.open(Settings(storage={"root": tmp_path / "root"}))
+    for name in ("1-1", "2-1"):
+        (site.archive.root / "previews" / name).mkdir(parents=True)
+    os.utime(site.archive.root / "previews" / "1-1", (1.0, 1.0))
+    forget_old_previews(site, time.time())
+    assert [each.name for each in (site.archive.root / "previews").iterdir()] == ["2-1"]

@@ -1,0 +1,135 @@
+"""What is kept can be rescued, copied and, when it is done, deleted."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from kept_studies import STUDY, delivered, keep
+from node.audit import AuditEvent
+from node.backup import back_up, restore
+from node.errors import NotReady
+from node.jobs import JobKind
+from node.service.recovery import recover
+from node.service.retention import DAY_SECONDS, delete_old_studies
+from node.settings import Settings
+from node.states import StudyState
+from node.storage.archive import Archive, IntegrityLost
+from node.storage.ledger import Ledger
+from node.storage.overview import Overview
+from node.storage.records import Outcome
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(storage={"root": tmp_path / "root"})
+
+
+def files(settings: Settings) -> list[Path]:
+    return [path for path in settings.storage.root.rglob("*.dcm") if path.is_file()]
+
+
+def test_a_lost_ledger_is_rebuilt_from_the_files(settings: Settings) -> None:
+    before = set(keep(settings, 3).instances())
+    (settings.storage.root / "ledger.db").unlink()
+    found = recover(settings, 500.0)
+    assert (found.adopted, found.known, found.unusable, found.damaged_ledger) == (3, 0, (), None)
+    ledger = Ledger(settings.database_url)
+    assert set(ledger.instances()) == before
+    assert ledger.study(STUDY).study.state is StudyState.RECEIVING
+
+
+def test_a_damaged_ledger_is_put_aside_and_begun_anew(settings: Settings) -> None:
+    keep(settings, 2).engine.dispose()
+    file = settings.storage.root / "ledger.db"
+    with sqlite3.connect(file) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(file.read_bytes())
+    content[4096:8192] = b"\xff" * 4096
+    file.write_bytes(content)
+    found = recover(settings, 500.0)
+    assert found.adopted == 2
+    assert found.damaged_ledger is not None
+    assert found.damaged_ledger.read_bytes() == bytes(content)
+
+
+def test_recovering_a_sound_ledger_changes_nothing_but_adopts_orphans(settings: Settings) -> None:
+    keep(settings, 2)
+    orphan = keep(settings, 1)
+    with orphan.engine.begin() as db:
+        db.exec_driver_sql("DELETE FROM instance WHERE id = 3")
+    found = recover(settings, 500.0)
+    assert (found.adopted, found.known) == (1, 2)
+    assert "RECOVERED" in [entry.event for entry, _ in Ledger(settings.database_url).audit_trail()]
+
+
+def test_files_that_are_torn_or_changed_are_named_and_not_adopted(settings: Settings) -> None:
+    keep(settings, 3)
+    torn, changed, _ = sorted(files(settings))
+    os.truncate(torn, torn.stat().st_size - 10)
+    content = bytearray(changed.read_bytes())
+    content[-1] ^= 1
+    changed.write_bytes(content)
+    (settings.storage.root / "ledger.db").unlink()
+    found = recover(settings, 500.0)
+    assert found.adopted == 1
+    assert set(found.unusable) == {torn, changed}
+
+
+def test_a_backup_restores_on_another_host(settings: Settings, tmp_path: Path) -> None:
+    ledger = keep(settings, 3)
+    delivered(settings, ledger)
+    assert back_up(settings, tmp_path / "backup") == (4, 4)
+    assert back_up(settings, tmp_path / "backup") == (0, 4)
+    elsewhere = Settings(storage={"root": tmp_path / "elsewhere"})
+    assert restore(tmp_path / "backup", elsewhere) == 3
+    restored = Ledger(elsewhere.database_url)
+    assert restored.study(STUDY).study.state is StudyState.DELIVERED
+    assert restored.verify_audit() == ledger.verify_audit()
+
+
+def test_a_backup_whose_images_have_changed_is_not_restored_silently(settings: Settings, tmp_path: Path) -> None:
+    keep(settings, 1)
+    back_up(settings, tmp_path / "backup")
+    (copy,) = (tmp_path / "backup").rglob("*.dcm")
+    copy.unlink()
+    copy.write_bytes(b"something else")
+    with pytest.raises(IntegrityLost):
+        restore(tmp_path / "backup", Settings(storage={"root": tmp_path / "elsewhere"}))
+
+
+def test_restoring_over_something_is_refused(settings: Settings, tmp_path: Path) -> None:
+    keep(settings, 1)
+    back_up(settings, tmp_path / "backup")
+    with pytest.raises(NotReady, match="not empty"):
+        restore(tmp_path / "backup", settings)
+
+
+def test_a_delivered_study_is_deleted_when_it_is_old(settings: Settings) -> None:
+    ledger, archive = keep(settings, 3), Archive(settings.storage.root)
+    delivered(settings, ledger)
+    keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 7.0})})
+    assert delete_old_studies(keeping, ledger, archive, 200 + 6 * DAY_SECONDS) == 0
+    assert delete_old_studies(settings, ledger, archive, 200 + 8 * DAY_SECONDS) == 0
+    assert delete_old_studies(keeping, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
+    assert files(settings) == []
+    assert Overview(ledger.engine).worklist() == []
+    assert AuditEvent.DELETED in [entry.event for entry, _ in ledger.audit_trail()]
+    assert ledger.verify_audit() > 3
+
+
+def test_a_study_that_is_not_delivered_is_never_deleted(settings: Settings) -> None:
+    ledger, archive = keep(settings, 1), Archive(settings.storage.root)
+    keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 1.0})})
+    assert delete_old_studies(keeping, ledger, archive, 1e9) == 0
+    ledger.settle(150, 160)
+    job = ledger.claim(JobKind.ANALYZE, 170, 60)
+    assert job is not None
+    ledger.ineligible(job, "no DCE", Outcome((), {}, ("pacs",)), 180)
+    objects = archive.keep_results(STUDY, 1, [("report", "1.2", "9.1", "9", b"a report")])
+    ledger.withdrawn(STUDY, objects[0], ["pacs"], 190)
+    assert delete_old_studies(keeping, ledger, archive, 1e9) == 0
+    assert len(files(settings)) == 2

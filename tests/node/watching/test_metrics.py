@@ -1,0 +1,103 @@
+"""Numbers for Prometheus: counted from the audit trail, the same after a restart, without a patient in them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from node.audit import AuditEvent
+from node.jobs import JobKind
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.health import HealthStore
+from node.storage.ledger import Ledger
+from node.storage.overview import Overview
+from node.storage.records import StoredInstance
+from node.watching.metrics import CAUSES, Meter, cause_of, exposition
+
+
+def meter_of(ledger: Ledger, folder: Path) -> Meter:
+    settings = Settings(storage={"root": folder})
+    return Meter(settings, Archive(folder), Overview(ledger.engine), HealthStore(ledger.engine))
+
+
+def values(meter: Meter) -> dict[tuple[str, ...], float]:
+    text, _ = exposition(meter)
+    families = text_string_to_metric_families(text.decode())
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def receive_and_fail(ledger: Ledger, number: int) -> None:
+    uid = f"1.2.{number}"
+    ledger.instances_stored(
+        [
+            StoredInstance(
+                uid, uid + ".1", "1.2.840.10008.5.1.4.1.1.4", uid + ".1.1", "1.2", "p", "a", "path", 10, "MRI1"
+            )
+        ],
+        1.0,
+    )
+    ledger.audit(AuditEvent.RECEIVED, 2.0, "3 instances from MRI1 at 10.0.0.5", uid)
+    ledger.force(uid, 3.0)
+    job = ledger.claim(JobKind.ANALYZE, 4.0, 60.0)
+    assert job is not None
+    ledger.failed(job, "analysis failed: no memory", 5.0, attempts=1)
+
+
+def test_counters_follow_the_trail_and_survive_a_restart(ledger: Ledger, tmp_path: Path) -> None:
+    meter = meter_of(ledger, tmp_path)
+    receive_and_fail(ledger, 1)
+    first = values(meter)
+    assert first["mome_instances_received_total", "MRI1"] == 3
+    assert first["mome_studies_settled_total",] == 1
+    assert first["mome_studies_failed_total", "analysis"] == 1
+    assert first["mome_queue_jobs", "", "analyze", "dead"] == 1
+    receive_and_fail(ledger, 2)
+    assert values(meter)["mome_instances_received_total", "MRI1"] == 6
+    steady = {key: value for key, value in values(meter).items() if key[0].endswith("_total")}
+    again = {key: value for key, value in values(meter_of(ledger, tmp_path)).items() if key[0].endswith("_total")}
+    assert again == steady
+
+
+def test_alerts_that_the_listener_left_out_are_counted(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.audit(AuditEvent.REJECTED, 1.0, "unknown: X called Y from 10.0.0.1")
+    ledger.audit(AuditEvent.REJECTED, 2.0, "unknown: X called Y from 10.0.0.1 (41 alerts before it were not written)")
+    assert values(meter_of(ledger, tmp_path))["mome_associations_rejected_total",] == 43
+
+
+def test_open_associations_are_told(ledger: Ledger, tmp_path: Path) -> None:
+    HealthStore(ledger.engine).beat("one", "listener", time.time(), associations=3)
+    assert values(meter_of(ledger, tmp_path))["mome_associations_open", "one"] == 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("analysis failed: MemoryError", "analysis"),
+        ("given up after 3 attempts: the worker died each time", "crash"),
+        ("2 of 9 objects were refused (status A900)", "refused"),
+        ("a stored instance has changed on disk (x)", "integrity"),
+        (
+            "two patients share this Study Instance UID; it is not analysed until the sender has corrected that",
+            "conflict",
+        ),
+        ("something new", "other"),
+    ],
+)
+def test_a_reason_has_one_of_few_causes(reason: str, cause: str) -> None:
+    assert cause_of(reason) == cause
+    assert cause in {known for _, known in CAUSES} | {"other"}
+
+
+def test_a_sweep_that_stands_still_is_seen(ledger: Ledger, tmp_path: Path) -> None:
+    meter = meter_of(ledger, tmp_path)
+    assert values(meter)["mome_settle_late_seconds",] == 0
+    receive_and_fail(ledger, 1)
+    assert values(meter)["mome_settle_late_seconds",] == 0, "a study that is complete is not late"
+    uid = "1.2.9"
+    one = StoredInstance(uid, uid + ".1", "1.2.840.10008.5.1.4.1.1.4", uid + ".1.1", "1.2", "p", "a", "x", 1, "MRI1")
+    ledger.instances_stored([one], time.time() - 1000)
+    assert 810 < values(meter)["mome_settle_late_seconds",] < 830

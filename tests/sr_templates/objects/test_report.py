@@ -1,0 +1,175 @@
+"""What the report says, read back from its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage, EnhancedSRStorage, MRImageStorage
+
+from mome_core.case import Modality
+from mome_core.results import Endpoint, QualityFlag, Result, Severity
+from sr_studies import DEVICE, MODEL, Layout, make_evidence, make_result
+from sr_templates.build import ResultObjects, Wanted, build_not_analysed, build_objects, encode, reference_to
+from sr_templates.dicom import codes
+from sr_templates.dicom.device import Revision
+from sr_templates.dicom.evidence import Evidence
+from sr_templates.kinds import Kind
+from sr_templates.objects.report import downgraded
+
+
+def items(document: Dataset) -> Iterator[Dataset]:
+    for item in document.get("ContentSequence", ()):
+        yield item
+        yield from items(item)
+
+
+def values(document: Dataset, code: Any) -> list[Any]:
+    """Values of all items with this concept name, as a reader sees them."""
+    found = []
+    for item in items(document):
+        if item.ConceptNameCodeSequence[0].get("CodeValue") != code.value:
+            continue
+        if item.ValueType == "NUM":
+            found.append(str(item.MeasuredValueSequence[0].NumericValue))
+        elif item.ValueType == "CODE":
+            found.append(item.ConceptCodeSequence[0].CodeMeaning)
+        elif item.ValueType == "TEXT":
+            found.append(item.TextValue)
+        elif item.ValueType == "IMAGE":
+            found.append(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+    return found
+
+
+def report_of(result: Result, evidence: Evidence, **named: Any) -> Dataset:
+    only = Wanted(frozenset({Kind.REPORT}))
+    report = build_objects(result, evidence, DEVICE, wanted=only, **named).by_kind[Kind.REPORT][0]
+    return dcmread(BytesIO(encode(report)))
+
+
+@pytest.fixture(scope="module")
+def report(objects: ResultObjects) -> Dataset:
+    return dcmread(BytesIO(encode(objects.by_kind[Kind.REPORT][0])))
+
+
+def test_every_endpoint_has_its_probability_operating_point_and_spread_in_percent(report: Dataset) -> None:
+    for endpoint in Endpoint:
+        assert values(report, codes.PROBABILITY[endpoint]) == ["83.2"]
+    assert values(report, codes.OPERATING_POINT) == ["50.0"] * 3
+    assert values(report, codes.SPREAD) == ["2.1"] * 3
+    units = {
+        i.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
+        for i in items(report)
+        if i.ValueType == "NUM"
+    }
+    assert units == {"%"}
+
+
+def test_base_and_contributions_add_up_to_the_score_that_was_explained(report: Dataset) -> None:
+    shares = [float(values(report, codes.CONTRIBUTION[modality])[0]) for modality in Modality]
+    base, explained = (
+        float(values(report, codes.BASE_PROBABILITY)[0]),
+        float(values(report, codes.EXPLAINED_PROBABILITY)[0]),
+    )
+    assert base + sum(shares) == pytest.approx(explained, abs=0.02)
+
+
+def test_the_score_is_the_patients_and_never_of_one_side(report: Dataset) -> None:
+    assert set(values(report, codes.LATERALITY)) == {"Right and left"}
+    assert all(name.startswith("Bilateral") for name in values(report, codes.TRACKING_IDENTIFIER))
+
+
+def test_a_missing_sequence_is_named(evidence: Evidence) -> None:
+    evidence = make_evidence(Layout(modalities=(Modality.DCE, Modality.T2)))
+    report = report_of(make_result(evidence), evidence)
+    assert values(report, codes.SEQUENCE_MISSING) == ["Diffusion weighted"]
+    assert len(values(report, codes.SEQUENCE_USED)) == 2
+
+
+def test_flags_model_scope_weights_and_intended_use_are_stated(report: Dataset) -> None:
+    assert "Fewer post-contrast phases" in values(report, codes.QUALITY_FLAG)[0]
+    assert values(report, codes.MODEL_STATEMENT) == [MODEL.statement]
+    assert any(MODEL.sha256 in each for each in values(report, codes.ALGORITHM_PARAMETERS))
+    assert "0.1.0" in values(report, codes.ALGORITHM_VERSION)[0]
+    assert "Research use only, not for diagnosis" in values(report, codes.INTENDED_USE)
+    assert "research use only" in report.SeriesDescription
+    assert (report.VerificationFlag, report.CompletionFlag) == ("UNVERIFIED", "COMPLETE")
+
+
+def test_the_explanation_links_map_overlay_summary_and_region(objects: ResultObjects) -> None:
+    report = objects.by_kind[Kind.REPORT][0]
+    linked = set(values(report, codes.VISUAL_EXPLANATION)) | set(values(report, codes.REGION_OF_HIGHEST_SALIENCY))
+    for kind in (Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.SUMMARY):
+        assert linked & {each.SOPInstanceUID for each in objects.by_kind[kind]}
+    assert values(report, codes.COMPLETENESS_ERROR) == ["1.20"]
+
+
+def test_every_used_instance_is_listed_as_evidence(report: Dataset, evidence: Evidence) -> None:
+    listed = {
+        item.ReferencedSOPInstanceUID
+        for series in report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+        if item.ReferencedSOPClassUID == MRImageStorage
+    }
+    assert listed == {header.SOPInstanceUID for header in evidence.instances}
+
+
+def test_a_study_that_was_not_analysed_says_so_and_why(evidence: Evidence) -> None:
+    flag = QualityFlag("motion", Severity.WITHHOLD, "Strong motion between the phases.")
+    objects = build_not_analysed("The post-contrast phases are missing.", evidence, DEVICE, flags=(flag,))
+    report = objects.by_kind[Kind.REPORT][0]
+    assert values(report, codes.STATUS) == ["Not analysed: no score was given"]
+    assert values(report, codes.NOT_ANALYSED_REASON) == ["The post-contrast phases are missing."]
+    assert not [item for item in items(report) if item.ValueType == "NUM"]
+    assert set(objects.by_kind) == {Kind.REPORT, Kind.SUMMARY}
+
+
+def test_a_withheld_result_becomes_the_objects_that_say_so(evidence: Evidence) -> None:
+    withheld = Result((), (), (Modality.DCE,), withheld="Motion makes the score unreliable.")
+    report = report_of(withheld, evidence)
+    assert values(report, codes.NOT_ANALYSED_REASON) == ["Motion makes the score unreliable."]
+
+
+def test_a_second_revision_names_its_predecessor(objects: ResultObjects) -> None:
+    first = objects
+    more = make_evidence(Layout(phases=4))
+    second = report_of(make_result(more), more, run=Revision(revision=2, predecessor=first.root))
+    named = second.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert first.root == reference_to(first.by_kind[Kind.REPORT][0])
+    assert named.ReferencedSOPInstanceUID == first.by_kind[Kind.REPORT][0].SOPInstanceUID
+    assert second.SOPInstanceUID != named.ReferencedSOPInstanceUID
+    assert "rev 2" in second.SeriesDescription
+
+
+@pytest.mark.parametrize("sop_class", [ComprehensiveSRStorage, EnhancedSRStorage])
+def test_a_report_can_be_sent_in_an_older_class_with_the_same_content(report: Dataset, sop_class: str) -> None:
+    uid = report.SOPInstanceUID
+    older = downgraded(report, sop_class)
+    assert report.SOPInstanceUID == uid
+    assert older.SOPClassUID == sop_class
+    assert older.SOPInstanceUID != report.SOPInstanceUID
+    assert older.ContentSequence == report.ContentSequence
+
+
+def test_the_region_report_is_only_written_when_asked_for(objects: ResultObjects) -> None:
+    assert Kind.REGION not in Wanted().kinds
+    region = objects.by_kind[Kind.REGION][0]
+    segment = objects.by_kind[Kind.SEGMENTATION][0].SegmentSequence[0]
+    assert (
+        values(region, codes.TRACKING_IDENTIFIER) == [segment.TrackingID] == ["Left breast: region of highest saliency"]
+    )
+    assert values(region, codes.LATERALITY) == ["Left"]
+    assert not any("lesion" in name.lower() for name in values(region, codes.TRACKING_IDENTIFIER))
+
+
+def test_code_values_and_meanings_fit_their_attributes() -> None:
+    from pydicom.sr.coding import Code
+
+    for name, code in vars(codes).items():
+        if isinstance(code, Code):
+            assert len(code.value) <= 16, name
+            assert len(code.meaning) <= 64, name

@@ -1,0 +1,93 @@
+"""A site with three studies whose headers were written by somebody hostile."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from dicom_io.encoding.part10 import copy_instance
+from dicom_io.network.association import CALLING_UNKNOWN
+from live_node import instance, new_study
+from node.audit import AuditEvent
+from node.dashboard.app import build_app
+from node.dashboard.site import Site
+from node.jobs import JobKind
+from node.settings import Settings
+from node.storage.records import ObjectReceipt, Outcome
+
+HOSTILE = "<script>alert(1)</script>"
+PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live as long as a test
+FORMULA = "=1+1|calc"
+SUMMARY = {
+    "scores": [
+        {
+            "endpoint": "malignancy",
+            "probability": 0.84,
+            "threshold": 0.07,
+            "spread": 0.1,
+            "augmentations": 54,
+            "contributions": {"DCE": 0.5, "T2": -0.16},
+            "base_probability": 0.5,
+            "model": {"name": "demo", "version": "1", "sha256": "a" * 64},
+        }
+    ],
+    "flags": [{"code": "motion", "severity": "warning", "message": f"motion {HOSTILE}"}],
+    "series": [],
+    "timings_s": {"scores": 4.2},
+}
+
+
+def hostile_site(folder: Path) -> Site:
+    """Study 1 delivered, study 2 failed, study 3 receiving; and a caller that was turned away."""
+    destination = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 1}
+    opened = Site.open(Settings(storage={"root": folder / "root"}, destinations=(destination,)))
+    delivered, failed, receiving = (new_study() for _ in range(3))
+    for uid in (delivered, failed, receiving):
+        receive(opened, folder, uid)
+    now = time.time()
+    for uid in (delivered, failed):
+        opened.ledger.force(uid, now)
+    deliver(opened, delivered, now)
+    job = opened.ledger.claim(JobKind.ANALYZE, now, 60.0)
+    assert job is not None
+    opened.ledger.failed(job, f"analysis failed: {HOSTILE}", now, attempts=1)
+    opened.ledger.audit(
+        AuditEvent.REJECTED, now, f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
+    )
+    return opened
+
+
+def receive(site: Site, folder: Path, uid: str) -> None:
+    """One image of a study, with a script for a name, a formula for an accession number, a book for a comment."""
+    values = {
+        "PatientName": f"{HOSTILE}^X",
+        "AccessionNumber": FORMULA,
+        "SeriesDescription": HOSTILE,
+        "StudyDescription": f'" onmouseover="alert(1)" {HOSTILE}',
+        "ImageComments": HOSTILE + "c" * 65_000,
+    }
+    image = instance(uid, **values)
+    file = folder / f"{uid}.dcm"
+    image.save_as(file, enforce_file_format=True)
+    received = copy_instance(file, site.archive.temporary_path())
+    site.ledger.instances_stored(site.archive.keep_received([(received, HOSTILE[:16])]), time.time())
+    site.ledger.audit(AuditEvent.RECEIVED, time.time(), "1 instances from MRI1 at 10.0.0.5", uid)
+
+
+def deliver(site: Site, uid: str, now: float) -> None:
+    """Analyse and deliver a study."""
+    job = site.ledger.claim(JobKind.ANALYZE, now, 60.0)
+    assert job is not None
+    encoded = [("report", "1.2.840.10008.5.1.4.1.1.88.34", "2.25.1", "2.25.2", b"a report")]
+    kept = site.archive.keep_results(uid, 1, encoded)
+    site.ledger.analyzed(job, Outcome(tuple(kept), SUMMARY, ("pacs",)), now)
+    delivery = site.ledger.claim(JobKind.DELIVER, now, 60.0, "pacs")
+    assert delivery is not None
+    site.ledger.delivered(delivery, [ObjectReceipt("2.25.1", 0)], now)
+
+
+def client_of(site: Site) -> TestClient:
+    """A browser that nobody has logged in."""
+    return TestClient(build_app(site), base_url="http://localhost:8090", follow_redirects=False)

@@ -1,0 +1,91 @@
+"""A phantom study as a vendor writes it, read back, with a made-up result whose saliency is the lesion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from dicom_io.headers.read import read_series_headers
+from dicom_io.phantom.anatomy import Phantom, PhantomSpec, simulate
+from dicom_io.phantom.options import StudyOptions
+from dicom_io.phantom.vendors import write_study
+from dicom_io.study.case import Assembly, read_case
+from dicom_io.study.case import SourceImage as ReadImage
+from dicom_io.study.classify import assign_roles
+from mome_core.case import Modality
+from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency, Score
+from mome_core.volume import Volume
+from sr_templates.dicom.device import Device
+from sr_templates.dicom.evidence import Evidence, SourceImage
+
+DEVICE = Device(UUID("12345678-1234-4321-8765-123456789abc"), "0.1.0")
+MODEL = ModelIdentity("MOME demo", "1.0", "ab" * 32, "Knows phantoms and nothing else.")
+SHARES = {Modality.DCE: 0.2, Modality.DWI: 0.095, Modality.T2: 0.037}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnsweredStudy:
+    """Files of a study, what was read of them, and an answer to it."""
+
+    phantom: Phantom
+    paths: Sequence[Path]
+    evidence: Evidence
+    result: Result
+
+    @property
+    def study_uid(self) -> str:
+        return str(self.evidence.reference.StudyInstanceUID)
+
+
+def answered_study(
+    spec: PhantomSpec, vendor: str, layout: str | None, folder: Path, options: StudyOptions | None = None
+) -> AnsweredStudy:
+    """Write the phantom, read it as the node does, and answer with the truth instead of a network."""
+    phantom = simulate(spec)
+    paths = write_study(phantom, vendor, layout, folder, options)
+    assembly = read_case(assign_roles(read_series_headers(paths)))
+    return AnsweredStudy(phantom, paths, evidence_of(assembly), answer(phantom, assembly))
+
+
+def evidence_of(assembly: Assembly) -> Evidence:
+    def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
+        return tuple(SourceImage(image.header, image.frame) for image in images)
+
+    dce = tuple(map(sources, assembly.dce))
+    other = sources(assembly.dwi_all)
+    return Evidence(dce, sources(assembly.t2), sources(assembly.dwi), other, assembly.case)
+
+
+def answer(phantom: Phantom, assembly: Assembly) -> Result:
+    """Scores that add up, and a grainy saliency on the lesion in the grid of the first modality that was read."""
+    case = assembly.case
+    used = case.modalities
+    volumes = {Modality.DCE: case.dce and case.dce.phase(0), Modality.T2: case.t2, Modality.DWI: case.dwi}
+    grid = volumes[used[0]]
+    if grid is None:
+        raise ValueError("the study has no modality")
+    grain = np.random.default_rng(1).normal(1, 0.4, grid.voxels.shape).clip(0.2)
+    truth = phantom.truth
+    lesion, breasts = (share_of(mask, phantom, grid) for mask in (truth.lesion, truth.left | truth.right))
+    voxels = (lesion * grain * 0.02 + breasts * (grain - 1) * 0.0004).astype(np.float32)
+    volume = Volume(voxels, grid.affine, grid.frame_of_reference_uid)
+    saliency = Saliency(Endpoint.MALIGNANCY, used[0], volume, "integrated gradients", "blur", 16, 0.012)
+    shares = tuple(Contribution(modality, SHARES[modality]) for modality in used)
+    base = 0.832 - sum(share.value for share in shares)
+    score = Score(Endpoint.MALIGNANCY, 0.832, 0.5, 0.021, 8, MODEL, shares, base, 0.832)
+    return Result((score,), (saliency,), used, policy="8 flips, float32")
+
+
+def share_of(mask: NDArray[np.bool_], phantom: Phantom, grid: Volume) -> NDArray[np.float32]:
+    """How much of each voxel of a grid lies in a mask on the phantom's DCE grid."""
+    source = phantom.dce.affine if phantom.dce is not None else phantom.t1.affine
+    index = np.indices(grid.voxels.shape).reshape(3, -1)
+    at = (np.linalg.inv(source) @ grid.affine @ np.vstack([index, np.ones(index.shape[1])]))[:3]
+    share = map_coordinates(mask.astype(np.float32), at, order=1, mode="constant")
+    return np.asarray(share, dtype=np.float32).reshape(grid.voxels.shape)

@@ -1,0 +1,151 @@
+"""A node as processes of its own, as a hospital runs it, for system tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.settings import Destination, Settings, settings_toml
+from node.states import StudyState
+from node.storage.ledger import Ledger
+from node.storage.records import StudyDetail
+
+FINAL = (StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE)
+
+
+@dataclass
+class RunningNode:
+    """A started node; `ledger` looks at its database from outside."""
+
+    settings: Settings
+    config: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def port(self) -> int:
+        return self.settings.dicom.port
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.settings.database_url)
+
+    def wait_for_port(self, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError(f"the node does not listen:\n{self.log.read_text()[-3000:]}")
+
+    def wait_for_outcome(self, study: str, seconds: float = 120) -> StudyDetail:
+        """The study when no further change is to be expected."""
+        ledger, deadline = self.ledger, time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                detail = ledger.study(study)
+            except LookupError:
+                time.sleep(0.2)
+                continue
+            busy = any(job.state in ("waiting", "running", "committing") for job in detail.jobs)
+            if detail.study.state in FINAL and not busy:
+                return detail
+            time.sleep(0.2)
+        raise AssertionError(f"no outcome in {seconds} s; log:\n{self.log.read_text()[-3000:]}")
+
+    def wait_for_log(self, words: str, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in self.log.read_text():
+            assert time.monotonic() < deadline, f"the log never said: {words}"
+            time.sleep(0.1)
+
+    def kill_everything(self) -> None:
+        """SIGKILL for the supervisor and all its processes at once, as a power cut of the software."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(
+    folder: Path,
+    destinations: Sequence[Destination] = (),
+    *,
+    port: int | None = None,
+    quiet_seconds: float = 1.5,
+    environment: dict[str, str] | None = None,
+    dashboard: dict[str, object] | None = None,
+    **sections: object,
+) -> Iterator[RunningNode]:
+    """Start `mome-node serve` with its storage in the folder (kept between starts), and stop it at the end.
+
+    sections : more sections of the settings, by name.
+    """
+    settings = Settings(
+        dicom={"port": port or free_port()},
+        storage={"root": folder / "root", "reserve_mib": 1},
+        gather={"quiet_seconds": quiet_seconds},
+        dashboard=dashboard or {"enabled": False},
+        destinations=tuple(destinations),
+        **sections,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    config, log = folder / "mome-node.toml", folder / "node.log"
+    config.write_text(settings_toml(settings))
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "node.cli.main", "serve", "--config", str(config)],
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "OMP_NUM_THREADS": "2", **(environment or {})},
+            start_new_session=True,
+        )
+    node = RunningNode(settings, config, process, log)
+    try:
+        node.wait_for_port()
+        yield node
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            node.kill_everything()
+
+
+DEBIAN = (
+    "/usr/bin:/usr/local/bin"  # not .venv/bin: pynetdicom installs a `storescu` of its own that takes other options
+)
+
+
+def dcmsend(folder: Path, port: int, program: str = "dcmsend") -> bool:
+    """Send every file of a folder with DCMTK; whether there were any and all were acknowledged."""
+    command = [str(dcmtk(program)), "-aet", "MODALITY", "-aec", "MOMENODE", "127.0.0.1", str(port)]
+    command += ["--scan-directories", "--recurse", str(folder)] if program == "dcmsend" else ["+sd", "+r", str(folder)]
+    sent = subprocess.run(command, capture_output=True, text=True, check=False)
+    return sent.returncode == 0 and "No suitable DICOM files" not in sent.stderr
+
+
+def dcmtk(program: str) -> str | None:
+    """The place of a DCMTK program, None where DCMTK is not installed."""
+    return shutil.which(program, path=DEBIAN)
+
+
+def dcmtk_available() -> bool:
+    return dcmtk("dcmsend") is not None and dcmtk("storescu") is not None
