@@ -1,5 +1,9 @@
 """What can go wrong between a Case and a Result, in words for the person who reads it."""
 
+from __future__ import annotations
+
+from enum import StrEnum
+
 
 class MomeError(Exception):
     """Base of every error of this package; `retryable` says whether trying the same again can help."""
@@ -7,11 +11,35 @@ class MomeError(Exception):
     retryable = False
 
 
+class Ineligibility(StrEnum):
+    """Why a study cannot be analysed: the stable code beside the sentence, for counting and filtering."""
+
+    NO_MR_IMAGE = "NO_MR_IMAGE"
+    SEVERAL_STUDIES = "SEVERAL_STUDIES"
+    NO_DYNAMIC = "NO_DYNAMIC"
+    NO_INPUT = "NO_INPUT"
+    PHASE_ORDER_UNKNOWN = "PHASE_ORDER_UNKNOWN"
+    PHASE_MISSING = "PHASE_MISSING"
+    PRE_CONTRAST_MISSING = "PRE_CONTRAST_MISSING"
+    PRE_CONTRAST_UNPROVEN = "PRE_CONTRAST_UNPROVEN"
+    POST_CONTRAST_MISSING = "POST_CONTRAST_MISSING"
+    NAME_CONTRADICTS_TAGS = "NAME_CONTRADICTS_TAGS"
+    UNREADABLE = "UNREADABLE"
+    NO_BREAST = "NO_BREAST"
+
+
 class StudyIneligible(MomeError):
-    """The study cannot be analysed, and the message says why in words a radiologist understands.
+    """The study cannot be analysed; the message says why in words a radiologist understands, `code` for programs.
 
     It never holds a patient's name, ID, birth date or accession number.
     """
+
+    def __init__(self, words: str, code: Ineligibility) -> None:
+        super().__init__(words)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[StudyIneligible], tuple[str, Ineligibility]]:
+        return type(self), (str(self), self.code)  # it comes back whole from a process of a pool
 
 
 class CheckpointRefused(MomeError):

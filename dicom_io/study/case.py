@@ -19,7 +19,7 @@ from dicom_io.study.phases import Slices, b_value_of, order_diffusion
 from dicom_io.study.roles import RoleAssignment, SeriesRole
 from dicom_io.vendors.base import Direction
 from mome_core.case import Case, Modality, Role
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.volume import Dynamic, Volume, Voxels
 
 USUAL_B_VALUES = (600.0, 1200.0)  # the paper takes the highest b-value, 1000 or 800; 1500 and more is another contrast
@@ -146,10 +146,12 @@ def require_one_study(assignment: RoleAssignment) -> None:
     """Raise StudyIneligible when there is no image, or images of several studies."""
     studies = {item.series.study_uid for item in assignment.roles}
     if len(studies) > 1:
-        raise StudyIneligible(f"the images belong to {len(studies)} studies; each is analysed by itself")
+        raise StudyIneligible(
+            f"the images belong to {len(studies)} studies; each is analysed by itself", Ineligibility.SEVERAL_STUDIES
+        )
     if not studies:
         files = f"; {len(assignment.excluded)} files could not be read" if assignment.excluded else ""
-        raise StudyIneligible(f"there is no MR image{files}")
+        raise StudyIneligible(f"there is no MR image{files}", Ineligibility.NO_MR_IMAGE)
 
 
 def thinned(dynamic: ChosenDynamic) -> ChosenDynamic:
@@ -179,7 +181,7 @@ def read_dynamic(dynamic: ChosenDynamic) -> Dynamic:
     try:
         voxels = read_voxels(dynamic.phases)
     except PixelsUnreadable as error:
-        raise StudyIneligible(f"the DCE images cannot be read: {error}") from error
+        raise StudyIneligible(f"the DCE images cannot be read: {error}", Ineligibility.UNREADABLE) from error
     times = tuple(round(time - dynamic.times_s[1], 3) for time in dynamic.times_s)
     return Dynamic(voxels, dynamic.stack.affine, dynamic.sources[0].series.frame_of_reference_uid, times)
 

@@ -30,7 +30,7 @@ from dicom_io.study.phases import (
 )
 from dicom_io.study.roles import COMPUTED_ROLES, T1_ROLES, SeriesRole
 from mome_core.case import Role
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 
 PAUSE = 1.25  # pre -> first post is the longest gap: the injection lies between (97 to 107 s in I-SPY 2)
 RESTART_S = 240.0  # a longer silence, and far longer than between phases, is another attempt
@@ -158,14 +158,19 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> Dynamic:
     lines = [line for line in measurements(trusted) if _count(line) >= 2]
     lines = [line for line in lines if all(part.item.is_original for part in line)] or lines
     if not lines:
-        raise StudyIneligible(_why_none(trusted, problems))
+        raise StudyIneligible(_why_none(trusted, problems), Ineligibility.NO_DYNAMIC)
     try:
         runs = runs_of(max(lines, key=_merit))
     except NoPhaseOrder as error:
-        raise StudyIneligible(f"the order of the DCE phases cannot be known: {error}") from error
+        raise StudyIneligible(
+            f"the order of the DCE phases cannot be known: {error}", Ineligibility.PHASE_ORDER_UNKNOWN
+        ) from error
     dynamic = begin_before_contrast(max(runs, key=_run_merit), trusted)
     if not dynamic.evidence and len(runs) > 1:
-        raise StudyIneligible(f"there are {len(runs)} attempts at the dynamic, and none shows its pre-contrast phase")
+        raise StudyIneligible(
+            f"there are {len(runs)} attempts at the dynamic, and none shows its pre-contrast phase",
+            Ineligibility.PRE_CONTRAST_UNPROVEN,
+        )
     _require_no_contradiction(dynamic, [part for part in parts if is_suspect(part.item)])
     _require_no_lost_phase(dynamic, items)
     return dynamic
@@ -185,7 +190,8 @@ def _require_no_lost_phase(dynamic: Dynamic, items: Iterable[SeriesRole]) -> Non
         if dynamic.stack.shape in grids and same_timing(item.series.acquisition, made) and _meanwhile(item, dynamic):
             raise StudyIneligible(
                 f"series {item.series.number} repeats the dynamic's measurement and cannot be used ({problems[0]}): "
-                "a phase may be missing"
+                "a phase may be missing",
+                Ineligibility.PHASE_MISSING,
             )
 
 
@@ -422,13 +428,16 @@ def begin_before_contrast(run: Run, parts: Sequence[Part]) -> Dynamic:
             run = Run((single, *run.phases), run.clue)
             evidence = "a series of the same measurement that came before the others"
     if evidence.startswith(NOT_PRE):
-        raise StudyIneligible(f"the pre-contrast phase is missing: {evidence}")
+        raise StudyIneligible(f"the pre-contrast phase is missing: {evidence}", Ineligibility.PRE_CONTRAST_MISSING)
     if len(run.phases) < 2:
-        raise StudyIneligible("needs a pre- and a post-contrast phase, found 1 volume of the dynamic")
+        raise StudyIneligible(
+            "needs a pre- and a post-contrast phase, found 1 volume of the dynamic", Ineligibility.POST_CONTRAST_MISSING
+        )
     if not evidence and run.sources[0].name.phase_number is not None and len(set(map(id, run.sources))) > 1:
         raise StudyIneligible(
             "the first phase is numbered, and some sites give number 1 to the pre-contrast and others to the first "
-            "post-contrast phase; neither timing nor contrast tells which; set a rule for this series name"
+            "post-contrast phase; neither timing nor contrast tells which; set a rule for this series name",
+            Ineligibility.PRE_CONTRAST_UNPROVEN,
         )
     grid = run.phases[0].part
     unused = _unused(run, [part for part in parts if same_measurement(part, grid)])
@@ -458,7 +467,8 @@ def _unused(run: Run, parts: Sequence[Part]) -> int:
         if phase.part.phases > 1 and last is not None and start is not None and 0 < start - last <= RESTART_S:
             raise StudyIneligible(
                 f"series {phase.part.item.series.number} goes on where the dynamic ends, but nothing says that it "
-                "belongs to it"
+                "belongs to it",
+                Ineligibility.PHASE_MISSING,
             )
     return len(unused)
 
@@ -549,5 +559,6 @@ def _require_no_contradiction(dynamic: Dynamic, suspects: Sequence[Part]) -> Non
             if own and same_timing(part.acquisition, dynamic.stack.locations[0][0].acquisition):
                 raise StudyIneligible(
                     f"series {part.item.series.number} is named '{part.item.name.word}', but its tags are those of a "
-                    "DCE phase taken at a time of its own; set a rule for this series name"
+                    "DCE phase taken at a time of its own; set a rule for this series name",
+                    Ineligibility.NAME_CONTRADICTS_TAGS,
                 )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.recipe import BreastRules, Size
 from mome_core.volume import Affine
 
@@ -96,7 +96,7 @@ def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMas
     left = np.broadcast_to(np.arange(volume.shape[0])[:, None, None] > middle, volume.shape)
     found = BreastMask(share, left, affine)
     if max(found.volumes_ml) < rules.smallest_breast_ml:
-        raise StudyIneligible("no breast was found on the fat-suppressed T1-weighted series")
+        raise StudyIneligible("no breast was found on the fat-suppressed T1-weighted series", Ineligibility.NO_BREAST)
     return found
 
 
@@ -111,14 +111,20 @@ def body_of(volume: Array, rules: BreastRules) -> Mask:
     quiet = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
     heard = quiet[volume > 0]  # some scanners write zeros where they did not measure
     if heard.size == 0 or heard.max() - heard.min() <= 1e-3 * heard.max():
-        raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows no body")
+        raise StudyIneligible(
+            "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
+        )
     threshold = air_threshold(heard)
     pieces, count = ndimage.label(ndimage.binary_opening(quiet > threshold, iterations=2))
     if not count:
-        raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows no body")
+        raise StudyIneligible(
+            "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
+        )
     largest = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
     if np.median(quiet[largest]) < LEAST_SIGNAL_TO_AIR * np.median(quiet[~largest]):
-        raise StudyIneligible("no breast was found: the fat-suppressed T1-weighted series shows noise only")
+        raise StudyIneligible(
+            "no breast was found: the fat-suppressed T1-weighted series shows noise only", Ineligibility.NO_BREAST
+        )
     edge = largest & ~ndimage.binary_erosion(largest, iterations=3, border_value=1)
     sharp = ndimage.gaussian_filter(volume, 0.4)
     largest &= ~edge | (sharp > ndimage.maximum_filter(sharp, size=5) / 2)  # the skin's own half maximum
@@ -158,7 +164,9 @@ def landmarks(body: Mask, rules: BreastRules) -> tuple[float, NDArray[np.float64
     skin = np.where(strip.any(axis=1), strip.argmax(axis=1), -1).max(axis=0).astype(float)
     seen = np.flatnonzero(skin >= 0)
     if not seen.size:
-        raise StudyIneligible("no breast was found: there is no body in the middle of the field of view")
+        raise StudyIneligible(
+            "no breast was found: there is no body in the middle of the field of view", Ineligibility.NO_BREAST
+        )
     skin = np.interp(np.arange(len(skin)), seen, skin[seen])
     smooth = ndimage.median_filter(skin, size=max(3, round(25.0 / rules.working_mm)), mode="nearest")
     return middle, np.asarray(ndimage.gaussian_filter1d(smooth, 10.0 / rules.working_mm, mode="nearest"))

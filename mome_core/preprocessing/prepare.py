@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mome_core.case import Case, Modality
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
 from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
 from mome_core.preprocessing.motion import Motion, hold_still
@@ -75,7 +75,9 @@ class Prepared:
 def prepare(case: Case, recipe: Recipe) -> Prepared:
     """Arrays of every modality that the case holds; StudyIneligible where there is none or no breast is found."""
     if not case.modalities:
-        raise StudyIneligible("the study holds neither a DCE nor a T2 nor a diffusion series that can be analysed")
+        raise StudyIneligible(
+            "the study holds neither a DCE nor a T2 nor a diffusion series that can be analysed", Ineligibility.NO_INPUT
+        )
     require_post_contrast(case.dce)
     breasts, dynamic, uptake, motion = surveyed(case, recipe)
     arrays: dict[Modality, Array] = {}
@@ -96,7 +98,10 @@ def prepare(case: Case, recipe: Recipe) -> Prepared:
 def require_post_contrast(dynamic: Dynamic | None) -> None:
     """Refuse a dynamic without a phase after the contrast agent."""
     if dynamic is not None and dynamic.phase_count < 2:
-        raise StudyIneligible("the DCE holds one phase only; it needs one before and at least one after contrast")
+        raise StudyIneligible(
+            "the DCE holds one phase only; it needs one before and at least one after contrast",
+            Ineligibility.POST_CONTRAST_MISSING,
+        )
 
 
 def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | None, tuple[float, ...], Motion | None]:

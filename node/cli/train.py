@@ -387,18 +387,18 @@ def read_study(folder: Path) -> Case:
     from dicom_io.headers.read import read_series_headers
     from dicom_io.study.case import read_case
     from dicom_io.study.classify import assign_roles
-    from mome_core.errors import StudyIneligible
+    from mome_core.errors import Ineligibility, StudyIneligible
     from node.cli.peers import dicom_files
 
     try:
         paths = dicom_files(folder) if folder.is_dir() else []
         if not paths:
-            raise StudyIneligible("the folder holds no DICOM file")
+            raise StudyIneligible("the folder holds no DICOM file", Ineligibility.NO_MR_IMAGE)
         return read_case(assign_roles(read_series_headers(paths))).case
     except OSError as error:
-        raise StudyIneligible(f"a file cannot be read: {error.strerror}") from error
+        raise StudyIneligible(f"a file cannot be read: {error.strerror}", Ineligibility.UNREADABLE) from error
     except DicomError as error:
-        raise StudyIneligible(str(error)) from error
+        raise StudyIneligible(str(error), Ineligibility.UNREADABLE) from error
 
 
 def account_of(

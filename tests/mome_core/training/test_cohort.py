@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mome_core.case import Case, Modality
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.cohort import Split, held_out, read_manifest
@@ -97,7 +97,7 @@ def t2_case() -> Case:
 
 
 def refuse() -> Case:
-    raise StudyIneligible("needs a pre- and a post-contrast phase, found 1")
+    raise StudyIneligible("needs a pre- and a post-contrast phase, found 1", Ineligibility.POST_CONTRAST_MISSING)
 
 
 def test_a_study_that_cannot_be_prepared_is_an_exclusion_with_its_reason(tmp_path: Path) -> None:
