@@ -30,7 +30,7 @@ from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
-from node.service.listener import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
+from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
 from node.settings import Dicom
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
