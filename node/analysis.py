@@ -18,8 +18,9 @@ from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.case import SourceImage as ReadImage
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
+from mome_core.compute import best_device
 from mome_core.errors import StudyIneligible
-from mome_core.inference import Augmentation, Policy, analyze, best_device, default_policy
+from mome_core.inference import Augmentation, Policy, analyze, default_policy
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Result
 from node.errors import SettingsError
