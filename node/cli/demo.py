@@ -164,7 +164,8 @@ def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Co
 
     copy_results(detail, settings, out / "results")
     console.print()
-    print_summary(detail.summary, console)
+    if detail.summary:
+        print_summary(detail.summary, console)
     delivered = [job for job in detail.jobs if job.kind == "deliver"]
     for job in delivered:
         console.print(f"\n[bold]{job.destination}[/]: {len(job.receipts)} objects, job {job.state} {job.reason}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from node.analysis import AnalysisOutcome
+    from node.summary import AnalysisSummary
 
 
 def infer(
@@ -30,7 +31,7 @@ def infer(
 
     from rich.console import Console
 
-    from node.analysis import analyze_study, summary_of
+    from node.analysis import analyze_study, summarize
     from node.cli.peers import dicom_files
     from node.errors import NodeError
 
@@ -44,9 +45,9 @@ def infer(
             paths, workplace, progress=lambda stage, done, planned: status.update(f"{stage} {done} of {planned}")
         )
     write_objects(findings, out)
-    (out / "result.json").write_text(json.dumps(summary_of(findings), indent=2))
+    (out / "result.json").write_text(json.dumps(summarize(findings).to_json(), indent=2))
     if as_json:
-        typer.echo(json.dumps(summary_of(findings)))
+        typer.echo(json.dumps(summarize(findings).to_json()))
     else:
         print_findings(findings, Console())
         typer.echo(f"wrote {sum(1 for _ in findings.objects or ())} objects, result.json and summary.png to {out}")
@@ -83,34 +84,34 @@ def write_objects(findings: AnalysisOutcome, out: Path) -> None:
 
 def print_findings(findings: AnalysisOutcome, console: Console) -> None:
     """Roles, scores, contributions, flags and times as tables."""
-    from node.analysis import summary_of
+    from node.analysis import summarize
 
-    print_summary(summary_of(findings), console)
+    print_summary(summarize(findings), console)
 
 
-def print_summary(summary: dict, console: Console) -> None:  # type: ignore[type-arg]  # JSON from the ledger
+def print_summary(summary: AnalysisSummary, console: Console) -> None:
     """The summary that the ledger keeps, for a person at a terminal."""
     from rich.markup import escape
     from rich.table import Table
 
-    if summary["reason"]:
-        console.print(f"[bold yellow]not analysed:[/] {escape(summary['reason'])}")
-    if summary["series"]:
+    if summary.reason:
+        console.print(f"[bold yellow]not analysed:[/] {escape(summary.reason)}")
+    if summary.series:
         table = Table("role", "sure", "why", box=None, header_style="bold", title="series", title_justify="left")
-        for each in summary["series"]:
-            table.add_row(each["role"], f"{each['confidence']:.0%}", escape(each["why"]))
+        for each in summary.series:
+            table.add_row(each.role, f"{each.confidence:.0%}", escape(each.why))
         console.print(table)
-    for score in summary["scores"]:
+    for score in summary.scores:
         console.print(
-            f"\n[bold]{score['endpoint'].replace('_', ' ')}[/]: probability [bold]{score['probability']:.1%}[/] "
-            f"(threshold {score['threshold']:.1%}, spread {score['spread']:.1%} over {score['augmentations']} versions)"
+            f"\n[bold]{score.endpoint.replace('_', ' ')}[/]: probability [bold]{score.probability:.1%}[/] "
+            f"(threshold {score.threshold:.1%}, spread {score.spread:.1%} over {score.augmentations} versions)"
         )
         table = Table("modality", "contribution", "", box=None, header_style="bold")
-        for modality, value in score["contributions"].items():
+        for modality, value in score.contributions.items():
             bar = ("+" if value >= 0 else "-") * round(40 * abs(value))
             table.add_row(modality, f"{100 * value:+.1f} %", bar)
         console.print(table)
-    for flag in summary["flags"]:
-        console.print(f"[yellow]{flag['severity']}[/] {flag['code']}: {escape(flag['message'])}")
-    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary["timings_s"].items())
+    for flag in summary.flags:
+        console.print(f"[yellow]{flag.severity}[/] {flag.code}: {escape(flag.message)}")
+    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.timings_s.items())
     console.print(f"\ntime: {times}")

@@ -168,7 +168,8 @@ def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
 
     detail = open_ledger(config).study(uid)
     if as_json:
-        typer.echo(json.dumps(asdict(detail)))
+        summary = detail.summary.to_json() if detail.summary else {}
+        typer.echo(json.dumps(asdict(detail) | {"summary": summary}))
     else:
         print_study(detail)
 
@@ -179,6 +180,8 @@ def print_study(detail: StudyDetail) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from node.cli.infer import print_summary
+
     console = Console()
     study = detail.study
     console.print(f"[bold]{study.state}[/]  study {study.study_instance_uid}, revision {study.revision}")
@@ -188,9 +191,8 @@ def print_study(detail: StudyDetail) -> None:
     for each in detail.timeline:
         moments.add_row(clock(each.at), f"{each.event} -> {each.to_state}", escape(each.detail))
     console.print(moments)
-    summary = detail.summary.get("lines")
-    for line in summary if isinstance(summary, list) else []:
-        console.print(escape(str(line)))
+    if detail.summary:
+        print_summary(detail.summary, console)
     jobs = Table("job", "destination", "state", "attempts", "objects kept", "reason", box=None, header_style="bold")
     for job in detail.jobs:
         kept = sum(receipt.kept for receipt in job.receipts)

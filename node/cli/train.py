@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from mome_core.training.breakdown import Downgrade
     from mome_core.training.cohort import Row
     from mome_core.training.config import TrainingConfig
-    from mome_core.training.dataset import Example, Exclusion, Source
+    from mome_core.training.dataset import Example, ExcludedCase, Source
     from mome_core.training.evaluate import Evaluation, Scores
-    from mome_core.training.history import Board
+    from mome_core.training.history import MetricsWriter
     from mome_core.training.loop import EpochReport
     from mome_core.training.report import Breakdown
     from mome_core.training.statistics import Comparison
@@ -69,20 +69,20 @@ def train(
     """
     from mome_core.model.checkpoint import load_checkpoint
     from mome_core.training.cohort import held_out, read_manifest
-    from mome_core.training.distributed import crew
+    from mome_core.training.distributed import process_group
     from node.models import find_bundle
 
     asked = endpoint_of(endpoint)
     numbers = config_of(config, asked, epochs=epochs, threads=threads)
-    me = crew()
-    device = me.place(device)
+    group = process_group()
+    device = group.device(device)
     checkpoint = load_checkpoint(find_bundle(start), device)
     rows = read_manifest(manifest)
-    if not me.leads:
-        me.wait()  # the leader prepares; then all find the cases in the cache
+    if not group.is_main:
+        group.barrier()  # the main process prepares; then all find the cases in the cache
     examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
-    if me.leads:
-        me.wait()
+    if group.is_main:
+        group.barrier()
     split_of = {row.name: row.split for row in rows}
     splits = [split_of[each.name] for each in examples]
     if all_folds and any(splits):
@@ -98,7 +98,7 @@ def train(
         if account := made.from_cases(*sides):
             accounts.append(account)
             answers.append((load_checkpoint(place, device), sides[1]))
-    if not me.leads:
+    if not group.is_main:
         return
     told: dict[str, Any] = {"excluded": [{"case": each.name, "reason": each.reason} for each in exclusions]}
     told |= {"folds": accounts, "out_of_fold": out_of_fold(answers, asked)} if all_folds else accounts[0]
@@ -122,8 +122,8 @@ class Making:
         from mome_core.model.architecture import Head
         from mome_core.model.checkpoint import Description
         from mome_core.training.bundle import write_bundle
-        from mome_core.training.distributed import crew
-        from mome_core.training.history import Board, draw_history
+        from mome_core.training.distributed import process_group
+        from mome_core.training.history import MetricsWriter, draw_history
         from mome_core.training.loop import Task, train
         from mome_core.training.start import from_checkpoint, from_scratch
 
@@ -132,9 +132,9 @@ class Making:
             device = next(self.start.network.parameters()).device
             network = from_scratch(network.architecture, self.config.seed).to(device)
         task = Task(network, self.start.recipe, tuple(training), tuple(validation), self.config)
-        board = Board(self.state) if crew().leads else None
+        board = MetricsWriter(self.state) if process_group().is_main else None
         outcome = train(task, self.state, lambda report: self.say(report, board))
-        if not crew().leads:
+        if not process_group().is_main:
             return {}
         draw_history(self.state)
         provenance = {
@@ -153,8 +153,8 @@ class Making:
             "validation_cases": len(validation),
         }
 
-    def say(self, report: EpochReport, board: Board | None) -> None:
-        """One line an epoch, and a point on the board; the leader of a crew has one."""
+    def say(self, report: EpochReport, board: MetricsWriter | None) -> None:
+        """One line an epoch, and a point on the board; only the main process has one."""
         from dataclasses import asdict
 
         if board is None:
@@ -229,7 +229,7 @@ def evaluate(
     rows = [row for row in every if split in ("", row.split)]
     asked = endpoint_of(endpoint)
     measured: list[tuple[Checkpoint, Evaluation]] = []
-    exclusions: tuple[Exclusion, ...] = ()
+    exclusions: tuple[ExcludedCase, ...] = ()
     for name in filter(None, (model, against)):
         checkpoint = load_checkpoint(find_bundle(name))
         examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
@@ -334,7 +334,7 @@ def config_of(path: Path | None, endpoint: Endpoint, **overrides: int | None) ->
 
 def prepared(
     rows: list[Row] | tuple[Row, ...], recipe: Recipe, cache: Path, workers: int
-) -> tuple[tuple[Example, ...], tuple[Exclusion, ...]]:
+) -> tuple[tuple[Example, ...], tuple[ExcludedCase, ...]]:
     """The cases that can be used; each that cannot is named on stderr."""
     from mome_core.training.dataset import prepare_cohort
     from mome_core.training.errors import TrainingRefused
@@ -404,7 +404,7 @@ def read_study(folder: Path) -> Case:
 def account_of(
     measured: list[tuple[Checkpoint, Evaluation]],
     comparison: dict[str, Comparison],
-    exclusions: tuple[Exclusion, ...],
+    exclusions: tuple[ExcludedCase, ...],
 ) -> dict[str, Any]:
     """Everything that was measured, as plain values."""
     from dataclasses import asdict
