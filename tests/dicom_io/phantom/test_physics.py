@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import phantom
-from dicom_io.phantom.anatomy import Breasts, Lesion, Orientation, Phantom, PhantomSpec, Position, simulate
+from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, SliceOrientation
 from dicom_io.phantom.tissue import (
     TISSUES,
     Properties,
@@ -87,8 +88,8 @@ def test_the_adc_map_says_what_the_tissue_has() -> None:
     assert examination.adc.voxels[i, j, k] / 1000 == pytest.approx(examination.truth.adc, abs=0.25)
 
 
-@pytest.mark.parametrize("orientation", list(Orientation))
-def test_the_lesion_is_where_the_truth_says_in_every_orientation(orientation: Orientation) -> None:
+@pytest.mark.parametrize("orientation", list(SliceOrientation))
+def test_the_lesion_is_where_the_truth_says_in_every_orientation(orientation: SliceOrientation) -> None:
     examination = phantom.examination("malignant", seed=3, orientation=orientation)
     distance = np.linalg.norm(peak_uptake_mm(examination) - np.array(examination.truth.lesion_centre_mm))
     assert distance < 16
