@@ -22,7 +22,7 @@ class IntegrityLost(NodeError):
 
 
 class Archive:
-    """A folder: `instances/` as received, `results/` as sent, `temporary/` what is arriving, `previews/` for viewers."""
+    """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
     def __init__(self, root: Path) -> None:
         """Create the folders (mode 0700) if they are missing; raises NotReady when the place cannot be written."""
