@@ -21,3 +21,9 @@ class NoVolume(DicomError):
 
 class NoPhaseOrder(DicomError):
     """Nothing in the images says which is earlier, or the clues contradict each other."""
+
+
+class PeerUnreachable(DicomError):
+    """A peer does not answer, or not as DICOM; the message names the peer and what to check, never a patient."""
+
+    retryable = True

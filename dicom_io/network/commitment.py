@@ -14,9 +14,9 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.dsutils import decode, encode
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]  # made at import
 
-from dicom_io.errors import DicomError
+from dicom_io.errors import DicomError, PeerUnreachable
 from dicom_io.network.dimse import Command, CommandField, Element
-from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts, tls_of
+from dicom_io.network.scu import Remote, Timeouts, tls_of
 
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1

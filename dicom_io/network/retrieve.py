@@ -12,7 +12,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts, associate
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.scu import Remote, Timeouts, associate
 
 PENDING = (0xFF00, 0xFF01)
 

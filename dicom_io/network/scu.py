@@ -16,19 +16,12 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
 
-from dicom_io.errors import DicomError
+from dicom_io.errors import PeerUnreachable
 from dicom_io.network.dimse import is_kept
 from dicom_io.network.tls import TlsFilesUnusable, requestor_context
 
 NOT_SUPPORTED = 0x0122  # Refused: SOP Class Not Supported; also what we note when no context was accepted for it
 MAX_CONTEXTS = 128
-
-
-class PeerUnreachable(DicomError):
-    """A peer does not answer, or not as DICOM; the message names the peer and what to check, never a patient."""
-
-    retryable = True
-    peer_unreachable = True
 
 
 class NothingAccepted(PeerUnreachable):

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import httpx2
 
-from dicom_io.network.scu import Answer, PeerUnreachable, syntax_of
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.scu import Answer, syntax_of
 
 REFERENCED, FAILED, REASON = "00081199", "00081198", "00081197"
 WARNING = "00081196"

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
+from dicom_io.files import dicom_files
+from node.analysis import AnalysisOutcome, analyze_study, open_workplace, summary_of
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from node.analysis import AnalysisOutcome
+from node.errors import NodeError
+from node.models import find_bundle
+from node.settings import load_settings
+from sr_templates.build import encode
+from sr_templates.drawing.capture import picture_of
+from sr_templates.kinds import Kind
+from sr_templates.objects.summary import to_png
 
 
 def infer(
@@ -26,14 +34,6 @@ def infer(
 
     Example: mome-node infer ./study --out ./results --model demo
     """
-    import json
-
-    from rich.console import Console
-
-    from node.analysis import analyze_study, summary_of
-    from node.cli.peers import dicom_files
-    from node.errors import NodeError
-
     console = Console(stderr=True)
     workplace = workplace_for(config, model, out)
     paths = dicom_files(folder)
@@ -54,10 +54,6 @@ def infer(
 
 def workplace_for(config: Path | None, model: str, out: Path):  # type: ignore[no-untyped-def]  # lazy import
     """Model and policy; the installation's identity lies in the storage root if that can be written, else in `out`."""
-    from node.analysis import open_workplace
-    from node.models import find_bundle
-    from node.settings import load_settings
-
     settings = load_settings(config)
     if not config:
         storage = settings.storage.model_copy(update={"root": out / ".node"})
@@ -67,11 +63,6 @@ def workplace_for(config: Path | None, model: str, out: Path):  # type: ignore[n
 
 def write_objects(findings: AnalysisOutcome, out: Path) -> None:
     """Files named by kind, and the summary as a picture."""
-    from sr_templates.build import encode
-    from sr_templates.drawing.capture import picture_of
-    from sr_templates.kinds import Kind
-    from sr_templates.objects.summary import to_png
-
     out.mkdir(parents=True, exist_ok=True)
     for kind, instances in (findings.objects.by_kind if findings.objects else {}).items():
         for number, each in enumerate(instances, start=1):
@@ -83,16 +74,11 @@ def write_objects(findings: AnalysisOutcome, out: Path) -> None:
 
 def print_findings(findings: AnalysisOutcome, console: Console) -> None:
     """Roles, scores, contributions, flags and times as tables."""
-    from node.analysis import summary_of
-
     print_summary(summary_of(findings), console)
 
 
 def print_summary(summary: dict, console: Console) -> None:  # type: ignore[type-arg]  # JSON from the ledger
     """The summary that the ledger keeps, for a person at a terminal."""
-    from rich.markup import escape
-    from rich.table import Table
-
     if summary["reason"]:
         console.print(f"[bold yellow]not analysed:[/] {escape(summary['reason'])}")
     if summary["series"]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dicom_io.errors import PeerUnreachable
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
-from dicom_io.network.scu import NOT_SUPPORTED, Answer, PeerUnreachable, send
+from dicom_io.network.scu import NOT_SUPPORTED, Answer, send
 from dicom_io.network.stow import store_over_web
 from node.audit import AuditEvent
 from node.crashpoints import crash_point

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-from dicom_io.network.scu import PeerUnreachable
+from dicom_io.errors import PeerUnreachable
 from dicom_io.network.scu import echo as c_echo
 from node.errors import NodeError
 from node.settings import Alerts, Destination, Settings, secret

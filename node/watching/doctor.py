@@ -18,9 +18,10 @@ from enum import StrEnum
 from pathlib import Path
 from statistics import median
 
+from dicom_io.errors import PeerUnreachable
 from dicom_io.headers.read import read_series_headers
 from dicom_io.network.probe import accepted_classes, series_descriptions
-from dicom_io.network.scu import PeerUnreachable, RemoteAE, echo, send
+from dicom_io.network.scu import RemoteAE, echo, send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study

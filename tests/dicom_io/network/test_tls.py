@@ -17,10 +17,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from certificates import Authority, Signed
+from dicom_io.errors import PeerUnreachable
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.folder import FolderPacs
-from dicom_io.network.scu import PeerUnreachable, RemoteAE, Timeouts, echo, send
+from dicom_io.network.scu import RemoteAE, Timeouts, echo, send
 from dicom_io.network.tls import ClientCertificates, TlsFilesUnusable, acceptor_context, requestor_context
 from dicom_io.network.upper_layer import PduType, WireLimits
 from orthanc import free_port
