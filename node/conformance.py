@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_io.network.acceptor import AcceptorLimits
 from dicom_io.network.association import (
     ALL_SLOTS_TAKEN,
@@ -17,8 +18,6 @@ from dicom_io.network.association import (
     CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
     CANNOT_UNDERSTAND,
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
     NO_SUCH_OPERATION,
     NOT_DICOM,
     OUT_OF_RESOURCES,
@@ -31,7 +30,7 @@ from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
-from node.service.listener import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
+from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
 from node.settings import Dicom
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind

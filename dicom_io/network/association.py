@@ -21,6 +21,7 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
+from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_io.errors import DicomError
 from dicom_io.network import dimse
 from dicom_io.network.dimse import Command, CommandField, Element
@@ -437,7 +438,3 @@ def acceptance(
     pdu = A_ASSOCIATE_AC()
     pdu.from_primitive(primitive)
     return pdu.encode()
-
-
-IMPLEMENTATION_CLASS_UID = "2.25.310281731925426098127712354198237714211"
-IMPLEMENTATION_VERSION_NAME = "MOME_NODE_0_1"

@@ -6,10 +6,10 @@ import struct
 from collections.abc import Mapping
 from enum import IntEnum
 
+from dicom_io.encoding.tables import IMPLICIT_HEADER
 from dicom_io.errors import DicomError
 
 LARGEST_COMMAND = 64 * 1024
-ELEMENT = struct.Struct("<HHI")  # group, element, length
 NO_DATA_SET = 0x0101
 WARNINGS = frozenset((0xB000, 0xB006, 0xB007))  # of a C-STORE (PS3.4 B.2.3): kept, but not quite as sent
 
@@ -71,10 +71,10 @@ def decode(content: bytes) -> dict[int, int | str]:
     command: dict[int, int | str] = {}
     offset = 0
     while offset < len(content):
-        if offset + ELEMENT.size > len(content):
+        if offset + IMPLICIT_HEADER.size > len(content):
             raise BadCommand("a command set ends inside an element")
-        group, element, length = ELEMENT.unpack_from(content, offset)
-        offset += ELEMENT.size
+        group, element, length = IMPLICIT_HEADER.unpack_from(content, offset)
+        offset += IMPLICIT_HEADER.size
         value = content[offset : offset + length]
         if group or len(value) != length:
             raise BadCommand("a command set holds a wrong group or length")
@@ -99,17 +99,17 @@ def text(value: bytes) -> str:
 def encode(command: Command) -> bytes:
     """The command set with its group length, elements in ascending order."""
     body = b"".join(encode_element(element, command[element]) for element in sorted(command))
-    return ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
+    return IMPLICIT_HEADER.pack(0, Element.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
 
 def encode_element(element: int, value: int | str) -> bytes:
     """One element: a number as US, a text padded to even length (a UID with a zero byte)."""
     if isinstance(value, int):
-        return ELEMENT.pack(0, element, 2) + struct.pack("<H", value)
+        return IMPLICIT_HEADER.pack(0, element, 2) + struct.pack("<H", value)
     padding = b"\0" if element in UIDS else b" "
     encoded = value.encode("ascii", "replace")
     encoded += padding * (len(encoded) % 2)
-    return ELEMENT.pack(0, element, len(encoded)) + encoded
+    return IMPLICIT_HEADER.pack(0, element, len(encoded)) + encoded
 
 
 def response(request: Command, status: int, comment: str = "") -> dict[int, int | str]:

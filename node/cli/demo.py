@@ -25,8 +25,8 @@ from dicom_io.network.scu import RemoteAE, send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
-from node.cli.infer import print_summary
 from node.cli.options import Config
+from node.cli.tables import print_summary
 from node.errors import NotReady
 from node.settings import Destination, Settings, load_settings, settings_toml
 from node.storage.ledger import Ledger
@@ -152,7 +152,8 @@ def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Co
     """The tables, the files, and how to open them."""
     copy_results(detail, settings, out / "results")
     console.print()
-    print_summary(detail.summary, console)
+    if detail.summary:
+        print_summary(detail.summary, console)
     delivered = [job for job in detail.jobs if job.kind == "deliver"]
     for job in delivered:
         console.print(f"\n[bold]{job.destination}[/]: {len(job.receipts)} objects, job {job.state} {job.reason}")

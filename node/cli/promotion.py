@@ -105,7 +105,7 @@ def promote(
         "candidate": asdict(candidate.identity),
         "active": asdict(active.identity),
         "locked": lock_.digest,
-        "checks": [asdict(check) for check in checks],
+        "checks": [check.to_json() for check in checks],
         "passed": passed,
         "promoted": passed and not dry_run,
     }
@@ -237,7 +237,7 @@ def say_verdict(candidate: Checkpoint, checks: tuple[Check, ...], *, dry_run: bo
     """What came of it; raises NodeError naming what failed."""
     name = f"{candidate.identity.name} {candidate.identity.version}"
     if failed := [check for check in checks if not check.passed]:
-        reasons = "; ".join(f"{check.name}: {check.told}" for check in failed)
+        reasons = "; ".join(f"{check.name}: {check.words}" for check in failed)
         raise NodeError(f"{name} is not promoted. {reasons}. Train it further, or on more of these patients")
     if not as_json:
         typer.echo(f"{name} passes; nothing was changed" if dry_run else f"{name} answers from the next study on")
@@ -278,7 +278,7 @@ def print_checks(checks: tuple[Check, ...]) -> None:
     """Each check with its figures."""
     table = Table("check", "", "figures", box=None, title="RESEARCH USE ONLY", title_justify="left")
     for check in checks:
-        table.add_row(check.name, "[green]passed[/]" if check.passed else "[red]FAILED[/]", check.told)
+        table.add_row(check.name, "[green]passed[/]" if check.passed else "[red]FAILED[/]", check.words)
     Console().print(table)
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json, StudyUid
+from node.cli.tables import print_summary
 from node.settings import load_settings
 from node.storage.records import StudyDetail
 
@@ -24,7 +25,8 @@ def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
     """
     detail = open_ledger(config).study(uid)
     if as_json:
-        typer.echo(json.dumps(asdict(detail)))
+        summary = detail.summary.to_json() if detail.summary else {}
+        typer.echo(json.dumps(asdict(detail) | {"summary": summary}))
     else:
         print_study(detail)
 
@@ -40,9 +42,8 @@ def print_study(detail: StudyDetail) -> None:
     for each in detail.timeline:
         moments.add_row(clock(each.at), f"{each.event} -> {each.to_state}", escape(each.detail))
     console.print(moments)
-    summary = detail.summary.get("lines")
-    for line in summary if isinstance(summary, list) else []:
-        console.print(escape(str(line)))
+    if detail.summary:
+        print_summary(detail.summary, console)
     jobs = Table("job", "destination", "state", "attempts", "objects kept", "reason", box=None, header_style="bold")
     for job in detail.jobs:
         kept = sum(receipt.kept for receipt in job.receipts)

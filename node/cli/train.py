@@ -33,12 +33,12 @@ from mome_core.training.breakdown import Downgrade, against_readers, by_group, d
 from mome_core.training.bundle import write_bundle
 from mome_core.training.cohort import GROUPS, Row, held_out, read_manifest
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
-from mome_core.training.dataset import Example, Exclusion, Source, prepare_cohort
-from mome_core.training.distributed import crew
+from mome_core.training.dataset import Example, ExcludedCase, Source, prepare_cohort
+from mome_core.training.distributed import process_group
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.evaluate import Evaluation, Scores, auroc_difference, compare, scored
 from mome_core.training.evaluate import evaluate as evaluate_model
-from mome_core.training.history import Board, draw_history
+from mome_core.training.history import MetricsWriter, draw_history
 from mome_core.training.loop import EpochReport, Task
 from mome_core.training.loop import train as run_epochs
 from mome_core.training.metrics import all_metrics, spelled
@@ -92,15 +92,15 @@ def train(
     """
     asked = endpoint_of(endpoint)
     numbers = config_of(config, asked, epochs=epochs, threads=threads)
-    me = crew()
-    device = me.place(device)
+    group = process_group()
+    device = group.device(device)
     checkpoint = load_checkpoint(find_bundle(start), device)
     rows = read_manifest(manifest)
-    if not me.leads:
-        me.wait()  # the leader prepares; then all find the cases in the cache
+    if not group.is_main:
+        group.barrier()  # the main process prepares; then all find the cases in the cache
     examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
-    if me.leads:
-        me.wait()
+    if group.is_main:
+        group.barrier()
     split_of = {row.name: row.split for row in rows}
     splits = [split_of[each.name] for each in examples]
     if all_folds and any(splits):
@@ -116,7 +116,7 @@ def train(
         if account := made.from_cases(*sides):
             accounts.append(account)
             answers.append((load_checkpoint(place, device), sides[1]))
-    if not me.leads:
+    if not group.is_main:
         return
     told: dict[str, Any] = {"excluded": [{"case": each.name, "reason": each.reason} for each in exclusions]}
     told |= {"folds": accounts, "out_of_fold": out_of_fold(answers, asked)} if all_folds else accounts[0]
@@ -137,15 +137,14 @@ class Making:
 
     def from_cases(self, training: Sequence[Example], validation: Sequence[Example]) -> dict[str, Any]:
         """Train, calibrate, write the bundle and the plot of the run; gives what came of it, to the leader only."""
-
         network = from_checkpoint(self.start, (Head(self.endpoint),), self.config.seed)
         if self.scratch:
             device = next(self.start.network.parameters()).device
             network = from_scratch(network.architecture, self.config.seed).to(device)
         task = Task(network, self.start.recipe, tuple(training), tuple(validation), self.config)
-        board = Board(self.state) if crew().leads else None
+        board = MetricsWriter(self.state) if process_group().is_main else None
         outcome = run_epochs(task, self.state, lambda report: self.say(report, board))
-        if not crew().leads:
+        if not process_group().is_main:
             return {}
         draw_history(self.state)
         provenance = {
@@ -164,9 +163,8 @@ class Making:
             "validation_cases": len(validation),
         }
 
-    def say(self, report: EpochReport, board: Board | None) -> None:
-        """One line an epoch, and a point on the board; the leader of a crew has one."""
-
+    def say(self, report: EpochReport, board: MetricsWriter | None) -> None:
+        """One line an epoch, and a point on the board; only the main process has one."""
         if board is None:
             return
         board.add(asdict(report))
@@ -224,7 +222,7 @@ def evaluate(
     rows = [row for row in every if split in ("", row.split)]
     asked = endpoint_of(endpoint)
     measured: list[tuple[Checkpoint, Evaluation]] = []
-    exclusions: tuple[Exclusion, ...] = ()
+    exclusions: tuple[ExcludedCase, ...] = ()
     for name in filter(None, (model, against)):
         checkpoint = load_checkpoint(find_bundle(name))
         examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
@@ -255,7 +253,6 @@ class Sides:
 
     def of(self, checkpoint: Checkpoint, evaluation: Evaluation) -> Breakdown:
         """Groups, readers, BI-RADS 4, contributions, augmentation."""
-
         mine = self.rows_of(evaluation)
         names = sorted({name for row in mine for name in row.facts if name.startswith("reader_")})
         compared = None
@@ -282,7 +279,6 @@ class Sides:
 
     def downgrade(self, checkpoint: Checkpoint, evaluation: Evaluation, mine: list[Row]) -> Downgrade | None:
         """BI-RADS 4 findings that could be spared, at a point chosen on other cases."""
-
         if not any(row.facts.get("bi_rads") for row in mine) or not self.chosen:
             return None
         examples, _ = prepared(self.chosen, checkpoint.recipe, self.cache, self.workers)
@@ -314,7 +310,7 @@ def config_of(path: Path | None, endpoint: Endpoint, **overrides: int | None) ->
 
 def prepared(
     rows: list[Row] | tuple[Row, ...], recipe: Recipe, cache: Path, workers: int
-) -> tuple[tuple[Example, ...], tuple[Exclusion, ...]]:
+) -> tuple[tuple[Example, ...], tuple[ExcludedCase, ...]]:
     """The cases that can be used; each that cannot is named on stderr."""
     done = 0
 
@@ -358,7 +354,7 @@ def read_study(folder: Path) -> Case:
 def account_of(
     measured: list[tuple[Checkpoint, Evaluation]],
     comparison: dict[str, Comparison],
-    exclusions: tuple[Exclusion, ...],
+    exclusions: tuple[ExcludedCase, ...],
 ) -> dict[str, Any]:
     """Everything that was measured, as plain values."""
     return {
