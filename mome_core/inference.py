@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mome_core.case import Case, Modality
+from mome_core.compute import Precision, autocast, backend_of, device_of, reproducible
 from mome_core.errors import NumericsFault
 from mome_core.explain.baselines import Baseline
 from mome_core.explain.contribution import answer_coalitions, share
@@ -49,7 +50,6 @@ Item = TypeVar("Item")
 
 BFLOAT16_TOLERANCE = 0.005  # of a probability, against float32
 LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
-LARGE_INPUT_VOXELS = 4_000_000  # above it one gradient on a CPU takes most of a minute
 
 
 class Augmentation(StrEnum):
@@ -59,13 +59,6 @@ class Augmentation(StrEnum):
     FLIPS = "flips"
     PUBLISHED = "published"
     FULL_GROUP = "full group"
-
-
-class Precision(StrEnum):
-    """Arithmetic of the scores; explanations are always float32."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 VERSIONS: dict[Augmentation, tuple[tuple[Placement, ...], tuple[Axes, ...], str]] = {
@@ -109,22 +102,22 @@ class Policy:
         return "; ".join(parts)
 
 
-def best_device() -> str:
-    """The first GPU if there is one, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def default_policy(network: Mome) -> Policy:
     """What the network's size and device allow: everything as published, or the cheaper policy for a CPU.
 
     A large network on a CPU gets 8 versions instead of 54 and gradient x input instead of integrated gradients, which
     together are 12 passes instead of 100 or more. On a GPU scores are bfloat16, within 0.005 of float32.
     """
-    if device_of(network).type == "cuda":
-        return Policy(precision=Precision.BFLOAT16, memory_gib=16.0, limits=Limits(memory_gib=12.0))
-    if sum(int(np.prod(shape)) for shape in network.volume_shapes.values()) > LARGE_INPUT_VOXELS:
-        return Policy(augmentation=Augmentation.FLIPS, method=Method.GRADIENT_TIMES_INPUT)
-    return Policy()
+    backend = backend_of(device_of(network))
+    policy = Policy(
+        precision=backend.precision,
+        memory_gib=backend.score_memory_gib,
+        limits=Limits(memory_gib=backend.explanation_memory_gib),
+    )
+    voxels = sum(int(np.prod(shape)) for shape in network.volume_shapes.values())
+    if backend.largest_full_input is not None and voxels > backend.largest_full_input:
+        return replace(policy, augmentation=Augmentation.FLIPS, method=Method.GRADIENT_TIMES_INPUT)
+    return policy
 
 
 def analyze(
@@ -240,7 +233,7 @@ def answer_versions(
     device = device_of(network)
     for done, axes in enumerate(flips):
         report("scores", done * len(placements), len(flips) * len(placements))
-        with torch.autocast(device.type, torch.bfloat16, enabled=policy.precision is Precision.BFLOAT16):
+        with autocast(device, policy.precision):
             tokens = {each: modality_tokens(network, each, placements, axes, batch) for each in inputs}
             for some in batches(placements, batch):
                 chosen = {e.modality: torch.stack([t[e.offset(place)] for place in some]) for e, t in tokens.items()}
@@ -346,11 +339,6 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[first : first + size] for first in range(0, len(items), size))
 
 
-def device_of(network: Mome) -> torch.device:
-    """Where the network's parameters are."""
-    return next(network.parameters()).device
-
-
 def require_finite(tensor: Tensor, place: str) -> None:
     """Raise NumericsFault naming the place of a NaN or an infinity."""
     if not bool(torch.isfinite(tensor).all()):
@@ -366,14 +354,3 @@ def timed(timings: dict[str, float], stage: str, report: Progress) -> Iterator[N
         yield
     finally:
         timings[stage] = time.perf_counter() - start
-
-
-@contextmanager
-def reproducible() -> Iterator[None]:
-    """Within, cuDNN picks its algorithms by rule, not by stopwatch, so that the same input gives the same answer."""
-    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before

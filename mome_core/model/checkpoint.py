@@ -22,6 +22,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from mome_core.compute import device_of
 from mome_core.errors import CheckpointRefused
 from mome_core.model.architecture import Architecture, architecture_from_json
 from mome_core.model.baselines import ResNetArchitecture, ResNetFusion, resnet_architecture_from_json
@@ -152,7 +153,7 @@ def save_checkpoint(
 @torch.no_grad()
 def known_answer(network: Mome | ResNetFusion) -> dict[str, list[float]]:
     """Logits of each endpoint for noise that is the same everywhere; who answers otherwise is broken."""
-    noise, device = np.random.default_rng(0), next(network.parameters()).device
+    noise, device = np.random.default_rng(0), device_of(network)
     volumes = {
         modality: torch.from_numpy(noise.standard_normal((1, *shape), dtype=np.float32)).to(device)
         for modality, shape in network.volume_shapes.items()

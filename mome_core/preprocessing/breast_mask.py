@@ -108,20 +108,20 @@ def rescaled(volume: Array) -> Array:
 
 def body_of(volume: Array, rules: BreastRules) -> Mask:
     """Everything but the air around the patient: the largest piece that is brighter than air, holes filled."""
-    quiet = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
-    heard = quiet[volume > 0]  # some scanners write zeros where they did not measure
-    if heard.size == 0 or heard.max() - heard.min() <= 1e-3 * heard.max():
+    smooth = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
+    measured = smooth[volume > 0]  # some scanners write zeros where they did not measure
+    if measured.size == 0 or measured.max() - measured.min() <= 1e-3 * measured.max():
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
         )
-    threshold = air_threshold(heard)
-    pieces, count = ndimage.label(ndimage.binary_opening(quiet > threshold, iterations=2))
+    threshold = air_threshold(measured)
+    pieces, count = ndimage.label(ndimage.binary_opening(smooth > threshold, iterations=2))
     if not count:
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
         )
     largest = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    if np.median(quiet[largest]) < LEAST_SIGNAL_TO_AIR * np.median(quiet[~largest]):
+    if np.median(smooth[largest]) < LEAST_SIGNAL_TO_AIR * np.median(smooth[~largest]):
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows noise only", Ineligibility.NO_BREAST
         )

@@ -24,15 +24,16 @@ import torch
 from torch import Tensor, nn
 
 from mome_core.case import Modality
+from mome_core.compute import autocast, device_of
 from mome_core.errors import NumericsFault
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.artefacts import artefacts
 from mome_core.training.augment import augment, kept_modalities
-from mome_core.training.config import Optimizer, Parts, Precision, TrainingConfig
+from mome_core.training.config import Optimizer, Parts, TrainingConfig
 from mome_core.training.dataset import Example, require_separate_patients
-from mome_core.training.distributed import crew
+from mome_core.training.distributed import process_group
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.files import write_whole
 from mome_core.training.loss import class_weights, endpoint_loss
@@ -75,7 +76,7 @@ class EpochReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrainingResult:
     """What a run ended with; the network holds the values of `best_epoch` and is frozen."""
 
     network: Mome
@@ -84,7 +85,7 @@ class Outcome:
     history: tuple[EpochReport, ...]
 
 
-def train(task: Task, run: Path, progress: Callable[[EpochReport], None] = lambda report: None) -> Outcome:
+def train(task: Task, run: Path, progress: Callable[[EpochReport], None] = lambda report: None) -> TrainingResult:
     """Train until the last epoch or until patience ends; continues what the run's directory holds.
 
     Started by torchrun, the processes share the passes of every step; all get the same network.
@@ -101,11 +102,11 @@ class Training:
     """A run in progress: the network, its optimizer, and how far it is."""
 
     def __init__(self, task: Task, run: Path) -> None:
-        self.task, self.run, self.crew = task, run, crew()
+        self.task, self.run, self.group = task, run, process_group()
         self.config, self.network = task.config, task.network
-        if self.config.accumulation % self.crew.size:
+        if self.config.accumulation % self.group.world_size:
             raise TrainingRefused(
-                f"{self.crew.size} processes cannot share steps of {self.config.accumulation} passes evenly; "
+                f"{self.group.world_size} processes cannot share steps of {self.config.accumulation} passes evenly; "
                 "set accumulation to a multiple"
             )
         if self.config.artefacts:
@@ -113,7 +114,7 @@ class Training:
         self.fingerprint = fingerprint(task)
         select_parts(self.network, self.config.parts)
         self.network.recompute = self.config.recompute
-        self.device = next(self.network.parameters()).device
+        self.device = device_of(self.network)
         if self.config.threads is not None:
             torch.set_num_threads(self.config.threads)
         torch.manual_seed(self.config.seed)
@@ -160,11 +161,11 @@ class Training:
         batches = epoch_batches(self.task.training, self.config, self.epoch)
         self.network.train()
         while self.batch < len(batches):
-            mine = self.batch + self.crew.rank
+            mine = self.batch + self.group.rank
             if mine < len(batches):
                 self.learn(batches[mine], mine)
-            self.batch += self.crew.size
-            self.passes += self.crew.size
+            self.batch += self.group.world_size
+            self.passes += self.group.world_size
             if self.passes % self.config.accumulation == 0:
                 self.step()
             if self.config.checkpoint_every and self.batch % self.config.checkpoint_every == 0:
@@ -182,7 +183,7 @@ class Training:
         rng = np.random.default_rng((self.config.seed, self.epoch, number))
         torch.manual_seed(int(rng.integers(2**62)))  # stochastic depth draws from torch's generator
         volumes = self.draw_volumes(batch, rng)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.BFLOAT16):
+        with autocast(self.device, self.config.precision):
             logits, of_patches = self.answer(volumes)
         loss = self.loss_of(logits, batch)
         self.losses = [self.losses[0] + loss.item(), self.losses[1] + 1]
@@ -218,7 +219,7 @@ class Training:
 
     def step(self) -> None:
         """Apply the gradients that have come together, in all processes."""
-        self.crew.add_gradients(self.trained.values())
+        self.group.all_reduce_gradients(self.trained.values())
         if self.config.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.trained.values(), self.config.gradient_clip)
         self.optimizer.step()
@@ -235,12 +236,12 @@ class Training:
         best = all(
             mean >= earlier.mean_auroc for earlier in self.history
         )  # a tie goes to the later epoch, as published
-        total, count = self.crew.sum(self.losses)
+        total, count = self.group.all_reduce(self.losses)
         return EpochReport(self.epoch, rate, total / count, by_endpoint, mean, best)
 
     def keep_best(self) -> None:
         """Keep what was trained so far as the best."""
-        if not self.crew.leads:
+        if not self.group.is_main:
             return
         write_whole(self.run / "best.safetensors", packed(self.changing()))
 
@@ -253,14 +254,14 @@ class Training:
 
         Gradients that wait for a step, and losses, go to the leader, who writes.
         """
-        self.crew.add_gradients(self.trained.values())
-        self.losses = self.crew.sum(self.losses)
-        if self.crew.leads:
+        self.group.all_reduce_gradients(self.trained.values())
+        self.losses = self.group.all_reduce(self.losses)
+        if self.group.is_main:
             self.write()
         else:
             self.optimizer.zero_grad(set_to_none=True)
             self.losses = [0.0, 0.0]
-        self.crew.wait()
+        self.group.barrier()
 
     def write(self) -> None:
         """The state as files."""
@@ -283,10 +284,10 @@ class Training:
     def resume(self) -> None:
         """Continue the run that the directory holds, or begin one."""
         path = self.run / STATE
-        for torn in self.run.glob("*.partial") if self.crew.leads else ():
+        for torn in self.run.glob("*.partial") if self.group.is_main else ():
             torn.unlink()
         if not path.exists():
-            if self.crew.leads:
+            if self.group.is_main:
                 write_whole(self.run / "training.json", json.dumps(description(self.task), indent=2).encode())
             return
         progress, kept = read_state(path, self.device)
@@ -295,7 +296,7 @@ class Training:
                 f"{self.run} holds another training (other config, cases or start); name a new directory, or delete it"
             )
         self.epoch, self.batch, self.passes = progress["position"]
-        self.losses = progress["losses"] if self.crew.leads else [0.0, 0.0]
+        self.losses = progress["losses"] if self.group.is_main else [0.0, 0.0]
         self.history = [EpochReport(**report) for report in progress["history"]]
         moments: dict[int, dict[str, Tensor]] = {}
         trained = list(self.trained.values())
@@ -306,10 +307,10 @@ class Training:
         with torch.no_grad():
             for name, value in self.changing().items():
                 value.copy_(kept["value"][name])
-        for name, gradient in kept["gradient"].items() if self.crew.leads else ():
+        for name, gradient in kept["gradient"].items() if self.group.is_main else ():
             self.trained[name].grad = laid_out_as(self.trained[name], gradient)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> TrainingResult:
         """The network with the values of its best epoch."""
         best = safetensors.torch.load_file(self.run / "best.safetensors")
         with torch.no_grad():
@@ -318,7 +319,7 @@ class Training:
         self.network.recompute = False
         self.network.freeze()
         history = tuple(self.history)
-        return Outcome(self.network, self.best_epoch, history[self.best_epoch].mean_auroc, history)
+        return TrainingResult(self.network, self.best_epoch, history[self.best_epoch].mean_auroc, history)
 
 
 def epoch_batches(examples: Sequence[Example], config: TrainingConfig, epoch: int) -> list[Batch]:

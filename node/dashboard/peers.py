@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from dicom_io.network.association import CALLING_UNKNOWN
+from dicom_io.network.service import CALLING_UNKNOWN
 from node.dashboard.site import Site
 from node.settings import Destination
 from node.storage.health import Echo

@@ -12,7 +12,7 @@ from pathlib import Path
 from dicom_io.encoding.part10 import ReceivedInstance
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
-from node.storage.records import KeptObject, StoredInstance
+from node.storage.records import EncodedObject, KeptObject, StoredInstance
 
 counter = itertools.count()
 
@@ -126,9 +126,6 @@ class Archive:
         if found != sha256:
             raise IntegrityLost(f"a stored instance has changed on disk ({path})")
         return place
-
-
-EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 
 def short_digest(uid: str) -> str:

@@ -32,6 +32,7 @@ from node.storage.records import (
     StudyRecord,
     Verdict,
 )
+from node.summary import AnalysisSummary
 
 TWO_PATIENTS = "two patients share this Study Instance UID; it is not analysed until the sender has corrected that"
 TWO_VERSIONS = "an instance came twice with different content; the first is kept, and the study is not analysed"
@@ -458,7 +459,7 @@ class Ledger:
                 jobs=tuple(job_records(db, study.id)),
                 objects=tuple(result_objects(db, study.id, study.revision)),
                 timeline=tuple(timeline(db, study.id)),
-                summary=json.loads(summary) if summary else {},
+                summary=AnalysisSummary.from_json(json.loads(summary)) if summary else None,
             )
 
     def instances(self, study_instance_uid: str | None = None) -> Iterator[tuple[str, str, str]]:
@@ -617,7 +618,7 @@ def keep_outcome(db: Connection, job: Job, outcome: Outcome, now: float) -> None
     """Rows for the objects and the summary, and the delivery jobs; a repeated attempt has left nothing to replace."""
     db.execute(
         insert(schema.analysis).values(
-            study_id=job.study_id, revision=job.revision, finished_at=now, summary=json.dumps(outcome.summary)
+            study_id=job.study_id, revision=job.revision, finished_at=now, summary=json.dumps(outcome.summary.to_json())
         )
     )
     for each in outcome.objects:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from dicom_io.network.scu import PeerUnreachable, echo
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.scu import echo
 from node.settings import Destination
 from node.storage.health import Echo, HealthStore
 

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from mome_core.case import Modality
+from mome_core.compute import Precision
 from mome_core.errors import NumericsFault
 from mome_core.model.checkpoint import Description, load_checkpoint
 from mome_core.preprocessing.recipe import TrainingRange
@@ -28,7 +29,6 @@ from mome_core.training.config import (
     Flips,
     Optimizer,
     Parts,
-    Precision,
     TrainingConfig,
     config_from_json,
 )
@@ -214,11 +214,11 @@ from dataclasses import replace
 import torch; torch.set_num_threads(1)
 from training_examples import QUICK, task
 from mome_core.training.loop import digest, train
-from mome_core.training.distributed import crew
+from mome_core.training.distributed import process_group
 config = replace(QUICK, epochs=12, checkpoint_every=2)
-say = print if crew().leads else lambda *words, **how: None
+say = print if process_group().is_main else lambda *words, **how: None
 network = train(task(Path({folder!r}), config), Path({run!r}), lambda r: say(r.epoch, flush=True)).network
-if crew().leads:
+if process_group().is_main:
     print(digest(network), flush=True)
 """
 ALONE, TOGETHER = (), ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

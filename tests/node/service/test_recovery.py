@@ -21,6 +21,7 @@ from node.storage.archive import Archive, IntegrityLost
 from node.storage.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.records import Outcome
+from node.summary import AnalysisSummary
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_a_study_that_is_not_delivered_is_never_deleted(settings: Settings) -> N
     ledger.settle(150, 160)
     job = ledger.claim(JobKind.ANALYZE, 170, 60)
     assert job is not None
-    ledger.ineligible(job, "no DCE", Outcome((), {}, ("pacs",)), 180)
+    ledger.ineligible(job, "no DCE", Outcome((), AnalysisSummary(), ("pacs",)), 180)
     objects = archive.keep_results(STUDY, 1, [("report", "1.2", "9.1", "9", b"a report")])
     ledger.withdrawn(STUDY, objects[0], ["pacs"], 190)
     assert delete_old_studies(keeping.retention, ledger, archive, 1e9) == 0
