@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mome_core.training.dataset import Example, ExcludedCase, Source
     from mome_core.training.evaluate import Evaluation, Scores
     from mome_core.training.history import MetricsWriter
-    from mome_core.training.loop import EpochReport
     from mome_core.training.report import Breakdown
+    from mome_core.training.run_state import EpochReport
     from mome_core.training.statistics import Comparison
 
 Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="Columns case, patient, endpoints, split.")]
