@@ -91,7 +91,7 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
 
     Example: mome-node model show models/mome
     """
-    from mome_core.model.checkpoint import read_manifest
+    from mome_core.model.bundle_files import read_manifest
 
     manifest = read_manifest(bundle)
     if as_json:

@@ -457,7 +457,8 @@ def augmented_scores(checkpoint: Checkpoint, evaluation: Evaluation) -> Scores:
     """Probability of each case as the node answers: the mean over the published versions of it."""
     import numpy as np
 
-    from mome_core.inference import Augmentation, Policy, score
+    from mome_core.inference import score
+    from mome_core.policy import Augmentation, Policy
 
     policy = Policy(augmentation=Augmentation.PUBLISHED, contributions=False, saliency=False)
     found = []
