@@ -19,8 +19,9 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
 from mome_core.compute import best_device
 from mome_core.errors import StudyIneligible
-from mome_core.inference import Augmentation, Policy, analyze, default_policy
+from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.policy import Augmentation, Policy, default_policy
 from mome_core.results import Result, Saliency, Score, Severity
 from node.errors import SettingsError
 from node.identity import this_device
