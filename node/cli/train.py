@@ -24,9 +24,10 @@ from dicom_io.study.case import read_case
 from dicom_io.study.classify import assign_roles
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.inference import Augmentation, Policy, score
+from mome_core.inference import score
 from mome_core.model.architecture import Head
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
+from mome_core.policy import Augmentation, Policy
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
@@ -39,11 +40,12 @@ from mome_core.training.errors import TrainingRefused
 from mome_core.training.evaluate import Evaluation, Scores, auroc_difference, compare, scored
 from mome_core.training.evaluate import evaluate as evaluate_model
 from mome_core.training.history import MetricsWriter, draw_history
-from mome_core.training.loop import EpochReport, Task
+from mome_core.training.loop import Task
 from mome_core.training.loop import train as run_epochs
 from mome_core.training.metrics import all_metrics, spelled
 from mome_core.training.predict import truth
 from mome_core.training.report import Breakdown, Measured, render
+from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_checkpoint, from_scratch
 from mome_core.training.statistics import Comparison, bootstrap
 from node.cli.common import progress

@@ -28,7 +28,8 @@ from node.audit import AuditEvent
 from node.dashboard.login import address_of, with_session
 from node.dashboard.rendering import page
 from node.dashboard.rights import site_of
-from node.settings import Dashboard, secret
+from node.secret_files import secret
+from node.settings_sections import DashboardSettings
 from node.storage.accounts import Role
 
 router = APIRouter(include_in_schema=False)
@@ -119,7 +120,7 @@ def come_back(
     return answer
 
 
-def wanted(request: Request) -> Dashboard:
+def wanted(request: Request) -> DashboardSettings:
     """The settings, when the site has a provider."""
     settings = site_of(request).settings.dashboard
     if not settings.oidc_issuer:
@@ -127,7 +128,7 @@ def wanted(request: Request) -> Dashboard:
     return settings
 
 
-def client_of(request: Request, settings: Dashboard) -> OAuth2Client:
+def client_of(request: Request, settings: DashboardSettings) -> OAuth2Client:
     """Our side of the conversation."""
     return OAuth2Client(
         settings.oidc_client_id,
@@ -139,7 +140,7 @@ def client_of(request: Request, settings: Dashboard) -> OAuth2Client:
     )
 
 
-def discovered(settings: Dashboard) -> dict[str, Any]:
+def discovered(settings: DashboardSettings) -> dict[str, Any]:
     """What the provider publishes about itself."""
     found: dict[str, Any] = fetched(settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration")
     if found.get("issuer") != settings.oidc_issuer:
@@ -155,7 +156,7 @@ def fetched(address: str) -> Any:
         raise HTTPException(502, "the identity provider does not answer") from None
 
 
-def claims_of(request: Request, settings: Dashboard, code: str, pending: Pending) -> dict[str, Any]:
+def claims_of(request: Request, settings: DashboardSettings, code: str, pending: Pending) -> dict[str, Any]:
     """What the provider vouches for, after signature, issuer, audience, age and nonce were checked."""
     provider = discovered(settings)
     try:
@@ -177,7 +178,7 @@ def claims_of(request: Request, settings: Dashboard, code: str, pending: Pending
     return dict(token.claims)
 
 
-def role_of(claims: dict[str, Any], settings: Dashboard) -> Role | None:
+def role_of(claims: dict[str, Any], settings: DashboardSettings) -> Role | None:
     """The highest role that a group gives; None for nobody of ours."""
     told = claims.get(settings.oidc_claim, ())
     groups = {told} if isinstance(told, str) else set(map(str, told))
@@ -191,7 +192,7 @@ def role_of(claims: dict[str, Any], settings: Dashboard) -> Role | None:
     return None
 
 
-def name_of(claims: dict[str, Any], settings: Dashboard) -> str:
+def name_of(claims: dict[str, Any], settings: DashboardSettings) -> str:
     """Who it is, at which provider."""
     name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
     host = urlsplit(settings.oidc_issuer).hostname or "provider"

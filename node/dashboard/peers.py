@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dicom_io.network.service import CALLING_UNKNOWN
 from node.dashboard.site import Site
-from node.settings import Destination
+from node.settings_sections import Destination
 from node.storage.health import Echo
 from node.storage.overview import QueueDepth
 from node.watching.echoes import echo_destination

@@ -22,7 +22,7 @@ import pytest
 
 import orthanc
 from live_node import instance, new_study
-from node.settings import Destination
+from node.settings_sections import Destination
 from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
 
 pytestmark = pytest.mark.system

@@ -15,7 +15,7 @@ from node.dashboard.app import build_app
 from node.dashboard.login import local
 from node.dashboard.rights import COOKIE
 from node.dashboard.site import Site
-from node.settings import Dashboard
+from node.settings_sections import DashboardSettings
 from node.states import StudyState
 from node.storage.accounts import Role
 
@@ -206,6 +206,6 @@ def test_a_large_body_is_not_read(stranger: TestClient) -> None:
 
 def test_it_does_not_listen_to_the_network_in_clear_text() -> None:
     with pytest.raises(ValidationError, match="certificate and key"):
-        Dashboard(host=EVERYWHERE)
-    assert Dashboard(host=EVERYWHERE, proxies=("10.0.0.1",)).host == EVERYWHERE
-    assert Dashboard(host=EVERYWHERE, certificate="c.pem", key="k.pem").certificate
+        DashboardSettings(host=EVERYWHERE)
+    assert DashboardSettings(host=EVERYWHERE, proxies=("10.0.0.1",)).host == EVERYWHERE
+    assert DashboardSettings(host=EVERYWHERE, certificate="c.pem", key="k.pem").certificate

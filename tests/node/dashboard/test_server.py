@@ -16,7 +16,8 @@ import httpx2
 import pytest
 
 from node.dashboard.site import Site
-from node.settings import Settings, settings_toml
+from node.settings import Settings
+from node.settings_file import settings_toml
 from running_node import free_port
 
 pytestmark = pytest.mark.slow
