@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from node.models import Registry
     from node.settings import Settings
     from node.storage.decisions import Decision, ModelDecisions
-    from node.watching.drift import Watch
+    from node.watching.drift import ModelReport
 
 MOST_SHOWN = 20
 BundleName = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or beginning of a digest.")]
@@ -176,10 +176,10 @@ def report(
     import time
 
     from node.storage.overview import Overview
-    from node.watching.drift import watch_models
+    from node.watching.drift import model_report
 
     desk = open_desk(config)
-    watch = watch_models(desk.settings, Overview(desk.book.engine), time.time(), days)
+    watch = model_report(desk.settings, Overview(desk.book.engine), time.time(), days)
     typer.echo(json.dumps(asdict(watch))) if as_json else print_watch(watch, days)
 
 
@@ -332,7 +332,7 @@ def print_checks(checks: tuple[Check, ...]) -> None:
     Console().print(table)
 
 
-def print_watch(watch: Watch, days: float) -> None:
+def print_watch(watch: ModelReport, days: float) -> None:
     """Drift and shadow for a person."""
     from rich.console import Console
     from rich.table import Table

@@ -75,9 +75,9 @@ class House:
         """Use a one-time token, as whoever was given it."""
         person = self.people[name] = self.newcomer()
         person.open("/welcome")
-        for label, value in (("One-time token", token), ("New password", PASSWORD), ("The same again", PASSWORD)):
+        for label, value in (("One-time token", token), ("New password", PASSWORD), ("Repeat password", PASSWORD)):
             person.page.get_by_label(label).fill(value)
-        person.page.get_by_role("button", name="Begin").click()
+        person.page.get_by_role("button", name="Set password").click()
         person.page.wait_for_url(self.base + "/")
         return person
 
