@@ -23,7 +23,6 @@ class PeerUnreachable(DicomError):
     """A peer does not answer, or not as DICOM; the message names the peer and what to check, never a patient."""
 
     retryable = True
-    peer_unreachable = True
 
 
 class NoPhaseOrder(DicomError):

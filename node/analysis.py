@@ -17,14 +17,17 @@ from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.case import SourceImage as ReadImage
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
+from mome_core.compute import best_device
 from mome_core.errors import StudyIneligible
-from mome_core.inference import Augmentation, Policy, analyze, best_device, default_policy
+from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.policy import Augmentation, Policy, default_policy
 from mome_core.results import Result, Saliency, Score, Severity
 from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
-from node.settings import Results, Settings
+from node.settings import Settings
+from node.settings_sections import ResultSettings
 from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
 from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
@@ -204,7 +207,7 @@ def open_workplace(settings: Settings, bundle: Path) -> AnalysisContext:
     )
 
 
-def wanted_objects(results: Results) -> Wanted:
+def wanted_objects(results: ResultSettings) -> Wanted:
     """Which objects the settings ask for, and how; raises SettingsError for a kind that does not exist."""
     return Wanted(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
 

@@ -52,7 +52,7 @@ def perform(site: Site, user: User, uid: str, action: Action, reason: Reason) ->
 
 CONFIRMATIONS = {
     Action.FORCE: "Declared complete; the analysis is queued.",
-    Action.REPROCESS: "Queued: the study is analysed anew as its next revision.",
+    Action.REPROCESS: "Queued: the study is analysed again as its next revision.",
     Action.REDELIVER: "Queued: the same objects are sent again to every destination.",
-    Action.RETRACT: "Queued: a rejection note goes to every destination.",
+    Action.RETRACT: "Queued: a rejection note is sent to every destination.",
 }

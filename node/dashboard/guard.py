@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from node.settings import Dashboard
+from node.settings_sections import DashboardSettings
 
 LARGEST_BODY = 64 * 1024  # forms only: nothing is ever uploaded here
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,7 +45,7 @@ class BodyTooLarge(Exception):
 class SecurityMiddleware:
     """Refuses foreign hosts (DNS rebinding), foreign origins (forged requests) and large bodies; adds headers."""
 
-    def __init__(self, app: ASGIApp, settings: Dashboard) -> None:
+    def __init__(self, app: ASGIApp, settings: DashboardSettings) -> None:
         self.app = app
         self.names = LOOPBACK_NAMES | {settings.host, *settings.names}
         self.secure = settings.is_secure

@@ -29,7 +29,8 @@ from node.audit import AuditEvent
 from node.dashboard.login import address_of, with_session
 from node.dashboard.rendering import page
 from node.dashboard.site import CurrentSite, site_of
-from node.settings import Dashboard, secret
+from node.secret_files import secret
+from node.settings_sections import DashboardSettings
 from node.storage.accounts import Role
 
 router = APIRouter(include_in_schema=False)
@@ -131,7 +132,7 @@ def callback(
     return answer
 
 
-def oidc_settings(request: Request) -> Dashboard:
+def oidc_settings(request: Request) -> DashboardSettings:
     """The dashboard's settings; 404 for a site without an identity provider."""
     settings = site_of(request).settings.dashboard
     if not settings.oidc_issuer:
@@ -139,7 +140,7 @@ def oidc_settings(request: Request) -> Dashboard:
     return settings
 
 
-def client_of(request: Request, settings: Dashboard) -> OAuth2Client:
+def client_of(request: Request, settings: DashboardSettings) -> OAuth2Client:
     """The OAuth 2.0 client of this node."""
     return OAuth2Client(
         settings.oidc_client_id,
@@ -151,7 +152,7 @@ def client_of(request: Request, settings: Dashboard) -> OAuth2Client:
     )
 
 
-def discover(settings: Dashboard) -> ProviderMetadata:
+def discover(settings: DashboardSettings) -> ProviderMetadata:
     """Read the provider's discovery document."""
     found = fetch_json(settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration")
     try:
@@ -171,7 +172,9 @@ def fetch_json(address: str) -> Any:
         raise HTTPException(502, "the identity provider does not answer") from None
 
 
-def verified_claims(request: Request, settings: Dashboard, code: str, pending: PendingLogin) -> Mapping[str, object]:
+def verified_claims(
+    request: Request, settings: DashboardSettings, code: str, pending: PendingLogin
+) -> Mapping[str, object]:
     """The claims of the ID token, after signature, issuer, audience, age and nonce were checked."""
     provider = discover(settings)
     try:
@@ -193,7 +196,7 @@ def verified_claims(request: Request, settings: Dashboard, code: str, pending: P
     return dict(token.claims)
 
 
-def role_of(claims: Mapping[str, object], settings: Dashboard) -> Role | None:
+def role_of(claims: Mapping[str, object], settings: DashboardSettings) -> Role | None:
     """The highest role that one of the user's groups has; None without a mapped group."""
     claim = claims.get(settings.oidc_claim)
     groups = {claim} if isinstance(claim, str) else set(map(str, claim)) if isinstance(claim, (list, tuple)) else set()
@@ -207,7 +210,7 @@ def role_of(claims: Mapping[str, object], settings: Dashboard) -> Role | None:
     return None
 
 
-def account_name(claims: Mapping[str, object], settings: Dashboard) -> str:
+def account_name(claims: Mapping[str, object], settings: DashboardSettings) -> str:
     """The user's name at the provider, with the provider's host; at most 64 printable characters."""
     name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
     host = urlsplit(settings.oidc_issuer).hostname or "provider"

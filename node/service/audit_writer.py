@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 
-from dicom_io.network.association import Peer
+from dicom_io.network.service import Peer
 from node.audit import AuditEvent
 from node.storage.database import LedgerUnavailable
 from node.storage.ledger import Ledger

@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 
 from dicom_io.encoding.part10 import InstanceFile, ReceivedInstance
-from dicom_io.network.association import OUT_OF_RESOURCES, IncomingRefused
+from dicom_io.network.dimse import OUT_OF_RESOURCES
+from dicom_io.network.service import InstanceRefused
 from node.crashpoints import crash_point
 from node.storage.archive import Archive
 from node.storage.database import LedgerUnavailable
@@ -79,7 +80,7 @@ class GroupCommit:
     def store(self, file: InstanceFile, calling_ae_title: str) -> tuple[ReceivedInstance, Verdict]:
         """Returns when file and row are durable.
 
-        Raises NotAnInstance, OSError when the file cannot be kept, IncomingRefused when the row cannot.
+        Raises NotAnInstance, OSError when the file cannot be kept, InstanceRefused when the row cannot.
         """
         received = file.finish()
         crash_point("store.synced")
@@ -89,7 +90,7 @@ class GroupCommit:
         if not pending.done:
             self.commit(self.next_group())
         if pending.verdict is None:
-            raise IncomingRefused(OUT_OF_RESOURCES, "the instance could not be stored")
+            raise InstanceRefused(OUT_OF_RESOURCES, "the instance could not be stored")
         return received, pending.verdict
 
     def join(self, file: InstanceFile, pending: PendingInstance) -> bool:

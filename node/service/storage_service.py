@@ -8,34 +8,32 @@ import time
 from collections.abc import Sequence
 
 from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
-from dicom_io.network.association import (
-    ALL_SLOTS_TAKEN,
-    CALLED_UNKNOWN,
-    CALLER_HAS_TOO_MANY,
-    CALLING_UNKNOWN,
-    CANNOT_UNDERSTAND,
-    OUT_OF_RESOURCES,
-    SUCCESS,
-    IncomingRefused,
-    Peer,
-    Rejection,
-    Reply,
-)
 from dicom_io.network.commitment import (
     REQUEST_COMMITMENT,
     BadReport,
     CommitmentReport,
     decode_report,
     decode_request,
-    report,
+    encode_report,
 )
-from dicom_io.network.dimse import Command, CommandField, Element
+from dicom_io.network.dimse import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, Command, CommandElement, CommandField
+from dicom_io.network.service import (
+    ALL_SLOTS_TAKEN,
+    CALLED_UNKNOWN,
+    CALLER_HAS_TOO_MANY,
+    CALLING_UNKNOWN,
+    AssociationRejection,
+    DimseResponse,
+    InstanceRefused,
+    Peer,
+)
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NotReady
 from node.service.audit_writer import AuditWriter
 from node.service.group_commit import GroupCommit
-from node.settings import Dicom, Settings
+from node.settings import Settings
+from node.settings_sections import DicomSettings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
 from node.storage.ledger import Ledger
@@ -70,7 +68,7 @@ class IncomingInstance:
     def write(self, fragment: memoryview) -> None:
         """The next bytes; refused beyond the largest size that the site keeps."""
         if self.file.size + len(fragment) > self.largest_bytes:
-            raise IncomingRefused(OUT_OF_RESOURCES, "the object is larger than this node keeps")
+            raise InstanceRefused(OUT_OF_RESOURCES, "the object is larger than this node keeps")
         self.file.write(fragment)
 
     def finish(self) -> int:
@@ -79,9 +77,9 @@ class IncomingInstance:
         try:
             received, verdict = self.group_commit.store(self.file, self.peer.calling_ae_title)
         except NotAnInstance as error:
-            raise IncomingRefused(CANNOT_UNDERSTAND, str(error)) from None
+            raise InstanceRefused(CANNOT_UNDERSTAND, str(error)) from None
         if verdict is Verdict.CONFLICT:
-            raise IncomingRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
+            raise InstanceRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
         self.audit_writer.stored(self.peer, received.study_instance_uid)
         crash_point("store.before_response")
         return SUCCESS
@@ -105,7 +103,7 @@ class StorageService:
         self.group_commit = group_commit
         self.audit_writer = AuditWriter(ledger)
 
-    def rejected(self, peer: Peer, why: Rejection) -> None:
+    def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """Log who was turned away, with the way to allow it, and audit it."""
         log.warning(
             "association rejected: %s",
@@ -120,7 +118,7 @@ class StorageService:
         words = f"{why.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
         self.audit_writer.alert(AuditEvent.REJECTED, words)
 
-    def admit(self, peer: Peer) -> Rejection | None:
+    def admit(self, peer: Peer) -> AssociationRejection | None:
         """Check called and calling AE title and address; gives the reason to reject this peer, if there is one."""
         if self.networks and not any(ipaddress.ip_address(peer.address) in network for network in self.networks):
             return CALLING_UNKNOWN
@@ -133,23 +131,25 @@ class StorageService:
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> IncomingInstance:
         """A file for the instance; refused while the disk still has room for the database."""
         if self.archive.free_bytes() < self.reserve_bytes:
-            raise IncomingRefused(OUT_OF_RESOURCES, "the disk is nearly full")
+            raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
         file = InstanceFile(self.archive.temporary_path(), sop_class_uid, sop_instance_uid, transfer_syntax_uid)
         return IncomingInstance(file, peer, self.group_commit, self.audit_writer, self.dicom.max_object_mib * MIB)
 
-    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> Reply:
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
         """Storage commitment: a peer reports the commitment of our results, or requests it for what it sent."""
         try:
-            if command[Element.COMMAND_FIELD] == CommandField.N_EVENT_REPORT_RQ:
+            if command[CommandElement.COMMAND_FIELD] == CommandField.N_EVENT_REPORT_RQ:
                 return self.record_report(peer, decode_report(data_set, transfer_syntax_uid))
-            if command.get(Element.ACTION_TYPE_ID) != REQUEST_COMMITMENT:
-                return Reply(NO_SUCH_ACTION)
+            if command.get(CommandElement.ACTION_TYPE_ID) != REQUEST_COMMITMENT:
+                return DimseResponse(NO_SUCH_ACTION)
             transaction, requested = decode_request(data_set, transfer_syntax_uid)
         except (BadReport, LedgerUnavailable):
-            return Reply(PROCESSING_FAILURE)
-        return Reply(SUCCESS, then=lambda: report(transaction, requested, self.held(requested), transfer_syntax_uid))
+            return DimseResponse(PROCESSING_FAILURE)
+        return DimseResponse(
+            SUCCESS, follow_up=lambda: encode_report(transaction, requested, self.held(requested), transfer_syntax_uid)
+        )
 
-    def record_report(self, peer: Peer, result: CommitmentReport) -> Reply:
+    def record_report(self, peer: Peer, result: CommitmentReport) -> DimseResponse:
         """Record a commitment report of one of our destinations for an open transaction; refuse any other."""
         ours = peer.calling_ae_title in self.destinations
         if not ours or not self.ledger.commitment_answered(
@@ -157,9 +157,9 @@ class StorageService:
         ):
             log.warning("unsolicited storage commitment report", extra={"address": peer.address})
             self.audit_writer.alert(AuditEvent.FORGED_REPORT, f"{peer.calling_ae_title} at {peer.address}")
-            return Reply(PROCESSING_FAILURE)
+            return DimseResponse(PROCESSING_FAILURE)
         crash_point("commit.recorded")
-        return Reply(SUCCESS)
+        return DimseResponse(SUCCESS)
 
     def held(self, requested: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those (SOP class, SOP instance) pairs whose file is here, with the content that was received."""
@@ -187,7 +187,7 @@ class StorageService:
             log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})
 
 
-def networks_of(dicom: Dicom) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """The allowed networks; raises NotReady for one that is none."""
     try:
         return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]

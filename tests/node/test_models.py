@@ -99,5 +99,5 @@ def test_a_shadow_sees_each_analysis_once_and_goes_with_the_study(settings: Sett
     assert book.unshadowed(B, 0.0) == due
     assert [each.probabilities for each in book.shadow_answers(A)] == [{"malignancy": 0.5}]
     keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 1.0})})
-    assert delete_old_studies(keeping, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
+    assert delete_old_studies(keeping.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
     assert book.shadow_answers(A) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from dicom_io.encoding.part10 import copy_instance
-from dicom_io.network.association import CALLING_UNKNOWN
+from dicom_io.network.service import CALLING_UNKNOWN
 from live_node import instance, new_study
 from node.audit import AuditEvent
 from node.dashboard.app import build_app

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from hostile_site import client_of
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
-from node.settings import Dashboard
+from node.settings_sections import DashboardSettings
 from node.states import StudyState
 from node.storage.accounts import Role
 
@@ -105,7 +105,7 @@ def test_an_operator_acts_and_the_audit_trail_says_who(site: Site, logged_in: Lo
     browser = logged_in(Role.OPERATOR)
     assert browser.post("/studies/3/force").headers["location"] == "/studies/3?done=force"
     assert browser.post("/api/studies/2/reprocess").json() == {
-        "said": "Queued: the study is analysed anew as its next revision."
+        "said": "Queued: the study is analysed again as its next revision."
     }
     assert site.ledger.counts() == {StudyState.DELIVERED: 1, StudyState.STABLE: 2}
     said = [entry.detail for entry, _ in site.ledger.audit_trail() if entry.event == "OPERATED"]
@@ -155,6 +155,6 @@ def test_the_first_admin_invites_others_and_cannot_remove_themself(site: Site, l
 
 def test_it_does_not_listen_to_the_network_in_clear_text() -> None:
     with pytest.raises(ValidationError, match="certificate and key"):
-        Dashboard(host=EVERYWHERE)
-    assert Dashboard(host=EVERYWHERE, proxies=("10.0.0.1",)).host == EVERYWHERE
-    assert Dashboard(host=EVERYWHERE, certificate="c.pem", key="k.pem").certificate
+        DashboardSettings(host=EVERYWHERE)
+    assert DashboardSettings(host=EVERYWHERE, proxies=("10.0.0.1",)).host == EVERYWHERE
+    assert DashboardSettings(host=EVERYWHERE, certificate="c.pem", key="k.pem").certificate

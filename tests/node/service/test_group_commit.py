@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom.sop_class import MRImageStorage
 
 from dicom_io.encoding.part10 import InstanceFile
-from dicom_io.network.association import IncomingRefused, Peer
+from dicom_io.network.service import InstanceRefused, Peer
 from node.service.audit_writer import AuditWriter
 from node.service.group_commit import FRESH_S, GroupCommit
 from node.service.storage_service import IncomingInstance
@@ -97,7 +97,7 @@ def test_those_that_wait_are_committed_by_the_first_of_them(group_commit: GroupC
 def test_a_disk_that_takes_nothing_refuses_the_instance_and_the_next_is_stored(group_commit: GroupCommit) -> None:
     kept = group_commit.archive.root
     group_commit.archive.root = Path("/proc/nowhere")
-    with pytest.raises(IncomingRefused):
+    with pytest.raises(InstanceRefused):
         group_commit.store(incoming(group_commit, "1.2.3.5"), "MRI1")
     group_commit.archive.root = kept
     assert group_commit.store(incoming(group_commit, "1.2.3.6"), "MRI1")[1] is Verdict.STORED
