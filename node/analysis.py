@@ -26,7 +26,8 @@ from mome_core.results import Result, Saliency, Score, Severity
 from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
-from node.settings import Results, Settings
+from node.settings import Settings
+from node.settings_sections import ResultSettings
 from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
 from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
@@ -206,7 +207,7 @@ def open_workplace(settings: Settings, bundle: Path) -> AnalysisContext:
     )
 
 
-def wanted_objects(results: Results) -> Wanted:
+def wanted_objects(results: ResultSettings) -> Wanted:
     """Which objects the settings ask for, and how; raises SettingsError for a kind that does not exist."""
     return Wanted(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
 

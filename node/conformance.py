@@ -28,7 +28,7 @@ from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
 from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
-from node.settings import Dicom
+from node.settings_sections import DicomSettings
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
 
@@ -44,7 +44,7 @@ INPUTS = (
 
 def statement() -> str:
     """The whole statement in Markdown."""
-    dicom = Dicom()
+    dicom = DicomSettings()
     return TEMPLATE.read_text("utf-8").format(
         version=version("mome-node"),
         ae_title=dicom.ae_title,
@@ -90,7 +90,7 @@ def transfer_syntaxes() -> list[tuple[str, str, str, str]]:
     return [(each.name, str(each), "yes", "yes" if each in NATIVE else "no") for each in (*NATIVE, *LOSSLESS)]
 
 
-def acceptor(dicom: Dicom) -> list[tuple[str, str]]:
+def acceptor(dicom: DicomSettings) -> list[tuple[str, str]]:
     """How associations are accepted."""
     limits = AcceptorLimits()
     return [

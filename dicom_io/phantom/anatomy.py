@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicom_io.phantom.body import Body, Composition, coil_sensitivity, compose, draw_body
-from dicom_io.phantom.grid import Float, Grid, grids_of
-from dicom_io.phantom.spec import Breasts, Lesion, Millimetres, Orientation, PhantomSpec, Position, Size
+from dicom_io.phantom.grid import Float, SamplingGrid, grids_of
+from dicom_io.phantom.spec import Lesion, Millimetres, PhantomSpec
 from dicom_io.phantom.tissue import (
     TISSUES,
     Curve,
-    Properties,
     Scanner,
     Tissue,
+    TissueProperties,
     concentration,
     diffusion_weighted,
     draw_benign,
@@ -30,8 +30,6 @@ from dicom_io.phantom.tissue import (
 from dicom_io.phantom.uids import uid
 from mome_core.case import Case, Modality
 from mome_core.volume import Affine, Dynamic, Volume
-
-__all__ = ["Breasts", "Lesion", "Orientation", "Phantom", "PhantomSpec", "Position", "Size", "Truth", "simulate"]
 
 Mask = NDArray[np.bool_]
 Table = NDArray[np.float32]
@@ -44,7 +42,7 @@ HIGHEST = 4095  # 12 bits stored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class GroundTruth:
     """What was put into the phantom.
 
     lesion : (columns, rows, slices) on the DCE grid; all False without a lesion.
@@ -80,7 +78,7 @@ class Phantom:
     dwi: Mapping[float, Volume]
     adc: Volume | None
     localizers: tuple[Volume, ...]
-    truth: Truth
+    truth: GroundTruth
 
     def case(self) -> Case:
         """What a reader makes of this examination when it errs in nothing; for training without DICOM."""
@@ -102,7 +100,9 @@ def simulate(spec: PhantomSpec) -> Phantom:
     """Draw a patient and acquire every sequence of the protocol; deterministic in `spec`."""
     patient, kinetics = stream(spec, "patient"), stream(spec, "kinetics")
     body = draw_body(patient, spec.lesion, spec.breasts, spec.position)
-    scene = Scene(spec, body, TISSUES | lesion_tissues(spec.lesion, kinetics), uid(spec.seed, "frame of reference"))
+    scene = SimulatedPatient(
+        spec, body, TISSUES | lesion_tissues(spec.lesion, kinetics), uid(spec.seed, "frame of reference")
+    )
     grids = grids_of(spec)
     dynamic, truth = acquire_dce(scene, grids.dce)
     with_diffusion = Modality.DWI not in spec.without
@@ -120,12 +120,12 @@ def simulate(spec: PhantomSpec) -> Phantom:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class SimulatedPatient:
     """A patient in a scanner."""
 
     spec: PhantomSpec
     body: Body
-    tissues: Mapping[Tissue, Properties]
+    tissues: Mapping[Tissue, TissueProperties]
     frame_of_reference_uid: str
 
     @property
@@ -138,7 +138,7 @@ def stream(spec: PhantomSpec, purpose: str) -> np.random.Generator:
     return np.random.default_rng([spec.seed, int.from_bytes(purpose.encode())])
 
 
-def lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, Properties]:
+def lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, TissueProperties]:
     """The lesion's two tissues; without a lesion no voxel holds them."""
     if lesion is Lesion.MALIGNANT:
         return draw_malignant(rng)
@@ -147,7 +147,7 @@ def lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, Pro
     return dict.fromkeys((Tissue.LESION_RIM, Tissue.LESION_CORE), TISSUES[Tissue.PARENCHYMA])
 
 
-def signal_table(scene: Scene, signal: Callable[[Properties], Iterable[float]]) -> Table:
+def signal_table(scene: SimulatedPatient, signal: Callable[[TissueProperties], Iterable[float]]) -> Table:
     """(images, tissues): what each tissue sends in each image of a sequence."""
     return np.array([list(signal(scene.tissues[tissue])) for tissue in Tissue], np.float32).T
 
@@ -155,18 +155,18 @@ def signal_table(scene: Scene, signal: Callable[[Properties], Iterable[float]]) 
 # ---------------------------------------------------------------------------------------------------- the sequences
 
 
-def acquire_dce(scene: Scene, grid: Grid) -> tuple[Dynamic, Truth]:
+def acquire_dce(scene: SimulatedPatient, grid: SamplingGrid) -> tuple[Dynamic, GroundTruth]:
     """The fat-suppressed T1-weighted dynamic, and what is true on its grid."""
     spec = scene.spec
     since_injection = [time + INJECTION_BEFORE_FIRST_POST_S for time in spec.times_s]
 
-    def signal(tissue: Properties) -> Curve:
+    def signal(tissue: TissueProperties) -> Curve:
         uptake = concentration(tissue, since_injection) if spec.contrast else np.zeros(len(since_injection))
         return spoiled_gradient_echo(scene.scanner, tissue, uptake, fat_signal=0.10)
 
     table = signal_table(scene, signal) * np.float32(DCE_SCALE)
     images = np.empty((len(table), *grid.shape), np.int16)
-    noise = Noise(stream(spec, "dce noise"), DCE_NOISE * scene.scanner.noise)
+    noise = RicianNoise(stream(spec, "dce noise"), DCE_NOISE * scene.scanner.noise)
     masks = np.zeros((3, *grid.shape), bool)
     for phases, shift in poses(spec):
         for slab in grid.slabs():
@@ -181,27 +181,27 @@ def acquire_dce(scene: Scene, grid: Grid) -> tuple[Dynamic, Truth]:
     return dynamic, truth_of(scene, masks, grid)
 
 
-def acquire_t1(scene: Scene, grid: Grid) -> Volume:
+def acquire_t1(scene: SimulatedPatient, grid: SamplingGrid) -> Volume:
     """T1-weighted without fat suppression, before contrast."""
     nothing = np.zeros(1)
     table = signal_table(scene, lambda t: spoiled_gradient_echo(scene.scanner, t, nothing, fat_signal=1.0))
     return acquire(scene, grid, table * np.float32(DCE_SCALE), "t1", DCE_NOISE)[0]
 
 
-def acquire_localizers(scene: Scene, grids: Iterable[Grid]) -> tuple[Volume, ...]:
+def acquire_localizers(scene: SimulatedPatient, grids: Iterable[SamplingGrid]) -> tuple[Volume, ...]:
     """Quick T1-weighted images in three orientations."""
     nothing = np.zeros(1)
     table = signal_table(scene, lambda t: spoiled_gradient_echo(scene.scanner, t, nothing, fat_signal=1.0))
     return tuple(acquire(scene, g, table * np.float32(DCE_SCALE), f"loc {n}", 15.0)[0] for n, g in enumerate(grids))
 
 
-def acquire_t2(scene: Scene, grid: Grid) -> Volume:
+def acquire_t2(scene: SimulatedPatient, grid: SamplingGrid) -> Volume:
     """T2-weighted with fat suppression."""
     table = signal_table(scene, lambda t: [turbo_spin_echo(scene.scanner, t)])
     return acquire(scene, grid, table * np.float32(T2_SCALE), "t2", T2_NOISE)[0]
 
 
-def acquire_dwi(scene: Scene, grid: Grid) -> dict[float, Volume]:
+def acquire_dwi(scene: SimulatedPatient, grid: SamplingGrid) -> dict[float, Volume]:
     """Trace-weighted volumes by b-value."""
     b_values = scene.spec.b_values
     table = signal_table(scene, lambda t: [diffusion_weighted(t, b) for b in b_values])
@@ -209,10 +209,12 @@ def acquire_dwi(scene: Scene, grid: Grid) -> dict[float, Volume]:
     return dict(zip(b_values, volumes, strict=True))
 
 
-def acquire(scene: Scene, grid: Grid, table: Table, purpose: str, noise_level: float) -> list[Volume]:
+def acquire(
+    scene: SimulatedPatient, grid: SamplingGrid, table: Table, purpose: str, noise_level: float
+) -> list[Volume]:
     """One volume for each row of the table."""
     images = np.empty((len(table), *grid.shape), np.int16)
-    noise = Noise(stream(scene.spec, f"{purpose} noise"), noise_level * scene.scanner.noise)
+    noise = RicianNoise(stream(scene.spec, f"{purpose} noise"), noise_level * scene.scanner.noise)
     for slab in grid.slabs():
         composition = compose(scene.body, grid, slab)
         sensitivity = coil_sensitivity(grid.points(slab))
@@ -222,7 +224,7 @@ def acquire(scene: Scene, grid: Grid, table: Table, purpose: str, noise_level: f
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Noise:
+class RicianNoise:
     """Gaussian noise in both receiver channels; the magnitude is Rician (Gudbjartsson, Magn Reson Med 1995;34:910)."""
 
     rng: np.random.Generator
@@ -234,7 +236,7 @@ class Noise:
         return magnitude
 
 
-def image(composition: Composition, signal: Table, sensitivity: Float, noise: Noise) -> NDArray[np.int16]:
+def image(composition: Composition, signal: Table, sensitivity: Float, noise: RicianNoise) -> NDArray[np.int16]:
     """Stored values of some voxels: mixed signal, seen by the coil, with noise."""
     values = noise.added_to((signal @ composition.shares) * sensitivity)
     stored: NDArray[np.int16] = np.clip(np.rint(values), 0, HIGHEST).astype(np.int16)
@@ -267,7 +269,7 @@ def fit_adc(dwi: Mapping[float, Volume]) -> Volume:
 # --------------------------------------------------------------------------------------------------------- the truth
 
 
-def truth_masks(body: Body, composition: Composition, grid: Grid, slab: slice) -> Mask:
+def truth_masks(body: Body, composition: Composition, grid: SamplingGrid, slab: slice) -> Mask:
     """(lesion, left, right) of some slices: voxels that mostly belong to each."""
     lesion = composition.shares[[Tissue.LESION_RIM, Tissue.LESION_CORE]].sum(axis=0)
     masks = np.zeros((3, lesion.size), bool)
@@ -277,10 +279,10 @@ def truth_masks(body: Body, composition: Composition, grid: Grid, slab: slice) -
     return masks.reshape(3, *grid.slab_shape(slab))
 
 
-def truth_of(scene: Scene, masks: Mask, grid: Grid) -> Truth:
+def truth_of(scene: SimulatedPatient, masks: Mask, grid: SamplingGrid) -> GroundTruth:
     shape = scene.body.lesion
     rim = scene.tissues[Tissue.LESION_RIM]
-    return Truth(
+    return GroundTruth(
         label=scene.spec.lesion,
         lesion=masks[0],
         lesion_centre_mm=None if shape is None else centroid_mm(masks[0], grid.affine, shape.centre_mm),

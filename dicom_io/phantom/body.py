@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from dicom_io.phantom.grid import Float, Grid
+from dicom_io.phantom.grid import Float, SamplingGrid
 from dicom_io.phantom.spec import Breasts, Lesion, Millimetres, Position
 from dicom_io.phantom.tissue import Rng, Tissue
 
@@ -58,7 +58,7 @@ class LesionShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Ball:
+class Ellipsoid:
     """A small ellipsoid: a cyst or a lymph node."""
 
     tissue: Tissue
@@ -87,7 +87,7 @@ class Body:
 
     breasts: tuple[Breast, ...]
     lesion: LesionShape | None
-    balls: tuple[Ball, ...]
+    balls: tuple[Ellipsoid, ...]
     coarse: Texture
     fine: Texture
     enhancement: float
@@ -153,20 +153,20 @@ def bumps_of(rng: Rng, count: int, heights: tuple[float, float], sharpness: floa
     return np.hstack([directions, height, np.full((count, 1), sharpness)]).astype(np.float32)
 
 
-def draw_cyst(rng: Rng, breast: Breast) -> Ball:
+def draw_cyst(rng: Rng, breast: Breast) -> Ellipsoid:
     centre = np.array(breast.centre_mm) + rng.uniform(-0.5, 0.5, 3) * breast.semi_axes_mm
     centre[1] = breast.centre_mm[1] - rng.uniform(0.2, 0.7) * breast.semi_axes_mm[1]
     axes = rng.uniform(2.0, 6.0) * rng.uniform(0.8, 1.2, 3)
-    return Ball(Tissue.CYST, triple(centre), triple(axes))
+    return Ellipsoid(Tissue.CYST, triple(centre), triple(axes))
 
 
-def draw_node(rng: Rng, side: int) -> Ball:
+def draw_node(rng: Rng, side: int) -> Ellipsoid:
     """A lymph node in the axilla."""
     centre = np.array([side * 138.0, 48.0, 62.0]) + rng.uniform(-5, 5, 3)
-    return Ball(Tissue.NODE, triple(centre), triple(np.array([5.0, 4.0, 8.0]) * rng.uniform(0.7, 1.1)))
+    return Ellipsoid(Tissue.NODE, triple(centre), triple(np.array([5.0, 4.0, 8.0]) * rng.uniform(0.7, 1.1)))
 
 
-def clear_of(lesion: LesionShape | None, ball: Ball) -> bool:
+def clear_of(lesion: LesionShape | None, ball: Ellipsoid) -> bool:
     """Whether a ball keeps its distance from the lesion."""
     if lesion is None:
         return True
@@ -247,7 +247,7 @@ def lesion_surface(lesion: LesionShape, points: Points) -> Float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class VoxelSubset:
     """Some voxels of a slab.
 
     where : their indices in the slab. width_mm : of a voxel, the geometric mean of its edges.
@@ -257,13 +257,13 @@ class Part:
     where: NDArray[np.intp]
     width_mm: float
 
-    def near(self, centre: Millimetres, reach_mm: float) -> Part:
+    def near(self, centre: Millimetres, reach_mm: float) -> VoxelSubset:
         """Those of them within a cube about a centre."""
         inside = np.abs(self.points[0] - np.float32(centre[0])) < reach_mm
         for axis in (1, 2):
             inside &= np.abs(self.points[axis] - np.float32(centre[axis])) < reach_mm
         chosen = np.flatnonzero(inside)
-        return Part(at(self.points, chosen), self.where[chosen], self.width_mm)
+        return VoxelSubset(at(self.points, chosen), self.where[chosen], self.width_mm)
 
     def inside(self, distance: Float) -> Float:
         """Share of each voxel that lies inside a surface."""
@@ -274,7 +274,7 @@ def at(points: Points, where: NDArray[np.intp]) -> Points:
     return points[0][where], points[1][where], points[2][where]
 
 
-class Layers:
+class TissueLayers:
     """Tissue shares of the voxels of a slab, laid from the front to the back.
 
     shares : (tissues, voxels) float32; what stays free is air.
@@ -304,7 +304,7 @@ class Composition:
     breasts: Float
 
 
-def compose(body: Body, grid: Grid, slab: slice) -> Composition:
+def compose(body: Body, grid: SamplingGrid, slab: slice) -> Composition:
     """Tissue shares of the voxels of some slices, flat in (column, row, slice) order."""
     points = grid.points(slab)
     width = float(np.prod(grid.spacing_mm) ** (1 / 3))
@@ -312,12 +312,12 @@ def compose(body: Body, grid: Grid, slab: slice) -> Composition:
     chest_surface = ellipsoid(points, *CHEST)
     inside, chest = coverage(surface, width), coverage(chest_surface, width)
     breasts = [inside * (1 - chest) * coverage(breast, width) for breast in breast_surfaces(body, points)]
-    layers = Layers(inside)
+    layers = TissueLayers(inside)
     layers.lay(Tissue.SKIN, 1 - coverage(surface + np.float32(SKIN_MM), max(width * 0.6, 1.0)))
     within = np.flatnonzero(chest)
-    lay_chest(layers, Part(at(points, within), within, width), chest[within])
+    lay_chest(layers, VoxelSubset(at(points, within), within, width), chest[within])
     soft = np.flatnonzero(layers.free > 1e-4)
-    lay_soft_tissue(layers, body, Part(at(points, soft), soft, width), -surface[soft])
+    lay_soft_tissue(layers, body, VoxelSubset(at(points, soft), soft, width), -surface[soft])
     return Composition(layers.shares, np.stack(breasts))
 
 
@@ -326,7 +326,7 @@ def breast_surfaces(body: Body, points: Points) -> list[Float]:
     return [ellipsoid(points, breast.centre_mm, breast.semi_axes_mm) - np.float32(3.0) for breast in body.breasts]
 
 
-def lay_chest(layers: Layers, part: Part, chest: Float) -> None:
+def lay_chest(layers: TissueLayers, part: VoxelSubset, chest: Float) -> None:
     """Heart, vessels, spine, sternum, liver, lungs and ribs in a muscular wall. chest : share of the voxel in it."""
     points, inside = part.points, part.inside
     x, y, z = points
@@ -352,7 +352,7 @@ def lay_chest(layers: Layers, part: Part, chest: Float) -> None:
         layers.lay(tissue, chest * share, part.where)
 
 
-def lay_soft_tissue(layers: Layers, body: Body, part: Part, depth: Float) -> None:
+def lay_soft_tissue(layers: TissueLayers, body: Body, part: VoxelSubset, depth: Float) -> None:
     """Lesion, nodes, cysts, vessels and gland in fat. depth : mm under the skin."""
     if body.lesion is not None:
         lay_lesion(layers, body.lesion, part)
@@ -371,7 +371,7 @@ def lay_soft_tissue(layers: Layers, body: Body, part: Part, depth: Float) -> Non
     layers.lay(Tissue.FAT, 1.0, part.where)
 
 
-def lay_lesion(layers: Layers, lesion: LesionShape, part: Part) -> None:
+def lay_lesion(layers: TissueLayers, lesion: LesionShape, part: VoxelSubset) -> None:
     """The core, and the rim around it."""
     near = part.near(lesion.centre_mm, lesion.radius_mm * 2.6 + part.width_mm)
     surface = lesion_surface(lesion, near.points)
@@ -379,7 +379,7 @@ def lay_lesion(layers: Layers, lesion: LesionShape, part: Part) -> None:
     layers.lay(Tissue.LESION_RIM, near.inside(surface), near.where)
 
 
-def vessel_share(body: Body, part: Part) -> Float:
+def vessel_share(body: Body, part: VoxelSubset) -> Float:
     """Thin tubes: where two slow textures are both zero; their gradient turns value into about mm."""
     one, other = (body.coarse.at(part.points, offset, stretch=2.6) for offset in (21.3, 47.9))
     distance = np.hypot(one, other) * np.float32(22.0)

@@ -28,7 +28,8 @@ from dicom_io.phantom.vendors import write_study
 from mome_core.compute import has_device
 from node.errors import NodeError
 from node.identity import graphics_cards
-from node.settings import Destination, Settings, is_loopback
+from node.settings import Settings
+from node.settings_sections import Destination, is_loopback
 from node.states import FINAL, StudyState
 from node.storage.archive import Archive, write_durably
 from node.storage.ledger import Ledger

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import orthanc
-from node.settings import Destination
+from node.settings_sections import Destination
 from running_node import free_port, running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]

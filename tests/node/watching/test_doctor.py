@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from live_node import new_study
-from node.settings import Destination, Settings
+from node.settings import Settings
+from node.settings_sections import Destination
 from node.storage.ledger import Ledger
 from node.storage.records import StoredInstance
 from node.watching.doctor import Verdict, clock, destination, disk, examine, flush, our_ae_title, our_port, senders
