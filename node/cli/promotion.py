@@ -28,7 +28,7 @@ from node.settings import Settings, load_settings
 from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
 from node.storage.ledger import Ledger
 from node.storage.overview import Overview
-from node.watching.drift import Watch, watch_models
+from node.watching.drift import ModelReport, model_report
 
 MOST_SHOWN = 20
 BundleName = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or beginning of a digest.")]
@@ -166,7 +166,7 @@ def report(
     Example: mome-node model report --days 7
     """
     desk = open_desk(config)
-    watch = watch_models(desk.settings, Overview(desk.book.engine), time.time(), days)
+    watch = model_report(desk.settings, Overview(desk.book.engine), time.time(), days)
     typer.echo(json.dumps(asdict(watch))) if as_json else print_watch(watch, days)
 
 
@@ -282,7 +282,7 @@ def print_checks(checks: tuple[Check, ...]) -> None:
     Console().print(table)
 
 
-def print_watch(watch: Watch, days: float) -> None:
+def print_watch(watch: ModelReport, days: float) -> None:
     """Drift and shadow for a person."""
     console = Console()
     title = f"RESEARCH USE ONLY\n{watch.active['name']} {watch.active['version']}, answers of the last {days:g} days"

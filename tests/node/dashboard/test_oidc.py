@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from hostile_site import client_of, hostile_site
 from node.dashboard.app import build_app
-from node.dashboard.oidc import Logins, name_of, role_of
+from node.dashboard.oidc import PendingLogins, account_name, role_of
 from node.dashboard.site import Site
 from node.settings import Settings
 from node.settings_sections import DashboardSettings
@@ -61,12 +61,12 @@ def test_the_highest_group_gives_the_role_and_none_gives_none(groups: object, ro
 
 
 def test_a_name_from_outside_cannot_be_a_local_account() -> None:
-    assert name_of({"sub": "1", "preferred_username": "admin"}, settings()) == "admin (login.hospital.example)"
-    assert len(name_of({"sub": "x\n" * 99}, settings())) == 64
+    assert account_name({"sub": "1", "preferred_username": "admin"}, settings()) == "admin (login.hospital.example)"
+    assert len(account_name({"sub": "x\n" * 99}, settings())) == 64
 
 
 def test_a_login_comes_back_once() -> None:
-    logins = Logins()
+    logins = PendingLogins()
     state, pending = logins.begin()
     assert logins.end(state) == pending
     assert logins.end(state) is None
