@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mome_core.inference import Augmentation, Policy, score
+from mome_core.inference import score
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.policy import Augmentation, Policy
 from mome_core.results import Endpoint
 from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
 from mome_core.training.cohort import GROUPS, Row

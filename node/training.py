@@ -22,9 +22,10 @@ from mome_core.training.dataset import Cohort, Example, ExcludedCase
 from mome_core.training.distributed import ProcessGroup, process_group
 from mome_core.training.evaluate import scored
 from mome_core.training.history import MetricsWriter, draw_history
-from mome_core.training.loop import EpochReport, Task, train
+from mome_core.training.loop import Task, train
 from mome_core.training.metrics import all_metrics
 from mome_core.training.predict import truth
+from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_checkpoint, from_scratch
 from mome_core.training.statistics import Interval, bootstrap
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases

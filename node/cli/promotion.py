@@ -36,7 +36,7 @@ from node.promotion import promote as examine_and_promote
 from node.settings import load_settings
 from node.storage.decisions import Decision
 from node.storage.overview import Overview
-from node.watching.drift import Watch, watch_models
+from node.watching.drift import ModelReport, model_report
 
 MOST_SHOWN = 20
 Bundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or beginning of a digest.")]
@@ -139,8 +139,8 @@ def report(
     Example: mome-node model report --days 7
     """
     settings = load_settings(config)
-    watch = watch_models(settings, Overview(open_decisions(settings).engine), time.time(), days)
-    typer.echo(json.dumps(asdict(watch))) if as_json else _print_watch(watch, days)
+    found = model_report(settings, Overview(open_decisions(settings).engine), time.time(), days)
+    typer.echo(json.dumps(asdict(found))) if as_json else _print_report(found, days)
 
 
 def _require_passed(report: PromotionReport) -> None:
@@ -173,29 +173,29 @@ def _print_checks(checks: Sequence[Check]) -> None:
     Console().print(table)
 
 
-def _print_watch(watch: Watch, days: float) -> None:
+def _print_report(found: ModelReport, days: float) -> None:
     """Drift of the active model, then the shadow beside it."""
     console = Console()
-    console.print(_drift_table(watch, days))
-    if not watch.drift:
+    console.print(_drift_table(found, days))
+    if not found.drift:
         console.print("no answers in this period")
-    for each in watch.reports:
+    for each in found.reports:
         console.print(
-            f"shadow {watch.shadow['name']} {watch.shadow['version']}, {each.endpoint}: "
+            f"shadow {found.shadow['name']} {found.shadow['version']}, {each.endpoint}: "
             f"{counted(each.studies, 'study', 'studies')}, {each.agreement:.0%} agree, shift {each.shift:+.3f}, "
             f"correlation {each.correlation:.2f}"
         )
         for uid, active, answered in each.disagreements[:MOST_SHOWN]:
             console.print(f"  {uid}: active {active:.1%}, shadow {answered:.1%}")
-    for uid, reason in watch.unanswered[:MOST_SHOWN]:
+    for uid, reason in found.unanswered[:MOST_SHOWN]:
         console.print(f"  {uid}: the shadow gave no answer: {reason}", markup=False)
 
 
-def _drift_table(watch: Watch, days: float) -> Table:
-    title = f"RESEARCH USE ONLY\n{watch.active['name']} {watch.active['version']}, answers of the last {days:g} days"
+def _drift_table(found: ModelReport, days: float) -> Table:
+    title = f"RESEARCH USE ONLY\n{found.active['name']} {found.active['version']}, answers of the last {days:g} days"
     columns = ("scanner", "endpoint", "answers", "median", "PSI", "KS", "outside", "")
     table = Table(*columns, box=None, title=title, title_justify="left")
-    for line in watch.drift:
+    for line in found.drift:
         numbers = ("-" if each is None else f"{each:.2f}" for each in (line.stability, line.distance))
         word = "[yellow]the answers have moved[/]" if line.has_moved else ""
         shares = (f"{line.median:.1%}", *numbers, f"{line.outside:.0%}")

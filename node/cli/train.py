@@ -10,7 +10,7 @@ import typer
 
 from mome_core.training.cohort import read_manifest
 from mome_core.training.dataset import ExcludedCase
-from mome_core.training.loop import EpochReport
+from mome_core.training.run_state import EpochReport
 from node.cases import CACHE, endpoint_named
 from node.cli.common import counted, progress
 from node.cli.options import CacheOption, CohortManifest, EndpointOption, Json, WorkersOption

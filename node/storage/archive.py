@@ -22,12 +22,13 @@ class IntegrityLost(NodeError):
 
 
 class Archive:
-    """A folder: `instances/` as received, `results/` as sent, `temporary/` for what is still arriving."""
+    """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
     def __init__(self, root: Path) -> None:
         """Create the folders (mode 0700) if they are missing; raises NotReady when the place cannot be written."""
         self.root = root
         self.temporary = root / "temporary"
+        self.previews = root / "previews"
         try:
             for folder in (root, root / "instances", root / "results", self.temporary):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
