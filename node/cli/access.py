@@ -85,7 +85,7 @@ def note(config: Config, detail: str) -> None:
     from node.audit import AuditEvent
     from node.cli.studies import open_ledger
 
-    open_ledger(config).audit(AuditEvent.ACCESS_CHANGED, time.time(), detail)
+    open_ledger(config).audit.record(AuditEvent.ACCESS_CHANGED, time.time(), detail)
 
 
 def role_of(word: str):  # type: ignore[no-untyped-def]  # imports when it runs

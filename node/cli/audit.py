@@ -14,7 +14,7 @@ def verify(config: Config = None) -> None:
     """
     from node.cli.studies import open_ledger
 
-    typer.echo(f"{open_ledger(config).verify_audit()} entries, the chain is whole")
+    typer.echo(f"{open_ledger(config).audit.verify()} entries, the chain is whole")
 
 
 def list_entries(config: Config = None, as_json: Json = False) -> None:
@@ -27,7 +27,7 @@ def list_entries(config: Config = None, as_json: Json = False) -> None:
 
     from node.cli.studies import clock, open_ledger
 
-    for entry, study in open_ledger(config).audit_trail():
+    for entry, study in open_ledger(config).audit.entries():
         if as_json:
             typer.echo(json.dumps({**asdict(entry), "study_instance_uid": study}))
         else:
@@ -45,5 +45,5 @@ def export(config: Config = None) -> None:
     from node.settings import load_settings
 
     ae_title = load_settings(config).dicom.ae_title
-    for entry, study in open_ledger(config).audit_trail():
+    for entry, study in open_ledger(config).audit.entries():
         typer.echo(message(entry, ae_title, study))

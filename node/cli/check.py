@@ -81,9 +81,9 @@ def storage(settings: Settings) -> str:
 
 def database(settings: Settings) -> str:
     """Open the ledger, migrate it, count."""
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
-    counts = Ledger(settings.database_url).counts()
+    counts = Ledger(settings.database_url).reading.counts()
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no study yet"
 
 
@@ -92,7 +92,7 @@ def model(settings: Settings) -> str:
     from mome_core.model.checkpoint import load_checkpoint
     from node.models import bundle_in_use
     from node.storage.decisions import ModelDecisions
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
     book = ModelDecisions(Ledger(settings.database_url).engine)
     identity = load_checkpoint(bundle_in_use(settings, book)).identity
@@ -105,7 +105,7 @@ def known_inference(settings: Settings) -> str:
     from node.errors import NotReady
     from node.models import bundle_in_use
     from node.storage.decisions import ModelDecisions
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
     book = ModelDecisions(Ledger(settings.database_url).engine)
     checkpoint = load_checkpoint(bundle_in_use(settings, book))

@@ -313,10 +313,10 @@ def archived(uid: str, config: Path | None) -> Path:
     """The folder of a study in the node's archive; raises NodeError when it is not there."""
     from node.errors import NodeError
     from node.settings import load_settings
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
     settings = load_settings(config)
-    stored = next(iter(Ledger(settings.database_url).instances(uid)), None)
+    stored = next(iter(Ledger(settings.database_url).reading.instances(uid)), None)
     if stored is None:
         raise NodeError(f"study {uid} is not in this node's archive")
     return (settings.storage.root / stored[2]).parent.absolute()

@@ -140,13 +140,13 @@ def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
     from rich.markup import escape
 
     from node.errors import NotReady
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
     ledger, seen = Ledger(settings.database_url), 0
     deadline = time.monotonic() + LONGEST_SECONDS
     with console.status("waiting") as status:
         while time.monotonic() < deadline:
-            detail = ledger.study(study)
+            detail = ledger.reading.study(study)
             for each in detail.timeline[seen:]:
                 console.print(f"  {each.to_state:<11}{escape(each.detail)}")
             seen = len(detail.timeline)

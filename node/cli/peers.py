@@ -68,7 +68,7 @@ def ingest(folder: Folder, config: Config = None) -> None:
     from dicom_io.files import files_under
     from node.settings import load_settings
     from node.storage.archive import Archive
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
     settings = load_settings(config)
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
@@ -81,7 +81,7 @@ def ingest(folder: Folder, config: Config = None) -> None:
             counts["left out"] = counts.get("left out", 0) + 1
             continue
         stored = archive.keep_received([(received, settings.dicom.ae_title)])
-        (verdict,) = ledger.instances_stored(stored, time.time())
+        (verdict,) = ledger.receiving.instances_stored(stored, time.time())
         counts[verdict] = counts.get(verdict, 0) + 1
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()) or "no file in this folder")
 

@@ -191,7 +191,7 @@ def open_desk(config: Path | None) -> Desk:
     from node.models import Registry
     from node.settings import load_settings
     from node.storage.decisions import ModelDecisions
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
     settings = load_settings(config)
     return Desk(settings, Registry(settings.storage.root), ModelDecisions(Ledger(settings.database_url).engine))

@@ -22,7 +22,7 @@ def retract(
     """
     from node.settings import load_settings
     from node.storage.archive import Archive
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
     from node.withdrawal import Reason, withdraw
 
     if reason not in list(Reason):
@@ -50,13 +50,13 @@ def reproduce(
     from node.settings import load_settings
     from node.storage.archive import Archive
     from node.storage.decisions import ModelDecisions
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
     from sr_templates.numbers import read_numbers
 
     settings = load_settings(config)
     stated = read_numbers(report.read_bytes())
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    stored = list(ledger.instances(stated.study_instance_uid))
+    stored = list(ledger.reading.instances(stated.study_instance_uid))
     if not stored:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]
@@ -119,4 +119,4 @@ def feedback(config: Path | None):  # type: ignore[no-untyped-def]  # imports wh
     """What others sent, from the ledger."""
     from node.cli.studies import open_ledger
 
-    return open_ledger(config).feedback()
+    return open_ledger(config).reading.feedback()

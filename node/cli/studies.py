@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from node.settings import Gather
     from node.storage.health import HealthStore
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
     from node.storage.overview import Overview
     from node.storage.records import StudyDetail, StudyRecord
 
@@ -166,7 +166,7 @@ def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
     import json
     from dataclasses import asdict
 
-    detail = open_ledger(config).study(uid)
+    detail = open_ledger(config).reading.study(uid)
     if as_json:
         typer.echo(json.dumps(asdict(detail)))
     else:
@@ -212,7 +212,7 @@ def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None
     from node.settings import load_settings
 
     root = load_settings(config).storage.root
-    paths = [root / path for _, _, path in open_ledger(config).instances(uid)]
+    paths = [root / path for _, _, path in open_ledger(config).reading.instances(uid)]
     if not paths:
         raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
     told = [
@@ -240,7 +240,7 @@ def reprocess(uid: StudyUid, config: Config = None) -> None:
     """
     import time
 
-    open_ledger(config).requeue(uid, time.time())
+    open_ledger(config).operator.requeue(uid, time.time())
     typer.echo("queued; watch it with: mome-node studies show " + uid)
 
 
@@ -254,7 +254,7 @@ def redeliver(uid: StudyUid, config: Config = None) -> None:
     from node.settings import load_settings
 
     names = [each.name for each in load_settings(config).destinations]
-    open_ledger(config).redeliver(uid, names, time.time())
+    open_ledger(config).operator.redeliver(uid, names, time.time())
     typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {uid}")
 
 
@@ -301,7 +301,7 @@ def force(uid: StudyUid, config: Config = None) -> None:
     """
     import time
 
-    open_ledger(config).force(uid, time.time())
+    open_ledger(config).operator.force(uid, time.time())
     typer.echo("declared complete; watch it with: mome-node studies show " + uid)
 
 
@@ -315,7 +315,7 @@ def list_instances(config: Config = None, as_json: Json = False) -> None:
     from node.settings import load_settings
 
     root = load_settings(config).storage.root
-    for uid, sha256, path in open_ledger(config).instances():
+    for uid, sha256, path in open_ledger(config).reading.instances():
         place = str(root / path)
         line = {"sop_instance_uid": uid, "sha256": sha256, "path": place}
         typer.echo(json.dumps(line) if as_json else f"{sha256[:12]}  {uid}  {place}")
@@ -325,7 +325,7 @@ def open_ledger(config: Config) -> Ledger:
     """The ledger that the settings name."""
     from node.settings import load_settings
     from node.storage.archive import Archive
-    from node.storage.ledger import Ledger
+    from node.storage.ledger.ledger import Ledger
 
     settings = load_settings(config)
     Archive(settings.storage.root)

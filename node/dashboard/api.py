@@ -102,7 +102,7 @@ def studies(
 def study(request: Request, number: Number, _caller: Looker) -> dict[str, Any]:
     """Everything that the ledger knows of one study, and what may be done to it."""
     site = site_of(request)
-    detail = site.ledger.study(site.overview.uid_of(number))
+    detail = site.ledger.reading.study(site.overview.uid_of(number))
     return {**asdict(detail), "possible": possible(detail)}
 
 
@@ -111,7 +111,7 @@ def study_by_uid(
     request: Request, study_instance_uid: Annotated[str, Path(max_length=64)], _caller: Looker
 ) -> dict[str, Any]:
     """The same, found by Study Instance UID."""
-    detail = site_of(request).ledger.study(study_instance_uid)
+    detail = site_of(request).ledger.reading.study(study_instance_uid)
     return {**asdict(detail), "possible": possible(detail)}
 
 

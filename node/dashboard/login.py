@@ -38,9 +38,9 @@ def log_in(request: Request, name: Text, password: Text, wanted: Text = "/") -> 
         session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     except AccessRefused as refusal:
         limiter.failed(*keys)
-        site.ledger.audit(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
+        site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
         return page(request, "login.html", status=401, wanted=wanted, words=str(refusal))
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
     return with_session(request, RedirectResponse(local(wanted), 303), session)
 
 
@@ -66,7 +66,7 @@ def welcome(request: Request, token: Text, password: Text, again: Text) -> Respo
         limiter.failed(*keys)
         return page(request, "welcome.html", status=401, words=str(refusal))
     session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
     return with_session(request, RedirectResponse("/", 303), session)
 
 
@@ -75,7 +75,7 @@ def log_out(request: Request, caller: Annotated[Caller, Depends(may_look)]) -> R
     """The session proves nothing any more."""
     site = site_of(request)
     site.access.log_out(request.cookies.get(COOKIE, ""))
-    site.ledger.audit(AuditEvent.LOGGED_OUT, time.time(), caller.name)
+    site.ledger.audit.record(AuditEvent.LOGGED_OUT, time.time(), caller.name)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer

@@ -57,7 +57,7 @@ def worklist(
         state=state,
         before=before,
         following=f"{last.last_received_at!r}-{last.id}" if last else "",
-        counts=site.ledger.counts(),
+        counts=site.ledger.reading.counts(),
         gather=site.settings.gather,
     )
 
@@ -118,14 +118,16 @@ def download(
     site = site_of(request)
     kept = newest_object(request, number, lambda each: each.sop_instance_uid == sop_instance_uid)
     file = site.archive.verified(kept.path, kept.sha256)
-    site.ledger.audit(AuditEvent.DOWNLOADED, time.time(), f"{caller.name}: {kept.kind}", site.overview.uid_of(number))
+    site.ledger.audit.record(
+        AuditEvent.DOWNLOADED, time.time(), f"{caller.name}: {kept.kind}", site.overview.uid_of(number)
+    )
     return FileResponse(file, media_type="application/dicom", filename=f"study-{number}-{kept.kind}.dcm")
 
 
 def newest_object(request: Request, number: int, wanted: Callable[[KeptObject], bool]) -> KeptObject:
     """The result object of a study's newest revision that is wanted."""
     site = site_of(request)
-    detail = site.ledger.study(site.overview.uid_of(number))
+    detail = site.ledger.reading.study(site.overview.uid_of(number))
     for each in detail.objects:
         if wanted(each):
             return each
@@ -200,7 +202,7 @@ def give_access(
     except AccessRefused as refusal:
         accounts = site.access.accounts()
         return page(request, "access.html", status=400, accounts=accounts, issued="", holder="", words=str(refusal))
-    site.ledger.audit(AuditEvent.ACCESS_CHANGED, now, f"{caller.name}: {kind} for {name.strip()} as {role}")
+    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, now, f"{caller.name}: {kind} for {name.strip()} as {role}")
     return page(request, "access.html", accounts=site.access.accounts(), issued=issued, holder=name.strip(), words=kind)
 
 
@@ -219,5 +221,5 @@ def take_access(request: Request, caller: Admin, name: Annotated[str, Path(max_l
             words="you cannot remove yourself; another admin can",
         )
     site.access.remove(name)
-    site.ledger.audit(AuditEvent.ACCESS_CHANGED, time.time(), f"{caller.name}: removed {name}")
+    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, time.time(), f"{caller.name}: removed {name}")
     return RedirectResponse("/access", 303)

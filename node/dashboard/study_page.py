@@ -74,7 +74,7 @@ class StudyPage:
 def study_page(site: Site, number: int, now: float) -> StudyPage:
     """Gather the page; raises LookupError when there is no such study."""
     uid = site.overview.uid_of(number)
-    detail = site.ledger.study(uid)
+    detail = site.ledger.reading.study(uid)
     series = series_lines(site, number, detail.summary)
     waits, until = what_it_waits_for(site, detail)
     return StudyPage(

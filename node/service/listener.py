@@ -49,8 +49,8 @@ from node.service.heartbeat import Heartbeat
 from node.settings import Dicom, Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
-from node.storage.ledger import Ledger
-from node.storage.records import Verdict
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
 PROCESSING_FAILURE = 0x0110
@@ -75,7 +75,7 @@ class Pending:
         self.received = received
         self.calling_ae_title = calling_ae_title
         self.done = False
-        self.verdict: Verdict | None = None
+        self.verdict: StoreOutcome | None = None
         self.asleep = threading.Lock()
         self.asleep.acquire()
 
@@ -123,7 +123,7 @@ class GroupCommit:
         """Whether an instance is arriving that will soon be here."""
         return any(since > time.monotonic() - FRESH_S for since in self.arriving.values())
 
-    def store(self, file: InstanceFile, calling_ae_title: str) -> tuple[ReceivedInstance, Verdict]:
+    def store(self, file: InstanceFile, calling_ae_title: str) -> tuple[ReceivedInstance, StoreOutcome]:
         """Returns when file and row are durable.
 
         Raises NotAnInstance, OSError when the file cannot be kept, IncomingRefused when the row cannot.
@@ -158,7 +158,7 @@ class GroupCommit:
         """One sync and one transaction for all of them; then it is the turn of the oldest that waits."""
         try:
             stored = self.archive.keep_received([(each.received, each.calling_ae_title) for each in group])
-            verdicts = self.ledger.instances_stored(stored, time.time())
+            verdicts = self.ledger.receiving.instances_stored(stored, time.time())
             crash_point("store.row_committed")
             for each, verdict in zip(group, verdicts, strict=True):
                 each.verdict = verdict
@@ -202,7 +202,7 @@ class IncomingInstance:
             received, verdict = self.group_commit.store(self.file, self.peer.calling_ae_title)
         except NotAnInstance as error:
             raise IncomingRefused(CANNOT_UNDERSTAND, str(error)) from None
-        if verdict is Verdict.CONFLICT:
+        if verdict is StoreOutcome.CONFLICT:
             raise IncomingRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
         self.audit_writer.stored(self.peer, received.study_instance_uid)
         crash_point("store.before_response")
@@ -251,7 +251,7 @@ class AuditWriter:
     def write(self, event: AuditEvent, detail: str, study_instance_uid: str | None = None) -> None:
         """One entry; a database that refuses it is logged."""
         try:
-            self.ledger.audit(event, time.time(), detail, study_instance_uid)
+            self.ledger.audit.record(event, time.time(), detail, study_instance_uid)
         except LedgerUnavailable as error:
             log.error("an audit entry was lost: %s", error, extra={"audit_event": event})
 
@@ -316,7 +316,7 @@ class StorageService:
     def take_report(self, peer: Peer, told: CommitmentReport) -> Reply:
         """A report from one of our destinations for a transaction that is open; any other is refused."""
         ours = peer.calling_ae_title in self.destinations
-        if not ours or not self.ledger.commitment_answered(
+        if not ours or not self.ledger.deliveries.commitment_answered(
             told.transaction_uid, told.committed, told.failed, time.time()
         ):
             log.warning("a commitment report that nobody asked for", extra={"address": peer.address})
@@ -329,7 +329,7 @@ class StorageService:
         """Those (SOP class, SOP instance) pairs whose file is here, with the content that was received."""
         held = set()
         try:
-            found = self.ledger.find_instances([uid for _, uid in asked])
+            found = self.ledger.reading.find_instances([uid for _, uid in asked])
         except LedgerUnavailable as error:
             log.error("commitment is denied for now: %s", error)
             found = []
@@ -370,12 +370,12 @@ def run_listener(settings: Settings, heartbeat: Heartbeat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
     signal.signal(signal.SIGHUP, lambda *_: renew_tls(acceptor, settings.dicom))
-    ledger.audit(AuditEvent.LISTENING, time.time(), settings.node_name)
+    ledger.audit.record(AuditEvent.LISTENING, time.time(), settings.node_name)
     gc.freeze()  # what is here now stays; without this, the collector looks through it again and again
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
     acceptor.serve_forever()
     acceptor.stop()
-    ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
+    ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
 
 
 def open_acceptor(settings: Settings, reception: StorageService) -> Acceptor:

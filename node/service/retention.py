@@ -6,7 +6,7 @@ import logging
 
 from node.settings import Settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400.0
@@ -21,7 +21,7 @@ def delete_old_studies(settings: Settings, ledger: Ledger, archive: Archive, now
     if not settings.retention.days:
         return 0
     deleted = 0
-    while paths := ledger.forget_oldest(now - settings.retention.days * DAY_SECONDS, now):
+    while paths := ledger.retention.forget_oldest(now - settings.retention.days * DAY_SECONDS, now):
         archive.remove(paths)
         deleted += 1
     if deleted:

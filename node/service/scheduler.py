@@ -23,7 +23,7 @@ from node.service.delivery import DeliveryClient, delivery_clients
 from node.service.retention import delete_old_studies
 from node.settings import Settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
@@ -85,16 +85,16 @@ def settle_studies(settings: Settings, ledger: Ledger, silence: QuietPeriod) -> 
 def settle_silent(settings: Settings, ledger: Ledger, silence: QuietPeriod, now: float) -> int:
     """The three ways to be complete, one after the other."""
     gather = settings.gather
-    settled = ledger.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
+    settled = ledger.gathering.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
     quiet_since, opened_before = silence.began(gather.quiet_seconds), silence.passed(gather.deadline_seconds)
     extended_quiet_since = silence.began(gather.quiet_seconds * gather.patience)
     if quiet_since is not None:
         extended_quiet_since = now - FOREVER_SECONDS if extended_quiet_since is None else extended_quiet_since
-        settled += ledger.settle(
+        settled += ledger.gathering.settle(
             quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=settings.node_name
         )
     if opened_before is not None:
-        settled += ledger.settle_overdue(opened_before, now)
+        settled += ledger.gathering.settle_overdue(opened_before, now)
     return settled
 
 
@@ -102,7 +102,7 @@ def run_scheduler(settings: Settings) -> None:
     """Sweep and deliver until SIGTERM."""
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
     if settings.is_sqlite:
-        ledger.release(JobKind.DELIVER)
+        ledger.jobs.release(JobKind.DELIVER)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

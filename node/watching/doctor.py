@@ -29,7 +29,7 @@ from node.identity import graphics_cards
 from node.settings import Destination, Settings, is_loopback
 from node.states import FINAL, StudyState
 from node.storage.archive import Archive, write_durably
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
 
@@ -257,7 +257,7 @@ def sent(settings: Settings, paths: list[Path]) -> Finding:
 def answered(settings: Settings, uid: str) -> StudyState | None:
     """The study's state, once it is final."""
     try:
-        detail = Ledger(settings.database_url).study(uid)
+        detail = Ledger(settings.database_url).reading.study(uid)
     except (LookupError, NodeError):
         return None
     return detail.study.state if detail.study.state in FINAL else None

@@ -16,7 +16,7 @@ import pytest
 from node.settings import Alerts, Settings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, QueueDepth
 from node.watching.alerts import Facts, Watch, compare, sent, wrong
 from node.watching.metrics import Meter

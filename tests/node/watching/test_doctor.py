@@ -8,7 +8,7 @@ import pytest
 
 from live_node import new_study
 from node.settings import Destination, Settings
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 from node.watching.doctor import Verdict, clock, destination, disk, examine, flush, our_ae_title, our_port, senders
 
@@ -53,7 +53,7 @@ def test_a_sender_that_waits_for_delayed_acknowledgements_is_named(
         one = StoredInstance(
             study, study + ".1", "1.2.840.10008.5.1.4.1.1.4", uid, "1.2", "p", uid[-64:], "path", 10, "MRI1"
         )
-        ledger.instances_stored([one], 1000.0 + number * pause)
+        ledger.receiving.instances_stored([one], 1000.0 + number * pause)
     found = senders(settings)
     assert found.verdict is verdict
     assert ("MRI1" in found.found) is (verdict is Verdict.ADVICE)
