@@ -19,5 +19,11 @@ class NoVolume(DicomError):
     """The images of a series form no volume; the message says what is wrong with their geometry."""
 
 
+class PeerUnreachable(DicomError):
+    """A peer does not answer, or not as DICOM; the message names the peer and what to check, never a patient."""
+
+    retryable = True
+
+
 class NoPhaseOrder(DicomError):
     """Nothing in the images says which is earlier, or the clues contradict each other."""

@@ -20,6 +20,18 @@ class Endpoint(StrEnum):
     TRIPLE_NEGATIVE = "triple_negative"
     PATHOLOGICAL_COMPLETE_RESPONSE = "pathological_complete_response"
 
+    @property
+    def words(self) -> str:
+        """What the endpoint is called in a report or on a page, in the middle of a sentence."""
+        return ENDPOINT_WORDS[self]
+
+
+ENDPOINT_WORDS = {
+    Endpoint.MALIGNANCY: "malignancy",
+    Endpoint.TRIPLE_NEGATIVE: "triple-negative subtype",
+    Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: "pathologic complete response",
+}
+
 
 class Severity(StrEnum):
     """What a quality flag does to the score."""
@@ -138,6 +150,11 @@ class Result:
     def __post_init__(self) -> None:
         if bool(self.withheld) == bool(self.scores):
             raise ValueError("a result has scores, or says why they are withheld")
+
+    @property
+    def withheld_code(self) -> str:
+        """Code of the first quality flag that withholds the scores; empty when no flag does."""
+        return next((flag.code for flag in self.flags if flag.severity is Severity.WITHHOLD), "")
 
     @property
     def modalities_missing(self) -> tuple[Modality, ...]:

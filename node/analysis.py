@@ -11,25 +11,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from dicom_io.headers.read import StudyHeaders, read_series_headers
 from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.case import SourceImage as ReadImage
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
+from mome_core.compute import best_device
 from mome_core.errors import StudyIneligible
-from mome_core.inference import Augmentation, Policy, analyze, best_device, default_policy
+from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.results import Result
+from mome_core.policy import Augmentation, Policy, default_policy
+from mome_core.results import Result, Saliency, Score, Severity
 from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
-from node.service.worker import Analyst, StudyAnalysis, StudyRevision
 from node.settings import Results, Settings
-from node.storage.archive import EncodedObject
 from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
+from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
+from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary, SeriesSummary
 from sr_templates.build import (
     ResultObjects,
     Wanted,
@@ -73,6 +74,7 @@ class AnalysisOutcome:
     result: Result | None
     objects: ResultObjects | None
     reason: str
+    code: str
     timings_s: Mapping[str, float]
 
 
@@ -90,11 +92,16 @@ def analyze_study(
         result = analyze(assembly.case, workplace.checkpoint, workplace.policy, progress)
     except StudyIneligible as reason:
         objects = None if workplace.silent else refuse(headers, str(reason), workplace, run)
-        return AnalysisOutcome(headers, None, None, objects, str(reason), timings)
+        return AnalysisOutcome(headers, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with timed(timings, "result objects"):
         objects = build_objects(result, evidence_of(assembly), workplace.device, run=run, wanted=workplace.wanted)
-    return AnalysisOutcome(headers, assembly, result, objects, result.withheld, timings)
+    return AnalysisOutcome(headers, assembly, result, objects, result.withheld, withheld_by(result), timings)
+
+
+def withheld_by(result: Result) -> str:
+    """The code of the first flag that withheld the scores; empty when none did."""
+    return next((flag.code for flag in result.flags if flag.severity is Severity.WITHHOLD), "")
 
 
 def refuse(headers: StudyHeaders, reason: str, workplace: AnalysisContext, run: Revision) -> ResultObjects | None:
@@ -125,7 +132,7 @@ def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
 # --- for the worker
 
 
-def make_analyst(settings: Settings) -> Analyst:
+def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision], StudyAnalysis]:
     """Load the active model; the analyst answers study after study, each with the model that is active then."""
     book = ModelDecisions(open_engine(settings.database_url))
     bundle = bundle_in_use(settings, book)
@@ -138,7 +145,7 @@ def make_analyst(settings: Settings) -> Analyst:
             bundle = active
             log.info("another model answers from now on", extra={"model": workplace.checkpoint.identity.sha256})
         findings = analyze_study(paths, workplace, run=run_of(edition))
-        return StudyAnalysis(tuple(encoded(findings.objects)), summary_of(findings), findings.reason)
+        return StudyAnalysis(tuple(encoded(findings.objects)), summarize(findings), findings.reason)
 
     return analyst
 
@@ -223,62 +230,55 @@ def encoded(objects: ResultObjects | None) -> Iterator[EncodedObject]:
 # --- for people
 
 
-def summary_of(findings: AnalysisOutcome) -> dict[str, Any]:
-    """What the ledger keeps and `studies show` prints; holds no patient data and no text from headers."""
-    result, assembly = findings.result, findings.assembly
-    return {
-        "reason": findings.reason,
-        "scores": [] if result is None else [score_line(score) for score in result.scores],
-        "modalities": [] if result is None else [str(each) for each in result.modalities_used],
-        "flags": []
-        if result is None
-        else [{"code": f.code, "severity": f.severity, "message": f.message} for f in result.flags],
-        "policy": "" if result is None else result.policy,
-        "saliency": [] if result is None else saliency_lines(result),
-        "series": []
-        if assembly is None
-        else [
-            {
-                "series_instance_uid": each.series.series_uid,
-                "role": each.role,
-                "confidence": each.confidence,
-                "why": each.why,
-            }
-            for each in assembly.roles.roles
-        ],
-        "warnings": [] if assembly is None else list(assembly.warnings),
-        "not_written": {} if findings.objects is None else {str(k): v for k, v in findings.objects.not_written.items()},
-        "timings_s": {name: round(seconds, 3) for name, seconds in findings.timings_s.items()},
-    }
+def summarize(findings: AnalysisOutcome) -> AnalysisSummary:
+    """What the ledger keeps and people read; holds no patient data and no text from headers."""
+    result, assembly, objects = findings.result, findings.assembly, findings.objects
+    summary = AnalysisSummary(
+        reason=findings.reason,
+        code=findings.code,
+        not_written={} if objects is None else {str(kind): why for kind, why in objects.not_written.items()},
+        timings_s={name: round(seconds, 3) for name, seconds in findings.timings_s.items()},
+    )
+    if assembly is not None:
+        roles = assembly.roles.roles
+        series = (SeriesSummary(each.series.series_uid, each.role, each.confidence, each.why) for each in roles)
+        summary = replace(summary, series=tuple(series), warnings=tuple(assembly.warnings))
+    if result is not None:
+        summary = replace(
+            summary,
+            scores=tuple(summarize_score(score) for score in result.scores),
+            modalities=result.modalities_used,
+            flags=result.flags,
+            policy=result.policy,
+            saliency=tuple(summarize_saliency(each) for each in result.saliency),
+        )
+    return summary
 
 
-def score_line(score: Any) -> dict[str, Any]:
+def summarize_score(score: Score) -> ScoreSummary:
     """One endpoint's score with everything that it rests on."""
-    return {
-        "endpoint": score.endpoint,
-        "probability": score.probability,
-        "threshold": score.threshold,
-        "spread": score.spread,
-        "augmentations": score.augmentations,
-        "contributions": {each.modality: each.value for each in score.contributions},
-        "base_probability": score.base_probability,
-        "model": {"name": score.model.name, "version": score.model.version, "sha256": score.model.sha256},
-    }
+    return ScoreSummary(
+        endpoint=score.endpoint,
+        probability=score.probability,
+        threshold=score.threshold,
+        spread=score.spread,
+        augmentations=score.augmentations,
+        contributions={each.modality: each.value for each in score.contributions},
+        base_probability=score.base_probability,
+        model=ModelSummary(score.model.name, score.model.version, score.model.sha256),
+    )
 
 
-def saliency_lines(result: Result) -> list[dict[str, Any]]:
-    """How each map was computed, and how complete it is."""
-    return [
-        {
-            "endpoint": each.endpoint,
-            "modality": each.modality,
-            "method": each.method,
-            "baseline": each.baseline,
-            "steps": each.steps,
-            "completeness_error": each.completeness_error,
-        }
-        for each in result.saliency
-    ]
+def summarize_saliency(saliency: Saliency) -> SaliencySummary:
+    """How a map was computed, and how complete it is."""
+    return SaliencySummary(
+        endpoint=saliency.endpoint,
+        modality=saliency.modality,
+        method=saliency.method,
+        baseline=saliency.baseline,
+        steps=saliency.steps,
+        completeness_error=saliency.completeness_error,
+    )
 
 
 @contextmanager

@@ -10,28 +10,24 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_io.network.acceptor import AcceptorLimits
-from dicom_io.network.association import (
-    ALL_SLOTS_TAKEN,
-    CALLED_UNKNOWN,
-    CALLER_HAS_TOO_MANY,
-    CALLING_UNKNOWN,
+from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
+from dicom_io.network.dimse import (
     CANNOT_UNDERSTAND,
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
     NO_SUCH_OPERATION,
-    NOT_DICOM,
+    NOT_SUPPORTED,
     OUT_OF_RESOURCES,
     SUCCESS,
+    WARNINGS,
 )
-from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
-from dicom_io.network.dimse import WARNINGS
-from dicom_io.network.scu import NOT_SUPPORTED, Timeouts
+from dicom_io.network.scu import Timeouts
+from dicom_io.network.service import ALL_SLOTS_TAKEN, CALLED_UNKNOWN, CALLER_HAS_TOO_MANY, CALLING_UNKNOWN, NOT_DICOM
 from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
-from node.service.listener import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
+from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
 from node.settings import Dicom
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
@@ -101,15 +97,15 @@ def acceptor(dicom: Dicom) -> list[tuple[str, str]]:
         ("Application context", "1.2.840.10008.3.1.1.1"),
         ("Implementation class UID", IMPLEMENTATION_CLASS_UID),
         ("Implementation version name", IMPLEMENTATION_VERSION_NAME),
-        ("Largest PDU received", f"{limits.wire.largest_p_data} bytes, enforced"),
+        ("Largest PDU received", f"{limits.pdu.largest_p_data} bytes, enforced"),
         ("Largest association request", f"{LARGEST_REQUEST} bytes"),
         ("Associations at once", f"{dicom.associations}, configurable"),
         ("Associations of one calling AE title", f"{dicom.associations_per_caller}, configurable"),
         ("TLS", "BCP 195 profile, configurable; section 10"),
         ("Asynchronous operations", "not supported"),
-        ("First PDU within", f"{limits.wire.first_pdu_seconds:g} s"),
-        ("A PDU within", f"{limits.wire.pdu_seconds:g} s from its first byte"),
-        ("Idle association ended after", f"{limits.wire.idle_seconds:g} s"),
+        ("First PDU within", f"{limits.pdu.first_pdu_seconds:g} s"),
+        ("A PDU within", f"{limits.pdu.pdu_seconds:g} s from its first byte"),
+        ("Idle association ended after", f"{limits.pdu.idle_seconds:g} s"),
         ("Largest object", f"{dicom.max_object_mib} MiB, configurable"),
     ]
 

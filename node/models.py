@@ -82,6 +82,6 @@ def bundle_in_use(settings: Settings, book: ModelDecisions) -> Path:
 
 def described(bundle: Path) -> dict[str, Any]:
     """The manifest of a bundle, verified; raises CheckpointRefused when it was changed."""
-    from mome_core.model.checkpoint import read_manifest
+    from mome_core.model.bundle_files import read_manifest
 
     return read_manifest(bundle)

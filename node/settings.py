@@ -288,13 +288,6 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     destinations: tuple[Destination, ...] = ()
 
-    @model_validator(mode="after")
-    def can_tell(self) -> Self:
-        """Refuse alerts that nobody would send."""
-        if (self.alerts.recipients or self.alerts.webhook) and not self.dashboard.enabled:
-            raise ValueError("alerts are sent by the dashboard's process: set dashboard.enabled = true")
-        return self
-
     @classmethod
     def settings_customise_sources(
         cls,

@@ -10,8 +10,9 @@ from pathlib import Path
 from dicom_io.headers.read import read_series_headers
 from node.identity import this_device
 from node.settings import Settings
-from node.storage.archive import Archive, EncodedObject
+from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
+from node.storage.records import EncodedObject
 from sr_templates.build import decode, encode, retract
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.kinds import Kind

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataelem import DataElement
 from pydicom.tag import BaseTag
 
+from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_io.phantom.encode import Elements, Encoder, compressed_pixels, part10
 from dicom_io.phantom.enhanced import frames
 from dicom_io.phantom.headers import decimal, decimals, put, series_elements
@@ -17,7 +18,6 @@ from dicom_io.phantom.options import Encoding, Trap
 from dicom_io.phantom.plan import Attributes, Objects, Series, Stack, Study
 from dicom_io.phantom.traps import altered, duplicated, instance_order
 
-IMPLEMENTATION = "2.25.187306245730215640961532170226911838205"
 PIXEL_DATA = BaseTag(0x7FE00010)
 Pixels = NDArray[np.uint16]
 
@@ -153,8 +153,8 @@ def file_of(elements: Elements, encoder: Encoder) -> bytes:
             "MediaStorageSOPClassUID": elements[BaseTag(0x00080016)].value,
             "MediaStorageSOPInstanceUID": elements[BaseTag(0x00080018)].value,
             "TransferSyntaxUID": str(encoder.encoding),
-            "ImplementationClassUID": IMPLEMENTATION,
-            "ImplementationVersionName": "MOME_PHANTOM",
+            "ImplementationClassUID": IMPLEMENTATION_CLASS_UID,
+            "ImplementationVersionName": IMPLEMENTATION_VERSION_NAME,
         },
     )
     return part10(meta.values(), encoder.data_set(elements), encoder.encoding)

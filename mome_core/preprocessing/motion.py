@@ -37,7 +37,7 @@ class Motion:
     corrected: tuple[bool, ...]
 
 
-def hold_still(
+def correct_motion(
     dynamic: Dynamic, survey: Survey, breasts: BreastMask, rules: MotionRules
 ) -> tuple[Dynamic, Survey, Motion]:
     """The dynamic with the phases that moved more than the rules allow registered to the pre-contrast phase."""
@@ -50,8 +50,8 @@ def hold_still(
     voxels, phases = dynamic.voxels.copy(), survey.phases.copy()
     for phase in np.flatnonzero(moved).tolist():
         whole = elastic(outlines, phase + 1, transforms[phase], rules)
-        voxels[phase + 1] = moved_back(voxels[phase + 1], dynamic.affine, whole)
-        phases[phase + 1] = moved_back(phases[phase + 1], survey.affine, whole)
+        voxels[phase + 1] = resampled_to_pre_contrast(voxels[phase + 1], dynamic.affine, whole)
+        phases[phase + 1] = resampled_to_pre_contrast(phases[phase + 1], survey.affine, whole)
     still = replace(survey, phases=phases)
     outlines = outlines_of(still, breasts, rules)
     again = [rigid(outlines, phase, rules) for phase in range(1, len(outlines.phases))]
@@ -134,7 +134,7 @@ def registration(outlines: Outlines, rules: MotionRules) -> sitk.ImageRegistrati
     return method
 
 
-def moved_back(voxels: Voxels, affine: Affine, transform: sitk.Transform) -> Voxels:
+def resampled_to_pre_contrast(voxels: Voxels, affine: Affine, transform: sitk.Transform) -> Voxels:
     """A phase resampled where the transform says it was at the time of the pre-contrast phase."""
     image = image_of(voxels.astype(np.float32), affine)
     result = sitk.GetArrayFromImage(sitk.Resample(image, image, transform, sitk.sitkLinear, 0.0))

@@ -17,7 +17,7 @@ from mome_core.case import Case, Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
 from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
-from mome_core.preprocessing.motion import Motion, hold_still
+from mome_core.preprocessing.motion import Motion, correct_motion
 from mome_core.preprocessing.pad import Axes, Offset, fit_factor, flip, unpad
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.preprocessing.resample import Sampling
@@ -115,7 +115,7 @@ def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | N
         return breasts, None, (), None
     if recipe.motion is None:
         return breasts, case.dce, enhancement(survey, breasts), None
-    dynamic, survey, motion = hold_still(case.dce, survey, breasts, recipe.motion)
+    dynamic, survey, motion = correct_motion(case.dce, survey, breasts, recipe.motion)
     return breasts, dynamic, enhancement(survey, breasts), motion
 
 

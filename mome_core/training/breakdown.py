@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mome_core.case import Modality
+from mome_core.compute import device_of
 from mome_core.explain.contribution import shapley
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.results import Endpoint
@@ -152,7 +153,7 @@ def mean_contributions(
     checkpoint: Checkpoint, examples: Sequence[Example], endpoint: Endpoint
 ) -> dict[Modality, float]:
     """Mean absolute Shapley value of each modality over the cases that have it, in units of probability."""
-    device = next(checkpoint.network.parameters()).device
+    device = device_of(checkpoint.network)
     values: dict[Modality, list[float]] = {}
     for example in examples:
         padded = centred(example.arrays(), checkpoint.recipe)

@@ -16,7 +16,7 @@ from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.calibrate import calibrated
 from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import Example, seen_in
-from mome_core.training.loop import Outcome, Task
+from mome_core.training.loop import Task, TrainingResult
 from mome_core.training.metrics import all_metrics
 from mome_core.training.predict import log_odds, probabilities, truth
 
@@ -25,7 +25,7 @@ Figures = dict[str, dict[str, float]]
 
 
 def write_bundle(
-    bundle: Path, task: Task, outcome: Outcome, description: Description, *, half: bool = False
+    bundle: Path, task: Task, outcome: TrainingResult, description: Description, *, half: bool = False
 ) -> ModelIdentity:
     """Write the trained network with its thresholds, temperatures, training range and provenance.
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from mome_core.compute import Precision
 from mome_core.preprocessing.pad import FLIP_GROUP, FLIPS, Axes
 from mome_core.training.errors import TrainingRefused
 
@@ -39,13 +40,6 @@ class Parts(StrEnum):
     PUBLISHED = "published"
     EVERYTHING = "everything"
     HEADS = "heads"
-
-
-class Precision(StrEnum):
-    """Arithmetic of the forward pass; weights and optimizer stay float32."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True, slots=True)

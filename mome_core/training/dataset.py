@@ -70,7 +70,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusion:
+class ExcludedCase:
     """A study that could not be prepared, and why."""
 
     name: str
@@ -82,7 +82,7 @@ class Cohort:
     """The studies that can be used, and those that cannot."""
 
     examples: tuple[Example, ...]
-    exclusions: tuple[Exclusion, ...] = ()
+    exclusions: tuple[ExcludedCase, ...] = ()
 
 
 def prepare_cohort(
@@ -105,11 +105,11 @@ def prepare_cohort(
 
 
 def collected(
-    sources: Sequence[Source], prepared: Iterable[Example | Exclusion], progress: Callable[[str], None]
+    sources: Sequence[Source], prepared: Iterable[Example | ExcludedCase], progress: Callable[[str], None]
 ) -> Cohort:
     """The examples and the exclusions, in the order of their sources."""
     examples: list[Example] = []
-    exclusions: list[Exclusion] = []
+    exclusions: list[ExcludedCase] = []
     for source, one in zip(sources, prepared, strict=True):
         if isinstance(one, Example):
             examples.append(one)
@@ -119,7 +119,7 @@ def collected(
     return Cohort(tuple(examples), tuple(exclusions))
 
 
-def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | Exclusion:
+def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | ExcludedCase:
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
     try:
         path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
@@ -130,7 +130,7 @@ def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | E
     except NotWritable:  # the folder takes no more: no fault of this study
         raise
     except (MomeError, ValueError, OSError) as error:
-        return Exclusion(source.name, str(error))
+        return ExcludedCase(source.name, str(error))
 
 
 def cache_key(content: str, recipe: Recipe) -> str:

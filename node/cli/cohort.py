@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import secrets
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from dicom_io.deidentify import Mask, NotExportable, write_deidentified
+from dicom_io.files import dicom_files
+from dicom_io.labels import read_labels
+from mome_core.case import Case, same_images
+from mome_core.errors import MomeError, StudyIneligible
+from mome_core.results import Endpoint
+from mome_core.training.cohort import GROUPS, Problem, Row, balance, problems_of, read_manifest
+from mome_core.training.table import read_table, write_table
+from node.cli.common import progress
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from dicom_io.deidentify import Mask
-    from mome_core.case import Case
-    from mome_core.training.cohort import Problem, Row
+from node.cli.train import content_of, read_study
+from node.errors import NodeError
+from node.settings import load_settings
+from node.storage.ledger.ledger import Ledger
 
 Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
 KEY_BYTES = 32
@@ -35,10 +51,6 @@ def init(
 
     Example: mome-node cohort init ./studies --out cohort.csv
     """
-    from mome_core.training.table import write_table
-    from node.cli.peers import dicom_files
-    from node.errors import NodeError
-
     if out.exists():
         raise NodeError(f"{out} exists already; add to it with: mome-node cohort add")
     studies = [each for each in sorted(folder.iterdir()) if each.is_dir() and dicom_files(each)]
@@ -71,9 +83,6 @@ def add(
 
     Example: mome-node cohort add cohort.csv --labels pathology.csv
     """
-    from mome_core.training.table import read_table, write_table
-    from node.errors import NodeError
-
     if labels is None and not study:
         raise typer.BadParameter("give --labels, --study, or both", param_hint="--labels")
     _, rows = read_table(manifest)
@@ -94,8 +103,6 @@ def show(manifest: Manifest, as_json: Json = False) -> None:
 
     Example: mome-node cohort show cohort.csv
     """
-    from mome_core.training.cohort import balance, problems_of, read_manifest
-
     rows = read_manifest(manifest)
     told = {"cases": len(rows), "patients": len({row.patient for row in rows}), "classes": balance(rows)}
     problems = problems_of(rows)
@@ -115,9 +122,6 @@ def check(
 
     Example: mome-node cohort check cohort.csv --workers 2
     """
-    from mome_core.training.cohort import balance, problems_of, read_manifest
-    from node.errors import NodeError
-
     rows = read_manifest(manifest)
     problems = [*problems_of(rows), *read_all(rows, workers)]
     told = {"cases": len(rows), "patients": len({row.patient for row in rows}), "classes": balance(rows)}
@@ -144,14 +148,6 @@ def export(
 
     Example: mome-node cohort export cohort.csv --out for-the-referee --workers 2
     """
-    from mome_core.training.cohort import read_manifest
-    from mome_core.training.table import write_table
-    from node.errors import NodeError
-
-    try:
-        from dicom_io.deidentify import Mask
-    except ImportError:
-        raise NodeError("cohort export needs dicom-anonymizer: pip install 'mome-node[train]'") from None
     if out.exists():
         raise NodeError(f"{out} exists already; name a new folder")
     rows, key = read_manifest(manifest), key_of(manifest, create=True)
@@ -196,11 +192,6 @@ class Copy:
 
 def in_processes(step: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: int, done: str) -> Iterator[T]:
     """What a step says to each task, in their order, with progress. done : what happened to a study, e.g. "read"."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    from node.cli.train import progress
-
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for number, answer in enumerate(pool.map(step, *zip(*tasks, strict=True)), start=1):
             progress(f"{done} {number} of {len(tasks)} studies", last=number == len(tasks))
@@ -209,14 +200,6 @@ def in_processes(step: Callable[..., T], tasks: Sequence[tuple[Any, ...]], worke
 
 def copied(source: Path, target: Path, mask: Mask) -> Copy:
     """Copy one study without its patient, and read the copy: it stays only if it gives the same Case."""
-    import shutil
-
-    from dicom_io.deidentify import NotExportable, write_deidentified
-    from mome_core.case import same_images
-    from mome_core.errors import StudyIneligible
-    from node.cli.peers import dicom_files
-    from node.cli.train import read_study
-
     try:
         before = read_study(source)
         target.mkdir(parents=True)
@@ -238,9 +221,6 @@ def copied(source: Path, target: Path, mask: Mask) -> Copy:
 
 def exported_record(row: Row, place: str, patient: str) -> dict[str, str]:
     """The row of a copy: labels, split and the columns that have a meaning; other columns may hold anything."""
-    from mome_core.results import Endpoint
-    from mome_core.training.cohort import GROUPS
-
     labels = {endpoint.value: str(row.labels.get(endpoint, "")) for endpoint in Endpoint}
     facts = {name: value for name, value in row.facts.items() if name in GROUPS or name.startswith("reader_")}
     return {"case": place, "patient": patient, **labels, **({"split": row.split} if row.split else {}), **facts}
@@ -259,8 +239,6 @@ def print_export(told: dict[str, Any]) -> None:
 
 def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
     """What reading every study shows: those that cannot be used, missing series, the same images under two names."""
-    from mome_core.training.cohort import Problem
-
     problems: list[Problem] = []
     names: dict[str, str] = {}
     found = in_processes(looked_at, [(row.folder,) for row in rows], workers, "read")
@@ -279,9 +257,6 @@ def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
 
 def looked_at(folder: Path) -> tuple[str, tuple[str, ...], str]:
     """(digest of the files, modalities, "") of one study, or why it cannot be used."""
-    from mome_core.errors import MomeError
-    from node.cli.train import content_of, read_study
-
     try:
         case: Case = read_study(folder)
     except (MomeError, ValueError) as error:
@@ -291,10 +266,6 @@ def looked_at(folder: Path) -> tuple[str, tuple[str, ...], str]:
 
 def row_of(folder: Path, name: str, key: bytes) -> dict[str, str]:
     """A new row: place, pseudonym, and what the headers say of the scanner."""
-    from dicom_io.labels import read_labels
-    from mome_core.results import Endpoint
-    from node.cli.peers import dicom_files
-
     said = read_labels(dicom_files(folder)[0])
     row = {"case": name, "patient": pseudonym(said.patient_id, key)}
     empty = {endpoint.value: "" for endpoint in Endpoint}
@@ -311,10 +282,6 @@ def relative_to(study: Path, manifest: Path) -> str:
 
 def archived(uid: str, config: Path | None) -> Path:
     """The folder of a study in the node's archive; raises NodeError when it is not there."""
-    from node.errors import NodeError
-    from node.settings import load_settings
-    from node.storage.ledger.ledger import Ledger
-
     settings = load_settings(config)
     stored = next(iter(Ledger(settings.database_url).reading.instances(uid)), None)
     if stored is None:
@@ -324,18 +291,11 @@ def archived(uid: str, config: Path | None) -> Path:
 
 def pseudonym(patient_id: str, key: bytes) -> str:
     """The same for every study of a patient; without the key nobody finds the patient by trying."""
-    import hashlib
-    import hmac
-
     return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def key_of(manifest: Path, *, create: bool) -> bytes:
     """The secret beside a manifest; raises NodeError when it is needed and lost."""
-    import secrets
-
-    from node.errors import NodeError
-
     place = manifest.with_suffix(".key")
     if not place.exists() and create:
         place.touch(mode=0o600)
@@ -349,9 +309,6 @@ def key_of(manifest: Path, *, create: bool) -> bytes:
 
 def join(rows: list[dict[str, str]], labels: Path, key: bytes) -> int:
     """Put the columns of a table into the rows that it names; gives how many. Raises NodeError for a row of nobody."""
-    from mome_core.training.table import read_table
-    from node.errors import NodeError
-
     joined: set[str] = set()
     for number, record in enumerate(read_table(labels)[1], start=2):
         if "patient_id" in record:
@@ -370,9 +327,6 @@ def join(rows: list[dict[str, str]], labels: Path, key: bytes) -> int:
 
 def print_balance(told: dict[str, Any]) -> None:
     """Who is in the cohort."""
-    from rich.console import Console
-    from rich.table import Table
-
     title = f"RESEARCH USE ONLY\n{told['cases']} cases of {told['patients']} patients"
     table = Table("endpoint", "split", "class: cases", box=None, title=title, title_justify="left")
     for endpoint, splits in told["classes"].items():

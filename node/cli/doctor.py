@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from node.cli.options import Config, Json
+from node.exit_codes import Exit
+from node.settings import load_settings
+from node.watching.doctor import Finding, Verdict, examine
 
 
 def doctor(
@@ -16,17 +21,10 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Examine AE title, port, disk, clock, GPU and every PACS; each line says what to do. Exit code 5 when one fails.
+    """Examine AE title, port, disk, clock, GPU and every PACS, and say what to do; exit code 5 when one fails.
 
     Example: mome-node doctor --config mome-node.toml --phantom
     """
-    import json
-    from dataclasses import asdict
-
-    from node.exit_codes import Exit
-    from node.settings import load_settings
-    from node.watching.doctor import Finding, Verdict, examine
-
     colours = {Verdict.WELL: "green", Verdict.ADVICE: "yellow", Verdict.ILL: "red", Verdict.UNKNOWN: "blue"}
     findings: list[Finding] = []
     for each in examine(load_settings(config), with_phantom=phantom):

@@ -8,6 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from dicom_io.phantom.anatomy import Breasts, Lesion, Orientation, PhantomSpec, Position, Size, simulate
+from dicom_io.phantom.options import Encoding
+from dicom_io.phantom.vendors import StudyOptions, Trap, study_of, write_study, write_truth
+from mome_core.case import Modality
+
 
 def phantom(
     *,
@@ -58,11 +63,6 @@ def phantom(
 
     Example: mome-node phantom --out study1 --vendor ge --lesion benign --seed 7 --layout series-per-phase
     """
-    from dicom_io.phantom.anatomy import Breasts, Lesion, Orientation, PhantomSpec, Position, Size, simulate
-    from dicom_io.phantom.options import Encoding
-    from dicom_io.phantom.vendors import StudyOptions, Trap, study_of, write_study, write_truth
-    from mome_core.case import Modality
-
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not an empty folder; name another one with --out")
     spec = PhantomSpec(

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
-import sys
+import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from dicom_io.errors import DicomError
+from dicom_io.files import dicom_files, files_under
+from dicom_io.headers.read import read_series_headers
+from dicom_io.study.case import read_case
+from dicom_io.study.classify import assign_roles
+from mome_core.case import Case
+from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.inference import score
+from mome_core.model.architecture import Head
+from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
+from mome_core.policy import Augmentation, Policy
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
+from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
+from mome_core.training.bundle import write_bundle
+from mome_core.training.cohort import GROUPS, Row, held_out, read_manifest
+from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
+from mome_core.training.dataset import Example, ExcludedCase, Source, prepare_cohort
+from mome_core.training.distributed import process_group
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.evaluate import Evaluation, Scores, auroc_difference, compare, scored
+from mome_core.training.evaluate import evaluate as evaluate_model
+from mome_core.training.history import MetricsWriter, draw_history
+from mome_core.training.loop import Task
+from mome_core.training.loop import train as run_epochs
+from mome_core.training.metrics import all_metrics, spelled
+from mome_core.training.predict import truth
+from mome_core.training.report import Breakdown, Measured, render
+from mome_core.training.run_state import EpochReport
+from mome_core.training.start import from_checkpoint, from_scratch
+from mome_core.training.statistics import Comparison, bootstrap
+from node.cli.common import progress
 from node.cli.options import Json
-
-if TYPE_CHECKING:
-    from mome_core.case import Case
-    from mome_core.model.checkpoint import Checkpoint
-    from mome_core.preprocessing.recipe import Recipe
-    from mome_core.results import Endpoint
-    from mome_core.training.breakdown import Downgrade
-    from mome_core.training.cohort import Row
-    from mome_core.training.config import TrainingConfig
-    from mome_core.training.dataset import Example, Exclusion, Source
-    from mome_core.training.evaluate import Evaluation, Scores
-    from mome_core.training.history import Board
-    from mome_core.training.loop import EpochReport
-    from mome_core.training.report import Breakdown
-    from mome_core.training.statistics import Comparison
+from node.errors import SettingsError
+from node.models import find_bundle
 
 Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="Columns case, patient, endpoints, split.")]
 CacheOption = Annotated[Path, typer.Option("--cache", help="Prepared cases, kept from run to run.")]
@@ -67,22 +92,17 @@ def train(
 
     Example: mome-node train cohort.csv --out models/ours --start models/mome
     """
-    from mome_core.model.checkpoint import load_checkpoint
-    from mome_core.training.cohort import held_out, read_manifest
-    from mome_core.training.distributed import crew
-    from node.models import find_bundle
-
     asked = endpoint_of(endpoint)
     numbers = config_of(config, asked, epochs=epochs, threads=threads)
-    me = crew()
-    device = me.place(device)
+    group = process_group()
+    device = group.device(device)
     checkpoint = load_checkpoint(find_bundle(start), device)
     rows = read_manifest(manifest)
-    if not me.leads:
-        me.wait()  # the leader prepares; then all find the cases in the cache
+    if not group.is_main:
+        group.barrier()  # the main process prepares; then all find the cases in the cache
     examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
-    if me.leads:
-        me.wait()
+    if group.is_main:
+        group.barrier()
     split_of = {row.name: row.split for row in rows}
     splits = [split_of[each.name] for each in examples]
     if all_folds and any(splits):
@@ -98,7 +118,7 @@ def train(
         if account := made.from_cases(*sides):
             accounts.append(account)
             answers.append((load_checkpoint(place, device), sides[1]))
-    if not me.leads:
+    if not group.is_main:
         return
     told: dict[str, Any] = {"excluded": [{"case": each.name, "reason": each.reason} for each in exclusions]}
     told |= {"folds": accounts, "out_of_fold": out_of_fold(answers, asked)} if all_folds else accounts[0]
@@ -119,22 +139,14 @@ class Making:
 
     def from_cases(self, training: Sequence[Example], validation: Sequence[Example]) -> dict[str, Any]:
         """Train, calibrate, write the bundle and the plot of the run; gives what came of it, to the leader only."""
-        from mome_core.model.architecture import Head
-        from mome_core.model.checkpoint import Description
-        from mome_core.training.bundle import write_bundle
-        from mome_core.training.distributed import crew
-        from mome_core.training.history import Board, draw_history
-        from mome_core.training.loop import Task, train
-        from mome_core.training.start import from_checkpoint, from_scratch
-
         network = from_checkpoint(self.start, (Head(self.endpoint),), self.config.seed)
         if self.scratch:
             device = next(self.start.network.parameters()).device
             network = from_scratch(network.architecture, self.config.seed).to(device)
         task = Task(network, self.start.recipe, tuple(training), tuple(validation), self.config)
-        board = Board(self.state) if crew().leads else None
-        outcome = train(task, self.state, lambda report: self.say(report, board))
-        if not crew().leads:
+        board = MetricsWriter(self.state) if process_group().is_main else None
+        outcome = run_epochs(task, self.state, lambda report: self.say(report, board))
+        if not process_group().is_main:
             return {}
         draw_history(self.state)
         provenance = {
@@ -153,10 +165,8 @@ class Making:
             "validation_cases": len(validation),
         }
 
-    def say(self, report: EpochReport, board: Board | None) -> None:
-        """One line an epoch, and a point on the board; the leader of a crew has one."""
-        from dataclasses import asdict
-
+    def say(self, report: EpochReport, board: MetricsWriter | None) -> None:
+        """One line an epoch, and a point on the board; only the main process has one."""
         if board is None:
             return
         board.add(asdict(report))
@@ -166,15 +176,6 @@ class Making:
 
 def out_of_fold(answers: list[tuple[Checkpoint, tuple[Example, ...]]], endpoint: Endpoint) -> dict[str, Any]:
     """Figures of all cases, each answered by the model that had not seen it; thresholds differ from fold to fold."""
-    from dataclasses import asdict
-
-    import numpy as np
-
-    from mome_core.training.evaluate import scored
-    from mome_core.training.metrics import all_metrics
-    from mome_core.training.predict import truth
-    from mome_core.training.statistics import bootstrap
-
     positive = np.concatenate([truth(model.network, endpoint, cases) for model, cases in answers])
     scores = np.concatenate([scored(model, cases, endpoint) for model, cases in answers])
     figures = bootstrap(
@@ -219,17 +220,11 @@ def evaluate(
 
     Example: mome-node evaluate cohort.csv --model models/ours --against demo --split test --report page.html
     """
-    from mome_core.model.checkpoint import load_checkpoint
-    from mome_core.training.cohort import read_manifest
-    from mome_core.training.evaluate import compare
-    from mome_core.training.evaluate import evaluate as evaluate_model
-    from node.models import find_bundle
-
     every = read_manifest(manifest)
     rows = [row for row in every if split in ("", row.split)]
     asked = endpoint_of(endpoint)
     measured: list[tuple[Checkpoint, Evaluation]] = []
-    exclusions: tuple[Exclusion, ...] = ()
+    exclusions: tuple[ExcludedCase, ...] = ()
     for name in filter(None, (model, against)):
         checkpoint = load_checkpoint(find_bundle(name))
         examples, exclusions = prepared(rows, checkpoint.recipe, cache, workers)
@@ -260,11 +255,6 @@ class Sides:
 
     def of(self, checkpoint: Checkpoint, evaluation: Evaluation) -> Breakdown:
         """Groups, readers, BI-RADS 4, contributions, augmentation."""
-        from mome_core.training.breakdown import against_readers, by_group, mean_contributions
-        from mome_core.training.cohort import GROUPS
-        from mome_core.training.evaluate import auroc_difference
-        from mome_core.training.report import Breakdown
-
         mine = self.rows_of(evaluation)
         names = sorted({name for row in mine for name in row.facts if name.startswith("reader_")})
         compared = None
@@ -291,9 +281,6 @@ class Sides:
 
     def downgrade(self, checkpoint: Checkpoint, evaluation: Evaluation, mine: list[Row]) -> Downgrade | None:
         """BI-RADS 4 findings that could be spared, at a point chosen on other cases."""
-        from mome_core.training.breakdown import downgrade
-        from mome_core.training.evaluate import evaluate as evaluate_model
-
         if not any(row.facts.get("bi_rads") for row in mine) or not self.chosen:
             return None
         examples, _ = prepared(self.chosen, checkpoint.recipe, self.cache, self.workers)
@@ -304,9 +291,6 @@ class Sides:
 
 def endpoint_of(name: str) -> Endpoint:
     """The endpoint of that name."""
-    from mome_core.results import Endpoint
-    from mome_core.training.errors import TrainingRefused
-
     if name not in set(Endpoint):
         raise TrainingRefused(f"there is no endpoint '{name}'; there are {', '.join(Endpoint)}")
     return Endpoint(name)
@@ -314,12 +298,6 @@ def endpoint_of(name: str) -> Endpoint:
 
 def config_of(path: Path | None, endpoint: Endpoint, **overrides: int | None) -> TrainingConfig:
     """The published protocol of the endpoint, with what a file and the command line say otherwise."""
-    import tomllib
-
-    from mome_core.results import Endpoint
-    from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
-    from node.errors import SettingsError
-
     published = TrainingConfig() if endpoint is Endpoint.MALIGNANCY else FOLLOW_UP_TASK
     values: dict[str, Any] = {}
     if path is not None:
@@ -334,11 +312,8 @@ def config_of(path: Path | None, endpoint: Endpoint, **overrides: int | None) ->
 
 def prepared(
     rows: list[Row] | tuple[Row, ...], recipe: Recipe, cache: Path, workers: int
-) -> tuple[tuple[Example, ...], tuple[Exclusion, ...]]:
+) -> tuple[tuple[Example, ...], tuple[ExcludedCase, ...]]:
     """The cases that can be used; each that cannot is named on stderr."""
-    from mome_core.training.dataset import prepare_cohort
-    from mome_core.training.errors import TrainingRefused
-
     done = 0
 
     def count(name: str) -> None:
@@ -354,42 +329,19 @@ def prepared(
     return cohort.examples, cohort.exclusions
 
 
-def progress(words: str, *, last: bool) -> None:
-    """A line that replaces the one before on a terminal; elsewhere the last one only."""
-    if sys.stderr.isatty():
-        typer.echo(f"\r{words}", err=True, nl=last)
-    elif last:
-        typer.echo(words, err=True)
-
-
 def source_of(row: Row) -> Source:
     """A row of the manifest as a study that can be read."""
-    from functools import partial
-
-    from mome_core.training.dataset import Source
-
     return Source(row.name, row.patient, row.labels, partial(content_of, row.folder), partial(read_study, row.folder))
 
 
 def content_of(folder: Path) -> str:
     """SHA-256 over the files of a study, by their content."""
-    import hashlib
-
-    from dicom_io.files import files_under
-
     digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files_under(folder))
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def read_study(folder: Path) -> Case:
     """The Case of a folder of DICOM files; StudyIneligible says why there is none."""
-    from dicom_io.errors import DicomError
-    from dicom_io.headers.read import read_series_headers
-    from dicom_io.study.case import read_case
-    from dicom_io.study.classify import assign_roles
-    from mome_core.errors import Ineligibility, StudyIneligible
-    from node.cli.peers import dicom_files
-
     try:
         paths = dicom_files(folder) if folder.is_dir() else []
         if not paths:
@@ -404,11 +356,9 @@ def read_study(folder: Path) -> Case:
 def account_of(
     measured: list[tuple[Checkpoint, Evaluation]],
     comparison: dict[str, Comparison],
-    exclusions: tuple[Exclusion, ...],
+    exclusions: tuple[ExcludedCase, ...],
 ) -> dict[str, Any]:
     """Everything that was measured, as plain values."""
-    from dataclasses import asdict
-
     return {
         "models": [
             {
@@ -430,11 +380,6 @@ def account_of(
 
 def print_account(account: dict[str, Any]) -> None:
     """The same for a person."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from mome_core.training.metrics import spelled
-
     console = Console()
     console.print("RESEARCH USE ONLY - not for clinical use.")
     for model in account["models"]:
@@ -455,10 +400,6 @@ def print_account(account: dict[str, Any]) -> None:
 
 def augmented_scores(checkpoint: Checkpoint, evaluation: Evaluation) -> Scores:
     """Probability of each case as the node answers: the mean over the published versions of it."""
-    import numpy as np
-
-    from mome_core.inference import Augmentation, Policy, score
-
     policy = Policy(augmentation=Augmentation.PUBLISHED, contributions=False, saliency=False)
     found = []
     for example in evaluation.examples:
@@ -469,8 +410,6 @@ def augmented_scores(checkpoint: Checkpoint, evaluation: Evaluation) -> Scores:
 
 def sides_account(sides: Breakdown) -> dict[str, Any]:
     """The other sides as plain values."""
-    from dataclasses import asdict
-
     return {
         "groups": [asdict(each) for each in sides.groups],
         "readers": [asdict(each) for each in sides.readers],
@@ -482,7 +421,6 @@ def sides_account(sides: Breakdown) -> dict[str, Any]:
 
 def write_figures(path: Path, account: dict[str, Any]) -> None:
     """Every number of the account, one a line, by its place in it."""
-    import csv
 
     def leaves(value: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
@@ -507,16 +445,12 @@ def write_report(
     sides: Breakdown,
 ) -> None:
     """The same as one page with curves, which needs no network."""
-    from mome_core.training.report import Measured, render
-
     models = [Measured(checkpoint.identity, evaluation) for checkpoint, evaluation in measured]
     path.write_text(render(models, comparison, sides))
 
 
 def write_cases(path: Path, evaluation: Evaluation) -> None:
     """One line for each case, the surest mistakes first: the ones to look at."""
-    import csv
-
     mistake = abs(evaluation.probability - evaluation.truth)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -18,6 +18,7 @@ from node.dashboard.peers import destinations, echo_now, recent_rejections
 from node.dashboard.rights import Caller, may_act, may_look, site_of
 from node.jobs import OPEN, JobState
 from node.states import StudyState
+from node.storage.records import StudyDetail
 from node.withdrawal import Reason
 
 
@@ -103,7 +104,7 @@ def study(request: Request, number: Number, _caller: Looker) -> dict[str, Any]:
     """Everything that the ledger knows of one study, and what may be done to it."""
     site = site_of(request)
     detail = site.ledger.reading.study(site.overview.uid_of(number))
-    return {**asdict(detail), "possible": possible(detail)}
+    return study_answer(detail)
 
 
 @router.get("/uids/{study_instance_uid}", responses=NOT_FOUND)
@@ -112,7 +113,13 @@ def study_by_uid(
 ) -> dict[str, Any]:
     """The same, found by Study Instance UID."""
     detail = site_of(request).ledger.reading.study(study_instance_uid)
-    return {**asdict(detail), "possible": possible(detail)}
+    return study_answer(detail)
+
+
+def study_answer(detail: StudyDetail) -> dict[str, Any]:
+    """One study as JSON, with what may be done to it; the summary is empty before the first analysis."""
+    summary = detail.summary.to_json() if detail.summary else {}
+    return {**asdict(detail), "summary": summary, "possible": possible(detail)}
 
 
 @router.post("/studies/{number}/{action}", responses=NOT_FOUND | CONFLICT)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
-from typing import Any
 
 from node.dashboard.site import Site
 from node.identity import graphics_cards
 from node.storage.health import Heartbeat, OpenAlert
+from node.summary import AnalysisSummary
 from node.watching.metrics import ALIVE_SECONDS, Meter
 
 DAY_SECONDS = 86_400.0
@@ -83,10 +84,10 @@ def by_hour(moments: list[float], now: float) -> list[int]:
     return counts
 
 
-def stages(summaries: Any) -> list[tuple[str, float]]:
+def stages(summaries: Iterable[AnalysisSummary]) -> list[tuple[str, float]]:
     """The median time of each stage of the analysis."""
     found: dict[str, list[float]] = {}
     for summary in summaries:
-        for name, seconds in summary.get("timings_s", {}).items():
+        for name, seconds in summary.timings_s.items():
             found.setdefault(name, []).append(seconds)
     return [(name, median(seconds)) for name, seconds in found.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -12,6 +13,7 @@ from node.dashboard.site import Site
 from node.errors import NotReady
 from node.models import bundle_in_use
 from node.storage.decisions import ModelDecisions
+from node.summary import AnalysisSummary
 from node.watching.drift import Watch, stability, watch_models
 
 DAY_SECONDS = 86_400.0
@@ -74,14 +76,14 @@ def line(role: str, manifest: dict[str, Any], digest: str, new: dict[str, Any], 
     )
 
 
-def by_model(summaries: Any) -> dict[str, dict[str, Any]]:
+def by_model(summaries: Iterable[AnalysisSummary]) -> dict[str, dict[str, Any]]:
     """Digest of the weights -> endpoint -> probabilities; under the empty endpoint, name and version."""
     found: dict[str, dict[str, Any]] = {}
     for summary in summaries:
-        for score in summary.get("scores", ()):
-            model = score["model"]
-            answers = found.setdefault(model["sha256"], {"": (model["name"], model["version"])})
-            answers.setdefault(score["endpoint"], []).append(score["probability"])
+        for score in summary.scores:
+            model = score.model
+            answers = found.setdefault(model.sha256, {"": (model.name, model.version)})
+            answers.setdefault(score.endpoint, []).append(score.probability)
     return found
 
 

@@ -6,12 +6,12 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from dicom_io.network.association import CALLING_UNKNOWN
+from dicom_io.network.service import CALLING_UNKNOWN
 from node.dashboard.site import Site
 from node.settings import Destination
 from node.storage.health import Echo
 from node.storage.overview import QueueDepth
-from node.watching.alerts import call
+from node.watching.echoes import echo_destination
 
 REJECTED = re.compile(
     r"(?P<why>.+?): (?P<calling>.{1,16}?)(?: called (?P<called>.{0,16}?))? (?:at|from) (?P<address>\S+)(?: \(.*)?"
@@ -60,7 +60,7 @@ def echo_now(site: Site, name: str) -> Echo:
     """C-ECHO a destination and remember how it answered; raises LookupError for one that is not in the settings."""
     for each in site.settings.destinations:
         if each.name == name:
-            return call(site.settings.dicom.ae_title, each, site.watch)
+            return echo_destination(site.settings.dicom.ae_title, each, site.watch)
     raise LookupError("no destination of this name in the settings")
 
 

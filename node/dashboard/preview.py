@@ -23,7 +23,6 @@ from sr_templates.build import decode
 from sr_templates.map_reading import read_map
 
 building = threading.Lock()  # one at a time: a study takes some hundred MiB
-KEPT_SECONDS = 86_400.0
 
 
 class Layer(StrEnum):
@@ -38,7 +37,7 @@ class Layer(StrEnum):
 def layer_file(site: Site, number: int, layer: Layer) -> Path:
     """The NIfTI file of a layer, built when it is first asked for; raises LookupError when the study has no map."""
     revision = site.ledger.reading.study(site.overview.uid_of(number)).study.revision
-    folder = site.archive.root / "previews" / f"{number}-{revision}"
+    folder = site.archive.previews / f"{number}-{revision}"
     with building:
         if not folder.is_dir():
             build(site, number, folder)
@@ -59,14 +58,6 @@ def build(site: Site, number: int, folder: Path) -> None:
     for layer, volume in layers(dce, saliency).items():
         write_nifti(volume, part / f"{layer}.nii")
     part.rename(folder)
-
-
-def forget_old_previews(site: Site, now: float) -> None:
-    """Remove previews after a day: they hold a patient's images, and are built again when someone looks."""
-    folder = site.archive.root / "previews"
-    for each in folder.iterdir() if folder.is_dir() else ():
-        if each.stat().st_mtime < now - KEPT_SECONDS:
-            shutil.rmtree(each, ignore_errors=True)
 
 
 def dynamic_of(site: Site, uid: str) -> Dynamic:

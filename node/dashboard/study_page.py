@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from dicom_io.labels import Labels, read_labels
 from node.dashboard import formatting as words
@@ -14,17 +13,16 @@ from node.jobs import OPEN
 from node.states import StudyState
 from node.storage.overview import SeriesRow
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
+from node.summary import AnalysisSummary, SeriesSummary
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesLine:
-    """One series: what the scanner calls it, what we take it for, and why."""
+    """One series: what the scanner calls it, and the role that the analysis gave it; None before an analysis."""
 
     row: SeriesRow
     labels: Labels
-    role: str
-    confidence: float | None
-    why: str
+    role: SeriesSummary | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class StudyPage:
     deliveries: list[JobRecord]
     objects: list[ObjectLine]
     actions: list[Action]
-    summary: dict[str, Any]
+    summary: AnalysisSummary
     waits: str
     until: float | None
     busy: bool
@@ -75,7 +73,8 @@ def study_page(site: Site, number: int, now: float) -> StudyPage:
     """Gather the page; raises LookupError when there is no such study."""
     uid = site.overview.uid_of(number)
     detail = site.ledger.reading.study(uid)
-    series = series_lines(site, number, detail.summary)
+    summary = detail.summary or AnalysisSummary()
+    series = series_lines(site, number, summary)
     waits, until = what_it_waits_for(site, detail)
     return StudyPage(
         study=detail.study,
@@ -85,22 +84,20 @@ def study_page(site: Site, number: int, now: float) -> StudyPage:
         deliveries=[job for job in detail.jobs if job.kind == "deliver"],
         objects=object_lines(detail),
         actions=possible(detail),
-        summary=detail.summary,
+        summary=summary,
         waits=waits,
         until=until,
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
     )
 
 
-def series_lines(site: Site, number: int, summary: dict[str, Any]) -> list[SeriesLine]:
+def series_lines(site: Site, number: int, summary: AnalysisSummary) -> list[SeriesLine]:
     """Each series with its labels, and its role once the study was analysed."""
-    told = summary.get("series")
-    roles = {each["series_instance_uid"]: each for each in told} if isinstance(told, list) else {}
+    roles = {each.series_instance_uid: each for each in summary.series}
     lines = []
     for row in site.overview.series(number):
-        role = roles.get(row.series_instance_uid, {})
         labels = read_labels(site.archive.root / row.path)
-        lines.append(SeriesLine(row, labels, role.get("role", ""), role.get("confidence"), role.get("why", "")))
+        lines.append(SeriesLine(row, labels, roles.get(row.series_instance_uid)))
     return lines
 
 

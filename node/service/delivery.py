@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dicom_io.errors import PeerUnreachable
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
-from dicom_io.network.scu import NOT_SUPPORTED, Answer, PeerUnreachable, send
+from dicom_io.network.dimse import NOT_SUPPORTED
+from dicom_io.network.scu import StoreResponse, send
 from dicom_io.network.stow import store_over_web
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
@@ -80,7 +82,7 @@ class DeliveryClient:
         crash_point("deliver.recorded")
         log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
 
-    def send(self, paths: Sequence[Path]) -> Iterator[Answer]:
+    def send(self, paths: Sequence[Path]) -> Iterator[StoreResponse]:
         """The files on their way, by C-STORE or STOW-RS; raises PeerUnreachable when nobody takes them."""
         to = self.destination
         if not to.web:

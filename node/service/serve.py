@@ -58,11 +58,11 @@ def run_part(part: Part, config: Path | None) -> None:
     elif part is Part.SCHEDULER:
         from node.service.scheduler import run_scheduler
 
-        run_scheduler(settings)
+        run_scheduler(settings, config)
     elif part is Part.DASHBOARD:
         from node.dashboard.server import run_dashboard
 
-        run_dashboard(settings, config)
+        run_dashboard(settings)
     else:
         from node.analysis import ShadowModel, make_analyst
         from node.service.worker import run_worker

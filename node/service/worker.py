@@ -8,42 +8,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError, words_of
 from node.jobs import Job, JobKind
 from node.settings import Settings
-from node.storage.archive import Archive, EncodedObject, IntegrityLost
+from node.storage.archive import Archive, IntegrityLost
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.job_rows import StaleJob
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import AnalysisRecord, KeptObject
+from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
 IDLE_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class StudyAnalysis:
-    """What the analysis of one study gave: objects to deliver, a summary for people, and why there is no score."""
-
-    objects: tuple[EncodedObject, ...]
-    summary: dict[str, Any]
-    ineligible: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRevision:
-    """Which answer to a study this is: its revision, and the report that it supersedes."""
-
-    study_instance_uid: str
-    revision: int
-    predecessor: KeptObject | None = None
+Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
+"""Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
 
 class Shadow(Protocol):
@@ -59,12 +44,6 @@ class Shadow(Protocol):
         """Take note of which shadow is on now."""
 
     def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]: ...
-
-
-class Analyst(Protocol):
-    """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
-
-    def __call__(self, paths: Sequence[Path], edition: StudyRevision) -> StudyAnalysis: ...
 
 
 def run_worker(

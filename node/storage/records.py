@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from dicom_io.network.dimse import is_kept
 from node.jobs import JobKind, JobState
 from node.states import StudyState
+from node.summary import AnalysisSummary
+
+EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,29 @@ class KeptObject:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyRevision:
+    """One revision of a study that is to be analysed, and the report of an earlier one that it supersedes."""
+
+    study_instance_uid: str
+    revision: int
+    predecessor: KeptObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnalysis:
+    """The analysis of one study: objects to deliver, a summary for people, and why there is no score."""
+
+    objects: tuple[EncodedObject, ...]
+    summary: AnalysisSummary
+    ineligible: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisRecord:
-    """What an analysis left: objects on disk, a summary for people (JSON), and who is to get the objects."""
+    """The analysis of one revision once its objects are on disk, with the destinations that are to get them."""
 
     objects: tuple[KeptObject, ...]
-    summary: Mapping[str, Any]
+    summary: AnalysisSummary
     destinations: tuple[str, ...]
 
 
@@ -183,10 +202,10 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True)
 class StudyDetail:
-    """Everything the ledger knows of one study; `summary` is the analysis of its newest analysed revision (JSON)."""
+    """Everything the ledger knows of one study; `summary`: of its newest analysed revision, None before the first."""
 
     study: StudyRecord
     jobs: tuple[JobRecord, ...]
     objects: tuple[KeptObject, ...]
     timeline: tuple[AuditRecord, ...]
-    summary: dict[str, object] = field(default_factory=dict)
+    summary: AnalysisSummary | None = None

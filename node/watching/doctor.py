@@ -18,12 +18,14 @@ from enum import StrEnum
 from pathlib import Path
 from statistics import median
 
+from dicom_io.errors import PeerUnreachable
 from dicom_io.headers.read import read_series_headers
 from dicom_io.network.probe import accepted_classes, series_descriptions
-from dicom_io.network.scu import PeerUnreachable, RemoteAE, echo, send
+from dicom_io.network.scu import RemoteAE, echo, send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
+from mome_core.compute import has_device
 from node.errors import NodeError
 from node.identity import graphics_cards
 from node.settings import Destination, Settings, is_loopback
@@ -172,7 +174,7 @@ def processor(settings: Settings) -> Finding:
     """What the model runs on."""
     if cards := graphics_cards():
         return Finding("GPU", Verdict.WELL, "; ".join(cards))
-    if settings.model.device.startswith("cuda"):
+    if not has_device(settings.model.device):
         return Finding("GPU", Verdict.ILL, "none", 'model.device wants one: install the driver, or set device = "cpu"')
     return Finding(
         "GPU", Verdict.ADVICE, f"none; {os.cpu_count()} processors", "a study takes a minute or more on these"

@@ -96,10 +96,10 @@ def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: Mapping[str, Any
     answers: dict[tuple[str, str], list[float]] = defaultdict(list)
     outside: dict[str, list[bool]] = defaultdict(list)
     for each in analyses:
-        outside[each.scanner].append(any(flag["code"].startswith(OUTSIDE) for flag in each.summary.get("flags", ())))
-        for score in each.summary.get("scores", ()):
-            if score["model"]["sha256"] == sha256:
-                answers[each.scanner, score["endpoint"]].append(score["probability"])
+        outside[each.scanner].append(any(flag.code.startswith(OUTSIDE) for flag in each.summary.flags))
+        for score in each.summary.scores:
+            if score.model.sha256 == sha256:
+                answers[each.scanner, score.endpoint].append(score.probability)
     return [
         ScannerDrift(
             scanner,
@@ -118,11 +118,11 @@ def shadow_reports(answers: Sequence[ShadowAnswer], thresholds: Mapping[str, flo
     """One report for each endpoint that both models answer. thresholds : of the shadow, by endpoint."""
     pairs: dict[str, list[tuple[str, float, float, bool]]] = defaultdict(list)
     for each in answers:
-        for score in each.summary.get("scores", ()):
-            endpoint = score["endpoint"]
+        for score in each.summary.scores:
+            endpoint = score.endpoint
             if endpoint in each.probabilities:
-                ours, theirs = each.probabilities[endpoint], score["probability"]
-                same = (ours >= thresholds[endpoint]) == (theirs >= score["threshold"])
+                ours, theirs = each.probabilities[endpoint], score.probability
+                same = (ours >= thresholds[endpoint]) == (theirs >= score.threshold)
                 pairs[endpoint].append((each.study_instance_uid, theirs, ours, same))
     return [report_of(endpoint, found) for endpoint, found in sorted(pairs.items())]
 

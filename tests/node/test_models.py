@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import ks_2samp, pearsonr
 
 from kept_studies import STUDY, delivered, keep
 from mome_core.errors import CheckpointRefused
+from mome_core.results import QualityFlag, Severity
 from node.backup import back_up, restore
 from node.errors import NotReady
 from node.models import Registry, bundle_in_use, described, find_bundle
@@ -20,6 +22,7 @@ from node.storage.archive import Archive
 from node.storage.decisions import Act, ModelDecisions, ShadowAnswer, lock_of, promoted, shadow_of
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import AnalysisRow
+from node.summary import AnalysisSummary
 from node.watching.drift import drift_by_scanner, shadow_reports
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -103,7 +106,7 @@ def test_a_shadow_sees_each_analysis_once_and_goes_with_the_study(settings: Sett
     assert book.unshadowed(B, 0.0) == due
     assert [each.probabilities for each in book.shadow_answers(A)] == [{"malignancy": 0.5}]
     keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 1.0})})
-    assert delete_old_studies(keeping, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
+    assert delete_old_studies(keeping.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
     assert book.shadow_answers(A) == []
 
 
@@ -124,8 +127,8 @@ def test_drift_is_told_for_each_scanner_against_the_answers_of_the_validation() 
     rng = np.random.default_rng(1)
     baseline, moved = rng.uniform(0, 0.5, 100).tolist(), rng.uniform(0.5, 1, 40).tolist()
     manifest = {"weights": {"sha256": A}, "provenance": {"baseline": {"malignancy": baseline}}}
-    flag = [{"code": "OUTSIDE_TRAINING_SPACING"}]
-    rows = [AnalysisRow(n, 1, 0.0, summary(value) | {"flags": flag}, "MRI1") for n, value in enumerate(moved)]
+    flag = QualityFlag("OUTSIDE_TRAINING_SPACING", Severity.WARNING, "finer than any image it was trained on")
+    rows = [AnalysisRow(n, 1, 0.0, replace(summary(value), flags=(flag,)), "MRI1") for n, value in enumerate(moved)]
     rows += [AnalysisRow(99, 1, 0.0, summary(0.3), "MRI2")]
     first, second = drift_by_scanner(rows, manifest)
     assert (first.scanner, first.answers, first.outside, first.has_moved) == ("MRI1", 40, 1.0, True)
@@ -133,6 +136,7 @@ def test_drift_is_told_for_each_scanner_against_the_answers_of_the_validation() 
     assert (second.scanner, second.stability, second.distance, second.has_moved) == ("MRI2", None, None, False)
 
 
-def summary(probability: float, threshold: float = 0.5) -> dict[str, object]:
+def summary(probability: float, threshold: float = 0.5) -> AnalysisSummary:
     model = {"name": "demo", "version": "1", "sha256": A}
-    return {"scores": [{"endpoint": "malignancy", "probability": probability, "threshold": threshold, "model": model}]}
+    score = {"endpoint": "malignancy", "probability": probability, "threshold": threshold, "model": model}
+    return AnalysisSummary.from_json({"scores": [score]})

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from dicom_io.encoding.part10 import copy_instance
-from dicom_io.network.association import CALLING_UNKNOWN
+from dicom_io.network.service import CALLING_UNKNOWN
 from live_node import instance, new_study
 from node.audit import AuditEvent
 from node.dashboard.app import build_app
@@ -16,6 +16,7 @@ from node.dashboard.site import Site
 from node.jobs import JobKind
 from node.settings import Settings
 from node.storage.records import AnalysisRecord, ObjectReceipt
+from node.summary import AnalysisSummary
 
 HOSTILE = "<script>alert(1)</script>"
 PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live as long as a test
@@ -82,7 +83,7 @@ def deliver(site: Site, uid: str, now: float) -> None:
     assert job is not None
     encoded = [("report", "1.2.840.10008.5.1.4.1.1.88.34", "2.25.1", "2.25.2", b"a report")]
     kept = site.archive.keep_results(uid, 1, encoded)
-    site.ledger.jobs.analyzed(job, AnalysisRecord(tuple(kept), SUMMARY, ("pacs",)), now)
+    site.ledger.jobs.analyzed(job, AnalysisRecord(tuple(kept), AnalysisSummary.from_json(SUMMARY), ("pacs",)), now)
     delivery = site.ledger.jobs.claim(JobKind.DELIVER, now, 60.0, "pacs")
     assert delivery is not None
     site.ledger.deliveries.delivered(delivery, [ObjectReceipt("2.25.1", 0)], now)

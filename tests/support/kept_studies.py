@@ -9,6 +9,7 @@ from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, ObjectReceipt
+from node.summary import AnalysisSummary
 
 STUDY = "1.2.3"
 
@@ -42,7 +43,7 @@ def delivered(settings: Settings, ledger: Ledger) -> None:
     job = ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
     assert job is not None
     objects = archive.keep_results(STUDY, 1, [("report", "1.2", "9.1", "9", b"a report")])
-    ledger.jobs.analyzed(job, AnalysisRecord(tuple(objects), {}, ("pacs",)), 180)
+    ledger.jobs.analyzed(job, AnalysisRecord(tuple(objects), AnalysisSummary(), ("pacs",)), 180)
     delivery = ledger.jobs.claim(JobKind.DELIVER, 190, 60)
     assert delivery is not None
     ledger.deliveries.delivered(delivery, [ObjectReceipt("9.1", 0)], 200)

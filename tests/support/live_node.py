@@ -79,8 +79,9 @@ def main() -> None:
         serve.serve(load_settings(config), config, command_of=command_of)
         return
     serve.end_with_supervisor()
-    from node.service.worker import StudyAnalysis, StudyRevision, run_worker
-    from node.storage.archive import EncodedObject
+    from node.service.worker import run_worker
+    from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
+    from node.summary import AnalysisSummary
 
     def analyst(paths: Sequence[Path], edition: StudyRevision) -> StudyAnalysis:
         revision = edition.revision
@@ -93,7 +94,7 @@ def main() -> None:
             str(made.SeriesInstanceUID),
             content.getvalue(),
         )
-        return StudyAnalysis((encoded,), {"instances": len(paths)})
+        return StudyAnalysis((encoded,), AnalysisSummary(timings_s={"scores": 0.1}))
 
     run_worker(load_settings(config), lambda _: analyst)
 

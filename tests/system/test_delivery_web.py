@@ -12,7 +12,8 @@ from pydicom import dcmread
 
 import orthanc
 import phantom
-from dicom_io.network.scu import NOT_SUPPORTED, PeerUnreachable
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.dimse import NOT_SUPPORTED
 from dicom_io.network.stow import store_over_web
 from node.settings import Destination
 from running_node import dcmsend, dcmtk_available, running

@@ -63,7 +63,8 @@ def analysed(node: RunningNode, folder: Path, seed: int) -> StudyDetail:
 
 
 def weights_of(detail: StudyDetail) -> str:
-    return str(detail.summary["scores"][0]["model"]["sha256"])
+    assert detail.summary is not None
+    return detail.summary.scores[0].model.sha256
 
 
 def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path) -> None:

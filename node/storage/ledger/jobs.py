@@ -130,7 +130,10 @@ def _keep_analysis(db: Connection, job: Job, analysis: AnalysisRecord, now: floa
     """Rows for the objects and the summary, and the delivery jobs; a repeated attempt has left nothing to replace."""
     db.execute(
         insert(schema.analysis).values(
-            study_id=job.study_id, revision=job.revision, finished_at=now, summary=json.dumps(analysis.summary)
+            study_id=job.study_id,
+            revision=job.revision,
+            finished_at=now,
+            summary=json.dumps(analysis.summary.to_json()),
         )
     )
     for each in analysis.objects:

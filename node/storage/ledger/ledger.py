@@ -13,7 +13,7 @@ from node.storage.ledger.jobs import JobQueue
 from node.storage.ledger.operator import OperatorActions
 from node.storage.ledger.reading import LedgerReader
 from node.storage.ledger.receiving import Receiving
-from node.storage.ledger.retention import Retention
+from node.storage.ledger.retention import OldStudies
 
 
 class Ledger:
@@ -30,6 +30,6 @@ class Ledger:
         self.jobs = JobQueue(self.engine, retry, rng)
         self.deliveries = Deliveries(self.engine, retry, rng)
         self.operator = OperatorActions(self.engine)
-        self.retention = Retention(self.engine)
+        self.retention = OldStudies(self.engine)
         self.reading = LedgerReader(self.engine)
         self.audit = AuditTrail(self.engine)

@@ -14,6 +14,7 @@ from node.storage.ledger.object_rows import result_objects
 from node.storage.ledger.transitions import require_study
 from node.storage.records import AuditRecord, Feedback, HeldInstance, JobRecord, StudyDetail, StudyRecord
 from node.storage.rows import audit_record, job_record, study_record
+from node.summary import AnalysisSummary
 
 DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
 
@@ -40,7 +41,7 @@ class LedgerReader:
                 jobs=tuple(_job_records(db, study.id)),
                 objects=tuple(result_objects(db, study.id, study.revision)),
                 timeline=tuple(_timeline(db, study.id)),
-                summary=json.loads(summary) if summary else {},
+                summary=AnalysisSummary.from_json(json.loads(summary)) if summary else None,
             )
 
     def instances(self, study_instance_uid: str | None = None) -> Iterator[tuple[str, str, str]]:

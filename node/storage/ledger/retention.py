@@ -11,7 +11,7 @@ from node.storage.database import reading, writing
 from node.storage.ledger.job_rows import UNFINISHED
 
 
-class Retention:
+class OldStudies:
     """What the deletion of old studies asks the ledger."""
 
     def __init__(self, engine: Engine) -> None:

@@ -24,6 +24,7 @@ from node.states import StudyState
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StoredInstance, StudyDetail
+from node.summary import AnalysisSummary
 from orthanc import free_port
 
 STUDY = "1.2.3"
@@ -83,7 +84,7 @@ def courier_with(sop_class: str, ledger: Ledger, tmp_path: Path, pacs: Pacs) -> 
     made.save_as(content, enforce_file_format=True)
     names = (str(made.SOPClassUID), str(made.SOPInstanceUID), str(made.SeriesInstanceUID))
     objects = archive.keep_results(STUDY, 1, [("report", *names, content.getvalue())])
-    ledger.jobs.analyzed(job, AnalysisRecord(tuple(objects), {}, ("pacs",)), 180)
+    ledger.jobs.analyzed(job, AnalysisRecord(tuple(objects), AnalysisSummary(), ("pacs",)), 180)
     destination = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port)
     return DeliveryClient("MOMENODE", destination, ledger, archive)
 

@@ -21,6 +21,7 @@ from node.storage.archive import Archive, IntegrityLost
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.records import AnalysisRecord
+from node.summary import AnalysisSummary
 
 
 @pytest.fixture
@@ -112,9 +113,9 @@ def test_a_delivered_study_is_deleted_when_it_is_old(settings: Settings) -> None
     ledger, archive = keep(settings, 3), Archive(settings.storage.root)
     delivered(settings, ledger)
     keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 7.0})})
-    assert delete_old_studies(keeping, ledger, archive, 200 + 6 * DAY_SECONDS) == 0
-    assert delete_old_studies(settings, ledger, archive, 200 + 8 * DAY_SECONDS) == 0
-    assert delete_old_studies(keeping, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
+    assert delete_old_studies(keeping.retention, ledger, archive, 200 + 6 * DAY_SECONDS) == 0
+    assert delete_old_studies(settings.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 0
+    assert delete_old_studies(keeping.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
     assert files(settings) == []
     assert Overview(ledger.engine).worklist() == []
     assert AuditEvent.DELETED in [entry.event for entry, _ in ledger.audit.entries()]
@@ -124,12 +125,12 @@ def test_a_delivered_study_is_deleted_when_it_is_old(settings: Settings) -> None
 def test_a_study_that_is_not_delivered_is_never_deleted(settings: Settings) -> None:
     ledger, archive = keep(settings, 1), Archive(settings.storage.root)
     keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 1.0})})
-    assert delete_old_studies(keeping, ledger, archive, 1e9) == 0
+    assert delete_old_studies(keeping.retention, ledger, archive, 1e9) == 0
     ledger.gathering.settle(150, 160)
     job = ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
     assert job is not None
-    ledger.jobs.ineligible(job, "no DCE", AnalysisRecord((), {}, ("pacs",)), 180)
+    ledger.jobs.ineligible(job, "no DCE", AnalysisRecord((), AnalysisSummary(), ("pacs",)), 180)
     objects = archive.keep_results(STUDY, 1, [("report", "1.2", "9.1", "9", b"a report")])
     ledger.operator.withdrawn(STUDY, objects[0], ["pacs"], 190)
-    assert delete_old_studies(keeping, ledger, archive, 1e9) == 0
+    assert delete_old_studies(keeping.retention, ledger, archive, 1e9) == 0
     assert len(files(settings)) == 2

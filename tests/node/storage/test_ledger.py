@@ -16,10 +16,12 @@ from node.storage.ledger.job_rows import StaleJob
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.records import AnalysisRecord, KeptObject, ObjectReceipt, StoredInstance, StoreOutcome
+from node.summary import AnalysisSummary
 
 STUDY = "1.2.3"
 MR_IMAGE, REPORT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.88.34"
 LEASE = 60.0
+SUMMARY = AnalysisSummary(policy="8 versions", timings_s={"scores": 4.0})
 
 
 def instance(
@@ -46,7 +48,7 @@ def claim(ledger: Ledger, kind: JobKind = JobKind.ANALYZE, now: float = 215) -> 
 
 def analyzed(ledger: Ledger, *destinations: str) -> None:
     complete(ledger)
-    ledger.jobs.analyzed(claim(ledger), AnalysisRecord((kept(),), {"score": 0.5}, destinations), now=210)
+    ledger.jobs.analyzed(claim(ledger), AnalysisRecord((kept(),), SUMMARY, destinations), now=210)
 
 
 def state(ledger: Ledger) -> StudyState:
@@ -58,7 +60,7 @@ def test_one_study_goes_from_its_first_instance_to_delivered(ledger: Ledger) -> 
     ledger.deliveries.delivered(claim(ledger, JobKind.DELIVER), [ObjectReceipt("9.1", 0)], now=220)
     detail = ledger.reading.study(STUDY)
     assert [each.to_state for each in detail.timeline] == ["STABLE", "ANALYZING", "ANALYZED", "DELIVERED"]
-    assert detail.summary == {"score": 0.5}
+    assert detail.summary == SUMMARY
     assert detail.jobs[-1].receipts == (ObjectReceipt("9.1", 0),)
 
 
@@ -122,7 +124,7 @@ def test_a_late_instance_begins_a_new_revision_and_drops_the_old_job(ledger: Led
     assert state(ledger) is StudyState.RECEIVING
     assert ledger.reading.study(STUDY).study.revision == 2
     with pytest.raises(StaleJob):
-        ledger.jobs.analyzed(old, AnalysisRecord((kept(),), {}, ("pacs",)), now=210)
+        ledger.jobs.analyzed(old, AnalysisRecord((kept(),), AnalysisSummary(), ("pacs",)), now=210)
     assert ledger.jobs.claim(JobKind.DELIVER, 211, LEASE) is None
 
 
@@ -255,7 +257,7 @@ def test_a_commitment_that_a_crash_kept_from_being_asked_for_is_asked_for_soon(l
 
 def test_an_ineligible_study_says_so_to_the_pacs_and_keeps_its_reason(ledger: Ledger) -> None:
     complete(ledger)
-    ledger.jobs.ineligible(claim(ledger), "no DCE series", AnalysisRecord((kept(),), {}, ("pacs",)), 210)
+    ledger.jobs.ineligible(claim(ledger), "no DCE series", AnalysisRecord((kept(),), AnalysisSummary(), ("pacs",)), 210)
     ledger.deliveries.delivered(claim(ledger, JobKind.DELIVER, 211), [], 212)
     assert state(ledger) is StudyState.INELIGIBLE
     assert ledger.reading.study(STUDY).study.reason == "no DCE series"
@@ -266,7 +268,7 @@ def test_reprocessing_is_a_new_revision(ledger: Ledger) -> None:
     ledger.operator.requeue(STUDY, 300)
     job = claim(ledger, now=301)
     assert job.revision == 2
-    ledger.jobs.analyzed(job, AnalysisRecord((kept(2),), {}, ()), 310)
+    ledger.jobs.analyzed(job, AnalysisRecord((kept(2),), AnalysisSummary(), ()), 310)
     assert [each.sop_instance_uid for each in ledger.reading.study(STUDY).objects] == ["9.2"]
 
 

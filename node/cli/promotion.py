@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import json
+import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.results import Endpoint
+from mome_core.training.cohort import GROUPS, Row, read_manifest
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.gate import Check, GateRules, LockedCases, examine
 from node.cli.options import Config, Json
-from node.cli.train import CACHE, CacheOption, WorkersOption
-
-if TYPE_CHECKING:
-    from mome_core.model.checkpoint import Checkpoint
-    from mome_core.training.cohort import Row
-    from mome_core.training.gate import Check, LockedCases
-    from node.models import Registry
-    from node.settings import Settings
-    from node.storage.decisions import Decision, ModelDecisions
-    from node.watching.drift import Watch
+from node.cli.train import CACHE, CacheOption, WorkersOption, content_of, endpoint_of, prepared
+from node.errors import NodeError, NotReady
+from node.models import Registry, bundle_in_use, described
+from node.settings import Settings, load_settings
+from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
+from node.storage.ledger.ledger import Ledger
+from node.storage.overview import Overview
+from node.watching.drift import Watch, watch_models
 
 MOST_SHOWN = 20
 BundleName = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or beginning of a digest.")]
@@ -39,9 +48,6 @@ def list_models(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node model list
     """
-    from node.models import bundle_in_use, described
-    from node.storage.decisions import promoted, shadow_of
-
     desk = open_desk(config)
     decisions = desk.book.decisions()
     active = described(bundle_in_use(desk.settings, desk.book))["manifest_sha256"]
@@ -62,13 +68,10 @@ def lock(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Lock the cases that candidates are judged by: labels and images may not change from now on, or are locked again.
+    """Lock the cases that candidates are judged by: labels and images must not change, or are locked anew.
 
     Example: mome-node model lock cohort.csv --split test
     """
-    from node.cli.train import endpoint_of
-    from node.storage.decisions import Act
-
     desk = open_desk(config)
     terms = {"manifest": str(manifest.absolute()), "split": split, "endpoint": endpoint_of(endpoint).value}
     rows = locked_rows(terms)
@@ -85,15 +88,10 @@ def promote(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Let a candidate answer, if it passes every check on the locked cases; a running node takes it without restart.
+    """Let a candidate answer if it passes every check on the locked cases; a running node needs no restart.
 
     Example: mome-node model promote models/ours
     """
-    from mome_core.model.checkpoint import load_checkpoint
-    from mome_core.training.gate import GateRules, examine
-    from node.models import bundle_in_use
-    from node.storage.decisions import Act
-
     desk = open_desk(config)
     place, in_use = desk.registry.find(bundle), bundle_in_use(desk.settings, desk.book)
     candidate, active = load_checkpoint(place), load_checkpoint(in_use)
@@ -107,7 +105,7 @@ def promote(
         "candidate": asdict(candidate.identity),
         "active": asdict(active.identity),
         "locked": lock_.digest,
-        "checks": [asdict(check) for check in checks],
+        "checks": [check.to_json() for check in checks],
         "passed": passed,
         "promoted": passed and not dry_run,
     }
@@ -119,14 +117,10 @@ def promote(
 
 
 def rollback(config: Config = None, as_json: Json = False) -> None:
-    """Let the model before the active one answer again; a running node takes it without restart.
+    """Let the model before the active one answer again; a running node needs no restart.
 
     Example: mome-node model rollback
     """
-    from node.errors import NotReady
-    from node.models import described
-    from node.storage.decisions import Act, promoted
-
     desk = open_desk(config)
     stack = promoted(desk.book.decisions())
     if len(stack) < 2:
@@ -147,8 +141,6 @@ def shadow(
 
     Example: mome-node model shadow models/ours
     """
-    from node.storage.decisions import Act, shadow_of
-
     desk = open_desk(config)
     running = shadow_of(desk.book.decisions())
     if bool(bundle) == stop:
@@ -173,11 +165,6 @@ def report(
 
     Example: mome-node model report --days 7
     """
-    import time
-
-    from node.storage.overview import Overview
-    from node.watching.drift import watch_models
-
     desk = open_desk(config)
     watch = watch_models(desk.settings, Overview(desk.book.engine), time.time(), days)
     typer.echo(json.dumps(asdict(watch))) if as_json else print_watch(watch, days)
@@ -188,37 +175,23 @@ def report(
 
 def open_desk(config: Path | None) -> Desk:
     """The settings, the bundles, and the decisions; the ledger is brought up to date."""
-    from node.models import Registry
-    from node.settings import load_settings
-    from node.storage.decisions import ModelDecisions
-    from node.storage.ledger.ledger import Ledger
-
     settings = load_settings(config)
     return Desk(settings, Registry(settings.storage.root), ModelDecisions(Ledger(settings.database_url).engine))
 
 
 def decide(desk: Desk, act: Any, digest: str, evidence: dict[str, Any]) -> None:
     """Write down what was decided, by whom and when."""
-    import getpass
-    import time
-
     desk.book.decide(act, digest, getpass.getuser(), evidence, time.time())
 
 
 def require_another(candidate: Checkpoint, active: Checkpoint) -> None:
     """Raise NotReady when the candidate is the active model."""
-    from node.errors import NotReady
-
     if candidate.identity == active.identity:
         raise NotReady(f"{active.identity.name} {active.identity.version} is the active model; there is nothing to do")
 
 
 def locked_rows(terms: dict[str, Any]) -> list[Row]:
     """The labelled rows that were locked, as the manifest says now."""
-    from mome_core.results import Endpoint
-    from mome_core.training.cohort import read_manifest
-    from mome_core.training.errors import TrainingRefused
-
     asked = Endpoint(terms["endpoint"])
     rows = [row for row in read_manifest(Path(terms["manifest"])) if terms["split"] in ("", row.split)]
     labelled = [row for row in rows if asked in row.labels]
@@ -231,10 +204,6 @@ def locked_rows(terms: dict[str, Any]) -> list[Row]:
 
 def digest_of(rows: list[Row]) -> str:
     """SHA-256 over labels, patients and the content of every image."""
-    import hashlib
-
-    from node.cli.train import content_of
-
     told = []
     for row in rows:
         labels = {endpoint.value: label for endpoint, label in row.labels.items()}
@@ -246,13 +215,6 @@ def locked_cases(
     desk: Desk, candidate: Checkpoint, active: Checkpoint, cache: Path, workers: int
 ) -> tuple[Decision, LockedCases]:
     """The locked cases, prepared for both models; raises NotReady when there are none, or they were changed."""
-    from mome_core.results import Endpoint
-    from mome_core.training.cohort import GROUPS
-    from mome_core.training.gate import LockedCases
-    from node.cli.train import prepared
-    from node.errors import NotReady
-    from node.storage.decisions import lock_of
-
     lock_ = lock_of(desk.book.decisions())
     if lock_ is None:
         raise NotReady(
@@ -273,11 +235,9 @@ def locked_cases(
 
 def say_verdict(candidate: Checkpoint, checks: tuple[Check, ...], *, dry_run: bool, as_json: bool) -> None:
     """What came of it; raises NodeError naming what failed."""
-    from node.errors import NodeError
-
     name = f"{candidate.identity.name} {candidate.identity.version}"
     if failed := [check for check in checks if not check.passed]:
-        reasons = "; ".join(f"{check.name}: {check.told}" for check in failed)
+        reasons = "; ".join(f"{check.name}: {check.words}" for check in failed)
         raise NodeError(f"{name} is not promoted. {reasons}. Train it further, or on more of these patients")
     if not as_json:
         typer.echo(f"{name} passes; nothing was changed" if dry_run else f"{name} answers from the next study on")
@@ -285,8 +245,6 @@ def say_verdict(candidate: Checkpoint, checks: tuple[Check, ...], *, dry_run: bo
 
 def model_line(desk: Desk, digest: str, role: str) -> dict[str, Any]:
     """One model of the list."""
-    from node.models import bundle_in_use, described
-
     bundle = bundle_in_use(desk.settings, desk.book) if role == "active" else desk.registry.bundle(digest)
     manifest = described(bundle)
     return {
@@ -302,11 +260,6 @@ def model_line(desk: Desk, digest: str, role: str) -> dict[str, Any]:
 
 def print_models(models: list[dict[str, Any]], decisions: list[Decision]) -> None:
     """Two tables for a person."""
-    from datetime import UTC, datetime
-
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("role", "model", "digest", "started from", box=None, title="RESEARCH USE ONLY", title_justify="left")
     for each in models:
         table.add_row(
@@ -323,20 +276,14 @@ def print_models(models: list[dict[str, Any]], decisions: list[Decision]) -> Non
 
 def print_checks(checks: tuple[Check, ...]) -> None:
     """Each check with its figures."""
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("check", "", "figures", box=None, title="RESEARCH USE ONLY", title_justify="left")
     for check in checks:
-        table.add_row(check.name, "[green]passed[/]" if check.passed else "[red]FAILED[/]", check.told)
+        table.add_row(check.name, "[green]passed[/]" if check.passed else "[red]FAILED[/]", check.words)
     Console().print(table)
 
 
 def print_watch(watch: Watch, days: float) -> None:
     """Drift and shadow for a person."""
-    from rich.console import Console
-    from rich.table import Table
-
     console = Console()
     title = f"RESEARCH USE ONLY\n{watch.active['name']} {watch.active['version']}, answers of the last {days:g} days"
     columns = ("scanner", "endpoint", "answers", "median", "PSI", "KS", "outside", "")
