@@ -52,11 +52,15 @@ def analyze(
 ) -> Result:
     """The answer to every endpoint of the checkpoint, with contributions and saliency in the patient's coordinates.
 
-    policy : None for `default_policy`.
-    progress : called with (stage, done, planned); an exception from it ends the work.
-
     Raises StudyIneligible when the case cannot be analysed at all, NumericsFault naming the place of an impossible
     value. A WITHHOLD flag gives a result without scores that says why.
+
+    Parameters
+    ----------
+    policy
+        None for `default_policy`.
+    progress
+        Called with (stage, done, planned); an exception from it ends the work.
     """
     policy = policy or default_policy(checkpoint.network)
     report = progress or (lambda stage, done, planned: None)

@@ -36,10 +36,16 @@ VERSIONS: dict[Augmentation, tuple[tuple[Placement, ...], tuple[Axes, ...], str]
 class Policy:
     """How an answer is computed; the result states it.
 
-    mean_of_log_odds : average log odds over the versions instead of probabilities (the paper averages the latter).
-    contributions, saliency : whether they are computed.
-    method, baseline, limits : of the saliency.
-    memory_gib : for the versions of one pass; as many as fit go through the network together.
+    Parameters
+    ----------
+    mean_of_log_odds
+        Average log odds over the versions instead of probabilities (the paper averages the latter).
+    contributions, saliency
+        Whether they are computed.
+    method, baseline, limits
+        Of the saliency.
+    memory_gib
+        For the versions of one pass; as many as fit go through the network together.
     """
 
     augmentation: Augmentation = Augmentation.PUBLISHED

@@ -48,8 +48,12 @@ KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versio
 class OperatingPoint:
     """How to read one endpoint's logits.
 
-    threshold : a probability above it is positive (paper: 0.5).
-    temperature : divides the logits before the softmax; 1 leaves the probability as trained (Guo et al. 2017).
+    Parameters
+    ----------
+    threshold
+        A probability above it is positive (paper: 0.5).
+    temperature
+        Divides the logits before the softmax; 1 leaves the probability as trained (Guo et al. 2017).
     """
 
     threshold: float = 0.5
@@ -66,9 +70,14 @@ class OperatingPoint:
 class Description:
     """What a bundle says of itself.
 
-    statement : what the model knows and does not know, one sentence.
-    provenance : where the values come from (source file, training run), plain values.
-    card : text of MODEL_CARD.md; empty writes a short one from the rest.
+    Parameters
+    ----------
+    statement
+        What the model knows and does not know, one sentence.
+    provenance
+        Where the values come from (source file, training run), plain values.
+    card
+        Text of MODEL_CARD.md; empty writes a short one from the rest.
     """
 
     name: str
@@ -86,9 +95,14 @@ class Description:
 class Checkpoint:
     """A network ready to answer, with everything that belongs to its weights.
 
-    network : in evaluation mode, frozen; float32.
-    endpoints : operating point of each endpoint that the network answers.
-    manifest : the manifest as read.
+    Parameters
+    ----------
+    network
+        In evaluation mode, frozen; float32.
+    endpoints
+        Operating point of each endpoint that the network answers.
+    manifest
+        The manifest as read.
     """
 
     network: Mome
@@ -122,8 +136,12 @@ def save_checkpoint(
 ) -> ModelIdentity:
     """Write a bundle, replacing the one that is there only when the new one is complete; returns who it is.
 
-    endpoints : missing ones get threshold 0.5, temperature 1.
-    half : store float16 (half the size); the manifest says so, and loading gives float32 again.
+    Parameters
+    ----------
+    endpoints
+        Missing ones get threshold 0.5, temperature 1.
+    half
+        Store float16 (half the size); the manifest says so, and loading gives float32 again.
     """
     network.architecture.require_fits(recipe)
     weights = safetensors.torch.save({name: stored(tensor, half) for name, tensor in network.state_dict().items()})

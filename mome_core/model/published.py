@@ -68,9 +68,14 @@ IGNORED_OF_BEIT3 = {
 class Imported:
     """A network with published values, and the account of where they came from.
 
-    kind : MOME_KIND or BEIT3_KIND.
-    sha256 : of the file.
-    used, ignored : names of the file's tensors; each ignored one with the reason.
+    Parameters
+    ----------
+    kind
+        MOME_KIND or BEIT3_KIND.
+    sha256
+        Of the file.
+    used, ignored
+        Names of the file's tensors; each ignored one with the reason.
     """
 
     network: Mome
@@ -93,9 +98,14 @@ def import_published(
 ) -> Imported:
     """Read a published file of either kind, recognised by its keys.
 
-    recipe : volume sizes; None for the paper's. Token counts in the file must agree with them.
-    heads : attention heads; None for width / 64, as in BEiT-3.
-    endpoint : what the file's head answers; files do not say. Four classes are always the subtyping task.
+    Parameters
+    ----------
+    recipe
+        Volume sizes; None for the paper's. Token counts in the file must agree with them.
+    heads
+        Attention heads; None for width / 64, as in BEiT-3.
+    endpoint
+        What the file's head answers; files do not say. Four classes are always the subtyping task.
     """
     keys = read_keys(path)
     if f"{EMBED[Modality.DCE]}.cls_token" in keys.tensors:

@@ -31,9 +31,14 @@ LEAST_SIGNAL_TO_AIR = 2.0
 class BreastMask:
     """Both breasts on a coarse grid along the patient's axes, to be brought to any other grid.
 
-    share : (left, posterior, superior) float32 in [0, 1]; 0.5 is the surface.
-    left : which voxels belong to the patient's left side.
-    affine : (4, 4) from an index of `share` to LPS mm.
+    Parameters
+    ----------
+    share
+        (left, posterior, superior) float32 in [0, 1]; 0.5 is the surface.
+    left
+        Which voxels belong to the patient's left side.
+    affine
+        (4, 4) from an index of `share` to LPS mm.
     """
 
     share: Array

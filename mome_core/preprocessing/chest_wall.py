@@ -27,7 +27,12 @@ RADII_MM = np.arange(40.0, 200.0, 1.25)
 class Polar:
     """Unrolls axial slices about a pole inside the thorax: rows are angles, columns are radii in mm.
 
-    middle : index of the pole along left; depth : along posterior, one for each slice.
+    Parameters
+    ----------
+    middle
+        Index of the pole along left.
+    depth
+        Along posterior, one for each slice.
     """
 
     middle: float

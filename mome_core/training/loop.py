@@ -152,7 +152,7 @@ class Training:
         return report
 
     def learn(self, batch: Batch, number: int) -> None:
-        """One pass forward and back. number : of the batch in its epoch, which decides what is drawn."""
+        """One pass forward and back; the number of the batch in its epoch decides what is drawn."""
         rng = np.random.default_rng((self.config.seed, self.progress.epoch, number))
         torch.manual_seed(int(rng.integers(2**62)))  # stochastic depth draws from torch's generator
         volumes = self.draw_volumes(batch, rng)

@@ -123,8 +123,12 @@ def write_state(run: Path, fingerprint: str, progress: RunProgress, tensors: Tra
 def read_state(run: Path, fingerprint: str, tensors: TrainedTensors, *, gradients: bool) -> RunProgress | None:
     """Continue from the state of a run: give the tensors their values; None where there is no state yet.
 
-    gradients : whether the gradients and losses that wait for a step are taken up too; one process only does.
     Raises TrainingRefused for the state of another training, and for a damaged one.
+
+    Parameters
+    ----------
+    gradients
+        Whether the gradients and losses that wait for a step are taken up too; one process only does.
     """
     path = run / STATE
     if not path.exists():

@@ -16,7 +16,8 @@ from node.cli.options import Config, Json
 from node.errors import NotReady
 from node.exit_codes import Exit
 from node.models import bundle_in_use
-from node.settings import Destination, Settings, load_settings
+from node.settings import Settings, load_settings
+from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.ledger import Ledger

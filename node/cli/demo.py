@@ -28,7 +28,9 @@ from dicom_io.phantom.vendors import write_study
 from node.cli.options import Config
 from node.cli.tables import print_summary
 from node.errors import NotReady
-from node.settings import Destination, Settings, load_settings, settings_toml
+from node.settings import Settings, load_settings
+from node.settings_file import settings_toml
+from node.settings_sections import Destination
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from sr_templates.build import decode

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from node.analysis import analyze_study, encoded, open_workplace
+from node.analysis import analyze_study, encoded, open_context
 from node.cli.options import Config, Json, StudyUid
 from node.errors import NodeError
 from node.models import Registry, bundle_in_use
@@ -55,7 +55,7 @@ def reproduce(
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]
     in_use = bundle_in_use(settings, ModelDecisions(ledger.engine))
     bundle = Registry(settings.storage.root).with_weights(stated.weights) or in_use
-    findings = analyze_study(paths, open_workplace(settings, bundle))
+    findings = analyze_study(paths, open_context(settings, bundle))
     again = next(content for kind, *_, content in encoded(findings.objects) if kind == "report")
     found = read_numbers(again).numbers
     different = {name for name in stated.numbers.keys() | found.keys() if stated.numbers.get(name) != found.get(name)}

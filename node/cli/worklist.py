@@ -16,7 +16,8 @@ from rich.table import Table
 
 from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
-from node.settings import Gather, load_settings
+from node.settings import load_settings
+from node.settings_sections import GatherSettings
 from node.states import StudyState
 from node.storage.health import HealthStore
 from node.storage.overview import Overview
@@ -49,7 +50,7 @@ def list_studies(
         Console().print(worklist_table(found, gather) if found else "no study has arrived yet")
 
 
-def worklist_table(studies: Sequence[StudyRecord], gather: Gather) -> Table:
+def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Table:
     """The worklist for a terminal; a study that is arriving says when it will be complete."""
     table = Table("study", "state", "since", "rev", "instances", box=None, header_style="bold")
     table.add_column("uid", overflow="fold")

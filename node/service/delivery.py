@@ -17,7 +17,8 @@ from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
 from node.jobs import Job, JobKind
-from node.settings import Destination, Settings
+from node.settings import Settings
+from node.settings_sections import Destination
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.ledger.job_rows import StaleJob
 from node.storage.ledger.ledger import Ledger

@@ -6,7 +6,7 @@ import logging
 import time
 
 from node.crashpoints import crash_point
-from node.settings import Gather
+from node.settings_sections import GatherSettings
 from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class QuietPeriod:
         return self.wall - seconds if self.wall - self.steady_since >= seconds else None
 
 
-def settle_studies(gather: Gather, node_name: str, ledger: Ledger, quiet: QuietPeriod) -> int:
+def settle_studies(gather: GatherSettings, node_name: str, ledger: Ledger, quiet: QuietPeriod) -> int:
     """Declare complete what is; gives how many studies."""
     now = time.time()
     quiet.update(now, time.monotonic())
@@ -65,7 +65,7 @@ def settle_studies(gather: Gather, node_name: str, ledger: Ledger, quiet: QuietP
     return settled
 
 
-def _settle_silent(gather: Gather, node_name: str, ledger: Ledger, quiet: QuietPeriod, now: float) -> int:
+def _settle_silent(gather: GatherSettings, node_name: str, ledger: Ledger, quiet: QuietPeriod, now: float) -> int:
     """Those without a new instance for the quiet period, and those past the deadline."""
     settled = 0
     quiet_since, opened_before = quiet.quiet_for(gather.quiet_seconds), quiet.steady_for(gather.deadline_seconds)

@@ -32,7 +32,8 @@ from node.crashpoints import crash_point
 from node.errors import NotReady
 from node.service.audit_writer import AuditWriter
 from node.service.group_commit import GroupCommit
-from node.settings import Dicom, Settings
+from node.settings import Settings
+from node.settings_sections import DicomSettings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
 from node.storage.ledger.ledger import Ledger
@@ -186,7 +187,7 @@ class StorageService:
             log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})
 
 
-def networks_of(dicom: Dicom) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """The allowed networks; raises NotReady for one that is none."""
     try:
         return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]

@@ -40,8 +40,8 @@ class Shadow(Protocol):
     digest: str
     since: float
 
-    def look(self) -> None:
-        """Take note of which shadow is on now."""
+    def refresh(self) -> None:
+        """Read which shadow is set now."""
 
     def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]: ...
 
@@ -120,7 +120,7 @@ def shadow_next(ledger: Ledger, archive: Archive, book: ModelDecisions, shadow: 
 
     Whatever goes wrong is the shadow's answer: a shadow never disturbs a study.
     """
-    shadow.look()
+    shadow.refresh()
     due = book.unshadowed(shadow.digest, shadow.since) if shadow.digest else None
     if due is None:
         return False

@@ -23,7 +23,9 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import BasicTextSRStorage, MRImageStorage, Verification
 
-from node.settings import Destination, Settings, load_settings, settings_toml
+from node.settings import Settings, load_settings
+from node.settings_file import settings_toml
+from node.settings_sections import Destination
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from orthanc import free_port

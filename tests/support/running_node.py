@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.settings import Destination, Settings, settings_toml
+from node.settings import Settings
+from node.settings_file import settings_toml
+from node.settings_sections import Destination
 from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail

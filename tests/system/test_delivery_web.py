@@ -15,7 +15,7 @@ import phantom
 from dicom_io.errors import PeerUnreachable
 from dicom_io.network.dimse import NOT_SUPPORTED
 from dicom_io.network.stow import store_over_web
-from node.settings import Destination
+from node.settings_sections import Destination
 from running_node import dcmsend, dcmtk_available, running
 
 pytestmark = [

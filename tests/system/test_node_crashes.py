@@ -14,7 +14,7 @@ import pytest
 import orthanc
 from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
 from node.crashpoints import NAMES
-from node.settings import Destination
+from node.settings_sections import Destination
 
 pytestmark = pytest.mark.system
 

@@ -25,7 +25,7 @@ from pynetdicom.sop_class import MRImageStorage
 from live_node import LiveNode, instance, live_node, new_study, wait_for
 from node.exit_codes import Exit
 from node.jobs import JobKind
-from node.settings import settings_toml
+from node.settings_file import settings_toml
 
 pytestmark = pytest.mark.system
 OUT_OF_RESOURCES = 0xA700

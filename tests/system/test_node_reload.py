@@ -14,7 +14,7 @@ from pynetdicom.sop_class import Verification
 from certificates import Authority
 from dicom_io.network.tls import requestor_context
 from live_node import LiveNode, instance, live_node, new_study, wait_for
-from node.settings import settings_toml, with_caller
+from node.settings_file import settings_toml, with_caller
 
 pytestmark = pytest.mark.system
 

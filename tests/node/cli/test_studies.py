@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from node.settings import Settings, settings_toml
+from node.settings import Settings
+from node.settings_file import settings_toml
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance

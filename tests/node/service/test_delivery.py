@@ -19,7 +19,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from live_node import instance, report
 from node.jobs import JobKind, RetryPolicy
 from node.service.delivery import DeliveryClient
-from node.settings import Destination
+from node.settings_sections import Destination
 from node.states import StudyState
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
