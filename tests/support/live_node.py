@@ -26,7 +26,7 @@ from pynetdicom.sop_class import BasicTextSRStorage, MRImageStorage, Verificatio
 from node.settings import Settings, load_settings
 from node.settings_file import settings_toml
 from node.settings_sections import Destination
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from orthanc import free_port
 
@@ -199,12 +199,12 @@ class LiveNode:
 
         def arrived() -> bool:
             try:
-                return ledger.study(study).study.state in states
+                return ledger.reading.study(study).study.state in states
             except LookupError:
                 return False
 
         wait_for(arrived, seconds, f"study to be {' or '.join(states)}")
-        return ledger.study(study)
+        return ledger.reading.study(study)
 
 
 @contextmanager

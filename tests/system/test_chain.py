@@ -201,6 +201,6 @@ def detail_of(node: object, study: str) -> tuple[object, ...]:
 
     time.sleep(0.3)
     try:
-        return node.ledger.study(study).jobs  # type: ignore[attr-defined]
+        return node.ledger.reading.study(study).jobs  # type: ignore[attr-defined]
     except LookupError:
         return ()

@@ -50,7 +50,7 @@ def parts(node: LiveNode) -> dict[str, int]:
 
 def all_kept_are_whole(node: LiveNode, sent: Sequence[Dataset]) -> bool:
     """Whether every instance of these is in the ledger and its file holds what was sent."""
-    rows = {uid: path for uid, _, path in node.ledger.instances()}
+    rows = {uid: path for uid, _, path in node.ledger.reading.instances()}
     root = node.settings.storage.root
     return all(dcmread(root / rows[str(each.SOPInstanceUID)]).PixelData == each.PixelData for each in sent)
 
@@ -252,8 +252,8 @@ def test_a_clock_that_jumps_makes_no_study_complete_early_and_none_wait_for_ever
             if number == 4:
                 clock.write_text(f"{jump_hours:+d}h")
             time.sleep(1.0)
-            assert node.ledger.study(study).study.revision == 1
-            assert node.ledger.study(study).study.state == "RECEIVING"
+            assert node.ledger.reading.study(study).study.revision == 1
+            assert node.ledger.reading.study(study).study.state == "RECEIVING"
         assert node.outcome(study, "ANALYZED", "DELIVERED", seconds=60).study.revision == 1
         goes_on(node)
 

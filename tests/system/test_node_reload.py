@@ -95,7 +95,7 @@ def test_a_renewed_certificate_is_taken_without_interrupting_reception(tmp_path:
 
 def listener_of(node: LiveNode) -> list[float]:
     """When the listener began to listen."""
-    return [entry.at for entry, _ in node.ledger.audit_trail() if entry.event == "LISTENING"]
+    return [entry.at for entry, _ in node.ledger.audit.entries() if entry.event == "LISTENING"]
 
 
 def test_systemd_hears_of_readiness_and_then_signs_of_life(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from node.service.serve import (
     start_process,
 )
 from node.settings import Settings
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
