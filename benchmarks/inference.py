@@ -35,10 +35,11 @@ from mome_core.compute import Precision, autocast, best_device
 from mome_core.explain.contribution import shapley
 from mome_core.explain.path import Limits
 from mome_core.explain.saliency import attribute
-from mome_core.inference import Augmentation, Policy, answer_versions
+from mome_core.inference import answer_versions
 from mome_core.model.architecture import BASE, Architecture
 from mome_core.model.build import build_network
 from mome_core.model.mome import Mome
+from mome_core.policy import Augmentation, Policy
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 

@@ -28,7 +28,7 @@ from mome_core.case import Modality
 from mome_core.compute import Precision, autocast, best_device
 from mome_core.model.build import build_network
 from mome_core.training.config import Parts, TrainingConfig
-from mome_core.training.loop import build_optimizer, select_parts
+from mome_core.training.optimizer import build_optimizer, select_parts
 
 BACKBONE = ("self_attn", "ffn.", "final_layer_norm")
 

@@ -49,9 +49,18 @@ UNREADABLE = (
 class VolumesInTurn:
     """Volumes of one grid that are read one after the other, so that a whole dynamic need not lie in memory.
 
-    shape : (columns, rows, slices, volumes); dtype : of all of them.
-    affine : as in Volume; times_s : of each volume, or empty.
-    volumes : each (columns, rows, slices), valid until the next is taken.
+    Parameters
+    ----------
+    shape
+        (columns, rows, slices, volumes).
+    dtype
+        Of all of them.
+    affine
+        As in Volume.
+    times_s
+        Of each volume, or empty.
+    volumes
+        Each (columns, rows, slices), valid until the next is taken.
     """
 
     shape: tuple[int, int, int, int]

@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,18 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mome_core.case import Case, Modality
-from mome_core.compute import Precision, autocast, backend_of, device_of, reproducible
+from mome_core.compute import autocast, device_of, reproducible
 from mome_core.errors import NumericsFault
-from mome_core.explain.baselines import Baseline
 from mome_core.explain.contribution import answer_coalitions, share
-from mome_core.explain.path import Limits
-from mome_core.explain.saliency import Method, attribute
+from mome_core.explain.saliency import attribute
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.mome import Mome
+from mome_core.policy import VERSIONS, Policy, default_policy
 from mome_core.preprocessing.pad import (
     CENTRE,
-    FLIP_GROUP,
-    FLIPS,
     PLACEMENTS,
     Axes,
     Offset,
@@ -48,76 +44,7 @@ Arrays = Mapping[Modality, NDArray[np.float32]]
 Progress = Callable[[str, int, int], None]
 Item = TypeVar("Item")
 
-BFLOAT16_TOLERANCE = 0.005  # of a probability, against float32
 LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
-
-
-class Augmentation(StrEnum):
-    """Which versions of a case are scored and averaged."""
-
-    NONE = "none"
-    FLIPS = "flips"
-    PUBLISHED = "published"
-    FULL_GROUP = "full group"
-
-
-VERSIONS: dict[Augmentation, tuple[tuple[Placement, ...], tuple[Axes, ...], str]] = {
-    Augmentation.NONE: ((CENTRE,), ((),), "one centred, unflipped version"),
-    Augmentation.FLIPS: ((CENTRE,), FLIP_GROUP, "8 versions: centred, every combination of flips"),
-    Augmentation.PUBLISHED: (PLACEMENTS, FLIPS, "54 versions as published: 9 placements x 6 flips, none unflipped"),
-    Augmentation.FULL_GROUP: (PLACEMENTS, FLIP_GROUP, "72 versions: 9 placements x every combination of flips"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How an answer is computed; the result states it.
-
-    mean_of_log_odds : average log odds over the versions instead of probabilities (the paper averages the latter).
-    contributions, saliency : whether they are computed.
-    method, baseline, limits : of the saliency.
-    memory_gib : for the versions of one pass; as many as fit go through the network together.
-    """
-
-    augmentation: Augmentation = Augmentation.PUBLISHED
-    precision: Precision = Precision.FLOAT32
-    mean_of_log_odds: bool = False
-    contributions: bool = True
-    saliency: bool = True
-    method: Method = Method.INTEGRATED_GRADIENTS
-    baseline: Baseline = Baseline.BLUR
-    limits: Limits = field(default_factory=Limits)
-    memory_gib: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.memory_gib <= 0:
-            raise ValueError(f"memory_gib must be positive, got {self.memory_gib}")
-
-    def __str__(self) -> str:
-        parts = [VERSIONS[self.augmentation][2], str(self.precision)]
-        parts += ["mean of log odds"] if self.mean_of_log_odds else ["mean of probabilities"]
-        if self.saliency:
-            start = f" from {self.baseline}" if self.method is Method.INTEGRATED_GRADIENTS else ""
-            parts.append(f"{self.method}{start}")
-        return "; ".join(parts)
-
-
-def default_policy(network: Mome) -> Policy:
-    """What the network's size and device allow: everything as published, or the cheaper policy for a CPU.
-
-    A large network on a CPU gets 8 versions instead of 54 and gradient x input instead of integrated gradients, which
-    together are 12 passes instead of 100 or more. On a GPU scores are bfloat16, within 0.005 of float32.
-    """
-    backend = backend_of(device_of(network))
-    policy = Policy(
-        precision=backend.precision,
-        memory_gib=backend.score_memory_gib,
-        limits=Limits(memory_gib=backend.explanation_memory_gib),
-    )
-    voxels = sum(int(np.prod(shape)) for shape in network.volume_shapes.values())
-    if backend.largest_full_input is not None and voxels > backend.largest_full_input:
-        return replace(policy, augmentation=Augmentation.FLIPS, method=Method.GRADIENT_TIMES_INPUT)
-    return policy
 
 
 def analyze(
@@ -125,11 +52,15 @@ def analyze(
 ) -> Result:
     """The answer to every endpoint of the checkpoint, with contributions and saliency in the patient's coordinates.
 
-    policy : None for `default_policy`.
-    progress : called with (stage, done, planned); an exception from it ends the work.
-
     Raises StudyIneligible when the case cannot be analysed at all, NumericsFault naming the place of an impossible
     value. A WITHHOLD flag gives a result without scores that says why.
+
+    Parameters
+    ----------
+    policy
+        None for `default_policy`.
+    progress
+        Called with (stage, done, planned); an exception from it ends the work.
     """
     policy = policy or default_policy(checkpoint.network)
     report = progress or (lambda stage, done, planned: None)

@@ -27,9 +27,13 @@ from mome_core.volume import Affine, Dynamic, Voxels
 class Motion:
     """Millimetres that the breasts moved against the pre-contrast phase, one number for each post-contrast phase.
 
-    found_mm : before, left_mm : after correction (the same where nothing was corrected). Each is the 95th percentile
-        over the breasts of the displacement by a rigid registration.
-    corrected : which post-contrast phases were registered.
+    Parameters
+    ----------
+    found_mm, left_mm
+        Before and after correction (equal where nothing was corrected). Each is the 95th percentile over the breasts
+        of the displacement by a rigid registration.
+    corrected
+        Which post-contrast phases were registered.
     """
 
     found_mm: tuple[float, ...]
@@ -77,7 +81,7 @@ def outlines_of(survey: Survey, breasts: BreastMask, rules: MotionRules) -> Outl
 
 
 def image_of(voxels: Voxels, affine: Affine) -> sitk.Image:
-    """The same voxels in the same place for SimpleITK, whose coordinates are LPS mm too."""
+    """Voxels and their place as an image of SimpleITK, whose coordinates are LPS mm too."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
     image.SetSpacing(spacing.tolist())

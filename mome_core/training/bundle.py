@@ -30,7 +30,11 @@ def write_bundle(
     """Write the trained network with its thresholds, temperatures, training range and provenance.
 
     A description without a card gets one that says how the run went.
-    half : store float16; the network is rounded first, so that what is measured is what is stored.
+
+    Parameters
+    ----------
+    half
+        Store float16; the network is rounded first, so that what is measured is what is stored.
     """
     network = outcome.network
     if half:

@@ -36,11 +36,18 @@ SEEN = "seen"  # name of the acquisition's numbers beside the arrays
 class Source:
     """A study before preparation.
 
-    name : the study's pseudonym, for messages.
-    patient : the patient's pseudonym: all studies of one patient stay on one side of every split.
-    labels : class index of each endpoint that is known.
-    content : gives a digest of what `read` would give; equal content is prepared once.
-    read : gives the Case.
+    Parameters
+    ----------
+    name
+        The study's pseudonym, for messages.
+    patient
+        The patient's pseudonym: all studies of one patient stay on one side of every split.
+    labels
+        Class index of each endpoint that is known.
+    content
+        Gives a digest of what `read` would give; equal content is prepared once.
+    read
+        Gives the Case.
     """
 
     name: str
@@ -95,7 +102,10 @@ def prepare_cohort(
 ) -> Cohort:
     """Prepare every study that the folder does not hold yet; one that cannot be prepared is an exclusion, not an end.
 
-    workers : processes that prepare side by side; with more than one, a source's `read` must be picklable.
+    Parameters
+    ----------
+    workers
+        Processes that prepare side by side; with more than one, a source's `read` must be picklable.
     """
     prepare_one = partial(prepare_example, recipe=recipe, folder=folder)
     if workers == 1:

@@ -31,10 +31,16 @@ REPEATED = 3  # cases that are answered twice and explained
 class GateRules:
     """What a candidate must reach.
 
-    margin : AUROC by which it may be worse than the active model, with 95 % confidence (non-inferiority).
-    subgroup_margin : AUROC by which it may be worse in any subgroup.
-    fewest : cases of each class that a set must hold, and a subgroup to be judged.
-    completeness : largest error of an explanation, relative to what it explains (or to log odds of 1).
+    Parameters
+    ----------
+    margin
+        AUROC by which it may be worse than the active model, with 95 % confidence (non-inferiority).
+    subgroup_margin
+        AUROC by which it may be worse in any subgroup.
+    fewest
+        Cases of each class that a set must hold, and a subgroup to be judged.
+    completeness
+        Largest error of an explanation, relative to what it explains (or to log odds of 1).
     """
 
     margin: float = 0.05
@@ -60,7 +66,10 @@ class Check:
 class LockedCases:
     """The labelled cases that models are judged by, prepared by each model's own recipe, in the same order.
 
-    groups : what a column of the manifest says of each case, by the column's name; empty where it says nothing.
+    Parameters
+    ----------
+    groups
+        What a column of the manifest says of each case, by the column's name; empty where it says nothing.
     """
 
     endpoint: Endpoint
@@ -154,7 +163,7 @@ def gives_known_answer(candidate: Checkpoint) -> Check:
 
 
 def is_deterministic(candidate: Checkpoint, cases: LockedCases, new: Scores) -> Check:
-    """The same cases again give the same bits."""
+    """Whether the candidate answers a case twice with equal bits."""
     again = scored(candidate, cases.candidate[:REPEATED], cases.endpoint)
     passed = bool(np.array_equal(again, new[:REPEATED]))
     words = (

@@ -29,8 +29,11 @@ def log_odds(
 ) -> Predictions:
     """Logit of each endpoint's probability for each case, padded in the centre, not mirrored.
 
-    modalities : those that may be used; NaN for a case that has none of them. The network is left in the mode
-    (training or evaluation) that it was in.
+    Parameters
+    ----------
+    modalities
+        Those that may be used; NaN for a case that has none of them. The network is left in the mode (training or
+        evaluation) that it was in.
     """
     was_training = network.training
     network.eval()

@@ -9,7 +9,8 @@ import typer
 
 from node.cli.options import Config, Json
 from node.errors import SettingsError
-from node.settings import example_toml, load_settings, settings_toml
+from node.settings import load_settings
+from node.settings_file import example_toml, settings_toml
 
 
 def init(

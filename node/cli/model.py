@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mome_core.case import Modality
 from mome_core.inference import answer_arrays
-from mome_core.model.checkpoint import Description, load_checkpoint, load_either, read_manifest, save_checkpoint
+from mome_core.model.bundle_files import read_manifest
+from mome_core.model.checkpoint import Description, load_checkpoint, load_either, save_checkpoint
 from mome_core.model.published import import_published
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint

@@ -12,7 +12,8 @@ import typer
 from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
 from node.errors import SettingsError
-from node.settings import load_settings, with_caller
+from node.settings import load_settings
+from node.settings_file import with_caller
 from node.storage.health import HealthStore
 from node.storage.overview import Overview
 

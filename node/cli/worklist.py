@@ -16,7 +16,8 @@ from rich.table import Table
 
 from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
-from node.settings import Gather, load_settings
+from node.settings import load_settings
+from node.settings_sections import GatherSettings
 from node.states import StudyState
 from node.storage.health import HealthStore
 from node.storage.overview import Overview
@@ -49,7 +50,7 @@ def list_studies(
         Console().print(worklist_table(found, gather) if found else "no study has arrived yet")
 
 
-def worklist_table(studies: Sequence[StudyRecord], gather: Gather) -> Table:
+def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Table:
     """The worklist for a terminal; a study that is arriving says when it will be complete."""
     table = Table("study", "state", "since", "rev", "instances", box=None, header_style="bold")
     table.add_column("uid", overflow="fold")
@@ -134,7 +135,7 @@ def list_instances(config: Config = None, as_json: Json = False) -> None:
     Example: mome-node instances list --json
     """
     root = load_settings(config).storage.root
-    for uid, sha256, path in open_ledger(config).instances():
+    for uid, sha256, path in open_ledger(config).reading.instances():
         place = str(root / path)
         line = {"sop_instance_uid": uid, "sha256": sha256, "path": place}
         typer.echo(json.dumps(line) if as_json else f"{sha256[:12]}  {uid}  {place}")

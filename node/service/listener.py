@@ -17,9 +17,10 @@ from node.errors import NotReady
 from node.service.group_commit import GroupCommit
 from node.service.heartbeat import Heartbeat
 from node.service.storage_service import StorageService
-from node.settings import Dicom, Settings
+from node.settings import Settings
+from node.settings_sections import DicomSettings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,12 @@ def run_listener(settings: Settings, heartbeat: Heartbeat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
     signal.signal(signal.SIGHUP, lambda *_: renew_tls(acceptor, settings.dicom))
-    ledger.audit(AuditEvent.LISTENING, time.time(), settings.node_name)
+    ledger.audit.record(AuditEvent.LISTENING, time.time(), settings.node_name)
     gc.freeze()  # what is here now stays; without this, the collector looks through it again and again
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
     acceptor.serve_forever()
     acceptor.stop()
-    ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
+    ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
 
 
 def open_acceptor(settings: Settings, reception: StorageService) -> Acceptor:
@@ -56,7 +57,7 @@ def open_acceptor(settings: Settings, reception: StorageService) -> Acceptor:
         raise NotReady(f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from None
 
 
-def tls_of(dicom: Dicom) -> ssl.SSLContext | None:
+def tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
     """What secures the connections of those who call us, None without; raises NotReady for files that are unusable."""
     if not dicom.certificate:
         return None
@@ -66,7 +67,7 @@ def tls_of(dicom: Dicom) -> ssl.SSLContext | None:
         raise NotReady(f"dicom.certificate, key, authorities: {error}") from None
 
 
-def renew_tls(acceptor: Acceptor, dicom: Dicom) -> None:
+def renew_tls(acceptor: Acceptor, dicom: DicomSettings) -> None:
     """Read certificate, key and authorities again; connections that are open keep theirs."""
     try:
         acceptor.tls = tls_of(dicom)

@@ -6,8 +6,8 @@ import logging
 import time
 
 from node.crashpoints import crash_point
-from node.settings import Gather
-from node.storage.ledger import Ledger
+from node.settings_sections import GatherSettings
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 2.0  # a study is compared with earlier ones in the pauses between its images
@@ -50,12 +50,12 @@ class QuietPeriod:
         return self.wall - seconds if self.wall - self.steady_since >= seconds else None
 
 
-def settle_studies(gather: Gather, node_name: str, ledger: Ledger, quiet: QuietPeriod) -> int:
+def settle_studies(gather: GatherSettings, node_name: str, ledger: Ledger, quiet: QuietPeriod) -> int:
     """Declare complete what is; gives how many studies."""
     now = time.time()
     quiet.update(now, time.monotonic())
     try:
-        settled = ledger.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
+        settled = ledger.gathering.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
         settled += _settle_silent(gather, node_name, ledger, quiet, now)
     finally:
         quiet.sweep_ended(time.monotonic())
@@ -65,14 +65,16 @@ def settle_studies(gather: Gather, node_name: str, ledger: Ledger, quiet: QuietP
     return settled
 
 
-def _settle_silent(gather: Gather, node_name: str, ledger: Ledger, quiet: QuietPeriod, now: float) -> int:
+def _settle_silent(gather: GatherSettings, node_name: str, ledger: Ledger, quiet: QuietPeriod, now: float) -> int:
     """Those without a new instance for the quiet period, and those past the deadline."""
     settled = 0
     quiet_since, opened_before = quiet.quiet_for(gather.quiet_seconds), quiet.steady_for(gather.deadline_seconds)
     extended_quiet_since = quiet.quiet_for(gather.quiet_seconds * gather.patience)
     if quiet_since is not None:
         extended_quiet_since = now - FOREVER_SECONDS if extended_quiet_since is None else extended_quiet_since
-        settled += ledger.settle(quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=node_name)
+        settled += ledger.gathering.settle(
+            quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=node_name
+        )
     if opened_before is not None:
-        settled += ledger.settle_overdue(opened_before, now)
+        settled += ledger.gathering.settle_overdue(opened_before, now)
     return settled

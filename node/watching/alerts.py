@@ -19,7 +19,9 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from node.errors import NodeError
-from node.settings import Alerts, Settings, secret
+from node.secret_files import secret
+from node.settings import Settings
+from node.settings_sections import AlertSettings
 from node.storage.health import HealthStore
 from node.storage.overview import QueueDepth
 from node.watching.metrics import Health, Meter
@@ -43,7 +45,7 @@ class Facts:
     self_test: str
 
 
-def wrong(facts: Facts, limits: Alerts, now: float) -> Iterator[tuple[str, str]]:
+def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[tuple[str, str]]:
     """Name and words of everything that needs a person."""
     for each in facts.depths:
         if each.state == "dead":
@@ -150,7 +152,7 @@ def sent(settings: Settings, words: str) -> bool:
     return True
 
 
-def mail(alerts: Alerts, ae_title: str, words: str) -> None:
+def mail(alerts: AlertSettings, ae_title: str, words: str) -> None:
     """One e-mail; over TLS when there is a login."""
     message = EmailMessage()
     message["From"], message["To"] = alerts.sender, ", ".join(alerts.recipients)

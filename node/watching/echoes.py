@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from dicom_io.errors import PeerUnreachable
 from dicom_io.network.scu import echo
-from node.settings import Destination
+from node.settings_sections import Destination
 from node.storage.health import Echo, HealthStore
 
 

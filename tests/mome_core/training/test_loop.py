@@ -33,9 +33,11 @@ from mome_core.training.config import (
     config_from_json,
 )
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.loop import EpochReport, Task, build_optimizer, digest, epoch_batches, select_parts, train
+from mome_core.training.loop import Task, digest, epoch_batches, train
 from mome_core.training.loss import class_weights, endpoint_loss
+from mome_core.training.optimizer import build_optimizer, select_parts
 from mome_core.training.predict import log_odds
+from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_scratch
 from places import ROOT
 from training_examples import QUICK, RECIPE, SMALL, examples, task

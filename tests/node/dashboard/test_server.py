@@ -16,7 +16,8 @@ import httpx2
 import pytest
 
 from node.dashboard.site import Site
-from node.settings import Settings, settings_toml
+from node.settings import Settings
+from node.settings_file import settings_toml
 from running_node import free_port
 
 pytestmark = pytest.mark.slow
@@ -113,10 +114,10 @@ def test_a_page_says_when_its_node_has_gone(tmp_path: Path) -> None:
         for label, value in (
             ("One-time token", tokens(log)[0]),
             ("New password", PASSWORD),
-            ("The same again", PASSWORD),
+            ("Repeat password", PASSWORD),
         ):
             page.get_by_label(label).fill(value)
-        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name="Set password").click()
         page.wait_for_url(base + "/")
         assert page.locator("#stale").is_hidden()
         running.terminate()

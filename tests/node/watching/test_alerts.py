@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from node.settings import Alerts, Settings
+from node.settings import Settings
+from node.settings_sections import AlertSettings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, QueueDepth
 from node.watching.alerts import AlertMonitor, Facts, compare, sent, wrong
 from node.watching.echoes import echo_destinations
@@ -24,7 +25,7 @@ from node.watching.metrics import Meter
 
 GIB = 2**30
 WELL = Facts((), {}, 100 * GIB, {"MRI1": 60.0}, (), "")
-LIMITS = Alerts(disk_free_gib=20, destination_minutes=15, silence_hours=12)
+LIMITS = AlertSettings(disk_free_gib=20, destination_minutes=15, silence_hours=12)
 
 
 def names(facts: Facts) -> list[str]:
