@@ -133,7 +133,7 @@ def begin(house: House, folder: Path) -> None:
 
 
 def wait_for_server(base: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 480
     while time.monotonic() < deadline:
         try:
             if httpx2.get(base + "/healthz").status_code == 200:
