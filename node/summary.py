@@ -1,4 +1,4 @@
-"""What the ledger keeps of an analysis, and every reader of it: no patient data, no text from headers."""
+"""The summary of an analysis in the ledger: no patient data, no text from headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """One endpoint's score with everything that it rests on.
+    """One endpoint's score with its contributions and model.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from pydicom.tag import Tag
 
 from dicom_io.phantom.attributes import brightness, code, decimal, decimals
 from dicom_io.phantom.plan import Attributes, InstanceLayout, SeriesPlan, SlicePlan, StackPlan, StudyPlan
+from mome_core.volume import Volume
 
 STACK_ID, IN_STACK_POSITION, TEMPORAL_INDEX = 0x00209056, 0x00209057, 0x00209128
 B_VALUE = 0x00189087
@@ -101,61 +102,68 @@ def changing(series: SeriesPlan) -> tuple[int, int]:
     return (B_VALUE, DIFFUSION) if by_b_value else (TEMPORAL_INDEX, FRAME_CONTENT)
 
 
+# Functional groups that are equal for every sequence: nothing that a reader of volumes would ask.
+CONSTANT_GROUPS: Attributes = {
+    "FrameAnatomySequence": [{"AnatomicRegionSequence": [code("76752008", "SCT", "Breast")], "FrameLaterality": "B"}],
+    "MRImagingModifierSequence": [
+        {
+            "MagnetizationTransfer": "NONE",
+            "BloodSignalNulling": "NO",
+            "Tagging": "NONE",
+            "TransmitterFrequency": 127.73,
+            "PixelBandwidth": "430",
+        }
+    ],
+    "MRReceiveCoilSequence": [
+        {
+            "ReceiveCoilName": "BREAST_18",
+            "ReceiveCoilManufacturerName": "",
+            "ReceiveCoilType": "MULTICOIL",
+            "QuadratureReceiveCoil": "NO",
+            "MultiCoilDefinitionSequence": [{"MultiCoilElementName": "B1", "MultiCoilElementUsed": "YES"}],
+        }
+    ],
+    "MRTransmitCoilSequence": [
+        {"TransmitCoilName": "Body", "TransmitCoilManufacturerName": "", "TransmitCoilType": "BODY"}
+    ],
+    "MRAveragesSequence": [{"NumberOfAverages": "1"}],
+}
+
+
 def shared_groups(series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
-    """What all frames have in common."""
-    sequence, volume = series.sequence, images[0].stack.volume
-    columns, rows, slices = volume.spacing_mm
-    matrix = volume.voxels.shape
+    """The functional groups that all frames have in common."""
     return {
-        "PixelMeasuresSequence": [
-            {
-                "PixelSpacing": decimals([rows, columns]),
-                "SliceThickness": decimal(slices),
-                "SpacingBetweenSlices": decimal(slices),
-            }
-        ],
-        "PlaneOrientationSequence": [
-            {"ImageOrientationPatient": decimals([*(volume.affine[:3, 0] / columns), *(volume.affine[:3, 1] / rows)])}
-        ],
-        "FrameAnatomySequence": [
-            {"AnatomicRegionSequence": [code("76752008", "SCT", "Breast")], "FrameLaterality": "B"}
-        ],
+        **CONSTANT_GROUPS,
+        **sampling(images[0].stack.volume),
         "MRImageFrameTypeSequence": [{"FrameType": series.attributes["ImageType"], **frame_kind(series)}],
         "MRTimingAndRelatedParametersSequence": [timing(series)],
-        "MRFOVGeometrySequence": [
-            {
-                "InPlanePhaseEncodingDirection": "ROW",
-                "MRAcquisitionFrequencyEncodingSteps": matrix[1],
-                "MRAcquisitionPhaseEncodingStepsInPlane": matrix[0],
-                "MRAcquisitionPhaseEncodingStepsOutOfPlane": matrix[2],
-                "PercentSampling": "100",
-                "PercentPhaseFieldOfView": "100",
-            }
-        ],
-        "MREchoSequence": [{"EffectiveEchoTime": sequence.te_ms}],
+        "MREchoSequence": [{"EffectiveEchoTime": series.sequence.te_ms}],
         "MRModifierSequence": [modifier(series)],
-        "MRImagingModifierSequence": [
-            {
-                "MagnetizationTransfer": "NONE",
-                "BloodSignalNulling": "NO",
-                "Tagging": "NONE",
-                "TransmitterFrequency": 127.73,
-                "PixelBandwidth": "430",
-            }
-        ],
-        "MRReceiveCoilSequence": [
-            {
-                "ReceiveCoilName": "BREAST_18",
-                "ReceiveCoilManufacturerName": "",
-                "ReceiveCoilType": "MULTICOIL",
-                "QuadratureReceiveCoil": "NO",
-                "MultiCoilDefinitionSequence": [{"MultiCoilElementName": "B1", "MultiCoilElementUsed": "YES"}],
-            }
-        ],
-        "MRTransmitCoilSequence": [
-            {"TransmitCoilName": "Body", "TransmitCoilManufacturerName": "", "TransmitCoilType": "BODY"}
-        ],
-        "MRAveragesSequence": [{"NumberOfAverages": "1"}],
+    }
+
+
+def sampling(volume: Volume) -> Attributes:
+    """Pixel measures, orientation and matrix of a volume."""
+    width, height, depth = volume.spacing_mm
+    columns, rows, slices = volume.voxels.shape
+    measures = {
+        "PixelSpacing": decimals([height, width]),
+        "SliceThickness": decimal(depth),
+        "SpacingBetweenSlices": decimal(depth),
+    }
+    field_of_view = {
+        "InPlanePhaseEncodingDirection": "ROW",
+        "MRAcquisitionFrequencyEncodingSteps": rows,
+        "MRAcquisitionPhaseEncodingStepsInPlane": columns,
+        "MRAcquisitionPhaseEncodingStepsOutOfPlane": slices,
+        "PercentSampling": "100",
+        "PercentPhaseFieldOfView": "100",
+    }
+    cosines = decimals([*(volume.affine[:3, 0] / width), *(volume.affine[:3, 1] / height)])
+    return {
+        "PixelMeasuresSequence": [measures],
+        "PlaneOrientationSequence": [{"ImageOrientationPatient": cosines}],
+        "MRFOVGeometrySequence": [field_of_view],
     }
 
 

@@ -100,7 +100,7 @@ COMMANDS: dict[str, CommandInfo] = {
         "Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.",
     ),
     "evaluate": CommandInfo(
-        "train:evaluate",
+        "evaluate:evaluate",
         "Measure a model on labelled studies: every figure with its 95 % interval by a bootstrap over patients.",
     ),
     "retract": CommandInfo(

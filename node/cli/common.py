@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from node.cli.options import Config
 from node.settings import load_settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 
 def open_ledger(config: Config) -> Ledger:
@@ -31,3 +32,13 @@ def progress(words: str, *, last: bool) -> None:
         typer.echo(f"\r{words}", err=True, nl=last)
     elif last:
         typer.echo(words, err=True)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 case", "2 cases"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def study_progress(done: str) -> Callable[[int, int], None]:
+    """Progress over studies. done : what happened to each, e.g. "read"."""
+    return lambda number, planned: progress(f"{done} {number} of {planned} studies", last=number == planned)

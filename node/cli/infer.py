@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from dicom_io.files import dicom_files
-from node.analysis import AnalysisContext, AnalysisOutcome, analyze_study, open_workplace, summarize
+from node.analysis import AnalysisContext, AnalysisOutcome, analyze_study, open_context, summarize
 from node.cli.options import Config, Json
 from node.cli.tables import print_summary
 from node.errors import NodeError
@@ -34,13 +34,13 @@ def infer(
     Example: mome-node infer ./study --out ./results --model demo
     """
     console = Console(stderr=True)
-    workplace = workplace_for(config, model, out)
+    context = context_for(config, model, out)
     paths = dicom_files(folder)
     if not paths:
         raise NodeError(f"{folder} holds no DICOM file")
     with console.status("analysing") as status:
         findings = analyze_study(
-            paths, workplace, progress=lambda stage, done, planned: status.update(f"{stage} {done} of {planned}")
+            paths, context, progress=lambda stage, done, planned: status.update(f"{stage} {done} of {planned}")
         )
     write_objects(findings, out)
     summary = summarize(findings)
@@ -52,13 +52,13 @@ def infer(
         typer.echo(f"wrote {sum(1 for _ in findings.objects or ())} objects, result.json and summary.png to {out}")
 
 
-def workplace_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
+def context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
     """Model and policy; the installation's identity lies in the storage root if that can be written, else in `out`."""
     settings = load_settings(config)
     if not config:
         storage = settings.storage.model_copy(update={"root": out / ".node"})
         settings = settings.model_copy(update={"storage": storage})
-    return open_workplace(settings, find_bundle(model or settings.model.path))
+    return open_context(settings, find_bundle(model or settings.model.path))
 
 
 def write_objects(findings: AnalysisOutcome, out: Path) -> None:

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from node.analysis import analyze_study, encoded, open_workplace
+from node.analysis import analyze_study, encoded, open_context
 from node.cli.options import Config, Json, StudyUid
 from node.errors import NodeError
 from node.models import Registry, bundle_in_use
 from node.settings import load_settings
 from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.withdrawal import Reason, withdraw
 from sr_templates.numbers import read_numbers
 
@@ -49,13 +49,13 @@ def reproduce(
     settings = load_settings(config)
     stated = read_numbers(report.read_bytes())
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    stored = list(ledger.instances(stated.study_instance_uid))
+    stored = list(ledger.reading.instances(stated.study_instance_uid))
     if not stored:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]
     in_use = bundle_in_use(settings, ModelDecisions(ledger.engine))
     bundle = Registry(settings.storage.root).with_weights(stated.weights) or in_use
-    findings = analyze_study(paths, open_workplace(settings, bundle))
+    findings = analyze_study(paths, open_context(settings, bundle))
     again = next(content for kind, *_, content in encoded(findings.objects) if kind == "report")
     found = read_numbers(again).numbers
     different = {name for name in stated.numbers.keys() | found.keys() if stated.numbers.get(name) != found.get(name)}

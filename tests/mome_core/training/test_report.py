@@ -18,7 +18,7 @@ from mome_core.training.breakdown import (
 )
 from mome_core.training.evaluate import auroc_difference, evaluate
 from mome_core.training.report import Breakdown, Measured, render
-from node.cli.train import augmented_scores
+from node.evaluation import augmented_scores
 from training_examples import examples
 
 
