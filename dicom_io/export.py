@@ -12,8 +12,9 @@ from dicom_io.study.case import Assembly
 from dicom_io.study.geometry import Stack
 from dicom_io.study.measurements import Dynamic as ChosenDynamic
 from dicom_io.study.measurements import Part, choose_dynamic, line_up, same_measurement, same_protocol
-from dicom_io.study.phases import Clue, Repeats, Slices, b_value_of, order_diffusion, order_repeats, times_of
+from dicom_io.study.phases import Repeats, Slices, b_value_of, order_diffusion, order_repeats, times_of
 from dicom_io.study.roles import RoleAssignment, SeriesRole
+from dicom_io.vendors.base import Clue
 from mome_core.case import Role
 from mome_core.case_file import VolumesInTurn
 from mome_core.errors import StudyIneligible
@@ -139,7 +140,15 @@ def of_group(group: Sequence[Part]) -> Exported:
         return Exported(items, items[0].role, why, refused=str(error))
     volumes = tuple(phase.slices for phase in phases)
     ordered = tuple(phase.part.item for phase in phases)
-    return Exported(ordered, items[0].role, why, group[0].stack, volumes, from_first(times_of(volumes)), clue)
+    return Exported(
+        ordered,
+        items[0].role,
+        why,
+        group[0].stack,
+        volumes,
+        from_first(times_of(volumes, items[0].series.vendor)),
+        clue,
+    )
 
 
 def of_series(item: SeriesRole) -> Iterator[Exported]:

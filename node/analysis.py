@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dicom_io.headers.read import StudyHeaders, read_series_headers
+from dicom_io.headers.read import read_series_headers
+from dicom_io.headers.records import StudyHeaders
 from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.case import SourceImage as ReadImage
 from dicom_io.study.classify import assign_roles

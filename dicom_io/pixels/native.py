@@ -38,7 +38,8 @@ from pydicom.uid import (
 )
 
 from dicom_io.errors import PixelsUnreadable
-from dicom_io.headers.read import NATIVE, Instance, Plane
+from dicom_io.headers.read import NATIVE
+from dicom_io.headers.records import Instance, Plane
 
 # JPEG Extended (.4.51) is not here: neither gdcm nor openjpeg decodes its 12 bits (measured, spec/series.md).
 DECODABLE = frozenset(

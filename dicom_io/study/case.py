@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from dicom_io.errors import NoPhaseOrder, PixelsUnreadable
-from dicom_io.headers.read import Exclusion, Instance, Plane
+from dicom_io.headers.records import Instance, Omission, Plane
 from dicom_io.pixels.native import read_voxels
 from dicom_io.study.geometry import Stack
 from dicom_io.study.measurements import FIRST, choose_dynamic
@@ -79,7 +79,7 @@ class Assembly:
     dce_pre: str = ""
     b_values: tuple[float, ...] = ()
     used: tuple[tuple[Modality, tuple[str, ...]], ...] = ()
-    left_out: tuple[Exclusion, ...] = ()
+    left_out: tuple[Omission, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -333,10 +333,10 @@ def acquisition_facts(plane: Plane) -> dict[str, str | float]:
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def left_out(assignment: RoleAssignment, used: set[str]) -> tuple[Exclusion, ...]:
+def left_out(assignment: RoleAssignment, used: set[str]) -> tuple[Omission, ...]:
     """Every series that takes no part, with the reason, and the files that were left out before."""
     series = tuple(
-        Exclusion(f"series {item.series.number}", f"{item.role}: {item.refused or item.why}")
+        Omission(f"series {item.series.number}", f"{item.role}: {item.refused or item.why}")
         for item in assignment.roles
         if item.series.series_uid not in used
     )

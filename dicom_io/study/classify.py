@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dicom_io.errors import NoVolume
-from dicom_io.headers.read import SeriesHeader, StudyHeaders
+from dicom_io.headers.records import SeriesHeader, StudyHeaders
 from dicom_io.study.geometry import ORIENTATION_TOLERANCE, count_distinct, stacks_of
 from dicom_io.study.measurements import settle_dynamic
 from dicom_io.study.names import NameReading, read_name

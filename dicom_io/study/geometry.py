@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicom_io.errors import NoVolume
-from dicom_io.headers.read import Plane
+from dicom_io.headers.records import Plane
 
 ORIENTATION_TOLERANCE = 1e-3  # GE writes orientations of one volume that differ in the 8th decimal, Philips in the 5th
 POSSIBLE_SPACING_MM = (0.01, 100.0)

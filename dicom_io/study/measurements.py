@@ -13,13 +13,10 @@ from itertools import pairwise
 from statistics import median
 
 from dicom_io.errors import NoPhaseOrder
-from dicom_io.headers.read import Acquisition
+from dicom_io.headers.records import Acquisition
 from dicom_io.study.geometry import Stack, same_grid
 from dicom_io.study.names import Moment
 from dicom_io.study.phases import (
-    CLOCKS,
-    LABELS,
-    Clue,
     Repeats,
     Slices,
     order_repeats,
@@ -29,6 +26,7 @@ from dicom_io.study.phases import (
     unwrapped,
 )
 from dicom_io.study.roles import COMPUTED_ROLES, T1_ROLES, SeriesRole
+from dicom_io.vendors.base import CLOCKS, LABELS, Clue
 from mome_core.case import Role
 from mome_core.errors import Ineligibility, StudyIneligible
 
@@ -87,7 +85,7 @@ class Run:
     @property
     def times_s(self) -> tuple[float, ...]:
         """Start of each phase, empty when no clock tells."""
-        return times_of([phase.slices for phase in self.phases])
+        return times_of([phase.slices for phase in self.phases], self.phases[0].part.item.series.vendor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -355,7 +353,7 @@ def _restarts(phases: Sequence[Phase], index: int) -> bool:
     A number that falls back without any silence is an export that was split, and counted anew. Where nothing counts, a
     silence before another pause for an injection is a restart too.
     """
-    times = times_of([phase.slices for phase in phases])
+    times = times_of([phase.slices for phase in phases], phases[0].part.item.series.vendor)
     gaps = [b - a for a, b in pairwise(times)]
     usual = sorted(gaps)[(len(gaps) - 1) // 2] if gaps else 0.0
     silence = gaps[index - 1] / usual if gaps else RESTART_FACTOR

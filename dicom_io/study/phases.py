@@ -8,43 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 
 from dicom_io.errors import NoPhaseOrder
-from dicom_io.headers.read import Plane
+from dicom_io.headers.records import Plane
 from dicom_io.study.geometry import Stack
-from dicom_io.vendors.base import Direction, Vendor, vendor_of
+from dicom_io.vendors.base import CLOCKS, LABELS, Clue, Direction, Vendor
 
 HALF_DAY_S = 43200.0
 DAY_S = 86400.0
 
 Slices = tuple[Plane, ...]
-
-
-class Clue(StrEnum):
-    """What may say in which order images were taken."""
-
-    TEMPORAL_POSITION = "temporal position"
-    ACQUISITION_NUMBER = "acquisition number"
-    TRIGGER_TIME = "trigger time"
-    ACQUISITION_TIME = "acquisition time"
-    CONTENT_TIME = "content time"
-    INSTANCE_NUMBER = "instance number"
-    DIFFUSION = "b-value and direction"
-    NAME = "phase number in the series name"
-
-
-LABELS = (Clue.TEMPORAL_POSITION, Clue.ACQUISITION_NUMBER)
-CLOCKS = (Clue.ACQUISITION_TIME, Clue.TRIGGER_TIME, Clue.CONTENT_TIME)
-
-# InstanceNumber comes last everywhere and never for Philips, where it is random or runs through time first.
-PREFERENCE: dict[Vendor, tuple[Clue, ...]] = {
-    Vendor.GE: (*LABELS, *CLOCKS[1:2], Clue.CONTENT_TIME, Clue.ACQUISITION_TIME, Clue.INSTANCE_NUMBER),
-    Vendor.SIEMENS: (*reversed(LABELS), Clue.CONTENT_TIME, Clue.ACQUISITION_TIME, Clue.INSTANCE_NUMBER),
-    Vendor.PHILIPS: (Clue.TEMPORAL_POSITION, Clue.TRIGGER_TIME, Clue.CONTENT_TIME, Clue.ACQUISITION_TIME),
-}
-GENERAL_PREFERENCE = (*LABELS, Clue.ACQUISITION_TIME, Clue.CONTENT_TIME, Clue.TRIGGER_TIME, Clue.INSTANCE_NUMBER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,22 +37,6 @@ class Repeats:
     notes: tuple[str, ...] = ()
 
 
-CLOCK_OF = {
-    Clue.TEMPORAL_POSITION: "temporal_position",
-    Clue.ACQUISITION_NUMBER: "acquisition_number",
-    Clue.TRIGGER_TIME: "trigger_s",
-    Clue.ACQUISITION_TIME: "acquisition_s",
-    Clue.CONTENT_TIME: "content_s",
-    Clue.INSTANCE_NUMBER: "order",
-}
-
-
-def value_of(plane: Plane, clue: Clue) -> float | None:
-    """What one image says for one clue."""
-    value: float | None = getattr(plane.clocks, CLOCK_OF[clue])
-    return value
-
-
 def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
     """Divide a stack into its volumes in the order of time.
 
@@ -88,16 +46,16 @@ def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
     if max(map(len, locations)) == 1:
         return Repeats((tuple(there[0] for there in locations),), notes=notes)
     orders = {clue: volumes for clue in Clue if (volumes := _ordered_by(locations, clue))}
-    found = next((clue for clue in PREFERENCE.get(vendor, GENERAL_PREFERENCE) if clue in orders), None)
+    found = next((clue for clue in vendor.phase_order if clue in orders), None)
     if found is None:
-        return _interrupted(locations, notes)
+        return _interrupted(locations, vendor, notes)
     agreeing = {clue: orders[clue] == orders[found] for clue in CLOCKS if clue in orders}
     if found is Clue.INSTANCE_NUMBER:  # numbers of a few whole volumes look regular in any order
         agreeing = {clue: runs for clue in CLOCKS if (runs := _runs_forward(orders[found], clue)) is not None}
     if agreeing and not any(agreeing.values()):
         named = " and ".join(agreeing)
         raise NoPhaseOrder(f"the {found} orders the images against the {named}: which one is right cannot be known")
-    return Repeats(orders[found], times_of(orders[found]), found, notes)
+    return Repeats(orders[found], times_of(orders[found], vendor), found, notes)
 
 
 def order_diffusion(stack: Stack, vendor: Vendor) -> Repeats:
@@ -152,7 +110,7 @@ def _ordered_by(locations: Sequence[Slices], clue: Clue) -> tuple[Slices, ...]:
         return ()
     columns = []
     for there in locations:
-        valued = [(value, plane) for plane in there if (value := value_of(plane, clue)) is not None]
+        valued = [(value, plane) for plane in there if (value := plane.clocks.value(clue)) is not None]
         if len({value for value, _ in valued}) != len(there):
             return ()
         columns.append(sorted(valued, key=lambda item: item[0]))
@@ -208,13 +166,13 @@ def _is_regular(columns: list[list[float]]) -> bool:
     )
 
 
-def _interrupted(locations: Sequence[Slices], notes: tuple[str, ...]) -> Repeats:
+def _interrupted(locations: Sequence[Slices], vendor: Vendor, notes: tuple[str, ...]) -> Repeats:
     """The complete volumes of a dynamic whose last one was cut off; only labels can tell.
 
     Raises NoPhaseOrder when no label does.
     """
     for label in LABELS:
-        values = [{value_of(plane, label): plane for plane in there} for there in locations]
+        values = [{plane.clocks.value(label): plane for plane in there} for there in locations]
         sizes_agree = all(len(value) == len(there) for value, there in zip(values, locations, strict=True))
         every = {value for there in values for value in there if value is not None}
         if not sizes_agree or any(None in there for there in values):
@@ -223,7 +181,7 @@ def _interrupted(locations: Sequence[Slices], notes: tuple[str, ...]) -> Repeats
         if complete and max(complete) < min(every - complete, default=float("inf")):
             volumes = tuple(tuple(there[value] for there in values) for value in sorted(complete))
             cut = f"{len(every) - len(complete)} incomplete volumes after the last complete one were left out"
-            return Repeats(volumes, times_of(volumes), label, (*notes, cut))
+            return Repeats(volumes, times_of(volumes, vendor), label, (*notes, cut))
     counts = sorted(set(map(len, locations)))
     if len(counts) > 1:
         raise NoPhaseOrder(
@@ -236,13 +194,9 @@ def _transposed(columns: Sequence[Slices]) -> tuple[Slices, ...]:
     return tuple(zip(*columns, strict=True))
 
 
-def times_of(volumes: Sequence[Slices]) -> tuple[float, ...]:
-    """Start of each volume by the first clock that ascends through them; empty when none does.
-
-    The Content Time of GE is when the image was written: it may order volumes, but their distances are not in it.
-    """
-    maker = volumes[0][0].instance.public.text("Manufacturer") if volumes else ""
-    for clue in CLOCKS[:2] if vendor_of(maker) is Vendor.GE else CLOCKS:
+def times_of(volumes: Sequence[Slices], vendor: Vendor) -> tuple[float, ...]:
+    """Start of each volume by the first clock of the vendor that ascends through them; empty when none does."""
+    for clue in vendor.timing_clues:
         starts = [start_of(volume, clue) for volume in volumes]
         if None in starts:
             continue
@@ -254,7 +208,7 @@ def times_of(volumes: Sequence[Slices]) -> tuple[float, ...]:
 
 def start_of(volume: Slices, clue: Clue) -> float | None:
     """The earliest value of a clock in one volume, None when an image lacks it."""
-    values = [value_of(plane, clue) for plane in volume]
+    values = [plane.clocks.value(clue) for plane in volume]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return None

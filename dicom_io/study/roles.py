@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicom_io.headers.read import Exclusion, SeriesHeader
+from dicom_io.headers.records import Omission, SeriesHeader
 from dicom_io.study.geometry import Stack
 from dicom_io.study.names import NameReading
 from mome_core.case import Role
@@ -75,7 +75,7 @@ class RoleAssignment:
     """The part of every series of one or more studies, and the files that were left out before."""
 
     roles: tuple[SeriesRole, ...]
-    excluded: tuple[Exclusion, ...] = ()
+    excluded: tuple[Omission, ...] = ()
 
     def of(self, *roles: Role) -> tuple[SeriesRole, ...]:
         """The series of some roles, in the fixed order of the headers."""
