@@ -15,8 +15,7 @@ from typing import Any
 
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
-from dicom_io.study.case import Assembly, read_case
-from dicom_io.study.case import SourceImage as ReadImage
+from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
 from mome_core.errors import StudyIneligible
@@ -118,7 +117,7 @@ def evidence_of(assembly: Assembly) -> Evidence:
     )
 
 
-def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
+def sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
     """The same images in the words of sr_templates."""
     return tuple(SourceImage(image.header, image.frame) for image in images)
 

@@ -1,7 +1,7 @@
 """Which repeat of a slice came first: volumes in the order of time, or a reason why nothing tells.
 
 A clue is right for a stack when it gives every slice the same repeats, each once. Vendors differ in which clue to try
-first (spec/series.md, section 2), and no clue is believed against every clock that can order the images as well.
+first (`Vendor.phase_order`), and no clue is believed against every clock that can order the images as well.
 """
 
 from __future__ import annotations
@@ -19,16 +19,23 @@ HALF_DAY_S = 43200.0
 DAY_S = 86400.0
 
 Slices = tuple[Plane, ...]
+ValuedPlanes = list[tuple[float, Plane]]  # the images of one slice, each with what it says for a clue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeats:
     """The volumes of a stack in order.
 
-    volumes : for each repeat one plane per slice, in the order of the stack.
-    times_s : start of each repeat in seconds of the day (or of the trigger), ascending; empty when no clock tells.
-    clue : what ordered them; None for a single volume.
-    notes : what was left out on the way.
+    Parameters
+    ----------
+    volumes
+        For each repeat one plane per slice, in the order of the stack.
+    times_s
+        Start of each repeat in seconds of the day (or of the trigger), ascending; empty when no clock tells.
+    clue
+        What ordered them; None for a single volume.
+    notes
+        What was left out on the way.
     """
 
     volumes: tuple[Slices, ...]
@@ -51,7 +58,7 @@ def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
         return _interrupted(locations, vendor, notes)
     agreeing = {clue: orders[clue] == orders[found] for clue in CLOCKS if clue in orders}
     if found is Clue.INSTANCE_NUMBER:  # numbers of a few whole volumes look regular in any order
-        agreeing = {clue: runs for clue in CLOCKS if (runs := _runs_forward(orders[found], clue)) is not None}
+        agreeing = {clue: ahead for clue in CLOCKS if (ahead := _runs_forward(orders[found], clue)) is not None}
     if agreeing and not any(agreeing.values()):
         named = " and ".join(agreeing)
         raise NoPhaseOrder(f"the {found} orders the images against the {named}: which one is right cannot be known")
@@ -82,9 +89,45 @@ def b_value_of(plane: Plane) -> float:
     return plane.diffusion.b_value or 0.0
 
 
-def _diffusion_key(plane: Plane) -> tuple[float, bool, tuple[float, ...], float]:
-    isotropic = plane.diffusion.direction is Direction.ISOTROPIC
-    return b_value_of(plane), isotropic, plane.diffusion.gradient, plane.clocks.order or 0.0
+def require_more_than_numbers(repeats: Repeats) -> None:
+    """Raise NoPhaseOrder when only the instance numbers of whole volumes tell their order: any order looks regular."""
+    if repeats.clue is not Clue.INSTANCE_NUMBER:
+        return
+    whole = all(len({plane.clocks.order for plane in volume}) == 1 for volume in repeats.volumes)
+    if whole and not any(_runs_forward(repeats.volumes, clue) for clue in CLOCKS):
+        count = len(repeats.volumes)
+        raise NoPhaseOrder(f"{count} images hold a whole volume each, and only their instance numbers tell the order")
+
+
+def times_of(volumes: Sequence[Slices], vendor: Vendor) -> tuple[float, ...]:
+    """Start of each volume by the first clock of the vendor that ascends through them; empty when none does."""
+    for clue in vendor.timing_clues:
+        starts = [start_of(volume, clue) for volume in volumes]
+        if None in starts:
+            continue
+        times = unwrapped([start for start in starts if start is not None])
+        if all(a < b for a, b in pairwise(times)):
+            return times
+    return ()
+
+
+def start_of(volume: Slices, clue: Clue) -> float | None:
+    """The earliest value of a clue in one volume, None when an image lacks it."""
+    values = [plane.clocks.value(clue) for plane in volume]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    return min(unwrapped(known))
+
+
+def unwrapped(times_s: Sequence[float]) -> tuple[float, ...]:
+    """Times of day of one examination, counted on past midnight."""
+    if times_s and max(times_s) - min(times_s) > HALF_DAY_S:
+        return tuple(time + DAY_S if time < HALF_DAY_S else time for time in times_s)
+    return tuple(times_s)
+
+
+# --- copies
 
 
 def _without_copies(locations: Sequence[Slices]) -> tuple[tuple[Slices, ...], tuple[str, ...]]:
@@ -104,26 +147,46 @@ def _uid_key(plane: Plane) -> tuple[str, int]:
     return plane.instance.sop_instance_uid, plane.frame or 0
 
 
+def _diffusion_key(plane: Plane) -> tuple[float, bool, tuple[float, ...], float]:
+    isotropic = plane.diffusion.direction is Direction.ISOTROPIC
+    return b_value_of(plane), isotropic, plane.diffusion.gradient, plane.clocks.order or 0.0
+
+
+# --- one clue
+
+
 def _ordered_by(locations: Sequence[Slices], clue: Clue) -> tuple[Slices, ...]:
     """The volumes by one clue, empty when it does not explain the stack."""
-    if clue in (Clue.DIFFUSION, Clue.NAME) or len(set(map(len, locations))) != 1:
+    if len(set(map(len, locations))) != 1:
         return ()
     columns = []
     for there in locations:
-        valued = [(value, plane) for plane in there if (value := plane.clocks.value(clue)) is not None]
-        if len({value for value, _ in valued}) != len(there):
+        if not (column := _sorted_by(there, clue)):
             return ()
-        columns.append(sorted(valued, key=lambda item: item[0]))
-    if clue in LABELS and len({tuple(value for value, _ in column) for column in columns}) != 1:
+        columns.append(column)
+    if not _explains(columns, clue):
         return ()
     if clue in CLOCKS:
         columns = [_across_midnight(column) for column in columns]
-    if clue is Clue.INSTANCE_NUMBER and not _is_regular([[value for value, _ in column] for column in columns]):
-        return ()
     return _transposed([tuple(plane for _, plane in column) for column in columns])
 
 
-def _across_midnight(column: list[tuple[float, Plane]]) -> list[tuple[float, Plane]]:
+def _sorted_by(there: Slices, clue: Clue) -> ValuedPlanes:
+    """The images of one slice by what they say for a clue; empty unless each says something of its own."""
+    valued = [(value, plane) for plane in there if (value := plane.clocks.value(clue)) is not None]
+    if len({value for value, _ in valued}) != len(there):
+        return []
+    return sorted(valued, key=lambda item: item[0])
+
+
+def _explains(columns: Sequence[ValuedPlanes], clue: Clue) -> bool:
+    """Whether the values of all slices fit together: labels are the same everywhere, instance numbers are regular."""
+    if clue in LABELS:
+        return len({tuple(value for value, _ in column) for column in columns}) == 1
+    return clue is not Clue.INSTANCE_NUMBER or _is_regular([[value for value, _ in column] for column in columns])
+
+
+def _across_midnight(column: ValuedPlanes) -> ValuedPlanes:
     """Sorted times of one slice: those of the small hours follow the evening's when the day changed in between."""
     values = [value for value, _ in column]
     if values[-1] - values[0] < HALF_DAY_S:
@@ -139,16 +202,6 @@ def _runs_forward(volumes: Sequence[Slices], clue: Clue) -> bool | None:
     return all(a <= b for a, b in pairwise(unwrapped(starts)))
 
 
-def require_more_than_numbers(repeats: Repeats) -> None:
-    """Raise NoPhaseOrder when only the instance numbers of whole volumes tell their order: any order looks regular."""
-    if repeats.clue is not Clue.INSTANCE_NUMBER:
-        return
-    whole = all(len({plane.clocks.order for plane in volume}) == 1 for volume in repeats.volumes)
-    if whole and not any(_runs_forward(repeats.volumes, clue) for clue in CLOCKS):
-        count = len(repeats.volumes)
-        raise NoPhaseOrder(f"{count} images hold a whole volume each, and only their instance numbers tell the order")
-
-
 def _is_regular(columns: list[list[float]]) -> bool:
     """Whether instance numbers run as a scanner counts: volume after volume, or slice after slice.
 
@@ -160,10 +213,15 @@ def _is_regular(columns: list[list[float]]) -> bool:
         ranks = {tuple(sorted(range(len(volume)), key=volume.__getitem__)) for volume in repeats}
         return len(ranks) == 1 or len(set(repeats[0])) == 1
     ordered = sorted(columns)
-    return all(max(a) < min(b) for a, b in pairwise(ordered)) and columns in (
-        ordered,
-        ordered[::-1],
-    )
+    by_slice = all(max(a) < min(b) for a, b in pairwise(ordered))
+    return by_slice and columns in (ordered, ordered[::-1])
+
+
+def _transposed(columns: Sequence[Slices]) -> tuple[Slices, ...]:
+    return tuple(zip(*columns, strict=True))
+
+
+# --- a dynamic that was cut off
 
 
 def _interrupted(locations: Sequence[Slices], vendor: Vendor, notes: tuple[str, ...]) -> Repeats:
@@ -173,10 +231,9 @@ def _interrupted(locations: Sequence[Slices], vendor: Vendor, notes: tuple[str, 
     """
     for label in LABELS:
         values = [{plane.clocks.value(label): plane for plane in there} for there in locations]
-        sizes_agree = all(len(value) == len(there) for value, there in zip(values, locations, strict=True))
-        every = {value for there in values for value in there if value is not None}
-        if not sizes_agree or any(None in there for there in values):
+        if any(None in there for there in values) or list(map(len, values)) != list(map(len, locations)):
             continue
+        every = {value for there in values for value in there if value is not None}
         complete = {value for value in every if all(value in there for there in values)}
         if complete and max(complete) < min(every - complete, default=float("inf")):
             volumes = tuple(tuple(there[value] for there in values) for value in sorted(complete))
@@ -188,35 +245,3 @@ def _interrupted(locations: Sequence[Slices], vendor: Vendor, notes: tuple[str, 
             f"slices have between {counts[0]} and {counts[-1]} images and nothing says which belong together"
         )
     raise NoPhaseOrder(f"each slice has {counts[0]} images and nothing in them says which came first")
-
-
-def _transposed(columns: Sequence[Slices]) -> tuple[Slices, ...]:
-    return tuple(zip(*columns, strict=True))
-
-
-def times_of(volumes: Sequence[Slices], vendor: Vendor) -> tuple[float, ...]:
-    """Start of each volume by the first clock of the vendor that ascends through them; empty when none does."""
-    for clue in vendor.timing_clues:
-        starts = [start_of(volume, clue) for volume in volumes]
-        if None in starts:
-            continue
-        times = unwrapped([start for start in starts if start is not None])
-        if all(a < b for a, b in pairwise(times)):
-            return times
-    return ()
-
-
-def start_of(volume: Slices, clue: Clue) -> float | None:
-    """The earliest value of a clock in one volume, None when an image lacks it."""
-    values = [plane.clocks.value(clue) for plane in volume]
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    return min(unwrapped(known))
-
-
-def unwrapped(times_s: Sequence[float]) -> tuple[float, ...]:
-    """Times of day of one examination, counted on past midnight."""
-    if times_s and max(times_s) - min(times_s) > HALF_DAY_S:
-        return tuple(time + DAY_S if time < HALF_DAY_S else time for time in times_s)
-    return tuple(times_s)
