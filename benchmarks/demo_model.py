@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from dicom_io.phantom.anatomy import Truth, simulate
+from dicom_io.phantom.anatomy import GroundTruth, simulate
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from mome_core.case import Modality
 from mome_core.inference import analyze
@@ -104,7 +104,7 @@ def measure(checkpoint: Checkpoint, spec: PhantomSpec) -> Outcome:
     return outcome
 
 
-def peak_distance_mm(result: Result, truth: Truth) -> float:
+def peak_distance_mm(result: Result, truth: GroundTruth) -> float:
     """From the largest value of the DCE's saliency to the nearest voxel of the lesion."""
     saliency = next(each.volume for each in result.saliency if each.modality is Modality.DCE)
     distance = distance_transform_edt(~truth.lesion, sampling=saliency.spacing_mm)

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from dicomanonymizer.simpledicomanonymizer import initialize_actions
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -54,6 +53,10 @@ Action = Callable[[Dataset, tuple[int, int]], None]
 
 class NotExportable(DicomError):
     """The object may show whose it is in a way that no rule for elements removes."""
+
+
+class AnonymizerMissing(DicomError):
+    """The library that knows what PS3.15 does to each element is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +198,9 @@ def is_harmless(element: DataElement) -> bool:
 @cache
 def actions() -> dict[tuple[int, int], Action]:
     """What PS3.15 table E.1-1 (2026c) does to each element; of two sequences only the UIDs inside are replaced."""
+    try:
+        from dicomanonymizer.simpledicomanonymizer import initialize_actions
+    except ImportError:  # an extra; whoever never exports can do without
+        raise AnonymizerMissing("cohort export needs dicom-anonymizer: pip install 'mome-node[train]'") from None
     found = initialize_actions("dicomfields_2026c")
     return {tag: action for tag, action in found.items() if len(tag) == 2 and tag not in KEEP_ITEMS}

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from dicom_io.encoding.elements import Elements
 from dicom_io.headers.records import Acquisition, Instance, Plane
-from dicom_io.vendors.base import Tile, Tiling, Vendor
+from dicom_io.vendors.base import Tile, Tiling, VendorProfile
 
 
-def classic_planes(instance: Instance, elements: Elements, vendor: Vendor) -> tuple[Plane, ...]:
+def classic_planes(instance: Instance, elements: Elements, vendor: VendorProfile) -> tuple[Plane, ...]:
     """Every slice image of one classic instance."""
     image_type = elements.texts("ImageType")
     whole = _plane(instance, elements, vendor, image_type)
@@ -18,7 +18,7 @@ def classic_planes(instance: Instance, elements: Elements, vendor: Vendor) -> tu
     return (whole,) if tiling is None else tuple(_tile(whole, tiling, tile) for tile in tiling.tiles)
 
 
-def _plane(instance: Instance, elements: Elements, vendor: Vendor, image_type: tuple[str, ...]) -> Plane:
+def _plane(instance: Instance, elements: Elements, vendor: VendorProfile, image_type: tuple[str, ...]) -> Plane:
     return Plane(
         instance=instance,
         frame=None,
@@ -56,7 +56,7 @@ def rescale_of(elements: Elements, keyword: str, absent: float) -> float:
     return value
 
 
-def _acquisition(elements: Elements, vendor: Vendor) -> Acquisition:
+def _acquisition(elements: Elements, vendor: VendorProfile) -> Acquisition:
     """How a classic image was made (MR Image module and the vendor's own attributes)."""
     scanning = elements.text("ScanningSequence").upper().split("\\")
     return Acquisition(

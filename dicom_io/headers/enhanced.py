@@ -8,7 +8,7 @@ from dicom_io.encoding.elements import Elements
 from dicom_io.errors import NotAnImage
 from dicom_io.headers.classic import rescale_of
 from dicom_io.headers.records import Acquisition, Instance, Plane
-from dicom_io.vendors.base import Clocks, Diffusion, Vendor, direction_of
+from dicom_io.vendors.base import Clocks, Diffusion, VendorProfile, direction_of
 
 MAX_PLANES = 1 << 16
 
@@ -31,7 +31,7 @@ def is_enhanced(elements: Elements) -> bool:
     return "PerFrameFunctionalGroupsSequence" in elements
 
 
-def enhanced_planes(instance: Instance, elements: Elements, vendor: Vendor) -> tuple[Plane, ...]:
+def enhanced_planes(instance: Instance, elements: Elements, vendor: VendorProfile) -> tuple[Plane, ...]:
     """Every frame of one Enhanced instance.
 
     Raises NotAnImage when it describes fewer frames than it holds, or absurdly many.
@@ -47,7 +47,7 @@ def enhanced_planes(instance: Instance, elements: Elements, vendor: Vendor) -> t
 
 
 def _frame(
-    instance: Instance, elements: Elements, groups: FunctionalGroups, vendor: Vendor, words: frozenset[str]
+    instance: Instance, elements: Elements, groups: FunctionalGroups, vendor: VendorProfile, words: frozenset[str]
 ) -> Plane:
     measures = groups.macro("PixelMeasuresSequence")
     scaling = groups.macro("PixelValueTransformationSequence")

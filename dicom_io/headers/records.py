@@ -11,7 +11,7 @@ from typing import Any, overload
 from pydicom.dataset import Dataset
 
 from dicom_io.encoding.elements import Elements
-from dicom_io.vendors.base import Clocks, Diffusion, Tile, Vendor
+from dicom_io.vendors.base import Clocks, Diffusion, Tile, VendorProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Plane:
     slope, intercept
         Stored value -> real value; NaN when the header holds an invalid number.
     words
-        By which the image says that it was computed (Vendor.derivation_words).
+        By which the image says that it was computed (VendorProfile.derivation_words).
     contrast
         Agent, or PRE_CONTRAST and its like of an Enhanced object; empty when none is named.
     """
@@ -146,7 +146,7 @@ class SeriesHeader:
 
     series_uid: str
     study_uid: str
-    vendor: Vendor
+    vendor: VendorProfile
     modality: str
     description: str
     protocol: str

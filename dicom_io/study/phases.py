@@ -1,7 +1,7 @@
 """Which repeat of a slice came first: volumes in the order of time, or a reason why nothing tells.
 
 A clue is right for a stack when it gives every slice the same repeats, each once. Vendors differ in which clue to try
-first (`Vendor.phase_order`), and no clue is believed against every clock that can order the images as well.
+first (`VendorProfile.phase_order`), and no clue is believed against every clock that can order the images as well.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 from dicom_io.errors import NoPhaseOrder
 from dicom_io.headers.records import Plane
 from dicom_io.study.geometry import Stack
-from dicom_io.vendors.base import CLOCKS, LABELS, Clue, Direction, Vendor
+from dicom_io.vendors.base import CLOCKS, LABELS, Clue, Direction, VendorProfile
 
 HALF_DAY_S = 43200.0
 DAY_S = 86400.0
@@ -44,7 +44,7 @@ class Repeats:
     notes: tuple[str, ...] = ()
 
 
-def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
+def order_repeats(stack: Stack, vendor: VendorProfile) -> Repeats:
     """Divide a stack into its volumes in the order of time.
 
     Raises NoPhaseOrder when no clue gives every slice the same repeats, or every clock contradicts the clue.
@@ -65,7 +65,7 @@ def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
     return Repeats(orders[found], times_of(orders[found], vendor), found, notes)
 
 
-def order_diffusion(stack: Stack, vendor: Vendor) -> Repeats:
+def order_diffusion(stack: Stack, vendor: VendorProfile) -> Repeats:
     """Divide a diffusion stack into volumes of one b-value each, in the order of acquisition where it is known.
 
     Raises NoPhaseOrder when slices differ in how many images they have of a b-value.
@@ -99,7 +99,7 @@ def require_more_than_numbers(repeats: Repeats) -> None:
         raise NoPhaseOrder(f"{count} images hold a whole volume each, and only their instance numbers tell the order")
 
 
-def times_of(volumes: Sequence[Slices], vendor: Vendor) -> tuple[float, ...]:
+def times_of(volumes: Sequence[Slices], vendor: VendorProfile) -> tuple[float, ...]:
     """Start of each volume by the first clock of the vendor that ascends through them; empty when none does."""
     for clue in vendor.timing_clues:
         starts = [start_of(volume, clue) for volume in volumes]
@@ -224,7 +224,7 @@ def _transposed(columns: Sequence[Slices]) -> tuple[Slices, ...]:
 # --- a dynamic that was cut off
 
 
-def _interrupted(locations: Sequence[Slices], vendor: Vendor, notes: tuple[str, ...]) -> Repeats:
+def _interrupted(locations: Sequence[Slices], vendor: VendorProfile, notes: tuple[str, ...]) -> Repeats:
     """The complete volumes of a dynamic whose last one was cut off; only labels can tell.
 
     Raises NoPhaseOrder when no label does.

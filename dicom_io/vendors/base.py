@@ -1,7 +1,7 @@
 """What one image says about diffusion, time and tiles, and the shape of a vendor: how its scanners write that.
 
-A vendor is one file of this package that builds a `Vendor`, and one row of `dicom_io.vendors.registry`. What it does
-not say of itself is read by the standard alone. Every reader is given one data set and knows no other.
+A vendor is one file of this package that builds a `VendorProfile`, and one row of `dicom_io.vendors.registry`. What
+its profile does not say is read by the standard alone. Every reader is given one data set and knows no other.
 """
 
 from __future__ import annotations
@@ -27,6 +27,17 @@ class PrivateTag(NamedTuple):
     def within(self, elements: Elements) -> int:
         """The tag that it has in this data set, wherever an archive moved its block."""
         return elements.private(*self)
+
+
+class Vendor(StrEnum):
+    """Names of vendors, for those who write as one of them or look for one."""
+
+    SIEMENS = "Siemens"
+    GE = "GE"
+    PHILIPS = "Philips"
+    UIH = "UIH"
+    CANON = "Canon"
+    HITACHI = "Hitachi"
 
 
 class Direction(StrEnum):
@@ -204,7 +215,7 @@ GENERAL_PHASE_ORDER = (*LABELS, Clue.ACQUISITION_TIME, Clue.CONTENT_TIME, Clue.T
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vendor:
+class VendorProfile:
     """How one vendor's scanners write what the standard leaves open; what is not given is read by the standard.
 
     Parameters
@@ -244,7 +255,7 @@ class Vendor:
     safe_private: tuple[PrivateTag, ...] = ()
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
     def fat_suppressed(self, elements: Elements) -> bool | None:
         """Whether the fat was suppressed, or water alone excited; None when the tags do not tell."""

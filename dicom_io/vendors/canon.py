@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dicom_io.encoding.elements import Elements
-from dicom_io.vendors.base import Diffusion, Vendor, standard_diffusion
+from dicom_io.vendors.base import Diffusion, Vendor, VendorProfile, standard_diffusion
 
 COMMENT = re.compile(r"\bb=(\d+(?:\.\d+)?)")  # b=1500(0.895,0.000,0.445)
 
@@ -19,4 +19,4 @@ def diffusion(elements: Elements) -> Diffusion:
     return standard
 
 
-CANON = Vendor("Canon", manufacturers=("CANON", "TOSHIBA"), diffusion=diffusion)
+CANON = VendorProfile(Vendor.CANON, manufacturers=("CANON", "TOSHIBA"), diffusion=diffusion)

@@ -10,6 +10,7 @@ from dicom_io.vendors.base import (
     Direction,
     PrivateTag,
     Vendor,
+    VendorProfile,
     standard_diffusion,
     unsuppressed_when_options_are_listed,
 )
@@ -35,8 +36,8 @@ def diffusion(elements: Elements) -> Diffusion:
     return Diffusion(b_value, direction or standard.direction, standard.gradient)
 
 
-GE = Vendor(
-    "GE",
+GE = VendorProfile(
+    Vendor.GE,
     manufacturers=("GE ", "GENERAL ELECTRIC"),
     diffusion=diffusion,
     fat_suppression=unsuppressed_when_options_are_listed,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dicom_io.vendors.base import Vendor
+from dicom_io.vendors.base import Vendor, VendorProfile
 
-HITACHI = Vendor("Hitachi", manufacturers=("HITACHI", "FUJIFILM"))
+HITACHI = VendorProfile(Vendor.HITACHI, manufacturers=("HITACHI", "FUJIFILM"))

@@ -12,6 +12,7 @@ from dicom_io.vendors.base import (
     Direction,
     PrivateTag,
     Vendor,
+    VendorProfile,
     standard_clocks,
     standard_diffusion,
 )
@@ -51,8 +52,8 @@ def clocks(elements: Elements) -> Clocks:
     return replace(standard, temporal_position=elements.number(DYNAMIC_NUMBER.within(elements), "FL"))
 
 
-PHILIPS = Vendor(
-    "Philips",
+PHILIPS = VendorProfile(
+    Vendor.PHILIPS,
     manufacturers=("PHILIPS",),
     diffusion=diffusion,
     fat_suppression=fat_suppression,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from dicom_io.vendors import canon, ge, hitachi, philips, siemens, uih
-from dicom_io.vendors.base import Vendor
+from dicom_io.vendors.base import VendorProfile
 
-VENDORS: tuple[Vendor, ...] = (
+VENDORS: tuple[VendorProfile, ...] = (
     siemens.SIEMENS,
     ge.GE,
     philips.PHILIPS,
@@ -19,7 +19,7 @@ VENDORS: tuple[Vendor, ...] = (
 )
 
 # An anonymiser may remove Manufacturer and leave the rest: a mosaic and the texts of Siemens tell themselves.
-OTHER = Vendor(
+OTHER = VendorProfile(
     "other",
     tiling=siemens.tiling,
     image_type_copy=siemens.IMAGE_TYPE_TEXT,
@@ -28,7 +28,7 @@ OTHER = Vendor(
 
 
 @lru_cache(256)
-def vendor_of(manufacturer: str) -> Vendor:
+def vendor_of(manufacturer: str) -> VendorProfile:
     """The vendor by Manufacturer (0008,0070) as any of its software versions spells it; OTHER when none is known."""
     name = f"{manufacturer.upper()} "
     return next((vendor for vendor in VENDORS if any(word in name for word in vendor.manufacturers)), OTHER)

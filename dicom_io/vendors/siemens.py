@@ -18,6 +18,7 @@ from dicom_io.vendors.base import (
     Tile,
     Tiling,
     Vendor,
+    VendorProfile,
     direction_of,
     standard_diffusion,
     unsuppressed_when_options_are_listed,
@@ -98,8 +99,8 @@ def _csa_numbers(value: object) -> tuple[float, ...]:
     return tuple(float(v) for v in values if isinstance(v, int | float))
 
 
-SIEMENS = Vendor(
-    "Siemens",
+SIEMENS = VendorProfile(
+    Vendor.SIEMENS,
     manufacturers=("SIEMENS",),
     diffusion=diffusion,
     fat_suppression=unsuppressed_when_options_are_listed,

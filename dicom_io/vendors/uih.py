@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 
 from dicom_io.encoding.elements import Elements
-from dicom_io.vendors.base import Diffusion, PrivateTag, Tile, Tiling, Vendor, acquired_s, standard_diffusion
+from dicom_io.vendors.base import (
+    Diffusion,
+    PrivateTag,
+    Tile,
+    Tiling,
+    Vendor,
+    VendorProfile,
+    acquired_s,
+    standard_diffusion,
+)
 
 HEADER = "IMAGE PRIVATE HEADER"
 ACTUAL_B_VALUE = PrivateTag(0x0065, HEADER, 0x09)
@@ -42,8 +51,8 @@ def tiling(elements: Elements, image_type: tuple[str, ...]) -> Tiling | None:
     return Tiling(rows, columns, tuple(tiles))
 
 
-UIH = Vendor(
-    "UIH",
+UIH = VendorProfile(
+    Vendor.UIH,
     manufacturers=("UIH", "UNITED IMAGING"),
     diffusion=diffusion,
     tiling=tiling,

@@ -37,9 +37,14 @@ class Fusion(StrEnum):
 class ResNetArchitecture:
     """ResNets fused; late fusion of a single modality is the unimodal baseline.
 
-    modalities : those that the network takes. Feature fusion needs all of them at once.
-    stage_widths, stage_blocks : ResNet-34's by default (63.6 million parameters for six channels).
-    recipe : sizes and channels of the volumes.
+    Parameters
+    ----------
+    modalities
+        Those that the network takes. Feature fusion needs all of them at once.
+    stage_widths, stage_blocks
+        ResNet-34's by default (63.6 million parameters for six channels).
+    recipe
+        Sizes and channels of the volumes.
     """
 
     fusion: Fusion = Fusion.LATE

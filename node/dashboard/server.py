@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
-from pathlib import Path
 
 import uvicorn
 
 from node.dashboard.app import build_app
-from node.dashboard.preview import forget_old_previews
 from node.dashboard.site import Site
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.accounts import Role
-from node.watching.alerts import Watch
 
 log = logging.getLogger(__name__)
 
 
-def run_dashboard(settings: Settings, config: Path | None = None) -> None:
-    """Serve pages and API, and watch the node beside that; raises NotReady when the port is taken."""
+def run_dashboard(settings: Settings) -> None:
+    """Serve pages and API until SIGTERM; raises NotReady when the port is taken."""
     site = Site.open(settings)
     app = build_app(site)
     say_how_to_begin(site)
-    threading.excepthook = lambda failure: end_after(failure.exc_value)
-    Watch(settings, app.state.meter, config, lambda now: forget_old_previews(site, now)).start()
     here = settings.dashboard
     server_config = uvicorn.Config(
         app,
@@ -48,12 +41,6 @@ def run_dashboard(settings: Settings, config: Path | None = None) -> None:
     server.run()
     if not server.started:
         raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
-
-
-def end_after(defect: BaseException | None) -> None:
-    """End the process after a defect in the watch: it is started again, and alerts go on."""
-    log.critical("the watch ended by a defect of this program", exc_info=defect)
-    os._exit(1)
 
 
 def address(settings: Settings) -> str:

@@ -25,7 +25,7 @@ from node.logs import configure_logs
 from node.service.heartbeat import Heartbeat
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 15.0
@@ -58,11 +58,11 @@ def run_part(part: Part, config: Path | None) -> None:
     elif part is Part.SCHEDULER:
         from node.service.scheduler import run_scheduler
 
-        run_scheduler(settings)
+        run_scheduler(settings, config)
     elif part is Part.DASHBOARD:
         from node.dashboard.server import run_dashboard
 
-        run_dashboard(settings, config)
+        run_dashboard(settings)
     else:
         from node.analysis import ShadowModel, make_analyst
         from node.service.worker import run_worker
@@ -83,7 +83,7 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
     Archive(settings.storage.root)
     ledger = Ledger(settings.database_url)
     with Lock(settings):
-        ledger.audit(AuditEvent.STARTED, time.time(), settings.node_name)
+        ledger.audit.record(AuditEvent.STARTED, time.time(), settings.node_name)
         Supervisor(settings, config, ledger, command_of).run()
 
 
@@ -201,7 +201,7 @@ def parts(settings: Settings) -> list[Part]:
 def note_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
     """Until the listener is back, no study is complete because of its silence."""
     try:
-        ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
+        ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
     except NodeError as error:
         log.error("an audit entry was lost: %s", error)
 

@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from mome_core.case import Modality
+from mome_core.compute import Precision
 from mome_core.errors import NumericsFault
-from mome_core.inference import Augmentation, Policy, Precision, answer_arrays, answer_versions, default_policy, score
+from mome_core.inference import answer_arrays, answer_versions, score
 from mome_core.model.architecture import BASE, Architecture
 from mome_core.model.checkpoint import Checkpoint, OperatingPoint
 from mome_core.model.mome import Mome
+from mome_core.policy import Augmentation, Policy, default_policy
 from mome_core.preprocessing.pad import FLIPS, PLACEMENTS, flip, pad
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity

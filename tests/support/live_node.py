@@ -23,8 +23,10 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import BasicTextSRStorage, MRImageStorage, Verification
 
-from node.settings import Destination, Settings, load_settings, settings_toml
-from node.storage.ledger import Ledger
+from node.settings import Settings, load_settings
+from node.settings_file import settings_toml
+from node.settings_sections import Destination
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from orthanc import free_port
 
@@ -79,8 +81,9 @@ def main() -> None:
         serve.serve(load_settings(config), config, command_of=command_of)
         return
     serve.end_with_supervisor()
-    from node.service.worker import StudyAnalysis, StudyRevision, run_worker
-    from node.storage.archive import EncodedObject
+    from node.service.worker import run_worker
+    from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
+    from node.summary import AnalysisSummary
 
     def analyst(paths: Sequence[Path], edition: StudyRevision) -> StudyAnalysis:
         revision = edition.revision
@@ -93,7 +96,7 @@ def main() -> None:
             str(made.SeriesInstanceUID),
             content.getvalue(),
         )
-        return StudyAnalysis((encoded,), {"instances": len(paths)})
+        return StudyAnalysis((encoded,), AnalysisSummary(timings_s={"scores": 0.1}))
 
     run_worker(load_settings(config), lambda _: analyst)
 
@@ -196,12 +199,12 @@ class LiveNode:
 
         def arrived() -> bool:
             try:
-                return ledger.study(study).study.state in states
+                return ledger.reading.study(study).study.state in states
             except LookupError:
                 return False
 
         wait_for(arrived, seconds, f"study to be {' or '.join(states)}")
-        return ledger.study(study)
+        return ledger.reading.study(study)
 
 
 @contextmanager

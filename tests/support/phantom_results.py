@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from dicom_io.headers.read import read_series_headers
-from dicom_io.phantom.anatomy import Phantom, PhantomSpec, simulate
+from dicom_io.phantom.anatomy import Phantom, simulate
 from dicom_io.phantom.options import StudyOptions
+from dicom_io.phantom.spec import PhantomSpec
 from dicom_io.phantom.vendors import write_study
 from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles

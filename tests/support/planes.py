@@ -20,7 +20,7 @@ from dicom_io.headers.records import Acquisition, Instance, Plane, SeriesHeader
 from dicom_io.study.geometry import stacks_of
 from dicom_io.study.names import read_name
 from dicom_io.study.roles import SeriesRole
-from dicom_io.vendors.base import Clocks, Diffusion, Vendor
+from dicom_io.vendors.base import Clocks, Diffusion, VendorProfile
 from dicom_io.vendors.siemens import SIEMENS
 from mome_core.case import Role
 
@@ -126,6 +126,8 @@ def series_role(
     return SeriesRole(header, role, 0.9, "its tags say so", name, tuple(stacks_of(planes)), suspect=suspect)
 
 
-def phase_of(description: str, time_s: float, *, number: int = 1, vendor: Vendor = SIEMENS, **facts: Any) -> SeriesRole:
+def phase_of(
+    description: str, time_s: float, *, number: int = 1, vendor: VendorProfile = SIEMENS, **facts: Any
+) -> SeriesRole:
     """A series of one T1 volume, taken so many seconds after ten o'clock."""
     return series_role(dynamic_planes(time_s, **facts), description, number=number, vendor=vendor)

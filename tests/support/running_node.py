@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.settings import Destination, Settings, settings_toml
+from node.settings import Settings
+from node.settings_file import settings_toml
+from node.settings_sections import Destination
 from node.states import StudyState
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 
 FINAL = (StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE)
@@ -55,7 +57,7 @@ class RunningNode:
         ledger, deadline = self.ledger, time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                detail = ledger.study(study)
+                detail = ledger.reading.study(study)
             except LookupError:
                 time.sleep(0.2)
                 continue

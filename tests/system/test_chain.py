@@ -18,7 +18,7 @@ from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
 from mome_core.case import Modality
 from node.crashpoints import NAMES
-from node.settings import Destination
+from node.settings_sections import Destination
 from places import ROOT
 from running_node import dcmsend, dcmtk_available, running
 
@@ -201,6 +201,6 @@ def detail_of(node: object, study: str) -> tuple[object, ...]:
 
     time.sleep(0.3)
     try:
-        return node.ledger.study(study).jobs  # type: ignore[attr-defined]
+        return node.ledger.reading.study(study).jobs  # type: ignore[attr-defined]
     except LookupError:
         return ()

@@ -14,7 +14,7 @@ import pytest
 import orthanc
 from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
 from node.crashpoints import NAMES
-from node.settings import Destination
+from node.settings_sections import Destination
 
 pytestmark = pytest.mark.system
 
@@ -41,7 +41,7 @@ def in_pacs(pacs: orthanc.Orthanc, study: str) -> list[str]:
 
 def require_whole_store(node: LiveNode) -> set[str]:
     """Every row has its file with its digest, and no file is torn or left over; gives the UIDs."""
-    stored = list(node.ledger.instances())
+    stored = list(node.ledger.reading.instances())
     root = node.settings.storage.root
     for _, sha256, path in stored:
         assert hashlib.sha256((root / path).read_bytes()).hexdigest() == sha256

@@ -17,7 +17,7 @@ import pytest
 from pydicom.uid import MRImageStorage
 from pynetdicom.sop_class import Verification
 
-from dicom_io.network.dimse import CommandField, Element, encode
+from dicom_io.network.dimse import CommandElement, CommandField, encode
 from dicom_io.network.upper_layer import HEADER
 from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
 from node.storage.health import HealthStore
@@ -129,7 +129,9 @@ def broken_connection(chance: random.Random) -> list[bytes]:
         data = chance.randbytes(chance.randrange(300))
         return [bytes(request), pdv(bytes(command), control=3), pdv(data, control=2)]
     field, data_set = chance.choice(FIELDS), chance.choice((1, 0x101))
-    message = encode({Element.COMMAND_FIELD: field, Element.MESSAGE_ID: 1, Element.DATA_SET_TYPE: data_set})
+    message = encode(
+        {CommandElement.COMMAND_FIELD: field, CommandElement.MESSAGE_ID: 1, CommandElement.DATA_SET_TYPE: data_set}
+    )
     return [bytes(request), pdv(message, control=chance.randrange(8), context=chance.randrange(4))]
 
 

@@ -8,14 +8,14 @@ from datasets import dataset, elements
 from dicom_io.encoding.elements import Elements, tag_of
 from dicom_io.headers.classic import classic_planes
 from dicom_io.headers.records import Plane
-from dicom_io.vendors.base import Vendor
+from dicom_io.vendors.base import VendorProfile
 from dicom_io.vendors.registry import OTHER
 from dicom_io.vendors.siemens import SIEMENS
 from dicom_io.vendors.uih import SLICES, UIH
 from planes import instance
 
 
-def one(vendor: Vendor = OTHER, **values: object) -> Plane:
+def one(vendor: VendorProfile = OTHER, **values: object) -> Plane:
     (plane,) = classic_planes(instance(), elements(**values), vendor)
     return plane
 

@@ -18,11 +18,11 @@ from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification
 
 from dicom_io.network import dimse
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
-from dicom_io.network.association import CALLING_UNKNOWN, IncomingRefused, Peer, Rejection, Reply
-from dicom_io.network.upper_layer import HEADER, PduType, WireLimits
+from dicom_io.network.service import CALLING_UNKNOWN, AssociationRejection, DimseResponse, InstanceRefused, Peer
+from dicom_io.network.upper_layer import HEADER, PduLimits, PduType
 from raw_peer import associate, association_request, pdv, store_request
 
-FAST = WireLimits(first_pdu_seconds=1.0, pdu_seconds=1.0, idle_seconds=5.0)
+FAST = PduLimits(first_pdu_seconds=1.0, pdu_seconds=1.0, idle_seconds=5.0)
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Kept:
     def write(self, fragment: memoryview) -> None:
         self.content += fragment
         if len(self.content) > 10_000_000:
-            raise IncomingRefused(0xA700, "object is larger than this node keeps")
+            raise InstanceRefused(0xA700, "object is larger than this node keeps")
 
     def finish(self) -> int:
         self.shelf.append(bytes(self.content))
@@ -53,17 +53,17 @@ class Shelf:
     ends: list[str] = field(default_factory=list)
     rejections: list[str] = field(default_factory=list)
 
-    def admit(self, peer: Peer) -> Rejection | None:
+    def admit(self, peer: Peer) -> AssociationRejection | None:
         return CALLING_UNKNOWN if peer.calling_ae_title == "BADGUY" else None
 
-    def rejected(self, peer: Peer, why: Rejection) -> None:
+    def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         self.rejections.append(f"{peer.calling_ae_title}: {why.words}")
 
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Kept:
         return Kept(self.kept)
 
-    def answer(self, peer: Peer, command: dimse.Command, data_set: bytes, syntax: str) -> Reply:
-        return Reply(0x0112)
+    def answer(self, peer: Peer, command: dimse.Command, data_set: bytes, syntax: str) -> DimseResponse:
+        return DimseResponse(0x0112)
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         self.ends.append(why)
@@ -77,7 +77,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def acceptor(shelf: Shelf) -> Iterator[Acceptor]:
     contexts = [build_context(Verification), build_context(MRImageStorage)]
-    limits = AcceptorLimits(associations=4, per_ae_title=3, strangers=8, wire=FAST)
+    limits = AcceptorLimits(associations=4, per_ae_title=3, pending=8, pdu=FAST)
     server = Acceptor(("127.0.0.1", 0), contexts, shelf, limits=limits)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -183,7 +183,7 @@ def test_strangers_who_say_nothing_do_not_keep_anyone_out(acceptor: Acceptor) ->
     silent = [connect(acceptor) for _ in range(32)]
     assert all(echo(acceptor) for _ in range(5))
     assert sum(closed(each, 2.5) for each in silent) == 32
-    assert not acceptor.strangers
+    assert not acceptor.pending
 
 
 def test_a_dripping_request_is_cut_off(acceptor: Acceptor) -> None:
@@ -253,7 +253,7 @@ def test_a_store_of_another_class_than_its_context_is_refused(acceptor: Acceptor
     with associate(acceptor.port) as connection:
         connection.sendall(pdv(other, control=3) + pdv(bytes(10), control=2))
         answer = connection.recv(4096)
-    assert dimse.decode(answer[12:])[dimse.Element.STATUS] == 0x0122
+    assert dimse.decode(answer[12:])[dimse.CommandElement.STATUS] == 0x0122
     assert shelf.kept == []
 
 
@@ -268,9 +268,9 @@ def test_200_malformed_connections_leave_no_thread_and_no_slot(acceptor: Accepto
             connection.sendall(garbage)
     assert echo(acceptor)
     deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and (acceptor.strangers or acceptor.associations):
+    while time.monotonic() < deadline and (acceptor.pending or acceptor.associations):
         time.sleep(0.05)
-    assert not acceptor.strangers
+    assert not acceptor.pending
     assert not acceptor.associations
     assert threading.active_count() <= threads + 2
 
@@ -284,6 +284,6 @@ def test_stopping_lets_the_instance_in_flight_finish(acceptor: Acceptor, shelf: 
         time.sleep(0.2)
         connection.sendall(pdv(bytes(10), control=2))
         answer = connection.recv(4096)
-        assert dimse.decode(answer[12:])[dimse.Element.STATUS] == 0
+        assert dimse.decode(answer[12:])[dimse.CommandElement.STATUS] == 0
         stopping.join(5)
     assert len(shelf.kept) == 1

@@ -17,17 +17,18 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from certificates import Authority, Signed
+from dicom_io.errors import PeerUnreachable
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.folder import FolderPacs
-from dicom_io.network.scu import PeerUnreachable, RemoteAE, Timeouts, echo, send
+from dicom_io.network.scu import RemoteAE, Timeouts, echo, send
 from dicom_io.network.tls import ClientCertificates, TlsFilesUnusable, acceptor_context, requestor_context
-from dicom_io.network.upper_layer import PduType, WireLimits
+from dicom_io.network.upper_layer import PduLimits, PduType
 from orthanc import free_port
 from raw_peer import association_request
 from running_node import dcmtk
 
-QUICK = AcceptorLimits(wire=WireLimits(first_pdu_seconds=1.0))
+QUICK = AcceptorLimits(pdu=PduLimits(first_pdu_seconds=1.0))
 SOON = Timeouts(connect=3.0, association=3.0, message=5.0)
 
 
@@ -152,9 +153,9 @@ def test_those_who_never_finish_the_handshake_hold_nobody_up(hospital: Authority
     for _ in range(3):
         assert echo("NODE", remote(open_pacs.port, hospital.file), SOON) < 3
     deadline = time.monotonic() + 4
-    while open_pacs.strangers and time.monotonic() < deadline:
+    while open_pacs.pending and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not open_pacs.strangers
+    assert not open_pacs.pending
     for each in silent:
         each.close()
 

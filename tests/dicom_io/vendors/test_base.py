@@ -11,14 +11,14 @@ from dicom_io.vendors.base import (
     Diffusion,
     Direction,
     PrivateTag,
-    Vendor,
+    VendorProfile,
     direction_of,
     image_type_words,
     standard_clocks,
     standard_diffusion,
 )
 
-ANY = Vendor("any")
+ANY = VendorProfile("any")
 COPY = PrivateTag(0x0051, "ANY HEADER", 0x16)
 
 
@@ -69,7 +69,7 @@ def test_fat_suppression_by_the_standard(values: dict[str, object], suppressed: 
 
 
 def test_the_vendor_tells_fat_suppression_where_the_standard_does_not() -> None:
-    told = Vendor("told", fat_suppression=lambda elements, options: "OWN_WORD" in options)
+    told = VendorProfile("told", fat_suppression=lambda elements, options: "OWN_WORD" in options)
     assert told.fat_suppressed(elements(ScanOptions="OWN_WORD")) is True
     assert told.fat_suppressed(elements(SpectrallySelectedSuppression="NONE", ScanOptions="OWN_WORD")) is False
 
@@ -91,7 +91,7 @@ def test_words_of_a_derivation_come_from_all_four_places() -> None:
     image = elements(
         {COPY: ("LO", "mip/m")}, VolumeBasedCalculationTechnique=["MAX_IP", "NONE"], DerivationCodeSequence=[code]
     )
-    vendor = Vendor("own copy", image_type_copy=COPY)
+    vendor = VendorProfile("own copy", image_type_copy=COPY)
     assert vendor.derivation_words(image, ("DERIVED",)) == {"DERIVED", "MIP", "M", "MAX_IP", "DCM113062"}
     assert ANY.derivation_words(image, ("DERIVED",)) == {"DERIVED", "MAX_IP", "DCM113062"}
 

@@ -67,7 +67,7 @@ def test_no_private_element_stands_twice() -> None:
 ACME_FILE = '''"""Acme: b-values in a private text, phases by the trigger time alone."""
 
 from dicom_io.encoding.elements import Elements
-from dicom_io.vendors.base import Clue, Diffusion, PrivateTag, Vendor
+from dicom_io.vendors.base import Clue, Diffusion, PrivateTag, VendorProfile
 
 B_VALUE = PrivateTag(0x0099, "ACME DIFFUSION", 0x01)
 
@@ -77,7 +77,7 @@ def diffusion(elements: Elements) -> Diffusion:
     return Diffusion(elements.number(B_VALUE.within(elements)))
 
 
-ACME = Vendor(
+ACME = VendorProfile(
     "Acme",
     manufacturers=("ACME",),
     diffusion=diffusion,

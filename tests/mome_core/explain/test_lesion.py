@@ -13,8 +13,9 @@ from dicom_io.phantom.body import Body, draw_body
 from dicom_io.phantom.spec import Lesion, Millimetres, PhantomSpec
 from mome_core.case import Modality
 from mome_core.explain.path import DEFAULT_LIMITS
-from mome_core.inference import Augmentation, Policy, analyze
+from mome_core.inference import analyze
 from mome_core.model.checkpoint import load_checkpoint
+from mome_core.policy import Augmentation, Policy
 from places import ROOT
 
 DEMO_MODEL = ROOT / "node" / "models_shipped" / "demo"

@@ -15,15 +15,13 @@ from mome_core.errors import CheckpointRefused
 from mome_core.model.architecture import SUBTYPE, Architecture, Head, LateAdapter, architecture_from_json
 from mome_core.model.baselines import Fusion, ResNetArchitecture
 from mome_core.model.build import build_network, with_new_heads
+from mome_core.model.bundle_files import MANIFEST, WEIGHTS, manifest_digest
 from mome_core.model.checkpoint import (
-    MANIFEST,
-    WEIGHTS,
     Description,
     OperatingPoint,
     known_answer,
     load_baseline,
     load_checkpoint,
-    manifest_digest,
     save_checkpoint,
 )
 from mome_core.preprocessing.recipe import Recipe

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from dicom_io.phantom.anatomy import Orientation, Phantom, PhantomSpec, simulate
+from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.spec import PhantomSpec, SliceOrientation
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
 from mome_core.preprocessing.intensity import phase_weights
@@ -115,10 +116,10 @@ def test_the_dce_may_be_given_a_voxel_size() -> None:
     assert np.allclose(np.linalg.norm(ready.affine(Modality.DCE)[:3, :3], axis=0), (6.0, 6.0, 8.0))
 
 
-@pytest.mark.parametrize("orientation", list(Orientation))
+@pytest.mark.parametrize("orientation", list(SliceOrientation))
 @pytest.mark.parametrize("recipe", [QUICK, SMALL], ids=["paper", "small"])
 def test_a_map_of_the_lesion_comes_back_to_the_lesion_in_every_orientation(
-    orientation: Orientation, recipe: Recipe
+    orientation: SliceOrientation, recipe: Recipe
 ) -> None:
     """The lesion, marked in the padded and flipped array, lies on the lesion of the DCE grid after the way back."""
     ready, truth = prepared(recipe, orientation=orientation), phantom(orientation=orientation).truth
@@ -136,8 +137,8 @@ def test_a_map_of_the_lesion_comes_back_to_the_lesion_in_every_orientation(
     assert (np.abs(centre - expected) <= voxel_mm / 2).all()
 
 
-@pytest.mark.parametrize("orientation", list(Orientation))
-def test_array_coordinates_agree_between_modalities_in_every_orientation(orientation: Orientation) -> None:
+@pytest.mark.parametrize("orientation", list(SliceOrientation))
+def test_array_coordinates_agree_between_modalities_in_every_orientation(orientation: SliceOrientation) -> None:
     """Axes run to left, posterior and superior, and the values lie where the affine says."""
     ready, case = prepared(QUICK, orientation=orientation), phantom(orientation=orientation).case()
     for modality, source in ((Modality.T2, case.t2), (Modality.DWI, case.dwi)):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dicom_io.phantom.anatomy import Breasts, PhantomSpec, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.spec import Breasts, PhantomSpec
 from mome_core.case import Case, Modality
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess, training_range

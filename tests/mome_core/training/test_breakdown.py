@@ -24,7 +24,7 @@ from mome_core.training.errors import TrainingRefused
 from mome_core.training.evaluate import Evaluation, auroc_difference, evaluate
 from mome_core.training.metrics import net_benefit, net_benefit_of_sparing
 from mome_core.training.report import Breakdown, Measured, render
-from node.cli.train import augmented_scores
+from node.evaluation import augmented_scores
 from training_examples import examples
 
 

@@ -53,7 +53,7 @@ def test_a_worse_candidate_is_refused_with_its_figures(
 ) -> None:
     checks = examine(untrained, trained, locked(folder), GateRules(), repeats=200)
     assert {"not worse", "site north", "site south"} <= failed(checks)
-    assert "AUROC" in checks[0].told and "which must stay above -0.050" in checks[0].told
+    assert "AUROC" in checks[0].words and "which must stay above -0.050" in checks[0].words
 
 
 def test_a_candidate_that_fails_one_group_of_patients_is_refused() -> None:

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from mome_core.case import Modality
+from mome_core.compute import Precision
 from mome_core.errors import NumericsFault
 from mome_core.model.checkpoint import Description, load_checkpoint
 from mome_core.preprocessing.recipe import TrainingRange
@@ -28,14 +29,15 @@ from mome_core.training.config import (
     Flips,
     Optimizer,
     Parts,
-    Precision,
     TrainingConfig,
     config_from_json,
 )
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.loop import EpochReport, Task, build_optimizer, digest, epoch_batches, select_parts, train
+from mome_core.training.loop import Task, digest, epoch_batches, train
 from mome_core.training.loss import class_weights, endpoint_loss
+from mome_core.training.optimizer import build_optimizer, select_parts
 from mome_core.training.predict import log_odds
+from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_scratch
 from places import ROOT
 from training_examples import QUICK, RECIPE, SMALL, examples, task
@@ -214,11 +216,11 @@ from dataclasses import replace
 import torch; torch.set_num_threads(1)
 from training_examples import QUICK, task
 from mome_core.training.loop import digest, train
-from mome_core.training.distributed import crew
+from mome_core.training.distributed import process_group
 config = replace(QUICK, epochs=12, checkpoint_every=2)
-say = print if crew().leads else lambda *words, **how: None
+say = print if process_group().is_main else lambda *words, **how: None
 network = train(task(Path({folder!r}), config), Path({run!r}), lambda r: say(r.epoch, flush=True)).network
-if crew().leads:
+if process_group().is_main:
     print(digest(network), flush=True)
 """
 ALONE, TOGETHER = (), ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

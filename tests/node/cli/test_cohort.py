@@ -16,8 +16,8 @@ from mome_core.case import same_images
 from mome_core.results import Endpoint
 from mome_core.training.cohort import read_manifest
 from mome_core.training.errors import TrainingRefused
+from node.cases import read_study
 from node.cli.main import main
-from node.cli.train import read_study
 
 pytestmark = pytest.mark.slow
 

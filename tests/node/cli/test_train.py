@@ -17,11 +17,15 @@ from mome_core.model.checkpoint import load_checkpoint
 from mome_core.results import Endpoint
 from mome_core.training.config import TrainingConfig
 from mome_core.training.errors import TrainingRefused
-from node.cli import train as commands
+from node.cases import endpoint_named
+from node.cli.evaluate import evaluate
+from node.cli.train import train
+from node.models import find_bundle
+from node.training import training_config
 
 app = typer.Typer()
-app.command("train")(commands.train)
-app.command("evaluate")(commands.evaluate)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
 
 
 def invoke(*arguments: str) -> dict:  # type: ignore[type-arg]  # JSON
@@ -53,7 +57,7 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
     assert [point.step for point in board.Scalars("loss")] == [1, 2]
     checkpoint = load_checkpoint(ours)
     assert checkpoint.identity.sha256 == trained["sha256"]
-    assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(demo()).identity.sha256
+    assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(find_bundle("demo")).identity.sha256
     table, page = tmp_path / "cases.csv", tmp_path / "page.html"
     measured = invoke(
         "evaluate",
@@ -101,28 +105,24 @@ def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["sha256"] == load_checkpoint(out).identity.sha256
 
 
-def demo() -> Path:
-    return Path(commands.__file__).parents[1] / "models_shipped" / "demo"
-
-
 def test_the_protocol_is_the_endpoint_s_unless_a_file_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "ours.toml"
     file.write_text('accumulation = 8\nflips = "group"\n')
-    config = commands.config_of(file, Endpoint.TRIPLE_NEGATIVE, epochs=3)
+    config = training_config(file, Endpoint.TRIPLE_NEGATIVE, epochs=3)
     assert (config.epochs, config.accumulation, config.class_weighted) == (3, 8, True)
-    assert commands.config_of(None, Endpoint.MALIGNANCY) == TrainingConfig()
+    assert training_config(None, Endpoint.MALIGNANCY) == TrainingConfig()
     file.write_text("accumulations = 8\n")
     with pytest.raises(TrainingRefused, match="no 'accumulations'"):
-        commands.config_of(file, Endpoint.MALIGNANCY)
+        training_config(file, Endpoint.MALIGNANCY)
 
 
 def test_an_unknown_endpoint_is_answered_with_the_known_ones() -> None:
     with pytest.raises(TrainingRefused, match="malignancy, triple_negative"):
-        commands.endpoint_of("cancer")
+        endpoint_named("cancer")
 
 
 def test_a_cohort_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
     manifest = tmp_path / "cohort.csv"
     manifest.write_text("case,patient,malignancy\nnowhere,p1,1\n")
-    with pytest.raises(TrainingRefused, match="none of the 1 cases can be used"):
+    with pytest.raises(TrainingRefused, match="the only case cannot be used"):
         CliRunner().invoke(app, ["train", str(manifest), "--out", str(tmp_path / "ours")], catch_exceptions=False)
