@@ -32,16 +32,15 @@ from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
 from sr_templates.build import (
     ResultObjects,
-    Wanted,
     build_not_analysed,
     build_objects,
     encode,
 )
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.device import Device, DocumentReference, Revision
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.errors import EvidenceRefused
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
-from sr_templates.objects.saliency_map import MapEncoding
 
 Progress = Callable[[str, int, int], None]
 
@@ -60,7 +59,7 @@ class AnalysisContext:
     policy: Policy
     device: Device
     rules: tuple[RoleRule, ...] = ()
-    wanted: Wanted = field(default_factory=Wanted)
+    options: ObjectOptions = field(default_factory=ObjectOptions)
     silent: bool = False
 
 
@@ -93,7 +92,7 @@ def analyze_study(
         return AnalysisOutcome(headers, None, None, objects, str(reason), timings)
     timings |= result.timings_s
     with timed(timings, "result objects"):
-        objects = build_objects(result, evidence_of(assembly), workplace.device, run=run, wanted=workplace.wanted)
+        objects = build_objects(result, evidence_of(assembly), workplace.device, run=run, options=workplace.options)
     return AnalysisOutcome(headers, assembly, result, objects, result.withheld, timings)
 
 
@@ -101,7 +100,7 @@ def refuse(headers: StudyHeaders, reason: str, workplace: AnalysisContext, run: 
     """Objects that say why a study was not analysed; None when it holds no image that they could be filed to."""
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
-        return build_not_analysed(reason, Evidence(other=images), workplace.device, run=run, wanted=workplace.wanted)
+        return build_not_analysed(reason, Evidence(other=images), workplace.device, run=run, options=workplace.options)
     except EvidenceRefused:
         return None
 
@@ -194,14 +193,14 @@ def open_workplace(settings: Settings, bundle: Path) -> AnalysisContext:
         policy=policy,
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
-        wanted=wanted_objects(settings.results),
+        options=object_options(settings.results),
         silent=not settings.results.not_analysed_report,
     )
 
 
-def wanted_objects(results: Results) -> Wanted:
+def object_options(results: Results) -> ObjectOptions:
     """Which objects the settings ask for, and how; raises SettingsError for a kind that does not exist."""
-    return Wanted(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
+    return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:

@@ -51,7 +51,7 @@ def reproduce(
     from node.storage.archive import Archive
     from node.storage.decisions import ModelDecisions
     from node.storage.ledger import Ledger
-    from sr_templates.numbers import read_numbers
+    from sr_templates.reading.report_numbers import read_numbers
 
     settings = load_settings(config)
     stated = read_numbers(report.read_bytes())

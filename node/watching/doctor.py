@@ -31,7 +31,7 @@ from node.states import FINAL, StudyState
 from node.storage.archive import Archive, write_durably
 from node.storage.ledger import Ledger
 from node.storage.overview import Overview
-from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
+from sr_templates.kinds import DEFAULT_KINDS, Kind
 
 SLOW_FLUSH_MS = 20.0
 ENOUGH_FREE_GIB = 20.0
@@ -198,10 +198,10 @@ def destination(settings: Settings, each: Destination) -> Iterator[Finding]:
         return
     yield Finding(f"{name}: echo", Verdict.WELL, f"answers in {1000 * seconds:.0f} ms")
     wanted = [Kind(kind) for kind in each.kinds] or sorted(DEFAULT_KINDS)
-    taken = accepted_classes(settings.dicom.ae_title, each, sorted({str(SERIES[kind].sop_class) for kind in wanted}))
+    taken = accepted_classes(settings.dicom.ae_title, each, sorted({str(kind.label.sop_class) for kind in wanted}))
     for kind in wanted:
-        said = SERIES[kind].sop_class.name
-        if str(SERIES[kind].sop_class) in taken:
+        said = kind.label.sop_class.name
+        if str(kind.label.sop_class) in taken:
             yield Finding(f"{name}: {kind}", Verdict.WELL, said)
         else:
             do = f"the {kind} stays out of this PACS: allow {said} there, or leave it out of this destination's kinds"

@@ -23,12 +23,12 @@ from sr_studies import (
     make_evidence,
     make_result,
 )
-from sr_templates.build import ResultObjects, Wanted, build_objects, encode
+from sr_templates.build import ResultObjects, build_objects, encode
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.evidence import Evidence, Slices
 from sr_templates.dicom.grid import image_affine
 from sr_templates.kinds import OFFERED_KINDS, Kind
-from sr_templates.objects.saliency_map import MapEncoding
-from sr_templates.region import Side, find_region, side_of, smooth
+from sr_templates.saliency.region import Side, find_region, side_of, smooth
 
 ON_PLANES = OFFERED_KINDS - {Kind.SUMMARY, Kind.PDF}
 
@@ -58,7 +58,7 @@ def peak_mm(instance: Dataset) -> np.ndarray:
 
 
 def built(evidence: Evidence, **wanted: object) -> ResultObjects:
-    return build_objects(make_result(evidence), evidence, DEVICE, wanted=Wanted(ON_PLANES, **wanted))  # type: ignore[arg-type]
+    return build_objects(make_result(evidence), evidence, DEVICE, options=ObjectOptions(ON_PLANES, **wanted))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("orientation", [AXIAL, SAGITTAL, OBLIQUE], ids=["axial", "sagittal", "oblique"])
@@ -84,7 +84,9 @@ def test_a_cropped_map_leaves_out_only_empty_slices_at_the_ends(evidence: Eviden
     result = make_result(evidence)
     result.saliency[0].volume.voxels[:, :, :3] = 0
     whole = build_objects(result, evidence, DEVICE).by_kind[Kind.SALIENCY_MAP][0]
-    cropped = build_objects(result, evidence, DEVICE, wanted=Wanted(crop_map=True)).by_kind[Kind.SALIENCY_MAP][0]
+    cropped = build_objects(result, evidence, DEVICE, options=ObjectOptions(crop_map=True)).by_kind[Kind.SALIENCY_MAP][
+        0
+    ]
     assert int(cropped.NumberOfFrames) == int(whole.NumberOfFrames) - 3
     assert np.array_equal(map_voxels(cropped), map_voxels(whole)[:, :, 3:])
     assert np.array_equal(frame_positions(cropped), frame_positions(whole)[3:])
@@ -119,8 +121,8 @@ def test_b_values_in_one_series_do_not_carry_the_map() -> None:
 def test_slices_tiled_in_one_image_move_the_map_and_leave_out_what_lies_on_planes() -> None:
     evidence = make_evidence(Layout())
     tiled = tuple(tuple(replace(phase[0]) for _ in phase) for phase in evidence.dce)
-    wanted = Wanted(ON_PLANES)
-    objects = build_objects(make_result(evidence), replace(evidence, dce=tiled), DEVICE, wanted=wanted)
+    wanted = ObjectOptions(ON_PLANES)
+    objects = build_objects(make_result(evidence), replace(evidence, dce=tiled), DEVICE, options=wanted)
     assert "Resampled to the T2 series" in objects.by_kind[Kind.SALIENCY_MAP][0].ImageComments
     assert set(objects.not_written) == {Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION}
 
@@ -200,7 +202,7 @@ def test_an_all_zero_saliency_makes_valid_objects(result: Result, evidence: Evid
     volume = result.saliency[0].volume
     empty = Volume(np.zeros_like(volume.voxels), volume.affine, volume.frame_of_reference_uid)
     result = replace(result, saliency=(replace(result.saliency[0], volume=empty),))
-    assert Kind.SALIENCY_MAP in build_objects(result, evidence, DEVICE, wanted=Wanted(crop_map=True)).by_kind
+    assert Kind.SALIENCY_MAP in build_objects(result, evidence, DEVICE, options=ObjectOptions(crop_map=True)).by_kind
 
 
 def field(images: Slices) -> Volume:
