@@ -33,21 +33,30 @@ def decimals(values: Iterable[float]) -> list[DSfloat]:
     return [DSfloat(float(value), auto_format=True) for value in values]
 
 
-def frame_sources(images: Slices) -> list[Dataset]:
+def frame_sources(images: Slices, *, one_pixel: bool = False) -> list[Dataset]:
     """One header for each frame to be made, with what highdicom reads of a source image.
 
     Every source stands as a single-frame image: of multi-frame images highdicom takes one only, and matches its frames
     by position, which finds the other phases of a dynamic too. `repairs.name_source_frames` puts class and frame number
     right. Patient and study stay empty: those of `CommonAttributes` take their place.
+
+    Parameters
+    ----------
+    one_pixel
+        Frames of one pixel, for an object whose pixels `repairs.put_pixels` writes.
     """
     spacing = float(decimals([slice_spacing_mm(images)])[0])
-    return [_frame_source(image, spacing) for image in images]
+    sources = [_frame_source(image, spacing) for image in images]
+    if one_pixel:
+        for source in sources:
+            source.Rows = source.Columns = 1
+    return sources
 
 
 def _frame_source(image: SourceImage, slice_spacing: float) -> Dataset:
     source = Dataset()
     for keyword in _COPIED:
-        source[keyword] = image.header[keyword]
+        setattr(source, keyword, image.header[keyword].value)
     for keyword in _TYPE_2:
         setattr(source, keyword, "")
     source.SOPClassUID = MRImageStorage

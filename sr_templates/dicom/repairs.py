@@ -7,10 +7,14 @@ the defect: then the repair can go.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from highdicom.sr import ContentItem, Measurement
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
@@ -35,12 +39,15 @@ class FrameFacts:
         Derivation Description of every frame, at most 1024 characters.
     side
         Code of the side that the segment lies on; None where it is not known, and for a parametric map.
+    pixels
+        Of a parametric map, (images, rows, columns), in the order of `images`; None where highdicom wrote them.
     """
 
     images: Slices
     dimension_uid: UID
     derivation: str
     side: Code | None = None
+    pixels: NDArray[Any] | None = None
 
 
 def keep_identity(instance: Dataset, built: Dataset) -> None:
@@ -72,11 +79,15 @@ def name_source_frames(instance: Dataset, facts: FrameFacts) -> None:
     """
     positions = np.array([image.position_mm for image in facts.images])
     for groups in instance.PerFrameFunctionalGroupsSequence:
-        position = np.array(groups.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
-        nearest = int(np.linalg.norm(positions - position, axis=1).argmin())
         derivation = groups.DerivationImageSequence[0]
         derivation.DerivationDescription = facts.derivation
-        derivation.SourceImageSequence = [source_item(facts.images[nearest])]
+        derivation.SourceImageSequence = [source_item(facts.images[_nearest(positions, groups)])]
+
+
+def _nearest(positions_mm: NDArray[np.float64], groups: Dataset) -> int:
+    """Index of the source image that a frame lies on."""
+    position = np.array(groups.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
+    return int(np.linalg.norm(positions_mm - position, axis=1).argmin())
 
 
 def name_series_once(instance: Dataset, facts: FrameFacts) -> None:
@@ -105,9 +116,55 @@ def add_frame_anatomy(instance: Dataset, facts: FrameFacts) -> None:
     instance.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = laterality_of_both()
 
 
+def order_along_normal(instance: Dataset, facts: FrameFacts) -> None:
+    """highdicom orders frames against the normal of their planes: the axial slice nearest to the head comes first.
+
+    dcmqi 1.5.7 (`paramap2itkimage`, so 3D Slicer) takes frames for ascending whatever positions they state, and
+    mirrors such a map from head to feet. Both orders are legal (PS3.3 C.7.6.17).
+    """
+    frames = sorted(instance.PerFrameFunctionalGroupsSequence, key=partial(_along_normal, instance))
+    for number, groups in enumerate(frames, start=1):
+        groups.FrameContentSequence[0].DimensionIndexValues = [number]
+    instance.PerFrameFunctionalGroupsSequence = frames
+
+
+def _along_normal(instance: Dataset, groups: Dataset) -> float:
+    """Distance of a frame's plane along its normal, mm."""
+    (plane,) = instance.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    orientation = np.array(plane.ImageOrientationPatient, dtype=float)
+    position = np.array(groups.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
+    return float(np.cross(orientation[:3], orientation[3:]) @ position)
+
+
+def put_pixels(instance: Dataset, facts: FrameFacts) -> None:
+    """highdicom holds four maps to make one: the array, its frames as a list, these as bytes, and all bytes joined.
+
+    So it is handed frames of one pixel; those of the map are written here, in the order of the frames.
+    """
+    if facts.pixels is None:
+        return
+    positions = np.array([image.position_mm for image in facts.images])
+    order = [_nearest(positions, groups) for groups in instance.PerFrameFunctionalGroupsSequence]
+    planes = facts.pixels if order[0] <= order[-1] else facts.pixels[::-1]  # a view: slices of a grid run one way
+    instance.Rows, instance.Columns = planes.shape[1:]
+    keyword = "FloatPixelData" if planes.dtype.kind == "f" else "PixelData"
+    setattr(instance, keyword, planes.astype(planes.dtype.newbyteorder("<"), copy=False).tobytes())
+
+
 def say_not_burned_in(instance: Dataset, facts: FrameFacts) -> None:
     """highdicom leaves Burned In Annotation out of a segmentation; archives that anonymise ask for it."""
     instance.BurnedInAnnotation = "NO"
+
+
+def identify_segment_per_frame(instance: Dataset, facts: FrameFacts) -> None:
+    """highdicom states the segment of all frames once, in the shared functional groups, when there is one segment.
+
+    Its own `sr.ReferencedSegment.from_segmentation` and dwv 0.36 look for Segment Identification in each frame.
+    """
+    shared = instance.SharedFunctionalGroupsSequence[0]
+    for groups in instance.PerFrameFunctionalGroupsSequence:
+        groups.SegmentIdentificationSequence = deepcopy(shared.SegmentIdentificationSequence)
+    del shared.SegmentIdentificationSequence
 
 
 def pad_with_zero(instance: Dataset, facts: FrameFacts) -> None:
@@ -130,8 +187,8 @@ IMAGE_REPAIRS: tuple[Callable[[Dataset, FrameFacts], None], ...] = (
     name_series_once,
     add_content_creator,
 )
-MAP_REPAIRS = (*IMAGE_REPAIRS, add_frame_anatomy)
-SEGMENTATION_REPAIRS = (*IMAGE_REPAIRS, say_not_burned_in, pad_with_zero, tell_side)
+MAP_REPAIRS = (*IMAGE_REPAIRS, order_along_normal, put_pixels, add_frame_anatomy)
+SEGMENTATION_REPAIRS = (*IMAGE_REPAIRS, identify_segment_per_frame, say_not_burned_in, pad_with_zero, tell_side)
 
 
 def repair(
@@ -162,7 +219,7 @@ def separate(item: Dataset) -> Dataset:
 def rounded(measurement: Measurement, decimals: int) -> Measurement:
     """The Numeric Value reads as a person would write it; the exact one stays in Floating Point Value.
 
-    highdicom writes up to 16 characters: "83.19999999999999" on the screen of every viewer.
+    highdicom writes up to 16 characters: "33.3333333333333" on the screen of every viewer.
     """
     measured = measurement[0].MeasuredValueSequence[0]
     measured.NumericValue = f"{float(measured.FloatingPointValue):.{decimals}f}"

@@ -45,7 +45,7 @@ def build_saliency_map(
     *,
     crop: bool,
 ) -> Dataset:
-    """One parametric map, one frame per slice, in highdicom's order: against the normal of the image planes.
+    """One parametric map, one frame per slice, in ascending order along the normal of the image planes.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def build_saliency_map(
     planes = placement.volume.voxels.transpose(2, 1, 0)  # (slice, row, column), the order of pixel data
     stored, zero, unit = _stored(planes, peak, encoding)
     built = ParametricMap(
-        frame_sources(placement.images),
-        stored,
+        frame_sources(placement.images, one_pixel=True),
+        np.zeros((len(stored), 1, 1), dtype=stored.dtype),
         **identity_arguments(instance),
         contains_recognizable_visual_features=False,
         real_world_value_mappings=_real_world_values(stored, zero, unit, peak),
@@ -73,7 +73,7 @@ def build_saliency_map(
         derivation=codes.ATTRIBUTION,
     )
     derivation = short(f"{saliency.method}. {placement.note}", 1024)
-    facts = FrameFacts(placement.images, common.uid("dimensions", *variant), derivation)
+    facts = FrameFacts(placement.images, common.uid("dimensions", *variant), derivation, pixels=stored)
     repair(instance, built, MAP_REPAIRS, facts)
     return instance
 
