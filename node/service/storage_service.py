@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Sequence
 
-from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
+from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.errors import NotAnInstance
 from dicom_io.network.commitment import (
     REQUEST_COMMITMENT,
     BadReport,
