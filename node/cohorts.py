@@ -25,7 +25,7 @@ from mome_core.training.table import read_table, write_table
 from node.cases import content_digest, read_study
 from node.errors import NodeError
 from node.settings import Settings
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 T = TypeVar("T")
 Record = dict[str, str]  # a row of the manifest's file: a value of each column
@@ -88,7 +88,7 @@ def add_to_cohort(manifest: Path, labels: Path | None, studies: Mapping[str, Pat
 
 def archived_study(settings: Settings, uid: str) -> Path:
     """The folder of a study in the node's archive; raises NodeError when it is not there."""
-    stored = next(iter(Ledger(settings.database_url).instances(uid)), None)
+    stored = next(iter(Ledger(settings.database_url).reading.instances(uid)), None)
     if stored is None:
         raise NodeError(f"study {uid} is not in this node's archive")
     return (settings.storage.root / stored[2]).parent.absolute()

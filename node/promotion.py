@@ -22,7 +22,7 @@ from node.errors import NotReady
 from node.models import Registry, bundle_in_use, described
 from node.settings import Settings
 from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 # --- the cases that candidates are judged by
 

@@ -73,7 +73,7 @@ def book(config: Config) -> Accounts:
 
 def note(config: Config, detail: str) -> None:
     """Say in the audit trail that access was changed."""
-    open_ledger(config).audit(AuditEvent.ACCESS_CHANGED, time.time(), detail)
+    open_ledger(config).audit.record(AuditEvent.ACCESS_CHANGED, time.time(), detail)
 
 
 def role_of(word: str):  # type: ignore[no-untyped-def]  # imports when it runs

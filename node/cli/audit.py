@@ -18,7 +18,7 @@ def verify(config: Config = None) -> None:
 
     Example: mome-node audit verify --config mome-node.toml
     """
-    typer.echo(f"{open_ledger(config).verify_audit()} entries, the chain is whole")
+    typer.echo(f"{open_ledger(config).audit.verify()} entries, the chain is whole")
 
 
 def list_entries(config: Config = None, as_json: Json = False) -> None:
@@ -26,7 +26,7 @@ def list_entries(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node audit list --json
     """
-    for entry, study in open_ledger(config).audit_trail():
+    for entry, study in open_ledger(config).audit.entries():
         if as_json:
             typer.echo(json.dumps({**asdict(entry), "study_instance_uid": study}))
         else:
@@ -40,5 +40,5 @@ def export(config: Config = None) -> None:
     Example: mome-node audit export > audit.xml.txt
     """
     ae_title = load_settings(config).dicom.ae_title
-    for entry, study in open_ledger(config).audit_trail():
+    for entry, study in open_ledger(config).audit.entries():
         typer.echo(message(entry, ae_title, study))

@@ -20,7 +20,7 @@ from node.settings import Settings, load_settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
 from node.storage.decisions import ModelDecisions
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 ENOUGH_FREE_GIB = 5
 
@@ -81,7 +81,7 @@ def storage(settings: Settings) -> str:
 
 def database(settings: Settings) -> str:
     """Open the ledger, migrate it, count."""
-    counts = Ledger(settings.database_url).counts()
+    counts = Ledger(settings.database_url).reading.counts()
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no study yet"
 
 

@@ -11,7 +11,7 @@ import typer
 from node.cli.options import Config
 from node.settings import load_settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 
 def open_ledger(config: Config) -> Ledger:

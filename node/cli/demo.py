@@ -31,7 +31,7 @@ from node.errors import NotReady
 from node.settings import Settings, load_settings
 from node.settings_file import settings_toml
 from node.settings_sections import Destination
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from sr_templates.build import decode
 from sr_templates.drawing.capture import picture_of
@@ -138,7 +138,7 @@ def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
     deadline = time.monotonic() + LONGEST_SECONDS
     with console.status("waiting") as status:
         while time.monotonic() < deadline:
-            detail = ledger.study(study)
+            detail = ledger.reading.study(study)
             for each in detail.timeline[seen:]:
                 console.print(f"  {each.to_state:<11}{escape(each.detail)}")
             seen = len(detail.timeline)

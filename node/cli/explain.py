@@ -20,7 +20,7 @@ def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None
     Example: mome-node studies explain 1.2.840.113619.2.1
     """
     settings = load_settings(config)
-    paths = [settings.storage.root / path for _, _, path in open_ledger(config).instances(uid)]
+    paths = [settings.storage.root / path for _, _, path in open_ledger(config).reading.instances(uid)]
     if not paths:
         raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
     told = [

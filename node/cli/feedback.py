@@ -21,7 +21,7 @@ def list_feedback(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node feedback list
     """
-    found = open_ledger(config).feedback()
+    found = open_ledger(config).reading.feedback()
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
@@ -39,7 +39,7 @@ def export_feedback(
 
     Example: mome-node feedback export --out feedback.csv
     """
-    found = open_ledger(config).feedback()
+    found = open_ledger(config).reading.feedback()
     with out.open("w", newline="") as file:
         writer = csv.DictWriter(file, [each.name for each in fields(Feedback)])
         writer.writeheader()

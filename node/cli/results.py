@@ -15,7 +15,7 @@ from node.models import Registry, bundle_in_use
 from node.settings import load_settings
 from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.withdrawal import Reason, withdraw
 from sr_templates.numbers import read_numbers
 
@@ -49,7 +49,7 @@ def reproduce(
     settings = load_settings(config)
     stated = read_numbers(report.read_bytes())
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    stored = list(ledger.instances(stated.study_instance_uid))
+    stored = list(ledger.reading.instances(stated.study_instance_uid))
     if not stored:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]

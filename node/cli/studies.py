@@ -23,7 +23,7 @@ def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node studies show 1.2.840.113619.2.1
     """
-    detail = open_ledger(config).study(uid)
+    detail = open_ledger(config).reading.study(uid)
     if as_json:
         summary = detail.summary.to_json() if detail.summary else {}
         typer.echo(json.dumps(asdict(detail) | {"summary": summary}))
@@ -74,7 +74,7 @@ def reprocess(uid: StudyUid, config: Config = None) -> None:
 
     Example: mome-node studies reprocess 1.2.840.113619.2.1
     """
-    open_ledger(config).requeue(uid, time.time())
+    open_ledger(config).operator.requeue(uid, time.time())
     typer.echo("queued; watch it with: mome-node studies show " + uid)
 
 
@@ -84,7 +84,7 @@ def redeliver(uid: StudyUid, config: Config = None) -> None:
     Example: mome-node studies redeliver 1.2.840.113619.2.1
     """
     names = [each.name for each in load_settings(config).destinations]
-    open_ledger(config).redeliver(uid, names, time.time())
+    open_ledger(config).operator.redeliver(uid, names, time.time())
     typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {uid}")
 
 
@@ -93,5 +93,5 @@ def force(uid: StudyUid, config: Config = None) -> None:
 
     Example: mome-node studies force 1.2.840.113619.2.1
     """
-    open_ledger(config).force(uid, time.time())
+    open_ledger(config).operator.force(uid, time.time())
     typer.echo("declared complete; watch it with: mome-node studies show " + uid)

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from dicom_io.encoding.part10 import NotAnInstance, copy_instance
+from dicom_io.encoding.part10 import copy_instance
+from dicom_io.errors import NotAnInstance
 from dicom_io.files import dicom_files, files_under
 from dicom_io.network.retrieve import move_study
 from dicom_io.network.scu import Remote, RemoteAE
@@ -20,7 +21,7 @@ from node.cli.options import Config, StudyUid
 from node.errors import NodeError, SettingsError
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
 Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
@@ -101,7 +102,7 @@ def ingest(folder: Folder, config: Config = None) -> None:
             counts["left out"] = counts.get("left out", 0) + 1
             continue
         stored = archive.keep_received([(received, settings.dicom.ae_title)])
-        (verdict,) = ledger.instances_stored(stored, time.time())
+        (verdict,) = ledger.receiving.instances_stored(stored, time.time())
         counts[verdict] = counts.get(verdict, 0) + 1
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()) or "no file in this folder")
 

@@ -135,7 +135,7 @@ def list_instances(config: Config = None, as_json: Json = False) -> None:
     Example: mome-node instances list --json
     """
     root = load_settings(config).storage.root
-    for uid, sha256, path in open_ledger(config).instances():
+    for uid, sha256, path in open_ledger(config).reading.instances():
         place = str(root / path)
         line = {"sop_instance_uid": uid, "sha256": sha256, "path": place}
         typer.echo(json.dumps(line) if as_json else f"{sha256[:12]}  {uid}  {place}")

@@ -40,13 +40,13 @@ def perform(site: Site, user: User, uid: str, action: Action, reason: Reason) ->
     now = time.time()
     destinations = [each.name for each in site.settings.destinations]
     verbs: dict[Action, Callable[[], None]] = {
-        Action.FORCE: lambda: site.ledger.force(uid, now),
-        Action.REPROCESS: lambda: site.ledger.requeue(uid, now),
-        Action.REDELIVER: lambda: site.ledger.redeliver(uid, destinations, now),
+        Action.FORCE: lambda: site.ledger.operator.force(uid, now),
+        Action.REPROCESS: lambda: site.ledger.operator.requeue(uid, now),
+        Action.REDELIVER: lambda: site.ledger.operator.redeliver(uid, destinations, now),
         Action.RETRACT: lambda: withdraw(site.settings, site.archive, site.ledger, uid, reason),
     }
     verbs[action]()
-    site.ledger.audit(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid)
+    site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid)
     return CONFIRMATIONS[action]
 
 

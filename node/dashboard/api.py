@@ -148,7 +148,7 @@ def studies(
 @router.get("/studies/{number}", responses=NOT_FOUND)
 def study(site: CurrentSite, number: Number, _user: Viewer) -> StudyAnswer:
     """One study, found by its number on this node."""
-    return study_answer(site.ledger.study(site.overview.uid_of(number)))
+    return study_answer(site.ledger.reading.study(site.overview.uid_of(number)))
 
 
 @router.get("/uids/{study_instance_uid}", responses=NOT_FOUND)
@@ -156,7 +156,7 @@ def study_by_uid(
     site: CurrentSite, study_instance_uid: Annotated[str, Path(max_length=64)], _user: Viewer
 ) -> StudyAnswer:
     """One study, found by its Study Instance UID."""
-    return study_answer(site.ledger.study(study_instance_uid))
+    return study_answer(site.ledger.reading.study(study_instance_uid))
 
 
 def study_answer(detail: StudyDetail) -> StudyAnswer:

@@ -39,9 +39,9 @@ def log_in(request: Request, site: CurrentSite, name: Text, password: Text, want
         session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     except AccessRefused as refusal:
         limiter.failed(*keys)
-        site.ledger.audit(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
+        site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
         return page(request, "login.html", status=401, wanted=wanted, words=str(refusal))
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
     return with_session(request, RedirectResponse(local_path(wanted), 303), session)
 
 
@@ -67,7 +67,7 @@ def welcome(request: Request, site: CurrentSite, token: Text, password: Text, ag
         limiter.failed(*keys)
         return page(request, "welcome.html", status=401, words=str(refusal))
     session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
     return with_session(request, RedirectResponse("/", 303), session)
 
 
@@ -75,7 +75,7 @@ def welcome(request: Request, site: CurrentSite, token: Text, password: Text, ag
 def log_out(request: Request, site: CurrentSite, user: Viewer) -> Response:
     """End the session."""
     site.access.log_out(request.cookies.get(COOKIE, ""))
-    site.ledger.audit(AuditEvent.LOGGED_OUT, time.time(), user.name)
+    site.ledger.audit.record(AuditEvent.LOGGED_OUT, time.time(), user.name)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer

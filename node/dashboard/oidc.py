@@ -123,10 +123,12 @@ def callback(
     role = role_of(claims, settings)
     name = account_name(claims, settings)
     if role is None:
-        site.ledger.audit(AuditEvent.LOGIN_REFUSED, now, f"{name} from {address_of(request)}: in no mapped group")
+        site.ledger.audit.record(
+            AuditEvent.LOGIN_REFUSED, now, f"{name} from {address_of(request)}: in no mapped group"
+        )
         raise HTTPException(403, "you are in no group that has access; ask your administrator")
     session = site.access.admit(name, role, now, now + settings.session_seconds)
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
     answer = with_session(request, page(request, "arrived.html"), session)
     answer.delete_cookie(COOKIE)
     return answer

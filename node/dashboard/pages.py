@@ -57,7 +57,7 @@ def worklist(
         state=state,
         before=before,
         following=found.before,
-        counts=site.ledger.counts(),
+        counts=site.ledger.reading.counts(),
         gather=site.settings.gather,
     )
 
@@ -103,13 +103,15 @@ def download(
     """One result object as a DICOM file; the audit trail records who downloaded it."""
     kept = newest_object(site, number, lambda each: each.sop_instance_uid == sop_instance_uid)
     file = site.archive.verified(kept.path, kept.sha256)
-    site.ledger.audit(AuditEvent.DOWNLOADED, time.time(), f"{user.name}: {kept.kind}", site.overview.uid_of(number))
+    site.ledger.audit.record(
+        AuditEvent.DOWNLOADED, time.time(), f"{user.name}: {kept.kind}", site.overview.uid_of(number)
+    )
     return FileResponse(file, media_type="application/dicom", filename=f"study-{number}-{kept.kind}.dcm")
 
 
 def newest_object(site: Site, number: int, wanted: Callable[[KeptObject], bool]) -> KeptObject:
     """The first wanted result object of a study's newest revision; raises LookupError when there is none."""
-    detail = site.ledger.study(site.overview.uid_of(number))
+    detail = site.ledger.reading.study(site.overview.uid_of(number))
     for each in detail.objects:
         if wanted(each):
             return each
@@ -183,7 +185,7 @@ def give_access(
         issued = issue(holder, form.role, now)
     except AccessRefused as refusal:
         return access_page(request, site, status=400, words=str(refusal))
-    site.ledger.audit(AuditEvent.ACCESS_CHANGED, now, f"{user.name}: {kind} for {holder} as {form.role}")
+    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, now, f"{user.name}: {kind} for {holder} as {form.role}")
     return access_page(request, site, issued=issued, holder=holder, words=kind)
 
 
@@ -195,7 +197,7 @@ def remove_access(
     if name == user.name:
         return access_page(request, site, status=400, words="you cannot remove yourself; another admin can")
     site.access.remove(name)
-    site.ledger.audit(AuditEvent.ACCESS_CHANGED, time.time(), f"{user.name}: removed {name}")
+    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, time.time(), f"{user.name}: removed {name}")
     return RedirectResponse("/access", 303)
 
 

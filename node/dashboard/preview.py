@@ -36,7 +36,7 @@ class Layer(StrEnum):
 
 def layer_file(site: Site, number: int, layer: Layer) -> Path:
     """The NIfTI file of a layer, built when it is first asked for; raises LookupError when the study has no map."""
-    revision = site.ledger.study(site.overview.uid_of(number)).study.revision
+    revision = site.ledger.reading.study(site.overview.uid_of(number)).study.revision
     folder = site.archive.previews / f"{number}-{revision}"
     with building:
         if not folder.is_dir():
@@ -47,7 +47,7 @@ def layer_file(site: Site, number: int, layer: Layer) -> Path:
 def build(site: Site, number: int, folder: Path) -> None:
     """Write all layers of a study; the folder appears when it is whole."""
     uid = site.overview.uid_of(number)
-    kept = [each for each in site.ledger.study(uid).objects if each.kind == "saliency-map"]
+    kept = [each for each in site.ledger.reading.study(uid).objects if each.kind == "saliency-map"]
     if not kept:
         raise LookupError("this study has no saliency map")
     saliency = read_map(decode(site.archive.verified(kept[0].path, kept[0].sha256).read_bytes()))
@@ -63,7 +63,7 @@ def build(site: Site, number: int, folder: Path) -> None:
 def dynamic_of(site: Site, uid: str) -> Dynamic:
     """The DCE of a study as the model saw it."""
     rules = tuple(RoleRule(pattern, Role(role)) for pattern, role in site.settings.series.rules.items())
-    paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.instances(uid)]
+    paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.reading.instances(uid)]
     try:
         dce = read_case(assign_roles(read_series_headers(paths), rules)).case.dce
     except (DicomError, MomeError) as error:

@@ -11,7 +11,7 @@ from node.settings import Settings
 from node.storage.accounts import Accounts
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 
 

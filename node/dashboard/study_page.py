@@ -73,7 +73,7 @@ class StudyPage:
 def study_page(site: Site, number: int, now: float) -> StudyPage:
     """Gather the page; raises LookupError when there is no such study."""
     uid = site.overview.uid_of(number)
-    detail = site.ledger.study(uid)
+    detail = site.ledger.reading.study(uid)
     summary = detail.summary or AnalysisSummary()
     series = series_lines(site, number, summary)
     waits, until = next_step(site, detail)

@@ -10,7 +10,7 @@ from collections import Counter
 from dicom_io.network.service import Peer
 from node.audit import AuditEvent
 from node.storage.database import LedgerUnavailable
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,6 @@ class AuditWriter:
     def write(self, event: AuditEvent, detail: str, study_instance_uid: str | None = None) -> None:
         """One entry; a database that refuses it is logged."""
         try:
-            self.ledger.audit(event, time.time(), detail, study_instance_uid)
+            self.ledger.audit.record(event, time.time(), detail, study_instance_uid)
         except LedgerUnavailable as error:
             log.error("an audit entry was lost: %s", error, extra={"audit_event": event})

@@ -13,8 +13,8 @@ from dicom_io.network.service import InstanceRefused
 from node.crashpoints import crash_point
 from node.storage.archive import Archive
 from node.storage.database import LedgerUnavailable
-from node.storage.ledger import Ledger
-from node.storage.records import Verdict
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
 LARGEST_GROUP = 64
@@ -29,7 +29,7 @@ class PendingInstance:
         self.received = received
         self.calling_ae_title = calling_ae_title
         self.done = False
-        self.verdict: Verdict | None = None
+        self.verdict: StoreOutcome | None = None
         self.asleep = threading.Lock()
         self.asleep.acquire()
 
@@ -77,7 +77,7 @@ class GroupCommit:
         """Whether an instance is arriving that will soon be here."""
         return any(since > time.monotonic() - FRESH_S for since in self.arriving.values())
 
-    def store(self, file: InstanceFile, calling_ae_title: str) -> tuple[ReceivedInstance, Verdict]:
+    def store(self, file: InstanceFile, calling_ae_title: str) -> tuple[ReceivedInstance, StoreOutcome]:
         """Returns when file and row are durable.
 
         Raises NotAnInstance, OSError when the file cannot be kept, InstanceRefused when the row cannot.
@@ -112,7 +112,7 @@ class GroupCommit:
         """One sync and one transaction for all of them; then it is the turn of the oldest that waits."""
         try:
             stored = self.archive.keep_received([(each.received, each.calling_ae_title) for each in group])
-            verdicts = self.ledger.instances_stored(stored, time.time())
+            verdicts = self.ledger.receiving.instances_stored(stored, time.time())
             crash_point("store.row_committed")
             for each, verdict in zip(group, verdicts, strict=True):
                 each.verdict = verdict

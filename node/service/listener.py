@@ -20,7 +20,7 @@ from node.service.storage_service import StorageService
 from node.settings import Settings
 from node.settings_sections import DicomSettings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ def run_listener(settings: Settings, heartbeat: Heartbeat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
     signal.signal(signal.SIGHUP, lambda *_: renew_tls(acceptor, settings.dicom))
-    ledger.audit(AuditEvent.LISTENING, time.time(), settings.node_name)
+    ledger.audit.record(AuditEvent.LISTENING, time.time(), settings.node_name)
     gc.freeze()  # what is here now stays; without this, the collector looks through it again and again
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
     acceptor.serve_forever()
     acceptor.stop()
-    ledger.audit(AuditEvent.STOPPED, time.time(), settings.node_name)
+    ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
 
 
 def open_acceptor(settings: Settings, reception: StorageService) -> Acceptor:

@@ -7,7 +7,7 @@ import shutil
 
 from node.settings_sections import RetentionSettings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400.0
@@ -23,7 +23,7 @@ def delete_old_studies(retention: RetentionSettings, ledger: Ledger, archive: Ar
     if not retention.days:
         return 0
     deleted = 0
-    while paths := ledger.forget_oldest(now - retention.days * DAY_SECONDS, now):
+    while paths := ledger.retention.forget_oldest(now - retention.days * DAY_SECONDS, now):
         archive.remove(paths)
         deleted += 1
     if deleted:

@@ -27,7 +27,7 @@ from node.service.settling import QuietPeriod, settle_studies
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.alerts import AlertMonitor
 from node.watching.echoes import echo_destinations
@@ -132,7 +132,7 @@ def run_scheduler(settings: Settings, config: Path | None = None) -> None:
     """
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
     if settings.is_sqlite:
-        ledger.release(JobKind.DELIVER)
+        ledger.jobs.release(JobKind.DELIVER)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -7,7 +7,7 @@ import time
 
 from node.crashpoints import crash_point
 from node.settings_sections import GatherSettings
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 2.0  # a study is compared with earlier ones in the pauses between its images
@@ -55,7 +55,7 @@ def settle_studies(gather: GatherSettings, node_name: str, ledger: Ledger, quiet
     now = time.time()
     quiet.update(now, time.monotonic())
     try:
-        settled = ledger.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
+        settled = ledger.gathering.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
         settled += _settle_silent(gather, node_name, ledger, quiet, now)
     finally:
         quiet.sweep_ended(time.monotonic())
@@ -72,7 +72,9 @@ def _settle_silent(gather: GatherSettings, node_name: str, ledger: Ledger, quiet
     extended_quiet_since = quiet.quiet_for(gather.quiet_seconds * gather.patience)
     if quiet_since is not None:
         extended_quiet_since = now - FOREVER_SECONDS if extended_quiet_since is None else extended_quiet_since
-        settled += ledger.settle(quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=node_name)
+        settled += ledger.gathering.settle(
+            quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=node_name
+        )
     if opened_before is not None:
-        settled += ledger.settle_overdue(opened_before, now)
+        settled += ledger.gathering.settle_overdue(opened_before, now)
     return settled

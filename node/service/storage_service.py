@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Sequence
 
-from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
+from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.errors import NotAnInstance
 from dicom_io.network.commitment import (
     REQUEST_COMMITMENT,
     BadReport,
@@ -36,8 +37,8 @@ from node.settings import Settings
 from node.settings_sections import DicomSettings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
-from node.storage.ledger import Ledger
-from node.storage.records import Verdict
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
 PROCESSING_FAILURE = 0x0110
@@ -78,7 +79,7 @@ class IncomingInstance:
             received, verdict = self.group_commit.store(self.file, self.peer.calling_ae_title)
         except NotAnInstance as error:
             raise InstanceRefused(CANNOT_UNDERSTAND, str(error)) from None
-        if verdict is Verdict.CONFLICT:
+        if verdict is StoreOutcome.CONFLICT:
             raise InstanceRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
         self.audit_writer.stored(self.peer, received.study_instance_uid)
         crash_point("store.before_response")
@@ -152,7 +153,7 @@ class StorageService:
     def record_report(self, peer: Peer, result: CommitmentReport) -> DimseResponse:
         """Record a commitment report of one of our destinations for an open transaction; refuse any other."""
         ours = peer.calling_ae_title in self.destinations
-        if not ours or not self.ledger.commitment_answered(
+        if not ours or not self.ledger.deliveries.commitment_answered(
             result.transaction_uid, result.committed, result.failed, time.time()
         ):
             log.warning("unsolicited storage commitment report", extra={"address": peer.address})
@@ -165,7 +166,7 @@ class StorageService:
         """Those (SOP class, SOP instance) pairs whose file is here, with the content that was received."""
         held = set()
         try:
-            found = self.ledger.find_instances([uid for _, uid in requested])
+            found = self.ledger.reading.find_instances([uid for _, uid in requested])
         except LedgerUnavailable as error:
             log.error("commitment is denied for now: %s", error)
             found = []

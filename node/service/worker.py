@@ -18,8 +18,9 @@ from node.jobs import Job, JobKind
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.decisions import ModelDecisions
-from node.storage.ledger import Ledger, StaleJob
-from node.storage.records import Outcome, StudyAnalysis, StudyRevision
+from node.storage.ledger.job_rows import StaleJob
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
@@ -56,7 +57,7 @@ def run_worker(
         signal.signal(number, lambda *_: stopping.set())
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
     if settings.is_sqlite:
-        ledger.release(JobKind.ANALYZE)
+        ledger.jobs.release(JobKind.ANALYZE)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
     book = ModelDecisions(ledger.engine)
     log.info("ready to analyse")
@@ -73,7 +74,7 @@ def run_worker(
 
 def analyze_next(settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> bool:
     """Carry out one due analysis job; False when there is none."""
-    job = ledger.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
+    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
     if job is None:
         return False
     crash_point("claim.committed")
@@ -88,28 +89,28 @@ def analyze_next(settings: Settings, ledger: Ledger, archive: Archive, analyst: 
 def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> None:
     """Analyse one revision; the ledger learns the outcome, whatever it is."""
     try:
-        stored = list(ledger.instances(job.study_instance_uid))
+        stored = list(ledger.reading.instances(job.study_instance_uid))
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
-        edition = StudyRevision(job.study_instance_uid, job.revision, ledger.predecessor(job))
+        edition = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job))
         analysis = analyst(paths, edition)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except IntegrityLost as error:
-        ledger.audit(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
-        ledger.failed(job, str(error), time.time(), attempts=1)
+        ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
+        ledger.jobs.failed(job, str(error), time.time(), attempts=1)
         return
     except Exception as error:
         log.exception("analysis failed", extra={"study": job.study_id, "job": job.id})
-        attempts = ledger.retry.attempts if getattr(error, "retryable", True) else 1
-        ledger.failed(job, f"analysis failed: {words_of(error)}", time.time(), attempts=attempts)
+        attempts = ledger.jobs.retry.attempts if getattr(error, "retryable", True) else 1
+        ledger.jobs.failed(job, f"analysis failed: {words_of(error)}", time.time(), attempts=attempts)
         return
     destinations = tuple(each.name for each in settings.destinations)
-    outcome = Outcome(tuple(objects), analysis.summary, destinations)
+    outcome = AnalysisRecord(tuple(objects), analysis.summary, destinations)
     if analysis.ineligible:
-        ledger.ineligible(job, analysis.ineligible, outcome, time.time())
+        ledger.jobs.ineligible(job, analysis.ineligible, outcome, time.time())
     else:
-        ledger.analyzed(job, outcome, time.time())
+        ledger.jobs.analyzed(job, outcome, time.time())
     crash_point("result.row_committed")
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
 
@@ -125,7 +126,7 @@ def shadow_next(ledger: Ledger, archive: Archive, book: ModelDecisions, shadow: 
         return False
     probabilities: dict[str, float] = {}
     try:
-        stored = ledger.instances(due.study_instance_uid)
+        stored = ledger.reading.instances(due.study_instance_uid)
         probabilities, reason = shadow([archive.verified(path, sha256) for _, sha256, path in stored])
     except Exception as error:  # noqa: BLE001 - a shadow may fail in any way
         reason = words_of(error)
@@ -141,7 +142,7 @@ def heartbeat(ledger: Ledger, job: Job) -> Iterator[None]:
     def beat() -> None:
         while not done.wait(LEASE_SECONDS / 4):
             try:
-                ledger.extend(job, time.time() + LEASE_SECONDS)
+                ledger.jobs.extend(job, time.time() + LEASE_SECONDS)
             except StaleJob:
                 return
             except NodeError:

@@ -19,8 +19,8 @@ from node.jobs import OPEN, JobState
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
-from node.storage.ledger import study_record
 from node.storage.records import AuditRecord, StudyRecord
+from node.storage.rows import study_record
 from node.summary import AnalysisSummary
 
 

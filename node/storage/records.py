@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dicom_io.network.dimse import is_kept
+from node.jobs import JobKind, JobState
 from node.states import StudyState
 from node.summary import AnalysisSummary
 
@@ -45,8 +46,8 @@ class HeldInstance:
     path: str
 
 
-class Verdict(StrEnum):
-    """What became of an instance that was handed to the ledger."""
+class StoreOutcome(StrEnum):
+    """What the ledger did with an instance that was handed to it."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
@@ -84,7 +85,7 @@ class StudyAnalysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AnalysisRecord:
     """The analysis of one revision once its objects are on disk, with the destinations that are to get them."""
 
     objects: tuple[KeptObject, ...]
@@ -146,14 +147,41 @@ class StudyRecord:
         return f"{images} missing that others of its protocol had" if self.missing else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow(StudyRecord):
+    """A study inside a transaction.
+
+    judged_instances : how many it had when its content was last compared with that of earlier studies.
+    content : digest of what it held when it was complete, empty when that taught nothing.
+    """
+
+    patient_digest: str
+    judged_instances: int
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job inside a transaction; `fence` grows with every attempt."""
+
+    id: int
+    study_id: int
+    kind: JobKind
+    revision: int
+    destination: str
+    state: JobState
+    attempts: int
+    fence: int
+
+
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job as the operator sees it."""
 
-    kind: str
+    kind: JobKind
     destination: str
     revision: int
-    state: str
+    state: JobState
     attempts: int
     not_before: float
     reason: str

@@ -24,7 +24,7 @@ from node.identity import graphics_cards
 from node.settings import Settings
 from node.settings_sections import Destination, is_loopback
 from node.storage.archive import Archive, write_durably
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.findings import Finding, FindingLevel
 from node.watching.phantom_check import check_phantom, own_listener

@@ -19,7 +19,7 @@ from node.errors import NodeError
 from node.settings import Settings
 from node.settings_sections import Destination, DicomSettings
 from node.states import FINAL, StudyState
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.watching.findings import Finding, FindingLevel
 
 PHANTOM_SECONDS = 600.0
@@ -82,7 +82,7 @@ def send_phantom(here: DicomSettings, paths: list[Path]) -> Finding:
 def final_state(database_url: str, uid: str) -> StudyState | None:
     """The study's state, once it is final."""
     try:
-        detail = Ledger(database_url).study(uid)
+        detail = Ledger(database_url).reading.study(uid)
     except (LookupError, NodeError):
         return None
     return detail.study.state if detail.study.state in FINAL else None

@@ -16,7 +16,7 @@ from node.service.retention import DAY_SECONDS, delete_old_studies
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.decisions import Act, ModelDecisions, lock_of, promoted, shadow_of
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -36,8 +36,8 @@ def test_promotions_lie_on_each_other_and_a_rollback_takes_one_off(ledger: Ledge
     assert promoted(book.decisions()) == [A, B]
     book.decide(Act.PROMOTED, C, "otto", {"before": B}, 4.0)
     assert promoted(book.decisions()) == [A, B, C]
-    assert [each.detail for each, _ in ledger.audit_trail()][:1] == [f"anna: promoted {B[:12]}"]
-    assert ledger.verify_audit() == 4
+    assert [each.detail for each, _ in ledger.audit.entries()][:1] == [f"anna: promoted {B[:12]}"]
+    assert ledger.audit.verify() == 4
 
 
 def test_the_newest_lock_and_shadow_count(ledger: Ledger) -> None:

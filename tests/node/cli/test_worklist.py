@@ -20,7 +20,7 @@ import pytest
 from node.settings import Settings
 from node.settings_file import settings_toml
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> Path:
     image = StoredInstance(
         "1.2.3", "1.2.3.1", "1.2.840.10008.5.1.4.1.1.4", "1.2.3.1.1", "1.2", "p", "a", "x", 1, "MRI1"
     )
-    ledger.instances_stored([image], now)
+    ledger.receiving.instances_stored([image], now)
     watch = HealthStore(ledger.engine)
     watch.beat("node", "worker", now - 999)
     watch.raised("disk", "little [disk]", now)

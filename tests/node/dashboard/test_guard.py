@@ -16,9 +16,9 @@ LogIn = Callable[[Role], TestClient]
 
 @pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
 def test_a_request_from_another_site_is_refused(site: Site, logged_in: LogIn, headers: dict[str, str]) -> None:
-    browser, before = logged_in(Role.ADMIN), site.ledger.counts()
+    browser, before = logged_in(Role.ADMIN), site.ledger.reading.counts()
     assert browser.post("/studies/3/force", headers=headers).status_code == 403
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
 
 
 def test_a_foreign_host_is_refused(stranger: TestClient) -> None:

@@ -86,10 +86,10 @@ def test_an_object_is_downloaded_whole_or_not_at_all(site: Site, logged_in: LogI
     answer = browser.get("/studies/1/objects/2.25.1")
     assert answer.content == b"a report"
     assert 'filename="study-1-report.dcm"' in answer.headers["content-disposition"]
-    assert [entry.detail for entry, _ in site.ledger.audit_trail() if entry.event == "DOWNLOADED"] == [
+    assert [entry.detail for entry, _ in site.ledger.audit.entries() if entry.event == "DOWNLOADED"] == [
         "a viewer: report"
     ]
-    kept = site.ledger.study(site.overview.uid_of(1)).objects[0]
+    kept = site.ledger.reading.study(site.overview.uid_of(1)).objects[0]
     (site.archive.root / kept.path).write_bytes(b"changed")
     assert browser.get("/studies/1/objects/2.25.1").status_code == 409
 

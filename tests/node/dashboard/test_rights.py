@@ -72,10 +72,10 @@ def test_a_stranger_sees_nothing(stranger: TestClient, accept: str) -> None:
 
 
 def test_a_stranger_does_nothing(site: Site, stranger: TestClient) -> None:
-    before = site.ledger.counts()
+    before = site.ledger.reading.counts()
     for path in POSTS:
         assert stranger.post(path).status_code == 401, path
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -89,10 +89,10 @@ def test_each_role_sees_its_pages(logged_in: LogIn, role: Role) -> None:
 
 
 def test_a_viewer_changes_nothing(site: Site, logged_in: LogIn) -> None:
-    browser, before = logged_in(Role.VIEWER), site.ledger.counts()
+    browser, before = logged_in(Role.VIEWER), site.ledger.reading.counts()
     for path in POSTS:
         assert path in VIEWER_POSTS or browser.post(path).status_code == 403, path
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
     assert {each.name for each in site.access.accounts()} == {"a viewer"}
 
 
@@ -107,28 +107,28 @@ def test_an_operator_acts_and_the_audit_trail_says_who(site: Site, logged_in: Lo
     assert browser.post("/api/studies/2/reprocess").json() == {
         "said": "Queued: the study is analysed again as its next revision."
     }
-    assert site.ledger.counts() == {StudyState.DELIVERED: 1, StudyState.STABLE: 2}
-    said = [entry.detail for entry, _ in site.ledger.audit_trail() if entry.event == "OPERATED"]
+    assert site.ledger.reading.counts() == {StudyState.DELIVERED: 1, StudyState.STABLE: 2}
+    said = [entry.detail for entry, _ in site.ledger.audit.entries() if entry.event == "OPERATED"]
     assert said == ["a operator: force", "a operator: reprocess"]
 
 
 def test_an_action_that_cannot_be_is_refused_and_changes_nothing(site: Site, logged_in: LogIn) -> None:
-    browser, before = logged_in(Role.OPERATOR), site.ledger.counts()
+    browser, before = logged_in(Role.OPERATOR), site.ledger.reading.counts()
     assert browser.post("/api/studies/1/force").status_code == 409
     assert browser.post("/api/studies/3/redeliver").status_code == 404
     assert browser.post("/api/studies/99/force").status_code == 404
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-csrf-token": "0" * 64}], ids=["no token", "a guessed token"])
 def test_a_request_without_the_token_of_our_page_is_refused(
     site: Site, logged_in: LogIn, headers: dict[str, str]
 ) -> None:
-    browser, before = logged_in(Role.ADMIN), site.ledger.counts()
+    browser, before = logged_in(Role.ADMIN), site.ledger.reading.counts()
     del browser.headers["x-csrf-token"]
     for path in POSTS:
         assert browser.post(path, headers=headers).status_code == 403, path
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
 
 
 def test_a_program_uses_a_key_and_needs_no_token(site: Site, stranger: TestClient) -> None:

@@ -17,8 +17,8 @@ from node.service.group_commit import FRESH_S, GroupCommit
 from node.service.storage_service import IncomingInstance
 from node.settings import Settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
-from node.storage.records import Verdict
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StoreOutcome
 from raw_peer import element
 
 
@@ -67,7 +67,7 @@ def test_nobody_waits_for_an_instance_that_comes_slowly_or_was_given_up(group_co
 
 def test_one_instance_alone_is_stored_at_once_and_the_second_time_is_known(group_commit: GroupCommit) -> None:
     first, again = (group_commit.store(incoming(group_commit), "MRI1")[1] for _ in range(2))
-    assert (first, again) == (Verdict.STORED, Verdict.DUPLICATE)
+    assert (first, again) == (StoreOutcome.STORED, StoreOutcome.DUPLICATE)
     assert not group_commit.busy and not group_commit.waiting
 
 
@@ -91,7 +91,7 @@ def test_those_that_wait_are_committed_by_the_first_of_them(group_commit: GroupC
     for each in threads:
         each.join(30)
     assert groups == [len(files)]
-    assert len(list(group_commit.ledger.instances())) == len(files)
+    assert len(list(group_commit.ledger.reading.instances())) == len(files)
 
 
 def test_a_disk_that_takes_nothing_refuses_the_instance_and_the_next_is_stored(group_commit: GroupCommit) -> None:
@@ -100,4 +100,4 @@ def test_a_disk_that_takes_nothing_refuses_the_instance_and_the_next_is_stored(g
     with pytest.raises(InstanceRefused):
         group_commit.store(incoming(group_commit, "1.2.3.5"), "MRI1")
     group_commit.archive.root = kept
-    assert group_commit.store(incoming(group_commit, "1.2.3.6"), "MRI1")[1] is Verdict.STORED
+    assert group_commit.store(incoming(group_commit, "1.2.3.6"), "MRI1")[1] is StoreOutcome.STORED

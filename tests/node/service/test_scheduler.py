@@ -17,7 +17,7 @@ from node.service.delivery import DeliveryClient, delivery_clients
 from node.service.scheduler import Every, PeriodicTask, SteadyTime, deliver_until, periodic_tasks, planned, repeatable
 from node.settings import Settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 HOURS_26 = timedelta(hours=26)
 

@@ -10,7 +10,7 @@ from node.audit import AuditEvent
 from node.jobs import JobKind
 from node.service.settling import QuietPeriod
 from node.states import StudyState
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 
 STUDY = "1.2.3"
@@ -19,7 +19,7 @@ HOURS_26 = 26 * 3600.0
 
 def receive(ledger: Ledger, now: float) -> None:
     instance = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
-    ledger.instances_stored([instance], now)
+    ledger.receiving.instances_stored([instance], now)
 
 
 def quiet_since(silence: QuietPeriod, wall: float, monotonic: float) -> float | None:
@@ -65,32 +65,32 @@ def test_a_long_sweep_is_no_standstill() -> None:
 
 def test_silence_before_a_restart_of_the_listener_does_not_count(ledger: Ledger) -> None:
     receive(ledger, 100)
-    ledger.audit(AuditEvent.LISTENING, 1000.0, "here")
-    assert ledger.settle(980, 1040, node_name="here") == 0
-    assert ledger.settle(1001, 1061, node_name="here") == 1
+    ledger.audit.record(AuditEvent.LISTENING, 1000.0, "here")
+    assert ledger.gathering.settle(980, 1040, node_name="here") == 0
+    assert ledger.gathering.settle(1001, 1061, node_name="here") == 1
 
 
 @pytest.mark.parametrize("event", [AuditEvent.STARTED, AuditEvent.STOPPED])
 def test_nothing_is_complete_while_nobody_listens(ledger: Ledger, event: AuditEvent) -> None:
     receive(ledger, 100)
-    ledger.audit(AuditEvent.LISTENING, 101.0, "here")
-    ledger.audit(event, 150.0, "here")
-    assert ledger.settle(200, 260, node_name="here") == 0
-    ledger.audit(AuditEvent.LISTENING, 300.0, "here")
-    assert ledger.settle(301, 361, node_name="here") == 1
+    ledger.audit.record(AuditEvent.LISTENING, 101.0, "here")
+    ledger.audit.record(event, 150.0, "here")
+    assert ledger.gathering.settle(200, 260, node_name="here") == 0
+    ledger.audit.record(AuditEvent.LISTENING, 300.0, "here")
+    assert ledger.gathering.settle(301, 361, node_name="here") == 1
 
 
 def test_a_study_received_before_the_clock_was_set_back_still_completes(ledger: Ledger) -> None:
     receive(ledger, HOURS_26)
-    ledger.audit(AuditEvent.LISTENING, HOURS_26 - 10, "here")
-    assert ledger.settle(40, 100, node_name="here") == 1
-    assert ledger.study(STUDY).study.state is StudyState.STABLE
+    ledger.audit.record(AuditEvent.LISTENING, HOURS_26 - 10, "here")
+    assert ledger.gathering.settle(40, 100, node_name="here") == 1
+    assert ledger.reading.study(STUDY).study.state is StudyState.STABLE
 
 
 def test_a_job_written_before_the_clock_was_set_back_is_still_done(ledger: Ledger) -> None:
     receive(ledger, HOURS_26)
-    ledger.settle(HOURS_26 + 1, HOURS_26 + 1)
-    first = ledger.claim(JobKind.ANALYZE, HOURS_26 + 2, 60)
+    ledger.gathering.settle(HOURS_26 + 1, HOURS_26 + 1)
+    first = ledger.jobs.claim(JobKind.ANALYZE, HOURS_26 + 2, 60)
     assert first is not None
-    assert ledger.claim(JobKind.ANALYZE, HOURS_26 + 3, 60) is None
-    assert ledger.claim(JobKind.ANALYZE, 100, 60) is not None
+    assert ledger.jobs.claim(JobKind.ANALYZE, HOURS_26 + 3, 60) is None
+    assert ledger.jobs.claim(JobKind.ANALYZE, 100, 60) is not None

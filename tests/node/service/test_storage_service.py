@@ -27,7 +27,7 @@ from node.service.storage_service import StorageService
 from node.settings import Settings
 from node.storage import database
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 
 CANARY = "ZZPHI^CANARY"
@@ -90,7 +90,7 @@ def instance(study: str = "1.2.3", size: int = 500, **values: object) -> Dataset
 def test_an_acknowledged_instance_is_a_readable_file_and_a_row(node: Node) -> None:
     sent = instance()
     assert node.store(sent) == [0]
-    ((uid, sha256, path),) = node.ledger.instances()
+    ((uid, sha256, path),) = node.ledger.reading.instances()
     file = node.archive.verified(path, sha256)
     kept = dcmread(file)
     assert uid == sent.SOPInstanceUID == kept.SOPInstanceUID
@@ -104,18 +104,18 @@ def test_the_same_instance_twice_is_one_file_and_one_row(node: Node) -> None:
     assert node.store(sent, sent) == [0, 0]
     assert node.store(sent) == [0]
     assert len(node.files()) == 1
-    assert len(list(node.ledger.instances())) == 1
+    assert len(list(node.ledger.reading.instances())) == 1
 
 
 def test_other_pixels_under_the_same_uid_are_refused_and_kept_aside(node: Node) -> None:
     sent = instance()
     node.store(sent)
-    first = next(iter(node.ledger.instances()))
+    first = next(iter(node.ledger.reading.instances()))
     sent.PixelData = b"\x01" * 500
     assert node.store(sent) == [0x0111]
-    assert list(node.ledger.instances()) == [first]
+    assert list(node.ledger.reading.instances()) == [first]
     assert len(node.files()) == 2
-    assert node.ledger.study("1.2.3").study.conflict
+    assert node.ledger.reading.study("1.2.3").study.conflict
 
 
 def test_many_associations_at_once_lose_nothing(node: Node) -> None:
@@ -125,7 +125,9 @@ def test_many_associations_at_once_lose_nothing(node: Node) -> None:
         each.start()
     for each in senders:
         each.join()
-    assert {uid for uid, _, _ in node.ledger.instances()} == {each.SOPInstanceUID for batch in sent for each in batch}
+    assert {uid for uid, _, _ in node.ledger.reading.instances()} == {
+        each.SOPInstanceUID for batch in sent for each in batch
+    }
     assert [each.instances for each in Overview(node.ledger.engine).worklist()] == [10] * 4
 
 
@@ -149,7 +151,7 @@ def test_a_nearly_full_disk_is_said_before_it_is_full(settings: Settings, node: 
 def test_a_database_that_is_locked_too_long_means_no_success(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     node.ledger.engine.dispose()
-    node.ledger.engine = database.open_engine(node.settings.database_url)
+    node.ledger.receiving.engine = database.open_engine(node.settings.database_url)
     holder = sqlite3.connect(node.settings.storage.root / "ledger.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     sent = instance()
@@ -157,7 +159,7 @@ def test_a_database_that_is_locked_too_long_means_no_success(node: Node, monkeyp
     holder.execute("ROLLBACK")
     holder.close()
     assert node.store(sent) == [0]
-    assert len(list(node.ledger.instances())) == 1
+    assert len(list(node.ledger.reading.instances())) == 1
 
 
 def test_callers_and_called_title_are_checked_when_the_site_wants_it(settings: Settings, node: Node) -> None:
@@ -170,7 +172,7 @@ def test_callers_and_called_title_are_checked_when_the_site_wants_it(settings: S
 def test_a_sender_may_ask_us_to_answer_for_what_it_sent(node: Node) -> None:
     kept, lost = instance(), instance()
     node.store(kept, lost)
-    path = next(path for uid, _, path in node.ledger.instances() if uid == lost.SOPInstanceUID)
+    path = next(path for uid, _, path in node.ledger.reading.instances() if uid == lost.SOPInstanceUID)
     (node.settings.storage.root / path).unlink()
     asked = [(str(MRImageStorage), uid) for uid in (kept.SOPInstanceUID, lost.SOPInstanceUID, "1.2.3.404")]
     remote = RemoteAE("node", "MOMENODE", "127.0.0.1", node.acceptor.port)

@@ -17,7 +17,7 @@ from node.settings import Settings
 from node.settings_sections import AlertSettings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, QueueDepth
 from node.watching.alerts import AlertMonitor, Facts, compare, sent, wrong
 from node.watching.echoes import echo_destinations

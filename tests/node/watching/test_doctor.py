@@ -17,7 +17,7 @@ from node.service.storage_service import StorageService
 from node.settings import Settings
 from node.settings_sections import Destination, DicomSettings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 from node.watching.doctor import (
     Check,
@@ -75,7 +75,7 @@ def test_a_sender_that_waits_for_delayed_acknowledgements_is_named(
         one = StoredInstance(
             study, study + ".1", "1.2.840.10008.5.1.4.1.1.4", uid, "1.2", "p", uid[-64:], "path", 10, "MRI1"
         )
-        ledger.instances_stored([one], 1000.0 + number * pause)
+        ledger.receiving.instances_stored([one], 1000.0 + number * pause)
     found = check_senders(settings.database_url)
     assert found.level is level
     assert ("MRI1" in found.message) is (level is FindingLevel.ADVICE)

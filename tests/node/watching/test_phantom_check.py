@@ -10,7 +10,7 @@ from live_node import instance, new_study
 from node.settings import Settings
 from node.settings_sections import Destination, DicomSettings
 from node.states import StudyState
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 from node.watching.findings import FindingLevel
 from node.watching.phantom_check import PhantomStep, final_state, find_results, own_listener, send_phantom
