@@ -31,7 +31,8 @@ from typing import Any
 WRITE = """
 import sys
 from pathlib import Path
-from dicom_io.phantom.anatomy import PhantomSpec, Size, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.spec import PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
 folder, vendor, layout = sys.argv[1:]
 write_study(simulate(PhantomSpec(seed=3, size=Size.PAPER, post_phases=8)), vendor, layout, Path(folder))

@@ -159,9 +159,9 @@ def measure(site: Site, studies: int) -> dict[str, tuple[float, float, float]]:
     now = time.time()
 
     def sweep() -> None:
-        site.ledger.settle(now - 1e9, now, node_name="node")
-        site.ledger.claim(JobKind.ANALYZE, now - 2 * YEAR_SECONDS, 60.0)
-        site.ledger.claim(JobKind.DELIVER, now - 2 * YEAR_SECONDS, 60.0, "pacs")
+        site.ledger.gathering.settle(now - 1e9, now, node_name="node")
+        site.ledger.jobs.claim(JobKind.ANALYZE, now - 2 * YEAR_SECONDS, 60.0)
+        site.ledger.jobs.claim(JobKind.DELIVER, now - 2 * YEAR_SECONDS, 60.0, "pacs")
 
     found["sweep"] = timed(sweep)
     return found
@@ -185,7 +185,7 @@ def main(kind: str) -> bool:
     holds = True
     with tempfile.TemporaryDirectory() as name, database(kind, Path(name)) as url:
         site = Site.open(Settings(storage={"root": Path(name) / "root"}, database={"url": url}))
-        site.ledger.audit("LISTENING", time.time() - YEAR_SECONDS, "node")  # type: ignore[arg-type]
+        site.ledger.audit.record("LISTENING", time.time() - YEAR_SECONDS, "node")  # type: ignore[arg-type]
         filled = 0
         print(f"{kind}: first, median and 95 % in ms, {REPEATS} repetitions, {ACTIVE} studies on their way")
         for size in SIZES:

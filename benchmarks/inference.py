@@ -31,13 +31,15 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from benchmarks.baseline import plain
 from benchmarks.baseline.layout import Sizes, synthetic_state
 from mome_core.case import Modality
+from mome_core.compute import Precision, autocast, best_device
 from mome_core.explain.contribution import shapley
 from mome_core.explain.path import Limits
 from mome_core.explain.saliency import attribute
-from mome_core.inference import Augmentation, Policy, Precision, answer_versions
+from mome_core.inference import answer_versions
 from mome_core.model.architecture import BASE, Architecture
 from mome_core.model.build import build_network
 from mome_core.model.mome import Mome
+from mome_core.policy import Augmentation, Policy
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
@@ -96,7 +98,7 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description="Time and memory of MOME's inference against a plain baseline.")
     p.add_argument("--size", choices=SIZES, default="full")
-    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    p.add_argument("--device", default=best_device())
     p.add_argument("--precision", choices=[each.value for each in Precision], default="float32", help="ours only")
     p.add_argument("--threads", type=int, default=2, help="CPU threads")
     p.add_argument("--repeat", type=int, default=1)
@@ -202,14 +204,14 @@ def our_jobs(
     device = next(iter(volumes.values())).device.type
 
     def forward() -> None:
-        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=precision is Precision.BFLOAT16):
+        with torch.no_grad(), autocast(torch.device(device), precision):
             network(volumes)
 
     def tta() -> None:
         answer_versions(network, arrays, recipe, policy, lambda *_: None)
 
     def coalitions() -> None:
-        with torch.autocast(device, torch.bfloat16, enabled=precision is Precision.BFLOAT16):
+        with autocast(torch.device(device), precision):
             shapley(network, volumes, ENDPOINT)
 
     def gradients(steps: int) -> None:

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from dicom_io.phantom.anatomy import Orientation, Phantom, PhantomSpec, Position, Size, simulate
+from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.spec import PhantomSpec, Position, Size, SliceOrientation
 from mome_core.case import Case, Modality
 from mome_core.preprocessing.breast_mask import find_breasts
 from mome_core.preprocessing.prepare import prepare
@@ -89,7 +90,7 @@ def resident_mib() -> float:
 
 def mask_quality(count: int) -> dict[str, Any]:
     """Dice of the breast mask against the phantom's truth, on the DCE grid."""
-    choices = product(Orientation, Position, (1.5, 3.0), (Size.TINY, Size.SMALL))
+    choices = product(SliceOrientation, Position, (1.5, 3.0), (Size.TINY, Size.SMALL))
     scores = []
     for seed, (orientation, position, tesla, size) in enumerate(islice(cycle(choices), count)):
         phantom = simulate(

@@ -25,9 +25,10 @@ from benchmarks.baseline import plain
 from benchmarks.baseline.layout import synthetic_state
 from benchmarks.inference import SIZES, architecture_of, one_run, peak_gib
 from mome_core.case import Modality
+from mome_core.compute import Precision, autocast, best_device
 from mome_core.model.build import build_network
-from mome_core.training.config import Parts, Precision, TrainingConfig
-from mome_core.training.loop import build_optimizer, select_parts
+from mome_core.training.config import Parts, TrainingConfig
+from mome_core.training.optimizer import build_optimizer, select_parts
 
 BACKBONE = ("self_attn", "ffn.", "final_layer_norm")
 
@@ -63,7 +64,7 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--size", choices=SIZES, default="full")
-    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    p.add_argument("--device", default=best_device())
     p.add_argument("--precision", choices=[each.value for each in Precision], default="float32", help="ours only")
     p.add_argument("--recompute", action="store_true", help="ours only: activations twice instead of kept")
     p.add_argument("--threads", type=int, default=2)
@@ -107,11 +108,11 @@ def ours(options: argparse.Namespace) -> tuple[list[Tensor], Callable[[], None]]
     network.recompute = options.recompute
     volumes = random_volumes(options)
     optimizer = build_optimizer((p for _, p in network.trainable_parameters()), TrainingConfig())
-    bfloat16 = options.precision == Precision.BFLOAT16
+    device, precision = torch.device(options.device), Precision(options.precision)
 
     def run() -> None:
         optimizer.zero_grad()
-        with torch.autocast(options.device, torch.bfloat16, enabled=bfloat16):
+        with autocast(device, precision):
             logits = next(iter(network(volumes).values()))
         loss_of(logits).backward()
         optimizer.step()

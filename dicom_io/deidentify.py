@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from dicomanonymizer.simpledicomanonymizer import initialize_actions
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -26,7 +25,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
 from dicom_io.errors import DicomError
-from dicom_io.vendors.base import SIEMENS_HEADER
+from dicom_io.vendors.registry import safe_private_elements
 
 IMAGES = frozenset({MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage})
 STANDARD_UIDS = "1.2.840.10008."
@@ -39,15 +38,7 @@ TIMES = frozenset(f"{what}Time" for what in ("Study", "Series", "Acquisition", "
     "ContrastBolusStartTime",
     "ContrastBolusStopTime",
 }
-KEPT_PRIVATE = {
-    (0x0019, SIEMENS_HEADER): (0x0A, 0x0C, 0x0D),
-    (0x0051, SIEMENS_HEADER): (0x16, 0x19),
-    (0x0019, "GEMS_ACQU_01"): (0x9C,),
-    (0x0043, "GEMS_PARM_01"): (0x30, 0x39),
-    (0x2001, "PHILIPS IMAGING DD 001"): (0x03, 0x04, 0x21),
-    (0x2005, "PHILIPS MR IMAGING DD 001"): (0x2F, 0xA0),
-    (0x0065, "IMAGE PRIVATE HEADER"): (0x09, 0x0A, 0x51),
-}
+KEPT_PRIVATE = safe_private_elements()
 LONGEST_WORDS = 64
 KEEP_ITEMS = ((0x0008, 0x1140), (0x0008, 0x2112))  # ReferencedImageSequence, SourceImageSequence: X/Z/U*
 AGENT, NO_AGENT = "CONTRAST AGENT", ("", "NONE", "PRE_CONTRAST")
@@ -62,6 +53,10 @@ Action = Callable[[Dataset, tuple[int, int]], None]
 
 class NotExportable(DicomError):
     """The object may show whose it is in a way that no rule for elements removes."""
+
+
+class AnonymizerMissing(DicomError):
+    """The library that knows what PS3.15 does to each element is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,5 +198,9 @@ def is_harmless(element: DataElement) -> bool:
 @cache
 def actions() -> dict[tuple[int, int], Action]:
     """What PS3.15 table E.1-1 (2026c) does to each element; of two sequences only the UIDs inside are replaced."""
+    try:
+        from dicomanonymizer.simpledicomanonymizer import initialize_actions
+    except ImportError:  # an extra; whoever never exports can do without
+        raise AnonymizerMissing("cohort export needs dicom-anonymizer: pip install 'mome-node[train]'") from None
     found = initialize_actions("dicomfields_2026c")
     return {tag: action for tag, action in found.items() if len(tag) == 2 and tag not in KEEP_ITEMS}

@@ -7,6 +7,10 @@ class DicomError(Exception):
     retryable = False
 
 
+class NotAnInstance(DicomError):
+    """The bytes are no whole DICOM data set, or not the one that was announced."""
+
+
 class NotAnImage(DicomError):
     """A file is no DICOM instance, or an instance without an image that we could place; the message says why."""
 
@@ -17,6 +21,12 @@ class PixelsUnreadable(DicomError):
 
 class NoVolume(DicomError):
     """The images of a series form no volume; the message says what is wrong with their geometry."""
+
+
+class PeerUnreachable(DicomError):
+    """A peer does not answer, or not as DICOM; the message names the peer and what to check, never a patient."""
+
+    retryable = True
 
 
 class NoPhaseOrder(DicomError):

@@ -46,8 +46,12 @@ class Role(StrEnum):
 class Case:
     """What one study offers to the network: each modality in its own grid, absent ones None.
 
-    dwi : the volume of the highest b-value (trace, or mean over directions), with that b-value in s/mm2.
-    acquisition : plain facts for quality flags (vendor, model, field strength in T); no patient data.
+    Parameters
+    ----------
+    dwi
+        The volume of the highest b-value (trace, or mean over directions), with that b-value in s/mm2.
+    acquisition
+        Plain facts for quality flags (vendor, model, field strength in T); no patient data.
     """
 
     dce: Dynamic | None = None

@@ -49,9 +49,18 @@ UNREADABLE = (
 class VolumesInTurn:
     """Volumes of one grid that are read one after the other, so that a whole dynamic need not lie in memory.
 
-    shape : (columns, rows, slices, volumes); dtype : of all of them.
-    affine : as in Volume; times_s : of each volume, or empty.
-    volumes : each (columns, rows, slices), valid until the next is taken.
+    Parameters
+    ----------
+    shape
+        (columns, rows, slices, volumes).
+    dtype
+        Of all of them.
+    affine
+        As in Volume.
+    times_s
+        Of each volume, or empty.
+    volumes
+        Each (columns, rows, slices), valid until the next is taken.
     """
 
     shape: tuple[int, int, int, int]
@@ -85,21 +94,21 @@ def write_case(case: Case, folder: Path) -> None:
 def read_case(folder: Path) -> Case:
     """The case that `write_case` wrote; CaseFileDamaged names what is missing or does not fit."""
     try:
-        told: dict[str, Any] = json.loads((folder / CASE_JSON).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((folder / CASE_JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CaseFileDamaged(f"{folder} is not a case folder: {CASE_JSON} cannot be read ({error})") from error
-    if told.get("format") != FORMAT:
+    if content.get("format") != FORMAT:
         raise CaseFileDamaged(
-            f"{folder / CASE_JSON} is of format {told.get('format')!r}, this version reads {FORMAT!r}"
+            f"{folder / CASE_JSON} has format {content.get('format')!r}, this version reads {FORMAT!r}"
         )
     try:
-        parts = {Modality(name): read_part(folder, part) for name, part in told["modalities"].items()}
+        parts = {Modality(name): read_part(folder, part) for name, part in content["modalities"].items()}
         dce, t2, dwi = (parts.get(modality) for modality in (Modality.DCE, Modality.T2, Modality.DWI))
         if isinstance(dce, Volume) or isinstance(t2, Dynamic) or isinstance(dwi, Dynamic):
             raise ValueError("the DCE has four axes, T2 and DWI have three")
-        return Case(dce, t2, dwi, told["dwi_b_value"], told["acquisition"])
+        return Case(dce, t2, dwi, content["dwi_b_value"], content["acquisition"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CaseFileDamaged(f"{folder / CASE_JSON} describes no possible case: {error}") from error
+        raise CaseFileDamaged(f"{folder / CASE_JSON} does not describe a valid case: {error}") from error
 
 
 def write_nifti(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
@@ -182,7 +191,7 @@ def save(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
 
 
 def in_turn(source: Volume | Dynamic) -> VolumesInTurn:
-    """What is in memory already, volume by volume."""
+    """A volume or dynamic that is in memory, volume by volume."""
     voxels, times_s = (source.voxels, source.times_s) if isinstance(source, Dynamic) else (source.voxels[None], ())
     columns, rows, slices = voxels.shape[1:]
     return VolumesInTurn((columns, rows, slices, len(voxels)), voxels.dtype, source.affine, times_s, iter(voxels))

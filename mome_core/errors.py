@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class MomeError(Exception):
-    """Base of every error of this package; `retryable` says whether trying the same again can help."""
+    """Base of every error of this package; `retryable` says whether another attempt can help."""
 
     retryable = False
 

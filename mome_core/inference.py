@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,17 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mome_core.case import Case, Modality
+from mome_core.compute import autocast, device_of, reproducible
 from mome_core.errors import NumericsFault
-from mome_core.explain.baselines import Baseline
 from mome_core.explain.contribution import answer_coalitions, share
-from mome_core.explain.path import Limits
-from mome_core.explain.saliency import Method, attribute
+from mome_core.explain.saliency import attribute
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.mome import Mome
+from mome_core.policy import VERSIONS, Policy, default_policy
 from mome_core.preprocessing.pad import (
     CENTRE,
-    FLIP_GROUP,
-    FLIPS,
     PLACEMENTS,
     Axes,
     Offset,
@@ -47,84 +44,7 @@ Arrays = Mapping[Modality, NDArray[np.float32]]
 Progress = Callable[[str, int, int], None]
 Item = TypeVar("Item")
 
-BFLOAT16_TOLERANCE = 0.005  # of a probability, against float32
 LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
-LARGE_INPUT_VOXELS = 4_000_000  # above it one gradient on a CPU takes most of a minute
-
-
-class Augmentation(StrEnum):
-    """Which versions of a case are scored and averaged."""
-
-    NONE = "none"
-    FLIPS = "flips"
-    PUBLISHED = "published"
-    FULL_GROUP = "full group"
-
-
-class Precision(StrEnum):
-    """Arithmetic of the scores; explanations are always float32."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-VERSIONS: dict[Augmentation, tuple[tuple[Placement, ...], tuple[Axes, ...], str]] = {
-    Augmentation.NONE: ((CENTRE,), ((),), "one centred, unflipped version"),
-    Augmentation.FLIPS: ((CENTRE,), FLIP_GROUP, "8 versions: centred, every combination of flips"),
-    Augmentation.PUBLISHED: (PLACEMENTS, FLIPS, "54 versions as published: 9 placements x 6 flips, none unflipped"),
-    Augmentation.FULL_GROUP: (PLACEMENTS, FLIP_GROUP, "72 versions: 9 placements x every combination of flips"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How an answer is computed; the result states it.
-
-    mean_of_log_odds : average log odds over the versions instead of probabilities (the paper averages the latter).
-    contributions, saliency : whether they are computed.
-    method, baseline, limits : of the saliency.
-    memory_gib : for the versions of one pass; as many as fit go through the network together.
-    """
-
-    augmentation: Augmentation = Augmentation.PUBLISHED
-    precision: Precision = Precision.FLOAT32
-    mean_of_log_odds: bool = False
-    contributions: bool = True
-    saliency: bool = True
-    method: Method = Method.INTEGRATED_GRADIENTS
-    baseline: Baseline = Baseline.BLUR
-    limits: Limits = field(default_factory=Limits)
-    memory_gib: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.memory_gib <= 0:
-            raise ValueError(f"memory_gib must be positive, got {self.memory_gib}")
-
-    def __str__(self) -> str:
-        parts = [VERSIONS[self.augmentation][2], str(self.precision)]
-        parts += ["mean of log odds"] if self.mean_of_log_odds else ["mean of probabilities"]
-        if self.saliency:
-            start = f" from {self.baseline}" if self.method is Method.INTEGRATED_GRADIENTS else ""
-            parts.append(f"{self.method}{start}")
-        return "; ".join(parts)
-
-
-def best_device() -> str:
-    """The first GPU if there is one, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def default_policy(network: Mome) -> Policy:
-    """What the network's size and device allow: everything as published, or the cheaper policy for a CPU.
-
-    A large network on a CPU gets 8 versions instead of 54 and gradient x input instead of integrated gradients, which
-    together are 12 passes instead of 100 or more. On a GPU scores are bfloat16, within 0.005 of float32.
-    """
-    if device_of(network).type == "cuda":
-        return Policy(precision=Precision.BFLOAT16, memory_gib=16.0, limits=Limits(memory_gib=12.0))
-    if sum(int(np.prod(shape)) for shape in network.volume_shapes.values()) > LARGE_INPUT_VOXELS:
-        return Policy(augmentation=Augmentation.FLIPS, method=Method.GRADIENT_TIMES_INPUT)
-    return Policy()
 
 
 def analyze(
@@ -132,11 +52,15 @@ def analyze(
 ) -> Result:
     """The answer to every endpoint of the checkpoint, with contributions and saliency in the patient's coordinates.
 
-    policy : None for `default_policy`.
-    progress : called with (stage, done, planned); an exception from it ends the work.
-
     Raises StudyIneligible when the case cannot be analysed at all, NumericsFault naming the place of an impossible
     value. A WITHHOLD flag gives a result without scores that says why.
+
+    Parameters
+    ----------
+    policy
+        None for `default_policy`.
+    progress
+        Called with (stage, done, planned); an exception from it ends the work.
     """
     policy = policy or default_policy(checkpoint.network)
     report = progress or (lambda stage, done, planned: None)
@@ -161,7 +85,7 @@ def analyze(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the network says about padded arrays, without augmentation."""
+    """The network's answer to padded arrays, without augmentation."""
 
     endpoint: Endpoint
     logits: tuple[float, ...]
@@ -240,7 +164,7 @@ def answer_versions(
     device = device_of(network)
     for done, axes in enumerate(flips):
         report("scores", done * len(placements), len(flips) * len(placements))
-        with torch.autocast(device.type, torch.bfloat16, enabled=policy.precision is Precision.BFLOAT16):
+        with autocast(device, policy.precision):
             tokens = {each: modality_tokens(network, each, placements, axes, batch) for each in inputs}
             for some in batches(placements, batch):
                 chosen = {e.modality: torch.stack([t[e.offset(place)] for place in some]) for e, t in tokens.items()}
@@ -346,11 +270,6 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[first : first + size] for first in range(0, len(items), size))
 
 
-def device_of(network: Mome) -> torch.device:
-    """Where the network's parameters are."""
-    return next(network.parameters()).device
-
-
 def require_finite(tensor: Tensor, place: str) -> None:
     """Raise NumericsFault naming the place of a NaN or an infinity."""
     if not bool(torch.isfinite(tensor).all()):
@@ -366,14 +285,3 @@ def timed(timings: dict[str, float], stage: str, report: Progress) -> Iterator[N
         yield
     finally:
         timings[stage] = time.perf_counter() - start
-
-
-@contextmanager
-def reproducible() -> Iterator[None]:
-    """Within, cuDNN picks its algorithms by rule, not by stopwatch, so that the same input gives the same answer."""
-    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before

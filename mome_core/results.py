@@ -54,9 +54,14 @@ class QualityFlag:
 class ModelIdentity:
     """Which weights answered.
 
-    name, version : from the bundle's manifest.
-    sha256 : digest of the weights file, hexadecimal.
-    statement : what the model knows and does not know, one sentence from its card.
+    Parameters
+    ----------
+    name, version
+        From the bundle's manifest.
+    sha256
+        Digest of the weights file, hexadecimal.
+    statement
+        What the model knows and does not know, one sentence from its card.
     """
 
     name: str
@@ -77,10 +82,16 @@ class Contribution:
 class Score:
     """Probability of one endpoint, the operating point it is read at, and where it comes from.
 
-    probability : mean over the augmented versions, in [0, 1].
-    spread : standard deviation over the augmented versions, units of probability.
-    augmentations : how many versions were averaged.
-    contributions : one for each modality used; `base_probability` + their sum = the single-version probability
+    Parameters
+    ----------
+    probability
+        Mean over the augmented versions, in [0, 1].
+    spread
+        Standard deviation over the augmented versions, units of probability.
+    augmentations
+        How many versions were averaged.
+    contributions
+        One for each modality used; `base_probability` + their sum = the single-version probability
         `explained_probability` that was explained.
     """
 
@@ -110,10 +121,15 @@ class Score:
 class Saliency:
     """Attribution per voxel of one modality for one endpoint, in the patient's coordinates.
 
-    volume : float32 on the grid of the source images (DCE: one phase's grid, summed over phases); signed, in units
-        of logit difference per voxel; zero where the network did not look.
-    method, baseline, steps : how it was computed, e.g. "integrated gradients", "blur", 16.
-    completeness_error : |sum - (f(x) - f(baseline))| / |f(x) - f(baseline)|; NaN where the method has none.
+    Parameters
+    ----------
+    volume
+        Float32 on the grid of the source images (DCE: one phase's grid, summed over phases); signed, in units of logit
+        difference per voxel; zero where the network did not look.
+    method, baseline, steps
+        How it was computed, e.g. "integrated gradients", "blur", 16.
+    completeness_error
+        |sum - (f(x) - f(baseline))| / |f(x) - f(baseline)|; NaN where the method has none.
     """
 
     endpoint: Endpoint
@@ -133,10 +149,16 @@ class Saliency:
 class Result:
     """The conclusion for one study.
 
-    scores : one for each endpoint that was answered; empty when every score is withheld.
-    withheld : why no score is given, for the reader; empty when scores are given.
-    timings_s : seconds per stage, by name, for the operator.
-    policy : how the answer was computed (augmentation and precision), one line.
+    Parameters
+    ----------
+    scores
+        One for each endpoint that was answered; empty when every score is withheld.
+    withheld
+        Why no score is given, for the reader; empty when scores are given.
+    timings_s
+        Seconds per stage, by name, for the operator.
+    policy
+        How the answer was computed (augmentation and precision), one line.
     """
 
     scores: tuple[Score, ...]

@@ -16,9 +16,14 @@ Affine = NDArray[np.float64]
 class Volume:
     """Voxels with their affine and frame of reference.
 
-    voxels : (columns, rows, slices), any real dtype; index (i, j, k) = (column, row, slice) of the source images.
-    affine : (4, 4); maps (i, j, k, 1) to patient coordinates in mm, LPS (PS3.3 C.7.6.2.1.1).
-    frame_of_reference_uid : two volumes with the same one may be compared voxel by position.
+    Parameters
+    ----------
+    voxels
+        (columns, rows, slices), any real dtype; index (i, j, k) = (column, row, slice) of the source images.
+    affine
+        (4, 4); maps (i, j, k, 1) to patient coordinates in mm, LPS (PS3.3 C.7.6.2.1.1).
+    frame_of_reference_uid
+        Two volumes with the same one may be compared voxel by position.
     """
 
     voxels: Voxels
@@ -40,10 +45,15 @@ class Volume:
 class Dynamic:
     """The phases of a DCE acquisition on one grid, in time order; phase 0 is pre-contrast.
 
-    voxels : (phases, columns, rows, slices); rescaled values.
-    affine, frame_of_reference_uid : as in Volume.
-    times_s : seconds of each phase from the first post-contrast phase, ascending (so the pre phase is negative);
-        empty when the source gives an order but no times.
+    Parameters
+    ----------
+    voxels
+        (phases, columns, rows, slices); rescaled values.
+    affine, frame_of_reference_uid
+        As in Volume.
+    times_s
+        Seconds of each phase from the first post-contrast phase, ascending (so the pre phase is negative); empty when
+        the source gives an order but no times.
     """
 
     voxels: Voxels

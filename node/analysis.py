@@ -1,4 +1,4 @@
-"""One study from files to result objects: the whole product on one screen.
+"""One study from files to result objects: the whole pipeline on one screen.
 
 read_series_headers -> assign_roles -> read_case -> analyze -> build_objects
 """
@@ -11,25 +11,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from dicom_io.headers.read import StudyHeaders, read_series_headers
-from dicom_io.study.case import Assembly, read_case
-from dicom_io.study.case import SourceImage as ReadImage
+from dicom_io.headers.read import read_series_headers
+from dicom_io.headers.records import StudyHeaders
+from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
+from mome_core.compute import best_device
 from mome_core.errors import StudyIneligible
-from mome_core.inference import Augmentation, Policy, analyze, best_device, default_policy
+from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.results import Result
+from mome_core.policy import Augmentation, Policy, default_policy
+from mome_core.results import Result, Saliency, Score
 from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
-from node.service.worker import Analyst, StudyAnalysis, StudyRevision
-from node.settings import Results, Settings
-from node.storage.archive import EncodedObject
+from node.settings import Settings
+from node.settings_sections import ResultSettings
 from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
+from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
+from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary, SeriesSummary
 from sr_templates.build import (
     ResultObjects,
     build_not_analysed,
@@ -51,8 +53,12 @@ log = logging.getLogger(__name__)
 class AnalysisContext:
     """What an analysis needs beside the study.
 
-    rules : the site's own words for its series.
-    silent : write nothing to the PACS about a study that cannot be analysed.
+    Parameters
+    ----------
+    rules
+        The site's own roles for series of certain names.
+    silent
+        Whether a study that cannot be analysed gets no result objects.
     """
 
     checkpoint: Checkpoint
@@ -65,42 +71,53 @@ class AnalysisContext:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysisOutcome:
-    """Everything that one analysis found; parts that were not reached are None."""
+    """Everything that one analysis found; parts that it did not reach are None.
+
+    Parameters
+    ----------
+    reason
+        Why there is no score, for the reader; empty when there is one.
+    code
+        The stable code of `reason`.
+    timings_s
+        Seconds of each stage, by name.
+    """
 
     headers: StudyHeaders
     assembly: Assembly | None
     result: Result | None
     objects: ResultObjects | None
     reason: str
+    code: str
     timings_s: Mapping[str, float]
 
 
 def analyze_study(
-    paths: Sequence[Path], workplace: AnalysisContext, *, run: Revision | None = None, progress: Progress | None = None
+    paths: Sequence[Path], context: AnalysisContext, *, run: Revision | None = None, progress: Progress | None = None
 ) -> AnalysisOutcome:
-    """Analyse the files of one study; a study that cannot be analysed gives a reason and objects that say so."""
+    """Analyse the files of one study; one that cannot be analysed has a reason, and objects that state it."""
     timings: dict[str, float] = {}
     run = run or Revision()
     with timed(timings, "read headers"):
         headers = read_series_headers(paths)
     try:
         with timed(timings, "assemble"):
-            assembly = read_case(assign_roles(headers, workplace.rules))
-        result = analyze(assembly.case, workplace.checkpoint, workplace.policy, progress)
+            assembly = read_case(assign_roles(headers, context.rules))
+        result = analyze(assembly.case, context.checkpoint, context.policy, progress)
     except StudyIneligible as reason:
-        objects = None if workplace.silent else refuse(headers, str(reason), workplace, run)
-        return AnalysisOutcome(headers, None, None, objects, str(reason), timings)
+        objects = None if context.silent else refuse(headers, str(reason), context, run)
+        return AnalysisOutcome(headers, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with timed(timings, "result objects"):
-        objects = build_objects(result, evidence_of(assembly), workplace.device, run=run, options=workplace.options)
-    return AnalysisOutcome(headers, assembly, result, objects, result.withheld, timings)
+        objects = build_objects(result, evidence_of(assembly), context.device, run=run, options=context.options)
+    return AnalysisOutcome(headers, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
-def refuse(headers: StudyHeaders, reason: str, workplace: AnalysisContext, run: Revision) -> ResultObjects | None:
-    """Objects that say why a study was not analysed; None when it holds no image that they could be filed to."""
+def refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:
+    """Objects that state why a study was not analysed; None when it holds no image that they could refer to."""
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
-        return build_not_analysed(reason, Evidence(other=images), workplace.device, run=run, options=workplace.options)
+        return build_not_analysed(reason, Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
 
@@ -116,73 +133,73 @@ def evidence_of(assembly: Assembly) -> Evidence:
     )
 
 
-def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
-    """The same images in the words of sr_templates."""
+def sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
+    """Source images of a volume as the result objects refer to them."""
     return tuple(SourceImage(image.header, image.frame) for image in images)
 
 
 # --- for the worker
 
 
-def make_analyst(settings: Settings) -> Analyst:
-    """Load the active model; the analyst answers study after study, each with the model that is active then."""
-    book = ModelDecisions(open_engine(settings.database_url))
-    bundle = bundle_in_use(settings, book)
-    workplace = open_workplace(settings, bundle)
+def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision], StudyAnalysis]:
+    """Load the active model; the analyst analyses study after study, each with the model that is active then."""
+    decisions = ModelDecisions(open_engine(settings.database_url))
+    bundle = bundle_in_use(settings, decisions)
+    context = open_context(settings, bundle)
 
-    def analyst(paths: Sequence[Path], edition: StudyRevision) -> StudyAnalysis:
-        nonlocal bundle, workplace
-        if (active := bundle_in_use(settings, book)) != bundle:
-            workplace = open_workplace(settings, active)
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+        nonlocal bundle, context
+        if (active := bundle_in_use(settings, decisions)) != bundle:
+            context = open_context(settings, active)
             bundle = active
-            log.info("another model answers from now on", extra={"model": workplace.checkpoint.identity.sha256})
-        findings = analyze_study(paths, workplace, run=run_of(edition))
-        return StudyAnalysis(tuple(encoded(findings.objects)), summary_of(findings), findings.reason)
+            log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
+        outcome = analyze_study(paths, context, run=revision_of(revision))
+        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), outcome.reason)
 
     return analyst
 
 
 class ShadowModel:
-    """The shadow that was set last: it scores studies beside the active model, and nothing of it is delivered."""
+    """The shadow model: it scores studies beside the active model, and its results are not delivered."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.book = ModelDecisions(open_engine(settings.database_url))
+        self.decisions = ModelDecisions(open_engine(settings.database_url))
         self.digest, self.since = "", 0.0
-        self.workplace: AnalysisContext | None = None
+        self.context: AnalysisContext | None = None
 
-    def look(self) -> None:
-        """Take note of which shadow is on now; its bundle is loaded when it has something to answer."""
-        decision = shadow_of(self.book.decisions())
+    def refresh(self) -> None:
+        """Read which shadow is set now; its bundle is loaded when there is a study to score."""
+        decision = shadow_of(self.decisions.decisions())
         digest = decision.digest if decision else ""
         if digest != self.digest:
-            self.workplace = None
+            self.context = None
         self.digest, self.since = digest, decision.at if decision else 0.0
 
     def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]:
-        """Probability of each endpoint, or why there is none; raises CheckpointRefused for a damaged bundle."""
-        if self.workplace is None:
-            self.workplace = open_workplace(self.settings, Registry(self.settings.storage.root).bundle(self.digest))
+        """Probability of each endpoint, or the reason for none; raises CheckpointRefused for a damaged bundle."""
+        if self.context is None:
+            self.context = open_context(self.settings, Registry(self.settings.storage.root).bundle(self.digest))
         try:
-            assembly = read_case(assign_roles(read_series_headers(paths), self.workplace.rules))
-            policy = replace(self.workplace.policy, contributions=False, saliency=False)
-            result = analyze(assembly.case, self.workplace.checkpoint, policy)
+            assembly = read_case(assign_roles(read_series_headers(paths), self.context.rules))
+            policy = replace(self.context.policy, contributions=False, saliency=False)
+            result = analyze(assembly.case, self.context.checkpoint, policy)
         except StudyIneligible as reason:
             return {}, str(reason)
         return {str(score.endpoint): score.probability for score in result.scores}, result.withheld
 
 
-def run_of(edition: StudyRevision) -> Revision:
-    """The same in the words of sr_templates."""
-    earlier = edition.predecessor
+def revision_of(revision: StudyRevision) -> Revision:
+    """The revision as the result objects state it, with the report that it supersedes."""
+    earlier = revision.predecessor
     if earlier is None:
-        return Revision(revision=edition.revision)
-    uids = (edition.study_instance_uid, earlier.series_instance_uid, earlier.sop_class_uid, earlier.sop_instance_uid)
-    return Revision(revision=edition.revision, predecessor=DocumentReference(*uids))
+        return Revision(revision=revision.revision)
+    uids = (revision.study_instance_uid, earlier.series_instance_uid, earlier.sop_class_uid, earlier.sop_instance_uid)
+    return Revision(revision=revision.revision, predecessor=DocumentReference(*uids))
 
 
-def open_workplace(settings: Settings, bundle: Path) -> AnalysisContext:
-    """A model, with policy and device as the settings say; raises SettingsError or CheckpointRefused."""
+def open_context(settings: Settings, bundle: Path) -> AnalysisContext:
+    """Load a bundle, with policy and device from the settings; raises SettingsError or CheckpointRefused."""
     device = settings.model.device
     checkpoint = load_checkpoint(bundle, device if device != "auto" else best_device())
     policy = default_policy(checkpoint.network)
@@ -198,8 +215,8 @@ def open_workplace(settings: Settings, bundle: Path) -> AnalysisContext:
     )
 
 
-def object_options(results: Results) -> ObjectOptions:
-    """Which objects the settings ask for, and how; raises SettingsError for a kind that does not exist."""
+def object_options(results: ResultSettings) -> ObjectOptions:
+    """Which result objects to write, from the settings; raises SettingsError for a kind that does not exist."""
     return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
 
 
@@ -213,7 +230,7 @@ def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:
 
 
 def encoded(objects: ResultObjects | None) -> Iterator[EncodedObject]:
-    """The objects as files, with what the ledger wants to know of them."""
+    """The objects as files, with kind and UIDs for the ledger."""
     for kind, instances in (objects.by_kind if objects else {}).items():
         for each in instances:
             yield kind, str(each.SOPClassUID), str(each.SOPInstanceUID), str(each.SeriesInstanceUID), encode(each)
@@ -222,67 +239,60 @@ def encoded(objects: ResultObjects | None) -> Iterator[EncodedObject]:
 # --- for people
 
 
-def summary_of(findings: AnalysisOutcome) -> dict[str, Any]:
-    """What the ledger keeps and `studies show` prints; holds no patient data and no text from headers."""
-    result, assembly = findings.result, findings.assembly
-    return {
-        "reason": findings.reason,
-        "scores": [] if result is None else [score_line(score) for score in result.scores],
-        "modalities": [] if result is None else [str(each) for each in result.modalities_used],
-        "flags": []
-        if result is None
-        else [{"code": f.code, "severity": f.severity, "message": f.message} for f in result.flags],
-        "policy": "" if result is None else result.policy,
-        "saliency": [] if result is None else saliency_lines(result),
-        "series": []
-        if assembly is None
-        else [
-            {
-                "series_instance_uid": each.series.series_uid,
-                "role": each.role,
-                "confidence": each.confidence,
-                "why": each.why,
-            }
-            for each in assembly.roles.roles
-        ],
-        "warnings": [] if assembly is None else list(assembly.warnings),
-        "not_written": {} if findings.objects is None else {str(k): v for k, v in findings.objects.not_written.items()},
-        "timings_s": {name: round(seconds, 3) for name, seconds in findings.timings_s.items()},
-    }
+def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
+    """The outcome as the ledger keeps it and people read it; holds no patient data and no text from headers."""
+    result, assembly, objects = outcome.result, outcome.assembly, outcome.objects
+    summary = AnalysisSummary(
+        reason=outcome.reason,
+        code=outcome.code,
+        not_written={} if objects is None else {str(kind): why for kind, why in objects.not_written.items()},
+        timings_s={name: round(seconds, 3) for name, seconds in outcome.timings_s.items()},
+    )
+    if assembly is not None:
+        roles = assembly.roles.roles
+        series = (SeriesSummary(each.series.series_uid, each.role, each.confidence, each.why) for each in roles)
+        summary = replace(summary, series=tuple(series), warnings=tuple(assembly.warnings))
+    if result is not None:
+        summary = replace(
+            summary,
+            scores=tuple(summarize_score(score) for score in result.scores),
+            modalities=result.modalities_used,
+            flags=result.flags,
+            policy=result.policy,
+            saliency=tuple(summarize_saliency(each) for each in result.saliency),
+        )
+    return summary
 
 
-def score_line(score: Any) -> dict[str, Any]:
-    """One endpoint's score with everything that it rests on."""
-    return {
-        "endpoint": score.endpoint,
-        "probability": score.probability,
-        "threshold": score.threshold,
-        "spread": score.spread,
-        "augmentations": score.augmentations,
-        "contributions": {each.modality: each.value for each in score.contributions},
-        "base_probability": score.base_probability,
-        "model": {"name": score.model.name, "version": score.model.version, "sha256": score.model.sha256},
-    }
+def summarize_score(score: Score) -> ScoreSummary:
+    """One endpoint's score with its contributions and model."""
+    return ScoreSummary(
+        endpoint=score.endpoint,
+        probability=score.probability,
+        threshold=score.threshold,
+        spread=score.spread,
+        augmentations=score.augmentations,
+        contributions={each.modality: each.value for each in score.contributions},
+        base_probability=score.base_probability,
+        model=ModelSummary(score.model.name, score.model.version, score.model.sha256),
+    )
 
 
-def saliency_lines(result: Result) -> list[dict[str, Any]]:
-    """How each map was computed, and how complete it is."""
-    return [
-        {
-            "endpoint": each.endpoint,
-            "modality": each.modality,
-            "method": each.method,
-            "baseline": each.baseline,
-            "steps": each.steps,
-            "completeness_error": each.completeness_error,
-        }
-        for each in result.saliency
-    ]
+def summarize_saliency(saliency: Saliency) -> SaliencySummary:
+    """How a map was computed, and how complete it is."""
+    return SaliencySummary(
+        endpoint=saliency.endpoint,
+        modality=saliency.modality,
+        method=saliency.method,
+        baseline=saliency.baseline,
+        steps=saliency.steps,
+        completeness_error=saliency.completeness_error,
+    )
 
 
 @contextmanager
 def timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    """Seconds of the stage, under its name."""
+    """Measure the seconds of a stage, under its name."""
     started = time.perf_counter()
     yield
     timings[name] = time.perf_counter() - started

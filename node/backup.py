@@ -10,7 +10,7 @@ from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.database import copy_database
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 KEPT = ("instances/**/*.dcm", "results/**/*.dcm", "models/*/*")
 ONLY_SQLITE = (
@@ -55,7 +55,7 @@ def restore(backup: Path, settings: Settings) -> int:
         raise NotReady(f"the storage root {root} is not empty; restore into a new one")
     shutil.copytree(backup, root, dirs_exist_ok=True)
     archive, ledger = Archive(root), Ledger(settings.database_url)
-    stored = list(ledger.instances())
+    stored = list(ledger.reading.instances())
     for _, sha256, path in stored:
         archive.verified(path, sha256)
     return len(stored)

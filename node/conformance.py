@@ -1,6 +1,6 @@
-"""The DICOM conformance statement, written from the tables that the code itself uses, so that it cannot be wrong.
+"""The DICOM conformance statement, generated from the tables that the code itself uses.
 
-The prose is in conformance_template.md; docs/conformance.md is the whole.
+The prose is in conformance_template.md; the result is docs/conformance.md.
 """
 
 from __future__ import annotations
@@ -10,29 +10,25 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_io.network.acceptor import AcceptorLimits
-from dicom_io.network.association import (
-    ALL_SLOTS_TAKEN,
-    CALLED_UNKNOWN,
-    CALLER_HAS_TOO_MANY,
-    CALLING_UNKNOWN,
+from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
+from dicom_io.network.dimse import (
     CANNOT_UNDERSTAND,
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
     NO_SUCH_OPERATION,
-    NOT_DICOM,
+    NOT_SUPPORTED,
     OUT_OF_RESOURCES,
     SUCCESS,
+    WARNINGS,
 )
-from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
-from dicom_io.network.dimse import WARNINGS
-from dicom_io.network.scu import NOT_SUPPORTED, Timeouts
+from dicom_io.network.scu import Timeouts
+from dicom_io.network.service import ALL_SLOTS_TAKEN, CALLED_UNKNOWN, CALLER_HAS_TOO_MANY, CALLING_UNKNOWN, NOT_DICOM
 from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
-from node.service.listener import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
-from node.settings import Dicom
+from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
+from node.settings_sections import DicomSettings
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
@@ -47,8 +43,8 @@ INPUTS = (
 
 
 def statement() -> str:
-    """The whole statement in Markdown."""
-    dicom = Dicom()
+    """The statement in Markdown."""
+    dicom = DicomSettings()
     return TEMPLATE.read_text("utf-8").format(
         version=version("mome-node"),
         ae_title=dicom.ae_title,
@@ -61,7 +57,7 @@ def statement() -> str:
         ciphers="\n".join(f"- {each}" for each in ciphers()),
         acceptor=table(("Property", "Value"), acceptor(dicom)),
         rejections=table(("Result", "Source", "Reason", "Meaning"), rejections()),
-        store_statuses=table(("Status", "Meaning", "The sender should"), store_statuses()),
+        store_statuses=table(("Status", "Meaning", "Sender's action"), store_statuses()),
         commitment_statuses=table(("Status", "Meaning"), commitment_statuses()),
         contexts=table(("SOP class", "UID", "Role"), contexts()),
         initiator=table(("Property", "Value"), initiator()),
@@ -78,7 +74,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def services() -> list[tuple[str, str, str, str]]:
-    """What the node does, and in which role."""
+    """Services and roles."""
     received = len(acceptor_contexts()) - 2  # beside Verification and Storage Commitment
     created = len({kind.label.sop_class for kind in Kind})
     return [
@@ -90,26 +86,26 @@ def services() -> list[tuple[str, str, str, str]]:
 
 
 def transfer_syntaxes() -> list[tuple[str, str, str, str]]:
-    """What is received, and what is created."""
+    """Transfer syntaxes that are received and created."""
     return [(each.name, str(each), "yes", "yes" if each in NATIVE else "no") for each in (*NATIVE, *LOSSLESS)]
 
 
-def acceptor(dicom: Dicom) -> list[tuple[str, str]]:
-    """How associations are accepted."""
+def acceptor(dicom: DicomSettings) -> list[tuple[str, str]]:
+    """Properties of the association acceptor."""
     limits = AcceptorLimits()
     return [
         ("Application context", "1.2.840.10008.3.1.1.1"),
         ("Implementation class UID", IMPLEMENTATION_CLASS_UID),
         ("Implementation version name", IMPLEMENTATION_VERSION_NAME),
-        ("Largest PDU received", f"{limits.wire.largest_p_data} bytes, enforced"),
+        ("Largest PDU received", f"{limits.pdu.largest_p_data} bytes, enforced"),
         ("Largest association request", f"{LARGEST_REQUEST} bytes"),
         ("Associations at once", f"{dicom.associations}, configurable"),
         ("Associations of one calling AE title", f"{dicom.associations_per_caller}, configurable"),
         ("TLS", "BCP 195 profile, configurable; section 10"),
         ("Asynchronous operations", "not supported"),
-        ("First PDU within", f"{limits.wire.first_pdu_seconds:g} s"),
-        ("A PDU within", f"{limits.wire.pdu_seconds:g} s from its first byte"),
-        ("Idle association ended after", f"{limits.wire.idle_seconds:g} s"),
+        ("First PDU within", f"{limits.pdu.first_pdu_seconds:g} s"),
+        ("A PDU within", f"{limits.pdu.pdu_seconds:g} s from its first byte"),
+        ("Idle association ended after", f"{limits.pdu.idle_seconds:g} s"),
         ("Largest object", f"{dicom.max_object_mib} MiB, configurable"),
     ]
 
@@ -121,34 +117,38 @@ def ciphers() -> list[str]:
 
 
 def rejections() -> list[tuple[int, int, int, str]]:
-    """Why an association is not accepted."""
+    """Rejections of an association."""
     known = (CALLING_UNKNOWN, CALLED_UNKNOWN, ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, NOT_DICOM)
     return [(each.result, each.source, each.reason, each.words) for each in known]
 
 
 def store_statuses() -> list[tuple[str, str, str]]:
-    """What we answer to a C-STORE."""
+    """Status codes of C-STORE responses."""
     return [
-        (f"{SUCCESS:04X}", "durable, or already here with the same content", "forget it"),
-        (f"{OUT_OF_RESOURCES:04X}", "disk nearly full, object too large, or database away", "try later"),
-        (f"{CANNOT_UNDERSTAND:04X}", "no whole data set, or not the announced one", "be repaired"),
-        (f"{DUPLICATE_SOP_INSTANCE:04X}", "UID known with other content: both kept, study not analysed", "be repaired"),
-        (f"{NOT_SUPPORTED:04X}", "SOP class is not that of the presentation context", "be repaired"),
-        (f"{NO_SUCH_OPERATION:04X}", "another operation than this service has", "be repaired"),
+        (f"{SUCCESS:04X}", "stored durably, or already stored with the same content", "no action"),
+        (f"{OUT_OF_RESOURCES:04X}", "disk nearly full, object too large, or database unavailable", "retry later"),
+        (f"{CANNOT_UNDERSTAND:04X}", "data set incomplete, or not the one announced", "correct the object"),
+        (
+            f"{DUPLICATE_SOP_INSTANCE:04X}",
+            "UID known with other content: both kept, study not analysed",
+            "correct the UID",
+        ),
+        (f"{NOT_SUPPORTED:04X}", "SOP class is not that of the presentation context", "correct the context"),
+        (f"{NO_SUCH_OPERATION:04X}", "operation not supported by this service", "correct the request"),
     ]
 
 
 def commitment_statuses() -> list[tuple[str, str]]:
-    """What we answer to commitment requests and reports."""
+    """Status codes of responses to commitment requests and reports."""
     return [
-        (f"{SUCCESS:04X}", "taken"),
-        (f"{PROCESSING_FAILURE:04X}", "cannot be read, or a report for no open transaction of this peer"),
+        (f"{SUCCESS:04X}", "accepted"),
+        (f"{PROCESSING_FAILURE:04X}", "not readable, or a report without an open transaction of this peer"),
         (f"{NO_SUCH_ACTION:04X}", "action type other than 1"),
     ]
 
 
 def contexts() -> list[tuple[str, str, str]]:
-    """Every abstract syntax that is accepted."""
+    """Abstract syntaxes that are accepted."""
     inputs = {uid for _, uid in INPUTS}
     rows = []
     for each in acceptor_contexts():
@@ -160,33 +160,36 @@ def contexts() -> list[tuple[str, str, str]]:
 
 
 def initiator() -> list[tuple[str, str]]:
-    """How associations are opened."""
+    """Properties of the association requestor."""
     times = Timeouts()
     return [
         ("Connection within", f"{times.connect:g} s"),
         ("Association within", f"{times.association:g} s"),
         ("Answer to a message within", f"{times.message:g} s"),
-        ("Associations at once", "one for each destination"),
-        ("Commitment report awaited", f"{COMMITMENT_PATIENCE_SECONDS:g} s, then objects are sent and asked for again"),
+        ("Associations at once", "one per destination"),
+        (
+            "Commitment report awaited",
+            f"{COMMITMENT_PATIENCE_SECONDS:g} s, then the objects are sent and commitment is requested again",
+        ),
     ]
 
 
 def answers() -> list[tuple[str, str]]:
-    """What becomes of every answer to our C-STORE."""
+    """Status codes of C-STORE responses, and what the node does."""
     retry = RetryPolicy()
     later = ", ".join(f"{each:04X}" for each in sorted(TRY_LATER) if each < OUT_OF_RESOURCES)
     return [
-        (f"{SUCCESS:04X}", "kept"),
-        (", ".join(f"{each:04X}" for each in sorted(WARNINGS)), "kept, with a warning"),
-        (f"{later}, A7xx", f"tried again for ever, after {retry.first_seconds:g} to {retry.longest_seconds:g} s"),
-        (f"{NOT_SUPPORTED:04X}, or no context", "this object is left out, the others are delivered"),
-        ("any other", f"tried {retry.refusals} times in all, then a dead letter for the operator"),
-        ("no association", "tried again for ever"),
+        (f"{SUCCESS:04X}", "stored"),
+        (", ".join(f"{each:04X}" for each in sorted(WARNINGS)), "stored, with a warning"),
+        (f"{later}, A7xx", f"retried indefinitely, after {retry.first_seconds:g} to {retry.longest_seconds:g} s"),
+        (f"{NOT_SUPPORTED:04X}, or no context", "this object is not delivered, the others are"),
+        ("any other", f"{retry.refusals} attempts, then a failed job for the operator"),
+        ("no association", "retried indefinitely"),
     ]
 
 
 def objects() -> list[tuple[object, ...]]:
-    """What is created."""
+    """Result objects that are created."""
     rows: list[tuple[object, ...]] = []
     for kind in sorted(Kind, key=lambda kind: kind.label.number):
         line, when = kind.label, "default" if kind in DEFAULT_KINDS else "on request"
@@ -195,6 +198,6 @@ def objects() -> list[tuple[object, ...]]:
 
 
 def private_codes() -> list[tuple[str, str]]:
-    """Codes that PS3.16 lacks."""
+    """Private codes, for concepts that PS3.16 lacks."""
     ours = [each for each in vars(codes).values() if getattr(each, "scheme_designator", "") == codes.PRIVATE_SCHEME]
     return sorted({(each.value, each.meaning) for each in ours})

@@ -10,8 +10,9 @@ from pathlib import Path
 from dicom_io.headers.read import read_series_headers
 from node.identity import this_device
 from node.settings import Settings
-from node.storage.archive import Archive, EncodedObject
-from node.storage.ledger import Ledger
+from node.storage.archive import Archive
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import EncodedObject
 from sr_templates.build import decode, encode, retract
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.kinds import Kind
@@ -35,14 +36,14 @@ CODED = {
 
 def withdraw(settings: Settings, archive: Archive, ledger: Ledger, uid: str, reason: Reason) -> None:
     """Write the note for the newest results of a study and queue it; raises LookupError when there are none."""
-    detail = ledger.study(uid)
+    detail = ledger.reading.study(uid)
     if not detail.objects:
         raise LookupError("this study has no results that could be withdrawn")
-    images = [archive.verified(path, sha256) for _, sha256, path in ledger.instances(uid)]
+    images = [archive.verified(path, sha256) for _, sha256, path in ledger.reading.instances(uid)]
     rejected = [archive.verified(each.path, each.sha256) for each in detail.objects if each.kind != Kind.REJECTION]
     note = rejection_note(images, rejected, CODED[reason], settings.storage.root)
     (kept,) = archive.keep_results(uid, detail.study.revision, [note])
-    ledger.withdrawn(uid, kept, [each.name for each in settings.destinations], time.time())
+    ledger.operator.withdrawn(uid, kept, [each.name for each in settings.destinations], time.time())
 
 
 def rejection_note(

@@ -16,7 +16,7 @@ import yaml
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.metrics import Meter, exposition
 from places import ROOT

@@ -19,8 +19,9 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_sequence
 from pydicom.tag import BaseTag
 
+from dicom_io.encoding.tables import BINARY_NUMBERS
+
 RawElements = dict[BaseTag, tuple[str | None, bytes]]  # VR if the file says it, and the value
-BINARY_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 PADDING = " \0\t\r\n"
 MAX_KEPT_BYTES = 1 << 14  # longer public elements are lookup tables, icons and overlays: nobody asks for them
 MANY = 4096
@@ -234,9 +235,9 @@ def numbers_in(value: bytes, vr: str, little_endian: bool, binary: str) -> tuple
 
     binary : VR to assume where `vr` is no number's and the value is no text.
     """
-    form = BINARY_FORMATS.get(vr)
+    form = BINARY_NUMBERS.get(vr)
     if form is None and binary and not is_numeric_text(value):
-        form = BINARY_FORMATS[binary]
+        form = BINARY_NUMBERS[binary]
     if form is None:
         return parsed_numbers(value)
     count = len(value) // struct.calcsize(form)

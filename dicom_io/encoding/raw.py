@@ -5,23 +5,31 @@ pydicom reads the same at a fifth of the speed and copes with everything; whatev
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from functools import lru_cache
 
 from pydicom.tag import BaseTag
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from dicom_io.encoding.elements import RawElements, tag_of
+from dicom_io.encoding.tables import (
+    BIG_ENDIAN,
+    DEFLATED,
+    EXPLICIT_HEADER,
+    FIRST_PIXEL_TAG,
+    IMPLICIT_HEADER,
+    ITEM,
+    ITEM_END,
+    ITEM_GROUP,
+    LONG_HEADER_BYTES,
+    LONG_LENGTH,
+    LONG_VRS,
+    PREAMBLE_BYTES,
+    SEQUENCE_END,
+    SHORT_HEADER_BYTES,
+    SHORT_VRS,
+    UNDEFINED_LENGTH,
+)
 
-PREAMBLE_BYTES = 128
-UNDEFINED = 0xFFFFFFFF
-FIRST_PIXEL_TAG = 0x7FE00008  # Float and Double Float Pixel Data come before Pixel Data
-ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-LONG_VRS = {vr: vr.decode() for vr in b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()}
-SHORT_VRS = {vr: vr.decode() for vr in b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()}
-EXPLICIT, IMPLICIT, LENGTH = struct.Struct("<HH2sH"), struct.Struct("<HHL"), struct.Struct("<L")
-SHORT_HEAD, LONG_HEAD = 8, 12  # bytes in front of a value
 MAX_DEPTH = 32
 MANY_HEADS = 1 << 14
 
@@ -40,13 +48,13 @@ def syntax_and_start(head: bytes) -> tuple[str, int]:
     """
     if head[PREAMBLE_BYTES : PREAMBLE_BYTES + 12] != b"DICM\2\0\0\0UL\4\0" or len(head) < PREAMBLE_BYTES + 16:
         raise NeedsFullParser
-    start = PREAMBLE_BYTES + 16 + LENGTH.unpack_from(head, 140)[0]
+    start = PREAMBLE_BYTES + 16 + LONG_LENGTH.unpack_from(head, PREAMBLE_BYTES + 12)[0]
     if start > len(head):
         raise NeedsFullParser
     at = head.find(b"\2\0\x10\0UI", PREAMBLE_BYTES, start)
     length = int.from_bytes(head[at + 6 : at + 8], "little")
     syntax = head[at + 8 : at + 8 + length].rstrip(b"\0 ").decode("ascii", "replace")
-    if at < 0 or syntax in (ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
+    if at < 0 or syntax in (BIG_ENDIAN, DEFLATED):
         raise NeedsFullParser
     return syntax, start
 
@@ -64,10 +72,10 @@ def raw_elements(buffer: bytes, start: int, explicit: bool) -> tuple[RawElements
         if tag >= FIRST_PIXEL_TAG:
             return elements, at
         value_at = at + size
-        if size == LONG_HEAD:
+        if size == LONG_HEADER_BYTES:
             length = length_at(buffer, at + 8)
         value_end = at = value_at + length
-        if length == UNDEFINED:
+        if length == UNDEFINED_LENGTH:
             at = whole_sequence(buffer, value_at, head_of, vr)
             value_end = at - 8
         if tag <= before or at > end:
@@ -83,28 +91,28 @@ def implicit_head(head: bytes) -> Head:
 
     Raises NeedsFullParser when they are not 8.
     """
-    if len(head) < SHORT_HEAD:
+    if len(head) < SHORT_HEADER_BYTES:
         raise NeedsFullParser
-    group, number, length = IMPLICIT.unpack(head)
-    return group << 16 | number, tag_of(group << 16 | number), None, length, SHORT_HEAD
+    group, number, length = IMPLICIT_HEADER.unpack(head)
+    return group << 16 | number, tag_of(group << 16 | number), None, length, SHORT_HEADER_BYTES
 
 
 @lru_cache(MANY_HEADS)
 def explicit_head(head: bytes) -> Head:
-    """The same with its VR; items and delimiters have none.
+    """What the first 8 bytes of an element with a VR say; items and delimiters have none.
 
-    Raises NeedsFullParser also for a VR that does not exist.
+    Raises NeedsFullParser when they are not 8, or for a VR that does not exist.
     """
-    if len(head) < SHORT_HEAD:
+    if len(head) < SHORT_HEADER_BYTES:
         raise NeedsFullParser
-    group, number, vr, length = EXPLICIT.unpack(head)
+    group, number, vr, length = EXPLICIT_HEADER.unpack(head)
     tag = group << 16 | number
     if vr in SHORT_VRS:
-        return tag, tag_of(tag), SHORT_VRS[vr], length, SHORT_HEAD
+        return tag, tag_of(tag), SHORT_VRS[vr], length, SHORT_HEADER_BYTES
     if vr in LONG_VRS:
-        return tag, tag_of(tag), LONG_VRS[vr], 0, LONG_HEAD
-    if group == 0xFFFE:
-        return tag, tag_of(tag), None, LENGTH.unpack_from(head, 4)[0], SHORT_HEAD
+        return tag, tag_of(tag), LONG_VRS[vr], 0, LONG_HEADER_BYTES
+    if group == ITEM_GROUP:
+        return tag, tag_of(tag), None, LONG_LENGTH.unpack_from(head, 4)[0], SHORT_HEADER_BYTES
     raise NeedsFullParser
 
 
@@ -112,13 +120,13 @@ def length_at(buffer: bytes, at: int) -> int:
     """The length of an element whose VR needs four bytes for it; raises NeedsFullParser at the end of the buffer."""
     if at + 4 > len(buffer):
         raise NeedsFullParser
-    return int(LENGTH.unpack_from(buffer, at)[0])
+    return int(LONG_LENGTH.unpack_from(buffer, at)[0])
 
 
 def element_at(buffer: bytes, at: int, head_of: HeadReader) -> tuple[int, int, int]:
     """Tag, length and offset of the value of the element that begins here."""
     tag, _, _, length, size = head_of(buffer[at : at + 8])
-    return tag, length_at(buffer, at + 8) if size == LONG_HEAD else length, at + size
+    return tag, length_at(buffer, at + 8) if size == LONG_HEADER_BYTES else length, at + size
 
 
 def whole_sequence(buffer: bytes, at: int, head_of: HeadReader, vr: str | None) -> int:
@@ -134,7 +142,7 @@ def whole_sequence(buffer: bytes, at: int, head_of: HeadReader, vr: str | None) 
 def end_of_sequence(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> int:
     """Offset behind the delimiter of a sequence of undefined length whose items begin at `at`.
 
-    Raises NeedsFullParser as `whole_sequence`.
+    Raises NeedsFullParser when the buffer ends inside, or something in it is no item.
     """
     if depth > MAX_DEPTH:
         raise NeedsFullParser
@@ -144,7 +152,7 @@ def end_of_sequence(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> 
             return at
         if tag != ITEM:
             raise NeedsFullParser
-        at = end_of_item(buffer, at, head_of, depth) if length == UNDEFINED else at + length
+        at = end_of_item(buffer, at, head_of, depth) if length == UNDEFINED_LENGTH else at + length
 
 
 def end_of_item(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> int:
@@ -153,4 +161,4 @@ def end_of_item(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> int:
         tag, length, at = element_at(buffer, at, head_of)
         if tag == ITEM_END:
             return at
-        at = end_of_sequence(buffer, at, head_of, depth + 1) if length == UNDEFINED else at + length
+        at = end_of_sequence(buffer, at, head_of, depth + 1) if length == UNDEFINED_LENGTH else at + length

@@ -1,4 +1,4 @@
-"""Listens on a port and runs an association for each connection; strangers can neither wait us out nor fill us up."""
+"""Listens on a port and serves an association on each connection; who never negotiates one cannot keep others out."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from dataclasses import dataclass, field
 
 from pynetdicom.presentation import PresentationContext
 
-from dicom_io.network.association import ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, Association, Peer, Rejection, Service
-from dicom_io.network.upper_layer import PduStream, WireLimits
+from dicom_io.network.association import AcceptedAssociation
+from dicom_io.network.service import (
+    ALL_SLOTS_TAKEN,
+    CALLER_HAS_TOO_MANY,
+    AssociationRejection,
+    Peer,
+    ServiceClassProvider,
+)
+from dicom_io.network.upper_layer import PduLimits, PduStream
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +31,13 @@ class AcceptorLimits:
     """How many may talk to us at once.
 
     associations : in all. per_ae_title : with one calling AE title.
-    strangers : connections that have not yet been accepted; the oldest is dropped for a new one.
+    pending : connections on which no association was accepted yet; the oldest is dropped for a new one.
     """
 
     associations: int = 64
     per_ae_title: int = 32
-    strangers: int = 40
-    wire: WireLimits = field(default_factory=WireLimits)
+    pending: int = 40
+    pdu: PduLimits = field(default_factory=PduLimits)
 
 
 class Acceptor:
@@ -40,7 +47,7 @@ class Acceptor:
         self,
         address: tuple[str, int],
         contexts: Sequence[PresentationContext],
-        service: Service,
+        service: ServiceClassProvider,
         *,
         limits: AcceptorLimits | None = None,
         tls: ssl.SSLContext | None = None,
@@ -51,8 +58,8 @@ class Acceptor:
         self.limits = limits or AcceptorLimits()
         self.tls = tls
         self.lock = threading.Lock()
-        self.strangers: OrderedDict[socket.socket, Association | None] = OrderedDict()
-        self.associations: dict[socket.socket, Association] = {}
+        self.pending: OrderedDict[socket.socket, None] = OrderedDict()  # without an association yet, oldest first
+        self.associations: dict[socket.socket, AcceptedAssociation] = {}
         self.stopping = threading.Event()
         self.listener = socket.create_server(address, backlog=128)
 
@@ -69,39 +76,40 @@ class Acceptor:
             except OSError:
                 if self.stopping.is_set():
                     return
-                self.drop_oldest_stranger()  # most likely no file descriptor is free
+                self.drop_oldest_pending()  # most likely no file descriptor is free
                 time.sleep(0.05)
                 continue
             try:
-                self.begin(connection, str(address[0]))
+                self.start(connection, str(address[0]))
             except (OSError, RuntimeError):  # it is gone already, or no thread can be started
                 connection.close()
 
-    def begin(self, connection: socket.socket, address: str) -> None:
-        """Give a new connection its thread, dropping the oldest stranger when there are too many."""
+    def start(self, connection: socket.socket, address: str) -> None:
+        """Give a new connection its thread, dropping the oldest pending one when there are too many."""
         if self.tls is not None:
             connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self.lock:
-            self.strangers[connection] = None
-            crowded = len(self.strangers) > self.limits.strangers
+            self.pending[connection] = None
+            crowded = len(self.pending) > self.limits.pending
         if crowded:
-            self.drop_oldest_stranger()
+            self.drop_oldest_pending()
         name = f"association-{connection.fileno()}"
-        threading.Thread(target=self.run, args=(connection, address), name=name, daemon=True).start()
+        threading.Thread(target=self.serve_connection, args=(connection, address), name=name, daemon=True).start()
 
-    def drop_oldest_stranger(self) -> None:
+    def drop_oldest_pending(self) -> None:
         """Close the connection that has waited longest without becoming an association."""
         with self.lock:
-            oldest = next(iter(self.strangers), None)
+            oldest = next(iter(self.pending), None)
             if oldest is not None:
-                del self.strangers[oldest]
+                del self.pending[oldest]
         if oldest is not None:
-            shut(oldest)
+            wake_reader(oldest)
 
-    def run(self, connection: socket.socket, address: str) -> None:
+    def serve_connection(self, connection: socket.socket, address: str) -> None:
         """One connection from its first byte to its last; its slot is free the moment it ends."""
         try:
-            association = Association(PduStream(connection, self.limits.wire), address, self.contexts, self.service)
+            stream = PduStream(connection, self.limits.pdu)
+            association = AcceptedAssociation(stream, address, self.contexts, self.service)
             association.run(lambda peer: self.admit(connection, association, peer))
         except OSError as error:
             self.service.ended(None, address, f"no connection: {error.strerror or type(error).__name__}")
@@ -109,15 +117,17 @@ class Acceptor:
             log.exception("an association ended by a defect of this program", extra={"address": address})
         finally:
             with self.lock:
-                self.strangers.pop(connection, None)
+                self.pending.pop(connection, None)
                 self.associations.pop(connection, None)
             connection.close()
 
-    def admit(self, connection: socket.socket, association: Association, peer: Peer) -> Rejection | None:
+    def admit(
+        self, connection: socket.socket, association: AcceptedAssociation, peer: Peer
+    ) -> AssociationRejection | None:
         """Count the peer in, or say why not."""
         rejection = self.service.admit(peer)
         with self.lock:
-            self.strangers.pop(connection, None)
+            self.pending.pop(connection, None)
             rejection = rejection or self.limit_reached(peer)
             if rejection is None:
                 self.associations[connection] = association
@@ -125,7 +135,7 @@ class Acceptor:
             self.service.rejected(peer, rejection)
         return rejection
 
-    def limit_reached(self, peer: Peer) -> Rejection | None:
+    def limit_reached(self, peer: Peer) -> AssociationRejection | None:
         """The limit that one association more would break; the lock is held."""
         if len(self.associations) >= self.limits.associations:
             return ALL_SLOTS_TAKEN
@@ -135,7 +145,7 @@ class Acceptor:
     def stop(self, grace_seconds: float = 10.0) -> None:
         """Accept nobody new, let instances in flight finish for a while, then end every association."""
         self.stopping.set()
-        shut(self.listener)
+        wake_reader(self.listener)
         self.listener.close()
         deadline = time.monotonic() + grace_seconds
         while time.monotonic() < deadline:
@@ -143,17 +153,17 @@ class Acceptor:
                 idle = [each for each, association in self.associations.items() if association.idle]
                 busy = len(self.associations) - len(idle)
             for connection in idle:
-                shut(connection)
+                wake_reader(connection)
             if not busy:
                 break
             time.sleep(0.02)
         with self.lock:
-            rest = [*self.strangers, *self.associations]
+            rest = [*self.pending, *self.associations]
         for connection in rest:
-            shut(connection)
+            wake_reader(connection)
 
 
-def shut(connection: socket.socket) -> None:
+def wake_reader(connection: socket.socket) -> None:
     """Wake the thread that reads from this socket; it closes it."""
     try:
         connection.shutdown(socket.SHUT_RDWR)

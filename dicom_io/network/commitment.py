@@ -1,4 +1,4 @@
-"""Storage commitment (PS3.4 annex J): ask a peer to answer for instances and read its report, and the reverse."""
+"""Storage commitment (PS3.4 annex J), both roles: ask a peer for it and read its report; report to a peer that asks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.dsutils import decode, encode
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]  # made at import
 
-from dicom_io.errors import DicomError
-from dicom_io.network.dimse import Command, CommandField, Element
-from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts, tls_of
+from dicom_io.errors import DicomError, PeerUnreachable
+from dicom_io.network.dimse import Command, CommandElement, CommandField
+from dicom_io.network.scu import Remote, Timeouts, tls_of
 
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1
@@ -127,13 +127,19 @@ def decode_request(content: bytes, transfer_syntax_uid: str) -> tuple[str, list[
         raise BadReport("the commitment request cannot be read") from None
 
 
-def report(
-    transaction_uid: str, asked: Sequence[tuple[str, str]], held: Container[tuple[str, str]], transfer_syntax_uid: str
+def encode_report(
+    transaction_uid: str,
+    requested: Sequence[tuple[str, str]],
+    held: Container[tuple[str, str]],
+    transfer_syntax_uid: str,
 ) -> tuple[Command, bytes]:
-    """N-EVENT-REPORT that we answer for what we hold of what was asked (PS3.4 J.3.3), as command and data set."""
+    """N-EVENT-REPORT on a peer's request (PS3.4 J.3.3), as command set and data set.
+
+    requested, held : (SOP class, SOP instance) pairs that the peer asked about; those that are stored here.
+    """
     information = Dataset()
     information.TransactionUID = transaction_uid
-    kept, failed = [each for each in asked if each in held], [each for each in asked if each not in held]
+    kept, failed = [each for each in requested if each in held], [each for each in requested if each not in held]
     if kept:
         information.ReferencedSOPSequence = [reference(*each) for each in kept]
     if failed:
@@ -141,11 +147,11 @@ def report(
         for item in information.FailedSOPSequence:
             item.FailureReason = NO_SUCH_OBJECT_INSTANCE
     command: Command = {
-        Element.AFFECTED_SOP_CLASS_UID: str(StorageCommitmentPushModel),
-        Element.AFFECTED_SOP_INSTANCE_UID: str(PUSH_MODEL_INSTANCE),
-        Element.COMMAND_FIELD: int(CommandField.N_EVENT_REPORT_RQ),
-        Element.MESSAGE_ID: 1,
-        Element.EVENT_TYPE_ID: COMMITTED_WITH_FAILURES if failed else COMMITTED,
+        CommandElement.AFFECTED_SOP_CLASS_UID: str(StorageCommitmentPushModel),
+        CommandElement.AFFECTED_SOP_INSTANCE_UID: str(PUSH_MODEL_INSTANCE),
+        CommandElement.COMMAND_FIELD: int(CommandField.N_EVENT_REPORT_RQ),
+        CommandElement.MESSAGE_ID: 1,
+        CommandElement.EVENT_TYPE_ID: COMMITTED_WITH_FAILURES if failed else COMMITTED,
     }
     content = encode(information, transfer_syntax_uid == ImplicitVRLittleEndian, True)
     if content is None:

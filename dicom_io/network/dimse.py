@@ -6,17 +6,19 @@ import struct
 from collections.abc import Mapping
 from enum import IntEnum
 
+from dicom_io.encoding.tables import IMPLICIT_HEADER
 from dicom_io.errors import DicomError
 
 LARGEST_COMMAND = 64 * 1024
-ELEMENT = struct.Struct("<HHI")  # group, element, length
 NO_DATA_SET = 0x0101
+SUCCESS, NOT_SUPPORTED, NO_SUCH_OPERATION = 0x0000, 0x0122, 0x0211  # PS3.7 annex C
+OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0xA700, 0xC000  # of a C-STORE (PS3.4 B.2.3)
 WARNINGS = frozenset((0xB000, 0xB006, 0xB007))  # of a C-STORE (PS3.4 B.2.3): kept, but not quite as sent
 
 
 def is_kept(status: int) -> bool:
     """Whether a C-STORE was a success, with or without a warning."""
-    return status == 0 or status in WARNINGS
+    return status == SUCCESS or status in WARNINGS
 
 
 class CommandField(IntEnum):
@@ -33,8 +35,8 @@ class CommandField(IntEnum):
     C_CANCEL_RQ = 0x0FFF
 
 
-class Element(IntEnum):
-    """Elements of group 0000."""
+class CommandElement(IntEnum):
+    """Elements of a command set, by their number in group 0000 (PS3.7 annex E)."""
 
     GROUP_LENGTH = 0x0000
     AFFECTED_SOP_CLASS_UID = 0x0002
@@ -53,38 +55,41 @@ class Element(IntEnum):
 
 UIDS = frozenset(
     (
-        Element.AFFECTED_SOP_CLASS_UID,
-        Element.REQUESTED_SOP_CLASS_UID,
-        Element.AFFECTED_SOP_INSTANCE_UID,
-        Element.REQUESTED_SOP_INSTANCE_UID,
+        CommandElement.AFFECTED_SOP_CLASS_UID,
+        CommandElement.REQUESTED_SOP_CLASS_UID,
+        CommandElement.AFFECTED_SOP_INSTANCE_UID,
+        CommandElement.REQUESTED_SOP_INSTANCE_UID,
     )
 )
 Command = Mapping[int, int | str]
 
 
-class BadCommand(DicomError):
+class InvalidCommandSet(DicomError):
     """What arrived is no DIMSE command set."""
 
 
 def decode(content: bytes) -> dict[int, int | str]:
-    """Element number -> UID or number (US); other elements are of no interest. Raises BadCommand for wrong lengths."""
+    """Element number -> UID or number (US); other elements are of no interest.
+
+    Raises InvalidCommandSet for wrong lengths.
+    """
     command: dict[int, int | str] = {}
     offset = 0
     while offset < len(content):
-        if offset + ELEMENT.size > len(content):
-            raise BadCommand("a command set ends inside an element")
-        group, element, length = ELEMENT.unpack_from(content, offset)
-        offset += ELEMENT.size
+        if offset + IMPLICIT_HEADER.size > len(content):
+            raise InvalidCommandSet("a command set ends inside an element")
+        group, element, length = IMPLICIT_HEADER.unpack_from(content, offset)
+        offset += IMPLICIT_HEADER.size
         value = content[offset : offset + length]
         if group or len(value) != length:
-            raise BadCommand("a command set holds a wrong group or length")
+            raise InvalidCommandSet("a command set holds a wrong group or length")
         if element in UIDS:
             command[element] = text(value)
         elif length == 2:
             command[element] = int.from_bytes(value, "little")
         offset += length
-    if not isinstance(command.get(Element.COMMAND_FIELD), int):
-        raise BadCommand("a command set without Command Field")
+    if not isinstance(command.get(CommandElement.COMMAND_FIELD), int):
+        raise InvalidCommandSet("a command set without Command Field")
     return command
 
 
@@ -93,43 +98,43 @@ def text(value: bytes) -> str:
     try:
         return value.rstrip(b"\0 ").decode("ascii")
     except UnicodeDecodeError:
-        raise BadCommand("a command set holds text that is not ASCII") from None
+        raise InvalidCommandSet("a command set holds text that is not ASCII") from None
 
 
 def encode(command: Command) -> bytes:
     """The command set with its group length, elements in ascending order."""
     body = b"".join(encode_element(element, command[element]) for element in sorted(command))
-    return ELEMENT.pack(0, Element.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
+    return IMPLICIT_HEADER.pack(0, CommandElement.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
 
 def encode_element(element: int, value: int | str) -> bytes:
     """One element: a number as US, a text padded to even length (a UID with a zero byte)."""
     if isinstance(value, int):
-        return ELEMENT.pack(0, element, 2) + struct.pack("<H", value)
+        return IMPLICIT_HEADER.pack(0, element, 2) + struct.pack("<H", value)
     padding = b"\0" if element in UIDS else b" "
     encoded = value.encode("ascii", "replace")
     encoded += padding * (len(encoded) % 2)
-    return ELEMENT.pack(0, element, len(encoded)) + encoded
+    return IMPLICIT_HEADER.pack(0, element, len(encoded)) + encoded
 
 
 def response(request: Command, status: int, comment: str = "") -> dict[int, int | str]:
     """The command set that answers a request; Error Comment only where there is something to say."""
-    answer: dict[int, int | str] = {
-        Element.COMMAND_FIELD: int(request[Element.COMMAND_FIELD]) | 0x8000,
-        Element.MESSAGE_ID_RESPONDED_TO: request.get(Element.MESSAGE_ID, 0),
-        Element.DATA_SET_TYPE: NO_DATA_SET,
-        Element.STATUS: status,
+    command: dict[int, int | str] = {
+        CommandElement.COMMAND_FIELD: int(request[CommandElement.COMMAND_FIELD]) | 0x8000,
+        CommandElement.MESSAGE_ID_RESPONDED_TO: request.get(CommandElement.MESSAGE_ID, 0),
+        CommandElement.DATA_SET_TYPE: NO_DATA_SET,
+        CommandElement.STATUS: status,
     }
     for affected, requested in (
-        (Element.AFFECTED_SOP_CLASS_UID, Element.REQUESTED_SOP_CLASS_UID),
-        (Element.AFFECTED_SOP_INSTANCE_UID, Element.REQUESTED_SOP_INSTANCE_UID),
+        (CommandElement.AFFECTED_SOP_CLASS_UID, CommandElement.REQUESTED_SOP_CLASS_UID),
+        (CommandElement.AFFECTED_SOP_INSTANCE_UID, CommandElement.REQUESTED_SOP_INSTANCE_UID),
     ):
         uid = request.get(affected) or request.get(requested)
         if uid:
-            answer[affected] = uid
-    for echoed in (Element.EVENT_TYPE_ID, Element.ACTION_TYPE_ID):
+            command[affected] = uid
+    for echoed in (CommandElement.EVENT_TYPE_ID, CommandElement.ACTION_TYPE_ID):
         if echoed in request:
-            answer[echoed] = request[echoed]
+            command[echoed] = request[echoed]
     if comment:
-        answer[Element.ERROR_COMMENT] = comment[:64]
-    return answer
+        command[CommandElement.ERROR_COMMENT] = comment[:64]
+    return command

@@ -8,19 +8,12 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
+from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.errors import NotAnInstance
 from dicom_io.network.acceptor import Acceptor
-from dicom_io.network.association import (
-    CANNOT_UNDERSTAND,
-    NO_SUCH_OPERATION,
-    SUCCESS,
-    IncomingRefused,
-    Peer,
-    Rejection,
-    Reply,
-)
 from dicom_io.network.contexts import acceptor_contexts
-from dicom_io.network.dimse import Command
+from dicom_io.network.dimse import CANNOT_UNDERSTAND, NO_SUCH_OPERATION, SUCCESS, Command
+from dicom_io.network.service import AssociationRejection, DimseResponse, InstanceRefused, Peer
 
 
 class FolderPacs:
@@ -31,11 +24,11 @@ class FolderPacs:
         self.numbers = count()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def admit(self, peer: Peer) -> Rejection | None:
+    def admit(self, peer: Peer) -> AssociationRejection | None:
         """Everyone may send."""
         return None
 
-    def rejected(self, peer: Peer, why: Rejection) -> None:
+    def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """Nobody is told."""
 
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> FolderInstance:
@@ -43,9 +36,9 @@ class FolderPacs:
         path = self.folder / f"arriving-{next(self.numbers)}"
         return FolderInstance(InstanceFile(path, sop_class_uid, sop_instance_uid, transfer_syntax_uid))
 
-    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> Reply:
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
         """Nothing else is offered."""
-        return Reply(NO_SUCH_OPERATION)
+        return DimseResponse(NO_SUCH_OPERATION)
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         """Nobody is told."""
@@ -64,7 +57,7 @@ class FolderInstance:
         try:
             received = self.file.finish()
         except NotAnInstance as error:
-            raise IncomingRefused(CANNOT_UNDERSTAND, str(error)) from None
+            raise InstanceRefused(CANNOT_UNDERSTAND, str(error)) from None
         received.path.rename(received.path.with_name(f"{received.sha256[:16]}.dcm"))
         return SUCCESS
 

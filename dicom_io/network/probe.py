@@ -9,7 +9,8 @@ from pydicom.uid import UID
 from pynetdicom import build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
-from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts, associate
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.scu import Remote, Timeouts, associate
 
 PENDING = frozenset({0xFF00, 0xFF01})
 

@@ -1,4 +1,4 @@
-"""C-MOVE: asks an archive to send a study to a listener, whose reception checks it like anything that arrives."""
+"""C-MOVE: asks an archive to send a study to a listener, which checks it like anything that arrives."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from dicom_io.network.scu import PeerUnreachable, Remote, Timeouts, associate
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.scu import Remote, Timeouts, associate
 
 PENDING = (0xFF00, 0xFF01)
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """What an archive says it has sent. status : 0 when everything arrived (PS3.4 C.4.2.1.5)."""
+class MoveResult:
+    """What an archive says it has sent.
+
+    status : 0 when everything arrived (PS3.4 C.4.2.1.5). completed, failed : instances.
+    """
 
     status: int
     completed: int
@@ -34,12 +38,12 @@ def move_study(
     destination: str,
     seconds: float = 1800.0,
     progress: Callable[[int, int], None] = lambda done, planned: None,
-) -> Moved:
+) -> MoveResult:
     """Ask for every instance of a study; returns when the archive is done.
 
     destination : AE title that the archive sends to, and knows the address of.
-    seconds : after which the association is aborted, however the archive drips.
-    progress : called with (sent, to be sent) as the archive tells.
+    seconds : after which the association is aborted, even while the archive still reports progress.
+    progress : called with (sent, to be sent) as the archive reports.
     Raises PeerUnreachable when it does not answer in time.
     """
     query = Dataset()
@@ -48,19 +52,19 @@ def move_study(
     association = associate(calling_ae_title, remote, [build_context(model)], Timeouts(message=300.0))
     limit = threading.Timer(seconds, association.abort)
     limit.start()
-    told = Dataset()
+    response = Dataset()
     try:
         for status, _ in association.send_c_move(query, destination, model):
             if not status:
                 raise PeerUnreachable(f"{remote.name}: no answer to a C-MOVE in time")
-            told = status
-            if told.Status in PENDING:
-                done = int(told.get("NumberOfCompletedSuboperations", 0))
-                progress(done, done + int(told.get("NumberOfRemainingSuboperations", 0)))
+            response = status
+            if response.Status in PENDING:
+                done = int(response.get("NumberOfCompletedSuboperations", 0))
+                progress(done, done + int(response.get("NumberOfRemainingSuboperations", 0)))
         association.release()
     finally:
         limit.cancel()
         if association.is_established:
             association.abort()
-    completed, failed = (int(told.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed"))
-    return Moved(int(told.Status), completed, failed)
+    completed, failed = (int(response.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed"))
+    return MoveResult(int(response.Status), completed, failed)

@@ -16,19 +16,11 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
 
-from dicom_io.errors import DicomError
-from dicom_io.network.dimse import is_kept
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.dimse import NOT_SUPPORTED, is_kept
 from dicom_io.network.tls import TlsFilesUnusable, requestor_context
 
-NOT_SUPPORTED = 0x0122  # Refused: SOP Class Not Supported; also what we note when no context was accepted for it
 MAX_CONTEXTS = 128
-
-
-class PeerUnreachable(DicomError):
-    """A peer does not answer, or not as DICOM; the message names the peer and what to check, never a patient."""
-
-    retryable = True
-    peer_unreachable = True
 
 
 class NothingAccepted(PeerUnreachable):
@@ -104,8 +96,8 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the peer said to one instance (PS3.4 B.2.3)."""
+class StoreResponse:
+    """The peer's response to the C-STORE of one instance (PS3.4 B.2.3)."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -131,7 +123,7 @@ def echo(calling_ae_title: str, remote: Remote, timeouts: Timeouts | None = None
 
 def send(
     calling_ae_title: str, remote: Remote, paths: Sequence[Path], timeouts: Timeouts | None = None
-) -> Iterator[Answer]:
+) -> Iterator[StoreResponse]:
     """C-STORE each file; gives each answer as it comes. Raises PeerUnreachable when the peer is gone or rejects us.
 
     An instance whose SOP class the peer does not accept is answered NOT_SUPPORTED and the others are sent.
@@ -158,21 +150,21 @@ def send(
             association.abort()
 
 
-def not_supported(sop_class: str, sop_instance: str) -> Answer:
-    return Answer(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
+def not_supported(sop_class: str, sop_instance: str) -> StoreResponse:
+    return StoreResponse(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
 
 
-def store(association: Association, remote: Remote, path: Path, sop_class: str, sop_instance: str) -> Answer:
+def store(association: Association, remote: Remote, path: Path, sop_class: str, sop_instance: str) -> StoreResponse:
     """One C-STORE; raises PeerUnreachable when no answer comes."""
     try:
         status = association.send_c_store(dcmread(path))
     except (RuntimeError, ValueError) as error:  # not established any more, or no context of this syntax
         if association.is_established:
-            return Answer(sop_class, sop_instance, NOT_SUPPORTED, "no accepted transfer syntax")
+            return StoreResponse(sop_class, sop_instance, NOT_SUPPORTED, "no accepted transfer syntax")
         raise PeerUnreachable(f"{remote.name}: the association ended while sending") from error
     if not status:
         raise PeerUnreachable(f"{remote.name}: no answer to a C-STORE, or the association was aborted")
-    return Answer(sop_class, sop_instance, int(status.Status), str(status.get("ErrorComment", "")))
+    return StoreResponse(sop_class, sop_instance, int(status.Status), str(status.get("ErrorComment", "")))
 
 
 def associate(

@@ -10,55 +10,56 @@ from uuid import uuid4
 
 import httpx2
 
-from dicom_io.network.scu import Answer, PeerUnreachable, syntax_of
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.scu import StoreResponse, syntax_of
 
 REFERENCED, FAILED, REASON = "00081199", "00081198", "00081197"
 WARNING = "00081196"
 PROCESSING_FAILURE = 0x0110
-ANSWERED = (200, 202, 409)  # all, some, or none of the instances were stored: the body says which (PS3.18 10.5.3)
+STORE_RESULT = (200, 202, 409)  # all, some, or none of the instances were stored: see the body (PS3.18 10.5.3)
 
 
 def store_over_web(
     name: str, url: str, paths: Sequence[Path], *, token: str = "", authorities: str = "", seconds: float = 60.0
-) -> Iterator[Answer]:
-    """POST each file to the studies of a DICOMweb service; gives each answer as it comes, with DIMSE's statuses.
+) -> Iterator[StoreResponse]:
+    """POST each file to the studies of a DICOMweb service; gives each response as it comes, with DIMSE's statuses.
 
     url : of the service, e.g. https://pacs/dicom-web. token : for `Authorization: Bearer`.
     authorities : PEM file of who may have signed its certificate; empty: the system's.
-    Raises PeerUnreachable when nobody answers, or the answer is none of STOW-RS.
+    Raises PeerUnreachable when nobody answers, or not as STOW-RS.
     """
     headers = {"Accept": "application/dicom+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     verify = ssl.create_default_context(cafile=authorities) if authorities else True
     with httpx2.Client(timeout=seconds, verify=verify, headers=headers) as client:
         for path in paths:
             sop_class, sop_instance, _ = syntax_of(path)
-            status, comment = stored(client, name, f"{url.rstrip('/')}/studies", path.read_bytes())
-            yield Answer(sop_class, sop_instance, status, comment)
+            status, comment = _store_one(client, name, f"{url.rstrip('/')}/studies", path.read_bytes())
+            yield StoreResponse(sop_class, sop_instance, status, comment)
 
 
-def stored(client: httpx2.Client, name: str, url: str, content: bytes) -> tuple[int, str]:
+def _store_one(client: httpx2.Client, name: str, url: str, instance: bytes) -> tuple[int, str]:
     """(status, comment) of one instance."""
     boundary = uuid4().hex
     head, tail = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n", f"\r\n--{boundary}--\r\n"
-    body = head.encode() + content + tail.encode()
+    body = head.encode() + instance + tail.encode()
     kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
     try:
-        answer = client.post(url, content=body, headers={"Content-Type": kind})
-        told: dict[str, Any] = answer.json() if answer.status_code in ANSWERED else {}
+        response = client.post(url, content=body, headers={"Content-Type": kind})
+        result: dict[str, Any] = response.json() if response.status_code in STORE_RESULT else {}
     except (httpx2.HTTPError, ValueError) as error:
         raise PeerUnreachable(f"{name}: no answer of STOW-RS ({type(error).__name__})") from error
-    if answer.status_code not in ANSWERED:
-        raise PeerUnreachable(f"{name}: STOW-RS was answered with HTTP {answer.status_code}")
-    if reason := number_in(told, FAILED, REASON):
-        return reason, f"refused with HTTP {answer.status_code}"
-    if not told.get(REFERENCED, {}).get("Value"):
+    if response.status_code not in STORE_RESULT:
+        raise PeerUnreachable(f"{name}: STOW-RS was answered with HTTP {response.status_code}")
+    if reason := _number_in(result, FAILED, REASON):
+        return reason, f"refused with HTTP {response.status_code}"
+    if not result.get(REFERENCED, {}).get("Value"):
         return PROCESSING_FAILURE, "the answer names no stored instance"
-    return number_in(told, REFERENCED, WARNING) or 0, ""
+    return _number_in(result, REFERENCED, WARNING) or 0, ""
 
 
-def number_in(told: dict[str, Any], sequence: str, element: str) -> int | None:
-    """A number in the first item of a sequence of a DICOM JSON answer; PROCESSING_FAILURE for a failure unsaid."""
-    items = told.get(sequence, {}).get("Value", [])
+def _number_in(result: dict[str, Any], sequence: str, element: str) -> int | None:
+    """A number in the first item of a sequence of DICOM JSON; PROCESSING_FAILURE for a failure without its reason."""
+    items = result.get(sequence, {}).get("Value", [])
     if not items:
         return None
     values = items[0].get(element, {}).get("Value", [])

@@ -37,13 +37,13 @@ class ProtocolError(DicomError):
     """The peer broke the protocol, was too slow, or is gone; the association ends."""
 
 
-class PeerGone(ProtocolError):
-    """The connection was closed."""
+class ConnectionLost(ProtocolError):
+    """The connection was closed, or the peer aborted the association."""
 
 
 @dataclass(frozen=True, slots=True)
-class WireLimits:
-    """How long and how much a peer may send.
+class PduLimits:
+    """How much a peer may send, and how long it may take.
 
     largest_p_data : bytes of one P-DATA PDU; announced to the peer and enforced.
     first_pdu_seconds : from the connection to the complete association request.
@@ -66,7 +66,7 @@ class WireLimits:
 class PduStream:
     """One connection as a stream of whole PDUs; its buffer is all the memory that a peer can make us use."""
 
-    def __init__(self, connection: socket.socket, limits: WireLimits) -> None:
+    def __init__(self, connection: socket.socket, limits: PduLimits) -> None:
         self.connection = connection
         self.limits = limits
         self.buffer = memoryview(bytearray(2 * max(limits.largest_p_data, LARGEST_REQUEST)))
@@ -87,12 +87,12 @@ class PduStream:
             except ssl.SSLWantWriteError:
                 self.wait(select.POLLOUT, deadline)
             except OSError as error:
-                raise PeerGone(f"no TLS: {getattr(error, 'reason', None) or error.strerror}") from None
+                raise ConnectionLost(f"no TLS: {getattr(error, 'reason', None) or error.strerror}") from None
 
     def read(self, idle_seconds: float | None = None) -> tuple[int, memoryview]:
         """Type and content of the next PDU; the view is valid until the next read.
 
-        Raises ProtocolError when it is too large, too slow or of no known type, PeerGone when the connection ends.
+        Raises ProtocolError when it is too large, too slow or of an unknown type, ConnectionLost at the end.
         """
         self.fill(1, time.monotonic() + (self.limits.idle_seconds if idle_seconds is None else idle_seconds))
         deadline = time.monotonic() + self.limits.pdu_seconds
@@ -130,9 +130,9 @@ class PduStream:
                 self.wait(select.POLLIN, deadline)
                 continue
             except OSError as error:
-                raise PeerGone(f"the connection broke: {error.strerror}") from None
+                raise ConnectionLost(f"the connection broke: {error.strerror}") from None
             if not count:
-                raise PeerGone("the peer closed the connection")
+                raise ConnectionLost("the peer closed the connection")
             return count
 
     def send(self, pdu: bytes) -> None:
@@ -145,7 +145,7 @@ class PduStream:
             except (BlockingIOError, ssl.SSLWantWriteError):
                 self.wait(select.POLLOUT, deadline)
             except OSError as error:
-                raise PeerGone(f"the connection broke: {error.strerror}") from None
+                raise ConnectionLost(f"the connection broke: {error.strerror}") from None
 
     def wait(self, event: int, deadline: float) -> None:
         """Until the connection can be read from or written to; ProtocolError when that comes too late."""
@@ -156,7 +156,7 @@ class PduStream:
 
 def p_data(context_id: int, content: bytes, *, command: bool, largest: int) -> bytes:
     """One command or data set as P-DATA PDUs, each at most `largest` bytes long (0: no limit); one PDV in each."""
-    step = (largest or len(content) + 6) - PDV_HEADER.size
+    step = largest - PDV_HEADER.size if largest else max(len(content), 1)
     pdus = []
     for offset in range(0, max(len(content), 1), step):
         fragment = content[offset : offset + step]

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from pydicom.tag import Tag
 
-from dicom_io.phantom.headers import brightness, code, decimal, decimals
-from dicom_io.phantom.plan import Attributes, Image, Objects, Series, Stack, Study
+from dicom_io.phantom.attributes import brightness, code, decimal, decimals
+from dicom_io.phantom.plan import Attributes, InstanceLayout, SeriesPlan, SlicePlan, StackPlan, StudyPlan
+from mome_core.volume import Volume
 
 STACK_ID, IN_STACK_POSITION, TEMPORAL_INDEX = 0x00209056, 0x00209057, 0x00209128
 B_VALUE = 0x00189087
 FRAME_CONTENT, DIFFUSION = 0x00209111, 0x00189117
 
 
-def frames(study: Study, series: Series, images: Sequence[Image]) -> Attributes:
+def frames(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
     """What makes an MR image multi-frame: frames, dimensions, pulse sequence."""
     return {
         **whole_image(study, series, images),
@@ -26,7 +27,7 @@ def frames(study: Study, series: Series, images: Sequence[Image]) -> Attributes:
     }
 
 
-def whole_image(study: Study, series: Series, images: Sequence[Image]) -> Attributes:
+def whole_image(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
     """The Enhanced MR Image module's part (PS3.3 C.8.13.1)."""
     first = images[0].stack
     return {
@@ -44,7 +45,7 @@ def whole_image(study: Study, series: Series, images: Sequence[Image]) -> Attrib
     }
 
 
-def frame_kind(series: Series) -> Attributes:
+def frame_kind(series: SeriesPlan) -> Attributes:
     """What an image and each of its frames are (PS3.3 C.8.13.3)."""
     return {
         "PixelPresentation": "MONOCHROME",
@@ -55,7 +56,7 @@ def frame_kind(series: Series) -> Attributes:
     }
 
 
-def pulse_sequence(series: Series) -> Attributes:
+def pulse_sequence(series: SeriesPlan) -> Attributes:
     """PS3.3 C.8.13.4; only for images as acquired."""
     sequence = series.sequence
     spin_echo = {"MultipleSpinEcho": "NO" if sequence.epi else "YES"}
@@ -78,7 +79,7 @@ def pulse_sequence(series: Series) -> Attributes:
     }
 
 
-def dimensions(study: Study, series: Series, first: Stack) -> Attributes:
+def dimensions(study: StudyPlan, series: SeriesPlan, first: StackPlan) -> Attributes:
     """Stack, position in the stack, and time or b-value (PS3.3 C.7.6.17)."""
     organization = study.uid(series.key, "dimensions", first.temporal_index, first.b_value)
     pointers = [(STACK_ID, FRAME_CONTENT), (IN_STACK_POSITION, FRAME_CONTENT), changing(series)]
@@ -95,71 +96,78 @@ def dimensions(study: Study, series: Series, first: Stack) -> Attributes:
     }
 
 
-def changing(series: Series) -> tuple[int, int]:
+def changing(series: SeriesPlan) -> tuple[int, int]:
     """The third dimension: b-value in a diffusion series, else time."""
     by_b_value = any(stack.b_value is not None for stack in series.stacks)
     return (B_VALUE, DIFFUSION) if by_b_value else (TEMPORAL_INDEX, FRAME_CONTENT)
 
 
-def shared_groups(series: Series, images: Sequence[Image]) -> Attributes:
-    """What all frames have in common."""
-    sequence, volume = series.sequence, images[0].stack.volume
-    columns, rows, slices = volume.spacing_mm
-    matrix = volume.voxels.shape
+# Functional groups that are equal for every sequence: nothing that a reader of volumes would ask.
+CONSTANT_GROUPS: Attributes = {
+    "FrameAnatomySequence": [{"AnatomicRegionSequence": [code("76752008", "SCT", "Breast")], "FrameLaterality": "B"}],
+    "MRImagingModifierSequence": [
+        {
+            "MagnetizationTransfer": "NONE",
+            "BloodSignalNulling": "NO",
+            "Tagging": "NONE",
+            "TransmitterFrequency": 127.73,
+            "PixelBandwidth": "430",
+        }
+    ],
+    "MRReceiveCoilSequence": [
+        {
+            "ReceiveCoilName": "BREAST_18",
+            "ReceiveCoilManufacturerName": "",
+            "ReceiveCoilType": "MULTICOIL",
+            "QuadratureReceiveCoil": "NO",
+            "MultiCoilDefinitionSequence": [{"MultiCoilElementName": "B1", "MultiCoilElementUsed": "YES"}],
+        }
+    ],
+    "MRTransmitCoilSequence": [
+        {"TransmitCoilName": "Body", "TransmitCoilManufacturerName": "", "TransmitCoilType": "BODY"}
+    ],
+    "MRAveragesSequence": [{"NumberOfAverages": "1"}],
+}
+
+
+def shared_groups(series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
+    """The functional groups that all frames have in common."""
     return {
-        "PixelMeasuresSequence": [
-            {
-                "PixelSpacing": decimals([rows, columns]),
-                "SliceThickness": decimal(slices),
-                "SpacingBetweenSlices": decimal(slices),
-            }
-        ],
-        "PlaneOrientationSequence": [
-            {"ImageOrientationPatient": decimals([*(volume.affine[:3, 0] / columns), *(volume.affine[:3, 1] / rows)])}
-        ],
-        "FrameAnatomySequence": [
-            {"AnatomicRegionSequence": [code("76752008", "SCT", "Breast")], "FrameLaterality": "B"}
-        ],
+        **CONSTANT_GROUPS,
+        **sampling(images[0].stack.volume),
         "MRImageFrameTypeSequence": [{"FrameType": series.attributes["ImageType"], **frame_kind(series)}],
         "MRTimingAndRelatedParametersSequence": [timing(series)],
-        "MRFOVGeometrySequence": [
-            {
-                "InPlanePhaseEncodingDirection": "ROW",
-                "MRAcquisitionFrequencyEncodingSteps": matrix[1],
-                "MRAcquisitionPhaseEncodingStepsInPlane": matrix[0],
-                "MRAcquisitionPhaseEncodingStepsOutOfPlane": matrix[2],
-                "PercentSampling": "100",
-                "PercentPhaseFieldOfView": "100",
-            }
-        ],
-        "MREchoSequence": [{"EffectiveEchoTime": sequence.te_ms}],
+        "MREchoSequence": [{"EffectiveEchoTime": series.sequence.te_ms}],
         "MRModifierSequence": [modifier(series)],
-        "MRImagingModifierSequence": [
-            {
-                "MagnetizationTransfer": "NONE",
-                "BloodSignalNulling": "NO",
-                "Tagging": "NONE",
-                "TransmitterFrequency": 127.73,
-                "PixelBandwidth": "430",
-            }
-        ],
-        "MRReceiveCoilSequence": [
-            {
-                "ReceiveCoilName": "BREAST_18",
-                "ReceiveCoilManufacturerName": "",
-                "ReceiveCoilType": "MULTICOIL",
-                "QuadratureReceiveCoil": "NO",
-                "MultiCoilDefinitionSequence": [{"MultiCoilElementName": "B1", "MultiCoilElementUsed": "YES"}],
-            }
-        ],
-        "MRTransmitCoilSequence": [
-            {"TransmitCoilName": "Body", "TransmitCoilManufacturerName": "", "TransmitCoilType": "BODY"}
-        ],
-        "MRAveragesSequence": [{"NumberOfAverages": "1"}],
     }
 
 
-def timing(series: Series) -> Attributes:
+def sampling(volume: Volume) -> Attributes:
+    """Pixel measures, orientation and matrix of a volume."""
+    width, height, depth = volume.spacing_mm
+    columns, rows, slices = volume.voxels.shape
+    measures = {
+        "PixelSpacing": decimals([height, width]),
+        "SliceThickness": decimal(depth),
+        "SpacingBetweenSlices": decimal(depth),
+    }
+    field_of_view = {
+        "InPlanePhaseEncodingDirection": "ROW",
+        "MRAcquisitionFrequencyEncodingSteps": rows,
+        "MRAcquisitionPhaseEncodingStepsInPlane": columns,
+        "MRAcquisitionPhaseEncodingStepsOutOfPlane": slices,
+        "PercentSampling": "100",
+        "PercentPhaseFieldOfView": "100",
+    }
+    cosines = decimals([*(volume.affine[:3, 0] / width), *(volume.affine[:3, 1] / height)])
+    return {
+        "PixelMeasuresSequence": [measures],
+        "PlaneOrientationSequence": [{"ImageOrientationPatient": cosines}],
+        "MRFOVGeometrySequence": [field_of_view],
+    }
+
+
+def timing(series: SeriesPlan) -> Attributes:
     """MR Timing and Related Parameters (PS3.3 C.8.13.5.2)."""
     sequence = series.sequence
     return {
@@ -179,7 +187,7 @@ def timing(series: Series) -> Attributes:
     }
 
 
-def modifier(series: Series) -> Attributes:
+def modifier(series: SeriesPlan) -> Attributes:
     """MR Modifier (PS3.3 C.8.13.5.5): inversion and fat suppression."""
     sequence = series.sequence
     inversion: Attributes = {"InversionRecovery": "YES" if sequence.inversion_ms else "NO"}
@@ -197,7 +205,7 @@ def modifier(series: Series) -> Attributes:
     }
 
 
-def frame_groups(study: Study, series: Series, image: Image) -> Attributes:
+def frame_groups(study: StudyPlan, series: SeriesPlan, image: SlicePlan) -> Attributes:
     """What differs from frame to frame."""
     stack, k = image.stack, image.slice
     affine = stack.volume.affine
@@ -222,16 +230,16 @@ def frame_groups(study: Study, series: Series, image: Image) -> Attributes:
     return {**groups, **stack.attributes, **image.attributes}
 
 
-def frame_window(image: Image) -> Attributes:
+def frame_window(image: SlicePlan) -> Attributes:
     width = max(2, brightness(image))
     return {"WindowCenter": str(width // 2), "WindowWidth": str(width)}
 
 
-def frame_content(study: Study, series: Series, stack: Stack, k: int) -> Attributes:
+def frame_content(study: StudyPlan, series: SeriesPlan, stack: StackPlan, k: int) -> Attributes:
     """Frame Content (PS3.3 C.7.6.16.2.2); each instance of a PER_STACK series starts counting anew."""
     stacks = series.stacks
     third = next(n for n, other in enumerate(stacks, start=1) if other is stack)
-    if series.objects is Objects.PER_STACK and stack.b_value is not None:
+    if series.objects is InstanceLayout.PER_STACK and stack.b_value is not None:
         third = 1
     return {
         "FrameAcquisitionDateTime": study.datetime(stack.time_s),
@@ -244,7 +252,7 @@ def frame_content(study: Study, series: Series, stack: Stack, k: int) -> Attribu
     }
 
 
-def diffusion(stack: Stack) -> Attributes:
+def diffusion(stack: StackPlan) -> Attributes:
     """MR Diffusion (PS3.3 C.8.13.5.9); isotropic without a b-value is an ADC map."""
     if stack.b_value is None:
         return {"DiffusionDirectionality": "ISOTROPIC"}

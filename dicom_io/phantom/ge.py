@@ -23,20 +23,20 @@ from dicom_io.phantom.plan import (
     T2_S,
     Attributes,
     Each,
-    Private,
-    Series,
-    Stack,
-    Study,
+    PrivateAttribute,
+    SeriesPlan,
+    StackPlan,
+    StudyPlan,
     by_stack,
 )
-from dicom_io.phantom.spec import Orientation
+from dicom_io.phantom.spec import SliceOrientation
 
 PARAMETERS = "GEMS_PARM_01"
-B_VALUE = Private(0x0043, PARAMETERS, 0x39, "IS")
-VAS_COLLAPSE = Private(0x0043, PARAMETERS, 0x30, "SS")  # 14: b0, 15: combined directions
-RTIA_TIMER = Private(0x0021, "GEMS_RELA_01", 0x5E, "DS")
-PULSE_SEQUENCE = Private(0x0019, "GEMS_ACQU_01", 0x9C, "LO")
-IMAGES_IN_SERIES = Private(0x0025, "GEMS_SERS_01", 0x07, "SL")
+B_VALUE = PrivateAttribute(0x0043, PARAMETERS, 0x39, "IS")
+VAS_COLLAPSE = PrivateAttribute(0x0043, PARAMETERS, 0x30, "SS")  # 14: b0, 15: combined directions
+RTIA_TIMER = PrivateAttribute(0x0021, "GEMS_RELA_01", 0x5E, "DS")
+PULSE_SEQUENCE = PrivateAttribute(0x0019, "GEMS_ACQU_01", 0x9C, "LO")
+IMAGES_IN_SERIES = PrivateAttribute(0x0025, "GEMS_SERS_01", 0x07, "SL")
 B_VALUE_OFFSET = 1_000_000_000  # of synthetic and multi-b diffusion on some software
 ORIGINAL = ["ORIGINAL", "PRIMARY", "OTHER"]
 FAT_SATURATED = ["FAST_GEMS", "EDR_GEMS", "TRF_GEMS", "ACC_GEMS", "FS"]
@@ -49,9 +49,10 @@ VIBRANT: Attributes = {
     "ContrastBolusVolume": "10",
 }
 DYNAMIC_NAME = "Ax Vibrant MultiPhase"
+LAYOUTS = (Layout.ONE_SERIES, Layout.SERIES_PER_PHASE, Layout.INSTANCE_ONLY)  # the usual one first
 
 
-def plan(study: Study) -> list[Series]:
+def plan(study: StudyPlan) -> list[SeriesPlan]:
     """All series of one examination, in the order of acquisition."""
     return [
         *localizers(study),
@@ -63,21 +64,21 @@ def plan(study: Study) -> list[Series]:
 
 
 def series(
-    study: Study,
+    study: StudyPlan,
     key: str,
     number: int,
     description: str,
     *,
-    sequence: sequences.Sequence,
-    stacks: list[Stack],
+    sequence: sequences.PulseSequence,
+    stacks: list[StackPlan],
     attributes: Attributes,
     image_type: list[str] | None = None,
     each: Each | None = None,
-) -> Series:
+) -> SeriesPlan:
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
     shared = {"ImageType": image_type or ORIGINAL, B_VALUE: ["0", "0", "0", "0"], VAS_COLLAPSE: 0}
     images = by_stack(stacks, lambda stack, k: placed(study, stack, k) | (each(stack, k) if each else {}))
-    return Series(
+    return SeriesPlan(
         key=key,
         number=number,
         description=description,
@@ -99,11 +100,11 @@ def equipment() -> Attributes:
     }
 
 
-def placed(study: Study, stack: Stack, k: int) -> Attributes:
+def placed(study: StudyPlan, stack: StackPlan, k: int) -> Attributes:
     """Orientation and position with this scanner's digits; an oblique one is a little different in each slice."""
     affine = stack.volume.affine
     directions = affine[:3, :2] / np.linalg.norm(affine[:3, :2], axis=0)
-    if study.phantom.spec.orientation is Orientation.OBLIQUE:
+    if study.phantom.spec.orientation is SliceOrientation.OBLIQUE:
         directions = directions + 3e-8 * np.sin(np.arange(6).reshape(3, 2) * 7.0 + k)
     position = affine[:3, 3] + affine[:3, 2] * k
     return {
@@ -114,28 +115,28 @@ def placed(study: Study, stack: Stack, k: int) -> Attributes:
     }
 
 
-def localizers(study: Study) -> list[Series]:
+def localizers(study: StudyPlan) -> list[SeriesPlan]:
     """Three planes in one series."""
     if not study.options.localizers:
         return []
-    stacks = [Stack(volume, LOCALIZER_S) for volume in study.phantom.localizers]
+    stacks = [StackPlan(volume, LOCALIZER_S) for volume in study.phantom.localizers]
     quick: Attributes = {"SequenceVariant": "SK", "ScanOptions": "FAST_GEMS", PULSE_SEQUENCE: "fgre"}
     return [series(study, "localizer", 1, "3-Plane Loc", sequence=sequences.LOCALIZER, stacks=stacks, attributes=quick)]
 
 
-def plain(study: Study) -> list[Series]:
+def plain(study: StudyPlan) -> list[SeriesPlan]:
     """T1-weighted without fat suppression, T2-weighted with it."""
     spoiled: Attributes = {"SequenceVariant": ["SS", "SK"], "ScanOptions": "FAST_GEMS", PULSE_SEQUENCE: "efgre3d"}
-    stacks = [Stack(study.phantom.t1, T1_S)]
+    stacks = [StackPlan(study.phantom.t1, T1_S)]
     found = [series(study, "t1", 2, "Ax 3D T1 NON FS", sequence=sequences.T1, stacks=stacks, attributes=spoiled)]
     if study.phantom.t2 is not None:
-        stacks = [Stack(study.phantom.t2, T2_S)]
+        stacks = [StackPlan(study.phantom.t2, T2_S)]
         echoes: Attributes = {"SequenceVariant": "SK", "ScanOptions": ["SAT_GEMS", "FS"], PULSE_SEQUENCE: "frfse"}
         found.append(series(study, "t2", 3, "Ax T2 FSE FS", sequence=sequences.T2, stacks=stacks, attributes=echoes))
     return found
 
 
-def diffusion(study: Study) -> list[Series]:
+def diffusion(study: StudyPlan) -> list[SeriesPlan]:
     """Combined images of all b-values, then the ADC map, which carries a b-value too."""
     planar: Attributes = {"SequenceVariant": "NONE", "ScanOptions": ["SAT_GEMS", "EPI_GEMS", "FS"]}
     planar |= {PULSE_SEQUENCE: "epi2"}
@@ -153,7 +154,7 @@ def diffusion(study: Study) -> list[Series]:
                 400,
                 names[1],
                 sequence=sequences.DIFFUSION,
-                stacks=[Stack(study.phantom.adc, DWI_S)],
+                stacks=[StackPlan(study.phantom.adc, DWI_S)],
                 attributes=mapped,
                 image_type=["DERIVED", "SECONDARY", "PROCESSED"],
             )
@@ -161,7 +162,7 @@ def diffusion(study: Study) -> list[Series]:
     return found
 
 
-def weighted(study: Study, stack: Stack) -> Stack:
+def weighted(study: StudyPlan, stack: StackPlan) -> StackPlan:
     """A stack with its b-value: private always, standard unless it is 0."""
     b_value = round(stack.b_value or 0)
     offset = B_VALUE_OFFSET if study.has(Trap.B_VALUE_OFFSET) and b_value else 0
@@ -171,7 +172,7 @@ def weighted(study: Study, stack: Stack) -> Stack:
     return replace(stack, attributes=attributes)
 
 
-def dynamic(study: Study) -> list[Series]:
+def dynamic(study: StudyPlan) -> list[SeriesPlan]:
     """The phases in one series or as Ph series."""
     phases = study.phases()
     if not phases:
@@ -182,7 +183,7 @@ def dynamic(study: Study) -> list[Series]:
         timed = [replace(s, attributes={RTIA_TIMER: f"{s.time_s - phases[0].time_s:.6f}"}) for s in phases]
         return [series(study, "dce", 5, DYNAMIC_NAME, stacks=timed, attributes=VIBRANT, **more)]
 
-    def each(stack: Stack, k: int) -> Attributes:
+    def each(stack: StackPlan, k: int) -> Attributes:
         return phase_attributes(study, phases, stack, k)
 
     if study.layout == Layout.ONE_SERIES:
@@ -194,14 +195,14 @@ def dynamic(study: Study) -> list[Series]:
     ]
 
 
-def phase_names(study: Study, count: int) -> list[tuple[int, str]]:
+def phase_names(study: StudyPlan, count: int) -> list[tuple[int, str]]:
     """SeriesNumber and SeriesDescription: Ph1 is the first post-contrast phase, at some sites the pre-contrast one."""
     if study.has(Trap.PH1_IS_PRE):
         return [(501 + n, f"Ph{n + 1}/{DYNAMIC_NAME}") for n in range(count)]
     return [(5, DYNAMIC_NAME), *((500 + n, f"Ph{n}/{DYNAMIC_NAME}") for n in range(1, count))]
 
 
-def phase_attributes(study: Study, phases: list[Stack], stack: Stack, k: int) -> Attributes:
+def phase_attributes(study: StudyPlan, phases: list[StackPlan], stack: StackPlan, k: int) -> Attributes:
     """What tells the phases apart: TemporalPositionIdentifier, and TriggerTime among the images of one position."""
     since_first = stack.time_s - phases[0].time_s
     slices = stack.volume.voxels.shape[2]
@@ -217,7 +218,7 @@ def phase_attributes(study: Study, phases: list[Stack], stack: Stack, k: int) ->
     return attributes
 
 
-def ready_made(study: Study) -> list[Series]:
+def ready_made(study: StudyPlan) -> list[SeriesPlan]:
     """The first subtraction and its projection."""
     if study.phantom.dce is None:
         return []
@@ -233,7 +234,7 @@ def ready_made(study: Study) -> list[Series]:
             number,
             name,
             sequence=sequences.DYNAMIC,
-            stacks=[Stack(volume, DERIVED_S)],
+            stacks=[StackPlan(volume, DERIVED_S)],
             attributes=VIBRANT,
             image_type=kind,
         )

@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dicom_io.phantom.spec import Millimetres, Orientation, PhantomSpec, Size
+from dicom_io.phantom.spec import Millimetres, PhantomSpec, Size, SliceOrientation
 from mome_core.volume import Affine
 
 Float = NDArray[np.float32]
 SLAB_VOXELS = 1_000_000  # evaluated at once; bounds the memory of a simulation whatever its size
 
 # columns of each matrix: patient directions (LPS) of column index, row index and slice index
-DIRECTIONS: dict[Orientation, NDArray[np.float64]] = {
-    Orientation.AXIAL: np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], float).T,
-    Orientation.AXIAL_TURNED: np.array([[-1, 0, 0], [0, -1, 0], [0, 0, 1]], float).T,
-    Orientation.SAGITTAL: np.array([[0, 1, 0], [0, 0, -1], [1, 0, 0]], float).T,
+DIRECTIONS: dict[SliceOrientation, NDArray[np.float64]] = {
+    SliceOrientation.AXIAL: np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], float).T,
+    SliceOrientation.AXIAL_TURNED: np.array([[-1, 0, 0], [0, -1, 0], [0, 0, 1]], float).T,
+    SliceOrientation.SAGITTAL: np.array([[0, 1, 0], [0, 0, -1], [1, 0, 0]], float).T,
 }
 OBLIQUE_DEGREES = (12.0, 5.0)  # about the left-right axis, then about the head-feet axis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class SamplingGrid:
     """A box of voxels in the patient: shape (columns, rows, slices) and affine to LPS mm."""
 
     shape: tuple[int, int, int]
@@ -35,7 +35,7 @@ class Grid:
         i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(i), float(j), float(k)
 
-    def moved(self, shift_mm: NDArray[np.float64]) -> Grid:
+    def moved(self, shift_mm: NDArray[np.float64]) -> SamplingGrid:
         """The same voxels where they see the patient shifted by -shift_mm."""
         affine = self.affine.copy()
         affine[:3, 3] += shift_mm
@@ -59,7 +59,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class SequenceGeometry:
     """Spacing and field of view of one sequence; in-plane the voxels are square.
 
     fov_mm : left-right, anterior-posterior, feet-head.
@@ -71,21 +71,21 @@ class Protocol:
     fov_mm: Millimetres
     centre_mm: Millimetres
 
-    def grid(self, orientation: Orientation, scale: Millimetres = (1.0, 1.0, 1.0)) -> Grid:
+    def grid(self, orientation: SliceOrientation, scale: Millimetres = (1.0, 1.0, 1.0)) -> SamplingGrid:
         """The voxels that this protocol acquires in that orientation."""
         directions = directions_of(orientation)
         spacing = np.array([self.in_plane_mm, self.in_plane_mm, self.slice_mm]) * scale
-        extent = np.abs(DIRECTIONS.get(orientation, DIRECTIONS[Orientation.AXIAL])).T @ np.array(self.fov_mm)
+        extent = np.abs(DIRECTIONS.get(orientation, DIRECTIONS[SliceOrientation.AXIAL])).T @ np.array(self.fov_mm)
         columns, rows, slices = (max(4, round(e / s)) for e, s in zip(extent, spacing, strict=True))
         affine = np.eye(4)
         affine[:3, :3] = directions * spacing
         affine[:3, 3] = np.array(self.centre_mm) - affine[:3, :3] @ ((np.array([columns, rows, slices]) - 1) / 2)
-        return Grid((columns, rows, slices), affine)
+        return SamplingGrid((columns, rows, slices), affine)
 
 
-def directions_of(orientation: Orientation) -> NDArray[np.float64]:
+def directions_of(orientation: SliceOrientation) -> NDArray[np.float64]:
     """Unit vectors (as columns) along columns, rows and slices; an oblique plane is an axial one turned twice."""
-    if orientation is not Orientation.OBLIQUE:
+    if orientation is not SliceOrientation.OBLIQUE:
         return DIRECTIONS[orientation]
     tilt, turn = np.radians(OBLIQUE_DEGREES)
     about_x = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
@@ -107,23 +107,23 @@ DWI_FOV_MM: Millimetres = (336.0, 224.0, 158.4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grids:
+class SequenceGrids:
     """One grid per sequence."""
 
-    dce: Grid
-    t1: Grid
-    t2: Grid
-    dwi: Grid
-    localizers: tuple[Grid, ...]
+    dce: SamplingGrid
+    t1: SamplingGrid
+    t2: SamplingGrid
+    dwi: SamplingGrid
+    localizers: tuple[SamplingGrid, ...]
 
 
-def grids_of(spec: PhantomSpec) -> Grids:
+def grids_of(spec: PhantomSpec) -> SequenceGrids:
     """Every sequence has its own matrix, slice thickness and field of view, as in practice."""
     (dce, t2, dwi) = SPACINGS[spec.size]
-    whole = Protocol(*dce, FOV_MM, (0.0, 40.0, 0.0))
-    thick = Protocol(*t2, FOV_MM, (2.0, 41.0, -1.5))
-    diffusion = Protocol(*dwi, DWI_FOV_MM, (-1.0, 8.0, 1.0))
-    return Grids(
+    whole = SequenceGeometry(*dce, FOV_MM, (0.0, 40.0, 0.0))
+    thick = SequenceGeometry(*t2, FOV_MM, (2.0, 41.0, -1.5))
+    diffusion = SequenceGeometry(*dwi, DWI_FOV_MM, (-1.0, 8.0, 1.0))
+    return SequenceGrids(
         dce=whole.grid(spec.orientation, spec.spacing_scale),
         t1=thick.grid(spec.orientation),
         t2=thick.grid(spec.orientation),
@@ -132,20 +132,20 @@ def grids_of(spec: PhantomSpec) -> Grids:
     )
 
 
-def localizer_grids(spec: PhantomSpec) -> list[Grid]:
+def localizer_grids(spec: PhantomSpec) -> list[SamplingGrid]:
     """Three slices each of axial, sagittal and coronal orientation."""
     in_plane = max(2.6, SPACINGS[spec.size][0][0] * 1.5)
     count = round(FOV_MM[0] / in_plane)
     coronal = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float).T
     return [
         three_slices(directions, in_plane, count)
-        for directions in (DIRECTIONS[Orientation.AXIAL], DIRECTIONS[Orientation.SAGITTAL], coronal)
+        for directions in (DIRECTIONS[SliceOrientation.AXIAL], DIRECTIONS[SliceOrientation.SAGITTAL], coronal)
     ]
 
 
-def three_slices(directions: NDArray[np.float64], in_plane_mm: float, count: int) -> Grid:
+def three_slices(directions: NDArray[np.float64], in_plane_mm: float, count: int) -> SamplingGrid:
     """A square field of view about the breasts, three slices far apart."""
     affine = np.eye(4)
     affine[:3, :3] = directions * (in_plane_mm, in_plane_mm, LOCALIZER_GAP_MM)
     affine[:3, 3] = np.array([0.0, 20.0, 0.0]) - affine[:3, :3] @ np.array([(count - 1) / 2, (count - 1) / 2, 1.0])
-    return Grid((count, count, 3), affine)
+    return SamplingGrid((count, count, 3), affine)

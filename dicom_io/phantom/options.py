@@ -1,19 +1,10 @@
-"""How a synthetic study is written: whose scanner, which layout, which traps."""
+"""How a synthetic study is written: its layout, its traps, its transfer syntax."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-
-
-class Vendor(StrEnum):
-    """Whose habits the files follow."""
-
-    SIEMENS = "siemens"
-    GE = "ge"
-    PHILIPS = "philips"
-    UIH = "uih"
 
 
 class Layout(StrEnum):
@@ -31,15 +22,6 @@ class Layout(StrEnum):
     ENHANCED = "enhanced"
     INSTANCE_ONLY = "instance-only"
     VFRAME = "vframe"
-
-
-# the first one is the vendor's usual habit
-LAYOUTS: dict[Vendor, tuple[Layout, ...]] = {
-    Vendor.SIEMENS: (Layout.SERIES_PER_PHASE, Layout.ONE_SERIES, Layout.XA_CLASSIC, Layout.ENHANCED),
-    Vendor.GE: (Layout.ONE_SERIES, Layout.SERIES_PER_PHASE, Layout.INSTANCE_ONLY),
-    Vendor.PHILIPS: (Layout.ONE_SERIES, Layout.ENHANCED),
-    Vendor.UIH: (Layout.ONE_SERIES, Layout.SERIES_PER_PHASE, Layout.VFRAME),
-}
 
 
 class Trap(StrEnum):

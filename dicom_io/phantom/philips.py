@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dicom_io.phantom import sequences
+from dicom_io.phantom.attributes import decimals, rescale
 from dicom_io.phantom.derived import projection, subtraction
-from dicom_io.phantom.headers import decimals, rescale
 from dicom_io.phantom.options import Layout, Trap
 from dicom_io.phantom.plan import (
     DERIVED_S,
@@ -20,34 +20,35 @@ from dicom_io.phantom.plan import (
     T1_S,
     T2_S,
     Attributes,
-    Objects,
-    Private,
-    Series,
-    Stack,
-    Study,
+    InstanceLayout,
+    PrivateAttribute,
+    SeriesPlan,
+    StackPlan,
+    StudyPlan,
     by_position,
     by_stack,
 )
 from dicom_io.phantom.siemens import AGENT_ENHANCED
 
 IMAGING, MR, MR5 = "Philips Imaging DD 001", "Philips MR Imaging DD 001", "Philips MR Imaging DD 005"
-B_FACTOR = Private(0x2001, IMAGING, 0x03, "FL")
-DIFFUSION_DIRECTION = Private(0x2001, IMAGING, 0x04, "CS")
-SLICE_NUMBER = Private(0x2001, IMAGING, 0x0A, "IS")
-NUMBER_OF_SLICES = Private(0x2001, IMAGING, 0x18, "SL")
-TECHNIQUE = Private(0x2001, IMAGING, 0x20, "LO")
-SPIR = Private(0x2001, IMAGING, 0x21, "CS")
-NUMBER_OF_DYNAMICS = Private(0x2001, IMAGING, 0x81, "IS")
-SCALE_SLOPE = Private(0x2005, MR, 0x0E, "FL")
-DYNAMIC_BEGIN_TIME = Private(0x2005, MR, 0xA0, "FL")
-CLASSIC_COPY = Private(0x2005, MR5, 0x0F, "SQ", block=0x14)
+B_FACTOR = PrivateAttribute(0x2001, IMAGING, 0x03, "FL")
+DIFFUSION_DIRECTION = PrivateAttribute(0x2001, IMAGING, 0x04, "CS")
+SLICE_NUMBER = PrivateAttribute(0x2001, IMAGING, 0x0A, "IS")
+NUMBER_OF_SLICES = PrivateAttribute(0x2001, IMAGING, 0x18, "SL")
+TECHNIQUE = PrivateAttribute(0x2001, IMAGING, 0x20, "LO")
+SPIR = PrivateAttribute(0x2001, IMAGING, 0x21, "CS")
+NUMBER_OF_DYNAMICS = PrivateAttribute(0x2001, IMAGING, 0x81, "IS")
+SCALE_SLOPE = PrivateAttribute(0x2005, MR, 0x0E, "FL")
+DYNAMIC_BEGIN_TIME = PrivateAttribute(0x2005, MR, 0xA0, "FL")
+CLASSIC_COPY = PrivateAttribute(0x2005, MR5, 0x0F, "SQ", block=0x14)
 FIELD_ECHO = ["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"]
 SPIN_ECHO = ["ORIGINAL", "PRIMARY", "M_SE", "M", "SE"]
 DYNAMIC_NAME = "dyn_eTHRIVE SENSE"
 AGENT: Attributes = {"ContrastBolusAgent": "Dotarem", "ContrastBolusRoute": "IV", "ContrastBolusVolume": "13"}
+LAYOUTS = (Layout.ONE_SERIES, Layout.ENHANCED)  # the usual one first
 
 
-def plan(study: Study) -> list[Series]:
+def plan(study: StudyPlan) -> list[SeriesPlan]:
     """All series of one examination, in the order of acquisition."""
     return [
         *localizers(study),
@@ -58,20 +59,20 @@ def plan(study: Study) -> list[Series]:
     ]
 
 
-def is_enhanced(study: Study) -> bool:
+def is_enhanced(study: StudyPlan) -> bool:
     return study.layout == Layout.ENHANCED
 
 
 def series(
-    study: Study,
+    study: StudyPlan,
     key: str,
     number: int,
     description: str,
     *,
-    sequence: sequences.Sequence,
-    stacks: list[Stack],
+    sequence: sequences.PulseSequence,
+    stacks: list[StackPlan],
     image_type: list[str],
-) -> Series:
+) -> SeriesPlan:
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
     said = copy_of_classic if is_enhanced(study) else slice_number
     images = by_position(stacks, said) if key == "dce" else by_stack(stacks, said)
@@ -85,21 +86,21 @@ def series(
         )
         attributes[NUMBER_OF_SLICES] = stacks[0].volume.voxels.shape[2]
     agent = AGENT_ENHANCED if is_enhanced(study) else AGENT
-    return Series(
+    return SeriesPlan(
         key=key,
         number=number,
         description=description,
         sequence=sequence,
         attributes=attributes | (agent if key in {"dce", "sub", "mip"} else {}),
         images=images,
-        objects=Objects.WHOLE if is_enhanced(study) and key != "localizer" else objects_of(study),
+        objects=InstanceLayout.WHOLE if is_enhanced(study) and key != "localizer" else objects_of(study),
         dynamic=key.startswith("dce"),
     )
 
 
-def objects_of(study: Study) -> Objects:
+def objects_of(study: StudyPlan) -> InstanceLayout:
     """Localizers of three orientations are one object for each."""
-    return Objects.PER_STACK if is_enhanced(study) else Objects.CLASSIC
+    return InstanceLayout.PER_STACK if is_enhanced(study) else InstanceLayout.CLASSIC
 
 
 TECHNIQUES = {
@@ -123,7 +124,7 @@ def equipment() -> Attributes:
     }
 
 
-def classic(study: Study, sequence: sequences.Sequence) -> Attributes:
+def classic(study: StudyPlan, sequence: sequences.PulseSequence) -> Attributes:
     """What a classic image of any sequence says."""
     suppressed = sequence.fat_suppressed
     return {
@@ -140,11 +141,11 @@ def classic(study: Study, sequence: sequences.Sequence) -> Attributes:
     }
 
 
-def slice_number(_stack: Stack, k: int) -> Attributes:
+def slice_number(_stack: StackPlan, k: int) -> Attributes:
     return {SLICE_NUMBER: str(k + 1)}
 
 
-def copy_of_classic(stack: Stack, k: int) -> Attributes:
+def copy_of_classic(stack: StackPlan, k: int) -> Attributes:
     """In enhanced frames: the classic header again, with a position that is half a voxel off."""
     affine = stack.volume.affine
     shifted = affine[:3, 3] + affine[:3, 2] * k - (affine[:3, 0] + affine[:3, 1]) / 2
@@ -162,7 +163,7 @@ def scale_slope(slope: float) -> float:
     return round(0.0052 / slope, 8)
 
 
-def stack_of(study: Study, stack: Stack, slope: float) -> Stack:
+def stack_of(study: StudyPlan, stack: StackPlan, slope: float) -> StackPlan:
     """A stack with its own slope and the times that this scanner writes."""
     if is_enhanced(study):
         return replace(stack, slope=slope)
@@ -171,26 +172,26 @@ def stack_of(study: Study, stack: Stack, slope: float) -> Stack:
     return replace(stack, slope=slope, attributes=attributes)
 
 
-def localizers(study: Study) -> list[Series]:
+def localizers(study: StudyPlan) -> list[SeriesPlan]:
     """The survey: three orientations."""
     if not study.options.localizers:
         return []
-    stacks = [stack_of(study, Stack(volume, LOCALIZER_S), 1.7) for volume in study.phantom.localizers]
+    stacks = [stack_of(study, StackPlan(volume, LOCALIZER_S), 1.7) for volume in study.phantom.localizers]
     name = "Survey_MST"
     return [series(study, "localizer", 101, name, sequence=sequences.LOCALIZER, stacks=stacks, image_type=FIELD_ECHO)]
 
 
-def plain(study: Study) -> list[Series]:
+def plain(study: StudyPlan) -> list[SeriesPlan]:
     """T1-weighted without fat suppression, T2-weighted SPAIR."""
-    stacks = [stack_of(study, Stack(study.phantom.t1, T1_S), 1.4713)]
+    stacks = [stack_of(study, StackPlan(study.phantom.t1, T1_S), 1.4713)]
     found = [series(study, "t1", 201, "T1W_3D_FFE", sequence=sequences.T1, stacks=stacks, image_type=FIELD_ECHO)]
     if study.phantom.t2 is not None:
-        stacks = [stack_of(study, Stack(study.phantom.t2, T2_S), 1.1203)]
+        stacks = [stack_of(study, StackPlan(study.phantom.t2, T2_S), 1.1203)]
         found.append(series(study, "t2", 301, "T2W_SPAIR", sequence=sequences.T2, stacks=stacks, image_type=SPIN_ECHO))
     return found
 
 
-def diffusion(study: Study) -> list[Series]:
+def diffusion(study: StudyPlan) -> list[SeriesPlan]:
     """Isotropic images of all b-values, then the ADC map."""
     stacks = [weighted(study, stack, n) for n, stack in enumerate(study.traces())]
     found = []
@@ -200,12 +201,12 @@ def diffusion(study: Study) -> list[Series]:
         )
     if study.phantom.adc is not None and study.options.derived:
         kind = ["DERIVED", "PRIMARY", "ADC", "ADC", "SE"]
-        stacks = [stack_of(study, Stack(study.phantom.adc, DWI_S), 1.0)]
+        stacks = [stack_of(study, StackPlan(study.phantom.adc, DWI_S), 1.0)]
         found.append(series(study, "adc", 402, "dADC", sequence=sequences.DIFFUSION, stacks=stacks, image_type=kind))
     return found
 
 
-def weighted(study: Study, stack: Stack, n: int) -> Stack:
+def weighted(study: StudyPlan, stack: StackPlan, n: int) -> StackPlan:
     """A trace-weighted stack; "I" is the isotropic one."""
     written = stack_of(study, stack, round(1.05 + 0.11 * n, 4))
     if is_enhanced(study):
@@ -215,7 +216,7 @@ def weighted(study: Study, stack: Stack, n: int) -> Stack:
     return replace(written, attributes=written.attributes | named)
 
 
-def dynamic(study: Study) -> list[Series]:
+def dynamic(study: StudyPlan) -> list[SeriesPlan]:
     """All phases in one series; their slopes differ, and the first slice runs through time before the second."""
     phases = study.phases()
     if not phases:
@@ -226,7 +227,7 @@ def dynamic(study: Study) -> list[Series]:
     return [replace(found, attributes=found.attributes | more)]
 
 
-def phase(study: Study, stack: Stack, since_first_s: float) -> Stack:
+def phase(study: StudyPlan, stack: StackPlan, since_first_s: float) -> StackPlan:
     """A phase with TemporalPositionIdentifier, TriggerTime and the private begin of the dynamic scan."""
     written = stack_of(study, stack, round(1.29035 - 0.037 * (stack.temporal_index % 5), 5))
     if is_enhanced(study):
@@ -243,7 +244,7 @@ def phase(study: Study, stack: Stack, since_first_s: float) -> Stack:
     return replace(written, attributes=written.attributes | timed)
 
 
-def ready_made(study: Study) -> list[Series]:
+def ready_made(study: StudyPlan) -> list[SeriesPlan]:
     """The first subtraction and its projection; their types look like the scanner's own."""
     if study.phantom.dce is None:
         return []
@@ -265,7 +266,7 @@ def ready_made(study: Study) -> list[Series]:
             number,
             name,
             sequence=sequences.DYNAMIC,
-            stacks=[stack_of(study, Stack(volume, DERIVED_S), 1.2)],
+            stacks=[stack_of(study, StackPlan(volume, DERIVED_S), 1.2)],
             image_type=kind,
         )
         for key, number, name, volume, kind in made_of

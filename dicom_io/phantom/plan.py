@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from dicom_io.phantom.anatomy import Phantom
 from dicom_io.phantom.options import StudyOptions, Trap
-from dicom_io.phantom.sequences import Sequence
+from dicom_io.phantom.sequences import PulseSequence
 from dicom_io.phantom.uids import uid
 from mome_core.volume import Volume
 
 
-class Private(NamedTuple):
+class PrivateAttribute(NamedTuple):
     """A private element; `block` is where the vendor usually reserves (PS3.5 7.8.1)."""
 
     group: int
@@ -29,7 +29,7 @@ class Private(NamedTuple):
 Attributes = dict[Any, Any]
 
 
-class Objects(StrEnum):
+class InstanceLayout(StrEnum):
     """How slices become instances."""
 
     CLASSIC = "one slice per instance"
@@ -39,7 +39,7 @@ class Objects(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stack:
+class StackPlan:
     """One volume of a series: a time point, a b-value, or all there is.
 
     time_s : start of its acquisition, seconds after the study's start.
@@ -57,20 +57,20 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Image:
+class SlicePlan:
     """One slice of a stack, with what only this image says.
 
     hidden : keywords that this image lacks although others of its series have them.
     """
 
-    stack: Stack
+    stack: StackPlan
     slice: int
     attributes: Attributes = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Series:
+class SeriesPlan:
     """One series; its images in the order of InstanceNumber.
 
     key : word from which the SeriesInstanceUID follows. dynamic : whether these are phases of the DCE.
@@ -79,33 +79,35 @@ class Series:
     key: str
     number: int
     description: str
-    sequence: Sequence
+    sequence: PulseSequence
     attributes: Attributes
-    images: tuple[Image, ...]
-    objects: Objects = Objects.CLASSIC
+    images: tuple[SlicePlan, ...]
+    objects: InstanceLayout = InstanceLayout.CLASSIC
     dynamic: bool = False
 
     @property
-    def stacks(self) -> tuple[Stack, ...]:
+    def stacks(self) -> tuple[StackPlan, ...]:
         """The stacks in the order of their first image."""
         return tuple({id(image.stack): image.stack for image in self.images}.values())
 
 
-Each = Callable[[Stack, int], Attributes]
+Each = Callable[[StackPlan, int], Attributes]
 
 
-def nothing_more(_stack: Stack, _slice: int) -> Attributes:
+def nothing_more(_stack: StackPlan, _slice: int) -> Attributes:
     return {}
 
 
-def by_stack(stacks: Iterable[Stack], each: Each = nothing_more) -> tuple[Image, ...]:
+def by_stack(stacks: Iterable[StackPlan], each: Each = nothing_more) -> tuple[SlicePlan, ...]:
     """Volume after volume, as most scanners number their images."""
-    return tuple(Image(stack, k, each(stack, k)) for stack in stacks for k in range(stack.volume.voxels.shape[2]))
+    return tuple(SlicePlan(stack, k, each(stack, k)) for stack in stacks for k in range(stack.volume.voxels.shape[2]))
 
 
-def by_position(stacks: list[Stack], each: Each = nothing_more) -> tuple[Image, ...]:
+def by_position(stacks: list[StackPlan], each: Each = nothing_more) -> tuple[SlicePlan, ...]:
     """The first slice through all time points, then the second: Philips."""
-    return tuple(Image(stack, k, each(stack, k)) for k in range(stacks[0].volume.voxels.shape[2]) for stack in stacks)
+    return tuple(
+        SlicePlan(stack, k, each(stack, k)) for k in range(stacks[0].volume.voxels.shape[2]) for stack in stacks
+    )
 
 
 # seconds after the study's start
@@ -113,7 +115,7 @@ LOCALIZER_S, T1_S, T2_S, DWI_S, DCE_S, DERIVED_S = 0.0, 120.0, 330.0, 600.0, 840
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Study:
+class StudyPlan:
     """A phantom on its way to files."""
 
     phantom: Phantom
@@ -146,15 +148,15 @@ class Study:
         times = self.phantom.spec.times_s
         return tuple(DCE_S + time - times[0] for time in times)
 
-    def phases(self) -> list[Stack]:
+    def phases(self) -> list[StackPlan]:
         """The dynamic, phase by phase; empty when it was not acquired."""
         dynamic = self.phantom.dce
         if dynamic is None:
             return []
         times = self.phase_times_s()
-        return [Stack(dynamic.phase(n), times[n], n + 1) for n in range(dynamic.phase_count)]
+        return [StackPlan(dynamic.phase(n), times[n], n + 1) for n in range(dynamic.phase_count)]
 
-    def traces(self) -> list[Stack]:
+    def traces(self) -> list[StackPlan]:
         """The trace-weighted volumes by ascending b-value."""
         dwi = self.phantom.dwi
-        return [Stack(volume, DWI_S + 40.0 * n, 1, b) for n, (b, volume) in enumerate(dwi.items())]
+        return [StackPlan(volume, DWI_S + 40.0 * n, 1, b) for n, (b, volume) in enumerate(dwi.items())]

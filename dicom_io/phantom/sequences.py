@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class PulseSequence:
     """One pulse sequence.
 
     contrast : AcquisitionContrast (0008,9209). kind : MRAcquisitionType (0018,0023).
@@ -50,10 +50,10 @@ class Sequence:
         return attributes
 
 
-DYNAMIC = Sequence("T1", "3D", 4.6, 1.7, 10, gradient_echo=True)
-T1 = Sequence("T1", "3D", 4.6, 1.7, 10, gradient_echo=True, fat_suppressed=False)
-T2 = Sequence("T2", "2D", 5000, 80, 150, 15)
-TIRM = Sequence("T2", "2D", 5000, 80, 150, 11, inversion_ms=230)
-DIFFUSION = Sequence("DIFFUSION", "2D", 7600, 65, 90, 64, epi=True)
-LOCALIZER = Sequence("T1", "2D", 8.6, 3.7, 20, gradient_echo=True, fat_suppressed=False)
-TWO_ECHOES = Sequence("T1", "3D", 7.4, 2.4, 10, 2, gradient_echo=True, fat_suppressed=False)
+DYNAMIC = PulseSequence("T1", "3D", 4.6, 1.7, 10, gradient_echo=True)
+T1 = PulseSequence("T1", "3D", 4.6, 1.7, 10, gradient_echo=True, fat_suppressed=False)
+T2 = PulseSequence("T2", "2D", 5000, 80, 150, 15)
+TIRM = PulseSequence("T2", "2D", 5000, 80, 150, 11, inversion_ms=230)
+DIFFUSION = PulseSequence("DIFFUSION", "2D", 7600, 65, 90, 64, epi=True)
+LOCALIZER = PulseSequence("T1", "2D", 8.6, 3.7, 20, gradient_echo=True, fat_suppressed=False)
+TWO_ECHOES = PulseSequence("T1", "3D", 7.4, 2.4, 10, 2, gradient_echo=True, fat_suppressed=False)

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from dicom_io.phantom import sequences
+from dicom_io.phantom.attributes import code, rescale
 from dicom_io.phantom.derived import projection, subtraction
-from dicom_io.phantom.headers import code, rescale
 from dicom_io.phantom.options import Layout
 from dicom_io.phantom.plan import (
     DERIVED_S,
@@ -20,20 +20,20 @@ from dicom_io.phantom.plan import (
     T1_S,
     T2_S,
     Attributes,
-    Objects,
-    Private,
-    Series,
-    Stack,
-    Study,
+    InstanceLayout,
+    PrivateAttribute,
+    SeriesPlan,
+    StackPlan,
+    StudyPlan,
     by_stack,
 )
 from mome_core.volume import Volume
 
 CREATOR = "SIEMENS MR HEADER"
-B_VALUE = Private(0x0019, CREATOR, 0x0C, "IS")
-DIRECTIONALITY = Private(0x0019, CREATOR, 0x0D, "CS")
-IMAGE_TYPE_TEXT = Private(0x0051, CREATOR, 0x16, "LO")
-OPTIONS_TEXT = Private(0x0051, CREATOR, 0x19, "LO")
+B_VALUE = PrivateAttribute(0x0019, CREATOR, 0x0C, "IS")
+DIRECTIONALITY = PrivateAttribute(0x0019, CREATOR, 0x0D, "CS")
+IMAGE_TYPE_TEXT = PrivateAttribute(0x0051, CREATOR, 0x16, "LO")
+OPTIONS_TEXT = PrivateAttribute(0x0051, CREATOR, 0x19, "LO")
 DYNAMIC_NAME = "t1_fl3d_tra_dynaVIEWS_spair"
 FLASH: Attributes = {"SequenceName": "*fl2d1", "SequenceVariant": ["SP", "OSP"], "ScanOptions": "PFP"}
 VIBE: Attributes = {"SequenceName": "*fl3d1", "SequenceVariant": ["SP", "OSP"], "ScanOptions": "PFP"}
@@ -59,9 +59,10 @@ AGENT_ENHANCED: Attributes = {
         }
     ]
 }
+LAYOUTS = (Layout.SERIES_PER_PHASE, Layout.ONE_SERIES, Layout.XA_CLASSIC, Layout.ENHANCED)  # the usual one first
 
 
-def plan(study: Study) -> list[Series]:
+def plan(study: StudyPlan) -> list[SeriesPlan]:
     """All series of one examination, in the order of acquisition."""
     return [
         *localizers(study),
@@ -73,50 +74,50 @@ def plan(study: Study) -> list[Series]:
     ]
 
 
-def is_xa(study: Study) -> bool:
+def is_xa(study: StudyPlan) -> bool:
     return study.layout in {Layout.XA_CLASSIC, Layout.ENHANCED}
 
 
 def series(
-    study: Study,
+    study: StudyPlan,
     key: str,
     number: int,
     description: str,
     *,
-    sequence: sequences.Sequence,
-    stacks: list[Stack],
+    sequence: sequences.PulseSequence,
+    stacks: list[StackPlan],
     image_type: list[str],
     attributes: Attributes,
-) -> Series:
+) -> SeriesPlan:
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
     enhanced = study.layout is Layout.ENHANCED
     classic = {"ImageType": image_type, IMAGE_TYPE_TEXT: "/".join(image_type[2:]), **attributes}
     multi_frame: Attributes = {"ImageType": image_type[:4]}
     if image_type[0] == "ORIGINAL":
         multi_frame["PulseSequenceName"] = attributes["SequenceName"]
-    return Series(
+    return SeriesPlan(
         key=key,
         number=number,
         description=description,
         sequence=sequence,
         attributes=equipment(study) | (multi_frame if enhanced else classic),
         images=by_stack(stacks, lambda stack, k: slice_time(study, stack, k)),
-        objects=Objects.PER_STACK if enhanced else Objects.CLASSIC,
+        objects=InstanceLayout.PER_STACK if enhanced else InstanceLayout.CLASSIC,
         dynamic=key.startswith("dce"),
     )
 
 
-def slice_time(study: Study, stack: Stack, k: int) -> Attributes:
+def slice_time(study: StudyPlan, stack: StackPlan, k: int) -> Attributes:
     """In an XA export AcquisitionTime differs from slice to slice."""
     return {"AcquisitionTime": study.time(stack.time_s + 0.0575 * k)} if study.layout is Layout.XA_CLASSIC else {}
 
 
-def acquired(study: Study, key: str, number: int, description: str, **more: Any) -> Series:
+def acquired(study: StudyPlan, key: str, number: int, description: str, **more: Any) -> SeriesPlan:
     """A series of images as acquired; more : sequence, stacks, attributes."""
     return series(study, key, number, description, image_type=original(study), **more)
 
 
-def calculated(study: Study, key: str, number: int, kind: str, **more: Any) -> Series:
+def calculated(study: StudyPlan, key: str, number: int, kind: str, **more: Any) -> SeriesPlan:
     """A diffusion series that the scanner calculates: TRACEW or ADC; more : stacks, attributes."""
     export = ["NORM", "DIS2D"] + (["MFSPLIT"] if study.layout is Layout.XA_CLASSIC else [])
     image_type = ["DERIVED", "PRIMARY", "DIFFUSION", kind, *export]
@@ -124,7 +125,7 @@ def calculated(study: Study, key: str, number: int, kind: str, **more: Any) -> S
     return series(study, key, number, name, sequence=sequences.DIFFUSION, image_type=image_type, **more)
 
 
-def equipment(study: Study) -> Attributes:
+def equipment(study: StudyPlan) -> Attributes:
     xa = is_xa(study)
     return {
         "Manufacturer": "Siemens Healthineers" if xa else "SIEMENS",
@@ -137,7 +138,7 @@ def equipment(study: Study) -> Attributes:
     }
 
 
-def original(study: Study) -> list[str]:
+def original(study: StudyPlan) -> list[str]:
     """ImageType of an image as acquired."""
     if study.layout is Layout.XA_CLASSIC:
         return ["ORIGINAL", "PRIMARY", "M", "NONE", "NORM", "DIS2D", "MFSPLIT"]
@@ -146,15 +147,15 @@ def original(study: Study) -> list[str]:
     return ["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D"]
 
 
-def stack_of(study: Study, volume: Volume, time_s: float) -> Stack:
+def stack_of(study: StudyPlan, volume: Volume, time_s: float) -> StackPlan:
     """A stack with the times that this scanner writes on every image of it."""
     if study.layout is Layout.ENHANCED:
-        return Stack(volume, time_s)
+        return StackPlan(volume, time_s)
     times = {"AcquisitionTime": study.time(time_s), "ContentTime": study.time(time_s + 30), "AcquisitionNumber": "1"}
-    return Stack(volume, time_s, attributes=times | (rescale() if is_xa(study) else {}))
+    return StackPlan(volume, time_s, attributes=times | (rescale() if is_xa(study) else {}))
 
 
-def localizers(study: Study) -> list[Series]:
+def localizers(study: StudyPlan) -> list[SeriesPlan]:
     """One series of three orientations."""
     if not study.options.localizers:
         return []
@@ -162,13 +163,13 @@ def localizers(study: Study) -> list[Series]:
     return [acquired(study, "localizer", 1, "localizer", sequence=sequences.LOCALIZER, stacks=stacks, attributes=FLASH)]
 
 
-def t1(study: Study) -> list[Series]:
+def t1(study: StudyPlan) -> list[SeriesPlan]:
     """T1-weighted without fat suppression."""
     stacks = [stack_of(study, study.phantom.t1, T1_S)]
     return [acquired(study, "t1", 2, "t1_fl3d_tra", sequence=sequences.T1, stacks=stacks, attributes=VIBE)]
 
 
-def t2(study: Study) -> list[Series]:
+def t2(study: StudyPlan) -> list[SeriesPlan]:
     """T2-weighted TIRM."""
     if study.phantom.t2 is None:
         return []
@@ -176,7 +177,7 @@ def t2(study: Study) -> list[Series]:
     return [acquired(study, "t2", 3, "t2_tirm_tra_p2", sequence=sequences.TIRM, stacks=stacks, attributes=TIRM)]
 
 
-def diffusion(study: Study) -> list[Series]:
+def diffusion(study: StudyPlan) -> list[SeriesPlan]:
     """Trace-weighted images of all b-values in one series (DERIVED, and yet the source), then the ADC map."""
     b_values, adc = list(study.phantom.dwi), study.phantom.adc
     found = []
@@ -191,7 +192,7 @@ def diffusion(study: Study) -> list[Series]:
     return found
 
 
-def trace(study: Study, stack: Stack, number: int) -> Stack:
+def trace(study: StudyPlan, stack: StackPlan, number: int) -> StackPlan:
     """A trace-weighted stack with its b-value where this software puts it."""
     if study.layout is Layout.ENHANCED or stack.b_value is None:
         return stack
@@ -204,7 +205,7 @@ def trace(study: Study, stack: Stack, number: int) -> Stack:
     return replace(stack, attributes=written)
 
 
-def dynamic(study: Study) -> list[Series]:
+def dynamic(study: StudyPlan) -> list[SeriesPlan]:
     """The phases: together, or each in a series of its own."""
     phases = [phase(study, stack) for stack in study.phases()]
     name = f"{DYNAMIC_NAME}_1+{len(phases) - 1}"
@@ -224,7 +225,7 @@ def dynamic(study: Study) -> list[Series]:
     return [replace(series_, attributes=series_.attributes | exported | agent) for series_ in found]
 
 
-def phase(study: Study, stack: Stack) -> Stack:
+def phase(study: StudyPlan, stack: StackPlan) -> StackPlan:
     """A phase with AcquisitionNumber and times; they tell the phases apart."""
     if study.layout is Layout.ENHANCED:
         return stack
@@ -232,7 +233,7 @@ def phase(study: Study, stack: Stack) -> Stack:
     return replace(stack, attributes=written | {"AcquisitionNumber": str(stack.temporal_index)})
 
 
-def ready_made(study: Study) -> list[Series]:
+def ready_made(study: StudyPlan) -> list[SeriesPlan]:
     """The first subtraction and its MIP, as the scanner computes them after the dynamic."""
     if study.phantom.dce is None:
         return []

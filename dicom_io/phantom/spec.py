@@ -27,7 +27,7 @@ class Size(StrEnum):
     PAPER = "paper"
 
 
-class Orientation(StrEnum):
+class SliceOrientation(StrEnum):
     """How the slices lie; AXIAL_TURNED is axial with rows to the right and columns to anterior, as GE writes many
     prone studies."""
 
@@ -71,7 +71,7 @@ class PhantomSpec:
     size: Size = Size.TINY
     post_phases: int = 5
     field_strength_t: float = 3.0
-    orientation: Orientation = Orientation.AXIAL
+    orientation: SliceOrientation = SliceOrientation.AXIAL
     position: Position = Position.PRONE
     breasts: Breasts = Breasts.BOTH
     b_values: tuple[float, ...] = (50.0, 400.0, 800.0, 1000.0)

@@ -40,7 +40,7 @@ class Tissue(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Properties:
+class TissueProperties:
     """One tissue at 3 T.
 
     t1_ms, t2_ms : relaxation; adc : 1e-3 mm2/s; density : protons relative to water.
@@ -59,41 +59,41 @@ class Properties:
     fat: bool = False
 
 
-TISSUES: dict[Tissue, Properties] = {
-    Tissue.SKIN: Properties(950, 32, 1.3, 0.62, 0.06, 0.3, 0.01),
-    Tissue.FAT: Properties(370, 62, 0.25, 0.95, fat=True),
-    Tissue.FAT_UNSUPPRESSED: Properties(370, 62, 0.25, 0.95),
-    Tissue.PARENCHYMA: Properties(1450, 58, 1.9, 0.82, 0.012, 0.25, 0.004),
-    Tissue.PARENCHYMA_ENHANCING: Properties(1400, 62, 1.85, 0.84, 0.05, 0.4, 0.008),
-    Tissue.MUSCLE: Properties(1420, 34, 1.45, 0.78, 0.03, 0.12, 0.015),
-    Tissue.LUNG: Properties(1250, 15, 2.0, 0.10, 0.05, 0.2, 0.15),
-    Tissue.BLOOD: Properties(1850, 180, 3.0, 0.85, vp=0.58, flow=0.15),
-    Tissue.BONE: Properties(700, 45, 0.6, 0.35, 0.02, 0.1, 0.02),
-    Tissue.LIVER: Properties(810, 34, 1.15, 0.75, 0.35, 0.25, 0.08),
-    Tissue.VESSEL: Properties(1850, 150, 2.5, 0.85, vp=0.40, flow=0.35),
-    Tissue.NODE: Properties(1350, 78, 1.05, 0.85, 0.22, 0.35, 0.04),
-    Tissue.CYST: Properties(3000, 260, 2.6, 1.0),
+TISSUES: dict[Tissue, TissueProperties] = {
+    Tissue.SKIN: TissueProperties(950, 32, 1.3, 0.62, 0.06, 0.3, 0.01),
+    Tissue.FAT: TissueProperties(370, 62, 0.25, 0.95, fat=True),
+    Tissue.FAT_UNSUPPRESSED: TissueProperties(370, 62, 0.25, 0.95),
+    Tissue.PARENCHYMA: TissueProperties(1450, 58, 1.9, 0.82, 0.012, 0.25, 0.004),
+    Tissue.PARENCHYMA_ENHANCING: TissueProperties(1400, 62, 1.85, 0.84, 0.05, 0.4, 0.008),
+    Tissue.MUSCLE: TissueProperties(1420, 34, 1.45, 0.78, 0.03, 0.12, 0.015),
+    Tissue.LUNG: TissueProperties(1250, 15, 2.0, 0.10, 0.05, 0.2, 0.15),
+    Tissue.BLOOD: TissueProperties(1850, 180, 3.0, 0.85, vp=0.58, flow=0.15),
+    Tissue.BONE: TissueProperties(700, 45, 0.6, 0.35, 0.02, 0.1, 0.02),
+    Tissue.LIVER: TissueProperties(810, 34, 1.15, 0.75, 0.35, 0.25, 0.08),
+    Tissue.VESSEL: TissueProperties(1850, 150, 2.5, 0.85, vp=0.40, flow=0.35),
+    Tissue.NODE: TissueProperties(1350, 78, 1.05, 0.85, 0.22, 0.35, 0.04),
+    Tissue.CYST: TissueProperties(3000, 260, 2.6, 1.0),
 }
 
 
-def draw_malignant(rng: Rng) -> dict[Tissue, Properties]:
+def draw_malignant(rng: Rng) -> dict[Tissue, TissueProperties]:
     """Fast uptake and wash-out, a brighter rim, intermediate T2, restricted diffusion; some take up slowly."""
     adc = float(np.clip(rng.normal(0.95, 0.15), 0.60, 1.45))
     slow = rng.random() < 0.15
     ktrans = float(np.exp(rng.normal(np.log(0.17 if slow else 0.30), 0.28)))
     ve = float(np.clip(rng.normal(0.42 if slow else 0.33, 0.06), 0.18, 0.55))
-    rim = Properties(1480, float(rng.normal(77, 8)), adc, 0.88, ktrans, ve, float(rng.uniform(0.02, 0.06)))
+    rim = TissueProperties(1480, float(rng.normal(77, 8)), adc, 0.88, ktrans, ve, float(rng.uniform(0.02, 0.06)))
     core = replace(rim, ktrans=ktrans * float(rng.uniform(0.35, 0.95)), adc=adc + float(rng.uniform(0.0, 0.15)))
     return {Tissue.LESION_RIM: rim, Tissue.LESION_CORE: core}
 
 
-def draw_benign(rng: Rng) -> dict[Tissue, Properties]:
+def draw_benign(rng: Rng) -> dict[Tissue, TissueProperties]:
     """Slow persistent uptake, bright T2, free diffusion; some cellular fibroadenomas take up quickly."""
     adc = float(np.clip(rng.normal(1.58, 0.20), 1.05, 2.2))
     quick = rng.random() < 0.15
     ktrans = float(np.exp(rng.normal(np.log(0.19 if quick else 0.085), 0.30)))
     ve = float(np.clip(rng.normal(0.60, 0.07), 0.42, 0.80))
-    body = Properties(1500, float(rng.normal(103, 16)), adc, 0.90, ktrans, ve, float(rng.uniform(0.005, 0.02)))
+    body = TissueProperties(1500, float(rng.normal(103, 16)), adc, 0.90, ktrans, ve, float(rng.uniform(0.005, 0.02)))
     return {Tissue.LESION_RIM: body, Tissue.LESION_CORE: replace(body, ktrans=ktrans * 1.05)}
 
 
@@ -107,7 +107,7 @@ def arterial_plasma(minutes: Curve) -> Curve:
     return blood
 
 
-def concentration(tissue: Properties, seconds: Sequence[float]) -> Curve:
+def concentration(tissue: TissueProperties, seconds: Sequence[float]) -> Curve:
     """Contrast agent in a tissue, mM, at times after injection (extended Tofts model)."""
     last = max(*seconds, 1.0)
     minutes = np.arange(0.0, last + 1.0, 0.5) / 60.0
@@ -126,7 +126,7 @@ class Scanner:
 
     field_strength_t: float
 
-    def t1_ms(self, tissue: Properties) -> float:
+    def t1_ms(self, tissue: TissueProperties) -> float:
         return tissue.t1_ms * (1.0 if tissue.fat else (self.field_strength_t / 3.0) ** 0.3)
 
     @property
@@ -138,7 +138,7 @@ class Scanner:
 RELAXIVITY = 4.5  # 1/(mM s), gadobutrol in plasma
 
 
-def spoiled_gradient_echo(scanner: Scanner, tissue: Properties, conc_mm: Curve, *, fat_signal: float) -> Curve:
+def spoiled_gradient_echo(scanner: Scanner, tissue: TissueProperties, conc_mm: Curve, *, fat_signal: float) -> Curve:
     """T1-weighted signal at each concentration; TR 4.6 ms, TE 1.7 ms, flip angle 10 degrees.
 
     fat_signal : share of fat's signal that is left by fat suppression (1: not suppressed).
@@ -151,7 +151,7 @@ def spoiled_gradient_echo(scanner: Scanner, tissue: Properties, conc_mm: Curve, 
     return result
 
 
-def turbo_spin_echo(scanner: Scanner, tissue: Properties) -> float:
+def turbo_spin_echo(scanner: Scanner, tissue: TissueProperties) -> float:
     """T2-weighted signal with fat suppression; TR 5000 ms, TE 80 ms."""
     recovered = 1 - np.exp(-5000.0 / scanner.t1_ms(tissue))
     return float(
@@ -159,7 +159,7 @@ def turbo_spin_echo(scanner: Scanner, tissue: Properties) -> float:
     )
 
 
-def diffusion_weighted(tissue: Properties, b_value: float) -> float:
+def diffusion_weighted(tissue: TissueProperties, b_value: float) -> float:
     """Trace-weighted echo-planar signal with fat suppression; TE 65 ms."""
     attenuation = np.exp(-b_value * tissue.adc * 1e-3)
     return float(

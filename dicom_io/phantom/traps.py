@@ -14,14 +14,14 @@ from pydicom.tag import BaseTag
 
 from dicom_io.phantom import sequences
 from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.attributes import known
 from dicom_io.phantom.encode import Elements, Encoder
-from dicom_io.phantom.headers import known
 from dicom_io.phantom.options import Encoding, Trap
-from dicom_io.phantom.plan import DERIVED_S, T1_S, Image, Objects, Series, Stack, Study, by_stack
+from dicom_io.phantom.plan import DERIVED_S, T1_S, InstanceLayout, SeriesPlan, SlicePlan, StackPlan, StudyPlan, by_stack
 from dicom_io.phantom.spec import Size
 from mome_core.volume import Volume
 
-Plan = Callable[[Study], list[Series]]
+Plan = Callable[[StudyPlan], list[SeriesPlan]]
 EARLIER = timedelta(minutes=10)
 RELOCATED_BY = 0x05
 # what an anonymiser may remove: optional in the MR Image IOD, or private
@@ -70,7 +70,7 @@ OPTIONAL = [
 # ---------------------------------------------------------------------------------------------------------- the plan
 
 
-def with_traps(study: Study, plan: Plan) -> list[Series]:
+def with_traps(study: StudyPlan, plan: Plan) -> list[SeriesPlan]:
     """The series of a study after the traps that its options set."""
     series = plan(study)
     for trap, change in CHANGES.items():
@@ -79,12 +79,12 @@ def with_traps(study: Study, plan: Plan) -> list[Series]:
     return [*extra_dynamics(study, plan), *series]
 
 
-def split_series(study: Study, series: list[Series]) -> list[Series]:
+def split_series(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """The second half of the dynamic's phases in a series of their own."""
     return [part for each in series for part in (halves(each) if each.dynamic else [each])]
 
 
-def halves(series: Series) -> list[Series]:
+def halves(series: SeriesPlan) -> list[SeriesPlan]:
     middle = len(series.stacks) // 2
     if not middle:
         return [series]
@@ -95,12 +95,12 @@ def halves(series: Series) -> list[Series]:
     return [replace(series, images=first), continued]
 
 
-def two_slabs(study: Study, series: list[Series]) -> list[Series]:
+def two_slabs(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """The T2 series without its middle slices: two blocks in one series."""
     return [replace(each, images=slabs(each)) if each.key == "t2" else each for each in series]
 
 
-def slabs(series: Series) -> tuple[Image, ...]:
+def slabs(series: SeriesPlan) -> tuple[SlicePlan, ...]:
     depth = series.stacks[0].volume.voxels.shape[2]
     gap = max(2, depth // 5)
     low, high = (depth - gap) // 2, (depth + gap) // 2
@@ -110,63 +110,63 @@ def slabs(series: Series) -> tuple[Image, ...]:
     )
 
 
-def partial_temporal_position(study: Study, series: list[Series]) -> list[Series]:
+def partial_temporal_position(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """TemporalPositionIdentifier only in the upper half of the slices."""
     return [replace(each, images=tuple(map(maybe_without_time, each.images))) for each in series]
 
 
-def maybe_without_time(image: Image) -> Image:
+def maybe_without_time(image: SlicePlan) -> SlicePlan:
     if image.slice >= image.stack.volume.voxels.shape[2] // 2:
         return image
     return replace(image, hidden=("TemporalPositionIdentifier",))
 
 
-def script_in_description(study: Study, series: list[Series]) -> list[Series]:
+def script_in_description(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """What a web page must not run."""
     script = "<script>alert(1)</script>"
     return [replace(s, description=f"{script}{s.description}"[:64]) if s.dynamic else s for s in series]
 
 
-def enhanced_copy(study: Study, series: list[Series]) -> list[Series]:
+def enhanced_copy(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """The dynamic a second time, as Enhanced MR under the same SeriesInstanceUID."""
-    return [*series, *(copy_of(each) for each in series if each.dynamic and each.objects is Objects.CLASSIC)]
+    return [*series, *(copy_of(each) for each in series if each.dynamic and each.objects is InstanceLayout.CLASSIC)]
 
 
-def copy_of(series: Series) -> Series:
+def copy_of(series: SeriesPlan) -> SeriesPlan:
     kept = {"Manufacturer", "ManufacturerModelName", "SoftwareVersions", "StationName", "DeviceSerialNumber"}
     kept |= {"BitsStored", "HighBit", "PixelRepresentation"}
     attributes = {key: value for key, value in series.attributes.items() if key in kept}
     attributes |= {"ImageType": ["ORIGINAL", "PRIMARY", "T1", "NONE"], "PulseSequenceName": "copy"}
     stacks = [replace(stack, attributes={}) for stack in series.stacks]
-    return replace(series, attributes=attributes, images=by_stack(stacks), objects=Objects.PER_STACK)
+    return replace(series, attributes=attributes, images=by_stack(stacks), objects=InstanceLayout.PER_STACK)
 
 
-def segmentation(study: Study, series: list[Series]) -> list[Series]:
+def segmentation(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """An analysis mask stored as an MR image, as in I-SPY 2."""
     dynamic = study.phantom.dce
     if dynamic is None:
         return series
     mask = study.phantom.truth.lesion.astype(np.int16)
-    stack = Stack(Volume(mask, dynamic.affine, dynamic.frame_of_reference_uid), DERIVED_S)
+    stack = StackPlan(Volume(mask, dynamic.affine, dynamic.frame_of_reference_uid), DERIVED_S)
     attributes = series[0].attributes | {"ImageType": ["DERIVED", "SECONDARY", "OTHER"]}
     name = "ISPY2: VOLSER: uni-lateral cropped: Analysis Mask"
-    return [*series, Series("mask", 9001, name, sequences.DYNAMIC, attributes, by_stack([stack]))]
+    return [*series, SeriesPlan("mask", 9001, name, sequences.DYNAMIC, attributes, by_stack([stack]))]
 
 
-def multi_echo(study: Study, series: list[Series]) -> list[Series]:
+def multi_echo(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """Two echoes of one T1-weighted acquisition, which are no two phases."""
     t1 = study.phantom.t1
     source = next(each for each in series if each.key == "t1")
     late = Volume((t1.voxels * 0.7).astype(np.int16), t1.affine, t1.frame_of_reference_uid)
     stacks = [
-        Stack(volume, T1_S + 90, attributes={"EchoNumbers": str(n), "EchoTime": f"{1.2 * n:g}"})
+        StackPlan(volume, T1_S + 90, attributes={"EchoNumbers": str(n), "EchoTime": f"{1.2 * n:g}"})
         for n, volume in enumerate((t1, late), start=1)
     ]
     name = f"{source.description} 2 echoes"
-    return [*series, Series("echoes", 9002, name, sequences.TWO_ECHOES, source.attributes, by_stack(stacks))]
+    return [*series, SeriesPlan("echoes", 9002, name, sequences.TWO_ECHOES, source.attributes, by_stack(stacks))]
 
 
-CHANGES: dict[Trap, Callable[[Study, list[Series]], list[Series]]] = {
+CHANGES: dict[Trap, Callable[[StudyPlan, list[SeriesPlan]], list[SeriesPlan]]] = {
     Trap.SPLIT_SERIES: split_series,
     Trap.TWO_SLABS: two_slabs,
     Trap.PARTIAL_TEMPORAL_POSITION: partial_temporal_position,
@@ -177,7 +177,7 @@ CHANGES: dict[Trap, Callable[[Study, list[Series]], list[Series]]] = {
 }
 
 
-def extra_dynamics(study: Study, plan: Plan) -> list[Series]:
+def extra_dynamics(study: StudyPlan, plan: Plan) -> list[SeriesPlan]:
     """Dynamics besides the one to be read: repeated, interrupted, ultrafast."""
     extra = []
     earlier = replace(study, options=replace(study.options, start=study.options.start - EARLIER))
@@ -193,11 +193,11 @@ def extra_dynamics(study: Study, plan: Plan) -> list[Series]:
     return extra
 
 
-def renamed(series: Series, word: str, offset: int) -> Series:
+def renamed(series: SeriesPlan, word: str, offset: int) -> SeriesPlan:
     return replace(series, key=f"{word}-{series.key}", number=series.number + offset)
 
 
-def first_two_phases(series: Series) -> Series:
+def first_two_phases(series: SeriesPlan) -> SeriesPlan:
     if not series.key.startswith("interrupted"):
         return series
     return replace(series, images=tuple(image for image in series.images if image.stack.temporal_index <= 2))
@@ -206,7 +206,7 @@ def first_two_phases(series: Series) -> Series:
 # ------------------------------------------------------------------------------------------------------- the headers
 
 
-def instance_order(study: Study, series: Series) -> list[int]:
+def instance_order(study: StudyPlan, series: SeriesPlan) -> list[int]:
     """InstanceNumber of each image of a series: 1, 2, 3 or shuffled."""
     numbers = list(range(1, len(series.images) + 1))
     if study.has(Trap.SHUFFLED_INSTANCE_NUMBERS):
@@ -214,7 +214,7 @@ def instance_order(study: Study, series: Series) -> list[int]:
     return numbers
 
 
-def altered(study: Study, elements: Elements) -> Elements:
+def altered(study: StudyPlan, elements: Elements) -> Elements:
     """Elements after an anonymiser and an archive had them, as the options say."""
     if study.has(Trap.NO_OPTIONAL_TAGS):
         dropped = {known(keyword)[0] for keyword in OPTIONAL}

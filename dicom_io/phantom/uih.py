@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from dicom_io.phantom import sequences
+from dicom_io.phantom.attributes import decimal, decimals
 from dicom_io.phantom.derived import projection, subtraction
-from dicom_io.phantom.headers import decimal, decimals
 from dicom_io.phantom.options import Layout
 from dicom_io.phantom.plan import (
     DERIVED_S,
@@ -20,26 +20,27 @@ from dicom_io.phantom.plan import (
     T1_S,
     T2_S,
     Attributes,
-    Objects,
-    Private,
-    Series,
-    Stack,
-    Study,
+    InstanceLayout,
+    PrivateAttribute,
+    SeriesPlan,
+    StackPlan,
+    StudyPlan,
     by_stack,
 )
 
 CREATOR = "Image Private Header"
-ACTUAL_B_VALUE = Private(0x0065, CREATOR, 0x09, "FD")
-NOMINAL_B_VALUE = Private(0x0065, CREATOR, 0x0A, "FD")
-SEQUENCE_NAME = Private(0x0065, CREATOR, 0x2D, "ST")
-SLICES = Private(0x0065, CREATOR, 0x50, "DS")
-SLICE_ITEMS = Private(0x0065, CREATOR, 0x51, "SQ")
+ACTUAL_B_VALUE = PrivateAttribute(0x0065, CREATOR, 0x09, "FD")
+NOMINAL_B_VALUE = PrivateAttribute(0x0065, CREATOR, 0x0A, "FD")
+SEQUENCE_NAME = PrivateAttribute(0x0065, CREATOR, 0x2D, "ST")
+SLICES = PrivateAttribute(0x0065, CREATOR, 0x50, "DS")
+SLICE_ITEMS = PrivateAttribute(0x0065, CREATOR, 0x51, "SQ")
 ORIGINAL = ["ORIGINAL", "PRIMARY", "M"]
 DYNAMIC_NAME = "t1_quick3d_tra_fs_dyn"
 AGENT: Attributes = {"ContrastBolusAgent": "Gadoteridol", "ContrastBolusRoute": "IV", "ContrastBolusVolume": "12"}
+LAYOUTS = (Layout.ONE_SERIES, Layout.SERIES_PER_PHASE, Layout.VFRAME)  # the usual one first
 
 
-def plan(study: Study) -> list[Series]:
+def plan(study: StudyPlan) -> list[SeriesPlan]:
     """All series of one examination, in the order of acquisition."""
     return [
         *localizers(study),
@@ -51,16 +52,16 @@ def plan(study: Study) -> list[Series]:
 
 
 def series(
-    study: Study,
+    study: StudyPlan,
     key: str,
     number: int,
     description: str,
     *,
-    sequence: sequences.Sequence,
-    stacks: list[Stack],
+    sequence: sequences.PulseSequence,
+    stacks: list[StackPlan],
     name: str,
     image_type: list[str] | None = None,
-) -> Series:
+) -> SeriesPlan:
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic.
 
     name : SequenceName.
@@ -68,14 +69,14 @@ def series(
     tiled = study.layout == Layout.VFRAME and key in {"t1", "t2", "dwi", "dce"}
     kind = [*(image_type or ORIGINAL), *(["VFRAME"] if tiled else [])]
     attributes: Attributes = {"ImageType": kind, "SequenceVariant": "NONE", "SequenceName": name}
-    return Series(
+    return SeriesPlan(
         key=key,
         number=number,
         description=description,
         sequence=sequence,
         attributes=equipment() | attributes | (AGENT if key[:3] in {"dce", "sub", "mip"} else {}),
         images=by_stack([tile(study, stack) for stack in stacks] if tiled else stacks),
-        objects=Objects.TILED if tiled else Objects.CLASSIC,
+        objects=InstanceLayout.TILED if tiled else InstanceLayout.CLASSIC,
         dynamic=key.startswith("dce"),
     )
 
@@ -90,7 +91,7 @@ def equipment() -> Attributes:
     }
 
 
-def tile(study: Study, stack: Stack) -> Stack:
+def tile(study: StudyPlan, stack: StackPlan) -> StackPlan:
     """A stack whose slices lie in one image: their number, and position and time of each."""
     affine = stack.volume.affine
     spacing = stack.volume.spacing_mm[2]
@@ -109,39 +110,41 @@ def tile(study: Study, stack: Stack) -> Stack:
     return replace(stack, attributes=stack.attributes | {SLICES: str(len(placed)), SLICE_ITEMS: placed})
 
 
-def localizers(study: Study) -> list[Series]:
+def localizers(study: StudyPlan) -> list[SeriesPlan]:
     """Three orientations in one series."""
     if not study.options.localizers:
         return []
     more: dict[str, Any] = {"sequence": sequences.LOCALIZER, "name": "gre"}
     return [
-        series(study, "localizer", 1, "scout", stacks=[Stack(v, LOCALIZER_S) for v in study.phantom.localizers], **more)
+        series(
+            study, "localizer", 1, "scout", stacks=[StackPlan(v, LOCALIZER_S) for v in study.phantom.localizers], **more
+        )
     ]
 
 
-def plain(study: Study) -> list[Series]:
+def plain(study: StudyPlan) -> list[SeriesPlan]:
     """T1-weighted without fat suppression, T2-weighted with it."""
-    stacks = [Stack(study.phantom.t1, T1_S)]
+    stacks = [StackPlan(study.phantom.t1, T1_S)]
     found = [series(study, "t1", 2, "t1_gre3d_tra", sequence=sequences.T1, stacks=stacks, name="gre_quick3d")]
     if study.phantom.t2 is not None:
-        stacks = [Stack(study.phantom.t2, T2_S)]
+        stacks = [StackPlan(study.phantom.t2, T2_S)]
         found.append(series(study, "t2", 3, "t2_fse_tra_fs", sequence=sequences.T2, stacks=stacks, name="fse"))
     return found
 
 
-def diffusion(study: Study) -> list[Series]:
+def diffusion(study: StudyPlan) -> list[SeriesPlan]:
     """Trace-weighted images with actual and nominal b-value, then the ADC map."""
     stacks = [weighted(stack) for stack in study.traces()]
     more: dict[str, Any] = {"sequence": sequences.DIFFUSION, "name": "epi_dwi"}
     found = [series(study, "dwi", 4, "dwi_tra_fs", stacks=stacks, **more)] if stacks else []
     if study.phantom.adc is not None and study.options.derived:
-        stacks = [Stack(study.phantom.adc, DWI_S)]
+        stacks = [StackPlan(study.phantom.adc, DWI_S)]
         kind = ["DERIVED", "SECONDARY", "ADC"]
         found.append(series(study, "adc", 401, "dwi_tra_fs_ADC", stacks=stacks, image_type=kind, **more))
     return found
 
 
-def weighted(stack: Stack) -> Stack:
+def weighted(stack: StackPlan) -> StackPlan:
     """A trace-weighted stack."""
     nominal = float(stack.b_value or 0.0)
     actual = nominal * 0.9297501831337527 if nominal else 1.2512641359237109  # as measured for 1000 and for b0
@@ -149,7 +152,7 @@ def weighted(stack: Stack) -> Stack:
     return replace(stack, attributes=named)
 
 
-def dynamic(study: Study) -> list[Series]:
+def dynamic(study: StudyPlan) -> list[SeriesPlan]:
     """The phases: one series, or one for each."""
     phases = study.phases()
     if not phases:
@@ -164,7 +167,7 @@ def dynamic(study: Study) -> list[Series]:
     ]
 
 
-def phase(study: Study, phases: list[Stack], stack: Stack) -> Stack:
+def phase(study: StudyPlan, phases: list[StackPlan], stack: StackPlan) -> StackPlan:
     """A phase of a common series; the last two were written in the same second."""
     written = min(stack.temporal_index, len(phases) - 1)
     clock = {
@@ -174,14 +177,14 @@ def phase(study: Study, phases: list[Stack], stack: Stack) -> Stack:
     return replace(stack, attributes=clock)
 
 
-def timed(study: Study, stack: Stack) -> Stack:
+def timed(study: StudyPlan, stack: StackPlan) -> StackPlan:
     return replace(
         stack,
         attributes={"AcquisitionTime": study.time(stack.time_s), "ContentTime": study.time(stack.time_s + 61)},
     )
 
 
-def ready_made(study: Study) -> list[Series]:
+def ready_made(study: StudyPlan) -> list[SeriesPlan]:
     """The first subtraction and its projection."""
     if study.phantom.dce is None:
         return []
@@ -192,6 +195,6 @@ def ready_made(study: Study) -> list[Series]:
         ("mip", 602, f"{DYNAMIC_NAME}_SUB_MIP", projection(difference), ["DERIVED", "SECONDARY", "PROJECTION IMAGE"]),
     )
     return [
-        series(study, key, number, text, stacks=[Stack(volume, DERIVED_S)], image_type=kind, **more)
+        series(study, key, number, text, stacks=[StackPlan(volume, DERIVED_S)], image_type=kind, **more)
         for key, number, text, volume, kind in made_of
     ]

@@ -8,24 +8,25 @@ from pathlib import Path
 
 from dicom_io.phantom import ge, philips, siemens, uih
 from dicom_io.phantom.anatomy import Phantom
-from dicom_io.phantom.options import LAYOUTS, Layout, StudyOptions, Trap, Vendor
-from dicom_io.phantom.plan import Series, Study
+from dicom_io.phantom.options import Layout, StudyOptions
+from dicom_io.phantom.plan import SeriesPlan, StudyPlan
 from dicom_io.phantom.traps import with_traps
 from dicom_io.phantom.writer import write_series
+from dicom_io.vendors.base import Vendor
 
-__all__ = ["LAYOUTS", "Layout", "StudyOptions", "Trap", "Vendor", "study_of", "write_study", "write_truth"]
-
-PLANS: dict[Vendor, Callable[[Study], list[Series]]] = {
-    Vendor.SIEMENS: siemens.plan,
-    Vendor.GE: ge.plan,
-    Vendor.PHILIPS: philips.plan,
-    Vendor.UIH: uih.plan,
+# A vendor is a file here that plans its series, and a row: the layouts that it writes (the usual one first), its plan.
+VENDORS: dict[Vendor, tuple[tuple[Layout, ...], Callable[[StudyPlan], list[SeriesPlan]]]] = {
+    Vendor.SIEMENS: (siemens.LAYOUTS, siemens.plan),
+    Vendor.GE: (ge.LAYOUTS, ge.plan),
+    Vendor.PHILIPS: (philips.LAYOUTS, philips.plan),
+    Vendor.UIH: (uih.LAYOUTS, uih.plan),
 }
+LAYOUTS = {vendor: layouts for vendor, (layouts, _) in VENDORS.items()}
 
 
 def write_study(
     phantom: Phantom,
-    vendor: Vendor | str,
+    vendor: str,
     layout: Layout | str | None,
     out_dir: Path,
     options: StudyOptions | None = None,
@@ -36,23 +37,33 @@ def write_study(
     Raises ValueError for a layout that this vendor does not use.
     """
     study = study_of(phantom, vendor, layout, options)
+    _, plan = VENDORS[vendor_named(vendor)]
     only = study.options.only
-    wanted = [s for s in with_traps(study, PLANS[Vendor(study.vendor)]) if not only or s.key.startswith(only)]
+    wanted = [each for each in with_traps(study, plan) if not only or each.key.startswith(only)]
     return [path for series in wanted for path in write_series(study, series, out_dir)]
 
 
 def study_of(
-    phantom: Phantom, vendor: Vendor | str, layout: Layout | str | None, options: StudyOptions | None = None
-) -> Study:
+    phantom: Phantom, vendor: str, layout: Layout | str | None, options: StudyOptions | None = None
+) -> StudyPlan:
     """The study that `write_study` writes; its UIDs are known before a file exists."""
-    vendor = Vendor(vendor)
-    layout = LAYOUTS[vendor][0] if layout is None else Layout(layout)
-    if layout not in LAYOUTS[vendor]:
-        raise ValueError(f"{vendor} writes the layouts {', '.join(LAYOUTS[vendor])}, not {layout}")
-    return Study(phantom, vendor, layout, options or StudyOptions())
+    name = vendor_named(vendor).lower()
+    layouts = LAYOUTS[vendor_named(vendor)]
+    layout = layouts[0] if layout is None else Layout(layout)
+    if layout not in layouts:
+        raise ValueError(f"{name} writes the layouts {', '.join(layouts)}, not {layout}")
+    return StudyPlan(phantom, name, layout, options or StudyOptions())
 
 
-def write_truth(study: Study, path: Path) -> None:
+def vendor_named(name: str) -> Vendor:
+    """The vendor of that name, however it is capitalised; raises ValueError for one that is not simulated."""
+    for vendor in VENDORS:
+        if vendor.lower() == name.lower():
+            return vendor
+    raise ValueError(f"{name} is not simulated; these are: {', '.join(vendor.lower() for vendor in VENDORS)}")
+
+
+def write_truth(study: StudyPlan, path: Path) -> None:
     """What was put into the phantom, as JSON, for whoever checks a result against it."""
     spec, truth = study.phantom.spec, study.phantom.truth
     record = {

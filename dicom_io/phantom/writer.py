@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from pydicom.dataelem import DataElement
 from pydicom.tag import BaseTag
 
+from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_io.phantom.attributes import decimal, decimals, put, series_elements
 from dicom_io.phantom.encode import Elements, Encoder, compressed_pixels, part10
 from dicom_io.phantom.enhanced import frames
-from dicom_io.phantom.headers import decimal, decimals, put, series_elements
 from dicom_io.phantom.options import Encoding, Trap
-from dicom_io.phantom.plan import Attributes, Objects, Series, Stack, Study
+from dicom_io.phantom.plan import Attributes, InstanceLayout, SeriesPlan, StackPlan, StudyPlan
 from dicom_io.phantom.traps import altered, duplicated, instance_order
 
-IMPLEMENTATION = "2.25.187306245730215640961532170226911838205"
 PIXEL_DATA = BaseTag(0x7FE00010)
 Pixels = NDArray[np.uint16]
 
 
-def write_series(study: Study, series: Series, out_dir: Path) -> list[Path]:
+def write_series(study: StudyPlan, series: SeriesPlan, out_dir: Path) -> list[Path]:
     """Write the instances of a series into a folder of their own; paths in the order of InstanceNumber."""
-    folder = out_dir / f"{series.number:04d}-{series.key}{'' if series.objects is Objects.CLASSIC else '-multi'}"
+    folder = out_dir / f"{series.number:04d}-{series.key}{'' if series.objects is InstanceLayout.CLASSIC else '-multi'}"
     folder.mkdir(parents=True, exist_ok=True)
     encoder = Encoder(study.options.encoding)
     paths = []
@@ -35,7 +35,7 @@ def write_series(study: Study, series: Series, out_dir: Path) -> list[Path]:
     return duplicated(sorted(paths)) if study.has(Trap.DUPLICATES) else sorted(paths)
 
 
-def classic_instances(study: Study, series: Series, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
+def classic_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
     """One MR Image instance for each slice. Stack by stack, so that only one is unpacked at a time."""
     numbered = list(zip(instance_order(study, series), series.images, strict=True))
     shared = series_elements(study, series)
@@ -55,7 +55,7 @@ def classic_instances(study: Study, series: Series, encoder: Encoder) -> Iterato
                 yield number, elements
 
 
-def tiled_instances(study: Study, series: Series, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
+def tiled_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
     """One MR Image instance for each stack, its slices side by side, left to right and top to bottom."""
     shared = series_elements(study, series)
     for number, stack in enumerate(series.stacks, start=1):
@@ -66,10 +66,10 @@ def tiled_instances(study: Study, series: Series, encoder: Encoder) -> Iterator[
         yield number, altered(study, elements)
 
 
-def multi_frame_instances(study: Study, series: Series, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
+def multi_frame_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
     """Enhanced MR Image instances: one for the whole series, or one for each stack."""
     shared = series_elements(study, series)
-    groups = [series.stacks] if series.objects is Objects.WHOLE else [(stack,) for stack in series.stacks]
+    groups = [series.stacks] if series.objects is InstanceLayout.WHOLE else [(stack,) for stack in series.stacks]
     for number, stacks in enumerate(groups, start=1):
         images = [image for image in series.images if any(image.stack is stack for stack in stacks)]
         planes = {id(stack): stored_planes(stack) for stack in stacks}
@@ -81,19 +81,19 @@ def multi_frame_instances(study: Study, series: Series, encoder: Encoder) -> Ite
 
 
 INSTANCES = {
-    Objects.CLASSIC: classic_instances,
-    Objects.TILED: tiled_instances,
-    Objects.PER_STACK: multi_frame_instances,
-    Objects.WHOLE: multi_frame_instances,
+    InstanceLayout.CLASSIC: classic_instances,
+    InstanceLayout.TILED: tiled_instances,
+    InstanceLayout.PER_STACK: multi_frame_instances,
+    InstanceLayout.WHOLE: multi_frame_instances,
 }
 
 
-def names(study: Study, series: Series, number: int) -> Attributes:
+def names(study: StudyPlan, series: SeriesPlan, number: int) -> Attributes:
     """Identity of the instance of that number."""
     return {"SOPInstanceUID": study.uid(series.key, series.objects, number), "InstanceNumber": str(number)}
 
 
-def stored_planes(stack: Stack) -> Pixels:
+def stored_planes(stack: StackPlan) -> Pixels:
     """(slices, rows, columns) as stored."""
     planes = stack.volume.voxels.transpose(2, 1, 0)
     if stack.slope != 1.0:
@@ -111,7 +111,7 @@ def tiled(planes: Pixels) -> Pixels:
     return np.ascontiguousarray(tiles.reshape(down, across, rows, columns).swapaxes(1, 2)).reshape(down * rows, -1)
 
 
-def placement(stack: Stack) -> Attributes:
+def placement(stack: StackPlan) -> Attributes:
     """Orientation and spacing of all slices of a stack."""
     affine, spacing = stack.volume.affine, stack.volume.spacing_mm
     return {
@@ -122,7 +122,7 @@ def placement(stack: Stack) -> Attributes:
     }
 
 
-def position(stack: Stack, k: int) -> Attributes:
+def position(stack: StackPlan, k: int) -> Attributes:
     """Where slice k lies."""
     normal = stack.volume.affine[:3, 2]
     corner = stack.volume.affine[:3, 3] + normal * k
@@ -153,8 +153,8 @@ def file_of(elements: Elements, encoder: Encoder) -> bytes:
             "MediaStorageSOPClassUID": elements[BaseTag(0x00080016)].value,
             "MediaStorageSOPInstanceUID": elements[BaseTag(0x00080018)].value,
             "TransferSyntaxUID": str(encoder.encoding),
-            "ImplementationClassUID": IMPLEMENTATION,
-            "ImplementationVersionName": "MOME_PHANTOM",
+            "ImplementationClassUID": IMPLEMENTATION_CLASS_UID,
+            "ImplementationVersionName": IMPLEMENTATION_VERSION_NAME,
         },
     )
     return part10(meta.values(), encoder.data_set(elements), encoder.encoding)

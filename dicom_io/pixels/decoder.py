@@ -1,4 +1,4 @@
-"""Decodes compressed pixels in a process of its own: `python -m dicom_io.pixels.decoder`, started by pixels.native.
+"""Decodes compressed pixels in a process of its own: `python -m dicom_io.pixels.decoder`, started by pixels.compressed.
 
 Codecs are C and C++ that read bytes from strangers. Here a crash, an endless loop or a bomb costs one process with
 limited memory; the node goes on. Requests are JSON lines on stdin; each answer is a JSON line on stdout, followed by

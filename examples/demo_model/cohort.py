@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from dicom_io.phantom.anatomy import simulate
-from dicom_io.phantom.spec import Lesion, Orientation, PhantomSpec, Size
+from dicom_io.phantom.spec import Lesion, PhantomSpec, Size, SliceOrientation
 from mome_core.case import Case
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
@@ -25,7 +25,7 @@ RECIPE = Recipe(
 )
 """A breast of any scanner in an eighth of the paper's voxels along each axis; a lesion of 15 to 30 mm spans 4 to 9."""
 
-HELD_STILL = replace(RECIPE, motion=None)
+WITHOUT_MOTION = replace(RECIPE, motion=None)
 """For the training phantoms: they do not move, so measuring their motion would change nothing but the time."""
 
 TRAINING_SEEDS = 1_000_000
@@ -67,7 +67,9 @@ def draw_spec(seed: int, lesion: Lesion) -> PhantomSpec:
         size=Size(rng.choice(list(SIZES), p=list(SIZES.values()))),
         post_phases=int(rng.integers(5, 8)),
         field_strength_t=float(rng.choice([1.5, 3.0])),
-        orientation=Orientation(rng.choice([Orientation.AXIAL, Orientation.AXIAL_TURNED, Orientation.SAGITTAL])),
+        orientation=SliceOrientation(
+            rng.choice([SliceOrientation.AXIAL, SliceOrientation.AXIAL_TURNED, SliceOrientation.SAGITTAL])
+        ),
         phase_seconds=float(rng.uniform(60, 90)),
         first_gap_seconds=float(rng.uniform(80, 120)),
     )

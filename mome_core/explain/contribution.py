@@ -34,8 +34,12 @@ NO_OPINION = 0.5  # what two classes give without any input; the paper leaves v(
 class Contributions:
     """Shapley value of each modality in one endpoint's probability (Shapley 1953; paper, Methods).
 
-    values : for each present modality, in units of probability.
-    coalitions : probability of every non-empty coalition, the empty one under the empty set.
+    Parameters
+    ----------
+    values
+        For each present modality, in units of probability.
+    coalitions
+        Probability of every non-empty coalition, the empty one under the empty set.
     """
 
     endpoint: Endpoint
@@ -79,11 +83,16 @@ def shapley(
 ) -> Contributions:
     """Exact contribution of each present modality to one endpoint's probability.
 
-    volumes : padded, (B, C, X, Y, Z); the probabilities of B versions of one case are averaged.
-    base_probability : v(empty), e.g. the endpoint's base rate.
-    temperature : as in the checkpoint, so that the explained probability is the one that is reported.
-
     For several endpoints of one network call `answer_coalitions` once and `share` for each.
+
+    Parameters
+    ----------
+    volumes
+        Padded, (B, C, X, Y, Z); the probabilities of B versions of one case are averaged.
+    base_probability
+        V(empty), e.g. the endpoint's base rate.
+    temperature
+        As in the checkpoint, so that the explained probability is the one that is reported.
     """
     return share(
         network,

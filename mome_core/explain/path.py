@@ -25,13 +25,21 @@ Progress = Callable[[int, int], None]
 class Limits:
     """How exact an attribution has to be, and what it may cost.
 
-    completeness_error : integrated gradients refine the path until their completeness error is at most this.
-    panel_nodes : Gauss-Legendre nodes of each panel of the path.
-    panel_change : a panel in which the answer changes by more than this share of the whole change is halved at once.
-    panel_width : no panel gets narrower than this share of the path; so one jump cannot cost all gradients.
-    max_gradients : gradients in all, those of panels that turned out too coarse included.
-    memory_gib : memory of one pass, activations and gradients; as many nodes go through the network together as fit,
-        and where one does not fit the activations are computed again in the backward pass instead of being kept.
+    Parameters
+    ----------
+    completeness_error
+        Integrated gradients refine the path until their completeness error is at most this.
+    panel_nodes
+        Gauss-Legendre nodes of each panel of the path.
+    panel_change
+        A panel in which the answer changes by more than this share of the whole change is halved at once.
+    panel_width
+        No panel gets narrower than this share of the path; so one jump cannot cost all gradients.
+    max_gradients
+        Gradients in all, those of panels that turned out too coarse included.
+    memory_gib
+        Memory of one pass, activations and gradients; as many nodes go through the network together as fit, and where
+        one does not fit the activations are computed again in the backward pass instead of being kept.
     """
 
     completeness_error: float = 0.01
@@ -55,10 +63,16 @@ DEFAULT_LIMITS = Limits()
 class Path:
     """The straight line from a baseline to the input, and the network's answer along it.
 
-    answer : log odds (B,) of B points.
-    start, end : the baseline and the input, one sample of each modality.
-    spacing : what the places on the path are even in.
-    nodes_per_pass : how many points go through the network together.
+    Parameters
+    ----------
+    answer
+        Log odds (B,) of B points.
+    start, end
+        The baseline and the input, one sample of each modality.
+    spacing
+        What the places on the path are even in.
+    nodes_per_pass
+        How many points go through the network together.
     """
 
     answer: Callable[[Inputs], Tensor]
@@ -102,9 +116,14 @@ class Path:
 class Integral:
     """Attributions of whatever a path runs through, shaped like it.
 
-    steps : nodes that the attributions rest on.
-    gradients : gradients computed, those of panels that turned out too coarse included.
-    value, baseline_value : log odds at the end and at the start of the path.
+    Parameters
+    ----------
+    steps
+        Nodes that the attributions rest on.
+    gradients
+        Gradients computed, those of panels that turned out too coarse included.
+    value, baseline_value
+        Log odds at the end and at the start of the path.
     """
 
     maps: Mapping[Modality, Tensor]

@@ -38,12 +38,19 @@ class Method(StrEnum):
 class Attribution:
     """How much every voxel of every modality moved one endpoint's log odds, on the network's padded grid.
 
-    maps : (C, X, Y, Z) of each modality, signed, in units of logit difference per voxel and channel. In token space
-        C is 1 and each token's attribution is spread evenly over its 16 x 16 x 16 voxels.
-    baseline : None for gradient x input, which has none.
-    steps : nodes that the maps rest on.
-    gradients : how many gradients were computed in all, those of panels that turned out too coarse included.
-    value, baseline_value : log odds of the input and of the baseline; NaN without baseline.
+    Parameters
+    ----------
+    maps
+        (C, X, Y, Z) of each modality, signed, in units of logit difference per voxel and channel. In token space C is 1
+        and each token's attribution is spread evenly over its 16 x 16 x 16 voxels.
+    baseline
+        None for gradient x input, which has none.
+    steps
+        Nodes that the maps rest on.
+    gradients
+        How many gradients were computed in all, those of panels that turned out too coarse included.
+    value, baseline_value
+        Log odds of the input and of the baseline; NaN without baseline.
     """
 
     endpoint: Endpoint
@@ -88,10 +95,14 @@ def attribute(
 ) -> Attribution:
     """Attribution of one endpoint's log odds to every voxel of the padded volumes (1, C, X, Y, Z) of one case.
 
-    baseline : of integrated gradients; `baselines` defines each.
-    progress : called with (gradients done, gradients planned) after every pass; an exception from it ends the work.
-
     Raises NumericsFault, naming the modality, for volumes, gradients or answers that are not finite.
+
+    Parameters
+    ----------
+    baseline
+        Of integrated gradients; `baselines` defines each.
+    progress
+        Called with (gradients done, gradients planned) after every pass; an exception from it ends the work.
     """
     network.require_volumes(volumes)
     require_one_finite_case(volumes)

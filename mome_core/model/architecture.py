@@ -51,8 +51,11 @@ class LateAdapter(StrEnum):
 class Head:
     """One question that the network answers.
 
-    classes, positive_class : two classes with index 1 positive in all tasks of the paper but subtyping, whose four
-        classes answer TRIPLE_NEGATIVE by their index 3.
+    Parameters
+    ----------
+    classes, positive_class
+        Two classes with index 1 positive in all tasks of the paper but subtyping, whose four classes answer
+        TRIPLE_NEGATIVE by their index 3.
     """
 
     endpoint: Endpoint
@@ -73,25 +76,41 @@ SUBTYPE = Head(Endpoint.TRIPLE_NEGATIVE, classes=4, positive_class=3)
 class Architecture:
     """MOME's sizes and choices; the defaults are the paper's base model as its published code builds it.
 
-    width, heads, ffn_width, layers : of the BEiT-3 backbone.
-    sparse_layers : how many first layers keep to one modality each; the others join all tokens.
-    adapter_width : bottleneck of every adapter.
-    soft_experts, soft_slots : of each soft mixture (Puigcerver et al., "From sparse to soft mixtures of experts").
-    stem_widths : channels after the first two convolutions of a tokenizer; the third gives `width`.
-    dce_channels : phases of the DCE array.
-    dce_grid, dwi_grid, t2_grid : tokens along each axis; a recipe's sizes divided by 16.
-    answers : one head for each endpoint.
-    drop_path : stochastic depth of the last layer, rising linearly from 0 in the first; training only.
+    Where paper and code differ (from `sub_layer_norm` on) the published checkpoints decide, so the defaults follow the
+    code.
 
-    Where paper and code differ the published checkpoints decide, so the defaults follow the code:
-
-    sub_layer_norm : layer norms before the attention's output projection and inside the feed-forward. The paper's
-        equations omit them; the BEiT-3 weights need them.
-    tokenizer_norm : instance norm; the code can also build batch norm, and no script uses it.
-    head_kind : linear; COSINE is the code's additive-margin-softmax model (unit CLS token, no bias).
-    early_adapter : an expert per modality. SHARED and NONE are ablations.
-    late_adapter : the plain mixture (logits = X phi, no scale). SOFT_MIXTURE_NORMALISED is the cited method's form with
-        unit vectors and a learnt scale, for new training only; SHARED (an MLP) and NONE are ablations.
+    Parameters
+    ----------
+    width, heads, ffn_width, layers
+        Of the BEiT-3 backbone.
+    sparse_layers
+        How many first layers keep to one modality each; the others join all tokens.
+    adapter_width
+        Bottleneck of every adapter.
+    soft_experts, soft_slots
+        Of each soft mixture (Puigcerver et al., "From sparse to soft mixtures of experts").
+    stem_widths
+        Channels after the first two convolutions of a tokenizer; the third gives `width`.
+    dce_channels
+        Phases of the DCE array.
+    dce_grid, dwi_grid, t2_grid
+        Tokens along each axis; a recipe's sizes divided by 16.
+    answers
+        One head for each endpoint.
+    drop_path
+        Stochastic depth of the last layer, rising linearly from 0 in the first; training only.
+    sub_layer_norm
+        Layer norms before the attention's output projection and inside the feed-forward. The paper's equations omit
+        them; the BEiT-3 weights need them.
+    tokenizer_norm
+        Instance norm; the code can also build batch norm, and no script uses it.
+    head_kind
+        Linear; COSINE is the code's additive-margin-softmax model (unit CLS token, no bias).
+    early_adapter
+        An expert per modality. SHARED and NONE are ablations.
+    late_adapter
+        The plain mixture (logits = X phi, no scale). SOFT_MIXTURE_NORMALISED is the cited method's form with unit
+        vectors and a learnt scale, for new training only; SHARED (an MLP) and NONE are ablations.
     """
 
     width: int = 768
@@ -144,7 +163,7 @@ class Architecture:
         return self.channels(modality), axis0 * PATCH, axis1 * PATCH, slices * PATCH
 
     def for_recipe(self, recipe: Recipe) -> Architecture:
-        """The same network on the volume sizes and phases of a recipe."""
+        """This architecture on the volume sizes and phases of a recipe."""
         dce_grid, dwi_grid, t2_grid = (grid_of(recipe, modality) for modality in Modality)
         return replace(self, dce_channels=recipe.dce_phases, dce_grid=dce_grid, dwi_grid=dwi_grid, t2_grid=t2_grid)
 
@@ -199,7 +218,7 @@ def architecture_from_json(values: dict[str, Any]) -> Architecture:
     try:
         return Architecture(**{key: enums[key](value) if key in enums else value for key, value in values.items()})
     except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointRefused(f"the manifest describes no possible architecture: {error}") from error
+        raise CheckpointRefused(f"the manifest does not describe a valid architecture: {error}") from error
 
 
 BASE = Architecture()

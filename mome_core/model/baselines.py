@@ -37,9 +37,14 @@ class Fusion(StrEnum):
 class ResNetArchitecture:
     """ResNets fused; late fusion of a single modality is the unimodal baseline.
 
-    modalities : those that the network takes. Feature fusion needs all of them at once.
-    stage_widths, stage_blocks : ResNet-34's by default (63.6 million parameters for six channels).
-    recipe : sizes and channels of the volumes.
+    Parameters
+    ----------
+    modalities
+        Those that the network takes. Feature fusion needs all of them at once.
+    stage_widths, stage_blocks
+        ResNet-34's by default (63.6 million parameters for six channels).
+    recipe
+        Sizes and channels of the volumes.
     """
 
     fusion: Fusion = Fusion.LATE
@@ -85,7 +90,7 @@ def resnet_architecture_from_json(values: Mapping[str, Any]) -> ResNetArchitectu
             answers=heads_from_json(values["answers"]),
         )
     except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointRefused(f"the manifest describes no possible baseline: {error}") from error
+        raise CheckpointRefused(f"the manifest does not describe a valid baseline: {error}") from error
 
 
 class ResNetFusion(Network):

@@ -20,7 +20,7 @@ def build_network(architecture: Architecture | ResNetArchitecture) -> Mome | Res
 
 
 def with_new_heads(network: Mome, answers: tuple[Head, ...]) -> Mome:
-    """The same network asked other questions: every tensor is copied, only the heads start anew.
+    """A copy of the network with other heads: every other tensor is kept, the heads start anew.
 
     This is how the paper starts triple-negative and response models from the diagnosis model; the published loader
     instead overwrites the experts of DWI and T2 with those of the DCE.

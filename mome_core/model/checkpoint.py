@@ -1,4 +1,4 @@
-"""A model bundle on disk: weights, the numbers to use them with, and who they are. Nothing in it is executed.
+"""A model bundle on disk: weights, the numbers to use them with, and their identity. Nothing in it is executed.
 
 BUNDLE/model.safetensors   the tensors
 BUNDLE/manifest.json       architecture, recipe, endpoints with operating points, identity, provenance
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,30 +17,43 @@ from typing import Any, TypeVar, overload
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
+from mome_core.compute import device_of
 from mome_core.errors import CheckpointRefused
 from mome_core.model.architecture import Architecture, architecture_from_json
 from mome_core.model.baselines import ResNetArchitecture, ResNetFusion, resnet_architecture_from_json
 from mome_core.model.build import build_network
+from mome_core.model.bundle_files import (
+    CARD,
+    FORMAT,
+    MANIFEST,
+    WEIGHTS,
+    manifest_digest,
+    read_manifest,
+    read_weights,
+    short_card,
+    write_directory,
+)
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 
-FORMAT = "mome-node model bundle 1"
 AnyNetwork = TypeVar("AnyNetwork", Mome, ResNetFusion)
 MOME, RESNETS = "MOME", "ResNets"
 KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versions round otherwise
-WEIGHTS, MANIFEST, CARD = "model.safetensors", "manifest.json", "MODEL_CARD.md"
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
     """How to read one endpoint's logits.
 
-    threshold : a probability above it is positive (paper: 0.5).
-    temperature : divides the logits before the softmax; 1 leaves the probability as trained (Guo et al. 2017).
+    Parameters
+    ----------
+    threshold
+        A probability above it is positive (paper: 0.5).
+    temperature
+        Divides the logits before the softmax; 1 leaves the probability as trained (Guo et al. 2017).
     """
 
     threshold: float = 0.5
@@ -59,9 +70,14 @@ class OperatingPoint:
 class Description:
     """What a bundle says of itself.
 
-    statement : what the model knows and does not know, one sentence.
-    provenance : where the values come from (source file, training run), plain values.
-    card : text of MODEL_CARD.md; empty writes a short one from the rest.
+    Parameters
+    ----------
+    statement
+        What the model knows and does not know, one sentence.
+    provenance
+        Where the values come from (source file, training run), plain values.
+    card
+        Text of MODEL_CARD.md; empty writes a short one from the rest.
     """
 
     name: str
@@ -79,9 +95,14 @@ class Description:
 class Checkpoint:
     """A network ready to answer, with everything that belongs to its weights.
 
-    network : in evaluation mode, frozen; float32.
-    endpoints : operating point of each endpoint that the network answers.
-    manifest : the manifest as read.
+    Parameters
+    ----------
+    network
+        In evaluation mode, frozen; float32.
+    endpoints
+        Operating point of each endpoint that the network answers.
+    manifest
+        The manifest as read.
     """
 
     network: Mome
@@ -94,7 +115,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaselineCheckpoint:
-    """What `Checkpoint` is, of a network that MOME is compared with."""
+    """A network that MOME is compared with, with everything that belongs to its weights."""
 
     network: ResNetFusion
     architecture: ResNetArchitecture
@@ -113,33 +134,25 @@ def save_checkpoint(
     *,
     half: bool = False,
 ) -> ModelIdentity:
-    """Write a bundle, replacing the one that is there only when the new one is complete; returns who it is.
+    """Write a bundle, replacing the one that is there only when the new one is complete; returns its identity.
 
-    endpoints : missing ones get threshold 0.5, temperature 1.
-    half : store float16 (half the size); the manifest says so, and loading gives float32 again.
+    Parameters
+    ----------
+    endpoints
+        Missing ones get threshold 0.5, temperature 1.
+    half
+        Store float16 (half the size); the manifest says so, and loading gives float32 again.
     """
     network.architecture.require_fits(recipe)
     weights = safetensors.torch.save({name: stored(tensor, half) for name, tensor in network.state_dict().items()})
     points = {head.endpoint: (endpoints or {}).get(head.endpoint, OperatingPoint()) for head in network.answers}
-    manifest: dict[str, Any] = {
-        "format": FORMAT,
-        "family": MOME if isinstance(network, Mome) else RESNETS,
-        "name": description.name,
-        "version": description.version,
-        "statement": description.statement,
-        "architecture": network.architecture.to_json(),
-        "recipe": recipe.to_json(),
-        "endpoints": {endpoint.value: asdict(point) for endpoint, point in points.items()},
-        "weights": {
-            "file": WEIGHTS,
-            "sha256": hashlib.sha256(weights).hexdigest(),
-            "dtype": "float16" if half else "float32",
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        },
-        "provenance": dict(description.provenance),
-        "known_answer": known_answer(network),
+    about_weights = {
+        "file": WEIGHTS,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "dtype": "float16" if half else "float32",
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
-    manifest["manifest_sha256"] = manifest_digest(manifest)
+    manifest = manifest_of(network, recipe, description, points, about_weights)
     files = {
         WEIGHTS: weights,
         MANIFEST: json.dumps(manifest, indent=2).encode(),
@@ -149,10 +162,35 @@ def save_checkpoint(
     return identity_of(manifest)
 
 
+def manifest_of(
+    network: Mome | ResNetFusion,
+    recipe: Recipe,
+    description: Description,
+    points: Mapping[Endpoint, OperatingPoint],
+    weights: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything that the manifest says, sealed with its own digest."""
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "family": MOME if isinstance(network, Mome) else RESNETS,
+        "name": description.name,
+        "version": description.version,
+        "statement": description.statement,
+        "architecture": network.architecture.to_json(),
+        "recipe": recipe.to_json(),
+        "endpoints": {endpoint.value: asdict(point) for endpoint, point in points.items()},
+        "weights": dict(weights),
+        "provenance": dict(description.provenance),
+        "known_answer": known_answer(network),
+    }
+    manifest["manifest_sha256"] = manifest_digest(manifest)
+    return manifest
+
+
 @torch.no_grad()
 def known_answer(network: Mome | ResNetFusion) -> dict[str, list[float]]:
-    """Logits of each endpoint for noise that is the same everywhere; who answers otherwise is broken."""
-    noise, device = np.random.default_rng(0), next(network.parameters()).device
+    """Logits of each endpoint for noise that is the same everywhere; a network that answers otherwise is broken."""
+    noise, device = np.random.default_rng(0), device_of(network)
     volumes = {
         modality: torch.from_numpy(noise.standard_normal((1, *shape), dtype=np.float32)).to(device)
         for modality, shape in network.volume_shapes.items()
@@ -209,46 +247,10 @@ def read_use(
         endpoints = {Endpoint(name): OperatingPoint(**point) for name, point in manifest["endpoints"].items()}
         architecture.require_fits(recipe)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointRefused(f"{bundle / MANIFEST} describes no possible model: {error}") from error
+        raise CheckpointRefused(f"{bundle / MANIFEST} does not describe a valid model: {error}") from error
     if set(endpoints) != {head.endpoint for head in architecture.answers}:
         raise CheckpointRefused(f"{bundle / MANIFEST}: the endpoints are not those that the architecture answers")
     return recipe, endpoints
-
-
-def read_manifest(bundle: Path) -> dict[str, Any]:
-    """The manifest, whole and unchanged since it was written."""
-    path = bundle / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CheckpointRefused(f"{bundle} is not a model bundle: cannot read {MANIFEST} ({error.strerror})") from error
-    except ValueError as error:
-        raise CheckpointRefused(f"{path} is not JSON: the bundle is damaged") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise CheckpointRefused(f"{path} does not start with format '{FORMAT}': made by another program or version")
-    if manifest.get("manifest_sha256") != manifest_digest(manifest):
-        raise CheckpointRefused(
-            f"{path} was changed after it was written; export the model again instead of editing it"
-        )
-    return manifest
-
-
-def read_weights(bundle: Path, manifest: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors as float32, read from the very bytes whose digest was verified."""
-    path = bundle / WEIGHTS
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointRefused(f"{bundle} has no readable {WEIGHTS} ({error.strerror})") from error
-    if hashlib.sha256(content).hexdigest() != manifest["weights"]["sha256"]:
-        raise CheckpointRefused(
-            f"{path} is not the file that the manifest names: its SHA-256 differs (damaged, truncated or replaced)"
-        )
-    try:
-        tensors = safetensors.torch.load(content)
-    except SafetensorError as error:
-        raise CheckpointRefused(f"{path} is not a safetensors file: {error}") from error
-    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
 @overload
@@ -280,46 +282,12 @@ def network_with(empty: AnyNetwork, weights: Mapping[str, Tensor]) -> AnyNetwork
 
 
 def identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:
-    """Which weights these are."""
+    """The identity that a manifest states."""
     sha256 = manifest["weights"]["sha256"]
     return ModelIdentity(manifest["name"], manifest["version"], sha256, manifest["statement"])
 
 
-def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of the manifest without this entry itself, keys sorted."""
-    content = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def stored(tensor: Tensor, half: bool) -> Tensor:
-    """As the file keeps it: on the CPU, contiguous, float16 if asked."""
+    """The tensor as the file stores it: on the CPU, contiguous, float16 if asked."""
     plain = tensor.detach().cpu().contiguous()
     return plain.half() if half and plain.is_floating_point() else plain
-
-
-def short_card(manifest: Mapping[str, Any]) -> str:
-    """A model card from what the manifest knows."""
-    points = "\n".join(
-        f"- {name}: positive above {point['threshold']}, temperature {point['temperature']}"
-        for name, point in manifest["endpoints"].items()
-    )
-    provenance = "\n".join(f"- {key}: {value}" for key, value in manifest["provenance"].items()) or "- not stated"
-    return (
-        f"# {manifest['name']} {manifest['version']}\n\nRESEARCH USE ONLY - not for clinical use.\n\n"
-        f"{manifest['statement']}\n\n## Endpoints\n\n{points}\n\n## Provenance\n\n{provenance}\n\n"
-        f"## Weights\n\n{manifest['weights']['parameters']:,} parameters, {manifest['weights']['dtype']}, "
-        f"SHA-256 `{manifest['weights']['sha256']}`.\n"
-    )
-
-
-def write_directory(directory: Path, files: Mapping[str, bytes]) -> None:
-    """The files under this name, all or none: written beside it and renamed."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as beside:
-        fresh = Path(beside) / "new"
-        fresh.mkdir()
-        for name, content in files.items():
-            (fresh / name).write_bytes(content)
-        if directory.exists():
-            shutil.move(directory, Path(beside) / "old")
-        fresh.rename(directory)

@@ -103,8 +103,12 @@ class Block(nn.Module):
     ) -> Tensor:
         """The tokens after this layer; with `first`, only that many of the first ones (the last layer's CLS).
 
-        expert : which adapter: a modality's in an early layer.
-        paths_2B : factor of the two residual branches for each sample in training (stochastic depth).
+        Parameters
+        ----------
+        expert
+            Which adapter: a modality's in an early layer.
+        paths_2B
+            Factor of the two residual branches for each sample in training (stochastic depth).
         """
         x_BTD = x_BTD + kept(self.attention(self.attention_norm(x_BTD)), paths_2B, 0)
         g_BTD = self.ffn_norm(x_BTD)

@@ -20,8 +20,12 @@ VolumeShapes = Mapping[Modality, tuple[int, int, int, int]]
 class Network(nn.Module):
     """Volumes of the present modalities in, logits of each endpoint out.
 
-    answers : the heads, one for each endpoint.
-    volume_shapes : (channels, axis 0, axis 1, slices) of each modality that it can take.
+    Parameters
+    ----------
+    answers
+        The heads, one for each endpoint.
+    volume_shapes
+        (channels, axis 0, axis 1, slices) of each modality that it can take.
     """
 
     def __init__(self, answers: tuple[Head, ...], volume_shapes: VolumeShapes) -> None:

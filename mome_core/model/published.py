@@ -7,12 +7,10 @@ is refused by that key's name. Sizes come from the tensors' shapes; what no tens
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +31,7 @@ from mome_core.model.build import build_network
 from mome_core.model.checkpoint import build_empty, network_with
 from mome_core.model.experts import JOINT
 from mome_core.model.mome import Mome
+from mome_core.model.published_keys import Keys, read_keys
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
@@ -65,42 +64,18 @@ IGNORED_OF_BEIT3 = {
 }
 
 
-@dataclass(slots=True)
-class Keys:
-    """The tensors of a file, and what has become of each."""
-
-    tensors: Mapping[str, Tensor]
-    used: list[str] = field(default_factory=list)
-    ignored: dict[str, str] = field(default_factory=dict)
-
-    def take(self, name: str) -> Tensor:
-        """The tensor, float32 if it has any floating-point type, counted as used."""
-        if name not in self.tensors:
-            raise CheckpointRefused(f"the file lacks {name}")
-        self.used.append(name)
-        tensor = self.tensors[name]
-        return tensor.float() if tensor.is_floating_point() else tensor
-
-    def take_affine(self, ours: str, theirs: str) -> dict[str, Tensor]:
-        """Weight and bias under our name."""
-        return {f"{ours}.{part}": self.take(f"{theirs}.{part}") for part in ("weight", "bias")}
-
-    def require_all_accounted(self) -> None:
-        """Raise CheckpointRefused naming the first key that was neither used nor ignored."""
-        left = self.tensors.keys() - self.ignored.keys() - set(self.used)
-        if left:
-            raise CheckpointRefused(
-                f"the file holds {min(left)}, which has no place in the model ({len(left)} such keys)"
-            )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
-    """A network with published values, and the account of where they came from.
+    """A network with published values, and where they came from.
 
-    kind : MOME_KIND or BEIT3_KIND.
-    sha256 : of the file.
-    used, ignored : names of the file's tensors; each ignored one with the reason.
+    Parameters
+    ----------
+    kind
+        MOME_KIND or BEIT3_KIND.
+    sha256
+        Of the file.
+    used, ignored
+        Names of the file's tensors; each ignored one with the reason.
     """
 
     network: Mome
@@ -112,7 +87,7 @@ class Imported:
 
     @property
     def statement(self) -> str:
-        """What can honestly be said of the model, one sentence."""
+        """What is known of the model, one sentence."""
         if self.kind == BEIT3_KIND:
             return "Untrained: a BEiT-3 backbone to start training from; its answers mean nothing."
         return "Published MOME weights; the file does not say what they were trained and validated on."
@@ -123,9 +98,14 @@ def import_published(
 ) -> Imported:
     """Read a published file of either kind, recognised by its keys.
 
-    recipe : volume sizes; None for the paper's. Token counts in the file must agree with them.
-    heads : attention heads; None for width / 64, as in BEiT-3.
-    endpoint : what the file's head answers; files do not say. Four classes are always the subtyping task.
+    Parameters
+    ----------
+    recipe
+        Volume sizes; None for the paper's. Token counts in the file must agree with them.
+    heads
+        Attention heads; None for width / 64, as in BEiT-3.
+    endpoint
+        What the file's head answers; files do not say. Four classes are always the subtyping task.
     """
     keys = read_keys(path)
     if f"{EMBED[Modality.DCE]}.cls_token" in keys.tensors:
@@ -138,36 +118,6 @@ def import_published(
     recipe = replace(recipe or Recipe(), dce_phases=network.architecture.dce_channels)
     digest = file_digest(path)
     return Imported(network, recipe, kind, digest, tuple(keys.used), keys.ignored)
-
-
-def read_keys(path: Path) -> Keys:
-    """The tensors of a PyTorch file, without the wrapping of any training script; executes nothing from the file."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointRefused(
-            f"{path.name} holds more than tensors, or is no PyTorch file; it was not opened"
-        ) from error
-    except (RuntimeError, EOFError) as error:
-        raise CheckpointRefused(f"{path.name} is damaged or truncated") from error
-    keys = Keys({})
-    for wrapper in ("state_dict", "model", "module"):
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            keys.ignored = {name: "not a weight" for name in content if name != wrapper}
-            content = content[wrapper]
-            break
-    keys.tensors = {name.removeprefix("module."): tensor for name, tensor in require_tensors(path, content).items()}
-    return keys
-
-
-def require_tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
-    """The content, when it is a mapping of floating-point tensors by name."""
-    if not isinstance(content, Mapping) or not content:
-        raise CheckpointRefused(f"{path.name} holds no tensors by name")
-    for name, tensor in content.items():
-        if not isinstance(tensor, Tensor):
-            raise CheckpointRefused(f"{path.name}: {name} is not a tensor")
-    return content
 
 
 def mome_from(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
@@ -194,7 +144,7 @@ def mome_from_beit3(keys: Keys, recipe: Recipe | None, heads: int | None, endpoi
             keys.ignored[name] = reason
     if layer_count(keys) <= BASE.sparse_layers:
         raise CheckpointRefused(f"BEiT-3 has 12 or 24 layers, the file has {layer_count(keys)}")
-    ffn_width, width = shape_of(keys, f"{layer_name(0)}.ffn.A.fc1.weight")
+    ffn_width, width = keys.shape_of(f"{layer_name(0)}.ffn.A.fc1.weight")
     a = replace(
         BASE.for_recipe(recipe or Recipe()),
         width=width,
@@ -216,22 +166,22 @@ def architecture_of(keys: Keys, heads: int | None, endpoint: Endpoint) -> Archit
     joint = [i for i in range(layers) if f"{layer_name(i)}.MLP_Adapter.D_fc1.weight" in keys.tensors]
     sparse_layers = joint[0] if joint else layers
     mixture = f"{layer_name(sparse_layers)}.MLP_Adapter.moe.phi" in keys.tensors
-    width = shape_of(keys, f"{EMBED[Modality.DCE]}.cls_token")[2]
+    width = keys.shape_of(f"{EMBED[Modality.DCE]}.cls_token")[2]
     adapter = f"{layer_name(sparse_layers)}.MLP_Adapter"
-    sizes = shape_of(keys, f"{adapter}.moe.phi")[1:] if mixture else (BASE.soft_experts, BASE.soft_slots)
-    classes = shape_of(keys, "head.weight")[0]
+    sizes = keys.shape_of(f"{adapter}.moe.phi")[1:] if mixture else (BASE.soft_experts, BASE.soft_slots)
+    classes = keys.shape_of("head.weight")[0]
     stem = f"{EMBED[Modality.DCE]}.stem"
     return Architecture(
         width=width,
         heads=heads or max(1, width // HEAD_WIDTH),
-        ffn_width=shape_of(keys, f"{layer_name(0)}.ffn.A.fc1.weight")[0],
+        ffn_width=keys.shape_of(f"{layer_name(0)}.ffn.A.fc1.weight")[0],
         layers=layers,
         sparse_layers=sparse_layers,
-        adapter_width=shape_of(keys, f"{adapter}.D_fc1.weight")[0],
+        adapter_width=keys.shape_of(f"{adapter}.D_fc1.weight")[0],
         soft_experts=sizes[0],
         soft_slots=sizes[1],
-        stem_widths=(shape_of(keys, f"{stem}.0.weight")[0], shape_of(keys, f"{stem}.3.weight")[0]),
-        dce_channels=shape_of(keys, f"{stem}.0.weight")[1],
+        stem_widths=(keys.shape_of(f"{stem}.0.weight")[0], keys.shape_of(f"{stem}.3.weight")[0]),
+        dce_channels=keys.shape_of(f"{stem}.0.weight")[1],
         answers=(replace(SUBTYPE) if classes == SUBTYPE.classes else Head(endpoint, classes),),
         sub_layer_norm=f"{layer_name(0)}.ffn.A.ffn_layernorm.weight" in keys.tensors,
         tokenizer_norm=TokenizerNorm.BATCH if f"{stem}.1.weight" in keys.tensors else TokenizerNorm.INSTANCE,
@@ -323,12 +273,6 @@ def layer_name(layer: int) -> str:
 
 def layer_count(keys: Keys) -> int:
     return 1 + max(int(found[1]) for name in keys.tensors if (found := LAYER.match(name)))
-
-
-def shape_of(keys: Keys, name: str) -> tuple[int, ...]:
-    if name not in keys.tensors:
-        raise CheckpointRefused(f"the file lacks {name}")
-    return tuple(keys.tensors[name].shape)
 
 
 def file_digest(path: Path) -> str:

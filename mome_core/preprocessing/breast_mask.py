@@ -16,27 +16,29 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.preprocessing.chest_wall import ANGLES, POLE_BEHIND_STERNUM_MM, RADII_MM, Polar, chest_wall
 from mome_core.preprocessing.recipe import BreastRules, Size
 from mome_core.volume import Affine
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-POLE_BEHIND_STERNUM_MM = 100.0
 BRIGHT = 210.0  # 99th percentile; log(1 + x) then keeps air and fat apart
 LEAST_SIGNAL_TO_AIR = 2.0
-SKIN_MM = 4.0  # deeper than this is no skin
-ANGLES = np.radians(np.arange(-88.0, 89.0, 2.0))  # 0 is anterior, positive to the patient's left
-RADII_MM = np.arange(40.0, 200.0, 1.25)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BreastMask:
     """Both breasts on a coarse grid along the patient's axes, to be brought to any other grid.
 
-    share : (left, posterior, superior) float32 in [0, 1]; 0.5 is the surface.
-    left : which voxels belong to the patient's left side.
-    affine : (4, 4) from an index of `share` to LPS mm.
+    Parameters
+    ----------
+    share
+        (left, posterior, superior) float32 in [0, 1]; 0.5 is the surface.
+    left
+        Which voxels belong to the patient's left side.
+    affine
+        (4, 4) from an index of `share` to LPS mm.
     """
 
     share: Array
@@ -108,20 +110,20 @@ def rescaled(volume: Array) -> Array:
 
 def body_of(volume: Array, rules: BreastRules) -> Mask:
     """Everything but the air around the patient: the largest piece that is brighter than air, holes filled."""
-    quiet = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
-    heard = quiet[volume > 0]  # some scanners write zeros where they did not measure
-    if heard.size == 0 or heard.max() - heard.min() <= 1e-3 * heard.max():
+    smooth = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
+    measured = smooth[volume > 0]  # some scanners write zeros where they did not measure
+    if measured.size == 0 or measured.max() - measured.min() <= 1e-3 * measured.max():
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
         )
-    threshold = air_threshold(heard)
-    pieces, count = ndimage.label(ndimage.binary_opening(quiet > threshold, iterations=2))
+    threshold = air_threshold(measured)
+    pieces, count = ndimage.label(ndimage.binary_opening(smooth > threshold, iterations=2))
     if not count:
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
         )
     largest = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    if np.median(quiet[largest]) < LEAST_SIGNAL_TO_AIR * np.median(quiet[~largest]):
+    if np.median(smooth[largest]) < LEAST_SIGNAL_TO_AIR * np.median(smooth[~largest]):
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows noise only", Ineligibility.NO_BREAST
         )
@@ -170,113 +172,6 @@ def landmarks(body: Mask, rules: BreastRules) -> tuple[float, NDArray[np.float64
     skin = np.interp(np.arange(len(skin)), seen, skin[seen])
     smooth = ndimage.median_filter(skin, size=max(3, round(25.0 / rules.working_mm)), mode="nearest")
     return middle, np.asarray(ndimage.gaussian_filter1d(smooth, 10.0 / rules.working_mm, mode="nearest"))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Polar:
-    """Unrolls axial slices about a pole inside the thorax: rows are angles, columns are radii in mm.
-
-    middle : index of the pole along left; depth : along posterior, one for each slice.
-    """
-
-    middle: float
-    depth: NDArray[np.float64]
-    voxel_mm: float
-
-    def unroll(self, volume: Array) -> Array:
-        """(slices, angles, radii) float32."""
-        radius = RADII_MM / self.voxel_mm
-        x = self.middle + np.sin(ANGLES)[:, None] * radius
-        y = -np.cos(ANGLES)[:, None] * radius
-        slices = [
-            ndimage.map_coordinates(volume[:, :, k], (x, y + depth), order=1) for k, depth in enumerate(self.depth)
-        ]
-        return np.stack(slices)
-
-    def in_front(self, wall_mm: Array, footprint: Mask, shape: tuple[int, ...]) -> Mask:
-        """Voxels beyond the wall on rays of the footprint."""
-        x, y = np.ogrid[: shape[0], : shape[1]]
-        inside = np.zeros((*shape, len(self.depth)), dtype=bool)
-        for k, depth in enumerate(self.depth):
-            angle = np.arctan2(x - self.middle, depth - y)
-            radius = np.hypot(x - self.middle, y - depth) * self.voxel_mm
-            ray = np.clip(np.rint((angle - ANGLES[0]) / (ANGLES[1] - ANGLES[0])), 0, len(ANGLES) - 1).astype(int)
-            wall = np.interp(angle, ANGLES, wall_mm[k], left=np.inf, right=np.inf)
-            inside[:, :, k] = (radius > wall) & footprint[k][ray]
-        return inside
-
-
-def chest_wall(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> Array:
-    """(slices, angles) radius of the chest wall's front in mm.
-
-    Where fat suppression fails there is little evidence; the wall of the slices around counts more there.
-    """
-    edge = wall_evidence(volume, body, polar, rules)
-    lines = cheapest_lines(edge, expected_wall(body, polar))
-    trust = np.clip(np.take_along_axis(edge, lines[:, :, None], axis=2)[:, :, 0], 0.02, None) ** 2
-    step_mm = POLE_BEHIND_STERNUM_MM * (ANGLES[1] - ANGLES[0])
-    sigma = (rules.chest_smoothing_mm * 2 / rules.working_mm, rules.chest_smoothing_mm / step_mm)
-    total = ndimage.gaussian_filter(trust * RADII_MM[lines], sigma, mode="nearest")
-    return np.asarray(total / ndimage.gaussian_filter(trust, sigma, mode="nearest"), dtype=np.float32)
-
-
-def wall_evidence(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> Array:
-    """(slices, angles, radii) how much each place looks like fat outside and muscle inside, in units of log brightness.
-
-    Each side is the mean over 6 mm of what lies under the skin; where there is nothing under the skin it is -1.
-    """
-    depth_mm = ndimage.distance_transform_edt(body, sampling=rules.working_mm).astype(np.float32)
-    under_skin = (polar.unroll(depth_mm) > SKIN_MM).astype(np.float32)
-    log = polar.unroll(np.log1p(np.maximum(volume, 0.0))) * under_skin
-    along = (8.0 / rules.working_mm, 1.0, 0.0)
-    total, count = (ndimage.gaussian_filter(each, along, mode="nearest") for each in (log, under_skin))
-    side = 5  # radii of 1.25 mm
-    total, count = (ndimage.uniform_filter1d(each, side, axis=2, mode="nearest") for each in (total, count))
-    means = total / np.maximum(count, 1e-3)
-    shift = side // 2 + 1
-    edge = np.roll(means, shift, axis=2) - np.roll(means, -shift, axis=2)
-    seen = (np.roll(count, -shift, axis=2) > 0.5) & (under_skin > 0.5)
-    return np.where(seen, np.clip(edge, -1.0, 1.0), -1.0).astype(np.float32)
-
-
-def expected_wall(body: Mask, polar: Polar) -> Array:
-    """(angles,) radius in mm of an ellipse as wide as the torso that lies under the sternum's skin."""
-    rows = np.flatnonzero(body.any(axis=(0, 2)))
-    half_mm = np.flatnonzero(body[:, rows[len(rows) // 2] :, :].any(axis=(1, 2))).size * polar.voxel_mm / 2 - 15.0
-    depth_mm, front_mm = 0.7 * half_mm, POLE_BEHIND_STERNUM_MM - 15.0
-    centre_mm = depth_mm - front_mm  # behind the pole
-    angle = np.linspace(-np.pi, np.pi, 721)
-    x, y = half_mm * np.sin(angle), depth_mm * np.cos(angle) - centre_mm
-    seen = np.arctan2(x, y)
-    order = np.argsort(seen)
-    return np.asarray(np.interp(ANGLES, seen[order], np.hypot(x, y)[order]), dtype=np.float32)
-
-
-def cheapest_lines(edge: Array, expected_mm: Array) -> NDArray[np.int_]:
-    """(slices, angles) index of the radius: lines with most evidence that bend little and stay near the expected.
-
-    Dynamic programming from one end of the angles to the other, all slices at once.
-    """
-    reach = 3
-    far = np.abs(RADII_MM[None, :] - expected_mm[:, None]) / 20.0
-    cost = -np.minimum(edge, 0.5) + 0.4 * far**2
-    slope = np.rint(np.gradient(expected_mm) / (RADII_MM[1] - RADII_MM[0])).astype(int)
-    slices, angles, radii = cost.shape
-    total, origin = cost[:, 0], np.zeros(cost.shape, dtype=int)
-    for row in range(1, angles):
-        steps = slope[row] + np.arange(-reach, reach + 1)
-        before = np.arange(radii)[None, :] - steps[:, None]
-        inside = np.clip(before, 0, radii - 1)
-        price = total[:, inside] + 0.12 * np.abs(steps - slope[row])[:, None]
-        price[:, (before < 0) | (before >= radii)] = np.inf
-        choice = price.argmin(axis=1)
-        origin[:, row] = inside[choice, np.arange(radii)]
-        total = cost[:, row] + np.take_along_axis(price, choice[:, None], axis=1)[:, 0]
-    lines = np.empty((slices, angles), dtype=int)
-    lines[:, -1] = total.argmin(axis=1)
-    for row in range(angles - 1, 0, -1):
-        lines[:, row - 1] = np.take_along_axis(origin[:, row], lines[:, row, None], axis=1)[:, 0]
-    return lines
 
 
 def breast_footprint(body: Mask, polar: Polar, wall_mm: Array, rules: BreastRules) -> Mask:

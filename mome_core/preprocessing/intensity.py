@@ -17,9 +17,14 @@ Mask = NDArray[np.bool_]
 class Statistics:
     """What standardisation found in one modality.
 
-    means, sigmas : in the source's values; one each for all channels, or one per channel.
-    finite : whether every voxel was a finite number; those that were not became zero.
-    constant : whether there was no variation at all, so that nothing but zeros is left.
+    Parameters
+    ----------
+    means, sigmas
+        In the source's values; one each for all channels, or one per channel.
+    finite
+        Whether every voxel was a finite number; those that were not became zero.
+    constant
+        Whether there was no variation at all, so that nothing but zeros is left.
     """
 
     means: tuple[float, ...]
@@ -32,7 +37,7 @@ def phase_weights(found: int, wanted: int) -> NDArray[np.float64]:
     """(wanted, found) weights that interpolate phases linearly over their index, end points kept.
 
     The paper's first-order spline in grid-constant mode is `scipy.ndimage.zoom(order=1)` on the phase axis: 5 phases
-    to 6 lie at 0, 0.8, 1.6, 2.4, 3.2 and 4 (spec/model.md 3.2). A single phase is repeated.
+    to 6 lie at 0, 0.8, 1.6, 2.4, 3.2 and 4 (scipy.ndimage.zoom, order 1). A single phase is repeated.
     """
     at = np.linspace(0.0, found - 1, wanted) if wanted > 1 else np.zeros(1)
     return np.asarray(np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(found)[None, :])))
@@ -41,7 +46,12 @@ def phase_weights(found: int, wanted: int) -> NDArray[np.float64]:
 def standardise(array: Array, mask: Mask, recipe: Recipe) -> Statistics:
     """Take out mean and sigma in place and put zeros outside of the mask.
 
-    array : (channel, axis0, axis1, slice). mask : (axis0, axis1, slice).
+    Parameters
+    ----------
+    array
+        (channel, axis0, axis1, slice).
+    mask
+        (axis0, axis1, slice).
     """
     finite = bool(np.isfinite(array).all())
     if not finite:

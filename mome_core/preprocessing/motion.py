@@ -27,9 +27,13 @@ from mome_core.volume import Affine, Dynamic, Voxels
 class Motion:
     """Millimetres that the breasts moved against the pre-contrast phase, one number for each post-contrast phase.
 
-    found_mm : before, left_mm : after correction (the same where nothing was corrected). Each is the 95th percentile
-        over the breasts of the displacement by a rigid registration.
-    corrected : which post-contrast phases were registered.
+    Parameters
+    ----------
+    found_mm, left_mm
+        Before and after correction (equal where nothing was corrected). Each is the 95th percentile over the breasts
+        of the displacement by a rigid registration.
+    corrected
+        Which post-contrast phases were registered.
     """
 
     found_mm: tuple[float, ...]
@@ -37,7 +41,7 @@ class Motion:
     corrected: tuple[bool, ...]
 
 
-def hold_still(
+def correct_motion(
     dynamic: Dynamic, survey: Survey, breasts: BreastMask, rules: MotionRules
 ) -> tuple[Dynamic, Survey, Motion]:
     """The dynamic with the phases that moved more than the rules allow registered to the pre-contrast phase."""
@@ -50,8 +54,8 @@ def hold_still(
     voxels, phases = dynamic.voxels.copy(), survey.phases.copy()
     for phase in np.flatnonzero(moved).tolist():
         whole = elastic(outlines, phase + 1, transforms[phase], rules)
-        voxels[phase + 1] = moved_back(voxels[phase + 1], dynamic.affine, whole)
-        phases[phase + 1] = moved_back(phases[phase + 1], survey.affine, whole)
+        voxels[phase + 1] = resampled_to_pre_contrast(voxels[phase + 1], dynamic.affine, whole)
+        phases[phase + 1] = resampled_to_pre_contrast(phases[phase + 1], survey.affine, whole)
     still = replace(survey, phases=phases)
     outlines = outlines_of(still, breasts, rules)
     again = [rigid(outlines, phase, rules) for phase in range(1, len(outlines.phases))]
@@ -77,7 +81,7 @@ def outlines_of(survey: Survey, breasts: BreastMask, rules: MotionRules) -> Outl
 
 
 def image_of(voxels: Voxels, affine: Affine) -> sitk.Image:
-    """The same voxels in the same place for SimpleITK, whose coordinates are LPS mm too."""
+    """Voxels and their place as an image of SimpleITK, whose coordinates are LPS mm too."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
     image.SetSpacing(spacing.tolist())
@@ -134,7 +138,7 @@ def registration(outlines: Outlines, rules: MotionRules) -> sitk.ImageRegistrati
     return method
 
 
-def moved_back(voxels: Voxels, affine: Affine, transform: sitk.Transform) -> Voxels:
+def resampled_to_pre_contrast(voxels: Voxels, affine: Affine, transform: sitk.Transform) -> Voxels:
     """A phase resampled where the transform says it was at the time of the pre-contrast phase."""
     image = image_of(voxels.astype(np.float32), affine)
     result = sitk.GetArrayFromImage(sitk.Resample(image, image, transform, sitk.sitkLinear, 0.0))

@@ -1,4 +1,4 @@
-"""Fits, pads and flips the network's arrays, and undoes it for maps: the released code's steps (spec/model.md 3.3-3.4).
+"""Fits, pads and flips the network's arrays as the released code does (data/augmentation.py), and undoes it for maps.
 
 Every function works on the last three axes (axis0, axis1, slice) and leaves leading ones (batch, channel) alone.
 """

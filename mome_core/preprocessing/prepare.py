@@ -17,7 +17,7 @@ from mome_core.case import Case, Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
 from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
-from mome_core.preprocessing.motion import Motion, hold_still
+from mome_core.preprocessing.motion import Motion, correct_motion
 from mome_core.preprocessing.pad import Axes, Offset, fit_factor, flip, unpad
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.preprocessing.resample import Sampling
@@ -32,14 +32,23 @@ Mask = NDArray[np.bool_]
 class Prepared:
     """What the network sees of one case, and the way back.
 
-    arrays : (channel, axis0, axis1, slice) float32 of each modality, standardised, not padded, never larger than the
+    Parameters
+    ----------
+    arrays
+        (channel, axis0, axis1, slice) float32 of each modality, standardised, not padded, never larger than the
         recipe's size; axis0 runs to the patient's left, axis1 to posterior, slices to superior.
-    samplings : how each array was taken from its source grid.
-    masks : voxels of each array that were kept; elsewhere the array is zero.
-    statistics : mean and sigma of each modality before they were taken out.
-    breasts : the breast mask; None when the case holds nothing it can be found on.
-    enhancement : strongest uptake of each post-contrast phase as a share of the signal before it; empty without DCE.
-    motion : measured on the DCE; None without one, or where the recipe does not ask.
+    samplings
+        How each array was taken from its source grid.
+    masks
+        Voxels of each array that were kept; elsewhere the array is zero.
+    statistics
+        Mean and sigma of each modality before they were taken out.
+    breasts
+        The breast mask; None when the case holds nothing it can be found on.
+    enhancement
+        Strongest uptake of each post-contrast phase as a share of the signal before it; empty without DCE.
+    motion
+        Measured on the DCE; None without one, or where the recipe does not ask.
     """
 
     arrays: Mapping[Modality, Array]
@@ -62,10 +71,17 @@ class Prepared:
     def to_patient(self, modality: Modality, values: Voxels, offset: Offset = (0, 0, 0), flipped: Axes = ()) -> Volume:
         """A map of the padded, flipped array on the grid of the source images (DCE: of one phase).
 
-        values : (axis0, axis1, slice), or with a leading channel axis that is summed over.
-        offset : where the array began in its padding; `flipped` : the axes mirrored after padding.
-        The way back is the transpose of the way there: a voxel's value is shared out over the source voxels it was
+        The mapping back is the transpose of the sampling: a voxel's value is distributed over the source voxels it was
         made of, so sums are kept (what fell on the padding is left out); source voxels that were not used get zero.
+
+        Parameters
+        ----------
+        values
+            (axis0, axis1, slice), or with a leading channel axis that is summed over.
+        offset
+            Where the array began in its padding.
+        flipped
+            The axes mirrored after padding.
         """
         total = values.sum(axis=0) if values.ndim == 4 else values
         sampling = self.samplings[modality]
@@ -105,7 +121,7 @@ def require_post_contrast(dynamic: Dynamic | None) -> None:
 
 
 def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | None, tuple[float, ...], Motion | None]:
-    """The breasts, the dynamic held still, its uptake and motion; without DCE the T2 shows the breasts."""
+    """The breasts, the dynamic corrected for motion, its uptake and motion; without DCE the T2 shows the breasts."""
     source = case.dce or case.t2
     if source is None:
         return None, None, (), None
@@ -115,7 +131,7 @@ def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | N
         return breasts, None, (), None
     if recipe.motion is None:
         return breasts, case.dce, enhancement(survey, breasts), None
-    dynamic, survey, motion = hold_still(case.dce, survey, breasts, recipe.motion)
+    dynamic, survey, motion = correct_motion(case.dce, survey, breasts, recipe.motion)
     return breasts, dynamic, enhancement(survey, breasts), motion
 
 

@@ -24,13 +24,22 @@ class StatisticsOver(StrEnum):
 class BreastRules:
     """Numbers of the breast mask; each is explained where `breast_mask` uses it.
 
-    working_mm : voxel size at which the mask is found, mm.
-    air_smoothing_mm : standard deviation of the Gaussian before body and air are told apart.
-    chest_smoothing_mm : standard deviation of the smoothing of the chest wall's surface.
-    rim_mm : how much thicker than over the sternum the tissue before the chest wall is where a breast begins.
-    opening_mm : radius of the slice-wise opening that removes bridges and rims.
-    smoothing_mm : standard deviation of the 3-D Gaussian over the stacked slices.
-    smallest_breast_ml : a side with less tissue than this counts as not found.
+    Parameters
+    ----------
+    working_mm
+        Voxel size at which the mask is found, mm.
+    air_smoothing_mm
+        Standard deviation of the Gaussian before body and air are separated.
+    chest_smoothing_mm
+        Standard deviation of the smoothing of the chest wall's surface.
+    rim_mm
+        How much thicker than over the sternum the tissue before the chest wall is where a breast begins.
+    opening_mm
+        Radius of the slice-wise opening that removes bridges and rims.
+    smoothing_mm
+        Standard deviation of the 3-D Gaussian over the stacked slices.
+    smallest_breast_ml
+        A side with less tissue than this counts as not found.
     """
 
     working_mm: float = 2.5
@@ -50,12 +59,20 @@ class BreastRules:
 class MotionRules:
     """Numbers of motion between the phases of a DCE; each is explained where `motion` uses it.
 
-    limit_mm : phases that moved more than this against the pre-contrast phase are registered to it.
-    working_mm : voxel size at which motion is found.
-    clip_percentile : brightness before contrast, over the breasts, above which voxels look the same when measuring.
-    reach_mm : how far around the breasts measuring looks, so that it sees the skin against the air.
-    samples : share of the voxels that are compared.
-    grid_mm, grid_steps : distance of the B-spline's control points, and how often it is refined.
+    Parameters
+    ----------
+    limit_mm
+        Phases that moved more than this against the pre-contrast phase are registered to it.
+    working_mm
+        Voxel size at which motion is found.
+    clip_percentile
+        Brightness before contrast, over the breasts, above which voxels look the same when measuring.
+    reach_mm
+        How far around the breasts measuring looks, so that it sees the skin against the air.
+    samples
+        Share of the voxels that are compared.
+    grid_mm, grid_steps
+        Distance of the B-spline's control points, and how often it is refined.
     """
 
     limit_mm: float = 2.5
@@ -75,9 +92,18 @@ class MotionRules:
 class TrainingRange:
     """What the checkpoint has seen in training, smallest to largest; None (or no vendor) is not stated, not checked.
 
-    vendors : as the reader names them, in any case of letters.
-    dce_in_plane_mm, dce_slice_mm : the two finest spacings and the coarsest one of the DCE.
-    dce_matrix : voxels along the in-plane axes. post_phases : DCE phases after contrast. dwi_b_value : s/mm2.
+    Parameters
+    ----------
+    vendors
+        As the reader names them, in any case of letters.
+    dce_in_plane_mm, dce_slice_mm
+        The two finest spacings and the coarsest one of the DCE.
+    dce_matrix
+        Voxels along the in-plane axes.
+    post_phases
+        DCE phases after contrast.
+    dwi_b_value
+        Highest b-value, s/mm2.
     """
 
     vendors: tuple[str, ...] = ()
@@ -107,14 +133,24 @@ RANGES = tuple(name for name in TrainingRange.__dataclass_fields__ if name != "v
 class QualityLimits:
     """Thresholds of the quality flags; each is explained at its flag in `quality`.
 
-    least_enhancement : of the strongest post-contrast phase, as a share of the signal before contrast.
-    least_post_phases : fewer are flagged.
-    phase_gap_s : plausible seconds from one post-contrast phase to the next, shortest and longest.
-    first_gap_s : plausible seconds from the pre-contrast phase to the first post-contrast phase.
-    most_motion_mm : motion that may be left after correction.
-    tolerance : share by which the training range may be left.
-    trained_on : what the checkpoint has seen; None when unknown.
-    withhold : codes of the flags that withhold the score.
+    Parameters
+    ----------
+    least_enhancement
+        Of the strongest post-contrast phase, as a share of the signal before contrast.
+    least_post_phases
+        Fewer are flagged.
+    phase_gap_s
+        Plausible seconds from one post-contrast phase to the next, shortest and longest.
+    first_gap_s
+        Plausible seconds from the pre-contrast phase to the first post-contrast phase.
+    most_motion_mm
+        Motion that may be left after correction.
+    tolerance
+        Share by which the training range may be left.
+    trained_on
+        What the checkpoint has seen; None when unknown.
+    withhold
+        Codes of the flags that withhold the score.
     """
 
     least_enhancement: float = 0.3
@@ -147,21 +183,33 @@ class QualityLimits:
 class Recipe:
     """How a Case becomes the network's arrays.
 
-    dce_size, dwi_size, t2_size : voxels (axis0, axis1, slices) that the tokenizers take, multiples of 16; the paper's
-        are 384 x 256 x 128, 256 x 128 x 32 and 384 x 256 x 48. Axis 0 runs to the patient's left, axis 1 to posterior,
-        slices to superior.
-    dce_phases : subtraction phases after interpolation in time (paper: 6).
-    dce_voxel_mm : voxel size that the DCE crop is resampled to before it is fitted; None keeps the scanner's (paper).
-    t2_resize : size of the whole T2 volume before it is cropped (paper: 384 x 384 x 32).
-    cropped : modalities that are cropped to the breasts (paper: not the DWI).
-    masked : modalities whose voxels outside the breasts become zero.
-    margin_mm : room around the breasts in the crop.
-    statistics_over, statistics_per_phase : what mean and sigma are taken from (spec/model.md 3.2: mask, all phases
-        jointly; the paper is silent).
-    antialias : average over the skipped voxels when shrinking; the released code does not, small networks should.
-    motion : numbers of motion between phases; None leaves it unmeasured.
-    breast : numbers of the breast mask.
-    quality : thresholds of the quality flags.
+    Parameters
+    ----------
+    dce_size, dwi_size, t2_size
+        Voxels (axis0, axis1, slices) that the tokenizers take, multiples of 16; the paper's are 384 x 256 x 128, 256 x
+        128 x 32 and 384 x 256 x 48. Axis 0 runs to the patient's left, axis 1 to posterior, slices to superior.
+    dce_phases
+        Subtraction phases after interpolation in time (paper: 6).
+    dce_voxel_mm
+        Voxel size that the DCE crop is resampled to before it is fitted; None keeps the scanner's (paper).
+    t2_resize
+        Size of the whole T2 volume before it is cropped (paper: 384 x 384 x 32).
+    cropped
+        Modalities that are cropped to the breasts (paper: not the DWI).
+    masked
+        Modalities whose voxels outside the breasts become zero.
+    margin_mm
+        Room around the breasts in the crop.
+    statistics_over, statistics_per_phase
+        What mean and sigma are taken from (docs/preprocessing.md: the mask, all phases jointly; the paper is silent).
+    antialias
+        Average over the skipped voxels when shrinking; the released code does not, small networks should.
+    motion
+        Numbers of motion between phases; None leaves it unmeasured.
+    breast
+        Numbers of the breast mask.
+    quality
+        Thresholds of the quality flags.
     """
 
     dce_size: Size = (384, 256, 128)

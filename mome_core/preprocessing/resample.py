@@ -23,8 +23,12 @@ Weights = NDArray[np.float32]
 class Orientation:
     """Which source axis runs along each patient axis, and whether it runs against it.
 
-    axes : source axis for left, posterior, superior.
-    mirrored : whether that source axis runs to right, anterior, inferior instead.
+    Parameters
+    ----------
+    axes
+        Source axis for left, posterior, superior.
+    mirrored
+        Whether that source axis runs to right, anterior, inferior instead.
     """
 
     axes: tuple[int, int, int]
@@ -90,7 +94,10 @@ class Grid:
 class AxisSampling:
     """One axis of the array: element n lies at source index `start + n * step`, between `low` and `high` of the source.
 
-    low, high : the part of the source axis that may be read, high excluded.
+    Parameters
+    ----------
+    low, high
+        The part of the source axis that may be read, high excluded.
     """
 
     start: float
@@ -163,7 +170,7 @@ class Sampling:
         return np.asarray(self.grid.turned_affine @ matrix)
 
     def resized(self, shape: Size) -> Sampling:
-        """The same extent with another number of elements, end points kept."""
+        """This extent with another number of elements, end points kept."""
         i, j, k = (axis.resized(n) for axis, n in zip(self.axes, shape, strict=True))
         return Sampling(self.grid, (i, j, k), self.antialias)
 
@@ -173,7 +180,7 @@ class Sampling:
         return Sampling(self.grid, (i, j, k), self.antialias)
 
     def spaced(self, voxel_mm: tuple[float, float, float]) -> Sampling:
-        """The same extent at another voxel size, both ends moved in or out by less than a voxel."""
+        """This extent at another voxel size, both ends moved in or out by less than a voxel."""
         now_mm = np.linalg.norm(self.affine[:3, :3], axis=0)
         counts = [
             max(1, round((n - 1) * float(now) / mm) + 1)

@@ -16,13 +16,21 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """phases : (phase, left, posterior, superior) float32. affine : (4, 4) from the last three indices to LPS mm."""
+    """Small copies of every phase along the patient's axes, in which breasts and motion are looked for.
+
+    Parameters
+    ----------
+    phases
+        (phase, left, posterior, superior) float32.
+    affine
+        (4, 4) from the last three indices to LPS mm.
+    """
 
     phases: Array
     affine: Affine
 
     def at(self, voxel_mm: float) -> Survey:
-        """The same with another voxel size."""
+        """The survey with another voxel size."""
         return survey_of(Dynamic(self.phases, self.affine, ""), voxel_mm)
 
 

@@ -28,7 +28,7 @@ def with_artefact(array: Array, rng: np.random.Generator) -> Array:
 
 @cache
 def artefacts() -> Any:
-    """One of four, each as likely and rather weak; TrainingRefused when TorchIO is not installed."""
+    """One of four transforms, equally likely and rather weak; TrainingRefused when TorchIO is not installed."""
     try:
         import torchio
     except ImportError:

@@ -1,7 +1,7 @@
 """What training does to a case before the network sees it: random place in the padding, mirror image, missing modality.
 
-The published steps (spec/model.md 3.3): offsets independent for each modality, one flip for all of them. Ours, when the
-config asks: artefacts of the scanner, drawn for each modality.
+The steps of the released code (data/augmentation.py): offsets independent for each modality, one flip for all of them.
+Ours, when the config asks: artefacts of the scanner, drawn for each modality.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mome_core.case import Modality
+from mome_core.compute import device_of
 from mome_core.explain.contribution import shapley
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.results import Endpoint
@@ -39,7 +40,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One reader on the cases that he read; difference and p-value are of the model's AUROC minus his."""
+    """One reader on the cases that were read; difference and p-value are of the model's AUROC minus the reader's."""
 
     name: str
     cases: int
@@ -50,10 +51,16 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Downgrade:
-    """What it would mean to call BI-RADS 4 findings below an operating point benign.
+    """The consequences of calling BI-RADS 4 findings below an operating point benign.
 
-    threshold : the highest that keeps `sensitivity` on the cases it was chosen on; the rest is of other cases.
-    spared : benign findings below it, biopsies that would not be done. missed : malignant ones below it.
+    Parameters
+    ----------
+    threshold
+        The highest that keeps `sensitivity` on the cases it was chosen on; the rest is of other cases.
+    spared
+        Benign findings below it, biopsies that would not be done.
+    missed
+        Malignant ones below it.
     """
 
     threshold: float
@@ -68,7 +75,13 @@ class Downgrade:
 def by_group(
     evaluation: Evaluation, groups: Mapping[str, Sequence[str]], *, repeats: int = 1000, seed: int = 1
 ) -> list[Group]:
-    """Every group with enough cases of both classes. groups : by column, the value of each case of the evaluation."""
+    """Every group with enough cases of both classes.
+
+    Parameters
+    ----------
+    groups
+        By column, the value of each case of the evaluation.
+    """
     found = []
     for column, values in groups.items():
         for value in sorted(set(values) - {""}):
@@ -92,9 +105,12 @@ def auroc_interval(
 def against_readers(
     evaluation: Evaluation, ratings: Mapping[str, Sequence[str]], *, repeats: int = 1000, seed: int = 1
 ) -> list[Reader]:
-    """Each reader against the model. ratings : by reader, BI-RADS category or probability of each case, empty unread.
+    """Each reader against the model; TrainingRefused for a rating that is not a number.
 
-    Raises TrainingRefused for a rating that is no number.
+    Parameters
+    ----------
+    ratings
+        By reader, the BI-RADS category or probability of each case; empty where it was not read.
     """
     found = []
     for name, values in ratings.items():
@@ -118,7 +134,7 @@ def number(name: str, text: str) -> float:
     try:
         return float(head) + tail
     except ValueError:
-        raise TrainingRefused(f"{name}: '{text}' is no rating; write a number or a BI-RADS category") from None
+        raise TrainingRefused(f"{name}: '{text}' is not a rating; write a number or a BI-RADS category") from None
 
 
 def downgrade(
@@ -152,7 +168,7 @@ def mean_contributions(
     checkpoint: Checkpoint, examples: Sequence[Example], endpoint: Endpoint
 ) -> dict[Modality, float]:
     """Mean absolute Shapley value of each modality over the cases that have it, in units of probability."""
-    device = next(checkpoint.network.parameters()).device
+    device = device_of(checkpoint.network)
     values: dict[Modality, list[float]] = {}
     for example in examples:
         padded = centred(example.arrays(), checkpoint.recipe)

@@ -16,7 +16,7 @@ from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.calibrate import calibrated
 from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import Example, seen_in
-from mome_core.training.loop import Outcome, Task
+from mome_core.training.loop import Task, TrainingResult
 from mome_core.training.metrics import all_metrics
 from mome_core.training.predict import log_odds, probabilities, truth
 
@@ -25,12 +25,16 @@ Figures = dict[str, dict[str, float]]
 
 
 def write_bundle(
-    bundle: Path, task: Task, outcome: Outcome, description: Description, *, half: bool = False
+    bundle: Path, task: Task, outcome: TrainingResult, description: Description, *, half: bool = False
 ) -> ModelIdentity:
     """Write the trained network with its thresholds, temperatures, training range and provenance.
 
     A description without a card gets one that says how the run went.
-    half : store float16; the network is rounded first, so that what is measured is what is stored.
+
+    Parameters
+    ----------
+    half
+        Store float16; the network is rounded first, so that what is measured is what is stored.
     """
     network = outcome.network
     if half:

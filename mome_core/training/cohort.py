@@ -40,7 +40,10 @@ class Split(StrEnum):
 class Row:
     """One study of a cohort; `name` is its folder as the manifest writes it.
 
-    facts : the manifest's other columns, as they are.
+    Parameters
+    ----------
+    facts
+        The manifest's other columns, as they are.
     """
 
     name: str
@@ -108,7 +111,13 @@ def require_each_once(path: Path, rows: Iterable[Row]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about a cohort that a person should know. fatal : training or measuring would be refused, or lie."""
+    """Something about a cohort that a person should know.
+
+    Parameters
+    ----------
+    fatal
+        Training or measuring would be refused, or give a wrong figure.
+    """
 
     what: str
     fatal: bool

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from mome_core.compute import Precision
 from mome_core.preprocessing.pad import FLIP_GROUP, FLIPS, Axes
 from mome_core.training.errors import TrainingRefused
 
@@ -41,35 +42,43 @@ class Parts(StrEnum):
     HEADS = "heads"
 
 
-class Precision(StrEnum):
-    """Arithmetic of the forward pass; weights and optimizer stay float32."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How a network is trained; the defaults are the published protocol for malignancy (spec/model.md 4).
+    """How a network is trained; the defaults are the published protocol for malignancy (paper, Methods).
 
-    epochs : malignancy 100; triple-negative and response 200, started from the malignancy model.
-    batch_size, accumulation : cases of one forward pass, and passes of one optimizer step; the paper says a batch of 1,
-        its code accumulates 32. Passes left over at the end of an epoch join the next epoch's first step.
-    learning_rate, final_learning_rate : cosine between the two, once an epoch.
-    warm_up_epochs : first epochs in which the rate rises in equal steps.
-    gradient_clip : largest norm of a step's gradient; None leaves it.
-    class_weighted : classes weigh inversely to their number of training cases (the paper: triple-negative, response).
-    random_padding : each modality lies anywhere in its padding; False: in the centre.
-    artefacts : probability that a modality of a training pass shows a bias field, ghosts, motion or noise (TorchIO).
-    modality_dropout : probability that a modality is left out of a training pass; at least one stays.
-    patch_loss : weight of the second answer that each modality's strongest patch gives (`patches`); 0, as published:
-        none. Networks that start from nothing need it.
-    patience : stop after that many epochs without a better validation AUROC; None: never.
-    parts, precision, recompute : what is trained, in which arithmetic, and whether activations are computed twice
-        instead of kept.
-    checkpoint_every : passes between two saved states within an epoch; None: at the end of each epoch only.
-    seed, threads : of initial values, order, augmentation; of the arithmetic on a CPU (None: as many as PyTorch likes).
-        With both a run on the same machine gives the same weights.
+    Parameters
+    ----------
+    epochs
+        Malignancy 100; triple-negative and response 200, started from the malignancy model.
+    batch_size, accumulation
+        Cases of one forward pass, and passes of one optimizer step; the paper says a batch of 1, its code accumulates
+        32. Passes left over at the end of an epoch join the next epoch's first step.
+    learning_rate, final_learning_rate
+        Cosine between the two, once an epoch.
+    warm_up_epochs
+        First epochs in which the rate rises in equal steps.
+    gradient_clip
+        Largest norm of a step's gradient; None leaves it.
+    class_weighted
+        Classes weigh inversely to their number of training cases (the paper: triple-negative, response).
+    random_padding
+        Each modality lies anywhere in its padding; False: in the centre.
+    artefacts
+        Probability that a modality of a training pass shows a bias field, ghosts, motion or noise (TorchIO).
+    modality_dropout
+        Probability that a modality is left out of a training pass; at least one stays.
+    patch_loss
+        Weight of the second answer that each modality's strongest patch gives (`patches`); 0, as published: none.
+        Networks that start from nothing need it.
+    patience
+        Stop after that many epochs without a better validation AUROC; None: never.
+    parts, precision, recompute
+        What is trained, in which arithmetic, and whether activations are computed twice instead of kept.
+    checkpoint_every
+        Passes between two saved states within an epoch; None: at the end of each epoch only.
+    seed, threads
+        Of initial values, order, augmentation; of the arithmetic on a CPU (None: as many as PyTorch likes). With both a
+        run on the same machine gives the same weights.
     """
 
     epochs: int = 100
@@ -139,4 +148,4 @@ def config_from_json(values: Mapping[str, Any]) -> TrainingConfig:
         plain: dict[str, Any] = {key: enums[key](value) if key in enums else value for key, value in values.items()}
         return TrainingConfig(**plain)
     except (TypeError, ValueError) as error:
-        raise TrainingRefused(f"the training config is impossible: {error}") from error
+        raise TrainingRefused(f"the training config is not valid: {error}") from error

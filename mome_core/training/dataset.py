@@ -36,11 +36,18 @@ SEEN = "seen"  # name of the acquisition's numbers beside the arrays
 class Source:
     """A study before preparation.
 
-    name : the study's pseudonym, for messages.
-    patient : the patient's pseudonym: all studies of one patient stay on one side of every split.
-    labels : class index of each endpoint that is known.
-    content : gives a digest of what `read` would give; equal content is prepared once.
-    read : gives the Case.
+    Parameters
+    ----------
+    name
+        The study's pseudonym, for messages.
+    patient
+        The patient's pseudonym: all studies of one patient stay on one side of every split.
+    labels
+        Class index of each endpoint that is known.
+    content
+        Gives a digest of what `read` would give; equal content is prepared once.
+    read
+        Gives the Case.
     """
 
     name: str
@@ -70,7 +77,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusion:
+class ExcludedCase:
     """A study that could not be prepared, and why."""
 
     name: str
@@ -82,7 +89,7 @@ class Cohort:
     """The studies that can be used, and those that cannot."""
 
     examples: tuple[Example, ...]
-    exclusions: tuple[Exclusion, ...] = ()
+    exclusions: tuple[ExcludedCase, ...] = ()
 
 
 def prepare_cohort(
@@ -95,7 +102,10 @@ def prepare_cohort(
 ) -> Cohort:
     """Prepare every study that the folder does not hold yet; one that cannot be prepared is an exclusion, not an end.
 
-    workers : processes that prepare side by side; with more than one, a source's `read` must be picklable.
+    Parameters
+    ----------
+    workers
+        Processes that prepare side by side; with more than one, a source's `read` must be picklable.
     """
     prepare_one = partial(prepare_example, recipe=recipe, folder=folder)
     if workers == 1:
@@ -105,11 +115,11 @@ def prepare_cohort(
 
 
 def collected(
-    sources: Sequence[Source], prepared: Iterable[Example | Exclusion], progress: Callable[[str], None]
+    sources: Sequence[Source], prepared: Iterable[Example | ExcludedCase], progress: Callable[[str], None]
 ) -> Cohort:
     """The examples and the exclusions, in the order of their sources."""
     examples: list[Example] = []
-    exclusions: list[Exclusion] = []
+    exclusions: list[ExcludedCase] = []
     for source, one in zip(sources, prepared, strict=True):
         if isinstance(one, Example):
             examples.append(one)
@@ -119,7 +129,7 @@ def collected(
     return Cohort(tuple(examples), tuple(exclusions))
 
 
-def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | Exclusion:
+def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | ExcludedCase:
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
     try:
         path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
@@ -130,7 +140,7 @@ def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | E
     except NotWritable:  # the folder takes no more: no fault of this study
         raise
     except (MomeError, ValueError, OSError) as error:
-        return Exclusion(source.name, str(error))
+        return ExcludedCase(source.name, str(error))
 
 
 def cache_key(content: str, recipe: Recipe) -> str:
@@ -145,7 +155,7 @@ def cache_key(content: str, recipe: Recipe) -> str:
 
 @cache
 def code_digest(package: str) -> str:
-    """SHA-256 over the source of a package's modules, by their names: another version of them has another."""
+    """SHA-256 over the source of a package's modules, by their names: another version of them has another digest."""
     hasher = hashlib.sha256()
     for module in sorted(files(package).iterdir(), key=lambda each: each.name):
         if module.name.endswith(".py"):
@@ -154,7 +164,7 @@ def code_digest(package: str) -> str:
 
 
 def keep_arrays(path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen: TrainingRange) -> None:
-    """Write prepared arrays under this name, whole or not at all, with what the scanner did to get them.
+    """Write prepared arrays under this name, whole or not at all, with the acquisition they come from.
 
     Kept as float16: standardised voxels are a few units large, so it rounds by less than 0.1 % of a deviation.
     """
@@ -209,7 +219,7 @@ def require_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: in
     for patient, stratum in zip(patients, strata, strict=True):
         patients_of.setdefault(stratum, set()).add(patient)
     if len(patients_of) < 2:
-        raise TrainingRefused(f"all {len(patients)} cases have the same label: there is nothing to tell apart")
+        raise TrainingRefused(f"all {len(patients)} cases have the same label: there is nothing to learn")
     for stratum, members in patients_of.items():
         if len(members) < folds:
             raise TrainingRefused(
@@ -227,5 +237,5 @@ def require_separate_patients(splits: Mapping[str, Sequence[Example]]) -> None:
             if seen.setdefault(example.patient, split) != split:
                 raise TrainingRefused(
                     f"the patient of case {example.name} is in the {seen[example.patient]} and the {split} split: "
-                    "the score would measure memory; put all studies of a patient into one split"
+                    "the score would measure memorisation; put all studies of a patient into one split"
                 )

@@ -11,32 +11,34 @@ from functools import cache
 import torch
 from torch import distributed, nn
 
-PATIENCE = timedelta(hours=12)  # the others wait while the leader prepares a cohort
+from mome_core.compute import collectives, device_of_process
+
+TIMEOUT = timedelta(hours=12)  # the other processes wait while the main one prepares a cohort
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
-    """This process among those that train together: number `rank` of `size`; number 0 leads, and alone writes."""
+class ProcessGroup:
+    """The processes that train one network, seen from the one of this rank; only the main process writes files."""
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def place(self, device: str) -> str:
+    def device(self, kind: str) -> str:
         """The device of this process: on "cuda" each process of a host has a GPU of its own."""
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" and self.size > 1 else device
+        return device_of_process(kind, int(os.environ.get("LOCAL_RANK", "0"))) if self.world_size > 1 else kind
 
-    def wait(self) -> None:
-        """Until all are here."""
-        if self.size > 1:
+    def barrier(self) -> None:
+        """Wait until every process is here."""
+        if self.world_size > 1:
             distributed.barrier()
 
-    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+    def all_reduce_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give every process the sum of all gradients; a parameter that has one nowhere keeps none."""
-        if self.size == 1:
+        if self.world_size == 1:
             return
         listed = list(parameters)
         known = torch.tensor([float(each.grad is not None) for each in listed], device=listed[0].device)
@@ -46,9 +48,9 @@ class Crew:
                 parameter.grad = torch.zeros_like(parameter)
             distributed.all_reduce(parameter.grad)
 
-    def sum(self, values: list[float]) -> list[float]:
+    def all_reduce(self, values: list[float]) -> list[float]:
         """The sums of these numbers over all processes."""
-        if self.size == 1:
+        if self.world_size == 1:
             return values
         summed = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(summed)
@@ -56,14 +58,12 @@ class Crew:
 
 
 @cache
-def crew() -> Crew:
-    """Who trains together, by the environment that torchrun sets; a process of its own is a crew of one.
+def process_group() -> ProcessGroup:
+    """The group that the environment of torchrun describes; a process on its own is a group of one.
 
-    Gloo joins processors. GPUs of one host are joined by NCCL, each process on the one of its LOCAL_RANK.
+    Gloo joins CPUs. GPUs of one host are joined by NCCL, each process on the one of its LOCAL_RANK.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
-        return Crew()
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    distributed.init_process_group(backend, timeout=PATIENCE)
-    return Crew(distributed.get_rank(), size)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return ProcessGroup()
+    distributed.init_process_group(collectives(), timeout=TIMEOUT)
+    return ProcessGroup(distributed.get_rank(), distributed.get_world_size())

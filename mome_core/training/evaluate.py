@@ -32,8 +32,16 @@ SUBSETS: tuple[tuple[Modality, ...], ...] = (
 class Evaluation:
     """One endpoint of one model on one set of cases.
 
-    probability : of each case, without augmentation; truth : whether it is positive.
-    figures : each with its interval. subsets : AUROC when only these modalities are given (cases that have them all).
+    Parameters
+    ----------
+    probability
+        Of each case, without augmentation.
+    truth
+        Whether it is positive.
+    figures
+        Each with its interval.
+    subsets
+        AUROC when only these modalities are given (cases that have them all).
     """
 
     endpoint: Endpoint

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mome_core.compute import device_of
 from mome_core.explain.saliency import attribute
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats
 from mome_core.results import Endpoint
@@ -30,10 +31,16 @@ REPEATED = 3  # cases that are answered twice and explained
 class GateRules:
     """What a candidate must reach.
 
-    margin : AUROC by which it may be worse than the active model, with 95 % confidence (non-inferiority).
-    subgroup_margin : AUROC by which it may be worse in any subgroup.
-    fewest : cases of each class that a set must hold, and a subgroup to be judged.
-    completeness : largest error of an explanation, relative to what it explains (or to log odds of 1).
+    Parameters
+    ----------
+    margin
+        AUROC by which it may be worse than the active model, with 95 % confidence (non-inferiority).
+    subgroup_margin
+        AUROC by which it may be worse in any subgroup.
+    fewest
+        Cases of each class that a set must hold, and a subgroup to be judged.
+    completeness
+        Largest error of an explanation, relative to what it explains (or to log odds of 1).
     """
 
     margin: float = 0.05
@@ -43,19 +50,26 @@ class GateRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One condition, whether it holds, and its figures in a sentence."""
+class AcceptanceCheck:
+    """One condition, whether it holds, and a sentence with its figures."""
 
     name: str
     passed: bool
-    told: str
+    words: str
+
+    def to_json(self) -> dict[str, str | bool]:
+        """Plain values, as decisions about models keep them."""
+        return {"name": self.name, "passed": self.passed, "told": self.words}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LockedCases:
     """The labelled cases that models are judged by, prepared by each model's own recipe, in the same order.
 
-    groups : what a column of the manifest says of each case, by the column's name; empty where it says nothing.
+    Parameters
+    ----------
+    groups
+        What a column of the manifest says of each case, by the column's name; empty where it says nothing.
     """
 
     endpoint: Endpoint
@@ -80,7 +94,7 @@ class Answers:
 
 def examine(
     candidate: Checkpoint, active: Checkpoint, cases: LockedCases, rules: GateRules, *, repeats: int = 1000
-) -> tuple[Check, ...]:
+) -> tuple[AcceptanceCheck, ...]:
     """Every check, in the order in which a person wants them.
 
     Raises TrainingRefused when the cases cannot tell one model from another.
@@ -98,8 +112,8 @@ def examine(
     return (
         is_no_worse(answers, rules, repeats),
         *subgroups(answers, cases.groups, rules),
-        is_itself(candidate),
-        repeats_itself(candidate, cases, answers.new),
+        gives_known_answer(candidate),
+        is_deterministic(candidate, cases, answers.new),
         is_explained(candidate, cases, rules),
     )
 
@@ -114,18 +128,18 @@ def require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
         )
 
 
-def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> Check:
+def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> AcceptanceCheck:
     """Non-inferiority: the lower end of the 95 % interval of the difference lies above minus the margin."""
     found = auroc_difference(answers.positive, answers.new, answers.old, answers.patients, repeats=repeats)
-    told = (
+    words = (
         f"AUROC {found.first:.3f} against {found.second:.3f} on {len(answers.positive)} cases: difference "
         f"{found.difference.value:+.3f} (95 % {found.difference.low:+.3f} to {found.difference.high:+.3f}), "
         f"which must stay above {-rules.margin:+.3f}"
     )
-    return Check("not worse", found.difference.low > -rules.margin, told)
+    return AcceptanceCheck("not worse", found.difference.low > -rules.margin, words)
 
 
-def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: GateRules) -> Iterator[Check]:
+def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: GateRules) -> Iterator[AcceptanceCheck]:
     """One check for every group of patients that is large enough to be judged."""
     for column, values in groups.items():
         for value in sorted(set(values) - {""}):
@@ -134,40 +148,40 @@ def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: Gate
             if min(labels.sum(), (~labels).sum()) < rules.fewest:
                 continue
             ours, theirs = auroc(labels, answers.new[inside]), auroc(labels, answers.old[inside])
-            told = (
+            words = (
                 f"AUROC {ours:.3f} against {theirs:.3f} on {len(labels)} cases: difference {ours - theirs:+.3f}, "
                 f"which must stay above {-rules.subgroup_margin:+.3f}"
             )
-            yield Check(f"{column} {value}", ours - theirs > -rules.subgroup_margin, told)
+            yield AcceptanceCheck(f"{column} {value}", ours - theirs > -rules.subgroup_margin, words)
 
 
-def is_itself(candidate: Checkpoint) -> Check:
+def gives_known_answer(candidate: Checkpoint) -> AcceptanceCheck:
     """The answer that the bundle says it gives to a fixed noise."""
     passed = known_answer_repeats(candidate)
-    told = "its known answer is repeated" if passed else "it does not give the answer that its bundle was written with"
-    return Check("known answer", passed, told)
+    words = "its known answer is repeated" if passed else "it does not give the answer that its bundle was written with"
+    return AcceptanceCheck("known answer", passed, words)
 
 
-def repeats_itself(candidate: Checkpoint, cases: LockedCases, new: Scores) -> Check:
-    """The same cases again give the same bits."""
+def is_deterministic(candidate: Checkpoint, cases: LockedCases, new: Scores) -> AcceptanceCheck:
+    """Whether the candidate answers a case twice with equal bits."""
     again = scored(candidate, cases.candidate[:REPEATED], cases.endpoint)
     passed = bool(np.array_equal(again, new[:REPEATED]))
-    told = (
+    words = (
         f"{len(again)} cases answered twice are equal to the last bit" if passed else "the same case gives two answers"
     )
-    return Check("deterministic", passed, told)
+    return AcceptanceCheck("deterministic", passed, words)
 
 
-def is_explained(candidate: Checkpoint, cases: LockedCases, rules: GateRules) -> Check:
+def is_explained(candidate: Checkpoint, cases: LockedCases, rules: GateRules) -> AcceptanceCheck:
     """Integrated gradients account for the answer."""
     worst = max(completeness_error(candidate, each, cases.endpoint) for each in cases.candidate[:REPEATED])
-    told = f"completeness error of the explanation up to {worst:.2%}; at most {rules.completeness:.0%} is allowed"
-    return Check("explained", bool(worst <= rules.completeness), told)
+    words = f"completeness error of the explanation up to {worst:.2%}; at most {rules.completeness:.0%} is allowed"
+    return AcceptanceCheck("explained", bool(worst <= rules.completeness), words)
 
 
 def completeness_error(checkpoint: Checkpoint, example: Example, endpoint: Endpoint) -> float:
     """How far the attributions of one case miss what they explain, relative to it or to log odds of 1."""
-    device = next(checkpoint.network.parameters()).device
+    device = device_of(checkpoint.network)
     padded = centred(example.arrays(), checkpoint.recipe)
     volumes = {modality: torch.from_numpy(array)[None].to(device) for modality, array in padded.items()}
     found = attribute(checkpoint.network, volumes, endpoint)

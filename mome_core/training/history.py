@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 
-class Board:
+class MetricsWriter:
     """RUN/tensorboard, where TensorBoard looks while a run goes on; nothing happens where it is not installed."""
 
     def __init__(self, run: Path) -> None:

@@ -30,9 +30,15 @@ def endpoint_loss(
 ) -> Tensor:
     """Sum over the endpoints of the weighted cross-entropies of the batch, over its size.
 
-    logits : (B, K) of each endpoint; labels : one mapping for each case, an endpoint without a label is not there.
     The sum is divided by the number of cases, not by their weights: with a batch of one case PyTorch's mean would
     cancel the weight.
+
+    Parameters
+    ----------
+    logits
+        (B, K) of each endpoint.
+    labels
+        One mapping for each case, an endpoint without a label is not there.
     """
     total = torch.zeros((), device=next(iter(logits.values())).device)
     for endpoint, logits_BK in logits.items():

@@ -1,4 +1,8 @@
-"""How good scores are, from labels (0 or 1) and scores; ties count half, by ranks (Hanley and McNeil 1982)."""
+"""How good scores are, from labels (0 or 1) and scores; ties count half, by ranks (Hanley and McNeil 1982).
+
+Our own, because `evaluate` and promotion run without the extra `train`, which alone brings scikit-learn, and because
+each figure is measured in 1,000 bootstrap draws. test_metrics.py holds every figure to scikit-learn.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +114,7 @@ def partial_auroc(labels: ArrayLike, scores: ArrayLike, *, min_specificity: floa
 
 
 def partial_auroc_at_sensitivity(labels: ArrayLike, scores: ArrayLike, *, min_sensitivity: float = 0.9) -> float:
-    """Area under the ROC where the sensitivity is at least this: the same with the classes exchanged."""
+    """Area under the ROC where the sensitivity is at least this: partial_auroc with the classes exchanged."""
     positive, values = checked(labels, scores)
     return partial_auroc(~positive, -values, min_specificity=min_sensitivity)
 

@@ -1,4 +1,4 @@
-"""What a network says about prepared cases, one unpadded version each, as the paper compares models."""
+"""A network's answers to prepared cases, one version of each without augmentation, as the paper compares models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from mome_core.case import Modality
+from mome_core.compute import device_of
 from mome_core.errors import NumericsFault
 from mome_core.model.network import Network
 from mome_core.preprocessing.recipe import Recipe
@@ -28,12 +29,15 @@ def log_odds(
 ) -> Predictions:
     """Logit of each endpoint's probability for each case, padded in the centre, not mirrored.
 
-    modalities : those that may be used; NaN for a case that has none of them. The network is left in the mode
-    (training or evaluation) that it was in.
+    Parameters
+    ----------
+    modalities
+        Those that may be used; NaN for a case that has none of them. The network is left in the mode (training or
+        evaluation) that it was in.
     """
     was_training = network.training
     network.eval()
-    device = next(network.parameters()).device
+    device = device_of(network)
     answers: Predictions = {head.endpoint: np.full(len(examples), np.nan) for head in network.answers}
     for n, example in enumerate(examples):
         arrays = {m: a for m, a in example.arrays().items() if m in modalities}

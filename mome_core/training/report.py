@@ -39,10 +39,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Breakdown:
-    """The first model's evaluation from other sides; what was not asked for or cannot be told is empty.
+    """The first model's evaluation from other sides; what was not requested or cannot be measured is empty.
 
-    contributions : mean absolute Shapley value by modality. augmented : AUROC of the mean over augmented versions
-    (first) against one centred version.
+    Parameters
+    ----------
+    contributions
+        Mean absolute Shapley value by modality.
+    augmented
+        AUROC of the mean over augmented versions (first) against one centred version.
     """
 
     groups: Sequence[Group] = ()
@@ -70,7 +74,7 @@ def render(measured: Sequence[Measured], comparison: dict[str, Comparison], brea
         "<h2>Modalities</h2>",
         table(["only these", "AUROC"], [[name, f"{value:.3f}"] for name, value in about.subsets.items()]),
         *other_sides(about, sides),
-        "<h2>The surest mistakes</h2>",
+        "<h2>Most confident errors</h2>",
         mistakes_table(about),
     ]
     body = "\n".join(parts)
@@ -95,7 +99,7 @@ def other_sides(evaluation: Evaluation, sides: Breakdown) -> Iterator[str]:
 
 
 def readers_table(readers: Sequence[Reader]) -> str:
-    """Each reader on his cases, and the model on the same ones."""
+    """Each reader and the model, on the cases that this reader read."""
     head = [
         "reader",
         "cases",
@@ -180,12 +184,13 @@ def comparison_table(comparison: dict[str, Comparison]) -> str:
 
 
 def mistakes_table(evaluation: Evaluation) -> str:
-    """Cases on the wrong side of the threshold, the surest first."""
+    """Cases on the wrong side of the threshold, the most confident first."""
     called = evaluation.probability > evaluation.threshold
     wrong = np.flatnonzero(called != evaluation.truth)
-    surest = wrong[np.argsort(-np.abs(evaluation.probability - evaluation.threshold)[wrong])][:LISTED]
+    confident = wrong[np.argsort(-np.abs(evaluation.probability - evaluation.threshold)[wrong])][:LISTED]
     rows = [
-        [evaluation.examples[n].name, str(int(evaluation.truth[n])), f"{evaluation.probability[n]:.3f}"] for n in surest
+        [evaluation.examples[n].name, str(int(evaluation.truth[n])), f"{evaluation.probability[n]:.3f}"]
+        for n in confident
     ]
     return table(["case", "label", "probability"], rows) if rows else "<p>none at this threshold</p>"
 
@@ -255,7 +260,7 @@ def treat_all(evaluation: Evaluation, decision: Axes) -> None:
 
 
 def spare_all(evaluation: Evaluation, sparing: Axes) -> None:
-    """The same for sparing a biopsy: doing nothing for anyone, and for no one."""
+    """What a model must beat when it spares biopsies: doing nothing for anyone, and for no one."""
     rate = float(evaluation.truth.mean())
     everyone = (1 - rate) - rate * (1 - THRESHOLDS) / THRESHOLDS
     sparing.plot(THRESHOLDS, everyone, "--", color="grey", label="everyone")

@@ -32,7 +32,7 @@ def from_scratch(architecture: Architecture, seed: int) -> Mome:
 
 
 def from_checkpoint(checkpoint: Checkpoint, answers: tuple[Head, ...], seed: int) -> Mome:
-    """The checkpoint's network; with new heads where it is asked other questions (spec/model.md 5, row 16)."""
+    """The checkpoint's network; with new heads where it is asked other questions."""
     torch.manual_seed(seed)
     if answers == checkpoint.architecture.answers:
         return checkpoint.network

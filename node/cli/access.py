@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+import time
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
+from node.audit import AuditEvent
+from node.cli.common import open_ledger
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from node.storage.accounts import Accounts
+from node.storage.accounts import Accounts, Role
 
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
 RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
@@ -20,8 +23,6 @@ def invite(name: Name, role: RoleOption = "viewer", config: Config = None) -> No
 
     Example: mome-node access invite alice --role operator
     """
-    import time
-
     token = book(config).invite(name, role_of(role), time.time())
     note(config, f"command line: invitation for {name} as {role}")
     typer.echo(
@@ -34,8 +35,6 @@ def key(name: Name, role: RoleOption = "viewer", config: Config = None) -> None:
 
     Example: mome-node access key prometheus --role viewer
     """
-    import time
-
     made = book(config).new_key(name, role_of(role), time.time())
     note(config, f"command line: key for {name} as {role}")
     typer.echo(made)
@@ -46,9 +45,6 @@ def list_accounts(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node access list
     """
-    import json
-    from dataclasses import asdict
-
     accounts = book(config).accounts()
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in accounts]))
@@ -72,26 +68,16 @@ def remove(name: Name, config: Config = None) -> None:
 
 def book(config: Config) -> Accounts:
     """The accounts in the ledger that the settings name."""
-    from node.cli.studies import open_ledger
-    from node.storage.accounts import Accounts
-
     return Accounts(open_ledger(config).engine)
 
 
 def note(config: Config, detail: str) -> None:
     """Say in the audit trail that access was changed."""
-    import time
-
-    from node.audit import AuditEvent
-    from node.cli.studies import open_ledger
-
-    open_ledger(config).audit(AuditEvent.ACCESS_CHANGED, time.time(), detail)
+    open_ledger(config).audit.record(AuditEvent.ACCESS_CHANGED, time.time(), detail)
 
 
 def role_of(word: str):  # type: ignore[no-untyped-def]  # imports when it runs
     """The role of that name."""
-    from node.storage.accounts import Role
-
     if word not in list(Role):
         raise typer.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")
     return Role(word)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import gc
+import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from dicom_io.errors import PixelsUnreadable
+from dicom_io.export import Exported, describe_assembly, export_series
+from dicom_io.files import files_under
+from dicom_io.headers.read import no_garbage_collection, read_series_headers
+from dicom_io.study.case import read_case
+from dicom_io.study.classify import assign_roles
+from dicom_io.study.names import read_name
+from dicom_io.study.roles import RoleAssignment, RoleRule
+from mome_core.case import Modality
+from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from dicom_io.export import Exported
-    from dicom_io.study.roles import RoleAssignment, RoleRule
+from node.cli.tables import print_rows
 
 
 def assemble(
@@ -26,13 +36,6 @@ def assemble(
 
     Example: mome-node assemble ./study --out ./volumes
     """
-    import gc
-    import json
-
-    from dicom_io.files import files_under
-    from dicom_io.headers.read import no_garbage_collection, read_series_headers
-    from dicom_io.study.classify import assign_roles
-
     with no_garbage_collection():
         assignment = assign_roles(read_series_headers(files_under(folder)), site_rules(config))
         out.mkdir(parents=True, exist_ok=True)
@@ -62,9 +65,6 @@ def roles(
 
     Example: mome-node roles --names names.csv --json
     """
-    import csv
-    import json
-
     with names.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         if "series_description" not in (reader.fieldnames or ()):
@@ -84,20 +84,13 @@ def site_rules(config: Path | None) -> tuple[RoleRule, ...]:
     """The site's own words for its series, from the settings; without any, neither they nor the model are loaded."""
     if config is None:
         return ()
-    from node.settings import load_settings
+    from node.settings import load_settings  # pydantic would cost every other call 0.1 s (benchmarks/assemble.py)
 
     return load_settings(config).series.role_rules()
 
 
 def write_case_files(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
     """Write the case of one study: a NIfTI file for each modality, and case.json with what was used and why."""
-    import json
-
-    from dicom_io.export import describe_assembly
-    from dicom_io.study.case import read_case
-    from mome_core.case import Modality
-    from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
-
     assembly = read_case(assignment)
     volumes = sources_of(assembly.case)
     for modality in Modality:
@@ -111,10 +104,6 @@ def write_case_files(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
 
 def write_all_series(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
     """Write every series that forms a volume, one after the other, each with a JSON file beside it."""
-    import json
-
-    from dicom_io.export import export_series
-
     told = []
     for index, exported in enumerate(export_series(assignment), start=1):
         stem = f"{index:03d}_{exported.role.lower()}"
@@ -127,9 +116,6 @@ def write_all_series(assignment: RoleAssignment, out: Path) -> dict[str, Any]:
 
 def write_one(exported: Exported, out: Path, stem: str) -> dict[str, Any]:
     """Write one volume; pixels that cannot be decoded become the reason in its description."""
-    from dicom_io.errors import PixelsUnreadable
-    from mome_core.case_file import write_nifti
-
     try:
         volumes = exported.read()
         if volumes is not None:
@@ -141,8 +127,6 @@ def write_one(exported: Exported, out: Path, stem: str) -> dict[str, Any]:
 
 def name_role(name: str, rules: Iterable[RoleRule]) -> dict[str, Any]:
     """The role of one name alone; a rule of the site comes first."""
-    from dicom_io.study.names import read_name
-
     reading = read_name(name)
     rule = next((rule for rule in rules if rule.fits_name(name)), None)
     return {
@@ -163,15 +147,3 @@ def role_row(entry: dict[str, Any]) -> list[str]:
 def series_row(entry: dict[str, Any]) -> list[str]:
     shape = " x ".join(map(str, entry["shape"])) if entry["shape"] else "-"
     return [entry["file"] or "refused", entry["role"], shape, entry["refused"] or entry["why"]]
-
-
-def print_rows(titles: list[str], rows: list[list[str]]) -> None:
-    """A table; header text of strangers is printed as it is, never read as markup."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*titles, title="research use only")
-    for row in rows:
-        table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in row))
-    Console().print(table)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import typer
 
+from node.audit import message
+from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
+from node.settings import load_settings
 
 
 def verify(config: Config = None) -> None:
@@ -12,9 +18,7 @@ def verify(config: Config = None) -> None:
 
     Example: mome-node audit verify --config mome-node.toml
     """
-    from node.cli.studies import open_ledger
-
-    typer.echo(f"{open_ledger(config).verify_audit()} entries, the chain is whole")
+    typer.echo(f"{open_ledger(config).audit.verify()} entries, the chain is whole")
 
 
 def list_entries(config: Config = None, as_json: Json = False) -> None:
@@ -22,12 +26,7 @@ def list_entries(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node audit list --json
     """
-    import json
-    from dataclasses import asdict
-
-    from node.cli.studies import clock, open_ledger
-
-    for entry, study in open_ledger(config).audit_trail():
+    for entry, study in open_ledger(config).audit.entries():
         if as_json:
             typer.echo(json.dumps({**asdict(entry), "study_instance_uid": study}))
         else:
@@ -40,10 +39,6 @@ def export(config: Config = None) -> None:
 
     Example: mome-node audit export > audit.xml.txt
     """
-    from node.audit import message
-    from node.cli.studies import open_ledger
-    from node.settings import load_settings
-
     ae_title = load_settings(config).dicom.ae_title
-    for entry, study in open_ledger(config).audit_trail():
+    for entry, study in open_ledger(config).audit.entries():
         typer.echo(message(entry, ae_title, study))

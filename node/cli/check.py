@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import typer
 
+from dicom_io.network.scu import echo as c_echo
+from mome_core.model.checkpoint import known_answer_repeats, load_checkpoint
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from node.settings import Settings
+from node.errors import NotReady
+from node.exit_codes import Exit
+from node.models import bundle_in_use
+from node.settings import Settings, load_settings
+from node.settings_sections import Destination
+from node.storage.archive import Archive, sync, write_durably
+from node.storage.decisions import ModelDecisions
+from node.storage.ledger.ledger import Ledger
 
 ENOUGH_FREE_GIB = 5
 
@@ -20,11 +30,6 @@ def check(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node check --config mome-node.toml
     """
-    import json
-
-    from node.exit_codes import Exit
-    from node.settings import load_settings
-
     settings = load_settings(config)
     results = [run(name, test, settings, as_json) for name, test in tests(settings)]
     if as_json:
@@ -41,7 +46,7 @@ def tests(settings: Settings) -> Iterator[tuple[str, Callable[[Settings], str]]]
     yield "model", model
     yield "known inference", known_inference
     for each in settings.destinations:
-        yield f"echo {each.name}", lambda s, name=each.name: echo(s, name)  # type: ignore[misc]
+        yield f"echo {each.name}", partial(echo, each)
 
 
 def run(name: str, test: Callable[[Settings], str], settings: Settings, quiet: bool) -> dict[str, Any]:
@@ -60,11 +65,6 @@ def run(name: str, test: Callable[[Settings], str], settings: Settings, quiet: b
 
 def storage(settings: Settings) -> str:
     """Write, sync, read back and delete in the storage root; look at what is free."""
-    import time
-
-    from node.errors import NotReady
-    from node.storage.archive import Archive, sync, write_durably
-
     archive = Archive(settings.storage.root)
     probe = archive.temporary_path().with_suffix(".check")
     started = time.perf_counter()
@@ -81,19 +81,12 @@ def storage(settings: Settings) -> str:
 
 def database(settings: Settings) -> str:
     """Open the ledger, migrate it, count."""
-    from node.storage.ledger import Ledger
-
-    counts = Ledger(settings.database_url).counts()
+    counts = Ledger(settings.database_url).reading.counts()
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no study yet"
 
 
 def model(settings: Settings) -> str:
     """Load the bundle; its weights are compared with their digest."""
-    from mome_core.model.checkpoint import load_checkpoint
-    from node.models import bundle_in_use
-    from node.storage.decisions import ModelDecisions
-    from node.storage.ledger import Ledger
-
     book = ModelDecisions(Ledger(settings.database_url).engine)
     identity = load_checkpoint(bundle_in_use(settings, book)).identity
     return f"{identity.name} {identity.version}, weights {identity.sha256[:12]}"
@@ -101,12 +94,6 @@ def model(settings: Settings) -> str:
 
 def known_inference(settings: Settings) -> str:
     """Answer the input whose answer the bundle holds; the logits must agree."""
-    from mome_core.model.checkpoint import known_answer_repeats, load_checkpoint
-    from node.errors import NotReady
-    from node.models import bundle_in_use
-    from node.storage.decisions import ModelDecisions
-    from node.storage.ledger import Ledger
-
     book = ModelDecisions(Ledger(settings.database_url).engine)
     checkpoint = load_checkpoint(bundle_in_use(settings, book))
     if not known_answer_repeats(checkpoint):
@@ -114,9 +101,6 @@ def known_inference(settings: Settings) -> str:
     return ", ".join(f"{endpoint} as expected" for endpoint in checkpoint.endpoints)
 
 
-def echo(settings: Settings, name: str) -> str:
+def echo(destination: Destination, settings: Settings) -> str:
     """C-ECHO one destination."""
-    from dicom_io.network.scu import echo as c_echo
-    from node.cli.peers import find_remote
-
-    return f"answers in {1000 * c_echo(settings.dicom.ae_title, find_remote(settings, name)):.0f} ms"
+    return f"answers in {1000 * c_echo(settings.dicom.ae_title, destination):.0f} ms"

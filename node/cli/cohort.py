@@ -3,66 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from mome_core.training.cohort import read_manifest
+from node.cli.common import counted, study_progress
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from dicom_io.deidentify import Mask
-    from mome_core.case import Case
-    from mome_core.training.cohort import Problem, Row
+from node.cohort_export import ExportedCohort, export_cohort
+from node.cohorts import CohortCheck, add_to_cohort, archived_study, begin_cohort, check_cohort, look_at_manifest
+from node.errors import NodeError
+from node.settings import load_settings
 
 Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
-KEY_BYTES = 32
-T = TypeVar("T")
+StudyFolders = Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)]
+NewManifest = Annotated[Path, typer.Option("--out", help="Manifest to write, .csv or .parquet; it must not exist.")]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="CSV or Parquet file whose columns are joined.", exists=True)
+]
+Studies = Annotated[list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")]
 
 
-def init(
-    folder: Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)],
-    out: Annotated[Path, typer.Option("--out", help="Manifest to write, .csv or .parquet; it must not exist.")] = Path(
-        "cohort.csv"
-    ),
-    as_json: Json = False,
-) -> None:
+def init(folder: StudyFolders, out: NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
     """Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.
 
     The pseudonyms come from a secret beside the manifest (COHORT.key): who has it and a patient ID can find the row.
 
     Example: mome-node cohort init ./studies --out cohort.csv
     """
-    from mome_core.training.table import write_table
-    from node.cli.peers import dicom_files
-    from node.errors import NodeError
-
-    if out.exists():
-        raise NodeError(f"{out} exists already; add to it with: mome-node cohort add")
-    studies = [each for each in sorted(folder.iterdir()) if each.is_dir() and dicom_files(each)]
-    if not studies:
-        raise NodeError(f"{folder} holds no folder with DICOM files")
-    key = key_of(out, create=True)
-    rows = [row_of(study, relative_to(study, out), key) for study in studies]
-    write_table(out, rows)
-    told = {"cohort": str(out), "cases": len(rows), "patients": len({row["patient"] for row in rows})}
-    typer.echo(
-        json.dumps(told) if as_json else f"{out}: {told['cases']} cases of {told['patients']} patients, no label yet"
-    )
+    begun = begin_cohort(folder, out)
+    if as_json:
+        typer.echo(json.dumps(asdict(begun)))
+    else:
+        typer.echo(f"{out}: {counted(begun.cases, 'case')} of {counted(begun.patients, 'patient')}, no label yet")
 
 
 def add(
-    manifest: Manifest,
-    labels: Annotated[
-        Path | None, typer.Option("--labels", help="CSV or Parquet file whose columns are joined.", exists=True)
-    ] = None,
-    study: Annotated[
-        list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")
-    ] = None,
-    config: Config = None,
-    as_json: Json = False,
+    manifest: Manifest, labels: Labels = None, study: Studies = None, config: Config = None, as_json: Json = False
 ) -> None:
     """Join labels from a table (pathology, feedback), or add studies of this node's archive.
 
@@ -71,22 +52,14 @@ def add(
 
     Example: mome-node cohort add cohort.csv --labels pathology.csv
     """
-    from mome_core.training.table import read_table, write_table
-    from node.errors import NodeError
-
     if labels is None and not study:
         raise typer.BadParameter("give --labels, --study, or both", param_hint="--labels")
-    _, rows = read_table(manifest)
-    key = key_of(manifest, create=False)
-    joined = join(rows, labels, key) if labels else 0
-    for uid in study or ():
-        place = archived(uid, config)
-        if any((manifest.parent / row["case"]).resolve() == place.resolve() for row in rows):
-            raise NodeError(f"study {uid} is in {manifest} already")
-        rows.append(row_of(place, str(place), key))
-    write_table(manifest, rows)
-    told = {"cases": len(rows), "joined": joined, "added": len(study or ())}
-    typer.echo(json.dumps(told) if as_json else f"{manifest}: labels of {joined} cases joined, {told['added']} added")
+    archived = {uid: archived_study(load_settings(config), uid) for uid in study or ()}
+    addition = add_to_cohort(manifest, labels, archived)
+    if as_json:
+        typer.echo(json.dumps(asdict(addition)))
+    else:
+        typer.echo(f"{manifest}: labels of {counted(addition.joined, 'case')} joined, {addition.added} added")
 
 
 def show(manifest: Manifest, as_json: Json = False) -> None:
@@ -94,16 +67,11 @@ def show(manifest: Manifest, as_json: Json = False) -> None:
 
     Example: mome-node cohort show cohort.csv
     """
-    from mome_core.training.cohort import balance, problems_of, read_manifest
-
-    rows = read_manifest(manifest)
-    told = {"cases": len(rows), "patients": len({row.patient for row in rows}), "classes": balance(rows)}
-    problems = problems_of(rows)
+    found = look_at_manifest(read_manifest(manifest))
     if as_json:
-        typer.echo(json.dumps(told | {"problems": [each.what for each in problems]}))
-        return
-    print_balance(told)
-    print_problems(problems)
+        typer.echo(json.dumps(asdict(found) | {"problems": [each.what for each in found.problems]}))
+    else:
+        _print_check(found)
 
 
 def check(
@@ -115,20 +83,16 @@ def check(
 
     Example: mome-node cohort check cohort.csv --workers 2
     """
-    from mome_core.training.cohort import balance, problems_of, read_manifest
-    from node.errors import NodeError
-
-    rows = read_manifest(manifest)
-    problems = [*problems_of(rows), *read_all(rows, workers)]
-    told = {"cases": len(rows), "patients": len({row.patient for row in rows}), "classes": balance(rows)}
-    listed = [{"what": each.what, "fatal": each.fatal} for each in problems]
+    found = check_cohort(read_manifest(manifest), workers, study_progress("read"))
     if as_json:
-        typer.echo(json.dumps(told | {"problems": listed}))
+        typer.echo(json.dumps(asdict(found)))
     else:
-        print_balance(told)
-        print_problems(problems)
-    if fatal := sum(each.fatal for each in problems):
-        raise NodeError(f"{fatal} of {len(problems)} problems forbid training with {manifest}; they are above")
+        _print_check(found)
+    if fatal := sum(each.fatal for each in found.problems):
+        problems = counted(len(found.problems), "problem")
+        raise NodeError(
+            f"{fatal} of {problems} {'forbids' if fatal == 1 else 'forbid'} training with {manifest}; see above"
+        )
 
 
 def export(
@@ -144,247 +108,34 @@ def export(
 
     Example: mome-node cohort export cohort.csv --out for-the-referee --workers 2
     """
-    from mome_core.training.cohort import read_manifest
-    from mome_core.training.table import write_table
-    from node.errors import NodeError
-
-    try:
-        from dicom_io.deidentify import Mask
-    except ImportError:
-        raise NodeError("cohort export needs dicom-anonymizer: pip install 'mome-node[train]'") from None
-    if out.exists():
-        raise NodeError(f"{out} exists already; name a new folder")
-    rows, key = read_manifest(manifest), key_of(manifest, create=True)
-    records = [
-        exported_record(row, f"studies/{number:05}", pseudonym(row.patient, key))
-        for number, row in enumerate(rows, start=1)
-    ]
-    tasks = [
-        (row.folder, out / record["case"], Mask(record["patient"], key))
-        for row, record in zip(rows, records, strict=True)
-    ]
-    copies = list(in_processes(copied, tasks, workers, "copied"))
-    written = [record for record, copy in zip(records, copies, strict=True) if not copy.reason]
-    if not written:
-        raise NodeError(f"not one study of {manifest} could be exported; the first: {copies[0].reason}")
-    write_table(out / f"cohort{manifest.suffix}", written)
-    kept = {name for record in written for name in record}
-    told = {
-        "cohort": str(out / f"cohort{manifest.suffix}"),
-        "cases": len(written),
-        "images": sum(copy.images for copy in copies),
-        "not_exported": [
-            {"case": row.name, "reason": copy.reason} for row, copy in zip(rows, copies, strict=True) if copy.reason
-        ],
-        "images_left_behind": sum(copy.left_behind for copy in copies),
-        "columns_left_behind": sorted({name for row in rows for name in row.facts} - kept),
-    }
-    typer.echo(json.dumps(told)) if as_json else print_export(told)
+    exported = export_cohort(manifest, out, workers, study_progress("copied"))
+    if as_json:
+        typer.echo(json.dumps(exported.to_json()))
+    else:
+        _print_export(exported)
 
 
-# --- what the commands share
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One study on its way out. reason : why it was not exported; empty when it was."""
-
-    images: int = 0
-    left_behind: int = 0
-    reason: str = ""
-
-
-def in_processes(step: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: int, done: str) -> Iterator[T]:
-    """What a step says to each task, in their order, with progress. done : what happened to a study, e.g. "read"."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    from node.cli.train import progress
-
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for number, answer in enumerate(pool.map(step, *zip(*tasks, strict=True)), start=1):
-            progress(f"{done} {number} of {len(tasks)} studies", last=number == len(tasks))
-            yield answer
-
-
-def copied(source: Path, target: Path, mask: Mask) -> Copy:
-    """Copy one study without its patient, and read the copy: it stays only if it gives the same Case."""
-    import shutil
-
-    from dicom_io.deidentify import NotExportable, write_deidentified
-    from mome_core.case import same_images
-    from mome_core.errors import StudyIneligible
-    from node.cli.peers import dicom_files
-    from node.cli.train import read_study
-
-    try:
-        before = read_study(source)
-        target.mkdir(parents=True)
-        images = left_behind = 0
-        for path in dicom_files(source):
-            try:
-                write_deidentified(path, target / f"{images:06}.dcm", mask)
-                images += 1
-            except NotExportable:
-                left_behind += 1
-        if same_images(before, read_study(target)):
-            return Copy(images, left_behind)
-        reason = "without names and private elements it would be read differently"
-    except StudyIneligible as error:
-        reason = str(error)
-    shutil.rmtree(target, ignore_errors=True)
-    return Copy(reason=reason)
-
-
-def exported_record(row: Row, place: str, patient: str) -> dict[str, str]:
-    """The row of a copy: labels, split and the columns that have a meaning; other columns may hold anything."""
-    from mome_core.results import Endpoint
-    from mome_core.training.cohort import GROUPS
-
-    labels = {endpoint.value: str(row.labels.get(endpoint, "")) for endpoint in Endpoint}
-    facts = {name: value for name, value in row.facts.items() if name in GROUPS or name.startswith("reader_")}
-    return {"case": place, "patient": patient, **labels, **({"split": row.split} if row.split else {}), **facts}
-
-
-def print_export(told: dict[str, Any]) -> None:
+def _print_export(exported: ExportedCohort) -> None:
     """What was written, and what was not."""
-    typer.echo(f"{told['cohort']}: {told['cases']} cases, {told['images']} images")
-    for each in told["not_exported"]:
-        typer.echo(f"not exported: case {each['case']}: {each['reason']}")
-    if told["images_left_behind"]:
-        typer.echo(f"left behind: {told['images_left_behind']} objects that are no MR image or show text")
-    if told["columns_left_behind"]:
-        typer.echo(f"left behind: the columns {', '.join(told['columns_left_behind'])}")
+    typer.echo(f"{exported.cohort}: {counted(exported.cases, 'case')}, {counted(exported.images, 'image')}")
+    for each in exported.not_exported:
+        typer.echo(f"not exported: case {each.name}: {each.reason}")
+    if exported.images_left_behind:
+        typer.echo(f"left behind: {exported.images_left_behind} objects that are no MR image or show text")
+    if exported.columns_left_behind:
+        typer.echo(f"left behind: the columns {', '.join(exported.columns_left_behind)}")
 
 
-def read_all(rows: Sequence[Row], workers: int) -> list[Problem]:
-    """What reading every study shows: those that cannot be used, missing series, the same images under two names."""
-    from mome_core.training.cohort import Problem
-
-    problems: list[Problem] = []
-    names: dict[str, str] = {}
-    found = in_processes(looked_at, [(row.folder,) for row in rows], workers, "read")
-    for row, (digest, modalities, reason) in zip(rows, found, strict=True):
-        if reason:
-            problems.append(Problem(f"case {row.name} cannot be used: {reason}", fatal=False))
-            continue
-        if (first := names.setdefault(digest, row.name)) != row.name:
-            problems.append(Problem(f"case {row.name} holds the same images as case {first}", fatal=True))
-        if missing := [name for name in ("DCE", "T2", "DWI") if name not in modalities]:
-            problems.append(Problem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False))
-    if rows and not names:
-        problems.append(Problem("not one study can be used", fatal=True))
-    return problems
-
-
-def looked_at(folder: Path) -> tuple[str, tuple[str, ...], str]:
-    """(digest of the files, modalities, "") of one study, or why it cannot be used."""
-    from mome_core.errors import MomeError
-    from node.cli.train import content_of, read_study
-
-    try:
-        case: Case = read_study(folder)
-    except (MomeError, ValueError) as error:
-        return "", (), str(error)
-    return content_of(folder), tuple(str(each) for each in case.modalities), ""
-
-
-def row_of(folder: Path, name: str, key: bytes) -> dict[str, str]:
-    """A new row: place, pseudonym, and what the headers say of the scanner."""
-    from dicom_io.labels import read_labels
-    from mome_core.results import Endpoint
-    from node.cli.peers import dicom_files
-
-    said = read_labels(dicom_files(folder)[0])
-    row = {"case": name, "patient": pseudonym(said.patient_id, key)}
-    empty = {endpoint.value: "" for endpoint in Endpoint}
-    return row | empty | {"vendor": said.manufacturer, "field_strength": said.field_strength}
-
-
-def relative_to(study: Path, manifest: Path) -> str:
-    """The study's place as the manifest writes it: relative where it lies below."""
-    try:
-        return str(study.resolve().relative_to(manifest.resolve().parent))
-    except ValueError:
-        return str(study.resolve())
-
-
-def archived(uid: str, config: Path | None) -> Path:
-    """The folder of a study in the node's archive; raises NodeError when it is not there."""
-    from node.errors import NodeError
-    from node.settings import load_settings
-    from node.storage.ledger import Ledger
-
-    settings = load_settings(config)
-    stored = next(iter(Ledger(settings.database_url).instances(uid)), None)
-    if stored is None:
-        raise NodeError(f"study {uid} is not in this node's archive")
-    return (settings.storage.root / stored[2]).parent.absolute()
-
-
-def pseudonym(patient_id: str, key: bytes) -> str:
-    """The same for every study of a patient; without the key nobody finds the patient by trying."""
-    import hashlib
-    import hmac
-
-    return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
-
-
-def key_of(manifest: Path, *, create: bool) -> bytes:
-    """The secret beside a manifest; raises NodeError when it is needed and lost."""
-    import secrets
-
-    from node.errors import NodeError
-
-    place = manifest.with_suffix(".key")
-    if not place.exists() and create:
-        place.touch(mode=0o600)
-        place.write_bytes(secrets.token_bytes(KEY_BYTES))
-    if not place.exists():
-        raise NodeError(
-            f"{place} is missing: without it patients cannot be matched; restore it, or begin a new manifest"
-        )
-    return place.read_bytes()
-
-
-def join(rows: list[dict[str, str]], labels: Path, key: bytes) -> int:
-    """Put the columns of a table into the rows that it names; gives how many. Raises NodeError for a row of nobody."""
-    from mome_core.training.table import read_table
-    from node.errors import NodeError
-
-    joined: set[str] = set()
-    for number, record in enumerate(read_table(labels)[1], start=2):
-        if "patient_id" in record:
-            record["patient"] = pseudonym(record.pop("patient_id").strip(), key)
-        name = "case" if "case" in record else "patient"
-        if name not in record:
-            raise NodeError(f"{labels} has no column case, patient or patient_id, so nobody knows whose its labels are")
-        mine = [row for row in rows if row[name] == record[name]]
-        if not mine:
-            raise NodeError(f"{labels}, line {number}: its {name} is not in the manifest")
-        for row in mine:
-            row.update({column: value for column, value in record.items() if column not in ("case", "patient")})
-            joined.add(row["case"])
-    return len(joined)
-
-
-def print_balance(told: dict[str, Any]) -> None:
-    """Who is in the cohort."""
-    from rich.console import Console
-    from rich.table import Table
-
-    title = f"RESEARCH USE ONLY\n{told['cases']} cases of {told['patients']} patients"
+def _print_check(found: CohortCheck) -> None:
+    """Who is in the cohort; then what to mend, and what to know."""
+    title = f"RESEARCH USE ONLY\n{counted(found.cases, 'case')} of {counted(found.patients, 'patient')}"
     table = Table("endpoint", "split", "class: cases", box=None, title=title, title_justify="left")
-    for endpoint, splits in told["classes"].items():
+    for endpoint, splits in found.classes.items():
         for split, classes in sorted(splits.items()):
             counts = ", ".join(f"{label}: {count}" for label, count in sorted(classes.items()))
             table.add_row(endpoint, split or "-", counts)
     Console().print(table)
-
-
-def print_problems(problems: Sequence[Problem]) -> None:
-    """What to mend first, then what to know."""
-    for each in sorted(problems, key=lambda problem: not problem.fatal):
+    for each in sorted(found.problems, key=lambda problem: not problem.fatal):
         typer.echo(f"{'MEND' if each.fatal else 'note'}  {each.what}")
-    if not problems:
+    if not found.problems:
         typer.echo("no problem found")

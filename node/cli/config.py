@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from node.cli.options import Config, Json
+from node.errors import SettingsError
+from node.settings import load_settings
+from node.settings_file import example_toml, settings_toml
 
 
 def init(
@@ -18,9 +21,6 @@ def init(
 
     Example: mome-node config init mome-node.toml
     """
-    from node.errors import SettingsError
-    from node.settings import example_toml
-
     if path.exists() and not force:
         raise SettingsError(f"{path} exists; --force replaces it")
     path.write_text(example_toml(), "utf-8")
@@ -34,8 +34,6 @@ def check(config: Config = None) -> None:
 
     Example: mome-node config check --config mome-node.toml
     """
-    from node.settings import load_settings
-
     settings = load_settings(config)
     typer.echo(f"{config or 'defaults'}: valid, {len(settings.destinations)} destination(s)")
 
@@ -45,7 +43,5 @@ def show(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node config show --config mome-node.toml
     """
-    from node.settings import load_settings, settings_toml
-
     settings = load_settings(config).without_secrets()
     typer.echo(settings.model_dump_json(indent=2) if as_json else settings_toml(settings), nl=False)

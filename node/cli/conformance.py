@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from node.conformance import statement
+
 
 def conformance() -> None:
     """Print the DICOM conformance statement of this version, in Markdown.
 
     Example: mome-node conformance > conformance.md
     """
-    from node.conformance import statement
-
     typer.echo(statement(), nl=False)

@@ -11,17 +11,31 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
 
+from dicom_io.files import dicom_files
+from dicom_io.headers.read import read_series_headers
+from dicom_io.network.folder import folder_pacs
+from dicom_io.network.scu import RemoteAE, send
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
+from dicom_io.phantom.vendors import write_study
 from node.cli.options import Config
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from node.settings import Settings
-    from node.storage.records import StudyDetail
+from node.cli.tables import print_summary
+from node.errors import NotReady
+from node.settings import Settings, load_settings
+from node.settings_file import settings_toml
+from node.settings_sections import Destination
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StudyDetail
+from sr_templates.build import decode
+from sr_templates.drawing.capture import picture_of
+from sr_templates.objects.summary import to_png
 
 QUIET_SECONDS = 2.0
 LONGEST_SECONDS = 600.0
@@ -41,8 +55,6 @@ def demo(
 
     Example: mome-node demo --out demo-out --vendor ge
     """
-    from rich.console import Console
-
     console = Console()
     console.print(
         "[bold]MOME Node demo[/] - research use only; the demo model knows synthetic phantoms and nothing else\n"
@@ -63,9 +75,6 @@ def demo(
 @contextmanager
 def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Path]]:
     """Settings of the demo's node, and their file: a free port, and an embedded PACS unless one is configured."""
-    from dicom_io.network.folder import folder_pacs
-    from node.settings import Destination, load_settings, settings_toml
-
     base = load_settings(config)
     with folder_pacs(out / "pacs") as port:
         pacs = (Destination(name="demo-pacs", ae_title="DEMOPACS", host="127.0.0.1", port=port),)
@@ -85,11 +94,6 @@ def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Pat
 
 def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Console) -> str:
     """Simulate a patient and write what the scanner would; gives the Study Instance UID."""
-    from dicom_io.headers.read import read_series_headers
-    from dicom_io.phantom.anatomy import simulate
-    from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
-    from dicom_io.phantom.vendors import write_study
-
     with console.status("simulating a breast MRI examination"):
         phantom = simulate(PhantomSpec(seed=seed, lesion=Lesion(lesion), size=Size.DEMO))
         paths = write_study(phantom, vendor, None, folder)
@@ -100,8 +104,6 @@ def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Conso
 @contextmanager
 def running_node(file: Path, settings: Settings, log: Path, console: Console) -> Iterator[None]:
     """`mome-node serve` as processes of their own, until the block ends."""
-    from node.errors import NotReady
-
     with log.open("wb") as output:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "node.cli.main", "serve", "--config", str(file)]
@@ -121,11 +123,6 @@ def running_node(file: Path, settings: Settings, log: Path, console: Console) ->
 
 def send_study(folder: Path, settings: Settings, console: Console) -> None:
     """C-STORE the study to the node, as a scanner does."""
-    from rich.progress import track
-
-    from dicom_io.network.scu import RemoteAE, send
-    from node.cli.peers import dicom_files
-
     node = RemoteAE("node", settings.dicom.ae_title, settings.dicom.host, settings.dicom.port)
     paths = dicom_files(folder)
     started = time.monotonic()
@@ -137,16 +134,11 @@ def send_study(folder: Path, settings: Settings, console: Console) -> None:
 
 def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
     """Print every change of the study's state as it happens, until there is no further one."""
-    from rich.markup import escape
-
-    from node.errors import NotReady
-    from node.storage.ledger import Ledger
-
     ledger, seen = Ledger(settings.database_url), 0
     deadline = time.monotonic() + LONGEST_SECONDS
     with console.status("waiting") as status:
         while time.monotonic() < deadline:
-            detail = ledger.study(study)
+            detail = ledger.reading.study(study)
             for each in detail.timeline[seen:]:
                 console.print(f"  {each.to_state:<11}{escape(each.detail)}")
             seen = len(detail.timeline)
@@ -160,11 +152,10 @@ def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
 
 def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Console) -> None:
     """The tables, the files, and how to open them."""
-    from node.cli.infer import print_summary
-
     copy_results(detail, settings, out / "results")
     console.print()
-    print_summary(detail.summary, console)
+    if detail.summary:
+        print_summary(detail.summary, console)
     delivered = [job for job in detail.jobs if job.kind == "deliver"]
     for job in delivered:
         console.print(f"\n[bold]{job.destination}[/]: {len(job.receipts)} objects, job {job.state} {job.reason}")
@@ -186,10 +177,6 @@ def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Co
 
 def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
     """The delivered objects under readable names, and the summary page as a picture."""
-    from sr_templates.build import decode
-    from sr_templates.drawing.capture import picture_of
-    from sr_templates.objects.summary import to_png
-
     folder.mkdir(parents=True, exist_ok=True)
     numbers: dict[str, int] = {}
     several = {each.kind for each in detail.objects if [o.kind for o in detail.objects].count(each.kind) > 1}

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from dicom_io.files import dicom_files
+from node.analysis import AnalysisContext, AnalysisOutcome, analyze_study, open_context, summarize
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from node.analysis import AnalysisOutcome
+from node.cli.tables import print_summary
+from node.errors import NodeError
+from node.models import find_bundle
+from node.settings import load_settings
+from sr_templates.build import encode
+from sr_templates.drawing.capture import picture_of
+from sr_templates.kinds import Kind
+from sr_templates.objects.summary import to_png
 
 
 def infer(
@@ -26,52 +33,36 @@ def infer(
 
     Example: mome-node infer ./study --out ./results --model demo
     """
-    import json
-
-    from rich.console import Console
-
-    from node.analysis import analyze_study, summary_of
-    from node.cli.peers import dicom_files
-    from node.errors import NodeError
-
     console = Console(stderr=True)
-    workplace = workplace_for(config, model, out)
+    context = context_for(config, model, out)
     paths = dicom_files(folder)
     if not paths:
         raise NodeError(f"{folder} holds no DICOM file")
     with console.status("analysing") as status:
         findings = analyze_study(
-            paths, workplace, progress=lambda stage, done, planned: status.update(f"{stage} {done} of {planned}")
+            paths, context, progress=lambda stage, done, planned: status.update(f"{stage} {done} of {planned}")
         )
     write_objects(findings, out)
-    (out / "result.json").write_text(json.dumps(summary_of(findings), indent=2))
+    summary = summarize(findings)
+    (out / "result.json").write_text(json.dumps(summary.to_json(), indent=2))
     if as_json:
-        typer.echo(json.dumps(summary_of(findings)))
+        typer.echo(json.dumps(summary.to_json()))
     else:
-        print_findings(findings, Console())
+        print_summary(summary, Console())
         typer.echo(f"wrote {sum(1 for _ in findings.objects or ())} objects, result.json and summary.png to {out}")
 
 
-def workplace_for(config: Path | None, model: str, out: Path):  # type: ignore[no-untyped-def]  # lazy import
+def context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
     """Model and policy; the installation's identity lies in the storage root if that can be written, else in `out`."""
-    from node.analysis import open_workplace
-    from node.models import find_bundle
-    from node.settings import load_settings
-
     settings = load_settings(config)
     if not config:
         storage = settings.storage.model_copy(update={"root": out / ".node"})
         settings = settings.model_copy(update={"storage": storage})
-    return open_workplace(settings, find_bundle(model or settings.model.path))
+    return open_context(settings, find_bundle(model or settings.model.path))
 
 
 def write_objects(findings: AnalysisOutcome, out: Path) -> None:
     """Files named by kind, and the summary as a picture."""
-    from sr_templates.build import encode
-    from sr_templates.drawing.capture import picture_of
-    from sr_templates.kinds import Kind
-    from sr_templates.objects.summary import to_png
-
     out.mkdir(parents=True, exist_ok=True)
     for kind, instances in (findings.objects.by_kind if findings.objects else {}).items():
         for number, each in enumerate(instances, start=1):
@@ -79,38 +70,3 @@ def write_objects(findings: AnalysisOutcome, out: Path) -> None:
             (out / name).write_bytes(encode(each))
         if kind is Kind.SUMMARY:
             (out / "summary.png").write_bytes(to_png(picture_of(instances[0])))
-
-
-def print_findings(findings: AnalysisOutcome, console: Console) -> None:
-    """Roles, scores, contributions, flags and times as tables."""
-    from node.analysis import summary_of
-
-    print_summary(summary_of(findings), console)
-
-
-def print_summary(summary: dict, console: Console) -> None:  # type: ignore[type-arg]  # JSON from the ledger
-    """The summary that the ledger keeps, for a person at a terminal."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    if summary["reason"]:
-        console.print(f"[bold yellow]not analysed:[/] {escape(summary['reason'])}")
-    if summary["series"]:
-        table = Table("role", "sure", "why", box=None, header_style="bold", title="series", title_justify="left")
-        for each in summary["series"]:
-            table.add_row(each["role"], f"{each['confidence']:.0%}", escape(each["why"]))
-        console.print(table)
-    for score in summary["scores"]:
-        console.print(
-            f"\n[bold]{score['endpoint'].replace('_', ' ')}[/]: probability [bold]{score['probability']:.1%}[/] "
-            f"(threshold {score['threshold']:.1%}, spread {score['spread']:.1%} over {score['augmentations']} versions)"
-        )
-        table = Table("modality", "contribution", "", box=None, header_style="bold")
-        for modality, value in score["contributions"].items():
-            bar = ("+" if value >= 0 else "-") * round(40 * abs(value))
-            table.add_row(modality, f"{100 * value:+.1f} %", bar)
-        console.print(table)
-    for flag in summary["flags"]:
-        console.print(f"[yellow]{flag['severity']}[/] {flag['code']}: {escape(flag['message'])}")
-    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary["timings_s"].items())
-    console.print(f"\ntime: {times}")

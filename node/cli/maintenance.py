@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from node.backup import back_up
+from node.backup import restore as fill
 from node.cli.options import Config
+from node.service.recovery import recover as rebuild
+from node.service.serve import LedgerLock
+from node.settings import load_settings
 
 Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
 
@@ -19,14 +25,8 @@ def recover(config: Config = None) -> None:
 
     Example: mome-node recover --config mome-node.toml
     """
-    import time
-
-    from node.service.recovery import recover as rebuild
-    from node.service.serve import Lock
-    from node.settings import load_settings
-
     settings = load_settings(config)
-    with Lock(settings):
+    with LedgerLock(settings):
         found = rebuild(settings, time.time())
     if found.damaged_ledger is not None:
         typer.echo(f"the damaged ledger is kept as {found.damaged_ledger}")
@@ -36,13 +36,10 @@ def recover(config: Config = None) -> None:
 
 
 def backup(folder: Backup, config: Config = None) -> None:
-    """Copy ledger, instances and results into a folder, while the node runs; again: adds what is new.
+    """Copy ledger, instances and results into a folder while the node runs; later runs add only what is new.
 
     Example: mome-node backup /mnt/backup/mome-node --config mome-node.toml
     """
-    from node.backup import back_up
-    from node.settings import load_settings
-
     added, total = back_up(load_settings(config), folder)
     typer.echo(f"{folder}: ledger copied, {added} of {total} files added")
 
@@ -52,8 +49,5 @@ def restore(folder: Backup, config: Config = None) -> None:
 
     Example: mome-node restore /mnt/backup/mome-node --config mome-node.toml
     """
-    from node.backup import restore as fill
-    from node.settings import load_settings
-
     settings = load_settings(config)
     typer.echo(f"{settings.storage.root}: {fill(folder, settings)} instances restored and verified")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from mome_core.case import Modality
-    from mome_core.preprocessing.recipe import Recipe
+from mome_core.case import Modality
+from mome_core.inference import answer_arrays
+from mome_core.model.bundle_files import read_manifest
+from mome_core.model.checkpoint import Description, load_checkpoint, load_either, save_checkpoint
+from mome_core.model.published import import_published
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
 
 Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -34,10 +38,6 @@ def import_(
 
     Example: mome-node model import model.th --out models/mome
     """
-    from mome_core.model.checkpoint import Description, save_checkpoint
-    from mome_core.model.published import import_published
-    from mome_core.results import Endpoint
-
     imported = import_published(file, recipe_of(sizes), heads=heads, endpoint=Endpoint(endpoint))
     provenance = {"kind": imported.kind, "file": file.name, "file_sha256": imported.sha256}
     description = Description(name or file.stem, imported.sha256[:12], imported.statement, provenance)
@@ -65,15 +65,12 @@ def run(
     arrays: Annotated[Path, typer.Argument(help="NPZ file with any of dce, t2, dwi.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Print logits and probabilities for arrays as the network sees them: (channels, axis 0, axis 1, slices), padded.
+    """Print logits and probabilities of arrays that are padded already: (channels, axis 0, axis 1, slices).
 
     No augmentation and no preprocessing: the way to verify that an installation computes what another one does.
 
     Example: mome-node model run models/mome arrays.npz --json
     """
-    from mome_core.inference import answer_arrays
-    from mome_core.model.checkpoint import load_checkpoint
-
     checkpoint = load_checkpoint(bundle)
     answers = answer_arrays(checkpoint, read_arrays(arrays))
     if as_json:
@@ -91,8 +88,6 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
 
     Example: mome-node model show models/mome
     """
-    from mome_core.model.checkpoint import read_manifest
-
     manifest = read_manifest(bundle)
     if as_json:
         typer.echo(json.dumps(manifest, indent=2))
@@ -106,12 +101,10 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
 
 
 def verify(bundle: Bundle, as_json: AsJson = False) -> None:
-    """Read a whole bundle and check digest, architecture and every tensor; a damaged one is refused with a sentence.
+    """Read a whole bundle and check its digest, architecture and every tensor; a damaged one is refused.
 
     Example: mome-node model verify models/mome
     """
-    from mome_core.model.checkpoint import load_either
-
     checkpoint = load_either(bundle)
     parameters = sum(parameter.numel() for parameter in checkpoint.network.parameters())
     sha256 = checkpoint.identity.sha256
@@ -123,8 +116,6 @@ def verify(bundle: Bundle, as_json: AsJson = False) -> None:
 
 def recipe_of(sizes: str) -> Recipe | None:
     """The paper's recipe on the sizes given; None for the paper's sizes."""
-    from mome_core.preprocessing.recipe import Recipe
-
     if not sizes:
         return None
     given: dict[str, tuple[int, ...]] = {}
@@ -138,10 +129,6 @@ def recipe_of(sizes: str) -> Recipe | None:
 
 def read_arrays(path: Path) -> dict[Modality, NDArray[Any]]:
     """Arrays by modality from an NPZ file; ValueError for a name that is not dce, t2 or dwi."""
-    import numpy as np
-
-    from mome_core.case import Modality
-
     with np.load(path, allow_pickle=False) as file:
         if unknown := set(file) - {"dce", "t2", "dwi"}:
             raise ValueError(f"{path.name} holds '{min(unknown)}'; the arrays are called dce, t2, dwi")

@@ -2,88 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
-
-if TYPE_CHECKING:
-    from dicom_io.network.scu import Remote
-    from node.settings import Settings
+from node.errors import SettingsError
+from node.settings import load_settings
+from node.settings_file import with_caller
+from node.storage.health import HealthStore
+from node.storage.overview import Overview
 
 Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
 Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
-
-
-def echo(name: Name, config: Config = None) -> None:
-    """C-ECHO a destination; exit code 4 when it does not answer.
-
-    Example: mome-node echo pacs --config mome-node.toml
-    """
-    from dicom_io.network.scu import echo as c_echo
-    from node.settings import load_settings
-
-    settings = load_settings(config)
-    seconds = c_echo(settings.dicom.ae_title, find_remote(settings, name))
-    typer.echo(f"{name} answers ({1000 * seconds:.0f} ms)")
-
-
-def send(
-    folder: Folder,
-    to: Annotated[str, typer.Option("--to", help="Destination in the settings, or AETITLE@HOST:PORT.")],
-    config: Config = None,
-) -> None:
-    """C-STORE every DICOM file of a folder to a destination.
-
-    Example: mome-node send ./study --to MOMENODE@127.0.0.1:11112
-    """
-    from rich.progress import track
-
-    from dicom_io.network.scu import send as c_store
-    from node.errors import NodeError
-    from node.settings import load_settings
-
-    settings = load_settings(config)
-    paths = dicom_files(folder)
-    answers = c_store(settings.dicom.ae_title, find_remote(settings, to), paths)
-    refused = [each for each in track(answers, total=len(paths), description="sending") if not each.kept]
-    if refused:
-        statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused}))
-        raise NodeError(f"{to} refused {len(refused)} of {len(paths)} instances (status {statuses})")
-    typer.echo(f"{to} took {len(paths)} instances")
-
-
-def ingest(folder: Folder, config: Config = None) -> None:
-    """Take every DICOM file of a folder as if it had been received.
-
-    Example: mome-node ingest /media/cd --config mome-node.toml
-    """
-    import time
-
-    from rich.progress import track
-
-    from dicom_io.encoding.part10 import NotAnInstance, copy_instance
-    from dicom_io.files import files_under
-    from node.settings import load_settings
-    from node.storage.archive import Archive
-    from node.storage.ledger import Ledger
-
-    settings = load_settings(config)
-    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    counts: dict[str, int] = {}
-    for path in track(sorted(files_under(folder)), description="ingesting"):
-        try:
-            received = copy_instance(path, archive.temporary_path())
-        except NotAnInstance as error:
-            typer.echo(f"left out: {path.name}: {error}", err=True)
-            counts["left out"] = counts.get("left out", 0) + 1
-            continue
-        stored = archive.keep_received([(received, settings.dicom.ae_title)])
-        (verdict,) = ledger.instances_stored(stored, time.time())
-        counts[verdict] = counts.get(verdict, 0) + 1
-    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()) or "no file in this folder")
 
 
 def list_peers(config: Config = None, as_json: Json = False) -> None:
@@ -91,14 +26,6 @@ def list_peers(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node peers list
     """
-    import json
-    from dataclasses import asdict
-
-    from node.cli.studies import clock, open_ledger
-    from node.settings import load_settings
-    from node.storage.health import HealthStore
-    from node.storage.overview import Overview
-
     settings, engine = load_settings(config), open_ledger(config).engine
     echoes, rejections = HealthStore(engine).echoes(), Overview(engine).rejections()
     if as_json:
@@ -125,9 +52,6 @@ def allow(
 
     Example: mome-node peers allow MRI2 --address 10.0.0.7 --config /etc/mome-node/mome-node.toml
     """
-    from node.errors import SettingsError
-    from node.settings import load_settings, with_caller
-
     if config is None:
         raise SettingsError("name the settings file with --config; there is nothing else to edit")
     dicom = load_settings(config).dicom
@@ -141,31 +65,3 @@ def allow(
     temporary.chmod(config.stat().st_mode & 0o777)
     temporary.replace(config)
     typer.echo(f"{ae_title} may send after a reload: systemctl reload mome-node (or SIGHUP to mome-node serve)")
-
-
-def find_remote(settings: Settings, name: str) -> Remote:
-    """A destination by name, or AETITLE@HOST:PORT."""
-    from dicom_io.network.scu import RemoteAE
-    from node.errors import SettingsError
-
-    for each in settings.destinations:
-        if each.name == name:
-            return each
-    ae_title, _, address = name.partition("@")
-    host, _, port = address.rpartition(":")
-    if ae_title and host and port.isdigit():
-        return RemoteAE(name, ae_title, host, int(port))
-    known = ", ".join(each.name for each in settings.destinations) or "none"
-    raise SettingsError(f"no destination {name} (known: {known}), and it is not AETITLE@HOST:PORT")
-
-
-def dicom_files(folder: Path) -> list[Path]:
-    """Files with a DICOM preamble, in order of their names."""
-    from dicom_io.files import files_under
-
-    return [each for each in sorted(files_under(folder)) if is_dicom(each)]
-
-
-def is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"

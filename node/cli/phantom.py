@@ -8,6 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.options import Encoding, StudyOptions, Trap
+from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, Size, SliceOrientation
+from dicom_io.phantom.vendors import study_of, write_study, write_truth
+from mome_core.case import Modality
+
 
 def phantom(
     *,
@@ -58,11 +64,6 @@ def phantom(
 
     Example: mome-node phantom --out study1 --vendor ge --lesion benign --seed 7 --layout series-per-phase
     """
-    from dicom_io.phantom.anatomy import Breasts, Lesion, Orientation, PhantomSpec, Position, Size, simulate
-    from dicom_io.phantom.options import Encoding
-    from dicom_io.phantom.vendors import StudyOptions, Trap, study_of, write_study, write_truth
-    from mome_core.case import Modality
-
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not an empty folder; name another one with --out")
     spec = PhantomSpec(
@@ -71,7 +72,7 @@ def phantom(
         size=Size(size),
         post_phases=post_phases,
         field_strength_t=field_strength,
-        orientation=Orientation(orientation),
+        orientation=SliceOrientation(orientation),
         position=Position[position.upper()],
         breasts=Breasts(breasts),
         phase_seconds=phase_seconds,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from importlib import import_module
 
-from node.cli.main import COMMANDS
+from node.cli.commands import COMMANDS, CommandInfo
 from node.exit_codes import Exit
 
 HEAD = """# Commands
@@ -30,19 +29,16 @@ CODES = {
 
 def reference() -> str:
     """The whole page."""
-    rows = [row(words, target) for words, target in sorted(COMMANDS.items())]
+    rows = [_row(words, info) for words, info in sorted(COMMANDS.items())]
     codes = [f"| {code.value} | {words} |" for code, words in CODES.items()]
     return HEAD + "\n".join(rows) + "\n\n| exit code | means |\n| --- | --- |\n" + "\n".join(codes) + "\n"
 
 
-def row(words: str, target: str) -> str:
-    """One command: the first sentence of its help, and its example."""
-    module, function = target.split(":")
-    told = inspect.getdoc(getattr(import_module(module), function)) or ""
-    first = " ".join(told.split("\n\n")[0].split()).split("Example:")[0].strip()
-    example = re.search(r"Example:\s*(mome-node.*)", told)
-    cells = (f"`{words}`", first.replace("|", "\\|"), f"`{example[1].strip()}`" if example else "")
-    return "| " + " | ".join(cells) + " |"
+def _row(words: str, info: CommandInfo) -> str:
+    """One command: its summary and the example in its help."""
+    example = re.search(r"Example:\s*(mome-node.*)", inspect.getdoc(info.load()) or "")
+    summary = info.summary.replace("|", "\\|")
+    return f"| `{words}` | {summary} | {f'`{example[1].strip()}`' if example else ''} |"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,23 @@
-"""Commands about results that exist: withdraw them, repeat them, hear what others said of them."""
+"""Commands about results that exist: withdraw them, and repeat the analysis that gave them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from node.analysis import analyze_study, encoded, open_context
 from node.cli.options import Config, Json, StudyUid
+from node.errors import NodeError
+from node.models import Registry, bundle_in_use
+from node.settings import load_settings
+from node.storage.archive import Archive
+from node.storage.decisions import ModelDecisions
+from node.storage.ledger.ledger import Ledger
+from node.withdrawal import Reason, withdraw
+from sr_templates.reading.report_numbers import read_numbers
 
 
 def retract(
@@ -20,11 +29,6 @@ def retract(
 
     Archives that honour it hide or delete the results. Example: mome-node retract 1.2.840.113619.2.1 --reason safety
     """
-    from node.settings import load_settings
-    from node.storage.archive import Archive
-    from node.storage.ledger import Ledger
-    from node.withdrawal import Reason, withdraw
-
     if reason not in list(Reason):
         raise typer.BadParameter(f"one of {', '.join(Reason)}", param_hint="--reason")
     settings = load_settings(config)
@@ -42,27 +46,16 @@ def reproduce(
 
     Example: mome-node reproduce report.dcm --config mome-node.toml
     """
-    import json
-
-    from node.analysis import analyze_study, encoded, open_workplace
-    from node.errors import NodeError
-    from node.models import Registry, bundle_in_use
-    from node.settings import load_settings
-    from node.storage.archive import Archive
-    from node.storage.decisions import ModelDecisions
-    from node.storage.ledger import Ledger
-    from sr_templates.reading.report_numbers import read_numbers
-
     settings = load_settings(config)
     stated = read_numbers(report.read_bytes())
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    stored = list(ledger.instances(stated.study_instance_uid))
+    stored = list(ledger.reading.instances(stated.study_instance_uid))
     if not stored:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]
     in_use = bundle_in_use(settings, ModelDecisions(ledger.engine))
     bundle = Registry(settings.storage.root).with_weights(stated.weights) or in_use
-    findings = analyze_study(paths, open_workplace(settings, bundle))
+    findings = analyze_study(paths, open_context(settings, bundle))
     again = next(content for kind, *_, content in encoded(findings.objects) if kind == "report")
     found = read_numbers(again).numbers
     different = {name for name in stated.numbers.keys() | found.keys() if stated.numbers.get(name) != found.get(name)}
@@ -74,49 +67,3 @@ def reproduce(
             typer.echo(f"{value:>10}  {word:<12}  {name}")
     if different:
         raise NodeError(f"{len(different)} of {len(found)} numbers differ: another model, settings or inputs")
-
-
-def list_feedback(config: Config = None, as_json: Json = False) -> None:
-    """Reports, corrections and rejection notes that others sent about studies this node answered.
-
-    Example: mome-node feedback list
-    """
-    import json
-    from dataclasses import asdict
-
-    found = feedback(config)
-    if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found]))
-        return
-    for each in found:
-        moment = datetime.fromtimestamp(each.received_at, UTC).strftime("%Y-%m-%d %H:%M")
-        typer.echo(f"{moment}  {each.calling_ae_title:<16}  {each.study_instance_uid}  {each.path}")
-    if not found:
-        typer.echo("nobody has sent feedback yet")
-
-
-def export_feedback(
-    out: Annotated[Path, typer.Option("--out", help="CSV file to write.")], config: Config = None
-) -> None:
-    """Write the feedback as CSV, with provenance, for the trainer's labels.
-
-    Example: mome-node feedback export --out feedback.csv
-    """
-    import csv
-    from dataclasses import asdict, fields
-
-    from node.storage.records import Feedback
-
-    found = feedback(config)
-    with out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [each.name for each in fields(Feedback)])
-        writer.writeheader()
-        writer.writerows(asdict(each) for each in found)
-    typer.echo(f"wrote {len(found)} documents to {out}")
-
-
-def feedback(config: Path | None):  # type: ignore[no-untyped-def]  # imports when it runs
-    """What others sent, from the ledger."""
-    from node.cli.studies import open_ledger
-
-    return open_ledger(config).feedback()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from node.cli.options import Config
+from node.logs import configure_logs
+from node.service.serve import serve as run
+from node.settings import load_settings
 
 
 def serve(config: Config = None) -> None:
@@ -10,9 +13,5 @@ def serve(config: Config = None) -> None:
 
     Example: mome-node serve --config mome-node.toml
     """
-    from node.logs import configure_logs
-    from node.service.serve import serve as run
-    from node.settings import load_settings
-
     configure_logs("serve")
     run(load_settings(config), config)

@@ -1,4 +1,4 @@
-"""What an operator may do to a study; pages and API do the same, and the audit trail says who did."""
+"""Operator actions on a study, for pages and API alike; the audit trail records who did what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from node.audit import AuditEvent
-from node.dashboard.rights import Caller
+from node.dashboard.rights import User
 from node.dashboard.site import Site
 from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
 from node.storage.records import StudyDetail
@@ -15,7 +15,7 @@ from node.withdrawal import Reason, withdraw
 
 
 class Action(StrEnum):
-    """A verb on a study page."""
+    """Something that an operator can do to a study."""
 
     FORCE = "force"
     REPROCESS = "reprocess"
@@ -23,36 +23,36 @@ class Action(StrEnum):
     RETRACT = "retract"
 
 
-def possible(detail: StudyDetail) -> list[Action]:
+def possible_actions(detail: StudyDetail) -> list[Action]:
     """The actions that make sense for a study as it is now."""
     state, answered = detail.study.state, bool(detail.objects)
-    rules: dict[Action, bool] = {
+    allowed: dict[Action, bool] = {
         Action.FORCE: state is StudyState.RECEIVING,
         Action.REPROCESS: (state, StudyEvent.REQUEUED) in TRANSITIONS,
         Action.REDELIVER: answered and state in FINAL,
         Action.RETRACT: answered and state in FINAL,
     }
-    return [action for action, makes_sense in rules.items() if makes_sense]
+    return [action for action, is_allowed in allowed.items() if is_allowed]
 
 
-def act(site: Site, caller: Caller, uid: str, action: Action, reason: Reason) -> str:
-    """Carry out an action; gives what happens next. Raises LookupError or ImpossibleTransition, changing nothing."""
+def perform(site: Site, user: User, uid: str, action: Action, reason: Reason) -> str:
+    """Carry out an action and say what happens next; raises LookupError or ImpossibleTransition, changing nothing."""
     now = time.time()
     destinations = [each.name for each in site.settings.destinations]
     verbs: dict[Action, Callable[[], None]] = {
-        Action.FORCE: lambda: site.ledger.force(uid, now),
-        Action.REPROCESS: lambda: site.ledger.requeue(uid, now),
-        Action.REDELIVER: lambda: site.ledger.redeliver(uid, destinations, now),
+        Action.FORCE: lambda: site.ledger.operator.force(uid, now),
+        Action.REPROCESS: lambda: site.ledger.operator.requeue(uid, now),
+        Action.REDELIVER: lambda: site.ledger.operator.redeliver(uid, destinations, now),
         Action.RETRACT: lambda: withdraw(site.settings, site.archive, site.ledger, uid, reason),
     }
     verbs[action]()
-    site.ledger.audit(AuditEvent.OPERATED, now, f"{caller.name}: {action}", uid)
-    return SAID[action]
+    site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid)
+    return CONFIRMATIONS[action]
 
 
-SAID = {
+CONFIRMATIONS = {
     Action.FORCE: "Declared complete; the analysis is queued.",
-    Action.REPROCESS: "Queued: the study is analysed anew as its next revision.",
+    Action.REPROCESS: "Queued: the study is analysed again as its next revision.",
     Action.REDELIVER: "Queued: the same objects are sent again to every destination.",
-    Action.RETRACT: "Queued: a rejection note goes to every destination.",
+    Action.RETRACT: "Queued: a rejection note is sent to every destination.",
 }

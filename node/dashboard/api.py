@@ -3,51 +3,60 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from node.dashboard.actions import Action, act, possible
-from node.dashboard.health import capacity
-from node.dashboard.models import models_in_use
-from node.dashboard.pages import place
-from node.dashboard.peers import destinations, echo_now, recent_rejections
-from node.dashboard.rights import Caller, may_act, may_look, site_of
-from node.jobs import OPEN, JobState
+from node.dashboard.actions import Action, perform, possible_actions
+from node.dashboard.health import NodeHealth, node_health
+from node.dashboard.models import ModelInUse, models_in_use
+from node.dashboard.peers import RejectedAssociation, destination_statuses, echo_now, recent_rejections
+from node.dashboard.queues import QueueReport, queue_report
+from node.dashboard.rights import Operator, Viewer
+from node.dashboard.site import CurrentSite
+from node.dashboard.worklist import worklist_page
 from node.states import StudyState
+from node.storage.health import Echo
+from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
+from node.summary import AnalysisSummary
 from node.withdrawal import Reason
 
 
-class Refusal(BaseModel):
-    """Why not."""
+class ErrorAnswer(BaseModel):
+    """Why a request was refused."""
 
     detail: str
 
 
-def refusals(**words: str) -> dict[int | str, dict[str, Any]]:
-    """Descriptions of refusals by their status, e.g. refusals(_404="...")."""
-    return {int(status[1:]): {"model": Refusal, "description": told} for status, told in words.items()}
+Responses = dict[int | str, dict[str, Any]]  # as FastAPI wants them
 
 
-ALWAYS = refusals(
-    _400="the request is not HTTP as we read it",
-    _401="nothing proves who you are: send Authorization: Bearer KEY",
-    _403="your role is not enough",
-    _422="a parameter is missing or has a value that it cannot have",
+def responses(descriptions: Mapping[int, str]) -> Responses:
+    """Errors of a route for its description, by HTTP status."""
+    return {status: {"model": ErrorAnswer, "description": words} for status, words in descriptions.items()}
+
+
+ALWAYS = responses(
+    {
+        400: "the request is not valid HTTP",
+        401: "not authenticated: send Authorization: Bearer KEY",
+        403: "your role does not allow this",
+        422: "a parameter is missing or has an invalid value",
+    }
 )
-NOT_FOUND = refusals(_404="there is no such thing")
-CONFLICT = refusals(_409="this cannot be done to it now")
+NOT_FOUND = responses({404: "no such study, object or destination"})
+CONFLICT = responses({409: "not possible in its present state"})
 router = APIRouter(prefix="/api", responses=ALWAYS)
-Looker = Annotated[Caller, Depends(may_look)]
-Actor = Annotated[Caller, Depends(may_act)]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="our number of the study")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of the study on this node")]
 
 
-class Study(BaseModel):
-    """One line of the worklist. Times: seconds since 1970, UTC."""
+class WorklistEntry(BaseModel):
+    """One study of the worklist. Times: seconds since 1970, UTC."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: int
     study_instance_uid: str
@@ -62,21 +71,60 @@ class Study(BaseModel):
 
 
 class Worklist(BaseModel):
-    """Studies, newest first; `before` leads to the next ones, empty at the end."""
+    """Studies, newest first; `before` is the cursor of the page of older ones, empty at the end."""
 
-    studies: list[Study]
+    studies: list[WorklistEntry]
     before: str
 
 
-class Said(BaseModel):
-    """What happens next."""
+class NoSummary(BaseModel):
+    """The summary of a study that was never analysed."""
+
+
+class StudyAnswer(BaseModel):
+    """One study as the ledger knows it, and what an operator can do to it."""
+
+    study: StudyRecord
+    jobs: tuple[JobRecord, ...]
+    objects: tuple[KeptObject, ...]
+    timeline: tuple[AuditRecord, ...]
+    summary: AnalysisSummary | NoSummary
+    possible: list[Action]
+
+
+class ActionAnswer(BaseModel):
+    """What happens next, in words."""
 
     said: str
 
 
+class DestinationAnswer(BaseModel):
+    """A destination, its last C-ECHO, and how many jobs wait for it or have failed for good."""
+
+    name: str
+    echo: Echo | None
+    waiting: int
+    dead: int
+
+
+class PeersAnswer(BaseModel):
+    """Destinations, and rejected associations, newest first."""
+
+    destinations: list[DestinationAnswer]
+    rejections: list[RejectedAssociation]
+
+
+class ModelsAnswer(BaseModel):
+    """The active model first, then others that were active in the last month."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    models: list[ModelInUse]
+
+
 @router.get("/openapi.json", include_in_schema=False)
-def openapi(request: Request, _caller: Looker) -> dict[str, Any]:
-    """The description of this API."""
+def openapi(request: Request, _user: Viewer) -> Mapping[str, Any]:
+    """The OpenAPI description of this API."""
     app = request.app
     described = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
@@ -86,78 +134,80 @@ def openapi(request: Request, _caller: Looker) -> dict[str, Any]:
 
 @router.get("/studies")
 def studies(
-    request: Request,
-    _caller: Looker,
+    site: CurrentSite,
+    _user: Viewer,
     state: StudyState | None = None,
     before: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Worklist:
     """The worklist."""
-    found = site_of(request).overview.worklist([state] if state else (), before=place(before), limit=limit)
-    following = f"{found[-1].last_received_at!r}-{found[-1].id}" if len(found) == limit else ""
-    return Worklist(studies=[Study(**asdict(each)) for each in found], before=following)
+    found = worklist_page(site, state, before, limit)
+    return Worklist(studies=[WorklistEntry.model_validate(each) for each in found.studies], before=found.before)
 
 
 @router.get("/studies/{number}", responses=NOT_FOUND)
-def study(request: Request, number: Number, _caller: Looker) -> dict[str, Any]:
-    """Everything that the ledger knows of one study, and what may be done to it."""
-    site = site_of(request)
-    detail = site.ledger.study(site.overview.uid_of(number))
-    return {**asdict(detail), "possible": possible(detail)}
+def study(site: CurrentSite, number: Number, _user: Viewer) -> StudyAnswer:
+    """One study, found by its number on this node."""
+    return study_answer(site.ledger.reading.study(site.overview.uid_of(number)))
 
 
 @router.get("/uids/{study_instance_uid}", responses=NOT_FOUND)
 def study_by_uid(
-    request: Request, study_instance_uid: Annotated[str, Path(max_length=64)], _caller: Looker
-) -> dict[str, Any]:
-    """The same, found by Study Instance UID."""
-    detail = site_of(request).ledger.study(study_instance_uid)
-    return {**asdict(detail), "possible": possible(detail)}
+    site: CurrentSite, study_instance_uid: Annotated[str, Path(max_length=64)], _user: Viewer
+) -> StudyAnswer:
+    """One study, found by its Study Instance UID."""
+    return study_answer(site.ledger.reading.study(study_instance_uid))
+
+
+def study_answer(detail: StudyDetail) -> StudyAnswer:
+    """Everything that the ledger knows of a study."""
+    return StudyAnswer(
+        study=detail.study,
+        jobs=detail.jobs,
+        objects=detail.objects,
+        timeline=detail.timeline,
+        summary=detail.summary or NoSummary(),
+        possible=possible_actions(detail),
+    )
 
 
 @router.post("/studies/{number}/{action}", responses=NOT_FOUND | CONFLICT)
-def operate(request: Request, number: Number, action: Action, caller: Actor, reason: Reason = Reason.QUALITY) -> Said:
+def operate(
+    site: CurrentSite, number: Number, action: Action, user: Operator, reason: Reason = Reason.QUALITY
+) -> ActionAnswer:
     """Force, reprocess, redeliver or retract; `reason` is for retract."""
-    site = site_of(request)
-    return Said(said=act(site, caller, site.overview.uid_of(number), action, reason))
+    return ActionAnswer(said=perform(site, user, site.overview.uid_of(number), action, reason))
 
 
 @router.get("/queues")
-def queues(request: Request, _caller: Looker) -> dict[str, Any]:
-    """Depth and age of the queues, and the dead letters."""
-    overview = site_of(request).overview
-    return {
-        "depths": [asdict(each) for each in overview.queues()],
-        "open": [asdict(each) for each in overview.jobs(OPEN)],
-        "dead": [asdict(each) for each in overview.jobs([JobState.DEAD])],
-    }
+def queues(site: CurrentSite, _user: Viewer) -> QueueReport:
+    """Depth and age of the queues, open jobs, and failed jobs."""
+    return queue_report(site)
 
 
 @router.get("/peers")
-def peers(request: Request, _caller: Looker) -> dict[str, Any]:
-    """Destinations with their last echo, and callers that were turned away."""
-    site = site_of(request)
-    lines = [
-        {"name": each.destination.name, "echo": asdict(each.echo) if each.echo else None, "waiting": each.waiting}
-        | {"dead": each.dead}
-        for each in destinations(site)
+def peers(site: CurrentSite, _user: Viewer) -> PeersAnswer:
+    """Destinations with their last C-ECHO, and rejected associations."""
+    destinations = [
+        DestinationAnswer(name=each.destination.name, echo=each.echo, waiting=each.waiting, dead=each.dead)
+        for each in destination_statuses(site)
     ]
-    return {"destinations": lines, "rejections": [asdict(each) for each in recent_rejections(site)]}
+    return PeersAnswer(destinations=destinations, rejections=recent_rejections(site))
 
 
 @router.post("/peers/{name}/echo", responses=NOT_FOUND)
-def echo(request: Request, name: Annotated[str, Path(max_length=64)], _caller: Actor) -> dict[str, Any]:
-    """C-ECHO one destination now."""
-    return asdict(echo_now(site_of(request), name))
+def echo(site: CurrentSite, name: Annotated[str, Path(max_length=64)], _user: Operator) -> Echo:
+    """Send a C-ECHO to one destination now."""
+    return echo_now(site, name)
 
 
 @router.get("/models")
-def models(request: Request, _caller: Looker) -> dict[str, Any]:
-    """The model that answers, and the spread of its answers."""
-    return {"models": [asdict(each) for each in models_in_use(site_of(request), time.time())]}
+def models(site: CurrentSite, _user: Viewer) -> ModelsAnswer:
+    """The active model, and the distribution of its scores."""
+    return ModelsAnswer(models=models_in_use(site, time.time()))
 
 
 @router.get("/health")
-def health(request: Request, _caller: Looker) -> dict[str, Any]:
+def health(request: Request, site: CurrentSite, _user: Viewer) -> NodeHealth:
     """Processes, disk, throughput, alerts."""
-    return asdict(capacity(site_of(request), request.app.state.meter, time.time()))
+    return node_health(site, request.app.state.meter, time.time())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from starlette.exceptions import HTTPException
 
 from dicom_io.errors import DicomError
 from node.dashboard import api, login, oidc, pages, probes
-from node.dashboard.guard import HEADERS, Guard
+from node.dashboard.guard import SECURITY_HEADERS, SecurityMiddleware
 from node.dashboard.rendering import page
-from node.dashboard.rights import Limiter
+from node.dashboard.rights import LoginRateLimiter
 from node.dashboard.site import Site
 from node.errors import NodeError
 from node.states import ImpossibleTransition
@@ -23,6 +24,14 @@ from node.watching.metrics import Meter
 from sr_templates.errors import ObjectsError
 
 STATIC = Path(__file__).parent / "static"
+ERROR_TITLES = {
+    403: "Not allowed",
+    404: "Not found",
+    409: "Not possible now",
+    422: "Invalid request",
+    500: "Internal error",
+    502: "Identity provider error",
+}
 
 
 def build_app(site: Site) -> FastAPI:
@@ -35,56 +44,56 @@ def build_app(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.site, app.state.limiter, app.state.logins = site, Limiter(), oidc.Logins()
+    app.state.site, app.state.limiter, app.state.logins = site, LoginRateLimiter(), oidc.PendingLogins()
     app.state.meter = Meter(site.settings, site.archive, site.overview, site.watch)
-    app.add_middleware(Guard, settings=site.settings.dashboard)
+    app.add_middleware(SecurityMiddleware, settings=site.settings.dashboard)
     app.mount("/static", StaticFiles(directory=STATIC))
     for router in (probes.router, login.router, oidc.router, pages.router, api.router):
         app.include_router(router)
-    app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(RequestValidationError, senseless)
-    app.add_exception_handler(LookupError, not_there)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(LookupError, not_found)
     for kind in (ImpossibleTransition, NodeError, DicomError, ObjectsError):
-        app.add_exception_handler(kind, not_now)
-    app.add_exception_handler(Exception, defect)
+        app.add_exception_handler(kind, conflict)
+    app.add_exception_handler(Exception, internal_error)
     return app
 
 
-def answer(request: Request, status: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    """An error for whoever asked: a page for a browser, JSON for a program."""
+def error_response(request: Request, status: int, words: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as a page for a browser, as JSON for a program."""
     if request.url.path.startswith("/api") or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"detail": words}, status, headers)
     if status == 401:
         return page(request, "login.html", status=401, wanted=request.url.path)
-    return page(request, "error.html", status=status, words=words)
+    return page(request, "error.html", status=status, title=ERROR_TITLES.get(status, "Not possible"), words=words)
 
 
-async def refused(request: Request, error: Exception) -> Response:
-    """Rights, and pages that do not exist."""
+async def http_error(request: Request, error: Exception) -> Response:
+    """Answer a request without the rights it needs, or for an address that does not exist."""
     if not isinstance(error, HTTPException):
         raise TypeError("only for HTTPException")
-    return answer(request, error.status_code, str(error.detail), dict(error.headers or {}))
+    return error_response(request, error.status_code, str(error.detail), error.headers)
 
 
-async def senseless(request: Request, _error: Exception) -> Response:
-    """A parameter that cannot be; what was sent is not repeated."""
-    return answer(request, 422, "a parameter is missing or has a value that it cannot have")
+async def validation_error(request: Request, _error: Exception) -> Response:
+    """Answer 422 to an invalid parameter; what was sent is not repeated."""
+    return error_response(request, 422, "a parameter is missing or has an invalid value")
 
 
-async def not_there(request: Request, error: Exception) -> Response:
-    """No such study, account or object; a missing key is a defect of ours, and stays one."""
+async def not_found(request: Request, error: Exception) -> Response:
+    """Answer 404 for a study, account or object that does not exist; a KeyError is our own defect and stays one."""
     if type(error) is not LookupError:
         raise error
-    return answer(request, 404, str(error))
+    return error_response(request, 404, str(error))
 
 
-async def not_now(request: Request, error: Exception) -> Response:
-    """Ledger, archive, reader or writer refused; their words are ours."""
-    return answer(request, 409, str(error))
+async def conflict(request: Request, error: Exception) -> Response:
+    """Answer 409 when ledger, archive, reader or writer refuse; their messages hold no patient data."""
+    return error_response(request, 409, str(error))
 
 
-async def defect(request: Request, _error: Exception) -> Response:
-    """A defect of this program: the log tells it, the page only that there was one."""
-    told = answer(request, 500, "the program met a defect of its own; the node's log tells more")
-    told.headers.update(HEADERS)
-    return told
+async def internal_error(request: Request, _error: Exception) -> Response:
+    """Answer 500 for a defect of this program; details are in the log only."""
+    response = error_response(request, 500, "internal error: see the node's log for details")
+    response.headers.update(SECURITY_HEADERS)
+    return response

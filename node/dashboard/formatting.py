@@ -1,10 +1,13 @@
-"""How states, times and sizes are said to people."""
+"""States, times and sizes in words."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from mome_core.results import Endpoint
+from node.jobs import JobKind, JobState
 from node.states import StudyState
+from node.storage.accounts import Account, TokenKind
 
 STATE_WORDS = {
     StudyState.RECEIVING: "Receiving",
@@ -15,34 +18,46 @@ STATE_WORDS = {
     StudyState.FAILED: "Failed",
     StudyState.INELIGIBLE: "Not analysed",
 }
-STATE_MEANS = {
-    StudyState.RECEIVING: "instances are arriving; the study is complete when none has come for the settle time",
-    StudyState.STABLE: "the study is complete and waits for the model",
-    StudyState.ANALYZING: "the model is working on it",
-    StudyState.ANALYZED: "there is an answer; not every destination has it yet",
-    StudyState.DELIVERED: "every destination has every object",
-    StudyState.FAILED: "given up; mend the cause, then reprocess or redeliver",
-    StudyState.INELIGIBLE: "the study lacks what the model needs; the reason is in the PACS as a report",
+STATE_MEANINGS = {
+    StudyState.RECEIVING: "instances are arriving; the study is complete when none has arrived for the settle time",
+    StudyState.STABLE: "the study is complete and waiting for analysis",
+    StudyState.ANALYZING: "the analysis is running",
+    StudyState.ANALYZED: "the analysis is finished; not every destination has the results yet",
+    StudyState.DELIVERED: "every destination has every result object",
+    StudyState.FAILED: "failed; fix the cause, then reprocess or redeliver",
+    StudyState.INELIGIBLE: "the study lacks what the model needs; a report in the PACS gives the reason",
 }
-ENDPOINTS = {
-    "malignancy": "Malignancy",
-    "triple_negative": "Triple-negative",
-    "pcr": "Pathological complete response",
+JOB_KIND_WORDS = {JobKind.ANALYZE: "Analysis", JobKind.DELIVER: "Delivery"}
+JOB_STATE_WORDS = {
+    JobState.WAITING: "waiting",
+    JobState.RUNNING: "running",
+    JobState.COMMITTING: "waiting for commitment",
+    JobState.DONE: "done",
+    JobState.DEAD: "failed",
+    JobState.CANCELLED: "cancelled",
 }
 
-
-def endpoint(name: str) -> str:
-    """The question that a score answers."""
-    return ENDPOINTS.get(name, name.replace("_", " ").capitalize())
+CREDENTIAL_WORDS = {TokenKind.INVITATION: "one-time token", TokenKind.KEY: "API key"}
 
 
-def clock(seconds: float) -> str:
-    """A moment in the node's local time."""
+def credentials(account: Account) -> list[str]:
+    """What an account signs in with."""
+    tokens = [words for kind, words in CREDENTIAL_WORDS.items() if kind in account.kinds]
+    return ["password", *tokens] if account.has_password else tokens
+
+
+def endpoint_title(endpoint: str) -> str:
+    """An endpoint as the beginning of a line."""
+    return Endpoint(endpoint).words.capitalize()
+
+
+def local_time(seconds: float) -> str:
+    """A moment (seconds since 1970) in the node's local time."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def iso(seconds: float) -> str:
-    """The same moment for a program."""
+    """A moment (seconds since 1970) in ISO 8601, for programs."""
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
 
 
@@ -58,7 +73,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in the unit that reads best."""
+    """A number of bytes with a binary prefix."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -66,6 +81,6 @@ def size(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
-def percent(share: float) -> str:
-    """A probability or share."""
-    return f"{100 * share:.1f} %"
+def percent(fraction: float) -> str:
+    """A fraction in [0, 1] as a percentage."""
+    return f"{100 * fraction:.1f} %"

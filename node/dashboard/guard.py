@@ -1,4 +1,4 @@
-"""What holds for every request before a page sees it, and for every answer after: host, origin, size, headers."""
+"""Checks on every request before a page sees it (host, origin, size), and security headers on every response."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from node.settings import Dashboard
+from node.settings_sections import DashboardSettings
 
 LARGEST_BODY = 64 * 1024  # forms only: nothing is ever uploaded here
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-POLICY = "; ".join(
+CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -27,8 +27,8 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -38,35 +38,35 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):
-    """The body goes on beyond the largest that is read."""
+class BodyTooLarge(Exception):
+    """A request body is larger than the largest that is read."""
 
 
-class Guard:
-    """Refuses foreign hosts (DNS rebinding), foreign origins (forged requests) and large bodies; hardens answers."""
+class SecurityMiddleware:
+    """Refuses foreign hosts (DNS rebinding), foreign origins (forged requests) and large bodies; adds headers."""
 
-    def __init__(self, app: ASGIApp, settings: Dashboard) -> None:
+    def __init__(self, app: ASGIApp, settings: DashboardSettings) -> None:
         self.app = app
         self.names = LOOPBACK_NAMES | {settings.host, *settings.names}
         self.secure = settings.is_secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         refusal = self.refusal(scope["method"], Headers(scope=scope))
         answer = PlainTextResponse(refusal, 403) if refusal else self.app
         try:
-            await answer(scope, limited(receive), self.hardened(scope, send))
-        except TooLarge:
+            await answer(scope, size_limited(receive), self.with_security_headers(scope, send))
+        except BodyTooLarge:
             await PlainTextResponse("the request is too large", 413)(scope, receive, send)
 
     def refusal(self, method: str, headers: Headers) -> str:
-        """Why the request goes no further; empty when it may."""
+        """Why the request is refused; empty when it is not."""
         host = headers.get("host", "")
-        if name_of(host) not in self.names:
-            return "this name is not one of ours; add it to dashboard.names in the settings"
+        if host_name(host) not in self.names:
+            return "unknown host name; add it to dashboard.names in the settings"
         if method in SAFE_METHODS:
             return ""
         origin = headers.get("origin")
@@ -75,13 +75,13 @@ class Guard:
             return "this request comes from another site"
         return ""
 
-    def hardened(self, scope: Scope, send: Send) -> Send:
-        """The same `send`, with our headers on every answer."""
+    def with_security_headers(self, scope: Scope, send: Send) -> Send:
+        """A `send` that adds the security headers to every response."""
 
-        async def send_hardened(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
                 if not scope["path"].startswith("/static/"):
                     headers.setdefault("Cache-Control", "no-store")
@@ -89,16 +89,16 @@ class Guard:
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
-        return send_hardened
+        return send_with_headers
 
 
-def name_of(host: str) -> str:
+def host_name(host: str) -> str:
     """A Host header without its port."""
     return host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]
 
 
-def limited(receive: Receive) -> Receive:
-    """The same `receive`, which stops reading a body that is too large."""
+def size_limited(receive: Receive) -> Receive:
+    """A `receive` that raises BodyTooLarge instead of reading a body that is too large."""
     seen = 0
 
     async def receive_limited() -> Message:
@@ -106,7 +106,7 @@ def limited(receive: Receive) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > LARGEST_BODY:
-            raise TooLarge
+            raise BodyTooLarge
         return message
 
     return receive_limited

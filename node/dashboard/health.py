@@ -1,15 +1,16 @@
-"""Health and capacity at a glance."""
+"""Health and throughput of the node, for page and API."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
-from typing import Any
 
 from node.dashboard.site import Site
 from node.identity import graphics_cards
 from node.storage.health import Heartbeat, OpenAlert
+from node.summary import AnalysisSummary
 from node.watching.metrics import ALIVE_SECONDS, Meter
 
 DAY_SECONDS = 86_400.0
@@ -17,16 +18,16 @@ HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A process, and whether it showed a sign of life lately."""
+class ProcessStatus:
+    """A process with its last heartbeat, and whether that is recent."""
 
     beat: Heartbeat
     alive: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """A scanner or PACS that sends to us."""
+class Sender:
+    """A scanner or PACS that has sent instances."""
 
     ae_title: str
     instances: int
@@ -34,10 +35,10 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
-    """What the health page shows. Times in seconds; `by_hour`: analyses in each of the last hours, oldest first."""
+class NodeHealth:
+    """Health of the node. Times in seconds; `by_hour`: analyses in each of the last 24 hours, oldest first."""
 
-    parts: list[Part]
+    parts: list[ProcessStatus]
     alerts: list[OpenAlert]
     free_bytes: int
     total_bytes: int
@@ -47,19 +48,19 @@ class Capacity:
     median_seconds: float | None
     slowest_seconds: float | None
     stages: list[tuple[str, float]]
-    callers: list[Caller]
+    callers: list[Sender]
     failures: list[tuple[str, int]]
     graphics: list[str]
 
 
-def capacity(site: Site, meter: Meter, now: float) -> Capacity:
-    """Gather the page."""
+def node_health(site: Site, meter: Meter, now: float) -> NodeHealth:
+    """Gather the health of the node."""
     totals = meter.up_to_date()
     analyses = site.overview.analyses(now - DAY_SECONDS)
     seconds = site.overview.delivery_seconds(now - DAY_SECONDS)
     disk = shutil.disk_usage(site.archive.root)
-    return Capacity(
-        parts=[Part(each, now - each.at < ALIVE_SECONDS) for each in site.watch.heartbeats()],
+    return NodeHealth(
+        parts=[ProcessStatus(each, now - each.at < ALIVE_SECONDS) for each in site.watch.heartbeats()],
         alerts=site.watch.alerts(),
         free_bytes=disk.free,
         total_bytes=disk.total,
@@ -69,24 +70,24 @@ def capacity(site: Site, meter: Meter, now: float) -> Capacity:
         median_seconds=median(seconds) if seconds else None,
         slowest_seconds=quantiles(seconds, n=20)[-1] if len(seconds) > 1 else None,
         stages=stages(each.summary for each in analyses),
-        callers=[Caller(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
+        callers=[Sender(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
         failures=totals.failures.most_common(),
         graphics=graphics_cards(),
     )
 
 
 def by_hour(moments: list[float], now: float) -> list[int]:
-    """How many of these moments fall into each of the last hours."""
+    """How many of these moments fall into each of the last 24 hours, oldest first."""
     counts = [0] * HOURS
     for each in moments:
         counts[HOURS - 1 - min(HOURS - 1, max(0, int((now - each) // 3600)))] += 1
     return counts
 
 
-def stages(summaries: Any) -> list[tuple[str, float]]:
-    """The median time of each stage of the analysis."""
+def stages(summaries: Iterable[AnalysisSummary]) -> list[tuple[str, float]]:
+    """Median seconds of each stage of the analysis."""
     found: dict[str, list[float]] = {}
     for summary in summaries:
-        for name, seconds in summary.get("timings_s", {}).items():
+        for name, seconds in summary.timings_s.items():
             found.setdefault(name, []).append(seconds)
     return [(name, median(seconds)) for name, seconds in found.items()]

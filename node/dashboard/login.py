@@ -1,4 +1,4 @@
-"""Logging in and out, and accepting an invitation."""
+"""Login, logout, and accepting an invitation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from node.audit import AuditEvent
 from node.dashboard.rendering import page
-from node.dashboard.rights import COOKIE, Caller, Limiter, may_look, site_of
+from node.dashboard.rights import COOKIE, LoginRateLimiter, Viewer
+from node.dashboard.site import CurrentSite, site_of
 from node.storage.accounts import AccessRefused
 
 router = APIRouter(include_in_schema=False)
@@ -20,16 +21,16 @@ Text = Annotated[str, Form(max_length=256)]
 
 @router.get("/login")
 def login_form(request: Request) -> Response:
-    """The form."""
+    """Show the login form."""
     return page(request, "login.html", wanted="/")
 
 
 @router.post("/login")
-def log_in(request: Request, name: Text, password: Text, wanted: Text = "/") -> Response:
-    """A new session, under a new secret: one that was planted before proves nothing."""
-    site, now = site_of(request), time.time()
+def log_in(request: Request, site: CurrentSite, name: Text, password: Text, wanted: Text = "/") -> Response:
+    """Begin a session under a new secret, so that a cookie planted beforehand is worthless."""
+    now = time.time()
     keys = (f"address {address_of(request)}", f"name {name}")
-    limiter: Limiter = request.app.state.limiter
+    limiter: LoginRateLimiter = request.app.state.limiter
     if (seconds := limiter.seconds_to_wait(*keys)) > 0:
         answer = page(request, "login.html", status=429, wanted=wanted, words="too many attempts; wait a minute")
         answer.headers["Retry-After"] = str(math.ceil(seconds))
@@ -38,23 +39,23 @@ def log_in(request: Request, name: Text, password: Text, wanted: Text = "/") -> 
         session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     except AccessRefused as refusal:
         limiter.failed(*keys)
-        site.ledger.audit(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
+        site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
         return page(request, "login.html", status=401, wanted=wanted, words=str(refusal))
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
-    return with_session(request, RedirectResponse(local(wanted), 303), session)
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
+    return with_session(request, RedirectResponse(local_path(wanted), 303), session)
 
 
 @router.get("/welcome")
 def welcome_form(request: Request) -> Response:
-    """Where the holder of a one-time token chooses a password."""
+    """Show the form where the holder of a one-time token sets a password."""
     return page(request, "welcome.html")
 
 
 @router.post("/welcome")
-def welcome(request: Request, token: Text, password: Text, again: Text) -> Response:
+def welcome(request: Request, site: CurrentSite, token: Text, password: Text, again: Text) -> Response:
     """Use up the token, set the password, log in."""
-    site, now = site_of(request), time.time()
-    limiter: Limiter = request.app.state.limiter
+    now = time.time()
+    limiter: LoginRateLimiter = request.app.state.limiter
     keys = (f"address {address_of(request)}",)
     if limiter.seconds_to_wait(*keys) > 0:
         return page(request, "welcome.html", status=429, words="too many attempts; wait a minute")
@@ -66,23 +67,22 @@ def welcome(request: Request, token: Text, password: Text, again: Text) -> Respo
         limiter.failed(*keys)
         return page(request, "welcome.html", status=401, words=str(refusal))
     session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
     return with_session(request, RedirectResponse("/", 303), session)
 
 
 @router.post("/logout")
-def log_out(request: Request, caller: Annotated[Caller, Depends(may_look)]) -> Response:
-    """The session proves nothing any more."""
-    site = site_of(request)
+def log_out(request: Request, site: CurrentSite, user: Viewer) -> Response:
+    """End the session."""
     site.access.log_out(request.cookies.get(COOKIE, ""))
-    site.ledger.audit(AuditEvent.LOGGED_OUT, time.time(), caller.name)
+    site.ledger.audit.record(AuditEvent.LOGGED_OUT, time.time(), user.name)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer
 
 
 def with_session(request: Request, answer: Response, session: str) -> Response:
-    """The answer, with a cookie that only this site's own pages send and no script can read."""
+    """Add a session cookie that only this site's own pages send and no script can read."""
     settings = site_of(request).settings.dashboard
     answer.set_cookie(
         COOKIE,
@@ -95,11 +95,11 @@ def with_session(request: Request, answer: Response, session: str) -> Response:
     return answer
 
 
-def local(wanted: str) -> str:
-    """A path of ours, whatever was asked for."""
+def local_path(wanted: str) -> str:
+    """The path if it lies on this site, else the worklist: a login never redirects to another site."""
     return wanted if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) else "/"
 
 
 def address_of(request: Request) -> str:
-    """Where the request comes from."""
+    """The network address that the request comes from."""
     return request.client.host if request.client else "unknown"

@@ -1,26 +1,33 @@
-"""The model that answers, what it says of itself, and how its answers are spread."""
+"""The active model, what its manifest says, and how its scores are distributed."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from mome_core.errors import MomeError
+from mome_core.results import Endpoint
+from mome_core.training.metrics import spelled
+from node.dashboard.formatting import endpoint_title
 from node.dashboard.site import Site
 from node.errors import NotReady
 from node.models import bundle_in_use
 from node.storage.decisions import ModelDecisions
-from node.watching.drift import Watch, stability, watch_models
+from node.summary import AnalysisSummary
+from node.watching.drift import ModelReport, model_report, population_stability
 
 DAY_SECONDS = 86_400.0
 BINS = 10
+Manifest = Mapping[str, Any]  # a bundle's manifest.json
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """The probabilities of one endpoint over a time: how many, their median, and how many in each tenth."""
+class ScoreDistribution:
+    """The probabilities of one endpoint over a time: how many, their median, and how many in each tenth of [0, 1]."""
 
     answers: int
     median: float
@@ -28,84 +35,124 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelLine:
-    """A model with its manifest, and its answers of the last week and month by endpoint.
+class ModelCard:
+    """What a manifest says of its model, as pairs of label and value."""
 
-    shift : population stability index of the last week against the three before; absent with too few answers.
+    statement: str = ""
+    facts: Sequence[tuple[str, str]] = ()
+    validation: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInUse:
+    """A model with its manifest, and its scores of the last week and month by endpoint.
+
+    shift : population stability index of the last week against the three weeks before; absent with too few answers.
     """
 
     role: str
     name: str
     version: str
     sha256: str
-    manifest: dict[str, Any]
-    month: dict[str, Spread]
-    week: dict[str, Spread]
-    shift: dict[str, float]
+    manifest: Manifest
+    month: Mapping[Endpoint, ScoreDistribution]
+    week: Mapping[Endpoint, ScoreDistribution]
+    shift: Mapping[Endpoint, float]
+
+    @property
+    def card(self) -> ModelCard:
+        """The manifest for people."""
+        return model_card(self.manifest)
 
 
-def models_in_use(site: Site, now: float) -> list[ModelLine]:
-    """The active model first, then others that answered in the last month."""
+@dataclass(slots=True)
+class ModelScores:
+    """The scores of one model."""
+
+    name: str = ""
+    version: str = ""
+    probabilities: dict[Endpoint, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+
+def models_in_use(site: Site, now: float) -> list[ModelInUse]:
+    """The active model first, then others that gave a score in the last month."""
     analyses = site.overview.analyses(now - 30 * DAY_SECONDS)
     week_ago = now - 7 * DAY_SECONDS
-    new = by_model(each.summary for each in analyses if each.finished_at >= week_ago)
-    old = by_model(each.summary for each in analyses if each.finished_at < week_ago)
+    new = scores_by_model(each.summary for each in analyses if each.finished_at >= week_ago)
+    old = scores_by_model(each.summary for each in analyses if each.finished_at < week_ago)
     active = active_manifest(site)
     digest = str(active.get("weights", {}).get("sha256", ""))
     earlier = sorted((new.keys() | old.keys()) - {digest})
-    lines = [line("active", active, digest, new.get(digest, {}), old.get(digest, {}))] if active else []
-    return lines + [line("earlier", {}, each, new.get(each, {}), old.get(each, {})) for each in earlier]
+    models = [model_in_use("active", active, digest, new[digest], old[digest])] if active else []
+    return models + [model_in_use("earlier", {}, each, new[each], old[each]) for each in earlier]
 
 
-def line(role: str, manifest: dict[str, Any], digest: str, new: dict[str, Any], old: dict[str, Any]) -> ModelLine:
-    """One model; `new` and `old` hold its name and version beside the probabilities."""
-    name, version = new.get("", old.get("", ("", "")))
-    endpoints = sorted((new.keys() | old.keys()) - {""})
-    shifts = {each: stability(old.get(each, []), new.get(each, [])) for each in endpoints}
-    return ModelLine(
+def model_in_use(role: str, manifest: Manifest, digest: str, new: ModelScores, old: ModelScores) -> ModelInUse:
+    """One model with its scores of the last week (`new`) and of the three weeks before (`old`)."""
+    week, before = new.probabilities, old.probabilities
+    endpoints = sorted(week.keys() | before.keys())
+    shifts = {each: population_stability(before.get(each, []), week.get(each, [])) for each in endpoints}
+    return ModelInUse(
         role=role,
-        name=str(manifest.get("name", name)),
-        version=str(manifest.get("version", version)),
+        name=str(manifest.get("name", new.name or old.name)),
+        version=str(manifest.get("version", new.version or old.version)),
         sha256=digest,
         manifest=manifest,
-        month={each: spread_of(new.get(each, []) + old.get(each, [])) for each in endpoints},
-        week={each: spread_of(new[each]) for each in endpoints if each in new},
+        month={each: distribution(week.get(each, []) + before.get(each, [])) for each in endpoints},
+        week={each: distribution(week[each]) for each in endpoints if each in week},
         shift={each: shift for each, shift in shifts.items() if shift is not None},
     )
 
 
-def by_model(summaries: Any) -> dict[str, dict[str, Any]]:
-    """Digest of the weights -> endpoint -> probabilities; under the empty endpoint, name and version."""
-    found: dict[str, dict[str, Any]] = {}
+def scores_by_model(summaries: Iterable[AnalysisSummary]) -> defaultdict[str, ModelScores]:
+    """The scores of each model, by the SHA-256 of its weights."""
+    found: defaultdict[str, ModelScores] = defaultdict(ModelScores)
     for summary in summaries:
-        for score in summary.get("scores", ()):
-            model = score["model"]
-            answers = found.setdefault(model["sha256"], {"": (model["name"], model["version"])})
-            answers.setdefault(score["endpoint"], []).append(score["probability"])
+        for score in summary.scores:
+            scores = found[score.model.sha256]
+            scores.name, scores.version = score.model.name, score.model.version
+            scores.probabilities[score.endpoint].append(score.probability)
     return found
 
 
-def spread_of(values: list[float]) -> Spread:
-    """How these probabilities are spread."""
+def distribution(probabilities: Sequence[float]) -> ScoreDistribution:
+    """The distribution of some probabilities in [0, 1]."""
     bins = [0] * BINS
-    for value in values:
+    for value in probabilities:
         bins[min(BINS - 1, int(value * BINS))] += 1
-    return Spread(len(values), median(values), tuple(bins))
+    return ScoreDistribution(len(probabilities), median(probabilities), tuple(bins))
 
 
-def active_manifest(site: Site) -> dict[str, Any]:
-    """What the bundle that answers says of itself; empty when it cannot be read."""
+def model_card(manifest: Manifest) -> ModelCard:
+    """The parts of a manifest that a page shows; empty for a manifest that could not be read."""
+    provenance = manifest.get("provenance", {})
+    facts = [(_label(key), str(value)) for key, value in provenance.items() if isinstance(value, (str, int, float))]
+    for endpoint, point in manifest.get("endpoints", {}).items():
+        facts.append((endpoint_title(endpoint), ", ".join(f"{key} {value:.4g}" for key, value in point.items())))
+    validation = {
+        endpoint: [(spelled(key), value) for key, value in figures.items() if isinstance(value, (int, float))]
+        for endpoint, figures in provenance.get("validation", {}).items()
+    }
+    return ModelCard(str(manifest.get("statement", "")), facts, validation)
+
+
+def active_manifest(site: Site) -> Manifest:
+    """The manifest of the active bundle; empty when it cannot be read."""
     try:
         bundle = bundle_in_use(site.settings, ModelDecisions(site.ledger.engine))
-        found: dict[str, Any] = json.loads((bundle / "manifest.json").read_text("utf-8"))
+        found: Manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
     except (NotReady, OSError, ValueError):
         return {}
     return found
 
 
-def watched(site: Site, now: float) -> Watch | None:
+def report_of_models(site: Site, now: float) -> ModelReport | None:
     """Drift, shadow and decisions; None when a bundle cannot be read."""
     try:
-        return watch_models(site.settings, site.overview, now)
+        return model_report(site.settings, site.overview, now)
     except (NotReady, MomeError):
         return None
+
+
+def _label(key: str) -> str:
+    return key.replace("_", " ").capitalize()

@@ -1,7 +1,7 @@
-"""Logging in with the organisation's own identity provider: OpenID Connect, authorization code with PKCE.
+"""Login with the organisation's own identity provider: OpenID Connect, authorization code flow with PKCE.
 
-The provider says who it is and in which groups; the settings say which role a group has. Nobody without a group of
-ours gets in. Names carry the provider's host, so that nobody there can take over an account that was made here.
+The provider names the user and their groups; the settings map groups to roles. Users without a mapped group are
+refused. Account names carry the provider's host, so that no provider account can take over a local one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -27,8 +28,9 @@ from joserfc.jwk import KeySet
 from node.audit import AuditEvent
 from node.dashboard.login import address_of, with_session
 from node.dashboard.rendering import page
-from node.dashboard.rights import site_of
-from node.settings import Dashboard, secret
+from node.dashboard.site import CurrentSite, site_of
+from node.secret_files import secret
+from node.settings_sections import DashboardSettings
 from node.storage.accounts import Role
 
 router = APIRouter(include_in_schema=False)
@@ -39,8 +41,18 @@ SIGNATURES = ["RS256", "ES256", "PS256", "EdDSA"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A login that has gone to the provider and is not back yet."""
+class ProviderMetadata:
+    """What the provider publishes about itself (OpenID Connect Discovery 1.0); fields as in its document."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLogin:
+    """A login that was sent to the provider and has not returned yet; `began`: time.monotonic()."""
 
     nonce: str
     verifier: str
@@ -48,15 +60,15 @@ class Pending:
 
 
 @dataclass(slots=True)
-class Logins:
-    """Logins on their way, by their state."""
+class PendingLogins:
+    """Logins that were sent to the provider, by their OAuth `state`."""
 
-    pending: dict[str, Pending] = field(default_factory=dict)
+    pending: dict[str, PendingLogin] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> tuple[str, Pending]:
-        """A new one; those that never came back are forgotten."""
-        state, new = secrets.token_urlsafe(24), Pending(generate_token(32), generate_token(64), time.monotonic())
+    def begin(self) -> tuple[str, PendingLogin]:
+        """Begin a login and forget those that never returned."""
+        state, new = secrets.token_urlsafe(24), PendingLogin(generate_token(32), generate_token(64), time.monotonic())
         with self.lock:
             late = [key for key, each in self.pending.items() if new.began - each.began > PATIENCE_SECONDS]
             for key in late:
@@ -64,8 +76,8 @@ class Logins:
             self.pending[state] = new
         return state, new
 
-    def end(self, state: str) -> Pending | None:
-        """The login of this state, once."""
+    def end(self, state: str) -> PendingLogin | None:
+        """Take out the login of this state; None when there is none or it took too long."""
         with self.lock:
             found = self.pending.pop(state, None)
         return found if found and time.monotonic() - found.began <= PATIENCE_SECONDS else None
@@ -73,12 +85,12 @@ class Logins:
 
 @router.get("/oidc/login")
 def log_in(request: Request) -> Response:
-    """To the provider."""
-    settings = wanted(request)
+    """Redirect to the provider."""
+    settings = oidc_settings(request)
     state, pending = request.app.state.logins.begin()
     with client_of(request, settings) as client:
         target, _ = client.create_authorization_url(
-            discovered(settings)["authorization_endpoint"],
+            discover(settings).authorization_endpoint,
             state=state,
             nonce=pending.nonce,
             code_verifier=pending.verifier,
@@ -96,72 +108,81 @@ def log_in(request: Request) -> Response:
 
 
 @router.get("/oidc/callback")
-def come_back(
+def callback(
     request: Request,
+    site: CurrentSite,
     state: Annotated[str, Query(max_length=200)] = "",
     code: Annotated[str, Query(max_length=4000)] = "",
 ) -> Response:
-    """From the provider: check what it says, and begin a session."""
-    settings, site, now = wanted(request), site_of(request), time.time()
+    """Verify what the provider returned, and begin a session."""
+    settings, now = oidc_settings(request), time.time()
     pending = request.app.state.logins.end(state) if state == request.cookies.get(COOKIE) else None
     if pending is None or not code:
-        raise HTTPException(403, "this login was not begun here, or has taken too long; begin again")
-    claims = claims_of(request, settings, code, pending)
+        raise HTTPException(403, "this login was not started here or took too long; try again")
+    claims = verified_claims(request, settings, code, pending)
     role = role_of(claims, settings)
-    name = name_of(claims, settings)
+    name = account_name(claims, settings)
     if role is None:
-        site.ledger.audit(AuditEvent.LOGIN_REFUSED, now, f"{name} from {address_of(request)}: in no group of ours")
+        site.ledger.audit.record(
+            AuditEvent.LOGIN_REFUSED, now, f"{name} from {address_of(request)}: in no mapped group"
+        )
         raise HTTPException(403, "you are in no group that has access; ask your administrator")
     session = site.access.admit(name, role, now, now + settings.session_seconds)
-    site.ledger.audit(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
+    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
     answer = with_session(request, page(request, "arrived.html"), session)
     answer.delete_cookie(COOKIE)
     return answer
 
 
-def wanted(request: Request) -> Dashboard:
-    """The settings, when the site has a provider."""
+def oidc_settings(request: Request) -> DashboardSettings:
+    """The dashboard's settings; 404 for a site without an identity provider."""
     settings = site_of(request).settings.dashboard
     if not settings.oidc_issuer:
         raise HTTPException(404, "this site has no identity provider")
     return settings
 
 
-def client_of(request: Request, settings: Dashboard) -> OAuth2Client:
-    """Our side of the conversation."""
+def client_of(request: Request, settings: DashboardSettings) -> OAuth2Client:
+    """The OAuth 2.0 client of this node."""
     return OAuth2Client(
         settings.oidc_client_id,
         secret(Path(settings.oidc_secret_file)) if settings.oidc_secret_file else None,
         scope="openid profile email " + settings.oidc_claim,
-        redirect_uri=str(request.url_for("come_back")),
+        redirect_uri=str(request.url_for("callback")),
         code_challenge_method="S256",
         timeout=10,
     )
 
 
-def discovered(settings: Dashboard) -> dict[str, Any]:
-    """What the provider publishes about itself."""
-    found: dict[str, Any] = fetched(settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration")
-    if found.get("issuer") != settings.oidc_issuer:
-        raise HTTPException(502, "the identity provider calls itself by another name than oidc_issuer")
-    return found
+def discover(settings: DashboardSettings) -> ProviderMetadata:
+    """Read the provider's discovery document."""
+    found = fetch_json(settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration")
+    try:
+        provider = ProviderMetadata(*(str(found[each.name]) for each in fields(ProviderMetadata)))
+    except (KeyError, TypeError):
+        raise HTTPException(502, "the identity provider's discovery document is incomplete") from None
+    if provider.issuer != settings.oidc_issuer:
+        raise HTTPException(502, "the identity provider's issuer is not the oidc_issuer of the settings")
+    return provider
 
 
-def fetched(address: str) -> Any:
-    """A JSON document of the provider."""
+def fetch_json(address: str) -> Any:
+    """Read a JSON document of the provider."""
     try:
         return httpx2.get(address, timeout=10).raise_for_status().json()
     except (httpx2.HTTPError, ValueError):
         raise HTTPException(502, "the identity provider does not answer") from None
 
 
-def claims_of(request: Request, settings: Dashboard, code: str, pending: Pending) -> dict[str, Any]:
-    """What the provider vouches for, after signature, issuer, audience, age and nonce were checked."""
-    provider = discovered(settings)
+def verified_claims(
+    request: Request, settings: DashboardSettings, code: str, pending: PendingLogin
+) -> Mapping[str, object]:
+    """The claims of the ID token, after signature, issuer, audience, age and nonce were checked."""
+    provider = discover(settings)
     try:
         with client_of(request, settings) as client:
-            answer = client.fetch_token(provider["token_endpoint"], code=code, code_verifier=pending.verifier)
-        keys = KeySet.import_key_set(fetched(provider["jwks_uri"]))
+            answer = client.fetch_token(provider.token_endpoint, code=code, code_verifier=pending.verifier)
+        keys = KeySet.import_key_set(fetch_json(provider.jwks_uri))
         token = jwt.decode(answer["id_token"], keys, algorithms=SIGNATURES)
         rules = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
@@ -177,22 +198,22 @@ def claims_of(request: Request, settings: Dashboard, code: str, pending: Pending
     return dict(token.claims)
 
 
-def role_of(claims: dict[str, Any], settings: Dashboard) -> Role | None:
-    """The highest role that a group gives; None for nobody of ours."""
-    told = claims.get(settings.oidc_claim, ())
-    groups = {told} if isinstance(told, str) else set(map(str, told))
-    for role, ours in (
+def role_of(claims: Mapping[str, object], settings: DashboardSettings) -> Role | None:
+    """The highest role that one of the user's groups has; None without a mapped group."""
+    claim = claims.get(settings.oidc_claim)
+    groups = {claim} if isinstance(claim, str) else set(map(str, claim)) if isinstance(claim, (list, tuple)) else set()
+    for role, mapped in (
         (Role.ADMIN, settings.oidc_admins),
         (Role.OPERATOR, settings.oidc_operators),
         (Role.VIEWER, settings.oidc_viewers),
     ):
-        if groups & set(ours):
+        if groups & set(mapped):
             return role
     return None
 
 
-def name_of(claims: dict[str, Any], settings: Dashboard) -> str:
-    """Who it is, at which provider."""
+def account_name(claims: Mapping[str, object], settings: DashboardSettings) -> str:
+    """The user's name at the provider, with the provider's host; at most 64 printable characters."""
     name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
     host = urlsplit(settings.oidc_issuer).hostname or "provider"
     return "".join(each for each in f"{name} ({host})" if each.isprintable())[:64]

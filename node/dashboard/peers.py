@@ -1,4 +1,4 @@
-"""Who the node talks to: destinations with their last echo, and callers that were turned away."""
+"""DICOM peers: destinations with their last C-ECHO, and rejected associations."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from dicom_io.network.association import CALLING_UNKNOWN
+from dicom_io.network.service import CALLING_UNKNOWN
 from node.dashboard.site import Site
-from node.settings import Destination
+from node.jobs import JobState
+from node.settings_sections import Destination
 from node.storage.health import Echo
 from node.storage.overview import QueueDepth
-from node.watching.alerts import call
+from node.watching.echoes import echo_destination
 
 REJECTED = re.compile(
     r"(?P<why>.+?): (?P<calling>.{1,16}?)(?: called (?P<called>.{0,16}?))? (?:at|from) (?P<address>\S+)(?: \(.*)?"
@@ -19,8 +20,8 @@ REJECTED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class DestinationLine:
-    """A destination, how it answered last, and what waits for it."""
+class DestinationStatus:
+    """A destination, its last C-ECHO, and how many jobs wait for it or have failed."""
 
     destination: Destination
     echo: Echo | None
@@ -29,8 +30,8 @@ class DestinationLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """An association that was turned away, and the command that lets its caller in, where one can."""
+class RejectedAssociation:
+    """A rejected association, and the command that allows its caller, where one can."""
 
     at: float
     why: str
@@ -40,40 +41,43 @@ class Rejection:
     command: str
 
 
-def destinations(site: Site) -> list[DestinationLine]:
+def destination_statuses(site: Site) -> list[DestinationStatus]:
     """Every destination in the settings."""
     echoes, depths = site.watch.echoes(), site.overview.queues()
     return [
-        DestinationLine(
-            each, echoes.get(each.name), waiting(depths, each.name, dead=False), waiting(depths, each.name, dead=True)
+        DestinationStatus(
+            destination=each,
+            echo=echoes.get(each.name),
+            waiting=_jobs_for(depths, each.name, dead=False),
+            dead=_jobs_for(depths, each.name, dead=True),
         )
         for each in site.settings.destinations
     ]
 
 
-def waiting(depths: list[QueueDepth], name: str, *, dead: bool) -> int:
-    """Jobs for a destination that are open, or were given up."""
-    return sum(each.jobs for each in depths if each.destination == name and (each.state == "dead") is dead)
+def _jobs_for(depths: list[QueueDepth], name: str, *, dead: bool) -> int:
+    """How many jobs for a destination are open, or have failed for good."""
+    return sum(each.jobs for each in depths if each.destination == name and (each.state == JobState.DEAD) is dead)
 
 
 def echo_now(site: Site, name: str) -> Echo:
-    """C-ECHO a destination and remember how it answered; raises LookupError for one that is not in the settings."""
+    """C-ECHO a destination and store the result; raises LookupError for one that is not in the settings."""
     for each in site.settings.destinations:
         if each.name == name:
-            return call(site.settings.dicom.ae_title, each, site.watch)
+            return echo_destination(site.settings.dicom.ae_title, each, site.watch)
     raise LookupError("no destination of this name in the settings")
 
 
-def recent_rejections(site: Site) -> list[Rejection]:
-    """Who called whom from where and was turned away, newest first."""
+def recent_rejections(site: Site) -> list[RejectedAssociation]:
+    """Rejected associations, newest first."""
     found = []
     for entry in site.overview.rejections():
         told = REJECTED.fullmatch(entry.detail)
         if told is None:
-            found.append(Rejection(entry.at, entry.detail, "", "", "", ""))
+            found.append(RejectedAssociation(entry.at, entry.detail, "", "", "", ""))
             continue
         calling, address = told["calling"].strip(), told["address"]
         command = f"mome-node peers allow {shlex.quote(calling)} --address {shlex.quote(address)}"
         command = command if told["why"] == CALLING_UNKNOWN.words else ""
-        found.append(Rejection(entry.at, told["why"], calling, told["called"] or "", address, command))
+        found.append(RejectedAssociation(entry.at, told["why"], calling, told["called"] or "", address, command))
     return found

@@ -23,7 +23,6 @@ from sr_templates.build import decode
 from sr_templates.reading.parametric_map import read_map
 
 building = threading.Lock()  # one at a time: a study takes some hundred MiB
-KEPT_SECONDS = 86_400.0
 
 
 class Layer(StrEnum):
@@ -37,8 +36,8 @@ class Layer(StrEnum):
 
 def layer_file(site: Site, number: int, layer: Layer) -> Path:
     """The NIfTI file of a layer, built when it is first asked for; raises LookupError when the study has no map."""
-    revision = site.ledger.study(site.overview.uid_of(number)).study.revision
-    folder = site.archive.root / "previews" / f"{number}-{revision}"
+    revision = site.ledger.reading.study(site.overview.uid_of(number)).study.revision
+    folder = site.archive.previews / f"{number}-{revision}"
     with building:
         if not folder.is_dir():
             build(site, number, folder)
@@ -48,7 +47,7 @@ def layer_file(site: Site, number: int, layer: Layer) -> Path:
 def build(site: Site, number: int, folder: Path) -> None:
     """Write all layers of a study; the folder appears when it is whole."""
     uid = site.overview.uid_of(number)
-    kept = [each for each in site.ledger.study(uid).objects if each.kind == "saliency-map"]
+    kept = [each for each in site.ledger.reading.study(uid).objects if each.kind == "saliency-map"]
     if not kept:
         raise LookupError("this study has no saliency map")
     saliency = read_map(decode(site.archive.verified(kept[0].path, kept[0].sha256).read_bytes()))
@@ -61,18 +60,10 @@ def build(site: Site, number: int, folder: Path) -> None:
     part.rename(folder)
 
 
-def forget_old_previews(site: Site, now: float) -> None:
-    """Remove previews after a day: they hold a patient's images, and are built again when someone looks."""
-    folder = site.archive.root / "previews"
-    for each in folder.iterdir() if folder.is_dir() else ():
-        if each.stat().st_mtime < now - KEPT_SECONDS:
-            shutil.rmtree(each, ignore_errors=True)
-
-
 def dynamic_of(site: Site, uid: str) -> Dynamic:
     """The DCE of a study as the model saw it."""
     rules = tuple(RoleRule(pattern, Role(role)) for pattern, role in site.settings.series.rules.items())
-    paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.instances(uid)]
+    paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.reading.instances(uid)]
     try:
         dce = read_case(assign_roles(read_series_headers(paths), rules)).case.dce
     except (DicomError, MomeError) as error:

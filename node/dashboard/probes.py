@@ -1,13 +1,12 @@
-"""What machines ask: is it alive, can it work, and the numbers for Prometheus."""
+"""Liveness, readiness, and metrics for Prometheus."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from node.dashboard.rights import Caller, may_look, site_of
+from node.dashboard.rights import Viewer
+from node.dashboard.site import CurrentSite
 from node.watching.metrics import Health, exposition
 
 router = APIRouter()
@@ -20,15 +19,14 @@ def healthz() -> Response:
 
 
 @router.get("/readyz", include_in_schema=False)
-def readyz(request: Request) -> Response:
+def readyz(site: CurrentSite) -> Response:
     """Ledger, disk and every process work; 503 with the names of those that do not."""
-    site = site_of(request)
     failing = Health(site.settings, site.archive, site.overview, site.watch).failing()
     return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
 
 
 @router.get("/metrics", include_in_schema=False)
-def metrics(request: Request, _caller: Annotated[Caller, Depends(may_look)]) -> Response:
+def metrics(request: Request, _user: Viewer) -> Response:
     """Prometheus exposition; scrape it with the API key of a viewer."""
     text, content_type = exposition(request.app.state.meter)
     return Response(text, media_type=content_type)

@@ -1,4 +1,4 @@
-"""Pages from templates; every value is escaped, since any of them may come from a stranger's DICOM header."""
+"""Pages from templates; every value is escaped, since any of them may come from an untrusted DICOM header."""
 
 from __future__ import annotations
 
@@ -12,45 +12,52 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from node.dashboard import formatting as words
-from node.dashboard.rights import site_of
+from node.dashboard import formatting
+from node.dashboard.actions import Action
+from node.dashboard.site import site_of
+from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import Role
 
 
 @cache
 def environment() -> Environment:
-    """Jinja2 with autoescape for everything, and an error for a value that a page forgot."""
-    made = Environment(
+    """Jinja2 with autoescape for everything, and an error for a value that the caller forgot."""
+    jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
-        "clock": words.clock,
-        "iso": words.iso,
-        "duration": words.duration,
-        "size": words.size,
-        "percent": words.percent,
-        "endpoint": words.endpoint,
+    jinja.filters |= {
+        "local_time": formatting.local_time,
+        "iso": formatting.iso,
+        "duration": formatting.duration,
+        "size": formatting.size,
+        "percent": formatting.percent,
+        "endpoint": formatting.endpoint_title,
     }
-    made.globals |= {
+    jinja.globals |= {
         "StudyState": StudyState,
         "Role": Role,
-        "state_words": words.STATE_WORDS,
-        "state_means": words.STATE_MEANS,
+        "Action": Action,
+        "JobState": JobState,
+        "state_words": formatting.STATE_WORDS,
+        "state_meanings": formatting.STATE_MEANINGS,
+        "credentials": formatting.credentials,
+        "job_kinds": formatting.JOB_KIND_WORDS,
+        "job_states": formatting.JOB_STATE_WORDS,
         "version": version("mome-node"),
     }
-    return made
+    return jinja
 
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page for whoever asks."""
+    """Render a template for the user of the request."""
     site = site_of(request)
     common = {
-        "user": getattr(request.state, "caller", None),
+        "user": getattr(request.state, "user", None),
         "path": request.url.path,
         "query": request.url.query,
         "ae_title": site.settings.dicom.ae_title,

@@ -1,33 +1,26 @@
-"""The dashboard's process: opens the site, says how to log in for the first time, and serves until SIGTERM."""
+"""The dashboard's process: opens the site, logs a token for the first login, and serves until SIGTERM."""
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
-from pathlib import Path
 
 import uvicorn
 
 from node.dashboard.app import build_app
-from node.dashboard.preview import forget_old_previews
 from node.dashboard.site import Site
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.accounts import Role
-from node.watching.alerts import Watch
 
 log = logging.getLogger(__name__)
 
 
-def run_dashboard(settings: Settings, config: Path | None = None) -> None:
-    """Serve pages and API, and watch the node beside that; raises NotReady when the port is taken."""
+def run_dashboard(settings: Settings) -> None:
+    """Serve pages and API until SIGTERM; raises NotReady when the port is taken."""
     site = Site.open(settings)
     app = build_app(site)
-    say_how_to_begin(site)
-    threading.excepthook = lambda failure: end_after(failure.exc_value)
-    Watch(settings, app.state.meter, config, lambda now: forget_old_previews(site, now)).start()
+    log_first_token(site)
     here = settings.dashboard
     server_config = uvicorn.Config(
         app,
@@ -50,21 +43,15 @@ def run_dashboard(settings: Settings, config: Path | None = None) -> None:
         raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
 
 
-def end_after(defect: BaseException | None) -> None:
-    """End the process after a defect in the watch: it is started again, and alerts go on."""
-    log.critical("the watch ended by a defect of this program", exc_info=defect)
-    os._exit(1)
-
-
 def address(settings: Settings) -> str:
-    """Where a browser finds the dashboard."""
+    """The URL of the dashboard."""
     here = settings.dashboard
     scheme = "https" if here.certificate else "http"
     return f"{scheme}://{here.names[0] if here.names else here.host}:{here.port}/"
 
 
-def say_how_to_begin(site: Site) -> None:
-    """While nobody can log in, make a one-time token for the first admin and say it once."""
+def log_first_token(site: Site) -> None:
+    """While no account exists, make a one-time token for the first admin and log it."""
     if site.access.is_empty(now := time.time()):
         token = site.access.invite("admin", Role.ADMIN, now)
         log.warning("first start: open %swelcome and use this one-time token: %s", address(site.settings), token)

@@ -1,14 +1,17 @@
-"""What every page needs, opened once: the settings, the ledger, and its different views."""
+"""What every page needs, opened once: the settings, the ledger, and the views on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from node.settings import Settings
 from node.storage.accounts import Accounts
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 
 
@@ -29,3 +32,17 @@ class Site:
         archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
         engine = ledger.engine
         return cls(settings, archive, ledger, Overview(engine), HealthStore(engine), Accounts(engine))
+
+
+def site_of(request: Request) -> Site:
+    """The site that the application was built for."""
+    site: Site = request.app.state.site
+    return site
+
+
+async def _current_site(request: Request) -> Site:
+    return site_of(request)  # async: a plain function would cost a thread for every request
+
+
+CurrentSite = Annotated[Site, Depends(_current_site)]
+"""Parameter of a route: the site that the application was built for."""

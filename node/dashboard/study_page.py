@@ -1,44 +1,43 @@
-"""Everything that the page of one study shows, gathered from ledger and archive."""
+"""The page of one study, gathered from ledger and archive."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from dicom_io.labels import Labels, read_labels
-from node.dashboard import formatting as words
-from node.dashboard.actions import Action, possible
+from node.audit import AuditEvent
+from node.dashboard.actions import Action, possible_actions
 from node.dashboard.site import Site
-from node.jobs import OPEN
-from node.states import StudyState
+from node.jobs import OPEN, JobKind, JobState
+from node.states import StudyEvent, StudyState
 from node.storage.overview import SeriesRow
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
+from node.summary import AnalysisSummary, SeriesSummary
+from sr_templates.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesLine:
-    """One series: what the scanner calls it, what we take it for, and why."""
+class SeriesDetail:
+    """One series with its labels, and the role that the analysis gave it (None before an analysis)."""
 
     row: SeriesRow
     labels: Labels
-    role: str
-    confidence: float | None
-    why: str
+    role: SeriesSummary | None
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectLine:
-    """One result object with what each destination answered for it, by destination."""
+class ObjectDetail:
+    """One result object, and its delivery status by destination."""
 
     kept: KeptObject
     name: str
-    answers: dict[str, str]
+    deliveries: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One line of the timeline."""
+class TimelineEntry:
+    """One entry of the timeline with its title."""
 
     event: AuditRecord
     title: str
@@ -50,12 +49,12 @@ class StudyPage:
 
     study: StudyRecord
     labels: Labels
-    series: list[SeriesLine]
-    timeline: list[Step]
+    series: list[SeriesDetail]
+    timeline: list[TimelineEntry]
     deliveries: list[JobRecord]
-    objects: list[ObjectLine]
+    objects: list[ObjectDetail]
     actions: list[Action]
-    summary: dict[str, Any]
+    summary: AnalysisSummary
     waits: str
     until: float | None
     busy: bool
@@ -63,102 +62,102 @@ class StudyPage:
     @property
     def has_picture(self) -> bool:
         """Whether there is a summary page to show."""
-        return any(line.kept.kind == "summary" for line in self.objects)
+        return any(line.kept.kind == Kind.SUMMARY for line in self.objects)
 
     @property
     def has_map(self) -> bool:
         """Whether there is a saliency map to lay over the DCE."""
-        return any(line.kept.kind == "saliency-map" for line in self.objects)
+        return any(line.kept.kind == Kind.SALIENCY_MAP for line in self.objects)
 
 
 def study_page(site: Site, number: int, now: float) -> StudyPage:
     """Gather the page; raises LookupError when there is no such study."""
     uid = site.overview.uid_of(number)
-    detail = site.ledger.study(uid)
-    series = series_lines(site, number, detail.summary)
-    waits, until = what_it_waits_for(site, detail)
+    detail = site.ledger.reading.study(uid)
+    summary = detail.summary or AnalysisSummary()
+    series = series_lines(site, number, summary)
+    waits, until = next_step(site, detail)
     return StudyPage(
         study=detail.study,
         labels=series[0].labels if series else Labels(),
         series=series,
-        timeline=[Step(each, title_of(each)) for each in site.overview.events(number)],
-        deliveries=[job for job in detail.jobs if job.kind == "deliver"],
+        timeline=[TimelineEntry(each, title_of(each)) for each in site.overview.events(number)],
+        deliveries=[job for job in detail.jobs if job.kind == JobKind.DELIVER],
         objects=object_lines(detail),
-        actions=possible(detail),
-        summary=detail.summary,
+        actions=possible_actions(detail),
+        summary=summary,
         waits=waits,
         until=until,
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
     )
 
 
-def series_lines(site: Site, number: int, summary: dict[str, Any]) -> list[SeriesLine]:
+def series_lines(site: Site, number: int, summary: AnalysisSummary) -> list[SeriesDetail]:
     """Each series with its labels, and its role once the study was analysed."""
-    told = summary.get("series")
-    roles = {each["series_instance_uid"]: each for each in told} if isinstance(told, list) else {}
+    roles = {each.series_instance_uid: each for each in summary.series}
     lines = []
     for row in site.overview.series(number):
-        role = roles.get(row.series_instance_uid, {})
         labels = read_labels(site.archive.root / row.path)
-        lines.append(SeriesLine(row, labels, role.get("role", ""), role.get("confidence"), role.get("why", "")))
+        lines.append(SeriesDetail(row, labels, roles.get(row.series_instance_uid)))
     return lines
 
 
-def object_lines(detail: StudyDetail) -> list[ObjectLine]:
-    """The objects of the newest revision, several of a kind numbered, with the newest answers to each."""
+def object_lines(detail: StudyDetail) -> list[ObjectDetail]:
+    """The objects of the newest revision, several of a kind numbered, with the delivery status of each."""
     totals, seen, lines = Counter(each.kind for each in detail.objects), Counter[str](), []
     for each in detail.objects:
         seen[each.kind] += 1
         name = f"{each.kind} {seen[each.kind]}" if totals[each.kind] > 1 else each.kind
-        lines.append(ObjectLine(each, name, answers_for(each, detail)))
+        lines.append(ObjectDetail(each, name, delivery_status(each, detail)))
     return lines
 
 
-def answers_for(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
-    """What each destination said of one object."""
-    answers = {}
+def delivery_status(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
+    """Whether each destination has stored or committed one object."""
+    status = {}
     for job in detail.jobs:
         for receipt in job.receipts:
             if job.revision == detail.study.revision and receipt.sop_instance_uid == kept.sop_instance_uid:
-                words_ = "stored" if receipt.kept else f"refused ({receipt.status:04X})"
-                answers[job.destination] = "committed" if receipt.committed_at else words_
-    return answers
+                stored = "stored" if receipt.kept else f"refused ({receipt.status:04X})"
+                status[job.destination] = "committed" if receipt.committed_at else stored
+    return status
 
 
-def what_it_waits_for(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
-    """In words, with the moment at which it happens if nothing else does."""
+def next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
+    """What a study is waiting for, in words, and when that happens unless something else does first."""
     study = detail.study
     if study.state is StudyState.RECEIVING:
-        lacks = f"{study.awaits}; " if study.awaits else ""
+        missing = f"{study.awaits}; " if study.awaits else ""
         at = site.settings.gather.complete_at(study.state_since, study.last_received_at, study.missing)
-        return f"{lacks}complete when no instance comes until", at
+        return f"{missing}complete unless another instance arrives", at
     for job in detail.jobs:
-        if job.state in {"waiting", "committing"} and job.attempts:
-            words_ = "awaits storage commitment until" if job.state == "committing" else "tried again"
-            return f"{job.destination or 'the analysis'}: {words_}", job.not_before
+        if job.state in (JobState.WAITING, JobState.COMMITTING) and job.attempts:
+            committing = job.state == JobState.COMMITTING
+            waits = "waiting for storage commitment, retry" if committing else "retry"
+            return f"{job.destination or 'analysis'}: {waits}", job.not_before
     return "", None
 
 
-TITLES = {
-    "RECEIVED": "Instances received",
-    "SENT": "Objects sent",
-    "CONFLICT": "Conflict found",
-    "INTEGRITY_LOST": "A stored file has changed",
-    "OPERATED": "Operator",
-    "DOWNLOADED": "Downloaded",
-    "SETTLED": "Complete",
-    "CLAIMED": "Analysis begun",
-    "ATTEMPT_LOST": "Attempt lost",
-    "OBJECTS_KEPT": "Result objects written",
-    "FOUND_INELIGIBLE": "Cannot be analysed",
-    "ALL_DELIVERED": "Delivered",
-    "GAVE_UP": "Given up",
-    "REQUEUED": "Reprocess",
-    "REDELIVERED": "Redeliver",
-    "INSTANCE_STORED": "Late instance: next revision",
+TITLES: dict[str, str] = {
+    AuditEvent.RECEIVED: "Instances received",
+    AuditEvent.SENT: "Objects sent",
+    AuditEvent.CONFLICT: "Conflict found",
+    AuditEvent.INTEGRITY_LOST: "Stored file changed",
+    AuditEvent.OPERATED: "Operator",
+    AuditEvent.DOWNLOADED: "Downloaded",
+    StudyEvent.SETTLED: "Complete",
+    StudyEvent.CLAIMED: "Analysis started",
+    StudyEvent.ATTEMPT_LOST: "Attempt failed",
+    StudyEvent.OBJECTS_KEPT: "Result objects written",
+    StudyEvent.FOUND_INELIGIBLE: "Not analysed",
+    StudyEvent.ALL_DELIVERED: "Delivered",
+    StudyEvent.GAVE_UP: "Failed",
+    StudyEvent.REQUEUED: "Reprocess",
+    StudyEvent.REDELIVERED: "Redeliver",
+    StudyEvent.INSTANCE_STORED: "Late instance: next revision",
 }
 
 
 def title_of(event: AuditRecord) -> str:
-    """An event in words."""
-    return TITLES.get(event.event, words.endpoint(event.event.lower()))
+    """The title of an event; its code in words where there is none."""
+    return TITLES.get(event.event, event.event.replace("_", " ").capitalize())

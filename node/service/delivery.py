@@ -8,16 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dicom_io.errors import PeerUnreachable
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
-from dicom_io.network.scu import NOT_SUPPORTED, Answer, PeerUnreachable, send
+from dicom_io.network.dimse import NOT_SUPPORTED
+from dicom_io.network.scu import StoreResponse, send
 from dicom_io.network.stow import store_over_web
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
 from node.jobs import Job, JobKind
-from node.settings import Destination, Settings
+from node.settings import Settings
+from node.settings_sections import Destination
 from node.storage.archive import Archive, IntegrityLost
-from node.storage.ledger import Ledger, StaleJob
+from node.storage.ledger.job_rows import StaleJob
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import KeptObject, ObjectReceipt
 
 log = logging.getLogger(__name__)
@@ -43,7 +47,7 @@ class DeliveryClient:
 
     def deliver_next(self) -> bool:
         """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
-        job = self.ledger.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, self.destination.name)
+        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, self.destination.name)
         if job is None:
             return False
         receipts: list[ObjectReceipt] = []
@@ -53,19 +57,19 @@ class DeliveryClient:
             log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
         except Refused as reason:
             later = any(each.status in TRY_LATER for each in receipts)
-            attempts = None if later else self.ledger.retry.refusals
+            attempts = None if later else self.ledger.jobs.retry.refusals
             self.fail(job, reason, receipts, attempts=attempts)
         except PeerUnreachable as reason:
             self.fail(job, reason, receipts, attempts=None)
         except IntegrityLost as reason:
-            self.ledger.audit(AuditEvent.INTEGRITY_LOST, time.time(), str(reason), job.study_instance_uid)
+            self.ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(reason), job.study_instance_uid)
             self.fail(job, reason, receipts, attempts=1)
         return True
 
     def deliver(self, job: Job, receipts: list[ObjectReceipt]) -> None:
         """Send what this destination wants; receipts are filled as answers come."""
         kinds = self.destination.kinds
-        wanted = [each for each in self.ledger.objects_of(job) if not kinds or each.kind in kinds]
+        wanted = [each for each in self.ledger.deliveries.objects_of(job) if not kinds or each.kind in kinds]
         paths = [self.archive.verified(each.path, each.sha256) for each in wanted]
         crash_point("deliver.before_send")
         for answer in self.send(paths):
@@ -75,11 +79,11 @@ class DeliveryClient:
         if self.destination.commitment:
             self.ask_commitment(job, kept, receipts)
         else:
-            self.ledger.delivered(job, receipts, time.time())
+            self.ledger.deliveries.delivered(job, receipts, time.time())
         crash_point("deliver.recorded")
         log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
 
-    def send(self, paths: Sequence[Path]) -> Iterator[Answer]:
+    def send(self, paths: Sequence[Path]) -> Iterator[StoreResponse]:
         """The files on their way, by C-STORE or STOW-RS; raises PeerUnreachable when nobody takes them."""
         to = self.destination
         if not to.web:
@@ -111,26 +115,28 @@ class DeliveryClient:
     def ask_commitment(self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> None:
         """The transaction is a row before the peer hears of it: the report may come after a restart."""
         transaction, uids = new_transaction_uid(), [each.sop_instance_uid for each in kept]
-        self.ledger.commitment_requested(job, transaction, receipts, time.time(), REQUEST_SECONDS)
+        self.ledger.deliveries.commitment_requested(job, transaction, receipts, time.time(), REQUEST_SECONDS)
         crash_point("commit.requested")
         pairs = [(each.sop_class_uid, each.sop_instance_uid) for each in kept]
         try:
             report = request_commitment(self.calling_ae_title, self.destination, transaction, pairs)
         except PeerUnreachable as error:
             log.warning("storage commitment could not be asked for: %s", error, extra={"job": job.id})
-            self.ledger.commitment_answered(transaction, (), uids, time.time())
+            self.ledger.deliveries.commitment_answered(transaction, (), uids, time.time())
             return
         if report is None:
-            self.ledger.commitment_awaited(job, time.time() + COMMITMENT_PATIENCE_SECONDS)
+            self.ledger.deliveries.commitment_awaited(job, time.time() + COMMITMENT_PATIENCE_SECONDS)
         else:
-            self.ledger.commitment_answered(report.transaction_uid, report.committed, report.failed, time.time())
+            self.ledger.deliveries.commitment_answered(
+                report.transaction_uid, report.committed, report.failed, time.time()
+            )
 
     def fail(
         self, job: Job, reason: NodeError | PeerUnreachable, receipts: Sequence[ObjectReceipt], attempts: int | None
     ) -> None:
         """Note a failed attempt; None attempts: it is repeated for ever."""
         log.warning("delivery failed: %s", reason, extra={"study": job.study_id, "job": job.id})
-        self.ledger.failed(job, str(reason), time.time(), attempts=attempts, receipts=receipts)
+        self.ledger.jobs.failed(job, str(reason), time.time(), attempts=attempts, receipts=receipts)
 
 
 def delivery_clients(settings: Settings, ledger: Ledger, archive: Archive) -> list[DeliveryClient]:

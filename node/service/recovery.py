@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_io.encoding.part10 import NotAnInstance, ReceivedInstance, examine
+from dicom_io.encoding.part10 import ReceivedInstance, examine
+from dicom_io.errors import NotAnInstance
 from node.audit import AuditEvent
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.database import sqlite_file
-from node.storage.ledger import Ledger
-from node.storage.records import Verdict
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
 BATCH = 200
@@ -45,12 +46,12 @@ def recover(settings: Settings, now: float) -> Recovery:
             raise
         damaged = put_aside(file, now)
         ledger = Ledger(settings.database_url)
-    verdicts: list[Verdict] = []
+    verdicts: list[StoreOutcome] = []
     unusable: list[Path] = []
     for batch in batches(found_in(archive, unusable)):
-        verdicts += ledger.instances_stored(archive.described(batch), now)
-    adopted = verdicts.count(Verdict.STORED)
-    ledger.audit(AuditEvent.RECOVERED, now, f"{adopted} instances adopted, {len(unusable)} files unusable")
+        verdicts += ledger.receiving.instances_stored(archive.described(batch), now)
+    adopted = verdicts.count(StoreOutcome.STORED)
+    ledger.audit.record(AuditEvent.RECOVERED, now, f"{adopted} instances adopted, {len(unusable)} files unusable")
     return Recovery(adopted, len(verdicts) - adopted, tuple(unusable), damaged)
 
 

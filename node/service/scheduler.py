@@ -1,7 +1,7 @@
-"""Small sweeps by the clock: all times of truth are columns, so that a restart loses nothing.
+"""The scheduler process: everything that is periodic, and the deliveries.
 
-Nothing that takes long runs here: deliveries have a thread for each destination, so that one that is down never
-blocks another, and analysis has a process of its own.
+All times of truth are columns, so that a restart loses nothing. Deliveries have a thread for each destination, so that
+one that is down never blocks another; analysis has a process of its own.
 """
 
 from __future__ import annotations
@@ -12,129 +12,153 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
-from node.crashpoints import crash_point
 from node.errors import NodeError
 from node.jobs import JobKind
 from node.service.delivery import DeliveryClient, delivery_clients
-from node.service.retention import delete_old_studies
+from node.service.retention import delete_old_previews, delete_old_studies
+from node.service.settling import QuietPeriod, settle_studies
 from node.settings import Settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
+from node.storage.health import HealthStore
+from node.storage.ledger.ledger import Ledger
+from node.storage.overview import Overview
+from node.watching.alerts import AlertMonitor
+from node.watching.echoes import echo_destinations
+from node.watching.metrics import Meter
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
-PAUSE_SECONDS = 2.0  # a study is compared with earlier ones in the pauses between its images
-RETENTION_SECONDS = 600.0
-JUMP_SECONDS = 5.0
-FOREVER_SECONDS = 1e9
+CLEAN_UP_SECONDS = 600.0
+ECHO_SECONDS = 300.0
+ALERT_SECONDS = 30.0
+SELF_TEST_SECONDS = 86_400.0
+FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
+FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
 
 
-class QuietPeriod:
-    """Since when silence may be counted. The wall clock only names moments; when it jumps, counting begins anew.
+class SteadyTime(tzinfo):
+    """The time zone that APScheduler plans in: UTC of the start, carried on by the monotonic clock.
 
-    So it does when this machine stood still: what was sent meanwhile waits in the listener's sockets.
+    The library asks for `datetime.now(zone)`, which is answered here, so that a wall clock that jumps by a day neither
+    delays a run nor makes one early.
     """
 
-    def __init__(self, wall: float, monotonic: float) -> None:
-        self.wall = wall
-        self.monotonic = self.rested = monotonic
-        self.since = self.steady_since = wall - FOREVER_SECONDS
+    def __init__(self) -> None:
+        self._began, self._monotonic = datetime.now(UTC), time.monotonic()
 
-    def look(self, wall: float, monotonic: float) -> None:
-        """Compare the clocks, and the time since the last sweep ended with the second that it should be."""
-        jump, pause = (wall - self.wall) - (monotonic - self.monotonic), monotonic - self.rested
-        self.wall, self.monotonic = wall, monotonic
-        if abs(jump) > JUMP_SECONDS:
-            log.warning("the clock jumped; silence is counted anew", extra={"seconds": round(jump)})
-            self.since = self.steady_since = wall
-        elif pause > JUMP_SECONDS:
-            log.warning("this machine stood still; silence is counted anew", extra={"seconds": round(pause)})
-            self.since = wall
+    def fromutc(self, _wall: datetime) -> datetime:
+        """The time now, whatever the wall clock says."""
+        return (self._began + timedelta(seconds=time.monotonic() - self._monotonic)).replace(tzinfo=self)
 
-    def rest(self, monotonic: float) -> None:
-        """A sweep has ended; however long it took, nothing stood still."""
-        self.rested = monotonic
+    def utcoffset(self, _time: datetime | None) -> timedelta:
+        """None: this is UTC, as it was at the start."""
+        return timedelta(0)
 
-    def began(self, seconds: float) -> float | None:
-        """The moment so many seconds ago, or None while silence has not been counted for so long."""
-        return self.wall - seconds if self.wall - self.since >= seconds else None
+    def dst(self, _time: datetime | None) -> timedelta:
+        """No daylight saving time."""
+        return timedelta(0)
 
-    def passed(self, seconds: float) -> float | None:
-        """The moment so many seconds ago, or None while the clock has not been steady for so long."""
-        return self.wall - seconds if self.wall - self.steady_since >= seconds else None
+    def tzname(self, _time: datetime | None) -> str:
+        """Its name in the messages of APScheduler."""
+        return "steady"
 
 
-def settle_studies(settings: Settings, ledger: Ledger, silence: QuietPeriod) -> int:
-    """Declare complete what is: by its content, by silence, at the deadline; gives how many."""
-    now = time.time()
-    silence.look(now, time.monotonic())
-    try:
-        settled = settle_silent(settings, ledger, silence, now)
-    finally:
-        silence.rest(time.monotonic())
-    if settled:
-        crash_point("gather.marked")
-        log.info("studies complete", extra={"count": settled})
-    return settled
+@dataclass(frozen=True)
+class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """So many seconds after the last run was due. APScheduler's IntervalTrigger goes by POSIX time, which jumps."""
+
+    seconds: float
+    first_seconds: float
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """When the next run is due."""
+        return now + timedelta(seconds=self.first_seconds if previous_fire_time is None else self.seconds)
 
 
-def settle_silent(settings: Settings, ledger: Ledger, silence: QuietPeriod, now: float) -> int:
-    """The three ways to be complete, one after the other."""
-    gather = settings.gather
-    settled = ledger.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
-    quiet_since, opened_before = silence.began(gather.quiet_seconds), silence.passed(gather.deadline_seconds)
-    extended_quiet_since = silence.began(gather.quiet_seconds * gather.patience)
-    if quiet_since is not None:
-        extended_quiet_since = now - FOREVER_SECONDS if extended_quiet_since is None else extended_quiet_since
-        settled += ledger.settle(
-            quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=settings.node_name
-        )
-    if opened_before is not None:
-        settled += ledger.settle_overdue(opened_before, now)
-    return settled
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """Something that is done again and again, from `first_seconds` after the start on."""
+
+    name: str
+    seconds: float
+    run: Callable[[], object]
+    first_seconds: float = 0.0
 
 
-def run_scheduler(settings: Settings) -> None:
-    """Sweep and deliver until SIGTERM."""
+def periodic_tasks(
+    settings: Settings, config: Path | None, ledger: Ledger, archive: Archive
+) -> tuple[PeriodicTask, ...]:
+    """Everything that a node does by the clock."""
+    quiet = QuietPeriod(time.time(), time.monotonic())
+    health = HealthStore(ledger.engine)
+    monitor = AlertMonitor(settings, Meter(settings, archive, Overview(ledger.engine), health), config)
+
+    def settle() -> int:
+        return settle_studies(settings.gather, settings.node_name, ledger, quiet)
+
+    def retention() -> int:
+        return delete_old_studies(settings.retention, ledger, archive, time.time())
+
+    def previews() -> None:
+        delete_old_previews(archive, time.time())
+
+    def echoes() -> None:
+        echo_destinations(settings.dicom.ae_title, settings.destinations, health)
+
+    return (
+        PeriodicTask("settle", SWEEP_SECONDS, settle),
+        PeriodicTask("retention", CLEAN_UP_SECONDS, retention),
+        PeriodicTask("previews", CLEAN_UP_SECONDS, previews),
+        PeriodicTask("echoes", ECHO_SECONDS, echoes),
+        PeriodicTask("self-test", SELF_TEST_SECONDS, monitor.run_self_test, FIRST_SELF_TEST_SECONDS),
+        PeriodicTask("alerts", ALERT_SECONDS, lambda: monitor.check(time.time()), FIRST_ALERTS_SECONDS),
+    )
+
+
+def run_scheduler(settings: Settings, config: Path | None = None) -> None:
+    """Do what is periodic, and deliver, until SIGTERM.
+
+    Parameters
+    ----------
+    config
+        the file that the daily self-test checks the node with; None leaves the self-test out
+    """
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
     if settings.is_sqlite:
-        ledger.release(JobKind.DELIVER)
+        ledger.jobs.release(JobKind.DELIVER)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    scheduler = BackgroundScheduler(
-        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-    )
-    silence = QuietPeriod(time.time(), time.monotonic())
-    sweep = repeatable(lambda: settle_studies(settings, ledger, silence))
-    scheduler.add_job(sweep, "interval", seconds=SWEEP_SECONDS, id="settle")
-    retention = repeatable(lambda: delete_old_studies(settings, ledger, archive, time.time()))
-    scheduler.add_job(retention, "interval", seconds=RETENTION_SECONDS, id="retention")
-    scheduler.start()
+    scheduler = planned(periodic_tasks(settings, config, ledger, archive))
     threads = [
-        threading.Thread(target=deliver_until, args=(stopping, courier), name=courier.destination.name, daemon=True)
-        for courier in delivery_clients(settings, ledger, archive)
+        threading.Thread(target=deliver_until, args=(stopping, client), name=client.destination.name, daemon=True)
+        for client in delivery_clients(settings, ledger, archive)
     ]
     threading.excepthook = lambda failure: end_after(failure.exc_value)
+    scheduler.start()
     for thread in threads:
         thread.start()
-    while not stopping.wait(SWEEP_SECONDS):
-        plan_anew(scheduler)
-    scheduler.shutdown(wait=True)
+    stopping.wait()
+    scheduler.shutdown(wait=False)
     for thread in threads:
         thread.join(10)
+    os._exit(0)  # an echo or a self-test may wait a minute for its answer; all else is a transaction, or done again
 
 
-def plan_anew(scheduler: BackgroundScheduler) -> None:
-    """APScheduler plans by the wall clock: what was planned before that was set back is due now, not in hours."""
-    now = datetime.now(UTC)
-    for job in scheduler.get_jobs():
-        if job.next_run_time - now > job.trigger.interval:
-            job.modify(next_run_time=now)
+def planned(tasks: tuple[PeriodicTask, ...]) -> BackgroundScheduler:
+    """A scheduler, not yet started, of these tasks; runs of one task never overlap, and missed ones are one."""
+    defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    scheduler = BackgroundScheduler(timezone=SteadyTime(), job_defaults=defaults)
+    for task in tasks:
+        scheduler.add_job(repeatable(task.run), Every(task.seconds, task.first_seconds), id=task.name, name=task.name)
+    return scheduler
 
 
 def end_after(defect: BaseException | None) -> None:
@@ -143,9 +167,9 @@ def end_after(defect: BaseException | None) -> None:
     os._exit(1)
 
 
-def deliver_until(stopping: threading.Event, courier: DeliveryClient) -> None:
+def deliver_until(stopping: threading.Event, client: DeliveryClient) -> None:
     """One destination's deliveries, one after the other."""
-    deliver = repeatable(courier.deliver_next)
+    deliver = repeatable(client.deliver_next)
     while not stopping.is_set():
         if not deliver():
             stopping.wait(SWEEP_SECONDS)

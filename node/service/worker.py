@@ -8,41 +8,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError, words_of
 from node.jobs import Job, JobKind
 from node.settings import Settings
-from node.storage.archive import Archive, EncodedObject, IntegrityLost
+from node.storage.archive import Archive, IntegrityLost
 from node.storage.decisions import ModelDecisions
-from node.storage.ledger import Ledger, StaleJob
-from node.storage.records import KeptObject, Outcome
+from node.storage.ledger.job_rows import StaleJob
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
 IDLE_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class StudyAnalysis:
-    """What the analysis of one study gave: objects to deliver, a summary for people, and why there is no score."""
-
-    objects: tuple[EncodedObject, ...]
-    summary: dict[str, Any]
-    ineligible: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRevision:
-    """Which answer to a study this is: its revision, and the report that it supersedes."""
-
-    study_instance_uid: str
-    revision: int
-    predecessor: KeptObject | None = None
+Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
+"""Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
 
 class Shadow(Protocol):
@@ -54,16 +40,10 @@ class Shadow(Protocol):
     digest: str
     since: float
 
-    def look(self) -> None:
-        """Take note of which shadow is on now."""
+    def refresh(self) -> None:
+        """Read which shadow is set now."""
 
     def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]: ...
-
-
-class Analyst(Protocol):
-    """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
-
-    def __call__(self, paths: Sequence[Path], edition: StudyRevision) -> StudyAnalysis: ...
 
 
 def run_worker(
@@ -77,7 +57,7 @@ def run_worker(
         signal.signal(number, lambda *_: stopping.set())
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
     if settings.is_sqlite:
-        ledger.release(JobKind.ANALYZE)
+        ledger.jobs.release(JobKind.ANALYZE)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
     book = ModelDecisions(ledger.engine)
     log.info("ready to analyse")
@@ -94,7 +74,7 @@ def run_worker(
 
 def analyze_next(settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> bool:
     """Carry out one due analysis job; False when there is none."""
-    job = ledger.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
+    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
     if job is None:
         return False
     crash_point("claim.committed")
@@ -109,28 +89,28 @@ def analyze_next(settings: Settings, ledger: Ledger, archive: Archive, analyst: 
 def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> None:
     """Analyse one revision; the ledger learns the outcome, whatever it is."""
     try:
-        stored = list(ledger.instances(job.study_instance_uid))
+        stored = list(ledger.reading.instances(job.study_instance_uid))
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
-        edition = StudyRevision(job.study_instance_uid, job.revision, ledger.predecessor(job))
+        edition = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job))
         analysis = analyst(paths, edition)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except IntegrityLost as error:
-        ledger.audit(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
-        ledger.failed(job, str(error), time.time(), attempts=1)
+        ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
+        ledger.jobs.failed(job, str(error), time.time(), attempts=1)
         return
     except Exception as error:
         log.exception("analysis failed", extra={"study": job.study_id, "job": job.id})
-        attempts = ledger.retry.attempts if getattr(error, "retryable", True) else 1
-        ledger.failed(job, f"analysis failed: {words_of(error)}", time.time(), attempts=attempts)
+        attempts = ledger.jobs.retry.attempts if getattr(error, "retryable", True) else 1
+        ledger.jobs.failed(job, f"analysis failed: {words_of(error)}", time.time(), attempts=attempts)
         return
     destinations = tuple(each.name for each in settings.destinations)
-    outcome = Outcome(tuple(objects), analysis.summary, destinations)
+    outcome = AnalysisRecord(tuple(objects), analysis.summary, destinations)
     if analysis.ineligible:
-        ledger.ineligible(job, analysis.ineligible, outcome, time.time())
+        ledger.jobs.ineligible(job, analysis.ineligible, outcome, time.time())
     else:
-        ledger.analyzed(job, outcome, time.time())
+        ledger.jobs.analyzed(job, outcome, time.time())
     crash_point("result.row_committed")
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
 
@@ -140,13 +120,13 @@ def shadow_next(ledger: Ledger, archive: Archive, book: ModelDecisions, shadow: 
 
     Whatever goes wrong is the shadow's answer: a shadow never disturbs a study.
     """
-    shadow.look()
+    shadow.refresh()
     due = book.unshadowed(shadow.digest, shadow.since) if shadow.digest else None
     if due is None:
         return False
     probabilities: dict[str, float] = {}
     try:
-        stored = ledger.instances(due.study_instance_uid)
+        stored = ledger.reading.instances(due.study_instance_uid)
         probabilities, reason = shadow([archive.verified(path, sha256) for _, sha256, path in stored])
     except Exception as error:  # noqa: BLE001 - a shadow may fail in any way
         reason = words_of(error)
@@ -162,7 +142,7 @@ def heartbeat(ledger: Ledger, job: Job) -> Iterator[None]:
     def beat() -> None:
         while not done.wait(LEASE_SECONDS / 4):
             try:
-                ledger.extend(job, time.time() + LEASE_SECONDS)
+                ledger.jobs.extend(job, time.time() + LEASE_SECONDS)
             except StaleJob:
                 return
             except NodeError:

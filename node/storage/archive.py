@@ -12,7 +12,7 @@ from pathlib import Path
 from dicom_io.encoding.part10 import ReceivedInstance
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
-from node.storage.records import KeptObject, StoredInstance
+from node.storage.records import EncodedObject, KeptObject, StoredInstance
 
 counter = itertools.count()
 
@@ -22,12 +22,13 @@ class IntegrityLost(NodeError):
 
 
 class Archive:
-    """A folder: `instances/` as received, `results/` as sent, `temporary/` for what is still arriving."""
+    """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
     def __init__(self, root: Path) -> None:
         """Create the folders (mode 0700) if they are missing; raises NotReady when the place cannot be written."""
         self.root = root
         self.temporary = root / "temporary"
+        self.previews = root / "previews"
         try:
             for folder in (root, root / "instances", root / "results", self.temporary):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -125,9 +126,6 @@ class Archive:
         if found != sha256:
             raise IntegrityLost(f"a stored instance has changed on disk ({path})")
         return place
-
-
-EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 
 def short_digest(uid: str) -> str:

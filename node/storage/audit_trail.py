@@ -1,13 +1,45 @@
-"""Rows of the audit trail: appended inside the transaction that they tell of."""
+"""The audit trail: entries appended inside the transaction that they tell of, and read and verified from outside."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
-from node.audit import AuditEntry, chained
+from node.audit import AuditEntry, AuditEvent, chained, verify
 from node.storage import schema
+from node.storage.database import reading, writing
+
+
+class AuditTrail:
+    """What happened to the node and its studies beside their transitions; every verb is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def record(self, event: AuditEvent, now: float, detail: str = "", study_instance_uid: str | None = None) -> None:
+        """Write an entry that is no transition of a study."""
+        studies = schema.study.c
+        query = select(studies.id, studies.revision).where(studies.study_instance_uid == study_instance_uid)
+        with writing(self.engine) as db:
+            study = None if study_instance_uid is None else db.execute(query).first()
+            number, revision = (study.id, study.revision) if study else (None, 0)
+            append(db, AuditEntry(now, number, event, "", "", revision, detail))
+
+    def verify(self) -> int:
+        """Check the chain of the whole trail; gives the number of entries, raises AuditBroken."""
+        with reading(self.engine) as db:
+            return verify(entries(db), *head(db))
+
+    def entries(self) -> Iterator[tuple[AuditEntry, str]]:
+        """Every entry, oldest first, with the Study Instance UID that it is about (or an empty text)."""
+        with reading(self.engine) as db:
+            studies = schema.study.c
+            uids = {
+                row.id: row.study_instance_uid for row in db.execute(select(studies.id, studies.study_instance_uid))
+            }
+            for _, entry, _ in entries(db):
+                yield entry, uids.get(entry.study_id or 0, "")
 
 
 def append(db: Connection, entry: AuditEntry) -> None:

@@ -11,6 +11,16 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from node.content import Content, Known, Part
 from node.storage import schema
 
+IMAGE_CLASSES = frozenset(
+    (
+        "1.2.840.10008.5.1.4.1.1.4",  # MR Image
+        "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR Image
+        "1.2.840.10008.5.1.4.1.1.4.3",  # Enhanced MR Color Image
+        "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR Image
+    )
+)
+"""What can change an answer. Anything else is kept, but opens no new revision: a PACS that routes our own results back
+to us would otherwise make us analyse for ever, and a radiologist's report on them is feedback, not input."""
 COMPARED = 200
 """So many of the newest contents of a protocol are compared: slices differ from patient to patient."""
 

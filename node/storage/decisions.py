@@ -18,6 +18,7 @@ from node.audit import AuditEntry, AuditEvent
 from node.storage import audit_trail as trail
 from node.storage import schema
 from node.storage.database import reading, writing
+from node.summary import AnalysisSummary
 
 
 class Act(StrEnum):
@@ -51,7 +52,7 @@ class Answered:
     analysis_id: int
     study_instance_uid: str
     revision: int
-    summary: dict[str, Any]
+    summary: AnalysisSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class ShadowAnswer:
 
     study_instance_uid: str
     at: float
-    summary: dict[str, Any]
+    summary: AnalysisSummary
     probabilities: dict[str, float]
     reason: str
 
@@ -100,7 +101,9 @@ class ModelDecisions:
         )
         with reading(self.engine) as db:
             row = db.execute(query).one_or_none()
-        return row and Answered(row.id, row.study_instance_uid, row.revision, json.loads(row.summary))
+        return row and Answered(
+            row.id, row.study_instance_uid, row.revision, AnalysisSummary.from_json(json.loads(row.summary))
+        )
 
     def shadowed(self, analysis_id: int, digest: str, probabilities: dict[str, float], reason: str, now: float) -> None:
         """What the shadow answered, or why it could not."""
@@ -122,7 +125,11 @@ class ModelDecisions:
             rows = db.execute(query).all()
         return [
             ShadowAnswer(
-                row.study_instance_uid, row.at, json.loads(row.summary), json.loads(row.probabilities), row.reason
+                row.study_instance_uid,
+                row.at,
+                AnalysisSummary.from_json(json.loads(row.summary)),
+                json.loads(row.probabilities),
+                row.reason,
             )
             for row in rows
         ]

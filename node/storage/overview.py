@@ -19,8 +19,9 @@ from node.jobs import OPEN, JobState
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
-from node.storage.ledger import study_record
 from node.storage.records import AuditRecord, StudyRecord
+from node.storage.rows import study_record
+from node.summary import AnalysisSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class AnalysisRow:
     study_id: int
     revision: int
     finished_at: float
-    summary: dict[str, Any]
+    summary: AnalysisSummary
     scanner: str
 
 
@@ -201,7 +202,13 @@ class Overview:
         with reading(self.engine) as db:
             rows = db.execute(query.order_by(table.finished_at.desc()).limit(limit)).all()
         return [
-            AnalysisRow(row.study_id, row.revision, row.finished_at, json.loads(row.summary), row.scanner or "")
+            AnalysisRow(
+                row.study_id,
+                row.revision,
+                row.finished_at,
+                AnalysisSummary.from_json(json.loads(row.summary)),
+                row.scanner or "",
+            )
             for row in rows
         ]
 

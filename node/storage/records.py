@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from dicom_io.network.dimse import is_kept
+from node.jobs import JobKind, JobState
 from node.states import StudyState
+from node.summary import AnalysisSummary
+
+EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class HeldInstance:
     path: str
 
 
-class Verdict(StrEnum):
-    """What became of an instance that was handed to the ledger."""
+class StoreOutcome(StrEnum):
+    """What the ledger did with an instance that was handed to it."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
@@ -65,11 +67,29 @@ class KeptObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an analysis left: objects on disk, a summary for people (JSON), and who is to get the objects."""
+class StudyRevision:
+    """One revision of a study that is to be analysed, and the report of an earlier one that it supersedes."""
+
+    study_instance_uid: str
+    revision: int
+    predecessor: KeptObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnalysis:
+    """The analysis of one study: objects to deliver, a summary for people, and why there is no score."""
+
+    objects: tuple[EncodedObject, ...]
+    summary: AnalysisSummary
+    ineligible: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRecord:
+    """The analysis of one revision once its objects are on disk, with the destinations that are to get them."""
 
     objects: tuple[KeptObject, ...]
-    summary: Mapping[str, Any]
+    summary: AnalysisSummary
     destinations: tuple[str, ...]
 
 
@@ -127,14 +147,41 @@ class StudyRecord:
         return f"{images} missing that others of its protocol had" if self.missing else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow(StudyRecord):
+    """A study inside a transaction.
+
+    judged_instances : how many it had when its content was last compared with that of earlier studies.
+    content : digest of what it held when it was complete, empty when that taught nothing.
+    """
+
+    patient_digest: str
+    judged_instances: int
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job inside a transaction; `fence` grows with every attempt."""
+
+    id: int
+    study_id: int
+    kind: JobKind
+    revision: int
+    destination: str
+    state: JobState
+    attempts: int
+    fence: int
+
+
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job as the operator sees it."""
 
-    kind: str
+    kind: JobKind
     destination: str
     revision: int
-    state: str
+    state: JobState
     attempts: int
     not_before: float
     reason: str
@@ -155,10 +202,10 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True)
 class StudyDetail:
-    """Everything the ledger knows of one study; `summary` is the analysis of its newest analysed revision (JSON)."""
+    """Everything the ledger knows of one study; `summary`: of its newest analysed revision, None before the first."""
 
     study: StudyRecord
     jobs: tuple[JobRecord, ...]
     objects: tuple[KeptObject, ...]
     timeline: tuple[AuditRecord, ...]
-    summary: dict[str, object] = field(default_factory=dict)
+    summary: AnalysisSummary | None = None

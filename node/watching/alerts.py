@@ -1,7 +1,7 @@
-"""Tells people when something needs them: by e-mail and webhook, once when it begins and once when it is over.
+"""Alerts people by e-mail and webhook: once when something begins to need them and once when it is over.
 
-A watch goes round every half minute: it calls the destinations, looks at ledger, disk and processes, and compares what
-is wrong with the alerts that are open. A message that could not be sent is sent at the next round.
+The scheduler checks every half minute: ledger, disk, processes and the last echoes are compared with the alerts that
+are open. A message that could not be sent is sent after the next check.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 import smtplib
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,18 +18,15 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-from dicom_io.network.scu import PeerUnreachable
-from dicom_io.network.scu import echo as c_echo
 from node.errors import NodeError
-from node.settings import Alerts, Destination, Settings, secret
-from node.storage.health import Echo, HealthStore
+from node.secret_files import secret
+from node.settings import Settings
+from node.settings_sections import AlertSettings
+from node.storage.health import HealthStore
 from node.storage.overview import QueueDepth
 from node.watching.metrics import Health, Meter
 
 log = logging.getLogger(__name__)
-ROUND_SECONDS = 30.0
-ECHO_SECONDS = 300.0
-FIRST_TEST_SECONDS, SELF_TEST_SECONDS = 300.0, 86_400.0  # not while everything starts
 START_SECONDS = 90.0  # processes load their libraries before they show a sign of life
 SEND_SECONDS = 10.0
 LONGEST_NAME = 128
@@ -49,7 +45,7 @@ class Facts:
     self_test: str
 
 
-def wrong(facts: Facts, limits: Alerts, now: float) -> Iterator[tuple[str, str]]:
+def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[tuple[str, str]]:
     """Name and words of everything that needs a person."""
     for each in facts.depths:
         if each.state == "dead":
@@ -70,50 +66,30 @@ def wrong(facts: Facts, limits: Alerts, now: float) -> Iterator[tuple[str, str]]
         yield "self-test", f"the self-test failed: {facts.self_test}"
 
 
-class Watch:
-    """Goes round until the process ends."""
+class AlertMonitor:
+    """Compares what is wrong with the alerts that are open, whenever it is asked to."""
 
-    def __init__(
-        self, settings: Settings, meter: Meter, config: Path | None = None, chore: Callable[[float], None] | None = None
-    ) -> None:
-        """`config`: the file to test the node with once a day; `chore`: what else is done at each round."""
-        self.settings, self.meter, self.book, self.config = settings, meter, meter.watch, config
-        self.chore = chore or (lambda _: None)
+    def __init__(self, settings: Settings, meter: Meter, config: Path | None = None) -> None:
+        """`config`: the settings file of the daily self-test; None leaves it out."""
+        self.settings, self.meter, self.store, self.config = settings, meter, meter.watch, config
         self.health = Health(settings, meter.archive, meter.overview, meter.watch)
         self.began = time.monotonic()
         self.down_since: dict[str, float] = {}
-        self.next_echo, self.next_test = 0.0, time.time() + FIRST_TEST_SECONDS
         self.self_test = ""
 
-    def start(self) -> None:
-        """Go round in a thread of its own."""
-        threading.Thread(target=self.run, name="watch", daemon=True).start()
-
-    def run(self) -> None:
-        """Round after round; a failure of one is logged, the next comes."""
-        while True:
-            try:
-                self.go_round(time.time())
-            except (NodeError, OSError) as error:
-                log.error("a round of the watch failed: %s", error)
-            time.sleep(ROUND_SECONDS)
-
-    def go_round(self, now: float) -> None:
-        """Look, compare, tell."""
-        self.chore(now)
-        if now >= self.next_echo:
-            self.next_echo = now + ECHO_SECONDS
-            for each in self.settings.destinations:
-                call(self.settings.dicom.ae_title, each, self.book)
-        if self.config is not None and now >= self.next_test:
-            self.next_test = now + SELF_TEST_SECONDS
-            self.self_test = self_test(self.config)
+    def check(self, now: float) -> None:
+        """Gather the facts, compare, and send what is due."""
         found = dict(wrong(self.facts(now), self.settings.alerts, now))
-        compare(self.book, self.settings.node_name, found, lambda words: sent(self.settings, words), now)
+        compare(self.store, self.settings.node_name, found, lambda words: sent(self.settings, words), now)
+
+    def run_self_test(self) -> None:
+        """Test the node in a process of its own; the next check finds what failed."""
+        if self.config is not None:
+            self.self_test = self_test(self.config)
 
     def facts(self, now: float) -> Facts:
-        """What is the case now."""
-        for name, echo in self.book.echoes().items():
+        """What is the case now: the ledger, the disk, the processes, and how destinations answered."""
+        for name, echo in self.store.echoes().items():
             if echo.seconds is None:
                 self.down_since.setdefault(name, echo.at)
             else:
@@ -128,18 +104,6 @@ class Watch:
             failing=tuple(part for part in self.health.failing() if part != "disk") if started else (),
             self_test=self.self_test,
         )
-
-
-def call(calling_ae_title: str, destination: Destination, book: HealthStore) -> Echo:
-    """C-ECHO a destination and remember how it answered."""
-    seconds, reason = None, ""
-    try:
-        seconds = c_echo(calling_ae_title, destination)
-    except PeerUnreachable as error:
-        reason = str(error)
-    echo = Echo(destination.name, time.time(), seconds, reason)
-    book.echoed(echo)
-    return echo
 
 
 def self_test(config: Path) -> str:
@@ -188,7 +152,7 @@ def sent(settings: Settings, words: str) -> bool:
     return True
 
 
-def mail(alerts: Alerts, ae_title: str, words: str) -> None:
+def mail(alerts: AlertSettings, ae_title: str, words: str) -> None:
     """One e-mail; over TLS when there is a login."""
     message = EmailMessage()
     message["From"], message["To"] = alerts.sender, ", ".join(alerts.recipients)

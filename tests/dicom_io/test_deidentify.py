@@ -12,9 +12,11 @@ from pydicom.uid import SecondaryCaptureImageStorage
 import phantom
 from dicom_io.deidentify import Mask, NotExportable, deidentify, write_deidentified
 from dicom_io.headers.read import read_series_headers
-from dicom_io.phantom.options import LAYOUTS, Layout, Vendor
+from dicom_io.phantom.options import Layout
+from dicom_io.phantom.vendors import LAYOUTS
 from dicom_io.study.case import read_case
 from dicom_io.study.classify import assign_roles
+from dicom_io.vendors.base import Vendor
 from mome_core.case import Case, same_images
 
 MASK = Mask("p1", bytes(32))

@@ -12,10 +12,11 @@ import phantom
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
 from mome_core.explain.path import Limits
-from mome_core.inference import Augmentation, Policy, analyze
+from mome_core.inference import analyze
 from mome_core.model.architecture import Architecture, Head
 from mome_core.model.checkpoint import Checkpoint, OperatingPoint
 from mome_core.model.mome import Mome
+from mome_core.policy import Augmentation, Policy
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from node.audit import AuditBroken, AuditEntry, AuditEvent, message
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 
 STUDY = "1.2.3"
@@ -27,18 +27,18 @@ FORGERY = (
 def written(ledger: Ledger) -> Ledger:
     """A ledger with five entries."""
     image = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
-    ledger.audit(AuditEvent.STARTED, 1.0, "listener")
-    ledger.instances_stored([image], 2.0)
-    ledger.audit(AuditEvent.RECEIVED, 3.0, "1 instance from MR", STUDY)
-    ledger.settle(4.0, 5.0)
-    ledger.audit(AuditEvent.REJECTED, 6.0, "calling AE title not recognised")
-    ledger.audit(AuditEvent.STOPPED, 7.0, "listener")
+    ledger.audit.record(AuditEvent.STARTED, 1.0, "listener")
+    ledger.receiving.instances_stored([image], 2.0)
+    ledger.audit.record(AuditEvent.RECEIVED, 3.0, "1 instance from MR", STUDY)
+    ledger.gathering.settle(4.0, 5.0)
+    ledger.audit.record(AuditEvent.REJECTED, 6.0, "calling AE title not recognised")
+    ledger.audit.record(AuditEvent.STOPPED, 7.0, "listener")
     return ledger
 
 
 def test_an_untouched_trail_verifies(written: Ledger) -> None:
-    assert written.verify_audit() == 5
-    events = [(entry.event, study) for entry, study in written.audit_trail()]
+    assert written.audit.verify() == 5
+    events = [(entry.event, study) for entry, study in written.audit.entries()]
     assert events == [("STARTED", ""), ("RECEIVED", STUDY), ("SETTLED", STUDY), ("REJECTED", ""), ("STOPPED", "")]
 
 
@@ -59,7 +59,7 @@ def test_a_trail_that_was_changed_is_found_out(written: Ledger, changes: list[st
         for statement in changes:
             db.execute(text(statement))
     with pytest.raises(AuditBroken):
-        written.verify_audit()
+        written.audit.verify()
 
 
 def test_an_entry_becomes_a_message_of_ps3_15_without_a_patient() -> None:

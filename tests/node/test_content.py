@@ -12,7 +12,7 @@ import phantom
 from dicom_io.encoding.part10 import ReceivedInstance, examine
 from node.content import Content, Known, Part, judge
 from node.states import StudyState
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance, StudyRecord
 
 QUIET, PATIENCE, LEARNED_FROM, PAUSE = 60.0, 3, 3, 2.0
@@ -108,25 +108,25 @@ def instances_of(headers: Sequence[ReceivedInstance], study: str) -> list[Stored
 
 def sweep(ledger: Ledger, now: float) -> None:
     """What the scheduler does every second, at this moment."""
-    ledger.settle_by_content(now - PAUSE, now, LEARNED_FROM)
-    ledger.settle(now - QUIET, now, extended_quiet_since=now - QUIET * PATIENCE)
+    ledger.gathering.settle_by_content(now - PAUSE, now, LEARNED_FROM)
+    ledger.gathering.settle(now - QUIET, now, extended_quiet_since=now - QUIET * PATIENCE)
 
 
 def teach(ledger: Ledger, headers: Sequence[ReceivedInstance], now: float, studies: int = LEARNED_FROM) -> float:
     """Some studies of the protocol come and fall silent; gives the time afterwards."""
     for number in range(studies):
-        ledger.instances_stored(instances_of(headers, f"1.{int(now)}.{number}"), now)
+        ledger.receiving.instances_stored(instances_of(headers, f"1.{int(now)}.{number}"), now)
         now += QUIET + 1
         sweep(ledger, now)
     return now
 
 
 def standing(ledger: Ledger, study: str) -> StudyRecord:
-    return ledger.study(study).study
+    return ledger.reading.study(study).study
 
 
 def reason(ledger: Ledger, study: str) -> str:
-    return ledger.study(study).timeline[-1].detail
+    return ledger.reading.study(study).timeline[-1].detail
 
 
 def in_some_order(instances: list[StoredInstance], chance: random.Random) -> list[StoredInstance]:
@@ -173,7 +173,7 @@ def arrive_together(ledger: Ledger, headers: list[ReceivedInstance], now: float,
     while waiting:
         longest = min(waiting, key=lambda each: last[each])
         study = longest if now - last[longest] > 80 else chance.choice(list(waiting))
-        ledger.instances_stored(waiting[study].pop(0), now)
+        ledger.receiving.instances_stored(waiting[study].pop(0), now)
         last[study] = now
         if not waiting[study]:
             del waiting[study]
@@ -203,7 +203,7 @@ def headers(tmp_path: Path) -> list[ReceivedInstance]:
 
 
 def test_a_first_study_waits_for_silence(ledger: Ledger, headers: list[ReceivedInstance]) -> None:
-    ledger.instances_stored(instances_of(headers, "5"), 100)
+    ledger.receiving.instances_stored(instances_of(headers, "5"), 100)
     sweep(ledger, 100 + QUIET - 1)
     assert standing(ledger, "5").state is StudyState.RECEIVING
     sweep(ledger, 100 + QUIET)
@@ -215,7 +215,7 @@ def test_what_a_known_protocol_lacks_is_waited_for_longer_and_then_said(
     ledger: Ledger, headers: list[ReceivedInstance]
 ) -> None:
     now = teach(ledger, headers, 1000)
-    ledger.instances_stored(instances_of(headers, "5")[:-11], now)
+    ledger.receiving.instances_stored(instances_of(headers, "5")[:-11], now)
     sweep(ledger, now + QUIET + 1)
     assert standing(ledger, "5").state is StudyState.RECEIVING
     assert standing(ledger, "5").missing == 11
@@ -226,31 +226,31 @@ def test_what_a_known_protocol_lacks_is_waited_for_longer_and_then_said(
 def test_a_late_image_makes_a_new_revision_and_unteaches(ledger: Ledger, headers: list[ReceivedInstance]) -> None:
     instances = instances_of(headers, "5")
     now = teach(ledger, headers[:-11], 1000)
-    ledger.instances_stored(instances[:-11], now)
+    ledger.receiving.instances_stored(instances[:-11], now)
     sweep(ledger, now + 3)
     assert standing(ledger, "5").state is StudyState.STABLE
-    ledger.instances_stored(instances[-11:], now + 10)
+    ledger.receiving.instances_stored(instances[-11:], now + 10)
     assert (standing(ledger, "5").state, standing(ledger, "5").revision) == (StudyState.RECEIVING, 2)
     sweep(ledger, now + 10 + QUIET)
     assert standing(ledger, "5").state is StudyState.STABLE
-    ledger.instances_stored(instances_of(headers, "6")[:-11], now + 100)
+    ledger.receiving.instances_stored(instances_of(headers, "6")[:-11], now + 100)
     sweep(ledger, now + 103)
     assert standing(ledger, "6").state is StudyState.RECEIVING
 
 
 def test_what_never_falls_silent_is_complete_at_the_deadline(ledger: Ledger, headers: list[ReceivedInstance]) -> None:
     for number, each in enumerate(instances_of(headers, "5")):
-        ledger.instances_stored([each], 1000 + 50 * number)
-    assert ledger.settle_overdue(999, 9000) == 0
-    assert ledger.settle_overdue(1800, 9000) == 1
+        ledger.receiving.instances_stored([each], 1000 + 50 * number)
+    assert ledger.gathering.settle_overdue(999, 9000) == 0
+    assert ledger.gathering.settle_overdue(1800, 9000) == 1
     assert reason(ledger, "5") == "still arriving after 8000 s"
 
 
 def test_what_an_operator_declares_complete_teaches_nothing(ledger: Ledger, headers: list[ReceivedInstance]) -> None:
     for number in range(5):
-        ledger.instances_stored(instances_of(headers, f"5.{number}"), 100)
-        ledger.force(f"5.{number}", 101)
-    ledger.instances_stored(instances_of(headers, "6"), 200)
+        ledger.receiving.instances_stored(instances_of(headers, f"5.{number}"), 100)
+        ledger.operator.force(f"5.{number}", 101)
+    ledger.receiving.instances_stored(instances_of(headers, "6"), 200)
     sweep(ledger, 203)
     assert standing(ledger, "6").state is StudyState.RECEIVING
 
@@ -261,7 +261,7 @@ def test_a_paper_size_study_is_complete_within_5_seconds(ledger: Ledger, headers
 
     many = [each for each in headers for _ in range(8)]
     now = teach(ledger, many, 1000)
-    ledger.instances_stored(instances_of(many, "5"), now)
+    ledger.receiving.instances_stored(instances_of(many, "5"), now)
     started = time.monotonic()
     sweep(ledger, now + PAUSE)
     assert time.monotonic() - started < 2

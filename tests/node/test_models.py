@@ -5,9 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy.stats import ks_2samp, pearsonr
 
 from kept_studies import STUDY, delivered, keep
 from mome_core.errors import CheckpointRefused
@@ -17,10 +15,8 @@ from node.models import Registry, bundle_in_use, described, find_bundle
 from node.service.retention import DAY_SECONDS, delete_old_studies
 from node.settings import Settings
 from node.storage.archive import Archive
-from node.storage.decisions import Act, ModelDecisions, ShadowAnswer, lock_of, promoted, shadow_of
-from node.storage.ledger import Ledger
-from node.storage.overview import AnalysisRow
-from node.watching.drift import drift_by_scanner, shadow_reports
+from node.storage.decisions import Act, ModelDecisions, lock_of, promoted, shadow_of
+from node.storage.ledger.ledger import Ledger
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -40,8 +36,8 @@ def test_promotions_lie_on_each_other_and_a_rollback_takes_one_off(ledger: Ledge
     assert promoted(book.decisions()) == [A, B]
     book.decide(Act.PROMOTED, C, "otto", {"before": B}, 4.0)
     assert promoted(book.decisions()) == [A, B, C]
-    assert [each.detail for each, _ in ledger.audit_trail()][:1] == [f"anna: promoted {B[:12]}"]
-    assert ledger.verify_audit() == 4
+    assert [each.detail for each, _ in ledger.audit.entries()][:1] == [f"anna: promoted {B[:12]}"]
+    assert ledger.audit.verify() == 4
 
 
 def test_the_newest_lock_and_shadow_count(ledger: Ledger) -> None:
@@ -103,36 +99,5 @@ def test_a_shadow_sees_each_analysis_once_and_goes_with_the_study(settings: Sett
     assert book.unshadowed(B, 0.0) == due
     assert [each.probabilities for each in book.shadow_answers(A)] == [{"malignancy": 0.5}]
     keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 1.0})})
-    assert delete_old_studies(keeping, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
+    assert delete_old_studies(keeping.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
     assert book.shadow_answers(A) == []
-
-
-def test_a_shadow_is_compared_at_each_models_own_threshold() -> None:
-    active, shadow = np.array([0.9, 0.2, 0.6, 0.1]), np.array([0.8, 0.4, 0.3, 0.2])
-    answers = [
-        ShadowAnswer(f"1.{n}", 0.0, summary(float(a), threshold=0.5), {"malignancy": float(s)}, "")
-        for n, (a, s) in enumerate(zip(active, shadow, strict=True))
-    ]
-    (report,) = shadow_reports(answers, {"malignancy": 0.35})
-    assert report.studies == 4 and report.agreement == 0.5
-    assert report.disagreements == (("1.2", 0.6, 0.3), ("1.1", 0.2, 0.4))
-    assert report.shift == pytest.approx(float((shadow - active).mean()))
-    assert report.correlation == pytest.approx(pearsonr(active, shadow).statistic)
-
-
-def test_drift_is_told_for_each_scanner_against_the_answers_of_the_validation() -> None:
-    rng = np.random.default_rng(1)
-    baseline, moved = rng.uniform(0, 0.5, 100).tolist(), rng.uniform(0.5, 1, 40).tolist()
-    manifest = {"weights": {"sha256": A}, "provenance": {"baseline": {"malignancy": baseline}}}
-    flag = [{"code": "OUTSIDE_TRAINING_SPACING"}]
-    rows = [AnalysisRow(n, 1, 0.0, summary(value) | {"flags": flag}, "MRI1") for n, value in enumerate(moved)]
-    rows += [AnalysisRow(99, 1, 0.0, summary(0.3), "MRI2")]
-    first, second = drift_by_scanner(rows, manifest)
-    assert (first.scanner, first.answers, first.outside, first.has_moved) == ("MRI1", 40, 1.0, True)
-    assert first.distance == pytest.approx(ks_2samp(baseline, moved).statistic)
-    assert (second.scanner, second.stability, second.distance, second.has_moved) == ("MRI2", None, None, False)
-
-
-def summary(probability: float, threshold: float = 0.5) -> dict[str, object]:
-    model = {"name": "demo", "version": "1", "sha256": A}
-    return {"scores": [{"endpoint": "malignancy", "probability": probability, "threshold": threshold, "model": model}]}

@@ -1,4 +1,4 @@
-"""A site's settings: every mistake is named, and the documentation shows every key."""
+"""A site's settings: every mistake is named; passwords stay out of the file and of what is shown."""
 
 from __future__ import annotations
 
@@ -7,26 +7,13 @@ from pathlib import Path
 import pytest
 
 from node.errors import SettingsError
-from node.settings import Destination, Settings, example_toml, load_settings, settings_toml
-from places import ROOT
+from node.settings import Settings, load_settings
 
 
 def written(folder: Path, text: str) -> Path:
     file = folder / "mome-node.toml"
     file.write_text(text)
     return file
-
-
-def test_the_example_file_is_valid_and_equals_the_defaults(tmp_path: Path) -> None:
-    assert load_settings(written(tmp_path, example_toml())) == Settings()
-
-
-def test_settings_in_force_can_be_written_and_read_again(tmp_path: Path) -> None:
-    settings = Settings(
-        series={"rules": {"*dyn*": "DCE_MULTI"}},
-        destinations=(Destination(name="a", ae_title="A", host="h", port=1, commitment=True),),
-    )
-    assert load_settings(written(tmp_path, settings_toml(settings))) == settings
 
 
 def test_all_mistakes_are_named_at_once_with_the_nearest_valid_key(tmp_path: Path) -> None:
@@ -44,50 +31,15 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     assert load_settings(written(tmp_path, "[dicom]\nport = 11112\n")).dicom.port == 104
 
 
-@pytest.mark.parametrize("title", ["", " ", "a\\b", "tab\there", "ä", "x" * 17])
-def test_a_value_that_is_no_ae_title_is_refused(title: str) -> None:
-    with pytest.raises(ValueError, match="AE title"):
-        Destination(name="a", ae_title=title, host="h", port=1)
-
-
 def test_two_destinations_cannot_share_a_name(tmp_path: Path) -> None:
     one = '[[destinations]]\nname = "pacs"\nae_title = "A"\nhost = "h"\nport = 1\n'
     with pytest.raises(SettingsError, match="share the name pacs"):
         load_settings(written(tmp_path, one + one))
 
 
-PACS = '[[destinations]]\nname = "pacs"\nae_title = "A"\nhost = "h"\nport = 1\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "rule"),
-    [
-        ("[dicom]\nassociations = 0", "dicom.associations: Input should be greater than or equal to 1"),
-        ("[dicom]\nassociations_per_caller = 0", "dicom.associations_per_caller: Input should be greater than"),
-        ('[dicom]\ncertificate = "a.pem"', "certificate and key belong together"),
-        ('[dicom]\nclient_certificates = "always"', "should be 'none', 'optional' or 'required'"),
-        ('[dicom]\nclient_certificates = "required"', "only with certificate, key and authorities"),
-        (PACS + 'authorities = "ca.pem"', "mean something only with tls = true"),
-        (PACS + "tls = true\ncheck_name = false", "check_name = false needs authorities"),
-        (PACS + 'tls = true\nkey = "a.key"', "certificate and key belong together"),
-    ],
-)
-def test_limits_and_tls_name_their_rule(tmp_path: Path, text: str, rule: str) -> None:
-    with pytest.raises(SettingsError, match=rule.replace(".", r"\.")):
-        load_settings(written(tmp_path, text))
-
-
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not TOML"):
         load_settings(written(tmp_path, "[dicom\n"))
-
-
-def test_the_documentation_shows_every_key() -> None:
-    assert example_toml() in (ROOT / "docs" / "configuration.md").read_text()
-
-
-def test_the_example_file_shows_every_key() -> None:
-    assert (ROOT / "deploy" / "mome-node.toml").read_text() == example_toml()
 
 
 def test_a_password_comes_from_a_file_that_nobody_else_may_read(tmp_path: Path) -> None:
@@ -108,7 +60,6 @@ def test_settings_are_shown_without_the_password() -> None:
     assert settings.without_secrets().database.url == "postgresql://mome:***@db/ledger"
 
 
-def test_alerts_without_the_process_that_sends_them_are_a_mistake(tmp_path: Path) -> None:
+def test_alerts_need_no_dashboard(tmp_path: Path) -> None:
     text = '[dashboard]\nenabled = false\n[alerts]\nwebhook = "https://chat.example/x"\n'
-    with pytest.raises(SettingsError, match="set dashboard"):
-        load_settings(written(tmp_path, text))
+    assert load_settings(written(tmp_path, text)).alerts.webhook == "https://chat.example/x"

@@ -8,14 +8,15 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from dicom_io.encoding.part10 import copy_instance
-from dicom_io.network.association import CALLING_UNKNOWN
+from dicom_io.network.service import CALLING_UNKNOWN
 from live_node import instance, new_study
 from node.audit import AuditEvent
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.jobs import JobKind
 from node.settings import Settings
-from node.storage.records import ObjectReceipt, Outcome
+from node.storage.records import AnalysisRecord, ObjectReceipt
+from node.summary import AnalysisSummary
 
 HOSTILE = "<script>alert(1)</script>"
 PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live as long as a test
@@ -48,12 +49,12 @@ def hostile_site(folder: Path) -> Site:
         receive(opened, folder, uid)
     now = time.time()
     for uid in (delivered, failed):
-        opened.ledger.force(uid, now)
+        opened.ledger.operator.force(uid, now)
     deliver(opened, delivered, now)
-    job = opened.ledger.claim(JobKind.ANALYZE, now, 60.0)
+    job = opened.ledger.jobs.claim(JobKind.ANALYZE, now, 60.0)
     assert job is not None
-    opened.ledger.failed(job, f"analysis failed: {HOSTILE}", now, attempts=1)
-    opened.ledger.audit(
+    opened.ledger.jobs.failed(job, f"analysis failed: {HOSTILE}", now, attempts=1)
+    opened.ledger.audit.record(
         AuditEvent.REJECTED, now, f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
     )
     return opened
@@ -72,20 +73,20 @@ def receive(site: Site, folder: Path, uid: str) -> None:
     file = folder / f"{uid}.dcm"
     image.save_as(file, enforce_file_format=True)
     received = copy_instance(file, site.archive.temporary_path())
-    site.ledger.instances_stored(site.archive.keep_received([(received, HOSTILE[:16])]), time.time())
-    site.ledger.audit(AuditEvent.RECEIVED, time.time(), "1 instances from MRI1 at 10.0.0.5", uid)
+    site.ledger.receiving.instances_stored(site.archive.keep_received([(received, HOSTILE[:16])]), time.time())
+    site.ledger.audit.record(AuditEvent.RECEIVED, time.time(), "1 instances from MRI1 at 10.0.0.5", uid)
 
 
 def deliver(site: Site, uid: str, now: float) -> None:
     """Analyse and deliver a study."""
-    job = site.ledger.claim(JobKind.ANALYZE, now, 60.0)
+    job = site.ledger.jobs.claim(JobKind.ANALYZE, now, 60.0)
     assert job is not None
     encoded = [("report", "1.2.840.10008.5.1.4.1.1.88.34", "2.25.1", "2.25.2", b"a report")]
     kept = site.archive.keep_results(uid, 1, encoded)
-    site.ledger.analyzed(job, Outcome(tuple(kept), SUMMARY, ("pacs",)), now)
-    delivery = site.ledger.claim(JobKind.DELIVER, now, 60.0, "pacs")
+    site.ledger.jobs.analyzed(job, AnalysisRecord(tuple(kept), AnalysisSummary.from_json(SUMMARY), ("pacs",)), now)
+    delivery = site.ledger.jobs.claim(JobKind.DELIVER, now, 60.0, "pacs")
     assert delivery is not None
-    site.ledger.delivered(delivery, [ObjectReceipt("2.25.1", 0)], now)
+    site.ledger.deliveries.delivered(delivery, [ObjectReceipt("2.25.1", 0)], now)
 
 
 def client_of(site: Site) -> TestClient:

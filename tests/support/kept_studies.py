@@ -7,8 +7,9 @@ from live_node import instance
 from node.jobs import JobKind
 from node.settings import Settings
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
-from node.storage.records import ObjectReceipt, Outcome
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import AnalysisRecord, ObjectReceipt
+from node.summary import AnalysisSummary
 
 STUDY = "1.2.3"
 
@@ -22,7 +23,7 @@ def keep(settings: Settings, count: int, study: str = STUDY) -> Ledger:
         file = InstanceFile(archive.temporary_path(), image.SOPClassUID, image.SOPInstanceUID, "1.2.840.10008.1.2.1")
         file.write(memoryview(encoded(image)))
         received.append((file.finish(), "MODALITY"))
-    ledger.instances_stored(archive.keep_received(received), 100.0)
+    ledger.receiving.instances_stored(archive.keep_received(received), 100.0)
     return ledger
 
 
@@ -38,11 +39,11 @@ def encoded(image: object) -> bytes:
 def delivered(settings: Settings, ledger: Ledger) -> None:
     """Analyse and deliver the study."""
     archive = Archive(settings.storage.root)
-    ledger.settle(150, 160)
-    job = ledger.claim(JobKind.ANALYZE, 170, 60)
+    ledger.gathering.settle(150, 160)
+    job = ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
     assert job is not None
     objects = archive.keep_results(STUDY, 1, [("report", "1.2", "9.1", "9", b"a report")])
-    ledger.analyzed(job, Outcome(tuple(objects), {}, ("pacs",)), 180)
-    delivery = ledger.claim(JobKind.DELIVER, 190, 60)
+    ledger.jobs.analyzed(job, AnalysisRecord(tuple(objects), AnalysisSummary(), ("pacs",)), 180)
+    delivery = ledger.jobs.claim(JobKind.DELIVER, 190, 60)
     assert delivery is not None
-    ledger.delivered(delivery, [ObjectReceipt("9.1", 0)], 200)
+    ledger.deliveries.delivered(delivery, [ObjectReceipt("9.1", 0)], 200)

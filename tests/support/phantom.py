@@ -15,8 +15,10 @@ from typing import Any
 
 import pydicom
 
-from dicom_io.phantom.anatomy import Lesion, Phantom, PhantomSpec, Size, simulate
-from dicom_io.phantom.vendors import StudyOptions, Trap, write_study
+from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.options import StudyOptions, Trap
+from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
+from dicom_io.phantom.vendors import write_study
 
 
 @cache

@@ -52,11 +52,11 @@ def store_request(sop_instance_uid: str = "1.2.3.4", sop_class_uid: str = str(MR
     """The command set of a C-STORE request."""
     return dimse.encode(
         {
-            dimse.Element.AFFECTED_SOP_CLASS_UID: sop_class_uid,
-            dimse.Element.COMMAND_FIELD: dimse.CommandField.C_STORE_RQ,
-            dimse.Element.MESSAGE_ID: 7,
-            dimse.Element.DATA_SET_TYPE: 1,
-            dimse.Element.AFFECTED_SOP_INSTANCE_UID: sop_instance_uid,
+            dimse.CommandElement.AFFECTED_SOP_CLASS_UID: sop_class_uid,
+            dimse.CommandElement.COMMAND_FIELD: dimse.CommandField.C_STORE_RQ,
+            dimse.CommandElement.MESSAGE_ID: 7,
+            dimse.CommandElement.DATA_SET_TYPE: 1,
+            dimse.CommandElement.AFFECTED_SOP_INSTANCE_UID: sop_instance_uid,
         }
     )
 
@@ -74,7 +74,7 @@ def store(connection: socket.socket, data_set: bytes, command: bytes = b"") -> i
         return None
     if not answer or answer[0] != PduType.P_DATA:
         return None
-    return int(dimse.decode(answer[12:])[dimse.Element.STATUS])
+    return int(dimse.decode(answer[12:])[dimse.CommandElement.STATUS])
 
 
 def element(tag: int, vr: bytes, value: bytes, length: int | None = None) -> bytes:

@@ -12,9 +12,10 @@ from pydicom import dcmread
 
 import orthanc
 import phantom
-from dicom_io.network.scu import NOT_SUPPORTED, PeerUnreachable
+from dicom_io.errors import PeerUnreachable
+from dicom_io.network.dimse import NOT_SUPPORTED
 from dicom_io.network.stow import store_over_web
-from node.settings import Destination
+from node.settings_sections import Destination
 from running_node import dcmsend, dcmtk_available, running
 
 pytestmark = [
@@ -37,8 +38,10 @@ def test_every_object_is_in_orthanc_once_however_often_it_was_down(tmp_path: Pat
             node.wait_for_log("no answer of STOW-RS", 120)
             jobs = {}
             while jobs.get("web") != "done":
-                jobs = {job.destination: job.state for job in node.ledger.study(study).jobs if job.kind == "deliver"}
-            kept = {each.sop_instance_uid for each in node.ledger.study(study).objects}
+                jobs = {
+                    job.destination: job.state for job in node.ledger.reading.study(study).jobs if job.kind == "deliver"
+                }
+            kept = {each.sop_instance_uid for each in node.ledger.reading.study(study).objects}
         found = server.find("Instance", {"StudyInstanceUID": study})
     assert jobs["down"] == "waiting"
     assert {each["MainDicomTags"]["SOPInstanceUID"] for each in found} == kept

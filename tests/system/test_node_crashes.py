@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import orthanc
-from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
+from live_node import CANARY, SLOWEST_MACHINE, LiveNode, instance, live_node, new_study, wait_for
 from node.crashpoints import NAMES
-from node.settings import Destination
+from node.settings_sections import Destination
 
 pytestmark = pytest.mark.system
 
@@ -41,7 +41,7 @@ def in_pacs(pacs: orthanc.Orthanc, study: str) -> list[str]:
 
 def require_whole_store(node: LiveNode) -> set[str]:
     """Every row has its file with its digest, and no file is torn or left over; gives the UIDs."""
-    stored = list(node.ledger.instances())
+    stored = list(node.ledger.reading.instances())
     root = node.settings.storage.root
     for _, sha256, path in stored:
         assert hashlib.sha256((root / path).read_bytes()).hexdigest() == sha256
@@ -127,8 +127,8 @@ def test_sigterm_under_load_ends_within_15_seconds_without_a_torn_file(tmp_path:
         time.sleep(1)
         started = time.monotonic()
         assert node.stop() == 0
-        assert time.monotonic() - started < 15
-        sender.join(30)
+        assert time.monotonic() - started < 15 * SLOWEST_MACHINE
+        sender.join(240)
         assert set(acknowledged) <= require_whole_store(node)
         assert acknowledged
 

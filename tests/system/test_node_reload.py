@@ -13,8 +13,8 @@ from pynetdicom.sop_class import Verification
 
 from certificates import Authority
 from dicom_io.network.tls import requestor_context
-from live_node import LiveNode, instance, live_node, new_study, wait_for
-from node.settings import settings_toml, with_caller
+from live_node import SLOWEST_MACHINE, LiveNode, instance, live_node, new_study, wait_for
+from node.settings_file import settings_toml, with_caller
 
 pytestmark = pytest.mark.system
 
@@ -95,7 +95,7 @@ def test_a_renewed_certificate_is_taken_without_interrupting_reception(tmp_path:
 
 def listener_of(node: LiveNode) -> list[float]:
     """When the listener began to listen."""
-    return [entry.at for entry, _ in node.ledger.audit_trail() if entry.event == "LISTENING"]
+    return [entry.at for entry, _ in node.ledger.audit.entries() if entry.event == "LISTENING"]
 
 
 def test_systemd_hears_of_readiness_and_then_signs_of_life(tmp_path: Path) -> None:
@@ -127,4 +127,4 @@ def test_a_dashboard_that_cannot_start_holds_up_nobody(tmp_path: Path) -> None:
         node.outcome(study, "DELIVERED", "ANALYZED")
         began = time.monotonic()
         assert node.stop() == 0
-        assert time.monotonic() - began < 5, "a pause before a restart delayed the end"
+        assert time.monotonic() - began < 5 * SLOWEST_MACHINE, "a pause before a restart delayed the end"

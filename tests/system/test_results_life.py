@@ -19,7 +19,7 @@ from pydicom.uid import generate_uid
 
 import orthanc
 import phantom
-from node.settings import Destination
+from node.settings_sections import Destination
 from running_node import RunningNode, dcmsend, dcmtk, dcmtk_available, free_port, running
 
 pytestmark = pytest.mark.system

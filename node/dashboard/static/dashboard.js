@@ -17,7 +17,7 @@ function tick() {
   const now = Date.now() / 1000;
   for (const each of document.querySelectorAll("[data-until]")) {
     const left = Number(each.dataset.until) - now;
-    each.textContent = left > 0 ? `in ${words(left)}` : "any moment now";
+    each.textContent = left > 0 ? `in ${words(left)}` : "now";
   }
 }
 

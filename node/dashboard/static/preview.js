@@ -3,7 +3,7 @@
 
 const STATUS = {
   script: "Loading the viewer ...",
-  images: "Preparing the images; the first time this takes some seconds ...",
+  images: "Preparing the images; the first time takes a few seconds ...",
   failed: "The preview could not be loaded. ",
 };
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import phantom
-from dicom_io.phantom.anatomy import Breasts, Lesion, Orientation, Phantom, PhantomSpec, Position, simulate
+from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, SliceOrientation
 from dicom_io.phantom.tissue import (
     TISSUES,
-    Properties,
     Scanner,
     Tissue,
+    TissueProperties,
     concentration,
     draw_benign,
     draw_malignant,
@@ -29,13 +30,13 @@ def uptake_curve(examination: Phantom) -> list[float]:
     return [mean / means[1] for mean in means]
 
 
-def drawn(lesion: Lesion, count: int = 200) -> list[Properties]:
+def drawn(lesion: Lesion, count: int = 200) -> list[TissueProperties]:
     """The rims of many lesions of a kind."""
     draw = draw_malignant if lesion is Lesion.MALIGNANT else draw_benign
     return [draw(np.random.default_rng(seed))[Tissue.LESION_RIM] for seed in range(count)]
 
 
-def late_change(tissue: Properties) -> float:
+def late_change(tissue: TissueProperties) -> float:
     """Signal of the last phase relative to the first post-contrast one."""
     signal = spoiled_gradient_echo(Scanner(3.0), tissue, concentration(tissue, PHASES_S), fat_signal=0.1)
     return float(signal[-1] / signal[1])
@@ -87,8 +88,8 @@ def test_the_adc_map_says_what_the_tissue_has() -> None:
     assert examination.adc.voxels[i, j, k] / 1000 == pytest.approx(examination.truth.adc, abs=0.25)
 
 
-@pytest.mark.parametrize("orientation", list(Orientation))
-def test_the_lesion_is_where_the_truth_says_in_every_orientation(orientation: Orientation) -> None:
+@pytest.mark.parametrize("orientation", list(SliceOrientation))
+def test_the_lesion_is_where_the_truth_says_in_every_orientation(orientation: SliceOrientation) -> None:
     examination = phantom.examination("malignant", seed=3, orientation=orientation)
     distance = np.linalg.norm(peak_uptake_mm(examination) - np.array(examination.truth.lesion_centre_mm))
     assert distance < 16

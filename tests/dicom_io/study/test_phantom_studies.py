@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import phantom
-from dicom_io.phantom.anatomy import Orientation, Position
-from dicom_io.phantom.options import LAYOUTS, Layout, Vendor
+from dicom_io.phantom.options import Layout
+from dicom_io.phantom.spec import Position, SliceOrientation
+from dicom_io.phantom.vendors import LAYOUTS
 from dicom_io.study.roles import DCE_ROLES
+from dicom_io.vendors.base import Vendor
 from mome_core.case import Role
 from mome_core.errors import StudyIneligible
 from reading import assembled, assigned, require_same
@@ -69,10 +71,10 @@ def test_every_image_behind_the_case_is_named_as_evidence(whole_study: list[Path
 
 @pytest.mark.parametrize("orientation", ["axial", "axial-turned", "sagittal", "oblique"])
 @pytest.mark.parametrize("position", ["HFP", "HFS"])
-@pytest.mark.parametrize("vendor", list(Vendor))
+@pytest.mark.parametrize("vendor", list(LAYOUTS))
 @pytest.mark.slow
 def test_any_orientation_and_position(tmp_path: Path, vendor: Vendor, orientation: str, position: str) -> None:
-    spec = {"orientation": Orientation(orientation), "position": Position(position)}
+    spec = {"orientation": SliceOrientation(orientation), "position": Position(position)}
     case = assembled(phantom.study(tmp_path, vendor, only=("dce",), **spec)).case
     require_same(case.dce, phantom.examination(**spec).dce)
 

@@ -21,9 +21,11 @@ from pydicom.dataset import Dataset
 
 import phantom
 from dicom_io.headers.read import read_series_headers
-from dicom_io.phantom.options import LAYOUTS, Layout, Vendor
+from dicom_io.phantom.options import Layout
+from dicom_io.phantom.vendors import LAYOUTS
 from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.classify import assign_roles
+from dicom_io.vendors.base import Vendor
 from mome_core.case import Role
 from mome_core.errors import StudyIneligible
 from mome_core.volume import Dynamic, Volume

@@ -1,4 +1,4 @@
-"""Fit, pad and flip as the released code does (spec/model.md 3.3-3.4), and undo it for maps."""
+"""Fit, pad and flip as the released code does, and undo it for maps."""
 
 from __future__ import annotations
 

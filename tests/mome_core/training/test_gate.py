@@ -11,7 +11,7 @@ import torch
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.gate import Answers, Check, GateRules, LockedCases, examine, subgroups
+from mome_core.training.gate import AcceptanceCheck, Answers, GateRules, LockedCases, examine, subgroups
 from mome_core.training.start import from_scratch
 from training_examples import RECIPE, SMALL, examples
 
@@ -31,7 +31,7 @@ def locked(folder: Path, count: int = 40) -> LockedCases:
     return LockedCases(Endpoint.MALIGNANCY, cases, cases, {"site": ("north",) * 20 + ("south",) * (count - 20)})
 
 
-def failed(checks: tuple[Check, ...]) -> set[str]:
+def failed(checks: tuple[AcceptanceCheck, ...]) -> set[str]:
     return {check.name for check in checks if not check.passed}
 
 
@@ -53,7 +53,7 @@ def test_a_worse_candidate_is_refused_with_its_figures(
 ) -> None:
     checks = examine(untrained, trained, locked(folder), GateRules(), repeats=200)
     assert {"not worse", "site north", "site south"} <= failed(checks)
-    assert "AUROC" in checks[0].told and "which must stay above -0.050" in checks[0].told
+    assert "AUROC" in checks[0].words and "which must stay above -0.050" in checks[0].words
 
 
 def test_a_candidate_that_fails_one_group_of_patients_is_refused() -> None:

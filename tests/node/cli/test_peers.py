@@ -8,7 +8,8 @@ import pytest
 
 from node.cli.main import main
 from node.errors import SettingsError
-from node.settings import example_toml, load_settings, with_caller
+from node.settings import load_settings
+from node.settings_file import example_toml, with_caller
 
 SETTINGS = """# ours
 [dicom]

@@ -14,14 +14,13 @@ from typer.testing import CliRunner
 
 import phantom
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.results import Endpoint
-from mome_core.training.config import TrainingConfig
-from mome_core.training.errors import TrainingRefused
-from node.cli import train as commands
+from node.cli.evaluate import evaluate
+from node.cli.train import train
+from node.models import find_bundle
 
 app = typer.Typer()
-app.command("train")(commands.train)
-app.command("evaluate")(commands.evaluate)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
 
 
 def invoke(*arguments: str) -> dict:  # type: ignore[type-arg]  # JSON
@@ -53,7 +52,7 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
     assert [point.step for point in board.Scalars("loss")] == [1, 2]
     checkpoint = load_checkpoint(ours)
     assert checkpoint.identity.sha256 == trained["sha256"]
-    assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(demo()).identity.sha256
+    assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(find_bundle("demo")).identity.sha256
     table, page = tmp_path / "cases.csv", tmp_path / "page.html"
     measured = invoke(
         "evaluate",
@@ -78,19 +77,6 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
 
 
 @pytest.mark.slow
-def test_with_all_folds_every_case_is_answered_by_a_model_that_has_not_seen_it(tmp_path: Path) -> None:
-    site, out = write_site(tmp_path), tmp_path / "ours"
-    told = invoke(
-        "train", str(site), "--out", str(out), "--epochs", "1", "--folds", "2", "--all-folds", "--threads", "1",
-        "--cache", str(tmp_path / "cache"),
-    )  # fmt: skip
-    assert [Path(each["bundle"]).name for each in told["folds"]] == ["fold-1", "fold-2"]
-    assert told["out_of_fold"]["cases"] == 4
-    assert (out / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
-    assert load_checkpoint(out / "fold-2").manifest["provenance"]["baseline"]["malignancy"]
-
-
-@pytest.mark.slow
 def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
     site, out = write_site(tmp_path), tmp_path / "ours"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -101,28 +87,9 @@ def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["sha256"] == load_checkpoint(out).identity.sha256
 
 
-def demo() -> Path:
-    return Path(commands.__file__).parents[1] / "models_shipped" / "demo"
-
-
-def test_the_protocol_is_the_endpoint_s_unless_a_file_says_otherwise(tmp_path: Path) -> None:
-    file = tmp_path / "ours.toml"
-    file.write_text('accumulation = 8\nflips = "group"\n')
-    config = commands.config_of(file, Endpoint.TRIPLE_NEGATIVE, epochs=3)
-    assert (config.epochs, config.accumulation, config.class_weighted) == (3, 8, True)
-    assert commands.config_of(None, Endpoint.MALIGNANCY) == TrainingConfig()
-    file.write_text("accumulations = 8\n")
-    with pytest.raises(TrainingRefused, match="no 'accumulations'"):
-        commands.config_of(file, Endpoint.MALIGNANCY)
-
-
-def test_an_unknown_endpoint_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(TrainingRefused, match="malignancy, triple_negative"):
-        commands.endpoint_of("cancer")
-
-
-def test_a_cohort_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
+def test_folds_and_splits_at_once_are_a_mistake_of_the_command_line(tmp_path: Path) -> None:
     manifest = tmp_path / "cohort.csv"
-    manifest.write_text("case,patient,malignancy\nnowhere,p1,1\n")
-    with pytest.raises(TrainingRefused, match="none of the 1 cases can be used"):
-        CliRunner().invoke(app, ["train", str(manifest), "--out", str(tmp_path / "ours")], catch_exceptions=False)
+    manifest.write_text("case,patient,malignancy,split\ns0,p0,1,training\ns1,p1,0,test\n")
+    result = CliRunner().invoke(app, ["train", str(manifest), "--out", str(tmp_path / "ours"), "--all-folds"])
+    assert result.exit_code == 2
+    assert "folds need it without splits" in " ".join(result.output.split())

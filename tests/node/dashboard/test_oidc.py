@@ -17,9 +17,10 @@ from fastapi.testclient import TestClient
 
 from hostile_site import client_of, hostile_site
 from node.dashboard.app import build_app
-from node.dashboard.oidc import Logins, name_of, role_of
+from node.dashboard.oidc import PendingLogins, account_name, role_of
 from node.dashboard.site import Site
-from node.settings import Dashboard, Settings
+from node.settings import Settings
+from node.settings_sections import DashboardSettings
 from node.storage.accounts import Role
 from running_node import free_port
 
@@ -40,8 +41,8 @@ provider.listen(Number(port));
 """
 
 
-def settings(**changes: object) -> Dashboard:
-    return Dashboard(oidc_issuer="https://login.hospital.example", oidc_client_id="mome", **GROUPS, **changes)
+def settings(**changes: object) -> DashboardSettings:
+    return DashboardSettings(oidc_issuer="https://login.hospital.example", oidc_client_id="mome", **GROUPS, **changes)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,12 @@ def test_the_highest_group_gives_the_role_and_none_gives_none(groups: object, ro
 
 
 def test_a_name_from_outside_cannot_be_a_local_account() -> None:
-    assert name_of({"sub": "1", "preferred_username": "admin"}, settings()) == "admin (login.hospital.example)"
-    assert len(name_of({"sub": "x\n" * 99}, settings())) == 64
+    assert account_name({"sub": "1", "preferred_username": "admin"}, settings()) == "admin (login.hospital.example)"
+    assert len(account_name({"sub": "x\n" * 99}, settings())) == 64
 
 
 def test_a_login_comes_back_once() -> None:
-    logins = Logins()
+    logins = PendingLogins()
     state, pending = logins.begin()
     assert logins.end(state) == pending
     assert logins.end(state) is None
@@ -122,7 +123,7 @@ def test_somebody_of_the_organisation_gets_in_with_the_role_of_their_group(tmp_p
         secret = tmp_path / "secret"
         secret.write_text("of the client")
         secret.chmod(0o600)
-        dashboard = Dashboard(oidc_issuer=issuer, oidc_client_id="mome", oidc_secret_file=str(secret), **GROUPS)
+        dashboard = DashboardSettings(oidc_issuer=issuer, oidc_client_id="mome", oidc_secret_file=str(secret), **GROUPS)
         site = Site.open(Settings(storage={"root": hostile_site(tmp_path).archive.root}, dashboard=dashboard))
         server = uvicorn.Server(uvicorn.Config(build_app(site), port=port, log_level="error"))
         threading.Thread(target=server.run, daemon=True).start()

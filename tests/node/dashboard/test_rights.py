@@ -10,12 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
-from hostile_site import PASSWORD, client_of
+from hostile_site import client_of
 from node.dashboard.app import build_app
-from node.dashboard.login import local
-from node.dashboard.rights import COOKIE
 from node.dashboard.site import Site
-from node.settings import Dashboard
+from node.settings_sections import DashboardSettings
 from node.states import StudyState
 from node.storage.accounts import Role
 
@@ -74,10 +72,10 @@ def test_a_stranger_sees_nothing(stranger: TestClient, accept: str) -> None:
 
 
 def test_a_stranger_does_nothing(site: Site, stranger: TestClient) -> None:
-    before = site.ledger.counts()
+    before = site.ledger.reading.counts()
     for path in POSTS:
         assert stranger.post(path).status_code == 401, path
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -91,10 +89,10 @@ def test_each_role_sees_its_pages(logged_in: LogIn, role: Role) -> None:
 
 
 def test_a_viewer_changes_nothing(site: Site, logged_in: LogIn) -> None:
-    browser, before = logged_in(Role.VIEWER), site.ledger.counts()
+    browser, before = logged_in(Role.VIEWER), site.ledger.reading.counts()
     for path in POSTS:
         assert path in VIEWER_POSTS or browser.post(path).status_code == 403, path
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
     assert {each.name for each in site.access.accounts()} == {"a viewer"}
 
 
@@ -107,75 +105,30 @@ def test_an_operator_acts_and_the_audit_trail_says_who(site: Site, logged_in: Lo
     browser = logged_in(Role.OPERATOR)
     assert browser.post("/studies/3/force").headers["location"] == "/studies/3?done=force"
     assert browser.post("/api/studies/2/reprocess").json() == {
-        "said": "Queued: the study is analysed anew as its next revision."
+        "said": "Queued: the study is analysed again as its next revision."
     }
-    assert site.ledger.counts() == {StudyState.DELIVERED: 1, StudyState.STABLE: 2}
-    said = [entry.detail for entry, _ in site.ledger.audit_trail() if entry.event == "OPERATED"]
+    assert site.ledger.reading.counts() == {StudyState.DELIVERED: 1, StudyState.STABLE: 2}
+    said = [entry.detail for entry, _ in site.ledger.audit.entries() if entry.event == "OPERATED"]
     assert said == ["a operator: force", "a operator: reprocess"]
 
 
 def test_an_action_that_cannot_be_is_refused_and_changes_nothing(site: Site, logged_in: LogIn) -> None:
-    browser, before = logged_in(Role.OPERATOR), site.ledger.counts()
+    browser, before = logged_in(Role.OPERATOR), site.ledger.reading.counts()
     assert browser.post("/api/studies/1/force").status_code == 409
     assert browser.post("/api/studies/3/redeliver").status_code == 404
     assert browser.post("/api/studies/99/force").status_code == 404
-    assert site.ledger.counts() == before
+    assert site.ledger.reading.counts() == before
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-csrf-token": "0" * 64}], ids=["no token", "a guessed token"])
 def test_a_request_without_the_token_of_our_page_is_refused(
     site: Site, logged_in: LogIn, headers: dict[str, str]
 ) -> None:
-    browser, before = logged_in(Role.ADMIN), site.ledger.counts()
+    browser, before = logged_in(Role.ADMIN), site.ledger.reading.counts()
     del browser.headers["x-csrf-token"]
     for path in POSTS:
         assert browser.post(path, headers=headers).status_code == 403, path
-    assert site.ledger.counts() == before
-
-
-@pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
-def test_a_request_from_another_site_is_refused(site: Site, logged_in: LogIn, headers: dict[str, str]) -> None:
-    browser, before = logged_in(Role.ADMIN), site.ledger.counts()
-    assert browser.post("/studies/3/force", headers=headers).status_code == 403
-    assert site.ledger.counts() == before
-
-
-def test_a_foreign_host_is_refused(stranger: TestClient) -> None:
-    for host in ["evil.example", "127.0.0.1.evil.example:8090", ""]:
-        assert stranger.get("/healthz", headers={"host": host}).status_code == 403, host
-
-
-def test_a_session_that_was_planted_before_login_proves_nothing(site: Site, logged_in: LogIn) -> None:
-    logged_in(Role.VIEWER)
-    browser = client_of(site)
-    browser.cookies.set(COOKIE, "planted")
-    answer = browser.post("/login", data={"name": "a viewer", "password": PASSWORD})
-    cookie = answer.headers["set-cookie"]
-    assert "planted" not in cookie
-    assert {"HttpOnly", "SameSite=strict"} <= {part.strip() for part in cookie.split(";")}
-    planted = client_of(site)
-    planted.cookies.set(COOKIE, "planted")
-    assert planted.get("/").status_code == 401
-
-
-def test_logging_out_ends_the_session_on_the_server(site: Site, logged_in: LogIn) -> None:
-    browser = logged_in(Role.VIEWER)
-    session = browser.cookies[COOKIE]
-    browser.post("/logout")
-    again = client_of(site)
-    again.cookies.set(COOKIE, session)
-    assert again.get("/").status_code == 401
-
-
-def test_guessing_is_slowed_down(stranger: TestClient) -> None:
-    statuses = [stranger.post("/login", data={"name": "admin", "password": f"{n}"}).status_code for n in range(7)]
-    assert statuses == [401] * 5 + [429] * 2
-
-
-def test_after_login_only_our_own_pages_are_opened() -> None:
-    assert local("/studies/1") == "/studies/1"
-    for elsewhere in ("https://evil.example", "//evil.example", "/\\evil.example", ""):
-        assert local(elsewhere) == "/"
+    assert site.ledger.reading.counts() == before
 
 
 def test_a_program_uses_a_key_and_needs_no_token(site: Site, stranger: TestClient) -> None:
@@ -200,12 +153,8 @@ def test_the_first_admin_invites_others_and_cannot_remove_themself(site: Site, l
     assert guest.get("/").status_code == 401
 
 
-def test_a_large_body_is_not_read(stranger: TestClient) -> None:
-    assert stranger.post("/login", data={"name": "x" * 100_000, "password": "y"}).status_code in {400, 413}
-
-
 def test_it_does_not_listen_to_the_network_in_clear_text() -> None:
     with pytest.raises(ValidationError, match="certificate and key"):
-        Dashboard(host=EVERYWHERE)
-    assert Dashboard(host=EVERYWHERE, proxies=("10.0.0.1",)).host == EVERYWHERE
-    assert Dashboard(host=EVERYWHERE, certificate="c.pem", key="k.pem").certificate
+        DashboardSettings(host=EVERYWHERE)
+    assert DashboardSettings(host=EVERYWHERE, proxies=("10.0.0.1",)).host == EVERYWHERE
+    assert DashboardSettings(host=EVERYWHERE, certificate="c.pem", key="k.pem").certificate

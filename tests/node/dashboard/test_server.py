@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -16,9 +15,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from node.dashboard.preview import forget_old_previews
 from node.dashboard.site import Site
-from node.settings import Settings, settings_toml
+from node.settings import Settings
+from node.settings_file import settings_toml
 from running_node import free_port
 
 pytestmark = pytest.mark.slow
@@ -115,10 +114,10 @@ def test_a_page_says_when_its_node_has_gone(tmp_path: Path) -> None:
         for label, value in (
             ("One-time token", tokens(log)[0]),
             ("New password", PASSWORD),
-            ("The same again", PASSWORD),
+            ("Repeat password", PASSWORD),
         ):
             page.get_by_label(label).fill(value)
-        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name="Set password").click()
         page.wait_for_url(base + "/")
         assert page.locator("#stale").is_hidden()
         running.terminate()
@@ -126,12 +125,3 @@ def test_a_page_says_when_its_node_has_gone(tmp_path: Path) -> None:
         page.locator("#stale").wait_for(state="visible", timeout=15_000)
         assert page.get_by_role("heading", name="Worklist").is_visible()
         browser.close()
-
-
-def test_previews_are_forgotten_after_a_day(tmp_path: Path) -> None:
-    site = Site.open(Settings(storage={"root": tmp_path / "root"}))
-    for name in ("1-1", "2-1"):
-        (site.archive.root / "previews" / name).mkdir(parents=True)
-    os.utime(site.archive.root / "previews" / "1-1", (1.0, 1.0))
-    forget_old_previews(site, time.time())
-    assert [each.name for each in (site.archive.root / "previews").iterdir()] == ["2-1"]

@@ -19,11 +19,12 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from live_node import instance, report
 from node.jobs import JobKind, RetryPolicy
 from node.service.delivery import DeliveryClient
-from node.settings import Destination
+from node.settings_sections import Destination
 from node.states import StudyState
 from node.storage.archive import Archive
-from node.storage.ledger import Ledger
-from node.storage.records import Outcome, StoredInstance, StudyDetail
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import AnalysisRecord, StoredInstance, StudyDetail
+from node.summary import AnalysisSummary
 from orthanc import free_port
 
 STUDY = "1.2.3"
@@ -70,11 +71,11 @@ def courier(ledger: Ledger, tmp_path: Path, pacs: Pacs) -> DeliveryClient:
 def courier_with(sop_class: str, ledger: Ledger, tmp_path: Path, pacs: Pacs) -> DeliveryClient:
     """With one analysed study whose report, of this class, is to be delivered; failed attempts are repeated at once."""
     archive = Archive(tmp_path / "root")
-    ledger.retry = RetryPolicy(refusals=3, first_seconds=0.001, longest_seconds=0.002)
+    ledger.jobs.retry = ledger.deliveries.retry = RetryPolicy(refusals=3, first_seconds=0.001, longest_seconds=0.002)
     image = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
-    ledger.instances_stored([image], 100)
-    ledger.settle(150, 160)
-    job = ledger.claim(JobKind.ANALYZE, 170, 60)
+    ledger.receiving.instances_stored([image], 100)
+    ledger.gathering.settle(150, 160)
+    job = ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
     assert job is not None
     source, content = tmp_path / "source.dcm", BytesIO()
     instance(STUDY).save_as(source, enforce_file_format=True)
@@ -83,7 +84,7 @@ def courier_with(sop_class: str, ledger: Ledger, tmp_path: Path, pacs: Pacs) -> 
     made.save_as(content, enforce_file_format=True)
     names = (str(made.SOPClassUID), str(made.SOPInstanceUID), str(made.SeriesInstanceUID))
     objects = archive.keep_results(STUDY, 1, [("report", *names, content.getvalue())])
-    ledger.analyzed(job, Outcome(tuple(objects), {}, ("pacs",)), 180)
+    ledger.jobs.analyzed(job, AnalysisRecord(tuple(objects), AnalysisSummary(), ("pacs",)), 180)
     destination = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port)
     return DeliveryClient("MOMENODE", destination, ledger, archive)
 
@@ -95,7 +96,7 @@ def deliver(courier: DeliveryClient, attempts: int) -> StudyDetail:
     for _ in range(attempts):
         time.sleep(0.01)
         assert courier.deliver_next()
-    return courier.ledger.study(STUDY)
+    return courier.ledger.reading.study(STUDY)
 
 
 def aborts_first(event: Event, number: int) -> int:
@@ -136,7 +137,7 @@ def test_a_refusal_is_asked_again_a_few_times_and_then_seen(courier: DeliveryCli
     assert f"{status:04X}" in detail.study.reason
     assert not courier.deliver_next()
     pacs.behaviour = lambda _event, _number: 0
-    courier.ledger.redeliver(STUDY, ["pacs"], 0)
+    courier.ledger.operator.redeliver(STUDY, ["pacs"], 0)
     assert deliver(courier, 1).study.state is StudyState.DELIVERED
 
 
@@ -180,7 +181,7 @@ def test_a_report_of_a_class_that_the_pacs_does_not_know_goes_in_an_older_one(le
 
 
 def test_a_result_that_has_changed_on_disk_is_not_sent(courier: DeliveryClient, pacs: Pacs) -> None:
-    place = courier.archive.root / courier.ledger.study(STUDY).objects[0].path
+    place = courier.archive.root / courier.ledger.reading.study(STUDY).objects[0].path
     content = bytearray(place.read_bytes())
     content[-1] ^= 1
     place.write_bytes(content)
@@ -188,4 +189,4 @@ def test_a_result_that_has_changed_on_disk_is_not_sent(courier: DeliveryClient, 
     assert detail.study.state is StudyState.FAILED
     assert "changed on disk" in detail.study.reason
     assert pacs.calls == 0
-    assert "INTEGRITY_LOST" in [entry.event for entry, _ in courier.ledger.audit_trail()]
+    assert "INTEGRITY_LOST" in [entry.event for entry, _ in courier.ledger.audit.entries()]

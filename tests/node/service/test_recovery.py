@@ -18,9 +18,10 @@ from node.service.retention import DAY_SECONDS, delete_old_studies
 from node.settings import Settings
 from node.states import StudyState
 from node.storage.archive import Archive, IntegrityLost
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
-from node.storage.records import Outcome
+from node.storage.records import AnalysisRecord
+from node.summary import AnalysisSummary
 
 
 @pytest.fixture
@@ -33,13 +34,13 @@ def files(settings: Settings) -> list[Path]:
 
 
 def test_a_lost_ledger_is_rebuilt_from_the_files(settings: Settings) -> None:
-    before = set(keep(settings, 3).instances())
+    before = set(keep(settings, 3).reading.instances())
     (settings.storage.root / "ledger.db").unlink()
     found = recover(settings, 500.0)
     assert (found.adopted, found.known, found.unusable, found.damaged_ledger) == (3, 0, (), None)
     ledger = Ledger(settings.database_url)
-    assert set(ledger.instances()) == before
-    assert ledger.study(STUDY).study.state is StudyState.RECEIVING
+    assert set(ledger.reading.instances()) == before
+    assert ledger.reading.study(STUDY).study.state is StudyState.RECEIVING
 
 
 def test_a_damaged_ledger_is_put_aside_and_begun_anew(settings: Settings) -> None:
@@ -63,7 +64,7 @@ def test_recovering_a_sound_ledger_changes_nothing_but_adopts_orphans(settings: 
         db.exec_driver_sql("DELETE FROM instance WHERE id = 3")
     found = recover(settings, 500.0)
     assert (found.adopted, found.known) == (1, 2)
-    assert "RECOVERED" in [entry.event for entry, _ in Ledger(settings.database_url).audit_trail()]
+    assert "RECOVERED" in [entry.event for entry, _ in Ledger(settings.database_url).audit.entries()]
 
 
 def test_files_that_are_torn_or_changed_are_named_and_not_adopted(settings: Settings) -> None:
@@ -87,8 +88,8 @@ def test_a_backup_restores_on_another_host(settings: Settings, tmp_path: Path) -
     elsewhere = Settings(storage={"root": tmp_path / "elsewhere"})
     assert restore(tmp_path / "backup", elsewhere) == 3
     restored = Ledger(elsewhere.database_url)
-    assert restored.study(STUDY).study.state is StudyState.DELIVERED
-    assert restored.verify_audit() == ledger.verify_audit()
+    assert restored.reading.study(STUDY).study.state is StudyState.DELIVERED
+    assert restored.audit.verify() == ledger.audit.verify()
 
 
 def test_a_backup_whose_images_have_changed_is_not_restored_silently(settings: Settings, tmp_path: Path) -> None:
@@ -112,24 +113,24 @@ def test_a_delivered_study_is_deleted_when_it_is_old(settings: Settings) -> None
     ledger, archive = keep(settings, 3), Archive(settings.storage.root)
     delivered(settings, ledger)
     keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 7.0})})
-    assert delete_old_studies(keeping, ledger, archive, 200 + 6 * DAY_SECONDS) == 0
-    assert delete_old_studies(settings, ledger, archive, 200 + 8 * DAY_SECONDS) == 0
-    assert delete_old_studies(keeping, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
+    assert delete_old_studies(keeping.retention, ledger, archive, 200 + 6 * DAY_SECONDS) == 0
+    assert delete_old_studies(settings.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 0
+    assert delete_old_studies(keeping.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
     assert files(settings) == []
     assert Overview(ledger.engine).worklist() == []
-    assert AuditEvent.DELETED in [entry.event for entry, _ in ledger.audit_trail()]
-    assert ledger.verify_audit() > 3
+    assert AuditEvent.DELETED in [entry.event for entry, _ in ledger.audit.entries()]
+    assert ledger.audit.verify() > 3
 
 
 def test_a_study_that_is_not_delivered_is_never_deleted(settings: Settings) -> None:
     ledger, archive = keep(settings, 1), Archive(settings.storage.root)
     keeping = settings.model_copy(update={"retention": settings.retention.model_copy(update={"days": 1.0})})
-    assert delete_old_studies(keeping, ledger, archive, 1e9) == 0
-    ledger.settle(150, 160)
-    job = ledger.claim(JobKind.ANALYZE, 170, 60)
+    assert delete_old_studies(keeping.retention, ledger, archive, 1e9) == 0
+    ledger.gathering.settle(150, 160)
+    job = ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
     assert job is not None
-    ledger.ineligible(job, "no DCE", Outcome((), {}, ("pacs",)), 180)
+    ledger.jobs.ineligible(job, "no DCE", AnalysisRecord((), AnalysisSummary(), ("pacs",)), 180)
     objects = archive.keep_results(STUDY, 1, [("report", "1.2", "9.1", "9", b"a report")])
-    ledger.withdrawn(STUDY, objects[0], ["pacs"], 190)
-    assert delete_old_studies(keeping, ledger, archive, 1e9) == 0
+    ledger.operator.withdrawn(STUDY, objects[0], ["pacs"], 190)
+    assert delete_old_studies(keeping.retention, ledger, archive, 1e9) == 0
     assert len(files(settings)) == 2

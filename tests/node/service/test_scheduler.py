@@ -1,96 +1,104 @@
-"""When a study counts as silent, whatever the clock does and however often the node is started."""
+"""What is periodic is done on time, whatever the wall clock does; a failure of the database or the disk is repeated."""
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from apscheduler.schedulers import base
 
-from node.audit import AuditEvent
-from node.jobs import JobKind
-from node.service.scheduler import QuietPeriod
-from node.states import StudyState
-from node.storage.ledger import Ledger
-from node.storage.records import StoredInstance
+from live_node import wait_for
+from node.errors import NodeError
+from node.service.delivery import DeliveryClient, delivery_clients
+from node.service.scheduler import Every, PeriodicTask, SteadyTime, deliver_until, periodic_tasks, planned, repeatable
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.ledger.ledger import Ledger
 
-STUDY = "1.2.3"
-HOURS_26 = 26 * 3600.0
-
-
-def receive(ledger: Ledger, now: float) -> None:
-    instance = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
-    ledger.instances_stored([instance], now)
+HOURS_26 = timedelta(hours=26)
 
 
-def quiet_since(silence: QuietPeriod, wall: float, monotonic: float) -> float | None:
-    silence.rest(monotonic - 1)  # of the sweep before
-    silence.look(wall, monotonic)
-    return silence.began(60)
+class JumpingClock(datetime):
+    """The wall clock, set by so much."""
 
+    jump = timedelta(0)
 
-def test_silence_is_counted_while_the_clock_is_steady() -> None:
-    silence = QuietPeriod(wall=1000.0, monotonic=0.0)
-    assert quiet_since(silence, 1001.0, 1.0) == 941.0
-    assert quiet_since(silence, 1002.0, 2.0) == 942.0
+    @classmethod
+    def now(cls, tz: object = None) -> datetime:
+        return (datetime.now(UTC) + cls.jump).astimezone(tz)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("jump", [HOURS_26, -HOURS_26])
-def test_a_jump_of_the_clock_begins_the_silence_anew(jump: float, caplog: pytest.LogCaptureFixture) -> None:
-    silence = QuietPeriod(wall=200_000.0, monotonic=0.0)
-    after = 200_000.0 + jump
-    with caplog.at_level(logging.WARNING):
-        assert quiet_since(silence, after + 1, 1.0) is None
-    assert "clock jumped" in caplog.text
-    assert quiet_since(silence, after + 30, 30.0) is None
-    assert quiet_since(silence, after + 62, 62.0) == after + 2
+def test_a_jump_of_the_wall_clock_neither_delays_a_run_nor_makes_one_early(
+    jump: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "datetime", JumpingClock)
+    monkeypatch.setattr(JumpingClock, "jump", timedelta(0))
+    often: list[float] = []
+    seldom: list[float] = []
+    scheduler = planned(
+        (
+            PeriodicTask("often", 0.05, lambda: often.append(time.monotonic())),
+            PeriodicTask("seldom", 3600.0, lambda: seldom.append(time.monotonic()), first_seconds=3600.0),
+        )
+    )
+    scheduler.start()
+    try:
+        wait_for(lambda: len(often) > 2, 30, "the first runs")
+        monkeypatch.setattr(JumpingClock, "jump", jump)
+        jumped_at, runs = time.monotonic(), len(often)
+        wait_for(lambda: len(often) > runs + 5, 30, "runs after the jump")
+    finally:
+        scheduler.shutdown()
+    assert often[runs + 5] - jumped_at < 20
+    assert len(often) < 200, "it spins"
+    assert seldom == []
 
 
-def test_a_machine_that_stood_still_waits_for_what_was_sent_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
-    silence = QuietPeriod(wall=1000.0, monotonic=0.0)
-    with caplog.at_level(logging.WARNING):
-        silence.look(4600.0, 3600.0)
-    assert "stood still" in caplog.text and silence.began(60) is None
-    assert silence.passed(7200) == -2600.0  # a deadline goes on
-    assert quiet_since(silence, 4630.0, 3630.0) is None
-    assert quiet_since(silence, 4661.0, 3661.0) == 4601.0
+def test_steady_time_is_utc_and_goes_on() -> None:
+    zone = SteadyTime()
+    first = datetime.now(zone)
+    assert abs(first - datetime.now(UTC)) < timedelta(seconds=60)
+    assert first.utcoffset() == zone.dst(first) == timedelta(0)
+    assert datetime.now(zone) >= first
 
 
-def test_a_long_sweep_is_no_standstill() -> None:
-    silence = QuietPeriod(wall=1000.0, monotonic=0.0)
-    silence.look(1001.0, 1.0)
-    silence.rest(41.0)
-    silence.look(1042.0, 42.0)
-    assert silence.began(60) == 982.0
+def test_the_first_run_has_a_delay_of_its_own() -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    every = Every(30.0, first_seconds=10.0)
+    assert every.get_next_fire_time(None, now) - now == timedelta(seconds=10)
+    assert every.get_next_fire_time(now, now) - now == timedelta(seconds=30)
 
 
-def test_silence_before_a_restart_of_the_listener_does_not_count(ledger: Ledger) -> None:
-    receive(ledger, 100)
-    ledger.audit(AuditEvent.LISTENING, 1000.0, "here")
-    assert ledger.settle(980, 1040, node_name="here") == 0
-    assert ledger.settle(1001, 1061, node_name="here") == 1
+def test_every_periodic_task_of_a_node_can_be_done(tmp_path: Path) -> None:
+    settings = Settings(storage={"root": tmp_path})
+    tasks = periodic_tasks(settings, None, Ledger(settings.database_url), Archive(tmp_path))
+    assert [each.name for each in tasks] == ["settle", "retention", "previews", "echoes", "self-test", "alerts"]
+    for each in tasks:
+        each.run()
 
 
-@pytest.mark.parametrize("event", [AuditEvent.STARTED, AuditEvent.STOPPED])
-def test_nothing_is_complete_while_nobody_listens(ledger: Ledger, event: AuditEvent) -> None:
-    receive(ledger, 100)
-    ledger.audit(AuditEvent.LISTENING, 101.0, "here")
-    ledger.audit(event, 150.0, "here")
-    assert ledger.settle(200, 260, node_name="here") == 0
-    ledger.audit(AuditEvent.LISTENING, 300.0, "here")
-    assert ledger.settle(301, 361, node_name="here") == 1
+def test_a_failure_of_the_disk_is_logged_and_the_step_comes_round_again(caplog: pytest.LogCaptureFixture) -> None:
+    def step() -> None:
+        raise NodeError("the disk is full")
+
+    with caplog.at_level(logging.ERROR):
+        assert repeatable(step)() is None
+    assert "the disk is full" in caplog.text
 
 
-def test_a_study_received_before_the_clock_was_set_back_still_completes(ledger: Ledger) -> None:
-    receive(ledger, HOURS_26)
-    ledger.audit(AuditEvent.LISTENING, HOURS_26 - 10, "here")
-    assert ledger.settle(40, 100, node_name="here") == 1
-    assert ledger.study(STUDY).study.state is StudyState.STABLE
-
-
-def test_a_job_written_before_the_clock_was_set_back_is_still_done(ledger: Ledger) -> None:
-    receive(ledger, HOURS_26)
-    ledger.settle(HOURS_26 + 1, HOURS_26 + 1)
-    first = ledger.claim(JobKind.ANALYZE, HOURS_26 + 2, 60)
-    assert first is not None
-    assert ledger.claim(JobKind.ANALYZE, HOURS_26 + 3, 60) is None
-    assert ledger.claim(JobKind.ANALYZE, 100, 60) is not None
+def test_a_destination_without_work_is_asked_again_until_the_node_stops(tmp_path: Path) -> None:
+    pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 1}
+    settings = Settings(storage={"root": tmp_path}, destinations=(pacs,))
+    clients = delivery_clients(settings, Ledger(settings.database_url), Archive(tmp_path))
+    assert [each.destination.name for each in clients] == ["pacs"]
+    stopping = threading.Event()
+    thread = threading.Thread(target=deliver_until, args=(stopping, clients[0]))
+    thread.start()
+    stopping.set()
+    thread.join(30)
+    assert not thread.is_alive() and isinstance(clients[0], DeliveryClient)

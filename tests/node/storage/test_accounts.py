@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from node.storage.accounts import AccessRefused, Accounts, Role, TokenKind, digest
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.schema import account, token
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live as long as a test

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from node.storage.health import Echo, HealthStore, Heartbeat
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 
 WEEK = 7 * 86_400.0
 

@@ -13,17 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from node.settings import Alerts, Settings
+from node.settings import Settings
+from node.settings_sections import AlertSettings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, QueueDepth
-from node.watching.alerts import Facts, Watch, compare, sent, wrong
+from node.watching.alerts import AlertMonitor, Facts, compare, sent, wrong
+from node.watching.echoes import echo_destinations
 from node.watching.metrics import Meter
 
 GIB = 2**30
 WELL = Facts((), {}, 100 * GIB, {"MRI1": 60.0}, (), "")
-LIMITS = Alerts(disk_free_gib=20, destination_minutes=15, silence_hours=12)
+LIMITS = AlertSettings(disk_free_gib=20, destination_minutes=15, silence_hours=12)
 
 
 def names(facts: Facts) -> list[str]:
@@ -133,12 +135,13 @@ def test_a_mail_server_that_is_down_is_no_reason_to_stop() -> None:
     assert not sent(Settings(alerts={"recipients": ("it@hospital.example",), "smtp": "127.0.0.1:1"}), "words")
 
 
-def test_one_round_calls_the_destinations_and_opens_alerts(tmp_path: Path) -> None:
+def test_a_destination_that_does_not_answer_its_echo_opens_an_alert(tmp_path: Path) -> None:
     destination = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 1}
     limits = {"destination_minutes": 0, "disk_free_gib": 0}
     settings = Settings(storage={"root": tmp_path}, destinations=(destination,), alerts=limits)
     archive, engine = Archive(tmp_path), Ledger(settings.database_url).engine
-    watch = Watch(settings, Meter(settings, archive, Overview(engine), HealthStore(engine)))
-    watch.go_round(1e12)
-    assert [each.words for each in watch.book.alerts()] == ["destination pacs does not answer"]
-    assert "is it running" in watch.book.echoes()["pacs"].reason
+    store = HealthStore(engine)
+    echo_destinations("MOMENODE", settings.destinations, store)
+    AlertMonitor(settings, Meter(settings, archive, Overview(engine), store)).check(1e12)
+    assert [each.words for each in store.alerts()] == ["destination pacs does not answer"]
+    assert "is it running" in store.echoes()["pacs"].reason

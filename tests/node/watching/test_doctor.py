@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from live_node import new_study
-from node.settings import Destination, Settings
-from node.storage.ledger import Ledger
+from node.identity import graphics_cards
+from node.service.group_commit import GroupCommit
+from node.service.listener import open_acceptor
+from node.service.storage_service import StorageService
+from node.settings import Settings
+from node.settings_sections import Destination, DicomSettings
+from node.storage.archive import Archive
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
-from node.watching.doctor import Verdict, clock, destination, disk, examine, flush, our_ae_title, our_port, senders
+from node.watching.doctor import (
+    Check,
+    check_ae_title,
+    check_clock,
+    check_destination,
+    check_disk_flush,
+    check_disk_space,
+    check_gpu,
+    check_listener,
+    check_senders,
+    examine,
+)
+from node.watching.findings import FindingLevel
+from orthanc import free_port
 
 
 @pytest.fixture
@@ -19,33 +41,33 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_node_that_is_not_started_is_said_to_be(settings: Settings) -> None:
-    found = our_port(settings)
-    assert found.verdict is Verdict.ILL
-    assert "systemctl start" in found.do
+    found = check_listener(settings)
+    assert found.level is FindingLevel.FAILED
+    assert "systemctl start" in found.hint
 
 
 def test_a_destination_with_our_own_ae_title_is_found(tmp_path: Path) -> None:
     twin = {"name": "pacs", "ae_title": "MOMENODE", "host": "127.0.0.1", "port": 1}
-    (found,) = our_ae_title(Settings(storage={"root": tmp_path}, destinations=(twin,)))
-    assert found.verdict is Verdict.ILL
-    assert "its own" in found.do
+    found = check_ae_title(Settings(storage={"root": tmp_path}, destinations=(twin,)))
+    assert found.level is FindingLevel.FAILED
+    assert "its own" in found.hint
 
 
 def test_a_closed_port_ends_the_examination_of_a_destination(settings: Settings) -> None:
-    (found,) = destination(settings, Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1))
-    assert (found.name, found.verdict) == ("pacs: port", Verdict.ILL)
-    assert "firewalls" in found.do
+    (found,) = check_destination("MOMENODE", Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1))
+    assert (found.id, found.name, found.level) == (Check.DESTINATION_PORT, "pacs: port", FindingLevel.FAILED)
+    assert "firewalls" in found.hint
 
 
 def test_disk_flush_and_clock_are_measured(settings: Settings) -> None:
-    assert "GiB free" in disk(settings).found
-    assert "ms" in flush(settings).found
-    assert clock(settings).verdict is not Verdict.ILL
+    assert "GiB free" in check_disk_space(settings.storage.root).message
+    assert "ms" in check_disk_flush(settings.storage.root).message
+    assert check_clock(settings).level is not FindingLevel.FAILED
 
 
-@pytest.mark.parametrize(("pause", "verdict"), [(0.040, Verdict.ADVICE), (0.004, Verdict.WELL)])
+@pytest.mark.parametrize(("pause", "level"), [(0.040, FindingLevel.ADVICE), (0.004, FindingLevel.OK)])
 def test_a_sender_that_waits_for_delayed_acknowledgements_is_named(
-    settings: Settings, pause: float, verdict: Verdict
+    settings: Settings, pause: float, level: FindingLevel
 ) -> None:
     ledger, study = Ledger(settings.database_url), new_study()
     for number in range(30):
@@ -53,13 +75,55 @@ def test_a_sender_that_waits_for_delayed_acknowledgements_is_named(
         one = StoredInstance(
             study, study + ".1", "1.2.840.10008.5.1.4.1.1.4", uid, "1.2", "p", uid[-64:], "path", 10, "MRI1"
         )
-        ledger.instances_stored([one], 1000.0 + number * pause)
-    found = senders(settings)
-    assert found.verdict is verdict
-    assert ("MRI1" in found.found) is (verdict is Verdict.ADVICE)
+        ledger.receiving.instances_stored([one], 1000.0 + number * pause)
+    found = check_senders(settings.database_url)
+    assert found.level is level
+    assert ("MRI1" in found.message) is (level is FindingLevel.ADVICE)
 
 
 def test_every_line_that_is_not_well_says_what_to_do(settings: Settings) -> None:
     findings = list(examine(settings))
-    assert all(each.do for each in findings if each.verdict is not Verdict.WELL)
-    assert any(each.verdict is Verdict.ILL for each in findings)
+    assert all(each.hint for each in findings if each.level is not FindingLevel.OK)
+    assert any(each.level is FindingLevel.FAILED for each in findings)
+
+
+@contextmanager
+def a_listener(root: Path, *callers: str) -> Iterator[DicomSettings]:
+    """The real listener of a node that accepts these calling AE titles."""
+    settings = Settings(storage={"root": root}, dicom={"port": free_port(), "callers": callers})
+    archive, ledger = Archive(root), Ledger(settings.database_url)
+    acceptor = open_acceptor(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))
+    thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
+    thread.start()
+    yield settings.dicom
+    acceptor.stop(1.0)
+    thread.join(5)
+
+
+def test_a_listener_that_rejects_our_own_title_is_as_it_should_be(tmp_path: Path) -> None:
+    with a_listener(tmp_path, "MRI1") as dicom:
+        found = check_listener(Settings(storage={"root": tmp_path}, dicom=dicom))
+    assert (found.level, found.id) == (FindingLevel.OK, Check.LISTENER)
+    assert "as it should" in found.message
+
+
+def test_a_listener_that_only_this_machine_can_reach_is_advised_against(tmp_path: Path) -> None:
+    with a_listener(tmp_path) as dicom:
+        found = check_listener(Settings(storage={"root": tmp_path}, dicom=dicom))
+    assert found.level is FindingLevel.ADVICE
+    assert "dicom.host" in found.hint
+
+
+def test_each_kind_of_result_has_its_line(tmp_path: Path) -> None:
+    with a_listener(tmp_path) as dicom:
+        pacs = Destination(name="pacs", ae_title="MOMENODE", host="127.0.0.1", port=dicom.port, kinds=("report",))
+        echoed, report = check_destination("MOMENODE", pacs)
+    assert (echoed.id, echoed.level) == (Check.DESTINATION_ECHO, FindingLevel.OK)
+    assert (report.id, report.name, report.subject) == (Check.DESTINATION_CLASS, "pacs: report", "pacs")
+
+
+def test_a_node_without_the_gpu_that_its_settings_want_fails() -> None:
+    if graphics_cards():
+        pytest.skip("this machine has a GPU")
+    assert check_gpu("cuda").level is FindingLevel.FAILED
+    assert check_gpu("cpu").level is FindingLevel.ADVICE

@@ -13,7 +13,7 @@ from node.jobs import JobKind
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
-from node.storage.ledger import Ledger
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.records import StoredInstance
 from node.watching.metrics import CAUSES, Meter, cause_of, exposition
@@ -32,7 +32,7 @@ def values(meter: Meter) -> dict[tuple[str, ...], float]:
 
 def receive_and_fail(ledger: Ledger, number: int) -> None:
     uid = f"1.2.{number}"
-    ledger.instances_stored(
+    ledger.receiving.instances_stored(
         [
             StoredInstance(
                 uid, uid + ".1", "1.2.840.10008.5.1.4.1.1.4", uid + ".1.1", "1.2", "p", "a", "path", 10, "MRI1"
@@ -40,11 +40,11 @@ def receive_and_fail(ledger: Ledger, number: int) -> None:
         ],
         1.0,
     )
-    ledger.audit(AuditEvent.RECEIVED, 2.0, "3 instances from MRI1 at 10.0.0.5", uid)
-    ledger.force(uid, 3.0)
-    job = ledger.claim(JobKind.ANALYZE, 4.0, 60.0)
+    ledger.audit.record(AuditEvent.RECEIVED, 2.0, "3 instances from MRI1 at 10.0.0.5", uid)
+    ledger.operator.force(uid, 3.0)
+    job = ledger.jobs.claim(JobKind.ANALYZE, 4.0, 60.0)
     assert job is not None
-    ledger.failed(job, "analysis failed: no memory", 5.0, attempts=1)
+    ledger.jobs.failed(job, "analysis failed: no memory", 5.0, attempts=1)
 
 
 def test_counters_follow_the_trail_and_survive_a_restart(ledger: Ledger, tmp_path: Path) -> None:
@@ -63,8 +63,10 @@ def test_counters_follow_the_trail_and_survive_a_restart(ledger: Ledger, tmp_pat
 
 
 def test_alerts_that_the_listener_left_out_are_counted(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.audit(AuditEvent.REJECTED, 1.0, "unknown: X called Y from 10.0.0.1")
-    ledger.audit(AuditEvent.REJECTED, 2.0, "unknown: X called Y from 10.0.0.1 (41 alerts before it were not written)")
+    ledger.audit.record(AuditEvent.REJECTED, 1.0, "unknown: X called Y from 10.0.0.1")
+    ledger.audit.record(
+        AuditEvent.REJECTED, 2.0, "unknown: X called Y from 10.0.0.1 (41 alerts before it were not written)"
+    )
     assert values(meter_of(ledger, tmp_path))["mome_associations_rejected_total",] == 43
 
 
@@ -99,5 +101,5 @@ def test_a_sweep_that_stands_still_is_seen(ledger: Ledger, tmp_path: Path) -> No
     assert values(meter)["mome_settle_late_seconds",] == 0, "a study that is complete is not late"
     uid = "1.2.9"
     one = StoredInstance(uid, uid + ".1", "1.2.840.10008.5.1.4.1.1.4", uid + ".1.1", "1.2", "p", "a", "x", 1, "MRI1")
-    ledger.instances_stored([one], time.time() - 1000)
+    ledger.receiving.instances_stored([one], time.time() - 1000)
     assert 810 < values(meter)["mome_settle_late_seconds",] < 830

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dicom_io.network.association import CALLER_HAS_TOO_MANY, Peer
+from dicom_io.network.service import CALLER_HAS_TOO_MANY, Peer
 from node.dashboard.peers import recent_rejections
 from node.dashboard.site import Site
-from node.service.listener import GroupCommit, StorageService
+from node.service.group_commit import GroupCommit
+from node.service.storage_service import StorageService
 from node.settings import Settings
 from node.watching.metrics import Meter
 

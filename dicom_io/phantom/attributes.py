@@ -17,14 +17,14 @@ from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
 from dicom_io.phantom.encode import Elements
 from dicom_io.phantom.options import Trap
-from dicom_io.phantom.plan import Attributes, Objects, Private, Series, Study
+from dicom_io.phantom.plan import Attributes, InstanceLayout, PrivateAttribute, SeriesPlan, StudyPlan
 from dicom_io.phantom.spec import Position
 
 
 def put(elements: Elements, attributes: Attributes) -> None:
     """Set elements by keyword or private name; a list of dictionaries is a sequence."""
     for key, value in attributes.items():
-        if isinstance(key, Private):
+        if isinstance(key, PrivateAttribute):
             creator = BaseTag(key.group << 16 | key.block)
             elements[creator] = DataElement(creator, "LO", key.creator)
             tag, vr = BaseTag(key.group << 16 | key.block << 8 | key.element), key.vr
@@ -67,9 +67,9 @@ def code(value: str, scheme: str, meaning: str) -> Attributes:
     return {"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning}
 
 
-def series_elements(study: Study, series: Series) -> Elements:
+def series_elements(study: StudyPlan, series: SeriesPlan) -> Elements:
     """Everything that the instances of a series share."""
-    enhanced = series.objects in {Objects.PER_STACK, Objects.WHOLE}
+    enhanced = series.objects in {InstanceLayout.PER_STACK, InstanceLayout.WHOLE}
     elements: Elements = {}
     put(elements, {"SOPClassUID": EnhancedMRImageStorage if enhanced else MRImageStorage})
     put(elements, patient_attributes(study))
@@ -80,7 +80,7 @@ def series_elements(study: Study, series: Series) -> Elements:
     return elements
 
 
-def patient_attributes(study: Study) -> Attributes:
+def patient_attributes(study: StudyPlan) -> Attributes:
     options, spec = study.options, study.phantom.spec
     return {
         "SpecificCharacterSet": options.character_set,
@@ -95,7 +95,7 @@ def patient_attributes(study: Study) -> Attributes:
     }
 
 
-def study_attributes(study: Study) -> Attributes:
+def study_attributes(study: StudyPlan) -> Attributes:
     accession = study.options.accession_number or f"SYN{study.phantom.spec.seed:08d}"
     return {
         "StudyInstanceUID": study.uid("study"),
@@ -109,7 +109,7 @@ def study_attributes(study: Study) -> Attributes:
     }
 
 
-def series_attributes(study: Study, series: Series) -> Attributes:
+def series_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
     spec = study.phantom.spec
     first = series.images[0].stack
     return {
@@ -139,7 +139,7 @@ def series_attributes(study: Study, series: Series) -> Attributes:
     }
 
 
-def classic_attributes(study: Study, series: Series) -> Attributes:
+def classic_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
     """What a multi-frame object says elsewhere."""
     return {
         "AcquisitionDate": study.date,
@@ -157,7 +157,7 @@ def rescale(slope: float = 1.0) -> Attributes:
     return {"RescaleIntercept": "0", "RescaleSlope": decimal(slope), "RescaleType": "normalized"}
 
 
-def window(series: Series) -> Attributes:
+def window(series: SeriesPlan) -> Attributes:
     """A window that shows the brightest stack of the series."""
     highest = max(brightness(image) for image in series.images[:: max(1, len(series.images) // 12)])
     return {"WindowCenter": str(highest // 2), "WindowWidth": str(max(highest, 2))}

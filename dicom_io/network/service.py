@@ -1,0 +1,88 @@
+"""What the acceptor asks of the application behind it: whom to admit, where instances go, what to respond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from dicom_io.network.dimse import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who called whom from where; AE titles are what the peer claims, never proof of identity."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationRejection:
+    """Why an association is not accepted (PS3.8 section 9.3.4): result, source, reason; and in words for the log."""
+
+    result: int
+    source: int
+    reason: int
+    words: str
+
+
+CALLING_UNKNOWN = AssociationRejection(1, 1, 3, "calling AE title not recognised")
+CALLED_UNKNOWN = AssociationRejection(1, 1, 7, "called AE title not recognised")
+ALL_SLOTS_TAKEN = AssociationRejection(2, 3, 2, "as many associations are open as may be")
+CALLER_HAS_TOO_MANY = AssociationRejection(2, 3, 2, "this AE title has as many associations open as one may have")
+NOT_DICOM = AssociationRejection(1, 1, 2, "application context not supported")
+
+
+@dataclass(frozen=True, slots=True)
+class DimseResponse:
+    """The response to a message.
+
+    follow_up : makes the request (command set, data set) that we send afterwards on the same association.
+    """
+
+    status: int
+    data_set: bytes = b""
+    comment: str = ""
+    follow_up: Callable[[], tuple[Command, bytes]] | None = None
+
+
+class InstanceRefused(Exception):
+    """An instance that is answered with this failure status, for a reason that the peer may read."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class InstanceWriter(Protocol):
+    """Where the data set of one C-STORE goes while it arrives."""
+
+    def write(self, fragment: memoryview) -> None:
+        """Write the next bytes; may raise OSError or InstanceRefused, then the rest is read and thrown away."""
+
+    def finish(self) -> int:
+        """All bytes are here: keep them durably, and give the DIMSE status. Nothing is success before that."""
+
+    def discard(self) -> None:
+        """The instance will not be kept."""
+
+
+class ServiceClassProvider(Protocol):
+    """The application's decisions about peers and their messages."""
+
+    def admit(self, peer: Peer) -> AssociationRejection | None:
+        """None to accept the association."""
+
+    def rejected(self, peer: Peer, why: AssociationRejection) -> None:
+        """The peer was rejected, by `admit` or because too many associations are open."""
+
+    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> InstanceWriter:
+        """A C-STORE request arrived; may raise InstanceRefused or OSError."""
+
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
+        """The response to a message that is neither C-STORE nor C-ECHO."""
+
+    def ended(self, peer: Peer | None, address: str, why: str) -> None:
+        """An association (or a connection that never became one) ended; `why` is empty after a release."""

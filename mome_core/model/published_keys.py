@@ -1,0 +1,77 @@
+"""The tensors of a published PyTorch file by name, and what becomes of each; nothing in the file is executed."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mome_core.errors import CheckpointRefused
+
+
+@dataclass(slots=True)
+class Keys:
+    """The tensors of a file, and what has become of each."""
+
+    tensors: Mapping[str, Tensor]
+    used: list[str] = field(default_factory=list)
+    ignored: dict[str, str] = field(default_factory=dict)
+
+    def take(self, name: str) -> Tensor:
+        """The tensor, float32 if it has any floating-point type, counted as used."""
+        if name not in self.tensors:
+            raise CheckpointRefused(f"the file lacks {name}")
+        self.used.append(name)
+        tensor = self.tensors[name]
+        return tensor.float() if tensor.is_floating_point() else tensor
+
+    def take_affine(self, ours: str, theirs: str) -> dict[str, Tensor]:
+        """Weight and bias under our name."""
+        return {f"{ours}.{part}": self.take(f"{theirs}.{part}") for part in ("weight", "bias")}
+
+    def require_all_accounted(self) -> None:
+        """Raise CheckpointRefused naming the first key that was neither used nor ignored."""
+        left = self.tensors.keys() - self.ignored.keys() - set(self.used)
+        if left:
+            raise CheckpointRefused(f"the file holds {min(left)}, which the model does not use ({len(left)} such keys)")
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor, which is not counted as used."""
+        if name not in self.tensors:
+            raise CheckpointRefused(f"the file lacks {name}")
+        return tuple(self.tensors[name].shape)
+
+
+def read_keys(path: Path) -> Keys:
+    """The tensors of a PyTorch file, without the wrapping of any training script; executes nothing from the file."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointRefused(
+            f"{path.name} holds more than tensors, or is not a PyTorch file; it was not opened"
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise CheckpointRefused(f"{path.name} is damaged or truncated") from error
+    keys = Keys({})
+    for wrapper in ("state_dict", "model", "module"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            keys.ignored = {name: "not a weight" for name in content if name != wrapper}
+            content = content[wrapper]
+            break
+    keys.tensors = {name.removeprefix("module."): tensor for name, tensor in require_tensors(path, content).items()}
+    return keys
+
+
+def require_tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
+    """The content, when it is a mapping of floating-point tensors by name."""
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointRefused(f"{path.name} holds no tensors by name")
+    for name, tensor in content.items():
+        if not isinstance(tensor, Tensor):
+            raise CheckpointRefused(f"{path.name}: {name} is not a tensor")
+    return content

@@ -1,0 +1,90 @@
+"""The studies of a cohort as cases: read from DICOM folders, prepared once, named where they cannot be used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from dicom_io.errors import DicomError
+from dicom_io.files import dicom_files, files_under
+from dicom_io.headers.read import read_series_headers
+from dicom_io.study.case import read_case
+from dicom_io.study.classify import assign_roles
+from mome_core.case import Case
+from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
+from mome_core.training.cohort import Row
+from mome_core.training.dataset import Cohort, ExcludedCase, Source, prepare_cohort
+from mome_core.training.errors import TrainingRefused
+
+CACHE = Path(".cache/mome-node/prepared")
+
+
+class CohortProgress:
+    """What is told while cases are prepared; this one keeps it to itself."""
+
+    def prepared(self, done: int, planned: int) -> None:
+        """One more case is prepared, or excluded."""
+
+    def excluded(self, case: ExcludedCase) -> None:
+        """A case cannot be used."""
+
+
+def prepare_cases(rows: Sequence[Row], recipe: Recipe, cache: Path, workers: int, progress: CohortProgress) -> Cohort:
+    """The cases of a manifest, prepared by a recipe; raises TrainingRefused when not one can be used.
+
+    cache : folder of prepared cases, kept from run to run.
+    """
+    names: list[str] = []
+
+    def count(name: str) -> None:
+        names.append(name)
+        progress.prepared(len(names), len(rows))
+
+    cohort = prepare_cohort([_source_of(row) for row in rows], recipe, cache, workers=workers, progress=count)
+    for exclusion in cohort.exclusions:
+        progress.excluded(exclusion)
+    if not cohort.examples:
+        cases = "the only case cannot" if len(rows) == 1 else f"none of the {len(rows)} cases can"
+        raise TrainingRefused(f"{cases} be used; the reasons are above")
+    return cohort
+
+
+def _source_of(row: Row) -> Source:
+    """A row of the manifest as a study that can be read."""
+    content, read = partial(content_digest, row.folder), partial(read_study, row.folder)
+    return Source(row.name, row.patient, row.labels, content, read)
+
+
+def content_digest(folder: Path) -> str:
+    """SHA-256 over the files of a study, by their content."""
+    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files_under(folder))
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def read_study(folder: Path) -> Case:
+    """The Case of a folder of DICOM files; StudyIneligible says why there is none."""
+    try:
+        paths = dicom_files(folder) if folder.is_dir() else []
+        if not paths:
+            raise StudyIneligible("the folder holds no DICOM file", Ineligibility.NO_MR_IMAGE)
+        return read_case(assign_roles(read_series_headers(paths))).case
+    except OSError as error:
+        raise StudyIneligible(f"a file cannot be read: {error.strerror}", Ineligibility.UNREADABLE) from error
+    except DicomError as error:
+        raise StudyIneligible(str(error), Ineligibility.UNREADABLE) from error
+
+
+def endpoint_named(name: str) -> Endpoint:
+    """The endpoint of that name; raises TrainingRefused with those that there are."""
+    if name not in set(Endpoint):
+        raise TrainingRefused(f"there is no endpoint '{name}'; there are {', '.join(Endpoint)}")
+    return Endpoint(name)
+
+
+def exclusions_json(exclusions: Sequence[ExcludedCase]) -> list[dict[str, str]]:
+    """Excluded cases as plain values, for scripts."""
+    return [{"case": each.name, "reason": each.reason} for each in exclusions]

@@ -1,0 +1,44 @@
+"""What several commands need: the ledger that the settings name, times for people, a line of progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+
+import typer
+
+from node.cli.options import Config
+from node.settings import load_settings
+from node.storage.archive import Archive
+from node.storage.ledger.ledger import Ledger
+
+
+def open_ledger(config: Config) -> Ledger:
+    """The ledger that the settings name."""
+    settings = load_settings(config)
+    Archive(settings.storage.root)
+    return Ledger(settings.database_url)
+
+
+def clock(seconds: float) -> str:
+    """Local time for people."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def progress(words: str, *, last: bool) -> None:
+    """A line that replaces the one before on a terminal; elsewhere the last one only."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r{words}", err=True, nl=last)
+    elif last:
+        typer.echo(words, err=True)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 case", "2 cases"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def study_progress(done: str) -> Callable[[int, int], None]:
+    """Progress over studies. done : what happened to each, e.g. "read"."""
+    return lambda number, planned: progress(f"{done} {number} of {planned} studies", last=number == planned)

@@ -1,0 +1,43 @@
+"""What commands print for people: tables, and the summary of an analysis."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from node.summary import AnalysisSummary
+
+
+def print_rows(titles: list[str], rows: list[list[str]]) -> None:
+    """A table; header text of strangers is printed as it is, never read as markup."""
+    table = Table(*titles, title="research use only")
+    for row in rows:
+        table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in row))
+    Console().print(table)
+
+
+def print_summary(summary: AnalysisSummary, console: Console) -> None:
+    """The summary that the ledger keeps, for a person at a terminal."""
+    if summary.reason:
+        console.print(f"[bold yellow]not analysed:[/] {escape(summary.reason)}")
+    if summary.series:
+        table = Table("role", "sure", "why", box=None, header_style="bold", title="series", title_justify="left")
+        for each in summary.series:
+            table.add_row(each.role, f"{each.confidence:.0%}", escape(each.why))
+        console.print(table)
+    for score in summary.scores:
+        console.print(
+            f"\n[bold]{score.endpoint.words}[/]: probability [bold]{score.probability:.1%}[/] "
+            f"(threshold {score.threshold:.1%}, spread {score.spread:.1%} over {score.augmentations} versions)"
+        )
+        table = Table("modality", "contribution", "", box=None, header_style="bold")
+        for modality, value in score.contributions.items():
+            bar = ("+" if value >= 0 else "-") * round(40 * abs(value))
+            table.add_row(modality, f"{100 * value:+.1f} %", bar)
+        console.print(table)
+    for flag in summary.flags:
+        console.print(f"[yellow]{flag.severity}[/] {flag.code}: {escape(flag.message)}")
+    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.timings_s.items())
+    console.print(f"\ntime: {times}")

@@ -1,0 +1,120 @@
+"""Commands that move instances: to a peer, from a peer, and from a folder into the node."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from dicom_io.encoding.part10 import copy_instance
+from dicom_io.errors import NotAnInstance
+from dicom_io.files import dicom_files, files_under
+from dicom_io.network.retrieve import move_study
+from dicom_io.network.scu import Remote, RemoteAE
+from dicom_io.network.scu import echo as c_echo
+from dicom_io.network.scu import send as c_store
+from node.cli.common import progress
+from node.cli.options import Config, StudyUid
+from node.errors import NodeError, SettingsError
+from node.settings import Settings, load_settings
+from node.storage.archive import Archive
+from node.storage.ledger.ledger import Ledger
+
+Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
+Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
+
+
+def echo(name: Name, config: Config = None) -> None:
+    """C-ECHO a destination; exit code 4 when it does not answer.
+
+    Example: mome-node echo pacs --config mome-node.toml
+    """
+    settings = load_settings(config)
+    seconds = c_echo(settings.dicom.ae_title, find_remote(settings, name))
+    typer.echo(f"{name} answers ({1000 * seconds:.0f} ms)")
+
+
+def send(
+    folder: Folder,
+    to: Annotated[str, typer.Option("--to", help="Destination in the settings, or AETITLE@HOST:PORT.")],
+    config: Config = None,
+) -> None:
+    """C-STORE every DICOM file of a folder to a destination.
+
+    Example: mome-node send ./study --to MOMENODE@127.0.0.1:11112
+    """
+    settings = load_settings(config)
+    paths = dicom_files(folder)
+    answers = c_store(settings.dicom.ae_title, find_remote(settings, to), paths)
+    refused = [each for each in track(answers, total=len(paths), description="sending") if not each.kept]
+    if refused:
+        statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused}))
+        raise NodeError(f"{to} refused {len(refused)} of {len(paths)} instances (status {statuses})")
+    typer.echo(f"{to} took {len(paths)} instances")
+
+
+def fetch(
+    uid: StudyUid,
+    archive: Annotated[str, typer.Option("--from", help="Destination in the settings, or AETITLE@HOST:PORT.")],
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="Give up after this long.")] = 1800.0,
+    config: Config = None,
+) -> None:
+    """Have a PACS send a study, or what is missing of it, to this node (C-MOVE); the node must be serving.
+
+    Example: mome-node studies fetch 1.2.840.113619.2.1 --from pacs
+    """
+    settings = load_settings(config)
+    ours = settings.dicom.ae_title
+    moved = move_study(
+        ours,
+        find_remote(settings, archive),
+        uid,
+        destination=ours,
+        seconds=seconds,
+        progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
+    )
+    if moved.status or moved.failed:
+        raise NodeError(
+            f"{archive} sent {moved.completed} instances, and could not send {moved.failed} "
+            f"(status {moved.status:04X}); does it know the address of {ours}, and is the node serving?"
+        )
+    if not moved.completed:
+        raise NodeError(f"{archive} has no such study")
+    typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {uid}")
+
+
+def ingest(folder: Folder, config: Config = None) -> None:
+    """Take every DICOM file of a folder as if it had been received.
+
+    Example: mome-node ingest /media/cd --config mome-node.toml
+    """
+    settings = load_settings(config)
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    counts: dict[str, int] = {}
+    for path in track(sorted(files_under(folder)), description="ingesting"):
+        try:
+            received = copy_instance(path, archive.temporary_path())
+        except NotAnInstance as error:
+            typer.echo(f"left out: {path.name}: {error}", err=True)
+            counts["left out"] = counts.get("left out", 0) + 1
+            continue
+        stored = archive.keep_received([(received, settings.dicom.ae_title)])
+        (verdict,) = ledger.receiving.instances_stored(stored, time.time())
+        counts[verdict] = counts.get(verdict, 0) + 1
+    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()) or "no file in this folder")
+
+
+def find_remote(settings: Settings, name: str) -> Remote:
+    """A destination by name, or AETITLE@HOST:PORT."""
+    for each in settings.destinations:
+        if each.name == name:
+            return each
+    ae_title, _, address = name.partition("@")
+    host, _, port = address.rpartition(":")
+    if ae_title and host and port.isdigit():
+        return RemoteAE(name, ae_title, host, int(port))
+    known = ", ".join(each.name for each in settings.destinations) or "none"
+    raise SettingsError(f"no destination {name} (known: {known}), and it is not AETITLE@HOST:PORT")

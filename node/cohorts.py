@@ -1,0 +1,217 @@
+"""A cohort, from folders of DICOM files to a manifest of pseudonyms: begin it, join labels, check it.
+
+COHORT.key beside a manifest holds the secret of its pseudonyms: who has it and a patient's ID can find the patient.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+from dicom_io.files import dicom_files
+from dicom_io.labels import read_labels
+from mome_core.case import Modality
+from mome_core.errors import MomeError
+from mome_core.results import Endpoint
+from mome_core.training.cohort import Problem, Row, balance, problems_of
+from mome_core.training.table import read_table, write_table
+from node.cases import content_digest, read_study
+from node.errors import NodeError
+from node.settings import Settings
+from node.storage.ledger.ledger import Ledger
+
+T = TypeVar("T")
+Record = dict[str, str]  # a row of the manifest's file: a value of each column
+KEY_BYTES = 32
+_MODALITIES = (Modality.DCE, Modality.T2, Modality.DWI)  # in the order in which people name them
+
+
+# --- from folders to a manifest
+
+
+@dataclass(frozen=True, slots=True)
+class CohortFile:
+    """A manifest that was begun, and how many cases of how many patients it lists."""
+
+    cohort: str
+    cases: int
+    patients: int
+
+
+@dataclass(frozen=True, slots=True)
+class CohortAddition:
+    """What was added to a manifest: cases that it lists now, that got labels, and that are new."""
+
+    cases: int
+    joined: int
+    added: int
+
+
+def begin_cohort(folder: Path, manifest: Path) -> CohortFile:
+    """Write a manifest with a row for each folder of DICOM files; raises NodeError where there is none, or one already.
+
+    Patients become pseudonyms; vendor and field strength come from the headers; labels are empty.
+    """
+    if manifest.exists():
+        raise NodeError(f"{manifest} exists already; add to it with: mome-node cohort add")
+    studies = [each for each in sorted(folder.iterdir()) if each.is_dir() and dicom_files(each)]
+    if not studies:
+        raise NodeError(f"{folder} holds no folder with DICOM files")
+    key = key_of(manifest, create=True)
+    rows = [_new_row(study, _relative_to(study, manifest), key) for study in studies]
+    write_table(manifest, rows)
+    return CohortFile(str(manifest), len(rows), len({row["patient"] for row in rows}))
+
+
+def add_to_cohort(manifest: Path, labels: Path | None, studies: Mapping[str, Path]) -> CohortAddition:
+    """Join the columns of a table into a manifest, and append studies (by Study Instance UID, with their folder).
+
+    Raises NodeError for labels of nobody, and for a study that the manifest lists already.
+    """
+    _, rows = read_table(manifest)
+    key = key_of(manifest, create=False)
+    joined = _join(rows, labels, key) if labels else 0
+    for uid, folder in studies.items():
+        if any((manifest.parent / row["case"]).resolve() == folder.resolve() for row in rows):
+            raise NodeError(f"study {uid} is in {manifest} already")
+        rows.append(_new_row(folder, str(folder), key))
+    write_table(manifest, rows)
+    return CohortAddition(len(rows), joined, len(studies))
+
+
+def archived_study(settings: Settings, uid: str) -> Path:
+    """The folder of a study in the node's archive; raises NodeError when it is not there."""
+    stored = next(iter(Ledger(settings.database_url).reading.instances(uid)), None)
+    if stored is None:
+        raise NodeError(f"study {uid} is not in this node's archive")
+    return (settings.storage.root / stored[2]).parent.absolute()
+
+
+def key_of(manifest: Path, *, create: bool) -> bytes:
+    """The secret beside a manifest; raises NodeError when it is needed and lost."""
+    place = manifest.with_suffix(".key")
+    if not place.exists() and create:
+        place.touch(mode=0o600)
+        place.write_bytes(secrets.token_bytes(KEY_BYTES))
+    if not place.exists():
+        raise NodeError(
+            f"{place} is missing: without it patients cannot be matched; restore it, or begin a new manifest"
+        )
+    return place.read_bytes()
+
+
+def pseudonym(patient_id: str, key: bytes) -> str:
+    """One and the same for every study of a patient; without the key nobody finds the patient by trying."""
+    return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _new_row(folder: Path, name: str, key: bytes) -> Record:
+    """Place, pseudonym, and what the headers say of the scanner."""
+    labels = read_labels(dicom_files(folder)[0])
+    row = {"case": name, "patient": pseudonym(labels.patient_id, key)}
+    empty = {endpoint.value: "" for endpoint in Endpoint}
+    return row | empty | {"vendor": labels.manufacturer, "field_strength": labels.field_strength}
+
+
+def _relative_to(study: Path, manifest: Path) -> str:
+    """The study's place as the manifest writes it: relative where it lies below."""
+    try:
+        return str(study.resolve().relative_to(manifest.resolve().parent))
+    except ValueError:
+        return str(study.resolve())
+
+
+def _join(rows: list[Record], labels: Path, key: bytes) -> int:
+    """Put the columns of a table into the rows that it names; returns how many. NodeError for labels of nobody."""
+    joined: set[str] = set()
+    for number, record in enumerate(read_table(labels)[1], start=2):
+        if "patient_id" in record:
+            record["patient"] = pseudonym(record.pop("patient_id").strip(), key)
+        name = "case" if "case" in record else "patient"
+        if name not in record:
+            raise NodeError(f"{labels} has no column case, patient or patient_id, so nobody knows whose its labels are")
+        matching = [row for row in rows if row[name] == record[name]]
+        if not matching:
+            raise NodeError(f"{labels}, line {number}: its {name} is not in the manifest")
+        for row in matching:
+            row.update({column: value for column, value in record.items() if column not in ("case", "patient")})
+            joined.add(row["case"])
+    return len(joined)
+
+
+# --- what is in a cohort, and what is wrong with it
+
+
+@dataclass(frozen=True, slots=True)
+class CohortCheck:
+    """Who is in a cohort, and what a person should mend or know.
+
+    classes : number of cases by endpoint, split ("" without one) and class.
+    """
+
+    cases: int
+    patients: int
+    classes: Mapping[str, Mapping[str, Mapping[int, int]]]
+    problems: tuple[Problem, ...]
+
+
+def look_at_manifest(rows: Sequence[Row]) -> CohortCheck:
+    """What the manifest alone shows."""
+    return CohortCheck(len(rows), len({row.patient for row in rows}), balance(rows), tuple(problems_of(rows)))
+
+
+def check_cohort(rows: Sequence[Row], workers: int, progress: Callable[[int, int], None]) -> CohortCheck:
+    """What the manifest shows, and what reading every study shows; `progress` gets (studies read, studies)."""
+    seen = look_at_manifest(rows)
+    problems = (*seen.problems, *_problems_of_studies(rows, workers, progress))
+    return CohortCheck(seen.cases, seen.patients, seen.classes, problems)
+
+
+def _problems_of_studies(rows: Sequence[Row], workers: int, progress: Callable[[int, int], None]) -> Iterator[Problem]:
+    """Studies that cannot be used, missing series, one study under two names."""
+    names: dict[str, str] = {}
+    seen = in_processes(_look_at_study, [row.folder for row in rows], workers, progress)
+    for row, study in zip(rows, seen, strict=True):
+        if study.reason:
+            yield Problem(f"case {row.name} cannot be used: {study.reason}", fatal=False)
+            continue
+        if (first := names.setdefault(study.digest, row.name)) != row.name:
+            yield Problem(f"case {row.name} holds the same images as case {first}", fatal=True)
+        if missing := [each for each in _MODALITIES if each not in study.modalities]:
+            yield Problem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False)
+    if rows and not names:
+        yield Problem("not one study can be used", fatal=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _SeenStudy:
+    """A study that was read: digest of its files and its modalities, or why it cannot be used."""
+
+    digest: str = ""
+    modalities: tuple[Modality, ...] = ()
+    reason: str = ""
+
+
+def _look_at_study(folder: Path) -> _SeenStudy:
+    try:
+        case = read_study(folder)
+    except (MomeError, ValueError) as error:
+        return _SeenStudy(reason=str(error))
+    return _SeenStudy(content_digest(folder), tuple(case.modalities))
+
+
+def in_processes(
+    step: Callable[..., T], tasks: Sequence[object], workers: int, progress: Callable[[int, int], None]
+) -> Iterator[T]:
+    """What a step returns for each task, in their order; `progress` gets (tasks done, tasks)."""
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for done, answer in enumerate(pool.map(step, tasks), start=1):
+            progress(done, len(tasks))
+            yield answer

@@ -1,0 +1,201 @@
+"""What a model is worth on labelled studies: `evaluate_models` is the whole of an evaluation on one screen."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mome_core.inference import score
+from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.policy import Augmentation, Policy
+from mome_core.results import Endpoint
+from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
+from mome_core.training.cohort import GROUPS, Row
+from mome_core.training.dataset import ExcludedCase
+from mome_core.training.evaluate import Evaluation, Scores, auroc_difference, compare, evaluate
+from mome_core.training.report import Breakdown, Measured, render
+from mome_core.training.statistics import Comparison
+from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """What is measured on which cases of a manifest.
+
+    Parameters
+    ----------
+    bundles
+        The model that is measured, and one that it is compared with if there are two.
+    split
+        Only these cases; all when empty.
+    repeats
+        Draws of patients by the bootstrap.
+    choose
+        Split on which the operating point for BI-RADS 4 findings is chosen.
+    augmented
+        Whether the mean over the published augmented versions is measured too.
+    """
+
+    bundles: tuple[Path, ...]
+    endpoint: Endpoint
+    split: str = ""
+    repeats: int = 1000
+    choose: str = "validation"
+    augmented: bool = False
+    cache: Path = CACHE
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationReport:
+    """Everything that was measured; the breakdown is of the first model."""
+
+    measured: tuple[Measured, ...]
+    comparison: Mapping[str, Comparison]
+    breakdown: Breakdown
+    excluded: tuple[ExcludedCase, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for scripts and for `figures`."""
+        sides = self.breakdown
+        return {
+            "models": [_measured_json(each) for each in self.measured],
+            "comparison": {test: asdict(result) for test, result in self.comparison.items()},
+            "excluded": exclusions_json(self.excluded),
+            "groups": [asdict(each) for each in sides.groups],
+            "readers": [asdict(each) for each in sides.readers],
+            "bi_rads_4": asdict(sides.downgrade) if sides.downgrade else None,
+            "contributions": {str(modality): value for modality, value in sides.contributions.items()},
+            "augmented": asdict(sides.augmented) if sides.augmented else None,
+        }
+
+
+def evaluate_models(rows: Sequence[Row], plan: EvaluationPlan, progress: CohortProgress) -> EvaluationReport:
+    """Every figure of one or two models with its 95 % interval by a bootstrap over patients.
+
+    Raises TrainingRefused when the cases cannot tell.
+    """
+    chosen = [row for row in rows if plan.split in ("", row.split)]
+    excluded: tuple[ExcludedCase, ...] = ()
+    models: list[tuple[Checkpoint, Evaluation]] = []
+    for bundle in plan.bundles:
+        checkpoint = load_checkpoint(bundle)
+        cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
+        excluded = cohort.exclusions
+        models.append((checkpoint, evaluate(checkpoint, cohort.examples, plan.endpoint, repeats=plan.repeats)))
+    evaluations = [evaluation for _, evaluation in models]
+    comparison = compare(*evaluations, repeats=plan.repeats) if len(models) == 2 else {}
+    breakdown = _break_down(*models[0], rows, plan, progress)
+    measured = tuple(Measured(checkpoint.identity, evaluation) for checkpoint, evaluation in models)
+    return EvaluationReport(measured, comparison, breakdown, excluded)
+
+
+def _break_down(
+    checkpoint: Checkpoint, evaluation: Evaluation, rows: Sequence[Row], plan: EvaluationPlan, progress: CohortProgress
+) -> Breakdown:
+    """Groups of patients, readers, BI-RADS 4 findings, contributions, augmentation."""
+    mine, repeats = _rows_of(evaluation, rows), plan.repeats
+    readers = sorted({name for row in mine for name in row.facts if name.startswith("reader_")})
+    return Breakdown(
+        groups=by_group(evaluation, {each: [row.group(each) for row in mine] for each in GROUPS}, repeats=repeats),
+        readers=against_readers(
+            evaluation, {name: [row.facts.get(name, "") for row in mine] for name in readers}, repeats=repeats
+        ),
+        downgrade=_downgrade(checkpoint, evaluation, rows, plan, progress),
+        contributions=mean_contributions(checkpoint, evaluation.examples, evaluation.endpoint),
+        augmented=_augmented(checkpoint, evaluation, repeats) if plan.augmented else None,
+    )
+
+
+def _rows_of(evaluation: Evaluation, rows: Sequence[Row]) -> list[Row]:
+    """The manifest's row of each case, in the evaluation's order."""
+    by_name = {row.name: row for row in rows}
+    return [by_name[example.name] for example in evaluation.examples]
+
+
+def _downgrade(
+    checkpoint: Checkpoint, evaluation: Evaluation, rows: Sequence[Row], plan: EvaluationPlan, progress: CohortProgress
+) -> Downgrade | None:
+    """BI-RADS 4 findings that could be spared, at a point chosen on other cases; None without either."""
+    chosen = [row for row in rows if plan.split and row.split == plan.choose != plan.split]
+    mine = [row.facts.get("bi_rads", "") for row in _rows_of(evaluation, rows)]
+    if not any(mine) or not chosen:
+        return None
+    cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
+    other = evaluate(checkpoint, cohort.examples, evaluation.endpoint, repeats=100)
+    return downgrade(other, [row.facts.get("bi_rads", "") for row in _rows_of(other, rows)], evaluation, mine)
+
+
+def _augmented(checkpoint: Checkpoint, evaluation: Evaluation, repeats: int) -> Comparison:
+    """AUROC of the mean over augmented versions against one centred version."""
+    patients = [each.patient for each in evaluation.examples]
+    scores = augmented_scores(checkpoint, evaluation)
+    return auroc_difference(evaluation.truth, scores, evaluation.probability, patients, repeats=repeats)
+
+
+def augmented_scores(checkpoint: Checkpoint, evaluation: Evaluation) -> Scores:
+    """Probability of each case as the node answers: the mean over the published versions of it."""
+    policy = Policy(augmentation=Augmentation.PUBLISHED, contributions=False, saliency=False)
+    found = []
+    for example in evaluation.examples:
+        scores = score(example.arrays(), checkpoint, policy, lambda stage, done, planned: None)
+        found.append(next(each.probability for each in scores if each.endpoint is evaluation.endpoint))
+    return np.array(found)
+
+
+# --- the report as files
+
+
+def write_page(path: Path, report: EvaluationReport) -> None:
+    """One HTML page with curves, which needs no network."""
+    path.write_text(render(report.measured, dict(report.comparison), report.breakdown))
+
+
+def write_figures(path: Path, report: EvaluationReport) -> None:
+    """A CSV file: every number of the report, one a line, under its place in it."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["figure", "value"])
+        writer.writerows(_leaves(report.to_json(), ()))
+
+
+def write_cases(path: Path, evaluation: Evaluation) -> None:
+    """A CSV file: one line for each case, the surest mistakes first, since those are the ones to look at."""
+    mistake = abs(evaluation.probability - evaluation.truth)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case", "label", "probability", "called_positive"])
+        for n in mistake.argsort()[::-1]:
+            probability = float(evaluation.probability[n])
+            label, called = int(evaluation.truth[n]), int(probability > evaluation.threshold)
+            writer.writerow([evaluation.examples[n].name, label, f"{probability:.6f}", called])
+
+
+def _measured_json(model: Measured) -> dict[str, object]:
+    evaluation = model.evaluation
+    return {
+        "model": model.identity.name,
+        "sha256": model.identity.sha256,
+        "endpoint": evaluation.endpoint.value,
+        "cases": len(evaluation.examples),
+        "positive": int(evaluation.truth.sum()),
+        "threshold": evaluation.threshold,
+        "figures": {name: asdict(interval) for name, interval in evaluation.figures.items()},
+        "auroc_of_modalities": evaluation.subsets,
+    }
+
+
+def _leaves(value: object, place: tuple[str, ...]) -> Iterator[tuple[str, object]]:
+    """Each plain value inside of mappings and lists, with the names and numbers that lead to it."""
+    if isinstance(value, Mapping):
+        for name, inside in value.items():
+            yield from _leaves(inside, (*place, str(name)))
+    elif isinstance(value, list):
+        for number, inside in enumerate(value):
+            yield from _leaves(inside, (*place, str(number)))
+    else:
+        yield ".".join(place), value

@@ -1,0 +1,255 @@
+"""Which model answers: lock the cases that judge, promote by proof, roll back, let a candidate answer beside.
+
+Every decision is one row that is never overwritten: who took it (`by`), when (`now`, seconds since 1970, UTC), and what
+it rests on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.results import Endpoint, ModelIdentity
+from mome_core.training.cohort import GROUPS, Row, read_manifest
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine
+from node.cases import CACHE, CohortProgress, content_digest, prepare_cases
+from node.errors import NotReady
+from node.models import Registry, bundle_in_use, described
+from node.settings import Settings
+from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
+from node.storage.ledger.ledger import Ledger
+
+# --- the cases that candidates are judged by
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSet:
+    """Cases that no candidate may learn from. digest : SHA-256 over labels, patients and the content of every image."""
+
+    cases: int
+    digest: str
+    manifest: str
+    split: str
+    endpoint: Endpoint
+
+    @classmethod
+    def of(cls, decision: Decision) -> LockedSet:
+        """What was locked, from the decision's evidence."""
+        evidence = decision.evidence
+        endpoint = Endpoint(evidence["endpoint"])
+        return cls(evidence["cases"], decision.digest, evidence["manifest"], evidence["split"], endpoint)
+
+    def rows(self) -> list[Row]:
+        """The labelled rows, as the manifest says now."""
+        return _labelled_rows(Path(self.manifest), self.split, self.endpoint)
+
+
+def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoint, *, by: str, now: float) -> LockedSet:
+    """Judge candidates by these cases from now on (all of the manifest when split is empty)."""
+    place = manifest.absolute()
+    rows = _labelled_rows(place, split, endpoint)
+    locked = LockedSet(len(rows), _digest_of(rows), str(place), split, endpoint)
+    evidence = {"manifest": locked.manifest, "split": split, "endpoint": endpoint.value, "cases": locked.cases}
+    open_decisions(settings).decide(Act.LOCKED, locked.digest, by, evidence, now)
+    return locked
+
+
+def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[Row]:
+    rows = [row for row in read_manifest(manifest) if split in ("", row.split) and endpoint in row.labels]
+    if len({row.labels[endpoint] for row in rows}) < 2:
+        raise TrainingRefused(f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model")
+    return rows
+
+
+def _digest_of(rows: Sequence[Row]) -> str:
+    content = []
+    for row in rows:
+        labels = {endpoint.value: label for endpoint, label in row.labels.items()}
+        content.append([row.name, row.patient, labels, dict(row.facts), content_digest(row.folder)])
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+# --- promotion and the way back
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionReport:
+    """A candidate, the model that it would replace, and every check. locked : digest of the cases that judged."""
+
+    candidate: ModelIdentity
+    active: ModelIdentity
+    locked: str
+    checks: tuple[AcceptanceCheck, ...]
+    promoted: bool
+
+    @property
+    def failed(self) -> tuple[AcceptanceCheck, ...]:
+        """The checks that the candidate did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values: for scripts, and as the evidence of the decision."""
+        return {
+            "candidate": asdict(self.candidate),
+            "active": asdict(self.active),
+            "locked": self.locked,
+            "checks": [check.to_json() for check in self.checks],
+            "passed": not self.failed,
+            "promoted": self.promoted,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionPlan:
+    """What is examined, and how. cache : folder of prepared cases. workers : processes that prepare cases."""
+
+    bundle: str
+    dry_run: bool = False
+    cache: Path = CACHE
+    workers: int = 1
+
+
+def promote(
+    settings: Settings, plan: PromotionPlan, progress: CohortProgress, *, by: str, now: float
+) -> PromotionReport:
+    """Examine a candidate on the locked cases; unless this is a dry run, it answers if it passes every check.
+
+    Raises NotReady when it is the active model already, when no cases are locked, and when they were changed since.
+    """
+    decisions, registry = open_decisions(settings), Registry(settings.storage.root)
+    bundle, in_use = registry.find(plan.bundle), bundle_in_use(settings, decisions)
+    candidate, active = load_checkpoint(bundle), load_checkpoint(in_use)
+    _require_another(candidate, active)
+    locked = _require_locked(decisions.decisions())
+    cases = _locked_cases(locked, candidate, active, plan, progress)
+    rules = settings.promotion
+    checks = examine(candidate, active, cases, GateRules(rules.margin, rules.subgroup_margin, rules.fewest))
+    passes = all(check.passed for check in checks) and not plan.dry_run
+    report = PromotionReport(candidate.identity, active.identity, locked.digest, checks, passes)
+    if report.promoted:
+        before = registry.add(in_use)
+        decisions.decide(Act.PROMOTED, registry.add(bundle), by, report.to_json() | {"before": before}, now)
+    return report
+
+
+def _require_another(candidate: Checkpoint, active: Checkpoint) -> None:
+    if candidate.identity == active.identity:
+        raise NotReady(f"{active.identity.name} {active.identity.version} is the active model; there is nothing to do")
+
+
+def _require_locked(decisions: Sequence[Decision]) -> LockedSet:
+    lock = lock_of(decisions)
+    if lock is None:
+        raise NotReady(
+            "no cases are locked to judge a candidate by; first: mome-node model lock COHORT.csv --split test"
+        )
+    return LockedSet.of(lock)
+
+
+def _locked_cases(
+    locked: LockedSet, candidate: Checkpoint, active: Checkpoint, plan: PromotionPlan, progress: CohortProgress
+) -> LockedCases:
+    """The locked cases, prepared for both models; raises NotReady when they were changed."""
+    rows = locked.rows()
+    if _digest_of(rows) != locked.digest:
+        raise NotReady(
+            f"labels or images of {locked.manifest} were changed after they were locked; "
+            "put them back, or lock them again (which is audited)"
+        )
+    new = prepare_cases(rows, candidate.recipe, plan.cache, plan.workers, progress).examples
+    old = prepare_cases(rows, active.recipe, plan.cache, plan.workers, progress).examples
+    by_name = {row.name: row for row in rows}
+    groups = {column: tuple(by_name[each.name].group(column) for each in new) for column in GROUPS}
+    return LockedCases(locked.endpoint, new, old, groups)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveModel:
+    """The model that answers now. active : its name. sha256 : of its weights."""
+
+    active: str
+    version: str
+    sha256: str
+
+
+def roll_back(settings: Settings, *, by: str, now: float) -> ActiveModel:
+    """Let the model before the active one answer again; raises NotReady when nothing was promoted."""
+    decisions, registry = open_decisions(settings), Registry(settings.storage.root)
+    stack = promoted(decisions.decisions())
+    if len(stack) < 2:
+        raise NotReady("nothing was promoted, so there is no model to go back to; see: mome-node model list")
+    manifest = described(registry.bundle(stack[-2]))
+    decisions.decide(Act.ROLLED_BACK, stack[-2], by, {"from": stack[-1]}, now)
+    return ActiveModel(manifest["name"], manifest["version"], manifest["weights"]["sha256"])
+
+
+# --- a candidate beside the active model
+
+
+def begin_shadow(settings: Settings, bundle: str, *, by: str, now: float) -> str:
+    """Let a candidate answer beside the active model, instead of the shadow that is on; returns its digest."""
+    registry = Registry(settings.storage.root)
+    digest = registry.add(registry.find(bundle))
+    end_shadow(settings, by=by, now=now)
+    open_decisions(settings).decide(Act.SHADOWED, digest, by, {}, now)
+    return digest
+
+
+def end_shadow(settings: Settings, *, by: str, now: float) -> bool:
+    """End the shadow that is on; whether there was one."""
+    decisions = open_decisions(settings)
+    running = shadow_of(decisions.decisions())
+    if running is not None:
+        decisions.decide(Act.UNSHADOWED, running.digest, by, {}, now)
+    return running is not None
+
+
+# --- what there is
+
+
+@dataclass(frozen=True, slots=True)
+class KeptModel:
+    """A bundle of this node. role : active, earlier (below the active one), shadow, or kept."""
+
+    role: str
+    digest: str
+    name: str
+    version: str
+    sha256: str
+    started_from: str
+    statement: str
+
+
+def kept_models(settings: Settings, decisions: ModelDecisions) -> list[KeptModel]:
+    """Every bundle that this node keeps, and the one that answers."""
+    taken, registry = decisions.decisions(), Registry(settings.storage.root)
+    in_use, shadow = bundle_in_use(settings, decisions), shadow_of(taken)
+    roles = dict.fromkeys(registry.digests(), "kept") | dict.fromkeys(promoted(taken), "earlier")
+    roles |= ({shadow.digest: "shadow"} if shadow else {}) | {described(in_use)["manifest_sha256"]: "active"}
+    bundles = (
+        (role, digest, in_use if role == "active" else registry.bundle(digest)) for digest, role in roles.items()
+    )
+    return [_kept_model(role, digest, bundle) for role, digest, bundle in bundles]
+
+
+def _kept_model(role: str, digest: str, bundle: Path) -> KeptModel:
+    manifest = described(bundle)
+    return KeptModel(
+        role=role,
+        digest=digest,
+        name=manifest["name"],
+        version=manifest["version"],
+        sha256=manifest["weights"]["sha256"],
+        started_from=manifest["provenance"].get("started_from", ""),
+        statement=manifest["statement"],
+    )
+
+
+def open_decisions(settings: Settings) -> ModelDecisions:
+    """The decisions about models in the ledger that the settings name; it is brought up to date."""
+    return ModelDecisions(Ledger(settings.database_url).engine)

@@ -1,0 +1,48 @@
+"""Why something failed, was refused or stands still: a stable code for programs, and words for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mome_core.errors import Ineligibility
+
+
+class ReasonCode(StrEnum):
+    """What kind of reason it is, beside those for which a study cannot be analysed (Ineligibility)."""
+
+    TWO_PATIENTS = "TWO_PATIENTS"  # two patients share a Study Instance UID
+    TWO_VERSIONS = "TWO_VERSIONS"  # one SOP Instance UID came with two contents
+    ANALYSIS_FAILED = "ANALYSIS_FAILED"  # the analysis raised an error
+    WORKER_DIED = "WORKER_DIED"  # the process that worked on the job ended, or was too slow for its lease
+    PEER_REFUSED = "PEER_REFUSED"  # a destination answered, and took an object not
+    PEER_UNREACHABLE = "PEER_UNREACHABLE"  # a destination did not answer
+    COMMITMENT_AWAITED = "COMMITMENT_AWAITED"  # objects are sent; the destination has not yet answered for them
+    COMMITMENT_MISSING = "COMMITMENT_MISSING"  # a destination does not answer for objects that it took
+    INTEGRITY_LOST = "INTEGRITY_LOST"  # a file is gone, unreadable, or not what was stored
+    NEW_INSTANCE = "NEW_INSTANCE"  # a study that was complete received an image: its next revision begins
+    REQUEUED = "REQUEUED"  # the operator asked for a new analysis
+    CALLING_UNKNOWN = "CALLING_UNKNOWN"  # association rejected: calling AE title or address is not allowed
+    CALLED_UNKNOWN = "CALLED_UNKNOWN"  # association rejected: the caller asked for another AE title
+    ALL_SLOTS_TAKEN = "ALL_SLOTS_TAKEN"  # association rejected: as many are open as the site allows
+    CALLER_HAS_TOO_MANY = "CALLER_HAS_TOO_MANY"  # association rejected: this caller has as many open as it may
+    UNKNOWN = "UNKNOWN"  # written before reasons had codes, in words that we do not know
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason as it is stored: what programs compare and count, and what people read."""
+
+    code: ReasonCode | Ineligibility
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+_CODES: dict[str, ReasonCode | Ineligibility] = {each.value: each for each in (*ReasonCode, *Ineligibility)}
+
+
+def code_of(text: str) -> ReasonCode | Ineligibility | None:
+    """The code that was stored as this text; None for no reason, UNKNOWN for a code of another version."""
+    return _CODES.get(text, ReasonCode.UNKNOWN) if text else None

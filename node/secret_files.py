@@ -1,0 +1,26 @@
+"""Passwords and tokens lie in files that only their owner may read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from node.errors import SettingsError
+
+
+def secret(path: Path) -> str:
+    """The one line of a file that only its owner may read; raises SettingsError otherwise."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(f"{path}: others may read this secret; run: chmod 600 {path}")
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: the secret cannot be read: {getattr(error, 'strerror', 'not UTF-8')}") from None
+
+
+def with_password(url: str, password: str) -> str:
+    """The URL with this password in it."""
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    return parts._replace(netloc=f"{user}:{quote(password, safe='*')}@{host}").geturl()

@@ -1,0 +1,57 @@
+"""Writes what happens on the network into the audit trail."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+
+from dicom_io.network.service import Peer
+from node.audit import AuditEvent
+from node.storage.database import LedgerUnavailable
+from node.storage.ledger.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+
+class AuditWriter:
+    """Writes what happens on the network into the audit trail; never in the way of reception."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.tallies: dict[Peer, Counter[str]] = {}
+        self.lock = threading.Lock()
+        self.next_alert = 0.0
+        self.unwritten = 0
+
+    def stored(self, peer: Peer, study_instance_uid: str) -> None:
+        """Count an instance; one entry for each study follows when the peer's association ends."""
+        with self.lock:
+            self.tallies.setdefault(peer, Counter())[study_instance_uid] += 1
+
+    def ended(self, peer: Peer) -> None:
+        """Write what the peer has sent."""
+        with self.lock:
+            tally = self.tallies.pop(peer, Counter())
+        for study_instance_uid, count in tally.items():
+            detail = f"{count} instances from {peer.calling_ae_title} at {peer.address}"
+            self.write(AuditEvent.RECEIVED, detail, study_instance_uid)
+
+    def alert(self, event: AuditEvent, detail: str) -> None:
+        """A security alert; a flood of them is one entry a second that says how many were left out."""
+        with self.lock:
+            if time.monotonic() < self.next_alert:
+                self.unwritten += 1
+                return
+            self.next_alert = time.monotonic() + 1.0
+            detail += f" ({self.unwritten} alerts before it were not written)" if self.unwritten else ""
+            self.unwritten = 0
+        self.write(event, detail)
+
+    def write(self, event: AuditEvent, detail: str, study_instance_uid: str | None = None) -> None:
+        """One entry; a database that refuses it is logged."""
+        try:
+            self.ledger.audit.record(event, time.time(), detail, study_instance_uid)
+        except LedgerUnavailable as error:
+            log.error("an audit entry was lost: %s", error, extra={"audit_event": event})

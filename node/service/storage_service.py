@@ -1,0 +1,196 @@
+"""The storage SCP behind the acceptor: who may send, where instances go, and storage commitment in both directions."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Sequence
+
+from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.errors import NotAnInstance
+from dicom_io.network.commitment import (
+    REQUEST_COMMITMENT,
+    BadReport,
+    CommitmentReport,
+    decode_report,
+    decode_request,
+    encode_report,
+)
+from dicom_io.network.dimse import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, Command, CommandElement, CommandField
+from dicom_io.network.service import (
+    ALL_SLOTS_TAKEN,
+    CALLED_UNKNOWN,
+    CALLER_HAS_TOO_MANY,
+    CALLING_UNKNOWN,
+    AssociationRejection,
+    DimseResponse,
+    InstanceRefused,
+    Peer,
+)
+from node.audit import AuditEvent
+from node.crashpoints import crash_point
+from node.errors import NotReady
+from node.service.audit_writer import AuditWriter
+from node.service.group_commit import GroupCommit
+from node.settings import Settings
+from node.settings_sections import DicomSettings
+from node.storage.archive import Archive, IntegrityLost
+from node.storage.database import LedgerUnavailable
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StoreOutcome
+
+log = logging.getLogger(__name__)
+PROCESSING_FAILURE = 0x0110
+NO_SUCH_ACTION = 0x0123
+DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
+MIB = 1024 * 1024
+TO_ALLOW = {  # the settings behind a rejection
+    CALLING_UNKNOWN: "dicom.callers, dicom.networks",
+    CALLED_UNKNOWN: "dicom.check_called_ae_title",
+    ALL_SLOTS_TAKEN: "dicom.associations",
+    CALLER_HAS_TOO_MANY: "dicom.associations_per_caller",
+}
+
+
+class IncomingInstance:
+    """One instance on its way from the socket to the archive."""
+
+    def __init__(
+        self, file: InstanceFile, peer: Peer, group_commit: GroupCommit, audit_writer: AuditWriter, largest_bytes: int
+    ) -> None:
+        self.file = file
+        self.audit_writer = audit_writer
+        self.peer = peer
+        self.group_commit = group_commit
+        self.largest_bytes = largest_bytes
+        group_commit.expect(file)
+
+    def write(self, fragment: memoryview) -> None:
+        """The next bytes; refused beyond the largest size that the site keeps."""
+        if self.file.size + len(fragment) > self.largest_bytes:
+            raise InstanceRefused(OUT_OF_RESOURCES, "the object is larger than this node keeps")
+        self.file.write(fragment)
+
+    def finish(self) -> int:
+        """Success once the instance is durable, or was already there with the same content."""
+        crash_point("store.tmp_written")
+        try:
+            received, verdict = self.group_commit.store(self.file, self.peer.calling_ae_title)
+        except NotAnInstance as error:
+            raise InstanceRefused(CANNOT_UNDERSTAND, str(error)) from None
+        if verdict is StoreOutcome.CONFLICT:
+            raise InstanceRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
+        self.audit_writer.stored(self.peer, received.study_instance_uid)
+        crash_point("store.before_response")
+        return SUCCESS
+
+    def discard(self) -> None:
+        """Remove what has arrived."""
+        self.group_commit.forget(self.file)
+        self.file.discard()
+
+
+class StorageService:
+    """The storage SCP behind the acceptor: who may send, and where instances go."""
+
+    def __init__(self, settings: Settings, archive: Archive, ledger: Ledger, group_commit: GroupCommit) -> None:
+        self.dicom = settings.dicom
+        self.destinations = {each.ae_title for each in settings.destinations}
+        self.ledger = ledger
+        self.networks = networks_of(settings.dicom)
+        self.reserve_bytes = settings.storage.reserve_mib * MIB
+        self.archive = archive
+        self.group_commit = group_commit
+        self.audit_writer = AuditWriter(ledger)
+
+    def rejected(self, peer: Peer, why: AssociationRejection) -> None:
+        """Log who was turned away, with the way to allow it, and audit it."""
+        log.warning(
+            "association rejected: %s",
+            why.words,
+            extra={
+                "calling_ae_title": peer.calling_ae_title,
+                "called_ae_title": peer.called_ae_title,
+                "address": peer.address,
+                "to_allow": TO_ALLOW[why],
+            },
+        )
+        words = f"{why.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
+        self.audit_writer.alert(AuditEvent.REJECTED, words)
+
+    def admit(self, peer: Peer) -> AssociationRejection | None:
+        """Check called and calling AE title and address; gives the reason to reject this peer, if there is one."""
+        if self.networks and not any(ipaddress.ip_address(peer.address) in network for network in self.networks):
+            return CALLING_UNKNOWN
+        if self.dicom.callers and peer.calling_ae_title not in self.dicom.callers:
+            return CALLING_UNKNOWN
+        if self.dicom.check_called_ae_title and peer.called_ae_title != self.dicom.ae_title:
+            return CALLED_UNKNOWN
+        return None
+
+    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> IncomingInstance:
+        """A file for the instance; refused while the disk still has room for the database."""
+        if self.archive.free_bytes() < self.reserve_bytes:
+            raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
+        file = InstanceFile(self.archive.temporary_path(), sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        return IncomingInstance(file, peer, self.group_commit, self.audit_writer, self.dicom.max_object_mib * MIB)
+
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
+        """Storage commitment: a peer reports the commitment of our results, or requests it for what it sent."""
+        try:
+            if command[CommandElement.COMMAND_FIELD] == CommandField.N_EVENT_REPORT_RQ:
+                return self.record_report(peer, decode_report(data_set, transfer_syntax_uid))
+            if command.get(CommandElement.ACTION_TYPE_ID) != REQUEST_COMMITMENT:
+                return DimseResponse(NO_SUCH_ACTION)
+            transaction, requested = decode_request(data_set, transfer_syntax_uid)
+        except (BadReport, LedgerUnavailable):
+            return DimseResponse(PROCESSING_FAILURE)
+        return DimseResponse(
+            SUCCESS, follow_up=lambda: encode_report(transaction, requested, self.held(requested), transfer_syntax_uid)
+        )
+
+    def record_report(self, peer: Peer, result: CommitmentReport) -> DimseResponse:
+        """Record a commitment report of one of our destinations for an open transaction; refuse any other."""
+        ours = peer.calling_ae_title in self.destinations
+        if not ours or not self.ledger.deliveries.commitment_answered(
+            result.transaction_uid, result.committed, result.failed, time.time()
+        ):
+            log.warning("unsolicited storage commitment report", extra={"address": peer.address})
+            self.audit_writer.alert(AuditEvent.FORGED_REPORT, f"{peer.calling_ae_title} at {peer.address}")
+            return DimseResponse(PROCESSING_FAILURE)
+        crash_point("commit.recorded")
+        return DimseResponse(SUCCESS)
+
+    def held(self, requested: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those (SOP class, SOP instance) pairs whose file is here, with the content that was received."""
+        held = set()
+        try:
+            found = self.ledger.reading.find_instances([uid for _, uid in requested])
+        except LedgerUnavailable as error:
+            log.error("commitment is denied for now: %s", error)
+            found = []
+        for stored in found:
+            try:
+                self.archive.verified(stored.path, stored.sha256)
+            except IntegrityLost as error:
+                self.audit_writer.alert(AuditEvent.INTEGRITY_LOST, str(error))
+                continue
+            held.add((stored.sop_class_uid, stored.sop_instance_uid))
+        return held
+
+    def ended(self, peer: Peer | None, address: str, why: str) -> None:
+        """Audit what came, and log how the association ended, if it did not simply end."""
+        if peer is not None:
+            self.audit_writer.ended(peer)
+        if why:
+            caller = peer.calling_ae_title if peer else ""
+            log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})
+
+
+def networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The allowed networks; raises NotReady for one that is none."""
+    try:
+        return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]
+    except ValueError as error:
+        raise NotReady(f"dicom.networks: {error}") from None

@@ -1,0 +1,113 @@
+"""Deliveries: what destinations took, and what they committed to keep."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine, and_, insert, select, update
+
+from node.audit import AuditEntry, AuditEvent
+from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.states import StudyEvent, StudyState
+from node.storage import audit_trail, schema
+from node.storage.database import reading, writing
+from node.storage.ledger.job_rows import UNFINISHED, find_job, finish_job, require_lease
+from node.storage.ledger.object_rows import keep_receipts, result_objects
+from node.storage.ledger.transitions import locked_study, move
+from node.storage.records import KeptObject, ObjectReceipt, StudyRow
+
+
+class Deliveries:
+    """What delivery clients and the listener tell the ledger about objects on their way."""
+
+    def __init__(self, engine: Engine, retry: RetryPolicy, rng: random.Random) -> None:
+        self.engine = engine
+        self.retry = retry
+        self.rng = rng
+
+    def objects_of(self, job: Job) -> list[KeptObject]:
+        """The result objects that this delivery job sends."""
+        with reading(self.engine) as db:
+            return result_objects(db, job.study_id, job.revision)
+
+    def delivered(self, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
+        """The destination took every object; the study is DELIVERED when all destinations have."""
+        with writing(self.engine) as db:
+            study = require_lease(db, job)
+            keep_receipts(db, job, receipts, now)
+            finish_job(db, job.id, JobState.DONE, "", now)
+            _note_sent(db, job, receipts, now)
+            _conclude(db, study, now)
+
+    def commitment_requested(
+        self, job: Job, transaction_uid: str, receipts: Sequence[ObjectReceipt], now: float, patience_s: float
+    ) -> None:
+        """The objects are sent and the peer is about to be asked to answer for them; asked again after the patience."""
+        with writing(self.engine) as db:
+            require_lease(db, job)
+            keep_receipts(db, job, receipts, now)
+            _note_sent(db, job, receipts, now)
+            db.execute(
+                insert(schema.commitment).values(
+                    transaction_uid=transaction_uid, job_id=job.id, requested_at=now, answered_at=None, failed=0
+                )
+            )
+            waiting = {"state": JobState.COMMITTING, "not_before": now + patience_s, "reason": "awaits commitment"}
+            db.execute(update(schema.job).where(schema.job.c.id == job.id).values(waiting))
+
+    def commitment_awaited(self, job: Job, until: float) -> None:
+        """The peer has taken the request; its report, if it is not here yet, may come until then."""
+        jobs = schema.job
+        still = and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == JobState.COMMITTING)
+        with writing(self.engine) as db:
+            db.execute(update(jobs).where(still).values(not_before=until))
+
+    def commitment_answered(
+        self, transaction_uid: str, committed: Sequence[str], failed: Sequence[str], now: float
+    ) -> bool:
+        """The peer's report; False when no such transaction is open. Objects that it lacks are sent again."""
+        with writing(self.engine) as db:
+            job_id = _close_transaction(db, transaction_uid, committed, failed, now)
+            if job_id is None:
+                return False
+            job = find_job(db, job_id)
+            study = locked_study(db, job.study_id)
+            if job.state is not JobState.COMMITTING:
+                return True
+            if failed:
+                pause, reason = self.retry.pause(job.attempts, self.rng), f"no commitment to {len(failed)} objects"
+                again = {"state": JobState.WAITING, "not_before": now + pause, "reason": reason}
+                db.execute(update(schema.job).where(schema.job.c.id == job.id).values(again))
+                return True
+            finish_job(db, job.id, JobState.DONE, "", now)
+            _conclude(db, study, now)
+            return True
+
+
+def _close_transaction(
+    db: Connection, transaction_uid: str, committed: Sequence[str], failed: Sequence[str], now: float
+) -> int | None:
+    """Note a report; gives the number of its delivery job, None when no such transaction is open."""
+    table, receipts = schema.commitment, schema.receipt
+    transaction = db.execute(select(table).where(table.c.transaction_uid == transaction_uid)).first()
+    if transaction is None or transaction.answered_at is not None:
+        return None
+    db.execute(update(table).where(table.c.id == transaction.id).values(answered_at=now, failed=len(failed)))
+    kept = and_(receipts.c.job_id == transaction.job_id, receipts.c.sop_instance_uid.in_(committed))
+    db.execute(update(receipts).where(kept).values(committed_at=now))
+    return int(transaction.job_id)
+
+
+def _conclude(db: Connection, study: StudyRow, now: float) -> None:
+    """The study is DELIVERED when no delivery of its revision is open or dead."""
+    table = schema.job.c
+    deliveries = and_(table.study_id == study.id, table.revision == study.revision, table.kind == JobKind.DELIVER)
+    unfinished = select(table.id).where(deliveries, table.state.in_(UNFINISHED))
+    if study.state is StudyState.ANALYZED and db.execute(unfinished).first() is None:
+        move(db, study, StudyEvent.ALL_DELIVERED, now, reason="")
+
+
+def _note_sent(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
+    detail = f"{len(receipts)} objects to {job.destination}"
+    audit_trail.append(db, AuditEntry(now, job.study_id, AuditEvent.SENT, "", "", job.revision, detail))

@@ -1,0 +1,117 @@
+"""Gathering: declares studies complete, by their content, by silence, or at the deadline."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, and_, or_, select, update
+
+from node.audit import AuditEvent
+from node.content import Judgement, judge
+from node.jobs import JobKind
+from node.states import StudyEvent, StudyState
+from node.storage import schema
+from node.storage.contents import IMAGE_CLASSES, content_of, known_like, learn
+from node.storage.database import reading, writing
+from node.storage.ledger.job_rows import add_job
+from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move
+from node.storage.records import StudyRow
+
+
+class Gathering:
+    """What the scheduler's sweep asks the ledger."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def settle(
+        self,
+        quiet_since: float,
+        now: float,
+        *,
+        extended_quiet_since: float | None = None,
+        node_name: str = "",
+        limit: int = 100,
+    ) -> int:
+        """Declare studies complete that received nothing since, oldest first; each gets an analysis job.
+
+        Parameters
+        ----------
+        extended_quiet_since
+            As `quiet_since`, for studies of which something is missing that their protocol had (None: no such
+            patience). Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
+        """
+        table = schema.study.c
+        enough = and_(table.last_received_at <= quiet_since, table.missing == 0)
+        long = table.last_received_at <= (quiet_since if extended_quiet_since is None else extended_quiet_since)
+        silent = or_(enough, long, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
+        with writing(self.engine) as db:
+            if not _listens(db, node_name, quiet_since, now):
+                return 0
+            studies = locked_arriving(db, silent, limit)
+            for study in studies:
+                why = f"nothing came for {max(0.0, now - study.last_received_at):.0f} s"
+                complete(db, study, now, f"{why}; {study.awaits}" if study.awaits else why)
+            return len(studies)
+
+    def settle_overdue(self, opened_before: float, now: float, limit: int = 100) -> int:
+        """Declare studies complete that have been arriving since before then and still are."""
+        with writing(self.engine) as db:
+            studies = locked_arriving(db, schema.study.c.state_since <= opened_before, limit)
+            for study in studies:
+                complete(db, study, now, f"still arriving after {now - study.state_since:.0f} s", teaches=False)
+            return len(studies)
+
+    def settle_by_content(self, paused_since: float, now: float, learned_from: int, limit: int = 20) -> int:
+        """Declare studies complete that hold all that their protocol had in earlier studies (see node.content).
+
+        Parameters
+        ----------
+        paused_since
+            Only studies that received nothing since are looked at, each once after every pause.
+        """
+        table = schema.study.c
+        paused = or_(table.last_received_at <= paused_since, table.last_received_at > now + CLOCK_WENT_BACK_SECONDS)
+        unjudged = and_(table.state == StudyState.RECEIVING, paused, table.instances != table.judged_instances)
+        with reading(self.engine) as db:
+            if db.execute(select(table.id).where(unjudged).limit(1)).first() is None:
+                return 0
+        settled = 0
+        with writing(self.engine) as db:
+            for study in locked_arriving(db, unjudged, limit):
+                found = _judged(db, study, learned_from)
+                values = {"judged_instances": study.instances, "missing": found.missing}
+                db.execute(update(schema.study).where(table.id == study.id).values(values))
+                if found.alike:
+                    why = f"holds what all {found.alike} earlier studies of its protocol held"
+                    complete(db, study, now, why)
+                    settled += 1
+        return settled
+
+
+def complete(db: Connection, study: StudyRow, now: float, why: str, *, teaches: bool = True) -> None:
+    """The study's revision is complete; what it holds is learned unless that was not for its content or silence."""
+    if study.conflict:
+        move(db, study, StudyEvent.GAVE_UP, now, reason=study.reason)
+        return
+    content = content_of(db, study.id, IMAGE_CLASSES) if teaches else None
+    if content is not None:
+        learn(db, content, now)
+    digest = "" if content is None else content.digest
+    move(db, study, StudyEvent.SETTLED, now, detail=why, missing=0, content=digest)
+    add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
+
+
+def _listens(db: Connection, node_name: str, since: float, now: float) -> bool:
+    """Whether the node has been listening since then; a node that never said so counts as listening."""
+    table = schema.audit.c
+    events = (AuditEvent.STARTED, AuditEvent.LISTENING, AuditEvent.STOPPED)
+    mine = and_(table.event.in_(events), table.detail == node_name)
+    newest = db.execute(select(table.event, table.at).where(mine).order_by(table.id.desc()).limit(1)).first()
+    if newest is None:
+        return True
+    return bool(newest.event == AuditEvent.LISTENING and not since < newest.at <= now)
+
+
+def _judged(db: Connection, study: StudyRow, learned_from: int) -> Judgement:
+    """What the content of a study says about it."""
+    content = content_of(db, study.id, IMAGE_CLASSES)
+    return Judgement() if content is None else judge(content, known_like(db, content), learned_from)

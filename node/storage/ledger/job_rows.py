@@ -1,0 +1,109 @@
+"""Rows of jobs: added, leased, finished, cancelled. Inside the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+
+from node.jobs import OPEN, Job, JobKind, JobState
+from node.storage import schema
+from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_study
+from node.storage.records import JobRow, StudyRow
+from node.storage.rows import job_row
+
+UNFINISHED = (*OPEN, JobState.DEAD)
+"""States of a job that its study waits for: something is still to come of it, or the operator must look."""
+_LONGEST_WAIT_SECONDS = 3600.0  # longer than any lease, pause or patience
+
+
+class StaleJob(Exception):
+    """The job is no longer this worker's: its lease ran out, or the study has a new revision. It is dropped."""
+
+
+def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: float, *, destination: str = "") -> None:
+    """A job that is due at once."""
+    db.execute(
+        insert(schema.job).values(
+            study_id=study_id,
+            kind=kind,
+            revision=revision,
+            destination=destination,
+            state=JobState.WAITING,
+            attempts=0,
+            fence=0,
+            not_before=now,
+            lease_until=0.0,
+            reason="",
+            created_at=now,
+            finished_at=None,
+        )
+    )
+
+
+def find_job(db: Connection, job_id: int) -> JobRow:
+    """The job of this number."""
+    return job_row(db.execute(select(schema.job).where(schema.job.c.id == job_id)).one())
+
+
+def due_jobs(kind: JobKind, now: float) -> Select[Any]:
+    """Jobs of this kind that wait and are due, or run under a lease that has ended, oldest first.
+
+    A time that is further ahead than any we write was written before the clock was set back.
+    """
+    table = schema.job.c
+    impossible = now + CLOCK_WENT_BACK_SECONDS + _LONGEST_WAIT_SECONDS
+    due = or_(table.not_before <= now, table.not_before > impossible)
+    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), due)
+    ended = or_(table.lease_until < now, table.lease_until > impossible)
+    lost = and_(table.state == JobState.RUNNING, ended)
+    return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(table.not_before, table.id)
+
+
+def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float) -> Job | None:
+    """Make the job this worker's, unless another has taken it since it was read."""
+    table = schema.job
+    leased = db.execute(
+        update(table)
+        .where(table.c.id == row.id, table.c.fence == row.fence, table.c.state == row.state)
+        .values(state=JobState.RUNNING, fence=row.fence + 1, attempts=row.attempts + 1, lease_until=lease_until)
+    )
+    if leased.rowcount != 1:
+        return None
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        study_id=row.study_id,
+        study_instance_uid=study.study_instance_uid,
+        revision=row.revision,
+        destination=row.destination,
+        attempt=row.attempts + 1,
+        fence=row.fence + 1,
+    )
+
+
+def require_lease(db: Connection, job: Job) -> StudyRow:
+    """The study of a job that is still this worker's; raises StaleJob otherwise."""
+    study, row = locked_study(db, job.study_id), find_job(db, job.id)
+    if row.state is not JobState.RUNNING or row.fence != job.fence or study.revision != job.revision:
+        raise StaleJob(f"job {job.id} of revision {job.revision} is no longer this worker's")
+    return study
+
+
+def finish_job(db: Connection, job_id: int, state: JobState, reason: str, now: float) -> None:
+    """The job ends in this state."""
+    db.execute(
+        update(schema.job)
+        .where(schema.job.c.id == job_id)
+        .values(state=state, reason=reason, finished_at=now, lease_until=0.0)
+    )
+
+
+def cancel_open_jobs(db: Connection, study_id: int, now: float, reason: str) -> None:
+    """What the study's jobs would do is no longer wanted."""
+    table = schema.job
+    db.execute(
+        update(table)
+        .where(table.c.study_id == study_id, table.c.state.in_(OPEN))
+        .values(state=JobState.CANCELLED, reason=reason, finished_at=now)
+    )

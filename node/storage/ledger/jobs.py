@@ -1,0 +1,142 @@
+"""Jobs: claimed under a lease, extended, finished, failed; analysis and delivery alike."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.states import StudyEvent, StudyState
+from node.storage import schema
+from node.storage.database import reading, writing
+from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job, lease, require_lease
+from node.storage.ledger.object_rows import keep_object, keep_receipts
+from node.storage.ledger.transitions import locked_study, move
+from node.storage.records import AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
+from node.storage.rows import job_row, kept_object
+
+
+class JobQueue:
+    """What workers tell the ledger about their jobs."""
+
+    def __init__(self, engine: Engine, retry: RetryPolicy, rng: random.Random) -> None:
+        self.engine = engine
+        self.retry = retry
+        self.rng = rng
+
+    def claim(self, kind: JobKind, now: float, lease_seconds: float, destination: str | None = None) -> Job | None:
+        """The oldest job of this kind (and destination) that is due, or whose worker has died; None: nothing to do."""
+        due = due_jobs(kind, now)
+        if destination is not None:
+            due = due.where(schema.job.c.destination == destination)
+        with reading(self.engine) as db:
+            if db.execute(due.limit(1)).first() is None:
+                return None
+        with writing(self.engine) as db:
+            for row in [job_row(each) for each in db.execute(due.limit(8))]:
+                job = self._claim(db, row, now, now + lease_seconds)
+                if job is not None:
+                    return job
+        return None
+
+    def _claim(self, db: Connection, row: JobRow, now: float, lease_until: float) -> Job | None:
+        """This job, None when it is given up now or another node was faster."""
+        study, lost = locked_study(db, row.study_id), row.state is JobState.RUNNING
+        if lost and row.kind is JobKind.ANALYZE:
+            study = move(db, study, StudyEvent.ATTEMPT_LOST, now, detail="the worker died or was too slow")
+        if lost and row.attempts >= self.retry.attempts:
+            reason = f"given up after {row.attempts} attempts: the worker died each time"
+            _give_up(db, row, study, reason, now)
+            return None
+        job = lease(db, row, study, lease_until)
+        if job is not None and row.kind is JobKind.ANALYZE:
+            move(db, study, StudyEvent.CLAIMED, now, detail=f"attempt {job.attempt}")
+        return job
+
+    def extend(self, job: Job, lease_until: float) -> None:
+        """The worker is alive; raises StaleJob when the job is no longer its own."""
+        with writing(self.engine) as db:
+            require_lease(db, job)
+            db.execute(update(schema.job).where(schema.job.c.id == job.id).values(lease_until=lease_until))
+
+    def analyzed(self, job: Job, analysis: AnalysisRecord, now: float) -> None:
+        """The result objects are on disk: one delivery job for each destination."""
+        with writing(self.engine) as db:
+            study = require_lease(db, job)
+            _keep_analysis(db, job, analysis, now)
+            move(db, study, StudyEvent.OBJECTS_KEPT, now, reason="", detail=f"{len(analysis.objects)} objects")
+            finish_job(db, job.id, JobState.DONE, "", now)
+
+    def ineligible(self, job: Job, reason: str, analysis: AnalysisRecord, now: float) -> None:
+        """The study cannot be analysed; the objects say so to the PACS (none: the site wants silence)."""
+        with writing(self.engine) as db:
+            study = require_lease(db, job)
+            _keep_analysis(db, job, analysis, now)
+            move(db, study, StudyEvent.FOUND_INELIGIBLE, now, reason=reason)
+            finish_job(db, job.id, JobState.DONE, reason, now)
+
+    def release(self, kind: JobKind) -> None:
+        """Let jobs of workers that have died be claimed at once; only for the one node on its ledger, at start."""
+        table = schema.job
+        with writing(self.engine) as db:
+            db.execute(
+                update(table).where(table.c.kind == kind, table.c.state == JobState.RUNNING).values(lease_until=0.0)
+            )
+
+    def failed(
+        self,
+        job: Job,
+        reason: str,
+        now: float,
+        *,
+        attempts: int | None,
+        receipts: Sequence[ObjectReceipt] = (),
+    ) -> None:
+        """An attempt failed: again after a pause, or given up after so many attempts (None: never)."""
+        with writing(self.engine) as db:
+            study = require_lease(db, job)
+            keep_receipts(db, job, receipts, now)
+            row = find_job(db, job.id)
+            if attempts is not None and row.attempts >= attempts:
+                _give_up(db, row, study, reason, now)
+                return
+            if job.kind is JobKind.ANALYZE:
+                move(db, study, StudyEvent.ATTEMPT_LOST, now, detail=reason)
+            pause = self.retry.pause(row.attempts, self.rng)
+            again = {"state": JobState.WAITING, "not_before": now + pause, "lease_until": 0.0, "reason": reason}
+            db.execute(update(schema.job).where(schema.job.c.id == job.id).values(again))
+
+    def predecessor(self, job: Job) -> KeptObject | None:
+        """The report of the newest earlier revision, which this job's report supersedes."""
+        table = schema.result_object.c
+        query = select(schema.result_object).where(
+            table.study_id == job.study_id, table.kind == "report", table.revision < job.revision
+        )
+        with reading(self.engine) as db:
+            row = db.execute(query.order_by(table.revision.desc()).limit(1)).first()
+        return None if row is None else kept_object(row)
+
+
+def _give_up(db: Connection, row: JobRow, study: StudyRow, reason: str, now: float) -> None:
+    finish_job(db, row.id, JobState.DEAD, reason, now)
+    if study.state in (StudyState.STABLE, StudyState.ANALYZING, StudyState.ANALYZED):
+        move(db, study, StudyEvent.GAVE_UP, now, reason=reason)
+
+
+def _keep_analysis(db: Connection, job: Job, analysis: AnalysisRecord, now: float) -> None:
+    """Rows for the objects and the summary, and the delivery jobs; a repeated attempt has left nothing to replace."""
+    db.execute(
+        insert(schema.analysis).values(
+            study_id=job.study_id,
+            revision=job.revision,
+            finished_at=now,
+            summary=json.dumps(analysis.summary.to_json()),
+        )
+    )
+    for each in analysis.objects:
+        keep_object(db, job.study_id, job.revision, each)
+    for destination in analysis.destinations if analysis.objects else ():
+        add_job(db, JobKind.DELIVER, job.study_id, job.revision, now, destination=destination)

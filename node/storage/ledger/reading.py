@@ -1,0 +1,118 @@
+"""Reading: one study with all that is known of it, instances, feedback, counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, Engine, func, select
+
+from node.states import StudyState
+from node.storage import schema
+from node.storage.database import reading
+from node.storage.ledger.object_rows import result_objects
+from node.storage.ledger.transitions import require_study
+from node.storage.records import AuditRecord, Feedback, HeldInstance, JobRecord, StudyDetail, StudyRecord
+from node.storage.rows import audit_record, job_record, study_record
+from node.summary import AnalysisSummary
+
+DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
+
+
+class LedgerReader:
+    """Changes nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def study(self, study_instance_uid: str) -> StudyDetail:
+        """Everything about one study; raises LookupError when it is not known."""
+        with reading(self.engine) as db:
+            study = require_study(db, study_instance_uid)
+            analysis = schema.analysis.c
+            summary = db.execute(
+                select(analysis.summary)
+                .where(analysis.study_id == study.id)
+                .order_by(analysis.revision.desc())
+                .limit(1)
+            ).scalar()
+            return StudyDetail(
+                study=_study_record(db, study.id),
+                jobs=tuple(_job_records(db, study.id)),
+                objects=tuple(result_objects(db, study.id, study.revision)),
+                timeline=tuple(_timeline(db, study.id)),
+                summary=AnalysisSummary.from_json(json.loads(summary)) if summary else None,
+            )
+
+    def instances(self, study_instance_uid: str | None = None) -> Iterator[tuple[str, str, str]]:
+        """(SOP Instance UID, SHA-256, path) of every instance that is safely stored, oldest first."""
+        table = schema.instance.c
+        query = select(table.sop_instance_uid, table.sha256, table.path).order_by(table.id)
+        if study_instance_uid is not None:
+            query = query.join(schema.study, schema.study.c.id == table.study_id)
+            query = query.where(schema.study.c.study_instance_uid == study_instance_uid)
+        with reading(self.engine) as db:
+            for row in db.execution_options(yield_per=1000).execute(query):
+                yield row.sop_instance_uid, row.sha256, row.path
+
+    def find_instances(self, uids: Sequence[str]) -> list[HeldInstance]:
+        """Those of these SOP instances that are stored."""
+        table = schema.instance.c
+        columns = (table.sop_class_uid, table.sop_instance_uid, table.sha256, table.path)
+        found: list[HeldInstance] = []
+        with reading(self.engine) as db:
+            for start in range(0, len(uids), 500):
+                some = table.sop_instance_uid.in_(uids[start : start + 500])
+                found += [HeldInstance(*row) for row in db.execute(select(*columns).where(some))]
+        return found
+
+    def feedback(self) -> list[Feedback]:
+        """Documents that others sent about studies that have results: reports, corrections, rejection notes."""
+        made, kept, studies = schema.result_object.c, schema.instance.c, schema.study.c
+        ours = select(made.sop_instance_uid)
+        answered = select(made.study_id)
+        query = (
+            select(schema.instance, studies.study_instance_uid)
+            .join(schema.study, studies.id == kept.study_id)
+            .where(kept.sop_class_uid.startswith(DOCUMENT_CLASSES), kept.sop_instance_uid.not_in(ours))
+            .where(kept.study_id.in_(answered))
+            .order_by(kept.id)
+        )
+        with reading(self.engine) as db:
+            return [
+                Feedback(
+                    row.study_instance_uid,
+                    row.sop_class_uid,
+                    row.sop_instance_uid,
+                    row.sha256,
+                    row.path,
+                    row.calling_ae_title,
+                    row.received_at,
+                )
+                for row in db.execute(query)
+            ]
+
+    def counts(self) -> dict[StudyState, int]:
+        """How many studies stand in each state."""
+        table = schema.study.c
+        with reading(self.engine) as db:
+            rows = db.execute(select(table.state, func.count()).group_by(table.state)).all()
+        return {StudyState(state): count for state, count in rows}
+
+
+def _study_record(db: Connection, study_id: int) -> StudyRecord:
+    return study_record(db.execute(select(schema.study).where(schema.study.c.id == study_id)).one())
+
+
+def _job_records(db: Connection, study_id: int) -> Iterator[JobRecord]:
+    jobs, receipts = schema.job.c, schema.receipt.c
+    for row in db.execute(select(schema.job).where(jobs.study_id == study_id).order_by(jobs.id)).all():
+        answers = db.execute(select(schema.receipt).where(receipts.job_id == row.id).order_by(receipts.id))
+        yield job_record(row, answers)
+
+
+def _timeline(db: Connection, study_id: int) -> Iterator[AuditRecord]:
+    table = schema.audit.c
+    transitions = select(schema.audit).where(table.study_id == study_id, table.to_state != "").order_by(table.id)
+    for row in db.execute(transitions):
+        yield audit_record(row)

@@ -1,0 +1,95 @@
+"""One study from files to summary: refusals with their code, what the ledger keeps, what the settings ask for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dicom_io.headers.read import read_series_headers
+from dicom_io.headers.records import StudyHeaders
+from mome_core.case import Modality
+from mome_core.errors import Ineligibility
+from mome_core.results import Contribution, Endpoint, ModelIdentity, QualityFlag, Result, Score, Severity
+from node.analysis import (
+    AnalysisOutcome,
+    analyze_study,
+    encoded,
+    object_options,
+    open_context,
+    revision_of,
+    summarize,
+    wanted_kinds,
+)
+from node.errors import SettingsError
+from node.models import find_bundle
+from node.settings import Settings
+from node.storage.records import KeptObject, StudyRevision
+from node.summary import AnalysisSummary
+from sr_templates.kinds import DEFAULT_KINDS, Kind
+
+DEMO = ModelIdentity("demo", "1", "a" * 64, "knows phantoms")
+MOTION = QualityFlag("MOTION", Severity.WITHHOLD, "the breasts moved too far")
+
+
+def headers() -> StudyHeaders:
+    return read_series_headers([])
+
+
+def outcome(result: Result) -> AnalysisOutcome:
+    return AnalysisOutcome(headers(), None, result, None, result.withheld, result.withheld_code, {"scores": 1.23456})
+
+
+def score(probability: float = 0.8) -> Score:
+    shares = (Contribution(Modality.DCE, 0.4), Contribution(Modality.T2, -0.1))
+    return Score(Endpoint.MALIGNANCY, probability, 0.1, 0.02, 8, DEMO, shares)
+
+
+def test_a_study_without_images_is_refused_with_its_code(tmp_path: Path) -> None:
+    settings = Settings(storage={"root": tmp_path})
+    found = analyze_study([], open_context(settings, find_bundle("demo")))
+    assert found.code == Ineligibility.NO_MR_IMAGE
+    assert found.reason
+    assert found.objects is None, "there is no image that an object could refer to"
+    summary = summarize(found)
+    assert (summary.code, summary.reason, summary.scores) == (found.code, found.reason, ())
+
+
+def test_a_summary_holds_every_score_with_its_contributions() -> None:
+    summary = summarize(outcome(Result((score(),), (), (Modality.DCE, Modality.T2), policy="8 versions")))
+    (kept,) = summary.scores
+    assert (kept.endpoint, kept.probability, kept.augmentations) == (Endpoint.MALIGNANCY, 0.8, 8)
+    assert kept.contributions == {Modality.DCE: 0.4, Modality.T2: -0.1}
+    assert kept.model.sha256 == DEMO.sha256
+    assert summary.timings_s == {"scores": 1.235}
+    assert AnalysisSummary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
+
+
+def test_a_withheld_score_has_the_code_of_the_flag_that_withheld_it() -> None:
+    note = QualityFlag("NOTE", Severity.NOTE, "a note")
+    summary = summarize(outcome(Result((), (), (Modality.DCE,), (note, MOTION), MOTION.message)))
+    assert (summary.code, summary.reason) == ("MOTION", MOTION.message)
+    assert [flag.code for flag in summary.flags] == ["NOTE", "MOTION"]
+
+
+def test_a_new_revision_names_the_report_that_it_supersedes() -> None:
+    report = KeptObject("report", "1.88", "2.1", "2.2", "digest", "path")
+    assert revision_of(StudyRevision("1.2.3", 1)).predecessor is None
+    revision = revision_of(StudyRevision("1.2.3", 2, report))
+    assert revision.revision == 2
+    assert revision.predecessor is not None
+    assert revision.predecessor.sop_instance_uid == "2.1"
+    assert revision.predecessor.study_instance_uid == "1.2.3"
+
+
+def test_the_kinds_of_the_settings_are_known_kinds() -> None:
+    assert wanted_kinds(()) == DEFAULT_KINDS
+    assert wanted_kinds(("report",)) == {Kind.REPORT}
+    assert object_options(Settings().results).kinds == DEFAULT_KINDS
+    with pytest.raises(SettingsError, match=r"results\.kinds: no kind cinema"):
+        wanted_kinds(("report", "cinema"))
+
+
+def test_no_objects_make_no_files() -> None:
+    assert list(encoded(None)) == []

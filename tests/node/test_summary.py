@@ -1,0 +1,65 @@
+"""The summary of an analysis: it survives JSON, and reads what older releases wrote."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mome_core.case import Modality, Role
+from mome_core.results import Endpoint, QualityFlag, Severity
+from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary, SeriesSummary
+
+SCORE = ScoreSummary(
+    endpoint=Endpoint.MALIGNANCY,
+    probability=0.84,
+    threshold=0.07,
+    spread=0.1,
+    augmentations=54,
+    contributions={Modality.DCE: 0.5, Modality.T2: -0.16},
+    base_probability=0.5,
+    model=ModelSummary("demo", "1", "a" * 64),
+)
+SUMMARY = AnalysisSummary(
+    reason="the breasts moved too far",
+    code="MOTION",
+    scores=(SCORE,),
+    modalities=(Modality.DCE, Modality.T2),
+    flags=(QualityFlag("MOTION", Severity.WITHHOLD, "the breasts moved too far"),),
+    policy="8 versions",
+    saliency=(SaliencySummary(Endpoint.MALIGNANCY, Modality.DCE, "integrated gradients", "blur", 16, 0.01),),
+    series=(SeriesSummary("1.2.3", Role.DCE_MULTI, 0.9, "six phases of one grid"),),
+    warnings=("one image was left out",),
+    not_written={"segmentation": "no saliency"},
+    timings_s={"scores": 4.2},
+)
+
+
+def test_a_summary_survives_json() -> None:
+    assert AnalysisSummary.from_json(json.loads(json.dumps(SUMMARY.to_json()))) == SUMMARY
+
+
+def test_the_keys_are_those_that_the_ledger_has_always_held() -> None:
+    written = json.loads(json.dumps(SUMMARY.to_json()))
+    assert set(written) - {"code"} == {
+        *("reason", "scores", "modalities", "flags", "policy", "saliency", "series", "warnings", "not_written"),
+        "timings_s",
+    }
+    assert written["scores"][0]["contributions"] == {"DCE": 0.5, "T2": -0.16}
+    assert written["scores"][0]["model"] == {"name": "demo", "version": "1", "sha256": "a" * 64}
+    assert written["series"] == [
+        {"series_instance_uid": "1.2.3", "role": "DCE_MULTI", "confidence": 0.9, "why": "six phases of one grid"}
+    ]
+
+
+def test_a_summary_of_an_older_release_lacks_nothing() -> None:
+    model = {"name": "demo", "version": "1", "sha256": "a" * 64}
+    old = {"scores": [{"endpoint": "malignancy", "probability": 0.5, "threshold": 0.1, "model": model}]}
+    (score,) = AnalysisSummary.from_json(old).scores
+    assert (score.augmentations, score.contributions, score.base_probability) == (0, {}, 0.5)
+    assert AnalysisSummary.from_json({}) == AnalysisSummary()
+
+
+def test_a_score_without_an_endpoint_is_a_damaged_ledger() -> None:
+    with pytest.raises(KeyError):
+        AnalysisSummary.from_json({"scores": [{}]})
