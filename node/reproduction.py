@@ -14,7 +14,7 @@ from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.ledger import Ledger
 from sr_templates.kinds import Kind
-from sr_templates.numbers import ReportedNumbers, read_numbers
+from sr_templates.reading.report_numbers import ReportedNumbers, read_numbers
 
 
 @dataclass(frozen=True, slots=True)

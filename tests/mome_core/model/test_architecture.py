@@ -66,7 +66,7 @@ def test_a_head_whose_positive_class_is_none_of_its_classes_is_refused(classes: 
     ("changed", "words"),
     [
         ({"depth": 3}, "does not know: depth"),
-        ({"head_kind": "square"}, "no possible architecture"),
+        ({"head_kind": "square"}, "not describe a valid architecture"),
         ({"heads": 5}, "5 heads"),
     ],
 )

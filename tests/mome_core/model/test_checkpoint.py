@@ -125,7 +125,7 @@ def other_sizes(manifest: dict[str, object]) -> None:
         pytest.param(lambda b: (b / MANIFEST).write_text("{}"), "another program or version", id="foreign manifest"),
         pytest.param(lambda b: edit(b, wider, forge=False), "changed after it was written", id="edited manifest"),
         pytest.param(lambda b: edit(b, wider, forge=True), "the architecture needs", id="wrong architecture"),
-        pytest.param(lambda b: edit(b, odd_heads, forge=True), "no possible architecture", id="impossible"),
+        pytest.param(lambda b: edit(b, odd_heads, forge=True), "not describe a valid architecture", id="impossible"),
         pytest.param(lambda b: edit(b, other_sizes, forge=True), "T2: the network takes", id="other volumes"),
     ],
 )

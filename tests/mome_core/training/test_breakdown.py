@@ -57,7 +57,7 @@ def test_a_reader_is_measured_on_what_he_read(tmp_path: Path) -> None:
 
 def test_ratings_are_numbers_or_categories() -> None:
     assert [number("r", text) for text in ("3", "4a", "4C", "0.25")] == [3.0, 4.1, 4.3, 0.25]
-    with pytest.raises(TrainingRefused, match="'benign' is no rating"):
+    with pytest.raises(TrainingRefused, match="'benign' is not a rating"):
         number("reader_a", "benign")
 
 
