@@ -64,7 +64,7 @@ def plane(z_mm: float = 0.0, *, uid: str = "", acquisition: Acquisition = T1, **
     """
     clocks = {name: facts.pop(name) for name in list(facts) if name in _CLOCKS}
     how = {name: facts.pop(name) for name in list(facts) if name in _ACQUISITION}
-    diffusion = Diffusion(facts.pop("b_value", None))
+    diffusion = facts.pop("diffusion", None) or Diffusion(facts.pop("b_value", None))
     made = Plane(
         instance=instance(uid),
         frame=None,
