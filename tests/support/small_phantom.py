@@ -49,8 +49,7 @@ def planned(
 ) -> tuple[StudyPlan, list[SeriesPlan]]:
     """A study and its series on paper."""
     study = study_of(small_phantom(**spec), vendor, layout, StudyOptions(traps=frozenset(traps)))
-    _, plan = VENDORS[vendor_named(vendor)]
-    return study, with_traps(study, plan)
+    return study, with_traps(study, VENDORS[vendor_named(vendor)].plan)
 
 
 def written(vendor: str, layout: str | None = None, *, only: tuple[str, ...] = (), **more: Any) -> list[Dataset]:

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dicom_io.phantom.options import StudyOptions
-from dicom_io.phantom.plan import DCE_S, StackPlan, by_position, by_stack
-from dicom_io.phantom.vendors import study_of
-from small_phantom import planned, small_phantom
+import pytest
+
+from dicom_io.phantom.options import Layout, StudyOptions
+from dicom_io.phantom.plan import DCE_S, SeriesPlan, StackPlan, StudyPlan, by_position, by_stack
+from dicom_io.phantom.sequences import DYNAMIC
+from dicom_io.phantom.vendors import VENDORS, SimulatedVendor, study_of
+from dicom_io.vendors.base import Vendor
+from small_phantom import planned, small_phantom, written
+
+
+def test_one_more_vendor_is_a_plan_and_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(study: StudyPlan) -> list[SeriesPlan]:
+        attributes = {"Manufacturer": "Canon Medical Systems", "ImageType": ["ORIGINAL", "PRIMARY"]}
+        return [SeriesPlan("dce", 1, "dyn", DYNAMIC, attributes, by_stack(study.phases()), dynamic=True)]
+
+    monkeypatch.setitem(VENDORS, Vendor.CANON, SimulatedVendor((Layout.ONE_SERIES,), plan))
+    images = written("canon")
+    assert len(images) == 24
+    assert {image.Manufacturer for image in images} == {"Canon Medical Systems"}
+    with pytest.raises(ValueError, match="canon writes the layouts one-series, not vframe"):
+        written("canon", "vframe")
+    with pytest.raises(ValueError, match="acme is not simulated; these are: siemens, ge"):
+        written("acme")
 
 
 def stacks() -> list[StackPlan]:
