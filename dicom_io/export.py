@@ -1,4 +1,4 @@
-"""What the reader made of a folder, for people and scripts: every series that forms a volume, and why or why not."""
+"""Every series of a folder that forms a volume, described for people and scripts, and why the others form none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dicom_io.study.phases import Repeats, Slices, b_value_of, order_diffusion, 
 from dicom_io.study.roles import RoleAssignment, SeriesRole
 from dicom_io.vendors.base import Clue
 from mome_core.case import Role
-from mome_core.case_file import VolumesInTurn
+from mome_core.case_file import VolumeStream
 from mome_core.errors import StudyIneligible
 
 RESEARCH_USE = "research use only"
@@ -27,9 +27,14 @@ RESEARCH_USE = "research use only"
 class Exported:
     """One series, or the series of one dynamic, as a volume of three or four axes; or why it forms none.
 
-    volumes : the repeats in order, each one plane per slice; empty when refused.
-    times_s : start of each repeat in seconds from the first post-contrast phase of a dynamic, else from the first.
-    clue : what ordered them.
+    Parameters
+    ----------
+    volumes
+        The repeats in order, each one plane per slice; empty when refused.
+    times_s
+        Start of each repeat in seconds from the first post-contrast phase of a dynamic, else from the first.
+    clue
+        What ordered them.
     """
 
     items: tuple[SeriesRole, ...]
@@ -42,7 +47,7 @@ class Exported:
     notes: tuple[str, ...] = ()
     refused: str = ""
 
-    def read(self) -> VolumesInTurn | None:
+    def read(self) -> VolumeStream | None:
         """The voxels in the scanner's own grid, rescaled, one volume after the other; None when refused.
 
         Raises PixelsUnreadable, also while the volumes are taken.
@@ -52,7 +57,7 @@ class Exported:
         dtype, volumes = read_in_turn(self.volumes)
         columns, rows, slices = self.stack.shape
         shape = (columns, rows, slices, len(self.volumes))
-        return VolumesInTurn(shape, dtype, self.stack.affine, self.times_s, volumes)
+        return VolumeStream(shape, dtype, self.stack.affine, self.times_s, volumes)
 
     def describe(self) -> dict[str, Any]:
         """Plain values for JSON; texts are as the scanner wrote them."""
@@ -118,7 +123,7 @@ def split_dynamics(items: Sequence[SeriesRole]) -> list[Measurement]:
 
 
 def one_acquisition(a: SeriesRepeats, b: SeriesRepeats) -> bool:
-    """Same study, role, protocol and measurement."""
+    """Whether two series share study, role, protocol and measurement."""
     series_a, series_b = a.item.series, b.item.series
     alike = (series_a.study_uid, series_a.protocol) == (series_b.study_uid, series_b.protocol)
     return alike and a.item.role is b.item.role and same_protocol(a, b) and same_measurement(a, b)
@@ -132,7 +137,7 @@ def is_announced(group: Sequence[SeriesRepeats]) -> bool:
 
 
 def of_group(group: Measurement) -> Exported:
-    """Series that are the time points of one acquisition."""
+    """One acquisition whose time points are series of their own."""
     items = tuple(one.item for one in group.members)
     why = f"{len(items)} series are the time points of one acquisition; {items[0].why}"
     try:
@@ -146,7 +151,7 @@ def of_group(group: Measurement) -> Exported:
 
 
 def of_series(item: SeriesRole) -> Iterator[Exported]:
-    """Each grid of one series, or why there is none."""
+    """Each grid of one series as a volume, or why there is none."""
     if not item.stacks:
         yield Exported((item,), item.role, item.why, refused=item.refused or "it holds no image")
     for stack in item.stacks:
@@ -166,12 +171,12 @@ def ordered(item: SeriesRole, stack: Stack) -> Repeats:
 
 
 def from_first(times_s: Sequence[float]) -> tuple[float, ...]:
-    """Times counted from the first."""
+    """Times in seconds after the first."""
     return tuple(round(time - times_s[0], 3) for time in times_s)
 
 
 def of_dynamic(dynamic: ChosenDynamic) -> Exported:
-    """The phases of the study's dynamic."""
+    """The study's dynamic as one volume of four axes."""
     items = tuple(dict.fromkeys(dynamic.sources))
     times = tuple(round(time - dynamic.times_s[1], 3) for time in dynamic.times_s)
     role = Role.DCE_MULTI
@@ -204,7 +209,7 @@ def describe_assembly(assembly: Assembly) -> dict[str, Any]:
 
 
 def describe_role(item: SeriesRole) -> dict[str, Any]:
-    """The part of one series."""
+    """The role of one series, as plain values."""
     return {
         "series_uid": item.series.series_uid,
         "series_number": item.series.number,

@@ -39,7 +39,7 @@ class CommitmentReport:
 
 
 def new_transaction_uid() -> str:
-    """A UID that was never used."""
+    """A new, unique transaction UID."""
     return str(generate_uid(prefix=None))
 
 
@@ -50,9 +50,9 @@ def request_commitment(
     instances: Sequence[tuple[str, str]],
     timeouts: Timeouts | None = None,
 ) -> CommitmentReport | None:
-    """N-ACTION for (SOP class, SOP instance) pairs; gives the report if it comes at once, else None: it comes later.
+    """Request commitment for (SOP class, SOP instance) pairs; returns the report, or None when it will come later.
 
-    Raises PeerUnreachable when the peer does not take the request.
+    Raises PeerUnreachable when the peer does not accept the request.
     """
     timeouts = timeouts or Timeouts()
     reports: list[CommitmentReport] = []
@@ -99,7 +99,7 @@ def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Da
 
 
 def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
-    """An item that names an instance."""
+    """A Referenced SOP Sequence item."""
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
     return item
@@ -135,7 +135,10 @@ def encode_report(
 ) -> tuple[Command, bytes]:
     """N-EVENT-REPORT on a peer's request (PS3.4 J.3.3), as command set and data set.
 
-    requested, held : (SOP class, SOP instance) pairs that the peer asked about; those that are stored here.
+    Parameters
+    ----------
+    requested, held
+        (SOP class, SOP instance) pairs that the peer asked about; those that are stored here.
     """
     information = Dataset()
     information.TransactionUID = transaction_uid
@@ -160,7 +163,7 @@ def encode_report(
 
 
 def report_of(information: Dataset) -> CommitmentReport:
-    """The report as plain data."""
+    """The report in an event information data set."""
 
     def uids(keyword: str) -> tuple[str, ...]:
         return tuple(str(item.ReferencedSOPInstanceUID) for item in information.get(keyword, []))
