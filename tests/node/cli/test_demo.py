@@ -1,4 +1,4 @@
-"""The parts of `mome-node demo`: settings and PACS of its own, a study followed to its end, results by readable names."""
+"""The parts of `mome-node demo`: settings and PACS of its own, a study followed to its end, results by kind."""
 
 from __future__ import annotations
 
