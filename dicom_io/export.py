@@ -17,7 +17,7 @@ from dicom_io.study.phases import Repeats, Slices, b_value_of, order_diffusion, 
 from dicom_io.study.roles import RoleAssignment, SeriesRole
 from dicom_io.vendors.base import Clue
 from mome_core.case import Role
-from mome_core.case_file import VolumesInTurn
+from mome_core.case_file import VolumeStream
 from mome_core.errors import StudyIneligible
 
 RESEARCH_USE = "research use only"
@@ -47,7 +47,7 @@ class Exported:
     notes: tuple[str, ...] = ()
     refused: str = ""
 
-    def read(self) -> VolumesInTurn | None:
+    def read(self) -> VolumeStream | None:
         """The voxels in the scanner's own grid, rescaled, one volume after the other; None when refused.
 
         Raises PixelsUnreadable, also while the volumes are taken.
@@ -57,7 +57,7 @@ class Exported:
         dtype, volumes = read_in_turn(self.volumes)
         columns, rows, slices = self.stack.shape
         shape = (columns, rows, slices, len(self.volumes))
-        return VolumesInTurn(shape, dtype, self.stack.affine, self.times_s, volumes)
+        return VolumeStream(shape, dtype, self.stack.affine, self.times_s, volumes)
 
     def describe(self) -> dict[str, Any]:
         """Plain values for JSON; texts are as the scanner wrote them."""

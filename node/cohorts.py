@@ -20,7 +20,7 @@ from dicom_io.labels import read_labels
 from mome_core.case import Modality
 from mome_core.errors import MomeError
 from mome_core.results import Endpoint
-from mome_core.training.cohort import Problem, Row, balance, problems_of
+from mome_core.training.cohort import ManifestRow, Problem, balance, problems_of
 from mome_core.training.table import read_table, write_table
 from node.cases import content_digest, read_study
 from node.errors import NodeError
@@ -162,19 +162,21 @@ class CohortCheck:
     problems: tuple[Problem, ...]
 
 
-def look_at_manifest(rows: Sequence[Row]) -> CohortCheck:
+def look_at_manifest(rows: Sequence[ManifestRow]) -> CohortCheck:
     """What the manifest alone shows."""
     return CohortCheck(len(rows), len({row.patient for row in rows}), balance(rows), tuple(problems_of(rows)))
 
 
-def check_cohort(rows: Sequence[Row], workers: int, progress: Callable[[int, int], None]) -> CohortCheck:
+def check_cohort(rows: Sequence[ManifestRow], workers: int, progress: Callable[[int, int], None]) -> CohortCheck:
     """What the manifest shows, and what reading every study shows; `progress` gets (studies read, studies)."""
     seen = look_at_manifest(rows)
     problems = (*seen.problems, *_problems_of_studies(rows, workers, progress))
     return CohortCheck(seen.cases, seen.patients, seen.classes, problems)
 
 
-def _problems_of_studies(rows: Sequence[Row], workers: int, progress: Callable[[int, int], None]) -> Iterator[Problem]:
+def _problems_of_studies(
+    rows: Sequence[ManifestRow], workers: int, progress: Callable[[int, int], None]
+) -> Iterator[Problem]:
     """Studies that cannot be used, missing series, one study under two names."""
     names: dict[str, str] = {}
     seen = in_processes(_look_at_study, [row.folder for row in rows], workers, progress)

@@ -37,7 +37,7 @@ class Split(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ManifestRow:
     """One study of a cohort; `name` is its folder as the manifest writes it.
 
     Parameters
@@ -59,7 +59,7 @@ class Row:
         return f"{int(float(value)) // 10 * 10}s" if column == "age" and value.replace(".", "").isdigit() else value
 
 
-def read_manifest(path: Path) -> tuple[Row, ...]:
+def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
     """The rows of a manifest; TrainingRefused names line and rule of the first mistake."""
     columns, records = read_table(path)
     require_columns(path, columns)
@@ -79,7 +79,7 @@ def require_columns(path: Path, columns: Sequence[str]) -> None:
         raise TrainingRefused(f"the cohort {path} has no column with labels: one of {', '.join(Endpoint)}")
 
 
-def row_of(path: Path, number: int, values: Record) -> Row:
+def row_of(path: Path, number: int, values: Record) -> ManifestRow:
     """One line of the manifest."""
     place = f"{path}, line {number}"
     if not values["case"] or not values["patient"]:
@@ -90,7 +90,7 @@ def row_of(path: Path, number: int, values: Record) -> Row:
         raise TrainingRefused(f"{place}: split is '{split}'; it must be one of {', '.join(Split)}, or empty")
     facts = {name: value for name, value in values.items() if name not in (*NEEDED, *Endpoint, "split")}
     side = Split(split) if split else None
-    return Row(values["case"], path.parent / values["case"], values["patient"], labels, side, facts)
+    return ManifestRow(values["case"], path.parent / values["case"], values["patient"], labels, side, facts)
 
 
 def label_of(text: str, endpoint: Endpoint, place: str) -> int:
@@ -100,7 +100,7 @@ def label_of(text: str, endpoint: Endpoint, place: str) -> int:
     return int(text)
 
 
-def require_each_once(path: Path, rows: Iterable[Row]) -> None:
+def require_each_once(path: Path, rows: Iterable[ManifestRow]) -> None:
     """Raise TrainingRefused when a study is listed twice."""
     seen: set[Path] = set()
     for row in rows:
@@ -123,7 +123,7 @@ class Problem:
     fatal: bool
 
 
-def balance(rows: Sequence[Row]) -> dict[str, dict[str, dict[int, int]]]:
+def balance(rows: Sequence[ManifestRow]) -> dict[str, dict[str, dict[int, int]]]:
     """Cases of each class: endpoint -> split ("" without one) -> class -> number; endpoints without labels left out."""
     counts: dict[str, dict[str, dict[int, int]]] = {}
     for endpoint in Endpoint:
@@ -134,7 +134,7 @@ def balance(rows: Sequence[Row]) -> dict[str, dict[str, dict[int, int]]]:
     return counts
 
 
-def problems_of(rows: Sequence[Row]) -> list[Problem]:
+def problems_of(rows: Sequence[ManifestRow]) -> list[Problem]:
     """What can be seen in the manifest alone: patients on two sides, splits of one class, rare classes, no labels."""
     found = [
         Problem(f"the patient of case {row.name} is in the {first} and the {row.split} split", fatal=True)
@@ -160,7 +160,7 @@ def problems_of(rows: Sequence[Row]) -> list[Problem]:
     return found
 
 
-def leaking(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+def leaking(rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
     """Rows whose patient was in another split before, with that split."""
     first: dict[str, str] = {}
     return [
