@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := node mome_core dicom_io sr_templates
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal
+SYSTEM := $(PYTEST) -n auto --dist loadfile# servers wait for each other more than they compute
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 SHELL := /bin/bash
@@ -19,7 +20,7 @@ demo: $(VENV)/installed ## one synthetic breast MRI study from scanner to PACS, 
 
 test: $(VENV)/installed-test debian ## linters, unit tests, and system tests with the real servers that can be had
 	$(PARALLEL) -m "not system and not exhaustive"
-	$(PYTEST) -m "system and not exhaustive"
+	$(SYSTEM) -m "system and not exhaustive"
 
 test-all: test ## everything: also every layout through every validator and viewer (an hour)
 	$(PYTEST) -m exhaustive

@@ -7,6 +7,10 @@ class DicomError(Exception):
     retryable = False
 
 
+class NotAnInstance(DicomError):
+    """The bytes are no whole DICOM data set, or not the one that was announced."""
+
+
 class NotAnImage(DicomError):
     """A file is no DICOM instance, or an instance without an image that we could place; the message says why."""
 

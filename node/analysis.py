@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dicom_io.headers.read import StudyHeaders, read_series_headers
-from dicom_io.study.case import Assembly, read_case
-from dicom_io.study.case import SourceImage as ReadImage
+from dicom_io.headers.read import read_series_headers
+from dicom_io.headers.records import StudyHeaders
+from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
 from mome_core.compute import best_device
@@ -35,16 +35,15 @@ from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
 from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary, SeriesSummary
 from sr_templates.build import (
     ResultObjects,
-    Wanted,
     build_not_analysed,
     build_objects,
     encode,
 )
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.device import Device, DocumentReference, Revision
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.errors import EvidenceRefused
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
-from sr_templates.objects.saliency_map import MapEncoding
 
 Progress = Callable[[str, int, int], None]
 
@@ -67,7 +66,7 @@ class AnalysisContext:
     policy: Policy
     device: Device
     rules: tuple[RoleRule, ...] = ()
-    wanted: Wanted = field(default_factory=Wanted)
+    options: ObjectOptions = field(default_factory=ObjectOptions)
     silent: bool = False
 
 
@@ -111,7 +110,7 @@ def analyze_study(
         return AnalysisOutcome(headers, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with timed(timings, "result objects"):
-        objects = build_objects(result, evidence_of(assembly), context.device, run=run, wanted=context.wanted)
+        objects = build_objects(result, evidence_of(assembly), context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
@@ -119,7 +118,7 @@ def refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Re
     """Objects that state why a study was not analysed; None when it holds no image that they could refer to."""
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
-        return build_not_analysed(reason, Evidence(other=images), context.device, run=run, wanted=context.wanted)
+        return build_not_analysed(reason, Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
 
@@ -135,7 +134,7 @@ def evidence_of(assembly: Assembly) -> Evidence:
     )
 
 
-def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
+def sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
     """Source images of a volume as the result objects refer to them."""
     return tuple(SourceImage(image.header, image.frame) for image in images)
 
@@ -218,14 +217,14 @@ def open_context(settings: Settings, bundle: Path) -> AnalysisContext:
         policy=policy,
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
-        wanted=wanted_objects(settings.results),
+        options=object_options(settings.results),
         silent=not settings.results.not_analysed_report,
     )
 
 
-def wanted_objects(results: ResultSettings) -> Wanted:
+def object_options(results: ResultSettings) -> ObjectOptions:
     """Which result objects to write, from the settings; raises SettingsError for a kind that does not exist."""
-    return Wanted(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
+    return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from node.errors import NotReady
 from node.settings import Settings
@@ -53,14 +55,14 @@ class Registry:
     def with_weights(self, sha256: str) -> Path | None:
         """A kept bundle with these weights."""
         kept = map(self.bundle, self.digests())
-        return next((each for each in kept if described(each)["weights"]["sha256"] == sha256), None)
+        return next((each for each in kept if manifest_of(each).weights_sha256 == sha256), None)
 
     def add(self, bundle: Path) -> str:
         """Keep a copy of a bundle, durable when this returns; gives its digest.
 
         Raises CheckpointRefused for one that is damaged, or holds no MOME.
         """
-        from mome_core.model.checkpoint import load_checkpoint
+        from mome_core.model.checkpoint import load_checkpoint  # torch: seconds and 200 MB, spared to the web server
 
         digest = str(load_checkpoint(bundle).manifest["manifest_sha256"])
         if digest in self.digests():
@@ -80,8 +82,42 @@ def bundle_in_use(settings: Settings, book: ModelDecisions) -> Path:
     return Registry(settings.storage.root).bundle(stack[-1]) if stack else find_bundle(settings.model.path)
 
 
-def described(bundle: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class BundleManifest:
+    """What a bundle states of its model.
+
+    Parameters
+    ----------
+    weights_sha256
+        Digest of the weights, hexadecimal.
+    thresholds
+        Operating point of each endpoint, a probability.
+    baseline
+        Scores of the validation cases by endpoint, sorted; empty in a bundle that does not keep them.
+    content
+        The whole manifest as it is written.
+    """
+
+    weights_sha256: str
+    thresholds: Mapping[str, float]
+    baseline: Mapping[str, Sequence[float]]
+    content: Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read the content of manifest.json."""
+        thresholds = {endpoint: point["threshold"] for endpoint, point in content["endpoints"].items()}
+        baseline = content["provenance"].get("baseline", {})
+        return cls(content["weights"]["sha256"], thresholds, baseline, content)
+
+
+def manifest_of(bundle: Path) -> BundleManifest:
     """The manifest of a bundle, verified; raises CheckpointRefused when it was changed."""
-    from mome_core.model.bundle_files import read_manifest
+    return BundleManifest.from_json(described(bundle))
+
+
+def described(bundle: Path) -> Mapping[str, Any]:
+    """The manifest of a bundle, verified; raises CheckpointRefused when it was changed."""
+    from mome_core.model.bundle_files import read_manifest  # imports torch, as above
 
     return read_manifest(bundle)

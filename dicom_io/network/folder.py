@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
+from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.errors import NotAnInstance
 from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.dimse import CANNOT_UNDERSTAND, NO_SUCH_OPERATION, SUCCESS, Command

@@ -12,7 +12,7 @@ from node.backup import back_up
 from node.backup import restore as fill
 from node.cli.options import Config
 from node.service.recovery import recover as rebuild
-from node.service.serve import Lock
+from node.service.serve import LedgerLock
 from node.settings import load_settings
 
 Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
@@ -26,7 +26,7 @@ def recover(config: Config = None) -> None:
     Example: mome-node recover --config mome-node.toml
     """
     settings = load_settings(config)
-    with Lock(settings):
+    with LedgerLock(settings):
         found = rebuild(settings, time.time())
     if found.damaged_ledger is not None:
         typer.echo(f"the damaged ledger is kept as {found.damaged_ledger}")

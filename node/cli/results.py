@@ -17,7 +17,7 @@ from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.ledger import Ledger
 from node.withdrawal import WithdrawalReason, withdraw
-from sr_templates.numbers import read_numbers
+from sr_templates.reading.report_numbers import read_numbers
 
 
 def retract(

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from dicom_io.encoding.part10 import NotAnInstance, copy_instance
+from dicom_io.encoding.part10 import copy_instance
+from dicom_io.errors import NotAnInstance
 from dicom_io.files import dicom_files, files_under
 from dicom_io.network.retrieve import move_study
 from dicom_io.network.scu import Remote, RemoteAE

@@ -7,6 +7,7 @@ from datetime import datetime
 from mome_core.results import Endpoint
 from node.jobs import JobKind, JobState
 from node.states import StudyState
+from node.storage.accounts import Account, TokenKind
 
 STATE_WORDS = {
     StudyState.RECEIVING: "Receiving",
@@ -35,6 +36,14 @@ JOB_STATE_WORDS = {
     JobState.DEAD: "failed",
     JobState.CANCELLED: "cancelled",
 }
+
+CREDENTIAL_WORDS = {TokenKind.INVITATION: "one-time token", TokenKind.KEY: "API key"}
+
+
+def credentials(account: Account) -> list[str]:
+    """What an account signs in with."""
+    tokens = [words for kind, words in CREDENTIAL_WORDS.items() if kind in account.kinds]
+    return ["password", *tokens] if account.has_password else tokens
 
 
 def endpoint_title(endpoint: str) -> str:

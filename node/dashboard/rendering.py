@@ -45,6 +45,7 @@ def environment() -> Environment:
         "JobState": JobState,
         "state_words": formatting.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
+        "credentials": formatting.credentials,
         "job_kinds": formatting.JOB_KIND_WORDS,
         "job_states": formatting.JOB_STATE_WORDS,
         "version": version("mome-node"),

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_io.encoding.part10 import NotAnInstance, ReceivedInstance, examine
+from dicom_io.encoding.part10 import ReceivedInstance, examine
+from dicom_io.errors import NotAnInstance
 from node.audit import AuditEvent, AuditFields
 from node.errors import NotReady
 from node.settings import Settings

@@ -6,6 +6,7 @@ share the ledger and the archive and nothing else; one that dies is started agai
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from node.audit import AuditEvent
 from node.errors import NodeError, NotReady, SettingsError
+from node.exit_codes import Exit
 from node.logs import configure_logs
 from node.service.heartbeat import Heartbeat
 from node.settings import Settings, load_settings
@@ -34,8 +36,8 @@ LONGEST_PAUSE_SECONDS = 30.0
 WATCHDOG_SECONDS = 10.0
 
 
-class Part(StrEnum):
-    """A process of the node."""
+class NodeProcess(StrEnum):
+    """A process of the node, by the name that its log lines and signs of life bear."""
 
     LISTENER = "listener"
     SCHEDULER = "scheduler"
@@ -43,24 +45,25 @@ class Part(StrEnum):
     DASHBOARD = "dashboard"
 
 
-CommandOf = Callable[[Part, Path | None], list[str]]
+CommandOf = Callable[[NodeProcess, Path | None], list[str]]
+"""Gives the command line of a process, for a settings file."""
 
 
-def run_part(part: Part, config: Path | None) -> None:
-    """The body of one process."""
-    configure_logs(part)
+def run_process(name: NodeProcess, config: Path | None) -> None:
+    """The body of one process. It imports what it runs and nothing else: the listener must never load torch."""
+    configure_logs(name)
     end_with_supervisor()
     settings = load_settings(config)
-    heartbeat = Heartbeat(settings, part)
-    if part is Part.LISTENER:
+    heartbeat = Heartbeat(settings, name)
+    if name is NodeProcess.LISTENER:
         from node.service.listener import run_listener
 
         run_listener(settings, heartbeat)
-    elif part is Part.SCHEDULER:
+    elif name is NodeProcess.SCHEDULER:
         from node.service.scheduler import run_scheduler
 
         run_scheduler(settings, config)
-    elif part is Part.DASHBOARD:
+    elif name is NodeProcess.DASHBOARD:
         from node.dashboard.server import run_dashboard
 
         run_dashboard(settings)
@@ -71,33 +74,33 @@ def run_part(part: Part, config: Path | None) -> None:
         run_worker(settings, make_analyst, ShadowModel)
 
 
-def command_of(part: Part, config: Path | None) -> list[str]:
-    """The command line of a part."""
-    return [sys.executable, "-m", "node.service.serve", part, *([str(config)] if config else [])]
+def command_of(name: NodeProcess, config: Path | None) -> list[str]:
+    """The command line of a process."""
+    return [sys.executable, "-m", "node.service.serve", name, *([str(config)] if config else [])]
 
 
 def serve(settings: Settings, config: Path | None, command_of: CommandOf = command_of) -> None:
-    """Start every part and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin.
+    """Start every process and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin.
 
     SIGHUP reads the settings again.
     """
     Archive(settings.storage.root)
     ledger = Ledger(settings.database_url)
-    with Lock(settings):
+    with LedgerLock(settings):
         HealthStore(ledger.engine).listener_stopped(settings.node_name)
         ledger.audit.record(AuditEvent.STARTED, time.time(), settings.node_name)
         Supervisor(settings, config, ledger, command_of).run()
 
 
 class Supervisor:
-    """Keeps the parts running."""
+    """Keeps the processes of a node running."""
 
     def __init__(self, settings: Settings, config: Path | None, ledger: Ledger, command_of: CommandOf) -> None:
         self.settings, self.config, self.ledger, self.command_of = settings, config, ledger, command_of
-        self.running: dict[Part, subprocess.Popen[bytes]] = {}
-        self.restarts = dict.fromkeys(Part, 0)
-        self.due: dict[Part, float] = {}
-        self.reloading: set[Part] = set()
+        self.running: dict[NodeProcess, subprocess.Popen[bytes]] = {}
+        self.restarts = dict.fromkeys(NodeProcess, 0)
+        self.due: dict[NodeProcess, float] = {}
+        self.reloading: set[NodeProcess] = set()
         self.stopping, self.changed = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -105,49 +108,49 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
         signal.signal(signal.SIGHUP, lambda *_: self.changed.set())
-        for part in parts(self.settings):
-            self.running[part] = start(self.command_of(part, self.config))
-        ready, next_word = False, 0.0
+        for name in processes_of(self.settings):
+            self.running[name] = start_process(self.command_of(name, self.config))
+        ready, next_notice = False, 0.0
         while not self.stopping.wait(0.2):
             if self.changed.is_set():
                 self.changed.clear()
                 self.reload()
-            for part in list(self.running):
-                if self.running[part].poll() is not None:
-                    self.start_again(part)
+            for name in list(self.running):
+                if self.running[name].poll() is not None:
+                    self.restart(name)
             ready = ready or "NOTIFY_SOCKET" not in os.environ or listens(self.settings)
-            if time.monotonic() >= next_word:
-                next_word = time.monotonic() + WATCHDOG_SECONDS
-                tell_systemd("READY=1\nWATCHDOG=1" if ready else "WATCHDOG=1")
-        tell_systemd("STOPPING=1")
-        end(self.running)
+            if time.monotonic() >= next_notice:
+                next_notice = time.monotonic() + WATCHDOG_SECONDS
+                notify_systemd("READY=1\nWATCHDOG=1" if ready else "WATCHDOG=1")
+        notify_systemd("STOPPING=1")
+        end_processes(self.running)
 
-    def start_again(self, part: Part) -> None:
-        """A part has ended: because it was asked to, or by a defect; raises NotReady when the listener never began."""
-        code = self.running[part].returncode
-        if part in self.reloading:
-            self.reloading.discard(part)
-            self.due.pop(part, None)
-            del self.running[part]
-            if part in parts(self.settings):
-                self.running[part] = start(self.command_of(part, self.config), again=True)
+    def restart(self, name: NodeProcess) -> None:
+        """Start a process that has ended, on request or by a defect; raises NotReady when the listener never began."""
+        code = self.running[name].returncode
+        if name in self.reloading:
+            self.reloading.discard(name)
+            self.due.pop(name, None)
+            del self.running[name]
+            if name in processes_of(self.settings):
+                self.running[name] = start_process(self.command_of(name, self.config), again=True)
             return
-        if part is Part.LISTENER and not self.restarts[part] and code == 5:
-            end(self.running)
+        if name is NodeProcess.LISTENER and not self.restarts[name] and code == Exit.NOT_READY:
+            end_processes(self.running)
             raise NotReady("the listener could not start; see the line above")
         now = time.monotonic()
-        if part not in self.due:
-            self.restarts[part] += 1
-            log.error("a process ended and is started again", extra={"part": part, "code": code})
-            if part is Part.LISTENER:
-                note_that_nobody_listens(self.ledger, self.settings)
-            self.due[part] = now + min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[part], 6))
-        if now >= self.due[part]:
-            del self.due[part]
-            self.running[part] = start(self.command_of(part, self.config), again=True)
+        if name not in self.due:
+            self.restarts[name] += 1
+            log.error("a process ended and is started again", extra={"part": name, "code": code})
+            if name is NodeProcess.LISTENER:
+                record_that_nobody_listens(self.ledger, self.settings)
+            self.due[name] = now + min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[name], 6))
+        if now >= self.due[name]:
+            del self.due[name]
+            self.running[name] = start_process(self.command_of(name, self.config), again=True)
 
     def reload(self) -> None:
-        """Read the settings again; every part that they concern ends its work in hand and starts with the new ones."""
+        """Read the settings again; each process that they concern ends its work in hand and restarts."""
         try:
             new = load_settings(self.config)
         except SettingsError as error:
@@ -156,22 +159,22 @@ class Supervisor:
         if (new.storage.root, new.database) != (self.settings.storage.root, self.settings.database):
             log.error("the settings move ledger or archive, which needs a restart; the old ones stay in force")
             return
-        concerned = set(parts(new)) | set(self.running)
+        concerned = set(processes_of(new)) | set(self.running)
         if (new.dicom, new.storage, new.destinations) == (
             self.settings.dicom,
             self.settings.storage,
             self.settings.destinations,
         ):
-            concerned.discard(Part.LISTENER)  # reception goes on
+            concerned.discard(NodeProcess.LISTENER)  # reception goes on
         self.settings = new
         log.info("settings reloaded", extra={"parts": sorted(concerned)})
-        if Part.LISTENER in set(self.running) - concerned:
-            self.running[Part.LISTENER].send_signal(signal.SIGHUP)  # its certificate may be a new one
-        for part in concerned & set(self.running):
-            self.reloading.add(part)
-            self.running[part].terminate()
-        for part in concerned - set(self.running):
-            self.running[part] = start(self.command_of(part, self.config))
+        if NodeProcess.LISTENER in set(self.running) - concerned:
+            self.running[NodeProcess.LISTENER].send_signal(signal.SIGHUP)  # its certificate may be a new one
+        for name in concerned & set(self.running):
+            self.reloading.add(name)
+            self.running[name].terminate()
+        for name in concerned - set(self.running):
+            self.running[name] = start_process(self.command_of(name, self.config))
 
 
 def listens(settings: Settings) -> bool:
@@ -183,7 +186,7 @@ def listens(settings: Settings) -> bool:
     return True
 
 
-def tell_systemd(words: str) -> None:
+def notify_systemd(words: str) -> None:
     """sd_notify(3): readiness and the watchdog's sign of life; nothing without systemd."""
     place = os.environ.get("NOTIFY_SOCKET")
     if not place:
@@ -192,15 +195,15 @@ def tell_systemd(words: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.sendto(words.encode(), "\0" + place[1:] if place.startswith("@") else place)
     except OSError as error:
-        log.warning("systemd could not be told: %s", error.strerror)
+        log.warning("systemd could not be notified: %s", error.strerror)
 
 
-def parts(settings: Settings) -> list[Part]:
-    """The processes that this site wants."""
-    return [part for part in Part if part is not Part.DASHBOARD or settings.dashboard.enabled]
+def processes_of(settings: Settings) -> list[NodeProcess]:
+    """The processes that these settings ask for."""
+    return [name for name in NodeProcess if name is not NodeProcess.DASHBOARD or settings.dashboard.enabled]
 
 
-def note_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
+def record_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
     """Until the listener is back, no study is complete because of its silence."""
     try:
         HealthStore(ledger.engine).listener_stopped(settings.node_name)
@@ -209,8 +212,8 @@ def note_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
         log.error("an audit entry was lost: %s", error)
 
 
-def start(command: Sequence[str], *, again: bool = False) -> subprocess.Popen[bytes]:
-    """A process of its own for one part; a crash that a test ordered happens once."""
+def start_process(command: Sequence[str], *, again: bool = False) -> subprocess.Popen[bytes]:
+    """Start a process; `again`: without the crash point that a test has set, so that the crash happens once."""
     environment = {key: value for key, value in os.environ.items() if not (again and key == "MOME_CRASHPOINT")}
     environment.setdefault("MALLOC_ARENA_MAX", "2")  # a heap for each thread, glibc's habit, grows with every flood
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
@@ -229,8 +232,8 @@ def end_with_supervisor() -> None:
     threading.Thread(target=wait_for_the_end, name="supervisor", daemon=True).start()
 
 
-def end(running: Mapping[Part, subprocess.Popen[bytes]]) -> None:
-    """SIGTERM for all, then SIGKILL for who does not end in time."""
+def end_processes(running: Mapping[NodeProcess, subprocess.Popen[bytes]]) -> None:
+    """SIGTERM for all, then SIGKILL for those that do not end in time."""
     for process in running.values():
         process.terminate()
     deadline = time.monotonic() + GRACE_SECONDS
@@ -241,7 +244,7 @@ def end(running: Mapping[Part, subprocess.Popen[bytes]]) -> None:
             process.kill()
 
 
-class Lock:
+class LedgerLock:
     """Refuses a second node on one SQLite ledger; the kernel frees the lock when the process dies."""
 
     def __init__(self, settings: Settings) -> None:
@@ -250,8 +253,6 @@ class Lock:
         self.descriptor = -1
 
     def __enter__(self) -> None:
-        import fcntl
-
         if not self.needed:
             return
         self.descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -267,12 +268,12 @@ class Lock:
 
 
 def main() -> None:
-    """Entry point of a part: `python -m node.service.serve listener [CONFIG]`."""
-    part, *config = sys.argv[1:]
+    """Entry point of a process: `python -m node.service.serve listener [CONFIG]`."""
+    name, *config = sys.argv[1:]
     try:
-        run_part(Part(part), Path(config[0]) if config else None)
+        run_process(NodeProcess(name), Path(config[0]) if config else None)
     except NodeError as error:
-        log.critical("%s cannot run: %s", part, error)
+        log.critical("%s cannot run: %s", name, error)
         sys.exit(int(error.exit_code))
 
 

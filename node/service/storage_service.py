@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
+from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.errors import NotAnInstance
 from dicom_io.network.commitment import (
     REQUEST_COMMITMENT,
     BadReport,

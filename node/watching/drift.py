@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
-from node.models import Registry, bundle_in_use, described
+from node.models import BundleManifest, Registry, bundle_in_use, manifest_of
 from node.settings import Settings
 from node.storage.decisions import Decision, ModelDecisions, ShadowAnswer, shadow_of
 from node.storage.overview import AnalysisRow, Overview
@@ -98,28 +98,28 @@ def model_report(settings: Settings, overview: Overview, now: float, days: float
     """The models in use, with their scores of the last days; raises NotReady or CheckpointRefused for a lost bundle."""
     book = ModelDecisions(overview.engine)
     decisions = book.decisions()
-    active = described(bundle_in_use(settings, book))
+    active = manifest_of(bundle_in_use(settings, book))
     drift = drift_by_scanner(overview.analyses(now - days * DAY_SECONDS), active)
     begun = shadow_of(decisions)
     if begun is None:
-        return ModelReport(active, drift, {}, [], [], decisions)
-    shadow = described(Registry(settings.storage.root).bundle(begun.digest))
+        return ModelReport(active.content, drift, {}, [], [], decisions)
+    shadow = manifest_of(Registry(settings.storage.root).bundle(begun.digest))
     answers = [each for each in book.shadow_answers(begun.digest) if each.at >= begun.at]
-    thresholds = {endpoint: point["threshold"] for endpoint, point in shadow["endpoints"].items()}
     unanswered = [(each.study_instance_uid, each.reason) for each in answers if not each.probabilities]
-    return ModelReport(active, drift, shadow, shadow_reports(answers, thresholds), unanswered, decisions)
+    return ModelReport(
+        active.content, drift, shadow.content, shadow_reports(answers, shadow.thresholds), unanswered, decisions
+    )
 
 
-def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: Mapping[str, Any]) -> list[ScannerDrift]:
+def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: BundleManifest) -> list[ScannerDrift]:
     """The drift of one model (by its manifest) for each scanner and endpoint."""
-    sha256 = manifest["weights"]["sha256"]
-    baseline: Mapping[str, list[float]] = manifest["provenance"].get("baseline", {})
+    baseline = manifest.baseline
     answers: dict[tuple[str, str], list[float]] = defaultdict(list)
     outside: dict[str, list[bool]] = defaultdict(list)
     for each in analyses:
         outside[each.scanner].append(any(flag.code.startswith(OUTSIDE_PREFIX) for flag in each.summary.flags))
         for score in each.summary.scores:
-            if score.model.sha256 == sha256:
+            if score.model.sha256 == manifest.weights_sha256:
                 answers[each.scanner, score.endpoint].append(score.probability)
     return [
         ScannerDrift(

@@ -46,7 +46,7 @@ class Orthanc:
 
     def get(self, path: str) -> Any:
         """The JSON answer of Orthanc's REST API."""
-        with urllib.request.urlopen(self.url + path, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(self.url + path, timeout=120) as answer:  # noqa: S310
             return json.load(answer)
 
     def find(self, level: str, query: Mapping[str, str]) -> list[Any]:
@@ -61,11 +61,11 @@ class Orthanc:
         """Add a peer on this machine, e.g. one that storage commitment reports go to."""
         body = json.dumps([ae_title, "127.0.0.1", port]).encode()
         request = urllib.request.Request(f"{self.url}/modalities/{name}", data=body, method="PUT")  # noqa: S310
-        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
+        urllib.request.urlopen(request, timeout=120).close()  # noqa: S310
 
     def file(self, instance_id: str) -> bytes:
         """The Part 10 bytes of one stored instance."""
-        with urllib.request.urlopen(f"{self.url}/instances/{instance_id}/file", timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}/instances/{instance_id}/file", timeout=120) as answer:  # noqa: S310
             return bytes(answer.read())
 
 
@@ -102,7 +102,7 @@ def running(
             yield server
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(240)
 
 
 def wait_until_it_answers(server: Orthanc, process: subprocess.Popen[bytes], log: Path) -> None:

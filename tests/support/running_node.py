@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ class RunningNode:
     def ledger(self) -> Ledger:
         return Ledger(self.settings.database_url)
 
-    def wait_for_port(self, seconds: float = 60) -> None:
+    def wait_for_port(self, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -52,7 +52,7 @@ class RunningNode:
                 return
         raise AssertionError(f"the node does not listen:\n{self.log.read_text()[-3000:]}")
 
-    def wait_for_outcome(self, study: str, seconds: float = 120) -> StudyDetail:
+    def wait_for_outcome(self, study: str, seconds: float = 600) -> StudyDetail:
         """The study when no further change is to be expected."""
         ledger, deadline = self.ledger, time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -67,11 +67,17 @@ class RunningNode:
             time.sleep(0.2)
         raise AssertionError(f"no outcome in {seconds} s; log:\n{self.log.read_text()[-3000:]}")
 
-    def wait_for_log(self, words: str, seconds: float = 30) -> None:
+    def wait_for_log(self, words: str, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while words not in self.log.read_text():
             assert time.monotonic() < deadline, f"the log never said: {words}"
             time.sleep(0.1)
+
+    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain for {what}:\n{self.log.read_text()[-3000:]}"
+            time.sleep(0.2)
 
     def kill_everything(self) -> None:
         """SIGKILL for the supervisor and all its processes at once, as a power cut of the software."""
@@ -126,7 +132,7 @@ def running(
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             node.kill_everything()
 

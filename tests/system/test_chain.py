@@ -13,14 +13,13 @@ from pydicom.dataset import Dataset
 
 import orthanc
 from dicom_io.network.folder import folder_pacs
-from dicom_io.phantom.anatomy import simulate
-from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
-from dicom_io.phantom.vendors import write_study
+from dicom_io.phantom.spec import Size
 from mome_core.case import Modality
-from node.crashpoints import NAMES
+from node.jobs import JobState
 from node.settings_sections import Destination
 from places import ROOT
-from running_node import dcmsend, dcmtk_available, running
+from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
+from scanner import acquire
 
 pytestmark = pytest.mark.system
 needs_servers = pytest.mark.skipif(
@@ -29,13 +28,6 @@ needs_servers = pytest.mark.skipif(
 needs_dcmtk = pytest.mark.skipif(not dcmtk_available(), reason="needs DCMTK (apt-get install dcmtk)")
 REFEREE = ROOT.parent / "shared" / "tools" / "check_outputs.sh"
 SR, PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.30"
-
-
-def write(folder: Path, vendor: str, layout: str | None = None, size: Size = Size.DEMO, **choices: object) -> str:
-    """A phantom study in the folder; its Study Instance UID."""
-    phantom = simulate(PhantomSpec(seed=31, lesion=Lesion.MALIGNANT, size=size, **choices))  # type: ignore[arg-type]
-    paths = write_study(phantom, vendor, layout, folder)
-    return str(dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
 
 
 def delivered_objects(server: orthanc.Orthanc, study: str) -> list[Dataset]:
@@ -58,7 +50,7 @@ def referenced(data_set: Dataset) -> set[str]:
     ],
 )
 def test_a_study_comes_back_to_orthanc_as_report_and_map(tmp_path: Path, vendor: str, layout: str, sender: str) -> None:
-    study = write(tmp_path / "scanner", vendor, layout)
+    study = acquire(tmp_path / "scanner", vendor, layout, Size.DEMO)
     sent = {str(dcmread(p, stop_before_pixels=True).SOPInstanceUID) for p in (tmp_path / "scanner").rglob("*.dcm")}
     with orthanc.running() as server:
         pacs = Destination(name="pacs", ae_title=server.ae_title, host="127.0.0.1", port=server.dicom_port)
@@ -100,9 +92,7 @@ def validate(folder: Path, objects: list[Dataset]) -> None:
 
 @needs_servers
 def test_storage_commitment_is_asked_for_and_noted(tmp_path: Path) -> None:
-    study = write(tmp_path / "scanner", "siemens", size=Size.TINY)
-    from running_node import free_port
-
+    study = acquire(tmp_path / "scanner", "siemens")
     port = free_port()
     with orthanc.running({"node": ("MOMENODE", "127.0.0.1", port)}) as server:
         pacs = Destination(
@@ -118,9 +108,7 @@ def test_storage_commitment_is_asked_for_and_noted(tmp_path: Path) -> None:
 
 @needs_servers
 def test_a_study_is_fetched_from_the_pacs_and_an_unknown_one_is_named(tmp_path: Path) -> None:
-    from running_node import free_port
-
-    study, port = write(tmp_path / "scanner", "ge", size=Size.TINY), free_port()
+    study, port = acquire(tmp_path / "scanner", "ge"), free_port()
     with orthanc.running({"node": ("MOMENODE", "127.0.0.1", port)}) as server:
         assert dcmsend(tmp_path / "scanner", server.dicom_port)
         pacs = Destination(name="pacs", ae_title=server.ae_title, host="127.0.0.1", port=server.dicom_port)
@@ -147,7 +135,7 @@ def test_a_study_is_fetched_from_the_pacs_and_an_unknown_one_is_named(tmp_path: 
 
 @needs_dcmtk
 def test_a_study_without_a_dynamic_ends_ineligible_with_a_reason_in_the_pacs(tmp_path: Path) -> None:
-    study = write(tmp_path / "scanner", "siemens", size=Size.TINY, without=frozenset({Modality.DCE}))
+    study = acquire(tmp_path / "scanner", "siemens", without=frozenset({Modality.DCE}))
     with folder_pacs(tmp_path / "pacs") as port:
         pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
         with running(tmp_path / "node", [pacs]) as node:
@@ -159,48 +147,23 @@ def test_a_study_without_a_dynamic_ends_ineligible_with_a_reason_in_the_pacs(tmp
 
 
 @needs_dcmtk
-@pytest.mark.parametrize("name", [each for each in NAMES if not each.startswith("commit.")])
-def test_a_crash_anywhere_still_ends_in_one_delivered_result(tmp_path: Path, name: str) -> None:
-    study = write(tmp_path / "scanner", "siemens", size=Size.TINY)
-    with folder_pacs(tmp_path / "pacs") as port:
-        pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
-        with running(tmp_path / "node", [pacs], environment={"MOME_CRASHPOINT": f"{name}:1"}) as node:
-            for _ in range(20):
-                if dcmsend(tmp_path / "scanner", node.port):
-                    break
-                node.wait_for_port()
-            detail = node.wait_for_outcome(study)
-            node.wait_for_log("is started again")
-    assert detail.study.state in ("DELIVERED", "INELIGIBLE"), detail.study.reason
-    reports = [each for each in (tmp_path / "pacs").glob("*.dcm") if dcmread(each).Modality == "SR"]
-    assert len({str(dcmread(each).SOPInstanceUID) for each in reports}) == 1
-    assert len(reports) == 1
-    assert list((tmp_path / "node" / "root" / "temporary").iterdir()) == []
-
-
-@needs_dcmtk
 def test_a_pacs_that_is_down_gets_its_results_later_and_keeps_no_other_waiting(tmp_path: Path) -> None:
-    from running_node import free_port
-
-    study, late = write(tmp_path / "scanner", "siemens", size=Size.TINY), free_port()
+    study, late = acquire(tmp_path / "scanner", "siemens"), free_port()
     with folder_pacs(tmp_path / "up") as port:
         up = Destination(name="up", ae_title="UP", host="127.0.0.1", port=port)
         down = Destination(name="down", ae_title="DOWN", host="127.0.0.1", port=late)
         with running(tmp_path / "node", [down, up]) as node:
             assert dcmsend(tmp_path / "scanner", node.port)
-            while not any(job.destination == "up" and job.state == "done" for job in detail_of(node, study)):
-                pass
+            node.wait_for(lambda: delivered_to(node, study, "up"), "the results to reach the PACS that is up")
             with folder_pacs(tmp_path / "down", port=late):
                 detail = node.wait_for_outcome(study)
     assert {job.state for job in detail.jobs} == {"done"}
     assert len(list((tmp_path / "down").glob("*.dcm"))) == len(list((tmp_path / "up").glob("*.dcm"))) > 0
 
 
-def detail_of(node: object, study: str) -> tuple[object, ...]:
-    import time
-
-    time.sleep(0.3)
+def delivered_to(node: RunningNode, study: str, destination: str) -> bool:
     try:
-        return node.ledger.reading.study(study).jobs  # type: ignore[attr-defined]
+        jobs = node.ledger.reading.study(study).jobs
     except LookupError:
-        return ()
+        return False
+    return any(job.destination == destination and job.state is JobState.DONE for job in jobs)

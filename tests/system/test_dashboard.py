@@ -133,7 +133,7 @@ def begin(house: House, folder: Path) -> None:
 
 
 def wait_for_server(base: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 480
     while time.monotonic() < deadline:
         try:
             if httpx2.get(base + "/healthz").status_code == 200:
@@ -143,7 +143,7 @@ def wait_for_server(base: str) -> None:
     raise AssertionError("the dashboard never answered")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(2400)
 def test_an_operator_forces_studies_and_sees_them_move_without_loading_the_page_again(house: House) -> None:
     otto = house.people["otto"]
     otto.open("/studies/1")

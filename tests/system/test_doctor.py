@@ -13,7 +13,7 @@ import orthanc
 from node.settings_sections import Destination
 from running_node import free_port, running
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(2400)]
 
 
 def doctor(config: Path, *options: str) -> tuple[int, dict[str, dict[str, str]]]:

@@ -55,7 +55,7 @@ def analysed(node: RunningNode, folder: Path, seed: int) -> StudyDetail:
     """Send one more patient, and wait for the answer."""
     paths = phantom.study(folder, seed=seed)
     assert dcmsend(folder, node.port)
-    study, deadline = str(dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID), time.monotonic() + 120
+    study, deadline = str(dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID), time.monotonic() + 960
     while not (detail := node.ledger.reading.study(study)).summary:
         assert time.monotonic() < deadline, node.log.read_text()[-3000:]
         time.sleep(0.5)
@@ -114,7 +114,7 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
 
 def wait_for_the_shadow(node: RunningNode) -> None:
     """Until the shadow has answered, and the report shows it."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 480
     while not (reports := told("model", "report", config=node.config)["reports"]):
         assert time.monotonic() < deadline, "the shadow never answered"
         time.sleep(1)

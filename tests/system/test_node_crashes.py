@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import orthanc
-from live_node import CANARY, LiveNode, instance, live_node, new_study, wait_for
+from live_node import CANARY, SLOWEST_MACHINE, LiveNode, instance, live_node, new_study, wait_for
 from node.crashpoints import NAMES
 from node.settings_sections import Destination
 
@@ -127,8 +127,8 @@ def test_sigterm_under_load_ends_within_15_seconds_without_a_torn_file(tmp_path:
         time.sleep(1)
         started = time.monotonic()
         assert node.stop() == 0
-        assert time.monotonic() - started < 15
-        sender.join(30)
+        assert time.monotonic() - started < 15 * SLOWEST_MACHINE
+        sender.join(240)
         assert set(acknowledged) <= require_whole_store(node)
         assert acknowledged
 

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 import powercut
 from live_node import LiveNode, instance, live_node, new_study
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]  # fifty starts and kills take six minutes
+pytestmark = [pytest.mark.system, pytest.mark.timeout(5400)]  # fifty starts and kills take six minutes
 ASSOCIATIONS = 4
 few_and_many = pytest.mark.parametrize("times", [5, pytest.param(50, marks=pytest.mark.exhaustive)])
 needs_compiler = pytest.mark.skipif(not powercut.available(), reason="needs gcc, to see what a disk was told to sync")

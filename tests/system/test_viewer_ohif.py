@@ -38,7 +38,7 @@ STEPS: list[dict[str, Any]] = [
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(900),  # pixels are drawn by the CPU
+    pytest.mark.timeout(3600),  # pixels are drawn by the CPU
     pytest.mark.skipif(
         not (orthanc.available() and orthanc.DICOMWEB_PLUGIN.exists()), reason="needs Orthanc, DICOMweb"
     ),

@@ -6,9 +6,18 @@ import struct
 from pathlib import Path
 
 import pytest
+from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ExplicitVRLittleEndian
 
-from dicom_io.encoding.part10 import InstanceFile, NotAnInstance
+from dicom_io.encoding.part10 import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    InstanceFile,
+    copy_instance,
+    examine,
+)
+from dicom_io.errors import NotAnInstance
+from places import DOCS
 
 
 def explicit(tag: int, vr: bytes, value: bytes, length: int | None = None) -> bytes:
@@ -61,3 +70,38 @@ def test_an_honest_data_set_with_nested_sequences_passes(tmp_path: Path) -> None
     end = struct.pack("<HHI", 0xFFFE, 0xE00D, 0) + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
     nested = (explicit(0x00400260, b"SQ", b"", 0xFFFFFFFF) + ITEM) * 20 + end * 20
     received(tmp_path, IDENTITY + nested)
+
+
+def test_received_files_bear_the_uid_that_the_conformance_statement_names(tmp_path: Path) -> None:
+    file = InstanceFile(tmp_path / "x", "1.2.840.10008.5.1.4.1.1.4", "1.2.3.4", str(ExplicitVRLittleEndian))
+    file.write(memoryview(IDENTITY))
+    received = file.finish()
+    meta = read_file_meta_info(received.path)
+    assert meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
+    assert meta.ImplementationVersionName == IMPLEMENTATION_VERSION_NAME
+    assert IMPLEMENTATION_CLASS_UID in (DOCS / "conformance.md").read_text("utf-8")
+
+
+def test_the_same_instance_is_the_same_bytes_whoever_sends_it(tmp_path: Path) -> None:
+    digests = set()
+    for name in ("a", "b"):
+        file = InstanceFile(tmp_path / name, "1.2.840.10008.5.1.4.1.1.4", "1.2.3.4", str(ExplicitVRLittleEndian))
+        file.write(memoryview(IDENTITY))
+        digests.add(file.finish().sha256)
+    assert len(digests) == 1
+
+
+def test_a_stored_file_is_examined_and_copied_as_if_it_just_arrived(tmp_path: Path) -> None:
+    file = InstanceFile(tmp_path / "x", "1.2.840.10008.5.1.4.1.1.4", "1.2.3.4", str(ExplicitVRLittleEndian))
+    file.write(memoryview(IDENTITY))
+    received = file.finish()
+    assert examine(received.path) == received
+    copied = copy_instance(received.path, tmp_path / "copy")
+    assert (copied.sha256, copied.study_instance_uid) == (received.sha256, "1.2")
+
+
+def test_what_is_no_dicom_file_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("nothing to see" * 20)
+    with pytest.raises(NotAnInstance, match="preamble"):
+        copy_instance(tmp_path / "notes", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()

@@ -8,6 +8,7 @@ from mome_core.results import Endpoint
 from node.dashboard import formatting
 from node.jobs import JobKind, JobState
 from node.states import StudyState
+from node.storage.accounts import Account, Role
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (59.6, "1 min"), (3_700, "1 h 1 min"), (90_000, "1 d 1 h")])
@@ -19,6 +20,13 @@ def test_every_state_has_words() -> None:
     assert set(formatting.STATE_WORDS) == set(formatting.STATE_MEANINGS) == set(StudyState)
     assert set(formatting.JOB_KIND_WORDS) == set(JobKind)
     assert set(formatting.JOB_STATE_WORDS) == set(JobState)
+
+
+def test_an_account_signs_in_with_what_it_holds() -> None:
+    person = Account(1, "anna", Role.ADMIN, 0.0, has_password=True, kinds=("session",))
+    program = Account(2, "robot", Role.VIEWER, 0.0, kinds=("key",))
+    assert formatting.credentials(person) == ["password"]
+    assert formatting.credentials(program) == ["API key"]
 
 
 def test_an_endpoint_begins_a_line() -> None:

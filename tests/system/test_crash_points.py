@@ -1,0 +1,38 @@
+"""The node dies once at each of its crash points while a study passes through; the study still ends in one result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from dicom_io.network.folder import folder_pacs
+from node.crashpoints import NAMES
+from node.settings_sections import Destination
+from running_node import dcmsend, dcmtk_available, running
+from scanner import acquire
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not dcmtk_available(), reason="needs DCMTK (apt-get install dcmtk)"),
+]
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if not each.startswith("commit.")])
+def test_a_crash_anywhere_still_ends_in_one_delivered_result(tmp_path: Path, name: str) -> None:
+    study = acquire(tmp_path / "scanner", "siemens")
+    with folder_pacs(tmp_path / "pacs") as port:
+        pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
+        with running(tmp_path / "node", [pacs], environment={"MOME_CRASHPOINT": f"{name}:1"}) as node:
+            for _ in range(20):
+                if dcmsend(tmp_path / "scanner", node.port):
+                    break
+                node.wait_for_port()
+            detail = node.wait_for_outcome(study)
+            node.wait_for_log("is started again")
+    assert detail.study.state in ("DELIVERED", "INELIGIBLE"), detail.study.reason
+    reports = [each for each in (tmp_path / "pacs").glob("*.dcm") if dcmread(each).Modality == "SR"]
+    assert len({str(dcmread(each).SOPInstanceUID) for each in reports}) == 1
+    assert len(reports) == 1
+    assert list((tmp_path / "node" / "root" / "temporary").iterdir()) == []
