@@ -24,7 +24,7 @@ CACHE = Path(".cache/mome-node/prepared")
 
 
 class CohortProgress:
-    """What is told while cases are prepared; this one keeps it to itself."""
+    """What is reported while cases are prepared; this one stays silent."""
 
     def prepared(self, done: int, planned: int) -> None:
         """One more case is prepared, or excluded."""

@@ -108,7 +108,7 @@ def key_of(manifest: Path, *, create: bool) -> bytes:
 
 
 def pseudonym(patient_id: str, key: bytes) -> str:
-    """One and the same for every study of a patient; without the key nobody finds the patient by trying."""
+    """The name of a patient in a cohort, equal in all studies; without the key nobody finds the patient by trying."""
     return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 

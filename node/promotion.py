@@ -19,7 +19,7 @@ from mome_core.training.errors import TrainingRefused
 from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine
 from node.cases import CACHE, CohortProgress, content_digest, prepare_cases
 from node.errors import NotReady
-from node.models import Registry, bundle_in_use, described
+from node.models import Registry, bundle_in_use, manifest_of
 from node.settings import Settings
 from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
 from node.storage.ledger.ledger import Ledger
@@ -183,9 +183,9 @@ def roll_back(settings: Settings, *, by: str, now: float) -> ActiveModel:
     stack = promoted(decisions.decisions())
     if len(stack) < 2:
         raise NotReady("nothing was promoted, so there is no model to go back to; see: mome-node model list")
-    manifest = described(registry.bundle(stack[-2]))
+    manifest = manifest_of(registry.bundle(stack[-2]))
     decisions.decide(Act.ROLLED_BACK, stack[-2], by, {"from": stack[-1]}, now)
-    return ActiveModel(manifest["name"], manifest["version"], manifest["weights"]["sha256"])
+    return ActiveModel(manifest.name, manifest.version, manifest.weights_sha256)
 
 
 # --- a candidate beside the active model
@@ -230,7 +230,7 @@ def kept_models(settings: Settings, decisions: ModelDecisions) -> list[KeptModel
     taken, registry = decisions.decisions(), Registry(settings.storage.root)
     in_use, shadow = bundle_in_use(settings, decisions), shadow_of(taken)
     roles = dict.fromkeys(registry.digests(), "kept") | dict.fromkeys(promoted(taken), "earlier")
-    roles |= ({shadow.digest: "shadow"} if shadow else {}) | {described(in_use)["manifest_sha256"]: "active"}
+    roles |= ({shadow.digest: "shadow"} if shadow else {}) | {manifest_of(in_use).digest: "active"}
     bundles = (
         (role, digest, in_use if role == "active" else registry.bundle(digest)) for digest, role in roles.items()
     )
@@ -238,15 +238,15 @@ def kept_models(settings: Settings, decisions: ModelDecisions) -> list[KeptModel
 
 
 def _kept_model(role: str, digest: str, bundle: Path) -> KeptModel:
-    manifest = described(bundle)
+    manifest = manifest_of(bundle)
     return KeptModel(
         role=role,
         digest=digest,
-        name=manifest["name"],
-        version=manifest["version"],
-        sha256=manifest["weights"]["sha256"],
-        started_from=manifest["provenance"].get("started_from", ""),
-        statement=manifest["statement"],
+        name=manifest.name,
+        version=manifest.version,
+        sha256=manifest.weights_sha256,
+        started_from=manifest.started_from,
+        statement=manifest.statement,
     )
 
 

@@ -104,14 +104,14 @@ class TrainingReport:
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for scripts."""
-        told: dict[str, object] = {"excluded": exclusions_json(self.excluded)}
+        payload: dict[str, object] = {"excluded": exclusions_json(self.excluded)}
         if self.out_of_fold is None:
-            return told | asdict(self.models[0])
-        return told | {"folds": [asdict(each) for each in self.models], "out_of_fold": asdict(self.out_of_fold)}
+            return payload | asdict(self.models[0])
+        return payload | {"folds": [asdict(each) for each in self.models], "out_of_fold": asdict(self.out_of_fold)}
 
 
 class TrainingProgress(CohortProgress):
-    """What is told while models are trained; this one keeps it to itself."""
+    """What is reported while models are trained; this one stays silent."""
 
     def epoch(self, model: str, report: EpochReport, epochs: int) -> None:
         """One epoch of a model is over. epochs : most that there will be."""

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
+from node.jobs import JobState
 from node.settings import load_settings
 from node.settings_sections import GatherSettings
 from node.states import StudyState
@@ -56,7 +57,7 @@ def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Ta
     table.add_column("reason", overflow="fold")
     for each in studies:
         reason = each.reason
-        if each.state == "RECEIVING" and not reason:
+        if each.state is StudyState.RECEIVING and not reason:
             at = gather.complete_at(each.state_since, each.last_received_at, each.missing)
             left = f"complete in {max(0.0, at - time.time()):.0f} s"
             reason = f"{each.awaits}; {left}" if each.awaits else left
@@ -67,18 +68,18 @@ def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Ta
 
 
 STATE_STYLES = {
-    "RECEIVING": "blue",
-    "STABLE": "yellow",
-    "ANALYZING": "blue",
-    "ANALYZED": "yellow",
-    "DELIVERED": "green",
-    "FAILED": "bold red",
-    "INELIGIBLE": "magenta",
+    StudyState.RECEIVING: "blue",
+    StudyState.STABLE: "yellow",
+    StudyState.ANALYZING: "blue",
+    StudyState.ANALYZED: "yellow",
+    StudyState.DELIVERED: "green",
+    StudyState.FAILED: "bold red",
+    StudyState.INELIGIBLE: "magenta",
 }
 
 
 def follow(render: Callable[[int], RenderableType], seconds: float = 1.0) -> None:
-    """Draw again every second until Ctrl-C; `render` is told how many lines there are."""
+    """Draw again every second until Ctrl-C; `render` gets the number of lines."""
     console = Console()
     try:
         with Live(render(console.height - 3), console=console, screen=console.is_terminal, auto_refresh=False) as live:
@@ -95,25 +96,25 @@ def top(config: Config = None) -> None:
     Example: mome-node top --config mome-node.toml
     """
     ledger, gather = open_ledger(config), load_settings(config).gather
-    overview, watch = Overview(ledger.engine), HealthStore(ledger.engine)
+    overview, health = Overview(ledger.engine), HealthStore(ledger.engine)
 
     def render(rows: int) -> Group:
-        told = [*alert_lines(watch), *process_lines(watch), *queue_lines(overview)]
-        newest = overview.worklist(limit=max(5, rows - len(told) - 3))
-        return Group("[bold]MOME Node[/] - research use only", *told, "", worklist_table(newest, gather))
+        lines = [*alert_lines(health), *process_lines(health), *queue_lines(overview)]
+        newest = overview.worklist(limit=max(5, rows - len(lines) - 3))
+        return Group("[bold]MOME Node[/] - research use only", *lines, "", worklist_table(newest, gather))
 
     follow(render)
 
 
-def alert_lines(watch: HealthStore) -> list[str]:
+def alert_lines(health: HealthStore) -> list[str]:
     """What needs a person."""
-    return [f"[bold red]{escape(each.words)}[/], since {clock(each.raised_at)}" for each in watch.alerts()]
+    return [f"[bold red]{escape(each.words)}[/], since {clock(each.raised_at)}" for each in health.alerts()]
 
 
-def process_lines(watch: HealthStore) -> list[str]:
+def process_lines(health: HealthStore) -> list[str]:
     """Each process and when it was last alive."""
     now, lines = time.time(), []
-    for each in watch.heartbeats():
+    for each in health.heartbeats():
         word = "[green]alive[/]" if now - each.at < ALIVE_SECONDS else "[bold red]silent[/]"
         lines.append(f"{each.part:<12}{word:<20}{each.node}, {now - each.at:.0f} s ago")
     return lines
@@ -123,7 +124,7 @@ def queue_lines(overview: Overview) -> list[str]:
     """Each queue that holds something."""
     lines = []
     for each in overview.queues():
-        style = "bold red" if each.state == "dead" else "yellow"
+        style = "bold red" if each.state is JobState.DEAD else "yellow"
         lines.append(f"[{style}]{each.jobs:>5} {each.state}[/]  {each.kind} {escape(each.destination)}")
     return lines
 

@@ -148,7 +148,7 @@ def test_an_operator_forces_studies_and_sees_them_move_without_loading_the_page_
     otto = house.people["otto"]
     otto.open("/studies/1")
     assert "Receiving" in otto.state()
-    assert "complete unless another instance arrives" in otto.page.locator("main").inner_text()
+    assert "if no more instances arrive: complete" in otto.page.locator("main").inner_text()
     otto.page.get_by_role("button", name="Declare complete").click()
     otto.wait_for_state("Delivered")
     assert len(house.pacs.find("Series", {"SeriesDescription": "AI*"})) >= 4

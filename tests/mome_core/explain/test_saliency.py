@@ -257,7 +257,7 @@ def test_a_batch_of_cases_is_refused() -> None:
 @pytest.mark.parametrize("baseline", [Baseline.ZERO, Baseline.BLUR])
 def test_at_the_papers_width_the_error_that_is_left_is_told(baseline: Baseline) -> None:
     torch.manual_seed(3)
-    sizes = {"dce_grid": (2, 2, 1), "dwi_grid": (2, 1, 1), "t2_grid": (2, 2, 1)}
+    sizes = {"dce_grid": (2, 2, 1), "dwi_grid": (2, 1, 1), "t2_grid": (2, 2, 1), "layers": 4, "sparse_layers": 3}
     network = build_network(Architecture(**sizes))  # type: ignore[arg-type]
     network.freeze()
     generator = torch.Generator().manual_seed(5)
