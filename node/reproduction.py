@@ -1,4 +1,4 @@
-"""A report and the same inputs once more: find what it was made from, analyse again, compare every number."""
+"""Whether a report can be reproduced: find the images it was made from, analyse them again, compare every number."""
 
 from __future__ import annotations
 
