@@ -11,7 +11,7 @@ from node.dashboard.rights import User
 from node.dashboard.site import Site
 from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
 from node.storage.records import StudyDetail
-from node.withdrawal import Reason, withdraw
+from node.withdrawal import WithdrawalReason, withdraw
 
 
 class Action(StrEnum):
@@ -35,7 +35,7 @@ def possible_actions(detail: StudyDetail) -> list[Action]:
     return [action for action, is_allowed in allowed.items() if is_allowed]
 
 
-def perform(site: Site, user: User, uid: str, action: Action, reason: Reason) -> str:
+def perform(site: Site, user: User, uid: str, action: Action, reason: WithdrawalReason) -> str:
     """Carry out an action and say what happens next; raises LookupError or ImpossibleTransition, changing nothing."""
     now = time.time()
     destinations = [each.name for each in site.settings.destinations]

@@ -26,7 +26,7 @@ from node.states import StudyState
 from node.storage.accounts import AccessRefused, Role
 from node.storage.records import KeptObject
 from node.watching.drift import SHIFTED
-from node.withdrawal import Reason
+from node.withdrawal import WithdrawalReason
 from sr_templates.build import decode
 from sr_templates.drawing.capture import picture_of
 from sr_templates.kinds import Kind
@@ -66,7 +66,9 @@ def worklist(
 def study(request: Request, site: CurrentSite, number: Number, _user: Viewer, done: Action | None = None) -> Response:
     """One study."""
     said = CONFIRMATIONS[done] if done else ""
-    return page(request, "study.html", page=study_page(site, number, time.time()), said=said, reasons=list(Reason))
+    return page(
+        request, "study.html", page=study_page(site, number, time.time()), said=said, reasons=list(WithdrawalReason)
+    )
 
 
 @router.post("/studies/{number}/{action}")
@@ -75,7 +77,7 @@ def operate(
     number: Number,
     action: Action,
     user: Operator,
-    reason: Annotated[Reason, Form()] = Reason.QUALITY,
+    reason: Annotated[WithdrawalReason, Form()] = WithdrawalReason.QUALITY,
 ) -> Response:
     """Act on a study, then show it."""
     perform(site, user, site.overview.uid_of(number), action, reason)
