@@ -43,7 +43,11 @@ def write_study(
 ) -> list[Path]:
     """Write every instance of the study below `out_dir`, a folder per series; paths in the order of acquisition.
 
-    layout : the vendor's usual one when None.
+    Parameters
+    ----------
+    layout
+        The vendor's usual one when None.
+
     Raises ValueError for a layout that this vendor does not use.
     """
     study = study_of(phantom, vendor, layout, options)
@@ -73,7 +77,7 @@ def vendor_named(name: str) -> Vendor:
 
 
 def write_truth(study: StudyPlan, path: Path) -> None:
-    """What was put into the phantom, as JSON, for whoever checks a result against it."""
+    """Write the ground truth of the phantom as JSON, to check a result against it."""
     spec, truth = study.phantom.spec, study.phantom.truth
     record = {
         "research_use_only": True,

@@ -55,7 +55,10 @@ def planned(
 def written(vendor: str, layout: str | None = None, *, only: tuple[str, ...] = (), **more: Any) -> list[Dataset]:
     """Every instance as the vendor would write it, with its pixels.
 
-    only : words of the series (dce, t1, t2, dwi, adc, sub, mip, localizer); all when empty. more : as for `planned`.
+    Parameters
+    ----------
+    only
+        Words of the series (dce, t1, t2, dwi, adc, sub, mip, localizer); all when empty. more : as for `planned`.
     """
     study, series = planned(vendor, layout, **more)
     encoder = Encoder(study.options.encoding)
