@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Endpoint, ModelIdentity
-from mome_core.training.cohort import GROUPS, Row, read_manifest
+from mome_core.training.cohort import GROUPS, ManifestRow, read_manifest
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine
 from node.cases import CACHE, CohortProgress, content_digest, prepare_cases
@@ -44,7 +44,7 @@ class LockedSet:
         endpoint = Endpoint(evidence["endpoint"])
         return cls(evidence["cases"], decision.digest, evidence["manifest"], evidence["split"], endpoint)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ManifestRow]:
         """The labelled rows, as the manifest says now."""
         return _labelled_rows(Path(self.manifest), self.split, self.endpoint)
 
@@ -59,14 +59,14 @@ def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoin
     return locked
 
 
-def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[Row]:
+def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[ManifestRow]:
     rows = [row for row in read_manifest(manifest) if split in ("", row.split) and endpoint in row.labels]
     if len({row.labels[endpoint] for row in rows}) < 2:
         raise TrainingRefused(f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model")
     return rows
 
 
-def _digest_of(rows: Sequence[Row]) -> str:
+def _digest_of(rows: Sequence[ManifestRow]) -> str:
     content = []
     for row in rows:
         labels = {endpoint.value: label for endpoint, label in row.labels.items()}
