@@ -16,7 +16,7 @@ LISTENER = "listener"
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class ProcessHeartbeat:
     """A process of a node, and when it was last alive.
 
     Parameters
@@ -46,11 +46,11 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """Something that needs a person; told_at is None until a message about it went out."""
+    """Something that needs a person; notified_at is None until a message about it went out."""
 
     name: str
     raised_at: float
-    told_at: float | None
+    notified_at: float | None
     words: str
 
 
@@ -79,11 +79,11 @@ class HealthStore:
             if not db.execute(stopped).rowcount:
                 db.execute(insert(table).values(node=node, part=LISTENER, at=0.0, associations=0))
 
-    def heartbeats(self) -> list[Heartbeat]:
+    def heartbeats(self) -> list[ProcessHeartbeat]:
         """The last sign of life of every process of every node on this ledger."""
         with reading(self.engine) as db:
             rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
-            return [Heartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
+            return [ProcessHeartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
 
     def echoed(self, echo: Echo) -> None:
         """A destination was called; what it answered replaces what it answered before."""
@@ -108,7 +108,7 @@ class HealthStore:
         with writing(self.engine) as db:
             db.execute(insert(schema.alert).values(name=name, raised_at=now, told_at=None, words=words))
 
-    def told(self, name: str, now: float) -> None:
+    def notified(self, name: str, now: float) -> None:
         """A message about this alert went out."""
         with writing(self.engine) as db:
             db.execute(update(schema.alert).where(schema.alert.c.name == name).values(told_at=now))

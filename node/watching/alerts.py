@@ -131,10 +131,10 @@ def compare(book: HealthStore, node: str, found: dict[str, str], send: Callable[
         if not each.name.startswith(f"{node}: "):
             continue
         if each.name not in wanted:
-            if each.told_at is None or send(f"over: {each.words}"):
+            if each.notified_at is None or send(f"over: {each.words}"):
                 book.resolved(each.name)
-        elif each.told_at is None and send(each.words):
-            book.told(each.name, now)
+        elif each.notified_at is None and send(each.words):
+            book.notified(each.name, now)
 
 
 def sent(settings: Settings, words: str) -> bool:
@@ -148,7 +148,7 @@ def sent(settings: Settings, words: str) -> bool:
         for way in ways:
             way()
     except (OSError, smtplib.SMTPException, NodeError) as error:
-        log.error("nobody could be told of an alert: %s", type(error).__name__)
+        log.error("an alert could not be sent: %s", type(error).__name__)
         return False
     return True
 

@@ -83,9 +83,9 @@ def test_nodes_on_one_ledger_leave_each_others_alerts_alone(ledger: Ledger) -> N
 def test_a_message_that_could_not_be_sent_is_sent_at_the_next_round(ledger: Ledger) -> None:
     book = HealthStore(ledger.engine)
     compare(book, "one", {"disk": "little disk"}, lambda _: False, 1.0)
-    assert [each.told_at for each in book.alerts()] == [None]
+    assert [each.notified_at for each in book.alerts()] == [None]
     compare(book, "one", {"disk": "little disk"}, lambda _: True, 2.0)
-    assert [each.told_at for each in book.alerts()] == [2.0]
+    assert [each.notified_at for each in book.alerts()] == [2.0]
 
 
 class Mailbox(socketserver.StreamRequestHandler):
