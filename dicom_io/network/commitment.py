@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context, evt
+from pynetdicom.association import Association
 from pynetdicom.dsutils import decode, encode
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]  # made at import
 
@@ -54,7 +55,6 @@ def request_commitment(
 
     Raises PeerUnreachable when the peer does not accept the request.
     """
-    timeouts = timeouts or Timeouts()
     reports: list[CommitmentReport] = []
     arrived = threading.Event()
 
@@ -63,6 +63,25 @@ def request_commitment(
         arrived.set()
         return 0x0000, None
 
+    association = _associate(calling_ae_title, remote, timeouts or Timeouts(), on_report)
+    try:
+        status, _ = association.send_n_action(
+            request_of(transaction_uid, instances), REQUEST_COMMITMENT, StorageCommitmentPushModel, PUSH_MODEL_INSTANCE
+        )
+        if not status or status.Status != 0:
+            raise PeerUnreachable(f"{remote.name}: did not take the request for storage commitment")
+        arrived.wait(SAME_ASSOCIATION_SECONDS)
+        association.release()
+    finally:
+        if association.is_established:
+            association.abort()
+    return next((each for each in reports if each.transaction_uid == transaction_uid), None)
+
+
+def _associate(
+    calling_ae_title: str, remote: Remote, timeouts: Timeouts, on_report: Callable[[Any], tuple[int, None]]
+) -> Association:
+    """An association for storage commitment, on which reports go to `on_report`; raises PeerUnreachable."""
     scu = AE(calling_ae_title)
     scu.connection_timeout, scu.acse_timeout = timeouts.connect, timeouts.association
     scu.dimse_timeout = timeouts.message
@@ -76,18 +95,7 @@ def request_commitment(
     )
     if not association.is_established:
         raise PeerUnreachable(f"{remote.name}: no association for storage commitment; does it offer that service?")
-    try:
-        status, _ = association.send_n_action(
-            request_of(transaction_uid, instances), REQUEST_COMMITMENT, StorageCommitmentPushModel, PUSH_MODEL_INSTANCE
-        )
-        if not status or status.Status != 0:
-            raise PeerUnreachable(f"{remote.name}: did not take the request for storage commitment")
-        arrived.wait(SAME_ASSOCIATION_SECONDS)
-        association.release()
-    finally:
-        if association.is_established:
-            association.abort()
-    return next((each for each in reports if each.transaction_uid == transaction_uid), None)
+    return association
 
 
 def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Dataset:

@@ -110,7 +110,7 @@ def require_each_once(path: Path, rows: Iterable[ManifestRow]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class CohortProblem:
     """Something about a cohort that a person should know.
 
     Parameters
@@ -134,10 +134,10 @@ def balance(rows: Sequence[ManifestRow]) -> dict[str, dict[str, dict[int, int]]]
     return counts
 
 
-def problems_of(rows: Sequence[ManifestRow]) -> list[Problem]:
+def problems_of(rows: Sequence[ManifestRow]) -> list[CohortProblem]:
     """What can be seen in the manifest alone: patients on two sides, splits of one class, rare classes, no labels."""
     found = [
-        Problem(f"the patient of case {row.name} is in the {first} and the {row.split} split", fatal=True)
+        CohortProblem(f"the patient of case {row.name} is in the {first} and the {row.split} split", fatal=True)
         for row, first in leaking(rows)
     ]
     for endpoint, splits in balance(rows).items():
@@ -146,17 +146,17 @@ def problems_of(rows: Sequence[ManifestRow]) -> list[Problem]:
             if len(classes) < 2:
                 ((only, count),) = classes.items()
                 found.append(
-                    Problem(f"{endpoint}: all {count} labelled cases of {where} are of class {only}", fatal=True)
+                    CohortProblem(f"{endpoint}: all {count} labelled cases of {where} are of class {only}", fatal=True)
                 )
             elif min(classes.values()) < FEW:
                 rare = min(classes, key=lambda each: classes[each])
                 found.append(
-                    Problem(f"{endpoint}: {where} has only {classes[rare]} cases of class {rare}", fatal=False)
+                    CohortProblem(f"{endpoint}: {where} has only {classes[rare]} cases of class {rare}", fatal=False)
                 )
-    found += [Problem(f"case {row.name} has no label", fatal=False) for row in rows if not row.labels]
+    found += [CohortProblem(f"case {row.name} has no label", fatal=False) for row in rows if not row.labels]
     if any(row.split for row in rows) and not all(row.split for row in rows):
         missing = sum(row.split is None for row in rows)
-        found.append(Problem(f"{missing} cases have no split: give every case one, or none", fatal=True))
+        found.append(CohortProblem(f"{missing} cases have no split: give every case one, or none", fatal=True))
     return found
 
 

@@ -12,7 +12,7 @@ import typer
 from node.audit import AuditEvent
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
-from node.storage.accounts import Accounts, Role
+from node.storage.accounts import AccountRole, Accounts
 
 _Name = Annotated[str, typer.Argument(help="Name of the account.")]
 _RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
@@ -76,8 +76,8 @@ def _audit_change(config: Config, detail: str) -> None:
     open_ledger(config).audit.record(AuditEvent.ACCESS_CHANGED, time.time(), detail)
 
 
-def _role_of(word: str) -> Role:
+def _role_of(word: str) -> AccountRole:
     """The role of that name."""
-    if word not in list(Role):
-        raise typer.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")
-    return Role(word)
+    if word not in list(AccountRole):
+        raise typer.BadParameter(f"one of {', '.join(AccountRole)}", param_hint="--role")
+    return AccountRole(word)

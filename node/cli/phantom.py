@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from dicom_io.phantom.anatomy import simulate
-from dicom_io.phantom.options import Encoding, StudyOptions, Trap
+from dicom_io.phantom.options import StudyOptions, TransferSyntax, Trap
 from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, Size, SliceOrientation
 from dicom_io.phantom.vendors import study_of, write_study, write_truth
 from mome_core.case import Modality
@@ -95,9 +95,11 @@ def phantom(
         contrast=not no_contrast,
         motion_mm=motion_mm,
     )
-    encoding = Encoding[transfer_syntax.replace("-", "_").upper()]
+    syntax = TransferSyntax[transfer_syntax.replace("-", "_").upper()]
     traps = frozenset(Trap(name) for name in trap or ())
-    options = StudyOptions(patient_name=patient_name, accession_number=accession_number, encoding=encoding, traps=traps)
+    options = StudyOptions(
+        patient_name=patient_name, accession_number=accession_number, transfer_syntax=syntax, traps=traps
+    )
     _write(spec, vendor, layout, options, out, as_json=as_json)
 
 

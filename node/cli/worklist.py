@@ -20,10 +20,9 @@ from node.jobs import JobState
 from node.settings import load_settings
 from node.settings_sections import GatherSettings
 from node.states import StudyState
-from node.storage.health import HealthStore
+from node.storage.health import ALIVE_SECONDS, HealthStore
 from node.storage.overview import Overview
 from node.storage.records import StudyRecord
-from node.watching.metrics import ALIVE_SECONDS
 
 
 def list_studies(
@@ -125,7 +124,7 @@ def _queue_lines(overview: Overview) -> list[str]:
     """Each queue that holds something."""
     lines = []
     for each in overview.queues():
-        style = "bold red" if each.state == JobState.DEAD else "yellow"
+        style = "bold red" if each.state is JobState.DEAD else "yellow"
         lines.append(f"[{style}]{each.jobs:>5} {each.state}[/]  {each.kind} {escape(each.destination)}")
     return lines
 
