@@ -1,4 +1,4 @@
-"""From a finished run to a bundle: operating points from the validation cases, the training range written into the recipe."""
+"""From a finished run to a bundle: operating points from the validation cases, the training range in the recipe."""
 
 from __future__ import annotations
 
