@@ -153,7 +153,10 @@ def _join(rows: list[Record], labels: Path, key: bytes) -> int:
 class CohortCheck:
     """Who is in a cohort, and what a person should mend or know.
 
-    classes : number of cases by endpoint, split ("" without one) and class.
+    Parameters
+    ----------
+    classes
+        Number of cases by endpoint, split ("" without one) and class.
     """
 
     cases: int

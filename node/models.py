@@ -34,7 +34,7 @@ class Registry:
     """The bundles that this node keeps, each under the digest of its manifest."""
 
     def __init__(self, root: Path) -> None:
-        """root : the storage root."""
+        """The registry under this storage root."""
         self.folder = root / "models"
 
     def digests(self) -> list[str]:

@@ -114,7 +114,7 @@ class TrainingProgress(CohortProgress):
     """What is reported while models are trained; this one stays silent."""
 
     def epoch(self, model: str, report: EpochReport, epochs: int) -> None:
-        """One epoch of a model is over. epochs : most that there will be."""
+        """One epoch of a model is over, of at most so many epochs."""
 
 
 def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress) -> TrainingReport | None:
