@@ -18,7 +18,7 @@ from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
 from mome_core.compute import best_device
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import Augmentation, Policy, default_policy
@@ -26,6 +26,7 @@ from mome_core.results import Result, Saliency, Score
 from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
+from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.settings_sections import ResultSettings
 from node.storage.database import open_engine
@@ -154,9 +155,15 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
             bundle = active
             log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
         outcome = analyze_study(paths, context, run=revision_of(revision))
-        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), outcome.reason)
+        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), why_without_score(outcome))
 
     return analyst
+
+
+def why_without_score(outcome: AnalysisOutcome) -> Reason | None:
+    """The reason for which there is no score, with its code; None when there is one."""
+    code = outcome.code if isinstance(outcome.code, Ineligibility) else ReasonCode.SCORE_WITHHELD
+    return Reason(code, outcome.reason) if outcome.reason else None
 
 
 class ShadowModel:

@@ -18,7 +18,7 @@ from node.storage.archive import sync
 from node.storage.decisions import ModelDecisions, promoted
 
 SHIPPED = Path(__file__).parent / "models_shipped"
-SHORTEST_DIGEST = 6
+_SHORTEST_DIGEST = 6
 
 
 def find_bundle(name: str) -> Path:
@@ -34,7 +34,7 @@ class Registry:
     """The bundles that this node keeps, each under the digest of its manifest."""
 
     def __init__(self, root: Path) -> None:
-        """root : the storage root."""
+        """The registry under this storage root."""
         self.folder = root / "models"
 
     def digests(self) -> list[str]:
@@ -49,7 +49,7 @@ class Registry:
 
     def find(self, name: str) -> Path:
         """A kept bundle by the beginning of its digest, else as `find_bundle`."""
-        known = [digest for digest in self.digests() if len(name) >= SHORTEST_DIGEST and digest.startswith(name)]
+        known = [digest for digest in self.digests() if len(name) >= _SHORTEST_DIGEST and digest.startswith(name)]
         return self.bundle(known[0]) if len(known) == 1 else find_bundle(name)
 
     def with_weights(self, sha256: str) -> Path | None:

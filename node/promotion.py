@@ -29,7 +29,17 @@ from node.storage.ledger.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class LockedSet:
-    """Cases that no candidate may learn from. digest : SHA-256 over labels, patients and the content of every image."""
+    """Cases that no candidate may learn from.
+
+    Parameters
+    ----------
+    cases
+        How many.
+    digest
+        SHA-256 over labels, patients and the content of every image, hexadecimal.
+    split
+        Only these cases of the manifest; all when empty.
+    """
 
     cases: int
     digest: str
@@ -79,7 +89,15 @@ def _digest_of(rows: Sequence[ManifestRow]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PromotionReport:
-    """A candidate, the model that it would replace, and every check. locked : digest of the cases that judged."""
+    """A candidate, the model that it would replace, and every check.
+
+    Parameters
+    ----------
+    locked
+        Digest of the cases that judged.
+    promoted
+        Whether the candidate answers from now on.
+    """
 
     candidate: ModelIdentity
     active: ModelIdentity
@@ -106,7 +124,19 @@ class PromotionReport:
 
 @dataclass(frozen=True, slots=True)
 class PromotionPlan:
-    """What is examined, and how. cache : folder of prepared cases. workers : processes that prepare cases."""
+    """What is examined, and how.
+
+    Parameters
+    ----------
+    bundle
+        Folder, name of a shipped model, or the beginning of a digest.
+    dry_run
+        Examine only.
+    cache
+        Folder of prepared cases, kept from run to run.
+    workers
+        Processes that prepare cases.
+    """
 
     bundle: str
     dry_run: bool = False
@@ -170,7 +200,15 @@ def _locked_cases(
 
 @dataclass(frozen=True, slots=True)
 class ActiveModel:
-    """The model that answers now. active : its name. sha256 : of its weights."""
+    """The model that answers now.
+
+    Parameters
+    ----------
+    active
+        Its name.
+    sha256
+        Digest of its weights, hexadecimal.
+    """
 
     active: str
     version: str
@@ -214,7 +252,19 @@ def end_shadow(settings: Settings, *, by: str, now: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KeptModel:
-    """A bundle of this node. role : active, earlier (below the active one), shadow, or kept."""
+    """A bundle of this node.
+
+    Parameters
+    ----------
+    role
+        `active`, `earlier` (below the active one), `shadow`, or `kept`.
+    digest
+        SHA-256 of its manifest, hexadecimal.
+    sha256
+        SHA-256 of its weights, hexadecimal.
+    started_from
+        SHA-256 of the weights that its training began with; empty where it does not say.
+    """
 
     role: str
     digest: str

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-from node.audit import AuditEvent
+from node.audit import AuditEvent, AuditFields
 from node.dashboard.rights import User
 from node.dashboard.site import Site
 from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
@@ -46,7 +46,7 @@ def perform(site: Site, user: User, uid: str, action: Action, reason: Withdrawal
         Action.RETRACT: lambda: withdraw(site.settings, site.archive, site.ledger, uid, reason),
     }
     verbs[action]()
-    site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid)
+    site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid, AuditFields(person=user.name))
     return CONFIRMATIONS[action]
 
 

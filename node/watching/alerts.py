@@ -19,6 +19,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from node.errors import NodeError
+from node.jobs import JobState
 from node.secret_files import secret
 from node.settings import Settings
 from node.settings_sections import AlertSettings
@@ -48,7 +49,7 @@ class Facts:
 def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[tuple[str, str]]:
     """Name and words of everything that needs a person."""
     for each in facts.depths:
-        if each.state == "dead":
+        if each.state is JobState.DEAD:
             what = f"deliver to {each.destination}" if each.destination else "analyse"
             jobs = "1 job was" if each.jobs == 1 else f"{each.jobs} jobs were"
             yield f"dead {each.kind} {each.destination}".strip(), f"{jobs} given up: {what}"

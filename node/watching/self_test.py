@@ -22,7 +22,13 @@ ENOUGH_FREE_GIB = 5
 
 @dataclass(frozen=True, slots=True)
 class SelfTestResult:
-    """One test and what it found. required : whether the node is not ready when it fails."""
+    """One test and what it found.
+
+    Parameters
+    ----------
+    required
+        Whether the node is not ready when it fails.
+    """
 
     name: str
     passed: bool

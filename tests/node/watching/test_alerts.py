@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from node.jobs import JobKind, JobState
 from node.settings import Settings
 from node.settings_sections import AlertSettings
 from node.storage.archive import Archive
@@ -37,12 +38,14 @@ def names(facts: Facts) -> list[str]:
     [
         pytest.param(WELL, [], id="all is well"),
         pytest.param(
-            replace(WELL, depths=(QueueDepth("deliver", "pacs", "dead", 2, 1.0),)),
+            replace(WELL, depths=(QueueDepth(JobKind.DELIVER, "pacs", JobState.DEAD, 2, 1.0),)),
             ["dead deliver pacs"],
             id="dead letter",
         ),
         pytest.param(
-            replace(WELL, depths=(QueueDepth("deliver", "pacs", "waiting", 9, 1.0),)), [], id="a queue is no alert"
+            replace(WELL, depths=(QueueDepth(JobKind.DELIVER, "pacs", JobState.WAITING, 9, 1.0),)),
+            [],
+            id="a queue is no alert",
         ),
         pytest.param(replace(WELL, down_since={"pacs": 9_000.0}), ["down pacs"], id="destination down for 16 minutes"),
         pytest.param(replace(WELL, down_since={"pacs": 9_500.0}), [], id="destination down for 8 minutes"),
