@@ -36,8 +36,8 @@ def test_a_study_that_is_unknown_or_still_arriving_has_no_final_state(tmp_path: 
     url = Settings(storage={"root": tmp_path}).database_url
     if known:
         one = StoredInstance("1.2", "1.2.1", "1.2.840.10008.5.1.4.1.1.4", "1.2.1.1", "1.2", "p", "a", "path", 10, "MR")
-        Ledger(url).instances_stored([one], 1.0)
-        assert Ledger(url).study("1.2").study.state is StudyState.RECEIVING
+        Ledger(url).receiving.instances_stored([one], 1.0)
+        assert Ledger(url).reading.study("1.2").study.state is StudyState.RECEIVING
     assert final_state(url, "1.2") is None
 
 
