@@ -108,7 +108,7 @@ def top(config: Config = None) -> None:
 
 def alert_lines(watch: HealthStore) -> list[str]:
     """What needs a person."""
-    return [f"[bold red]{escape(each.words)}[/], since {clock(each.raised_at)}" for each in watch.alerts()]
+    return [f"[bold red]{escape(each.message)}[/], since {clock(each.raised_at)}" for each in watch.alerts()]
 
 
 def process_lines(watch: HealthStore) -> list[str]:

@@ -76,13 +76,16 @@ class Health:
     def __init__(self, settings: Settings, archive: Archive, overview: Overview, watch: HealthStore) -> None:
         self.settings, self.archive, self.overview, self.watch = settings, archive, overview, watch
 
-    def failing(self) -> list[str]:
-        """What does not work: processes without a sign of life, a disk that is full."""
+    def silent_processes(self) -> list[str]:
+        """Processes of this node without a sign of life."""
         now, name = time.time(), self.settings.node_name
         alive = {each.part for each in self.watch.heartbeats() if each.node == name and now - each.at < ALIVE_SECONDS}
-        silent = [part for part in ("listener", "scheduler", "worker") if part not in alive]
+        return [part for part in ("listener", "scheduler", "worker") if part not in alive]
+
+    def failing(self) -> list[str]:
+        """What does not work: silent processes, a disk that is full."""
         full = self.archive.free_bytes() < self.settings.storage.reserve_mib * 2**20
-        return silent + (["disk"] if full else [])
+        return self.silent_processes() + (["disk"] if full else [])
 
 
 class Meter:
