@@ -26,7 +26,7 @@ from node.watching.findings import Finding, FindingLevel
 from node.watching.metrics import Health, Meter
 
 log = logging.getLogger(__name__)
-START_SECONDS = 90.0  # processes load their libraries before they show a sign of life
+START_SECONDS = 90.0  # processes load their libraries before their first heartbeat
 GIB = 2**30
 
 
@@ -69,7 +69,7 @@ class Alert(Enum):
     )
     PROCESS_SILENT = AlertText(
         "process-silent",
-        "the {subject} shows no sign of life",
+        "no heartbeat from the {subject}",
         "the log says why; systemctl restart mome-node loses nothing",
     )
     SELF_TEST_FAILED = AlertText(
@@ -96,7 +96,7 @@ class Facts:
     silent_for
         seconds since the last study of each calling AE title
     failing
-        processes without a sign of life
+        processes without a heartbeat
     self_test
         names of what failed, empty when all is well
     """

@@ -62,7 +62,7 @@ def failed(jobs: int, kind: JobKind, destination: str = "") -> QueueDepth:
         pytest.param(
             replace(WELL, failing=("worker",)),
             Alert.PROCESS_SILENT,
-            "the worker shows no sign of life",
+            "no heartbeat from the worker",
             id="silent process",
         ),
         pytest.param(
