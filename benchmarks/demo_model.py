@@ -36,7 +36,7 @@ LEAST_AUROC, LEAST_POINTING, LARGEST_COMPLETENESS_ERROR = 0.9, 0.8, 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PhantomAnswer:
     """One phantom: its truth, its score, and how far the saliency's peak lies from the lesion (0: within)."""
 
     seed: int
@@ -50,7 +50,7 @@ class Outcome:
 
 def main() -> None:
     """Measure, print, and judge."""
-    arguments = parsed()
+    arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     checkpoint = load_checkpoint(arguments.model)
     outcomes = [measure(checkpoint, spec) for spec in specs(arguments.cases, Size(arguments.size))]
@@ -64,7 +64,7 @@ def main() -> None:
     sys.exit(not (good and figures["largest_completeness_error"] <= LARGEST_COMPLETENESS_ERROR))
 
 
-def parsed() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("node/models_shipped/demo"))
     parser.add_argument("--cases", type=int, default=40)
@@ -82,7 +82,7 @@ def specs(cases: int, size: Size) -> list[PhantomSpec]:
     ]
 
 
-def measure(checkpoint: Checkpoint, spec: PhantomSpec) -> Outcome:
+def measure(checkpoint: Checkpoint, spec: PhantomSpec) -> PhantomAnswer:
     """One phantom through the node's analysis."""
     phantom = simulate(spec)
     begin = time.process_time()
@@ -91,7 +91,7 @@ def measure(checkpoint: Checkpoint, spec: PhantomSpec) -> Outcome:
     if not result.scores:
         raise SystemExit(f"phantom {spec.seed}: no score: {result.withheld}")
     score = result.scores[0]
-    outcome = Outcome(
+    outcome = PhantomAnswer(
         seed=spec.seed,
         malignant=spec.lesion is Lesion.MALIGNANT,
         probability=score.probability,
@@ -116,7 +116,7 @@ def tolerance_mm(checkpoint: Checkpoint) -> float:
     return float(np.linalg.norm(checkpoint.recipe.dce_voxel_mm or (0.0, 0.0, 0.0)))
 
 
-def figures_of(outcomes: list[Outcome], tolerance: float) -> dict[str, float | str]:
+def figures_of(outcomes: list[PhantomAnswer], tolerance: float) -> dict[str, float | str]:
     """What the cases say together."""
     labels = np.array([outcome.malignant for outcome in outcomes])
     probabilities = np.array([outcome.probability for outcome in outcomes])

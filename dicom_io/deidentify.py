@@ -25,7 +25,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
 from dicom_io.errors import DicomError
-from dicom_io.vendors.base import SIEMENS_HEADER
+from dicom_io.vendors.registry import safe_private_elements
 
 IMAGES = frozenset({MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage})
 STANDARD_UIDS = "1.2.840.10008."
@@ -38,15 +38,7 @@ TIMES = frozenset(f"{what}Time" for what in ("Study", "Series", "Acquisition", "
     "ContrastBolusStartTime",
     "ContrastBolusStopTime",
 }
-KEPT_PRIVATE = {
-    (0x0019, SIEMENS_HEADER): (0x0A, 0x0C, 0x0D),
-    (0x0051, SIEMENS_HEADER): (0x16, 0x19),
-    (0x0019, "GEMS_ACQU_01"): (0x9C,),
-    (0x0043, "GEMS_PARM_01"): (0x30, 0x39),
-    (0x2001, "PHILIPS IMAGING DD 001"): (0x03, 0x04, 0x21),
-    (0x2005, "PHILIPS MR IMAGING DD 001"): (0x2F, 0xA0),
-    (0x0065, "IMAGE PRIVATE HEADER"): (0x09, 0x0A, 0x51),
-}
+KEPT_PRIVATE = safe_private_elements()
 LONGEST_WORDS = 64
 KEEP_ITEMS = ((0x0008, 0x1140), (0x0008, 0x2112))  # ReferencedImageSequence, SourceImageSequence: X/Z/U*
 AGENT, NO_AGENT = "CONTRAST AGENT", ("", "NONE", "PRE_CONTRAST")

@@ -8,12 +8,14 @@ from typing import Any
 
 from dicom_io.errors import DicomError
 from dicom_io.pixels.native import read_in_turn
+from dicom_io.study.attempts import order_across_series
 from dicom_io.study.case import Assembly
+from dicom_io.study.dynamic import ChosenDynamic, choose_dynamic
 from dicom_io.study.geometry import Stack
-from dicom_io.study.measurements import Dynamic as ChosenDynamic
-from dicom_io.study.measurements import Part, choose_dynamic, line_up, same_measurement, same_protocol
-from dicom_io.study.phases import Clue, Repeats, Slices, b_value_of, order_diffusion, order_repeats, times_of
+from dicom_io.study.measurements import Measurement, SeriesRepeats, same_measurement, same_protocol
+from dicom_io.study.phases import Repeats, Slices, b_value_of, order_diffusion, order_repeats, times_of
 from dicom_io.study.roles import RoleAssignment, SeriesRole
+from dicom_io.vendors.base import Clue
 from mome_core.case import Role
 from mome_core.case_file import VolumesInTurn
 from mome_core.errors import StudyIneligible
@@ -95,51 +97,52 @@ def export_series(assignment: RoleAssignment) -> Iterator[Exported]:
         remaining = [item for item in remaining if item not in dynamic.sources]
     for group in split_dynamics(remaining):
         yield of_group(group)
-        remaining = [item for item in remaining if all(part.item is not item for part in group)]
+        remaining = [item for item in remaining if all(one.item is not item for one in group.members)]
     for item in remaining:
         yield from of_series(item)
 
 
-def split_dynamics(items: Sequence[SeriesRole]) -> list[list[Part]]:
-    """Groups of series that are one acquisition exported as a series per time point, whatever was acquired."""
-    groups: list[list[Part]] = []
+def split_dynamics(items: Sequence[SeriesRole]) -> list[Measurement]:
+    """Series that are one acquisition exported as a series per time point, whatever was acquired."""
+    groups: list[list[SeriesRepeats]] = []
     for item in items:
         if len(item.stacks) != 1 or item.stacks[0].repeats > 1 or item.role is Role.DWI:
             continue
-        part = Part(item, item.stacks[0], order_repeats(item.stacks[0], item.series.vendor))
-        home = next((group for group in groups if all(one_acquisition(part, member) for member in group)), None)
+        one = SeriesRepeats(item, item.stacks[0], order_repeats(item.stacks[0], item.series.vendor))
+        home = next((group for group in groups if all(one_acquisition(one, member) for member in group)), None)
         if home is None:
-            groups.append([part])
+            groups.append([one])
         else:
-            home.append(part)
-    return [group for group in groups if len(group) > 1 and is_announced(group)]
+            home.append(one)
+    return [Measurement(tuple(group)) for group in groups if len(group) > 1 and is_announced(group)]
 
 
-def one_acquisition(a: Part, b: Part) -> bool:
+def one_acquisition(a: SeriesRepeats, b: SeriesRepeats) -> bool:
     """Same study, role, protocol and measurement."""
     series_a, series_b = a.item.series, b.item.series
     alike = (series_a.study_uid, series_a.protocol) == (series_b.study_uid, series_b.protocol)
     return alike and a.item.role is b.item.role and same_protocol(a, b) and same_measurement(a, b)
 
 
-def is_announced(group: Sequence[Part]) -> bool:
+def is_announced(group: Sequence[SeriesRepeats]) -> bool:
     """Whether the scanner counts as many time points as there are series, or gives them all one Series Time (XA)."""
-    announced = {part.item.series.announced_phases for part in group}
-    started = {part.item.series.series_time for part in group}
+    announced = {one.item.series.announced_phases for one in group}
+    started = {one.item.series.series_time for one in group}
     return announced == {len(group)} or (len(started) == 1 and "" not in started)
 
 
-def of_group(group: Sequence[Part]) -> Exported:
+def of_group(group: Measurement) -> Exported:
     """Series that are the time points of one acquisition."""
-    items = tuple(part.item for part in group)
+    items = tuple(one.item for one in group.members)
     why = f"{len(items)} series are the time points of one acquisition; {items[0].why}"
     try:
-        clue, phases = line_up(group)
+        clue, phases = order_across_series(group)
     except DicomError as error:
         return Exported(items, items[0].role, why, refused=str(error))
     volumes = tuple(phase.slices for phase in phases)
-    ordered = tuple(phase.part.item for phase in phases)
-    return Exported(ordered, items[0].role, why, group[0].stack, volumes, from_first(times_of(volumes)), clue)
+    ordered = tuple(phase.series.item for phase in phases)
+    times = from_first(times_of(volumes, items[0].series.vendor))
+    return Exported(ordered, items[0].role, why, group.members[0].stack, volumes, times, clue)
 
 
 def of_series(item: SeriesRole) -> Iterator[Exported]:
@@ -192,7 +195,7 @@ def describe_assembly(assembly: Assembly) -> dict[str, Any]:
             for index, phase in enumerate(assembly.dce)
         ],
         "phases_ordered_by": assembly.dce_order,
-        "pre_contrast_because": assembly.dce_pre,
+        "pre_contrast_because": assembly.dce_pre.words,
         "b_values": list(assembly.b_values),
         "dwi_b_value": assembly.case.dwi_b_value,
         "left_out": [{"name": item.name, "why": item.why} for item in assembly.left_out],

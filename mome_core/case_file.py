@@ -99,7 +99,7 @@ def read_case(folder: Path) -> Case:
         raise CaseFileDamaged(f"{folder} is not a case folder: {CASE_JSON} cannot be read ({error})") from error
     if content.get("format") != FORMAT:
         raise CaseFileDamaged(
-            f"{folder / CASE_JSON} is of format {content.get('format')!r}, this version reads {FORMAT!r}"
+            f"{folder / CASE_JSON} has format {content.get('format')!r}, this version reads {FORMAT!r}"
         )
     try:
         parts = {Modality(name): read_part(folder, part) for name, part in content["modalities"].items()}
@@ -108,7 +108,7 @@ def read_case(folder: Path) -> Case:
             raise ValueError("the DCE has four axes, T2 and DWI have three")
         return Case(dce, t2, dwi, content["dwi_b_value"], content["acquisition"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CaseFileDamaged(f"{folder / CASE_JSON} describes no possible case: {error}") from error
+        raise CaseFileDamaged(f"{folder / CASE_JSON} does not describe a valid case: {error}") from error
 
 
 def write_nifti(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
@@ -191,7 +191,7 @@ def save(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
 
 
 def in_turn(source: Volume | Dynamic) -> VolumesInTurn:
-    """What is in memory already, volume by volume."""
+    """A volume or dynamic that is in memory, volume by volume."""
     voxels, times_s = (source.voxels, source.times_s) if isinstance(source, Dynamic) else (source.voxels[None], ())
     columns, rows, slices = voxels.shape[1:]
     return VolumesInTurn((columns, rows, slices, len(voxels)), voxels.dtype, source.affine, times_s, iter(voxels))

@@ -85,7 +85,7 @@ def analyze(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the network says about padded arrays, without augmentation."""
+    """The network's answer to padded arrays, without augmentation."""
 
     endpoint: Endpoint
     logits: tuple[float, ...]

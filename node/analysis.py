@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dicom_io.headers.read import StudyHeaders, read_series_headers
-from dicom_io.study.case import Assembly, read_case
-from dicom_io.study.case import SourceImage as ReadImage
+from dicom_io.headers.read import read_series_headers
+from dicom_io.headers.records import StudyHeaders
+from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
 from mome_core.compute import best_device
@@ -134,7 +134,7 @@ def evidence_of(assembly: Assembly) -> Evidence:
     )
 
 
-def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
+def sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
     """Source images of a volume as the result objects refer to them."""
     return tuple(SourceImage(image.header, image.frame) for image in images)
 

@@ -30,7 +30,7 @@ def graphics_cards() -> list[str]:
         return []
     command = [program, "--query-gpu=name,memory.used,memory.total,utilization.gpu", "--format=csv,noheader"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)
     except subprocess.TimeoutExpired:
         return []
-    return told.stdout.strip().splitlines() if told.returncode == 0 else []
+    return answer.stdout.strip().splitlines() if answer.returncode == 0 else []

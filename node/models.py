@@ -62,7 +62,7 @@ class Registry:
 
         Raises CheckpointRefused for one that is damaged, or holds no MOME.
         """
-        from mome_core.model.checkpoint import load_checkpoint
+        from mome_core.model.checkpoint import load_checkpoint  # torch: seconds and 200 MB, spared to the web server
 
         digest = str(load_checkpoint(bundle).manifest["manifest_sha256"])
         if digest in self.digests():
@@ -118,6 +118,6 @@ def manifest_of(bundle: Path) -> BundleManifest:
 
 def described(bundle: Path) -> Mapping[str, Any]:
     """The manifest of a bundle, verified; raises CheckpointRefused when it was changed."""
-    from mome_core.model.bundle_files import read_manifest
+    from mome_core.model.bundle_files import read_manifest  # imports torch, as above
 
     return read_manifest(bundle)

@@ -16,7 +16,7 @@ from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.cohort import GROUPS, Row, read_manifest
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.gate import Check, GateRules, LockedCases, examine
+from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine
 from node.cases import CACHE, CohortProgress, content_digest, prepare_cases
 from node.errors import NotReady
 from node.models import Registry, bundle_in_use, described
@@ -84,11 +84,11 @@ class PromotionReport:
     candidate: ModelIdentity
     active: ModelIdentity
     locked: str
-    checks: tuple[Check, ...]
+    checks: tuple[AcceptanceCheck, ...]
     promoted: bool
 
     @property
-    def failed(self) -> tuple[Check, ...]:
+    def failed(self) -> tuple[AcceptanceCheck, ...]:
         """The checks that the candidate did not pass."""
         return tuple(check for check in self.checks if not check.passed)
 

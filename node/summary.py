@@ -74,8 +74,14 @@ class SaliencySummary:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Read one entry of `saliency`."""
-        read = {"endpoint": Endpoint(content["endpoint"]), "modality": Modality(content["modality"])}
-        return cls(**{**content, **read})
+        return cls(
+            endpoint=Endpoint(content["endpoint"]),
+            modality=Modality(content["modality"]),
+            method=content["method"],
+            baseline=content["baseline"],
+            steps=content["steps"],
+            completeness_error=content["completeness_error"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class SeriesSummary:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Read one entry of `series`."""
-        return cls(**{**content, "role": Role(content["role"])})
+        return cls(content["series_instance_uid"], Role(content["role"]), content["confidence"], content["why"])
 
 
 @dataclass(frozen=True, slots=True)

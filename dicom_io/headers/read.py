@@ -1,22 +1,19 @@
-"""The headers of a study, read once: what every image says about itself, grouped by series."""
+"""The headers of a study, read once and grouped by series; and one file up to its pixels."""
 
 from __future__ import annotations
 
 import gc
-import math
 import os
 import struct
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import BinaryIO
 
 from pydicom import dcmread
-from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.uid import (
@@ -29,198 +26,15 @@ from pydicom.uid import (
 from dicom_io.encoding.elements import Elements
 from dicom_io.encoding.raw import NeedsFullParser, raw_elements, syntax_and_start
 from dicom_io.errors import NotAnImage
-from dicom_io.vendors.base import (
-    Clocks,
-    Diffusion,
-    Tile,
-    Tiling,
-    Vendor,
-    clocks_of,
-    derivation_words,
-    diffusion_of,
-    fat_suppression_of,
-    frame_clocks,
-    frame_diffusion,
-    frame_fat_suppression,
-    tiling_of,
-    vendor_of,
-)
+from dicom_io.headers.classic import classic_planes
+from dicom_io.headers.enhanced import enhanced_planes, is_enhanced
+from dicom_io.headers.records import Instance, Omission, Plane, SeriesHeader, StudyHeaders
+from dicom_io.vendors.registry import vendor_of
 
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 MAX_INFLATED_BYTES = 1 << 30
-MAX_PLANES = 1 << 16
 USUAL_HEADER_BYTES = (1 << 15, 1 << 20)  # headers with the Siemens CSA blocks reach 150 KB
 PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00009, 0x7FE00008})
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """A file or series that takes no part, and why, in words for the person who sent it."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Acquisition:
-    """How the images were made: what repeats of one measurement share.
-
-    scanning, variant, options : words of Scanning Sequence, Sequence Variant and Scan Options, upper case.
-    repetition_ms, echo_ms, inversion_ms, flip_degrees : None where unsaid.
-    fat_suppressed : None where the tags do not tell.
-    gradient_echo, spin_echo, echo_planar : kinds of echo; all False when unsaid.
-    """
-
-    dimensions: str = ""
-    sequence_name: str = ""
-    scanning: frozenset[str] = frozenset()
-    variant: frozenset[str] = frozenset()
-    options: frozenset[str] = frozenset()
-    repetition_ms: float | None = None
-    echo_ms: float | None = None
-    inversion_ms: float | None = None
-    inverted: bool = False
-    flip_degrees: float | None = None
-    fat_suppressed: bool | None = None
-    gradient_echo: bool = False
-    spin_echo: bool = False
-    echo_planar: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Instance:
-    """One stored object: where its pixels lie and what it says for evidence.
-
-    public : attributes without pixels, private ones and bulk; enough for a reference to the image.
-    offset : byte at which native pixel data begin in the file, None when they must be decoded.
-    length : bytes of the native pixel data as the file declares them.
-    """
-
-    path: Path
-    sop_instance_uid: str
-    sop_class_uid: str
-    transfer_syntax_uid: str
-    public: Elements
-    offset: int | None
-    length: int
-    rows: int
-    columns: int
-    frames: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    signed: bool
-    samples: int
-
-    @property
-    def header(self) -> Dataset:
-        """The public attributes for pydicom, put together when they are first asked for."""
-        return self.public.dataset
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one decoded frame."""
-        return self.rows * self.columns * self.samples * ((self.bits_allocated + 7) // 8)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plane:
-    """One slice image: a classic instance, a frame of an Enhanced one, or a tile of a mosaic.
-
-    frame : number from 1 inside an Enhanced instance, None in a classic one.
-    tile : the window of the stored image that is this slice, None when it is the whole image.
-    position_mm, orientation, spacing_mm : as in the Image Plane module, LPS; empty when the image has none.
-    thickness_mm : slice thickness, the only spacing that a single slice has.
-    slope, intercept : stored value -> real value; NaN when the image says something senseless.
-    words : by which the image says that it was computed (see vendors.derivation_words).
-    contrast : agent, or PRE_CONTRAST and its like of the Enhanced object; empty when none is named.
-    """
-
-    instance: Instance
-    frame: int | None
-    tile: Tile | None
-    rows: int
-    columns: int
-    position_mm: tuple[float, ...]
-    orientation: tuple[float, ...]
-    spacing_mm: tuple[float, ...]
-    thickness_mm: float | None
-    slope: float
-    intercept: float
-    image_type: tuple[str, ...]
-    words: frozenset[str]
-    stack_id: str
-    contrast: str
-    diffusion: Diffusion
-    clocks: Clocks
-    acquisition: Acquisition
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesHeader:
-    """What one series says about itself before any pixel is read.
-
-    announced_phases : Number of Temporal Positions (0020,0105), None when it is not told.
-    Texts are as the scanner wrote them: escape them before showing them.
-    instances : also those that hold no image which could be placed.
-    """
-
-    series_uid: str
-    study_uid: str
-    vendor: Vendor
-    modality: str
-    description: str
-    protocol: str
-    number: int | None
-    frame_of_reference_uid: str
-    announced_phases: int | None
-    series_time: str
-    planes: tuple[Plane, ...]
-    instances: tuple[Instance, ...]
-
-    @property
-    def is_enhanced(self) -> bool:
-        """Whether its images are frames of Enhanced multi-frame objects."""
-        return any(plane.frame is not None for plane in self.planes[:1])
-
-    @property
-    def image_type(self) -> tuple[str, ...]:
-        """The most frequent ImageType of its images."""
-        return most_common(plane.image_type for plane in self.planes) or ()
-
-    @property
-    def acquisition(self) -> Acquisition:
-        """How most of its images were made."""
-        return most_common(plane.acquisition for plane in self.planes) or Acquisition()
-
-    @property
-    def words(self) -> frozenset[str]:
-        """The derivation words that all its images share."""
-        return frozenset.intersection(*(plane.words for plane in self.planes)) if self.planes else frozenset()
-
-
-def most_common(values: Iterable[Any]) -> Any:
-    """The most frequent value, of several the one that reads first; None of nothing."""
-    counts = Counter(values)
-    return min(counts, key=lambda value: (-counts[value], repr(value)), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class StudyHeaders(Sequence[SeriesHeader]):
-    """All series that were read, in a fixed order whatever the order of arrival, and the files left out."""
-
-    series: tuple[SeriesHeader, ...]
-    excluded: tuple[Exclusion, ...] = ()
-
-    @overload
-    def __getitem__(self, index: int) -> SeriesHeader: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[SeriesHeader, ...]: ...
-    def __getitem__(self, index: int | slice) -> SeriesHeader | tuple[SeriesHeader, ...]:
-        return self.series[index]
-
-    def __len__(self) -> int:
-        return len(self.series)
 
 
 def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
@@ -230,7 +44,7 @@ def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
     raises. The result does not depend on the order of `paths`.
     """
     groups: dict[tuple[str, bool], list[tuple[Instance, tuple[Plane, ...]]]] = defaultdict(list)
-    excluded: list[Exclusion] = []
+    omitted: list[Omission] = []
     seen: set[tuple[str, str]] = set()
     with no_garbage_collection():
         for path in sorted(paths, key=os.fspath):
@@ -241,12 +55,12 @@ def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
                 seen.add(key)
                 planes = planes_of(instance, elements)
             except NotAnImage as error:
-                excluded.append(Exclusion(path.name, str(error)))
+                omitted.append(Omission(path.name, str(error)))
                 continue
             # An Enhanced copy can share the UID of its classic series (Canon): it stands apart.
             groups[elements.text("SeriesInstanceUID"), planes[0].frame is not None].append((instance, planes))
     series = [series_of(uid, members) for (uid, _), members in sorted(groups.items())]
-    return StudyHeaders(tuple(series), tuple(excluded))
+    return StudyHeaders(tuple(series), tuple(omitted))
 
 
 @contextmanager
@@ -392,149 +206,5 @@ def planes_of(instance: Instance, elements: Elements) -> tuple[Plane, ...]:
     Raises NotAnImage when an Enhanced object describes fewer frames than it holds, or absurdly many.
     """
     vendor = vendor_of(elements.text("Manufacturer"))
-    if "PerFrameFunctionalGroupsSequence" in elements:
-        return _frames(instance, elements, vendor)
-    tiling = tiling_of(elements, vendor, elements.texts("ImageType"))
-    if tiling is None:
-        return (_classic_plane(instance, elements, vendor),)
-    whole = _classic_plane(instance, elements, vendor)
-    return tuple(_tile_plane(whole, tiling, tile) for tile in tiling.tiles)
-
-
-def _tile_plane(whole: Plane, tiling: Tiling, tile: Tile) -> Plane:
-    clocks = whole.clocks if tile.acquisition_s is None else replace(whole.clocks, acquisition_s=tile.acquisition_s)
-    return replace(
-        whole, tile=tile, position_mm=tile.position_mm, rows=tiling.rows, columns=tiling.columns, clocks=clocks
-    )
-
-
-def _classic_plane(instance: Instance, elements: Elements, vendor: Vendor) -> Plane:
-    image_type = elements.texts("ImageType")
-    return Plane(
-        instance=instance,
-        frame=None,
-        tile=None,
-        rows=instance.rows,
-        columns=instance.columns,
-        position_mm=elements.numbers("ImagePositionPatient"),
-        orientation=elements.numbers("ImageOrientationPatient"),
-        spacing_mm=elements.numbers("PixelSpacing"),
-        thickness_mm=elements.number("SpacingBetweenSlices") or elements.number("SliceThickness"),
-        slope=rescale_of(elements, "RescaleSlope", 1.0),
-        intercept=rescale_of(elements, "RescaleIntercept", 0.0),
-        image_type=image_type,
-        words=derivation_words(elements, image_type),
-        stack_id=elements.text("StackID"),
-        contrast=elements.text("ContrastBolusAgent"),
-        diffusion=diffusion_of(elements, vendor),
-        clocks=clocks_of(elements, vendor),
-        acquisition=acquisition_of(elements, vendor),
-    )
-
-
-def rescale_of(elements: Elements, keyword: str, absent: float) -> float:
-    """Slope or intercept; NaN when there is one that is no number, so that the pixels are refused."""
-    value = elements.number(keyword)
-    if value is None:
-        return math.nan if keyword in elements else absent
-    return value
-
-
-def acquisition_of(elements: Elements, vendor: Vendor) -> Acquisition:
-    """How a classic image was made (MR Image module and each vendor's own attributes)."""
-    scanning = frozenset(elements.text("ScanningSequence").upper().split("\\")) - {""}
-    inversion = elements.number("InversionTime") or None
-    return Acquisition(
-        dimensions=elements.text("MRAcquisitionType"),
-        sequence_name=elements.text("SequenceName") or elements.text(0x0019109C),
-        scanning=scanning,
-        variant=frozenset(elements.text("SequenceVariant").upper().split("\\")) - {"", "NONE"},
-        options=frozenset(elements.text("ScanOptions").upper().split("\\")) - {"", "NONE"},
-        repetition_ms=elements.number("RepetitionTime"),
-        echo_ms=elements.number("EchoTime"),
-        inversion_ms=inversion,
-        inverted="IR" in scanning,
-        flip_degrees=elements.number("FlipAngle"),
-        fat_suppressed=fat_suppression_of(elements, vendor),
-        gradient_echo="GR" in scanning,
-        spin_echo="SE" in scanning,
-        echo_planar="EP" in scanning,
-    )
-
-
-def _frames(instance: Instance, elements: Elements, vendor: Vendor) -> tuple[Plane, ...]:
-    per_frame = elements.items("PerFrameFunctionalGroupsSequence")
-    if len(per_frame) < instance.frames or len(per_frame) > MAX_PLANES:
-        raise NotAnImage(f"holds {instance.frames} frames but describes {len(per_frame)}")
-    shared = elements.item("SharedFunctionalGroupsSequence")
-    image_words = derivation_words(elements, elements.texts("ImageType"))
-    frames = enumerate(per_frame[: instance.frames], start=1)
-    return tuple(_frame(instance, elements, Groups(item, shared), number, image_words) for number, item in frames)
-
-
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """The functional groups of one frame: its own first, then the shared ones (PS3.3 C.7.6.16)."""
-
-    own: Elements
-    shared: Elements
-
-    def macro(self, keyword: str) -> Elements:
-        """The item of a macro; an empty one when neither has it."""
-        return self.own.item(keyword) if keyword in self.own else self.shared.item(keyword)
-
-
-def _frame(instance: Instance, elements: Elements, groups: Groups, number: int, words: frozenset[str]) -> Plane:
-    measures = groups.macro("PixelMeasuresSequence")
-    scaling = groups.macro("PixelValueTransformationSequence")
-    content = groups.macro("FrameContentSequence")
-    frame_type = groups.macro("MRImageFrameTypeSequence")
-    offset_ms = groups.macro("TemporalPositionSequence").number("TemporalPositionTimeOffset")
-    trigger_ms = groups.macro("CardiacSynchronizationSequence").number("NominalCardiacTriggerDelayTime")
-    image_type = frame_type.texts("FrameType") or elements.texts("ImageType")
-    offset_s = offset_ms if offset_ms is not None else None if trigger_ms is None else trigger_ms / 1000
-    return Plane(
-        instance=instance,
-        frame=number,
-        tile=None,
-        rows=instance.rows,
-        columns=instance.columns,
-        position_mm=groups.macro("PlanePositionSequence").numbers("ImagePositionPatient"),
-        orientation=groups.macro("PlaneOrientationSequence").numbers("ImageOrientationPatient"),
-        spacing_mm=measures.numbers("PixelSpacing"),
-        thickness_mm=measures.number("SpacingBetweenSlices") or measures.number("SliceThickness"),
-        slope=rescale_of(scaling, "RescaleSlope", 1.0),
-        intercept=rescale_of(scaling, "RescaleIntercept", 0.0),
-        image_type=image_type,
-        words=words | derivation_words(frame_type, image_type),
-        stack_id=content.text("StackID"),
-        contrast=groups.macro("ContrastBolusUsageSequence").text("ContrastBolusAgentPhase")
-        or elements.item("ContrastBolusAgentSequence").text("ContrastBolusAgent"),
-        diffusion=frame_diffusion(groups.macro("MRDiffusionSequence")),
-        clocks=frame_clocks(elements, content, offset_s, number),
-        acquisition=frame_acquisition(elements, groups),
-    )
-
-
-def frame_acquisition(elements: Elements, groups: Groups) -> Acquisition:
-    """How an Enhanced frame was made (Enhanced MR Image module and its macros; PS3.3 C.8.13)."""
-    timing = groups.macro("MRTimingAndRelatedParametersSequence")
-    modifier = groups.macro("MRModifierSequence")
-    echo = groups.macro("MREchoSequence").number("EffectiveEchoTime")
-    scanning = frozenset(elements.text("ScanningSequence").upper().split("\\")) - {""}
-    pulse = elements.text("EchoPulseSequence").upper()
-    times = modifier.numbers("InversionTimes")
-    return Acquisition(
-        dimensions=elements.text("MRAcquisitionType"),
-        sequence_name=elements.text("PulseSequenceName") or elements.text("SequenceName"),
-        scanning=scanning,
-        repetition_ms=timing.number("RepetitionTime") or elements.number("RepetitionTime"),
-        echo_ms=elements.number("EchoTime") if echo is None else echo,
-        inversion_ms=times[0] if times else elements.number("InversionTime"),
-        inverted="IR" in scanning or modifier.text("InversionRecovery").upper() == "YES",
-        flip_degrees=timing.number("FlipAngle") or elements.number("FlipAngle"),
-        fat_suppressed=frame_fat_suppression(modifier),
-        gradient_echo=pulse in ("GRADIENT", "BOTH") or "GR" in scanning,
-        spin_echo=pulse in ("SPIN", "BOTH") or "SE" in scanning,
-        echo_planar=elements.text("EchoPlanarPulseSequence").upper() == "YES" or "EP" in scanning,
-    )
+    read_planes = enhanced_planes if is_enhanced(elements) else classic_planes
+    return read_planes(instance, elements, vendor)

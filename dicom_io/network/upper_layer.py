@@ -156,7 +156,7 @@ class PduStream:
 
 def p_data(context_id: int, content: bytes, *, command: bool, largest: int) -> bytes:
     """One command or data set as P-DATA PDUs, each at most `largest` bytes long (0: no limit); one PDV in each."""
-    step = (largest or len(content) + 6) - PDV_HEADER.size
+    step = largest - PDV_HEADER.size if largest else max(len(content), 1)
     pdus = []
     for offset in range(0, max(len(content), 1), step):
         fragment = content[offset : offset + step]

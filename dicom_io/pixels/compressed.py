@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, cast
 
 from dicom_io.errors import PixelsUnreadable
-from dicom_io.headers.read import Instance
+from dicom_io.headers.records import Instance
 from dicom_io.pixels.frames import Array, PlaneTarget, by_frame, fill_planes, frame_buffer, stored_dtype
 
 CHILD_MEMORY_BYTES = 6 << 30  # address space of a decoding child: an Enhanced object, its decoded frames, the codecs

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dicom_io.headers.read import Instance, Plane
+from dicom_io.headers.records import Instance, Plane
 
 Array = NDArray[Any]
 

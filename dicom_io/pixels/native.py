@@ -29,7 +29,8 @@ from pydicom.uid import (
 )
 
 from dicom_io.errors import PixelsUnreadable
-from dicom_io.headers.read import NATIVE, Instance, Plane
+from dicom_io.headers.read import NATIVE
+from dicom_io.headers.records import Instance, Plane
 from dicom_io.pixels.compressed import read_compressed
 from dicom_io.pixels.frames import Array, PlaneTarget, by_frame, fill_planes, frame_buffer, stored_dtype
 

@@ -1,38 +1,38 @@
-"""From roles to a Case: which series become the network's inputs, their voxels, and the images that they came from."""
+"""From roles to a Case: the voxels of the dynamic, T2 and DWI, and the images that they came from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from dicom_io.errors import NoPhaseOrder, PixelsUnreadable
-from dicom_io.headers.read import Exclusion, Instance, Plane
+from dicom_io.errors import PixelsUnreadable
+from dicom_io.headers.records import Instance, Omission, Plane
 from dicom_io.pixels.native import read_voxels
-from dicom_io.study.geometry import Stack
-from dicom_io.study.measurements import FIRST, choose_dynamic
-from dicom_io.study.measurements import Dynamic as ChosenDynamic
-from dicom_io.study.phases import Slices, b_value_of, order_diffusion
-from dicom_io.study.roles import RoleAssignment, SeriesRole
-from dicom_io.vendors.base import Direction
+from dicom_io.study.choices import ChosenVolume, dwi_choices, t2_choices, why_unused
+from dicom_io.study.dynamic import ChosenDynamic, choose_dynamic
+from dicom_io.study.phases import Slices
+from dicom_io.study.pre_contrast import PreContrastFinding
+from dicom_io.study.roles import RoleAssignment
 from mome_core.case import Case, Modality, Role
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.volume import Dynamic, Volume, Voxels
 
-USUAL_B_VALUES = (600.0, 1200.0)  # the paper takes the highest b-value, 1000 or 800; 1500 and more is another contrast
 MOST_PHASES = 12  # more is an ultrafast dynamic, of which pre and six post-contrast phases are kept
 KEPT_POST_PHASES = 6
-ALIKE_B = 0.1  # b-values within 10 % are one: scanners write the actual value of each direction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SourceImage:
-    """One image that a slice came from.
+class SourceFrame:
+    """One image that a slice came from: a classic instance, or a frame of an Enhanced one.
 
-    frame : frame number from 1 inside an Enhanced instance, None in a classic one.
+    Parameters
+    ----------
+    frame
+        Frame number from 1 inside an Enhanced instance, None in a classic one.
     """
 
     instance: Instance
@@ -49,53 +49,66 @@ class SourceImage:
         return self.instance.path
 
 
-SourceSlices = tuple[SourceImage, ...]
+SourceSlices = tuple[SourceFrame, ...]
+UsedSeries = tuple[tuple[Modality, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assembly:
     """What a study gave: the case, the images behind every slice of it, and what was left out.
 
-    roles : the part of every series, with the reason.
-    dce : phases x slices, in the order of the Dynamic's first and last axes.
-    t2, dwi : one image per slice; of a mean over directions the image of the first one.
-    dwi_all : every image of the DWI, those of the lower b-values too.
-    dce_times_s : as in Case.dce.
-    dce_order, dce_pre : what ordered the phases, and why the first is pre-contrast.
-    b_values : all b-values of the DWI series, ascending, s/mm2.
-    used : the series behind each modality.
-    left_out : every series and file that takes no part, with the reason.
-    warnings : doubts about what is used.
+    Parameters
+    ----------
+    roles
+        The role of every series, with the reason.
+    dce
+        Phases x slices, in the order of the Dynamic's first and last axes.
+    t2, dwi
+        One image per slice; of a mean over directions the image of the first one.
+    dwi_all
+        Every image of the DWI, those of the lower b-values too.
+    dce_times_s
+        As in Case.dce.
+    dce_order
+        What ordered the phases.
+    dce_pre
+        Why the first phase is the one before contrast.
+    b_values
+        All b-values of the DWI series, ascending, s/mm2.
+    used
+        The series behind each modality.
+    left_out
+        Every series and file that is not used, with the reason.
+    warnings
+        Doubts about what is used.
     """
 
     case: Case
     roles: RoleAssignment
-    dce: tuple[SourceSlices, ...] = ()
+    dce: tuple[SourceSlices, ...]
+    dce_order: str
+    dce_pre: PreContrastFinding
+    dce_times_s: tuple[float, ...] = ()
     t2: SourceSlices = ()
     dwi: SourceSlices = ()
     dwi_all: SourceSlices = ()
-    dce_times_s: tuple[float, ...] = ()
-    dce_order: str = ""
-    dce_pre: str = ""
     b_values: tuple[float, ...] = ()
-    used: tuple[tuple[Modality, tuple[str, ...]], ...] = ()
-    left_out: tuple[Exclusion, ...] = ()
+    used: UsedSeries = ()
+    left_out: tuple[Omission, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChosenVolume:
-    """One T2 or DWI volume before its pixels are read; `repeats` are averaged.
+class ReadVolume:
+    """A T2 or DWI with its voxels."""
 
-    doubt : larger is worse; why the volume is not what the network was trained on, in words.
-    """
+    choice: ChosenVolume
+    volume: Volume
 
-    item: SeriesRole
-    stack: Stack
-    repeats: tuple[Slices, ...]
-    b_value: float | None = None
-    b_values: tuple[float, ...] = ()
-    warning: str = ""
+    @property
+    def sources(self) -> SourceSlices:
+        """The images behind its slices; of a mean over several those of the first."""
+        return sources_of(self.choice.repeats[0])
 
 
 def read_case(assignment: RoleAssignment) -> Assembly:
@@ -110,35 +123,45 @@ def read_case(assignment: RoleAssignment) -> Assembly:
     if len(dynamic.phases) < len(chosen.phases):
         warnings.append(f"of {len(chosen.phases)} phases {len(dynamic.phases)} are used, evenly spread in time")
     dce = read_dynamic(dynamic)
-    t2, t2_volume = read_first(t2_choices(assignment, chosen.stack), warnings)
-    dwi, dwi_volume = read_first(dwi_choices(assignment, chosen.stack), warnings)
+    t2 = read_first(t2_choices(assignment, chosen.stack), warnings)
+    dwi = read_first(dwi_choices(assignment, chosen.stack), warnings)
     warnings += [] if t2 else why_unused(assignment.of(Role.T2, Role.T2_IR))
     warnings += [] if dwi else why_unused(assignment.of(Role.DWI))
-    first = chosen.phases[0][0]
-    case = Case(
-        dce=dce,
-        t2=t2_volume,
-        dwi=dwi_volume,
-        dwi_b_value=dwi.b_value if dwi else None,
-        acquisition=acquisition_facts(first),
-    )
-    used = {Modality.DCE: tuple(dict.fromkeys(item.series.series_uid for item in dynamic.sources))}
-    used |= {Modality.T2: (t2.item.series.series_uid,)} if t2 else {}
-    used |= {Modality.DWI: (dwi.item.series.series_uid,)} if dwi else {}
+    used = used_series(dynamic, t2, dwi)
     return Assembly(
-        case=case,
+        case=case_of(dynamic, dce, t2, dwi),
         roles=assignment,
         dce=tuple(sources_of(phase) for phase in dynamic.phases),
-        t2=sources_of(t2.repeats[0]) if t2 else (),
-        dwi=sources_of(dwi.repeats[0]) if dwi else (),
-        dwi_all=sources_of(tuple(dwi.stack.planes)) if dwi else (),
+        dce_order=str(dynamic.clue or ""),
+        dce_pre=dynamic.pre_contrast,
         dce_times_s=dce.times_s,
-        dce_order=str(chosen.clue or ""),
-        dce_pre=chosen.evidence or FIRST,
-        b_values=dwi.b_values if dwi else (),
-        used=tuple(used.items()),
-        left_out=left_out(assignment, {uid for uids in used.values() for uid in uids}),
+        t2=t2.sources if t2 else (),
+        dwi=dwi.sources if dwi else (),
+        dwi_all=sources_of(tuple(dwi.choice.stack.planes)) if dwi else (),
+        b_values=dwi.choice.b_values if dwi else (),
+        used=used,
+        left_out=left_out(assignment, used),
         warnings=tuple(warnings),
+    )
+
+
+def case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> Case:
+    """The network's inputs, with the facts of the first phase."""
+    return Case(
+        dce=dce,
+        t2=t2.volume if t2 else None,
+        dwi=dwi.volume if dwi else None,
+        dwi_b_value=dwi.choice.b_value if dwi else None,
+        acquisition=acquisition_facts(dynamic.phases[0][0]),
+    )
+
+
+def used_series(dynamic: ChosenDynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> UsedSeries:
+    """The UIDs of the series behind each modality that the case has."""
+    others = ((Modality.T2, t2), (Modality.DWI, dwi))
+    return (
+        (Modality.DCE, tuple(dict.fromkeys(item.series.series_uid for item in dynamic.sources))),
+        *((modality, (read.choice.item.series.series_uid,)) for modality, read in others if read),
     )
 
 
@@ -162,14 +185,11 @@ def thinned(dynamic: ChosenDynamic) -> ChosenDynamic:
     times = np.array(dynamic.times_s or range(count), dtype=float)
     wanted = np.linspace(times[1], times[-1], KEPT_POST_PHASES)
     kept = [0, *sorted({int(np.argmin(np.abs(times[1:] - t))) + 1 for t in wanted})]
-    return ChosenDynamic(
+    return replace(
+        dynamic,
         phases=tuple(dynamic.phases[i] for i in kept),
         sources=tuple(dynamic.sources[i] for i in kept),
-        stack=dynamic.stack,
         times_s=tuple(dynamic.times_s[i] for i in kept) if dynamic.times_s else (),
-        clue=dynamic.clue,
-        evidence=dynamic.evidence,
-        notes=dynamic.notes,
     )
 
 
@@ -186,95 +206,7 @@ def read_dynamic(dynamic: ChosenDynamic) -> Dynamic:
     return Dynamic(voxels, dynamic.stack.affine, dynamic.sources[0].series.frame_of_reference_uid, times)
 
 
-def t2_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
-    """T2 volumes, best first: fat suppressed or TIRM, oriented as the dynamic, many voxels."""
-    choices = []
-    for item in assignment.of(Role.T2, Role.T2_IR):
-        single = [stack for stack in item.stacks if stack.repeats == 1 and stack.slabs == 1]
-        if single:  # of several echoes the longest weighs T2 most
-            stack = max(single, key=lambda stack: stack.locations[0][0].acquisition.echo_ms or 0.0)
-            choices.append(ChosenVolume(item, stack, (tuple(there[0] for there in stack.locations),)))
-    return sorted(choices, key=lambda choice: t2_merit(choice, dce), reverse=True)
-
-
-def t2_merit(choice: ChosenVolume, dce: Stack) -> tuple[float, ...]:
-    """What makes one T2 better than another; the paper's T2 is fat suppressed."""
-    suppressed = choice.item.series.acquisition.fat_suppressed
-    if choice.item.role is Role.T2_IR:
-        suppressed = True
-    elif suppressed is None:
-        suppressed = choice.item.name.fat_suppressed
-    columns, rows, slices = choice.stack.shape
-    return (
-        {True: 2.0, None: 1.0, False: 0.0}[suppressed],
-        float(parallel(choice.stack, dce)),
-        float(choice.item.is_original),
-        float(columns * rows * slices),
-        -float(choice.item.series.number or 0),
-    )
-
-
-def parallel(a: Stack, b: Stack) -> bool:
-    """Whether the slices of two stacks lie in nearly the same plane."""
-    normal_a, normal_b = (np.cross(stack.affine[:3, 0], stack.affine[:3, 1]) for stack in (a, b))
-    return bool(abs(normal_a @ normal_b) > 0.8 * np.linalg.norm(normal_a) * np.linalg.norm(normal_b))
-
-
-def dwi_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
-    """DWI volumes, best first: the highest usual b-value, trace before the mean over directions."""
-    choices = []
-    for item in assignment.of(Role.DWI):
-        for stack in item.stacks:
-            if stack.slabs > 1:
-                continue
-            try:
-                choice = highest_b_volume(item, stack)
-            except NoPhaseOrder:
-                continue
-            if choice is not None:
-                choices.append(choice)
-    return sorted(choices, key=lambda choice: dwi_merit(choice, dce), reverse=True)
-
-
-def highest_b_volume(item: SeriesRole, stack: Stack) -> ChosenVolume | None:
-    """The volume of the highest usual b-value of one stack, None when it has no weighted image.
-
-    Raises NoPhaseOrder when slices differ in their b-values.
-    """
-    repeats = order_diffusion(stack, item.series.vendor)
-    by_volume = [b_value_of(volume[0]) for volume in repeats.volumes]
-    weighted = [b for b in by_volume if b >= 100]
-    if not weighted:
-        return None
-    low, high = USUAL_B_VALUES
-    usual = [b for b in weighted if low <= b <= high]
-    wanted = max(usual) if usual else min(weighted, key=lambda b: abs(b - 1000))
-    volumes = [v for v, b in zip(repeats.volumes, by_volume, strict=True) if abs(b - wanted) <= ALIKE_B * wanted]
-    trace = [v for v in volumes if is_trace(v)]
-    warning = "" if usual else f"the DWI has no b-value of 800 or 1000; b = {wanted:g} is used"
-    return ChosenVolume(item, stack, tuple(trace or volumes), float(wanted), tuple(sorted(set(by_volume))), warning)
-
-
-def is_trace(volume: Slices) -> bool:
-    """Whether a volume is already the mean over directions."""
-    plane = volume[0]
-    return plane.diffusion.direction is Direction.ISOTROPIC or bool(plane.words & {"TRACEW", "TRACE"})
-
-
-def dwi_merit(choice: ChosenVolume, dce: Stack) -> tuple[float, ...]:
-    """What makes one DWI better than another."""
-    columns, rows, slices = choice.stack.shape
-    return (
-        float(not choice.warning),
-        choice.b_value or 0.0,
-        float(is_trace(choice.repeats[0])),
-        float(parallel(choice.stack, dce)),
-        float(columns * rows * slices),
-        -float(choice.item.series.number or 0),
-    )
-
-
-def read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> tuple[ChosenVolume | None, Volume | None]:
+def read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> ReadVolume | None:
     """The first choice whose pixels can be read; what could not is added to the warnings."""
     for choice in choices:
         try:
@@ -284,20 +216,9 @@ def read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> tuple[Ch
             continue
         if choice.warning:
             warnings.append(choice.warning)
-        return choice, Volume(voxels, choice.stack.affine, choice.item.series.frame_of_reference_uid)
-    return None, None
-
-
-def why_unused(items: Sequence[SeriesRole]) -> list[str]:
-    """For series of a modality that the case lacks all the same, what is wrong with each."""
-    reasons = []
-    for item in items:
-        slabs = max((stack.slabs for stack in item.stacks), default=1)
-        reason = item.refused or (f"it consists of {slabs} slabs" if slabs > 1 else "its images name no b-value")
-        if item.role is not Role.DWI and not item.refused and slabs == 1:
-            reason = "its slices are repeated"
-        reasons.append(f"series {item.series.number} ({item.role}) is not used: {reason}")
-    return reasons
+        frame_of_reference_uid = choice.item.series.frame_of_reference_uid
+        return ReadVolume(choice, Volume(voxels, choice.stack.affine, frame_of_reference_uid))
+    return None
 
 
 def mean_voxels(repeats: Sequence[Slices]) -> Voxels:
@@ -314,7 +235,7 @@ def mean_voxels(repeats: Sequence[Slices]) -> Voxels:
 
 def sources_of(slices: Slices) -> SourceSlices:
     """The images behind the slices of one volume."""
-    return tuple(SourceImage(p.instance, p.frame) for p in slices)
+    return tuple(SourceFrame(p.instance, p.frame) for p in slices)
 
 
 def acquisition_facts(plane: Plane) -> dict[str, str | float]:
@@ -333,11 +254,12 @@ def acquisition_facts(plane: Plane) -> dict[str, str | float]:
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def left_out(assignment: RoleAssignment, used: set[str]) -> tuple[Exclusion, ...]:
-    """Every series that takes no part, with the reason, and the files that were left out before."""
+def left_out(assignment: RoleAssignment, used: UsedSeries) -> tuple[Omission, ...]:
+    """Every series that is not used, with the reason, and the files that were left out before."""
+    uids = {uid for _, series_uids in used for uid in series_uids}
     series = tuple(
-        Exclusion(f"series {item.series.number}", f"{item.role}: {item.refused or item.why}")
+        Omission(f"series {item.series.number}", f"{item.role}: {item.refused or item.why}")
         for item in assignment.roles
-        if item.series.series_uid not in used
+        if item.series.series_uid not in uids
     )
     return series + assignment.excluded

@@ -1,8 +1,7 @@
-"""The part that each series plays, with the reason: tags first, geometry next, names last.
+"""The role of each series, with the reason: tags first, geometry next, names last.
 
-Neither "DERIVED means exclude" nor "ORIGINAL means take" survives real data (spec/series.md, section 3), so each rule
-looks at the word that names the computation, at physics (echo, repetition, inversion, diffusion), and only then at what
-somebody called the series.
+Neither "DERIVED means exclude" nor "ORIGINAL means take" survives real data, so each rule looks at the word that names
+the computation, at physics (echo, repetition, inversion, diffusion), and only then at the name of the series.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dicom_io.errors import NoVolume
-from dicom_io.headers.read import SeriesHeader, StudyHeaders
+from dicom_io.headers.records import SeriesHeader, StudyHeaders
+from dicom_io.study.dynamic import assign_dynamic_roles
 from dicom_io.study.geometry import ORIENTATION_TOLERANCE, count_distinct, stacks_of
-from dicom_io.study.measurements import settle_dynamic
 from dicom_io.study.names import NameReading, read_name
 from dicom_io.study.roles import COMPUTED_ROLES, T1_ROLES, RoleAssignment, RoleRule, SeriesRole
 from dicom_io.vendors.base import Direction
@@ -56,12 +55,14 @@ DIFFUSION_FLOOR = 40.0  # s/mm2: below lies what stands for b0 (Siemens 5, Phili
 MAX_LOCALIZER_IMAGES = 90
 MAX_NAMED_LOCALIZER_IMAGES = 20
 NEVER_T1 = frozenset({Role.T2, Role.T2_IR, Role.DWI})
+LONG_REPETITION_MS, SHORT_REPETITION_MS = 900.0, 1300.0  # of spin echoes: T2 weighting needs the one, T1 the other
+LONG_ECHO_MS, SHORT_ECHO_MS = 45.0, 40.0
 STIR_MS = 400.0  # fat is nulled at 60 to 300 ms, fluid above 1500 ms
 SPECIAL = 0.8  # confidence of names that say what tags cannot
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Classification:
     """What one rule concludes."""
 
     role: Role
@@ -71,25 +72,25 @@ class Verdict:
 
 
 def assign_roles(headers: Iterable[SeriesHeader], rules: Sequence[RoleRule] = ()) -> RoleAssignment:
-    """Give every series its part.
+    """Give every series its role.
 
     What a series is by itself comes from `classify_series`; which T1 series are phases of a dynamic only shows in the
-    study as a whole (dicom_io.study.measurements).
+    study as a whole (dicom_io.study.dynamic).
     """
     excluded = headers.excluded if isinstance(headers, StudyHeaders) else ()
-    roles = settle_dynamic([classify_series(series, rules) for series in headers])
+    roles = assign_dynamic_roles([classify_series(series, rules) for series in headers])
     return RoleAssignment(tuple(roles), excluded)
 
 
 def classify_series(series: SeriesHeader, rules: Sequence[RoleRule] = ()) -> SeriesRole:
-    """The part of one series by itself."""
+    """The role of one series by itself."""
     name = read_name(series.description or series.protocol)
-    verdict = next(verdict for reader in READERS if (verdict := reader(series, name)))
-    rule = next((rule for rule in rules if rule.fits(series)), None)
-    if rule is not None:
-        verdict = Verdict(rule.role, 1.0, f"the site's rule '{rule.pattern}' says so")
+    found = next(found for rule in RULES if (found := rule(series, name)))
+    site_rule = next((rule for rule in rules if rule.fits(series)), None)
+    if site_rule is not None:
+        found = Classification(site_rule.role, 1.0, f"the site's rule '{site_rule.pattern}' says so")
     item = SeriesRole(
-        series, verdict.role, verdict.confidence, verdict.why, name, certain=verdict.certain, by_rule=rule is not None
+        series, found.role, found.confidence, found.why, name, certain=found.certain, by_rule=site_rule is not None
     )
     try:
         return replace(item, stacks=tuple(stacks_of(series.planes)))
@@ -97,21 +98,21 @@ def classify_series(series: SeriesHeader, rules: Sequence[RoleRule] = ()) -> Ser
         return replace(item, refused=str(error))
 
 
-def by_object(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_object(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Objects that are no MR images at all."""
     del name
     if series.modality == "SEG":
-        return Verdict(Role.SEG, 1.0, "it is a segmentation object")
+        return Classification(Role.SEG, 1.0, "it is a segmentation object")
     if series.modality not in ("MR", ""):
-        return Verdict(Role.OTHER, 1.0, f"its modality is {series.modality}")
+        return Classification(Role.OTHER, 1.0, f"its modality is {series.modality}")
     if any(instance.sop_class_uid.startswith(SECONDARY_CAPTURE) for instance in series.instances):
-        return Verdict(Role.OTHER, 1.0, "it is a secondary capture")
+        return Classification(Role.OTHER, 1.0, "it is a secondary capture")
     if all(instance.bits_stored == 1 for instance in series.instances):
-        return Verdict(Role.SEG, 0.95, "its pixels are single bits")
+        return Classification(Role.SEG, 0.95, "its pixels are single bits")
     return None
 
 
-def by_derivation(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_derivation(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Images that say themselves what was computed; the last computation comes first (SUB then MIP is a MIP)."""
     del name
     words = series.words
@@ -123,28 +124,28 @@ def by_derivation(series: SeriesHeader, name: NameReading) -> Verdict | None:
     )
     for role, vocabulary in table:
         if found := words & vocabulary:
-            return Verdict(role, 1.0, f"its image type says {min(found)}")
+            return Classification(role, 1.0, f"its image type says {min(found)}")
     if "LOCALIZER" in words:
-        return Verdict(Role.LOCALIZER, 1.0, "its image type says LOCALIZER")
+        return Classification(Role.LOCALIZER, 1.0, "its image type says LOCALIZER")
     if (found := words & MAP_WORDS) and not words & TRACE_WORDS:
-        return Verdict(Role.DERIVED_MAP, 0.95, f"its image type says {min(found)}")
+        return Classification(Role.DERIVED_MAP, 0.95, f"its image type says {min(found)}")
     return None
 
 
-def by_dixon(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_dixon(series: SeriesHeader, name: NameReading) -> Classification | None:
     """The fat, in-phase and opposed-phase images of Dixon; its water image is a T1 with fat suppression."""
     del name
     words = series.words
     if "FAT" in words or ("DIXON" in words and "F" in words):
-        return Verdict(Role.FAT, 1.0, "it is the fat image of a Dixon acquisition")
+        return Classification(Role.FAT, 1.0, "it is the fat image of a Dixon acquisition")
     if words & {"OPP_PHASE", "OUT_PHASE"} or ("DIXON" in words and "OPP" in words):
-        return Verdict(Role.OTHER, 1.0, "it is the opposed-phase image of a Dixon acquisition")
+        return Classification(Role.OTHER, 1.0, "it is the opposed-phase image of a Dixon acquisition")
     if "IN_PHASE" in words:
-        return Verdict(Role.T1_NONFS, 0.95, "it is the in-phase image of a Dixon acquisition")
+        return Classification(Role.T1_NONFS, 0.95, "it is the in-phase image of a Dixon acquisition")
     return None
 
 
-def by_diffusion(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_diffusion(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Diffusion-weighted images, and the maps computed from them."""
     b_values = {plane.diffusion.b_value for plane in series.planes}
     weighted = sorted(b for b in b_values if b is not None and b >= DIFFUSION_FLOOR)
@@ -152,103 +153,111 @@ def by_diffusion(series: SeriesHeader, name: NameReading) -> Verdict | None:
     isotropic = any(plane.diffusion.direction is Direction.ISOTROPIC for plane in series.planes)
     if not weighted:
         if "DIFFUSION" in words and isotropic and b_values == {None}:
-            return Verdict(Role.ADC, 0.95, "it is isotropic diffusion without a b-value: a map")
+            return Classification(Role.ADC, 0.95, "it is isotropic diffusion without a b-value: a map")
         if "DIFFUSION" in words:
-            return Verdict(Role.DWI, 0.8, "its image type says DIFFUSION")
+            return Classification(Role.DWI, 0.8, "its image type says DIFFUSION")
         return None
     if words & WORKSTATION_WORDS:
         role = name.role if name.role in COMPUTED_ROLES else Role.DERIVED_MAP
-        return Verdict(
+        return Classification(
             role, 0.95, f"a workstation computed it ({min(words & WORKSTATION_WORDS)}) from diffusion images"
         )
     listed = ", ".join(f"{b:g}" for b in weighted)
     if "DERIVED" in words and not (words & TRACE_WORDS or isotropic) and name.role in COMPUTED_ROLES:
-        return Verdict(name.role, 0.9, f"it is derived from diffusion images and named '{name.word}'")
-    return Verdict(Role.DWI, 0.98, f"its images have b-values {listed}")
+        return Classification(name.role, 0.9, f"it is derived from diffusion images and named '{name.word}'")
+    return Classification(Role.DWI, 0.98, f"its images have b-values {listed}")
 
 
-def by_workstation(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_workstation(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Computed by a workstation that does not say what; the name may."""
     if not series.words & WORKSTATION_WORDS:
         return None
     role = name.role if name.role in COMPUTED_ROLES else Role.DERIVED_MAP
-    return Verdict(role, 0.95, "a workstation computed it (image type PROCESSED or COMBINED)")
+    return Classification(role, 0.95, "a workstation computed it (image type PROCESSED or COMBINED)")
 
 
-def by_layout(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_layout(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Few images in several orientations are a localizer."""
     del name
     orientations = np.array([plane.orientation for plane in series.planes if len(plane.orientation) == 6])
     if len(orientations) and len(orientations) <= MAX_LOCALIZER_IMAGES:
         distinct = count_distinct(orientations, 100 * ORIENTATION_TOLERANCE)
         if distinct > 1:
-            return Verdict(Role.LOCALIZER, 0.95, f"{len(orientations)} images in {distinct} orientations")
+            return Classification(Role.LOCALIZER, 0.95, f"{len(orientations)} images in {distinct} orientations")
     return None
 
 
-def by_derived_name(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_derived_name(series: SeriesHeader, name: NameReading) -> Classification | None:
     """DERIVED without a word for the computation: the name tells; without one, or against the tags, it is no input."""
     if "DERIVED" not in series.words or series.words & TRACE_WORDS:
         return None
     if name.role is Role.OTHER:
-        return Verdict(Role.DERIVED_MAP, 0.6, "it is derived, and nothing says from what")
+        return Classification(Role.DERIVED_MAP, 0.6, "it is derived, and nothing says from what")
     made = by_spin_echo(series, name) or by_gradient_echo(series, name)
     if name.role in NEVER_T1 and ("T1" in series.words or (made and made.role in T1_ROLES)):
-        return Verdict(Role.DERIVED_MAP, 0.6, f"it is derived from T1-weighted images, though named '{name.word}'")
-    return Verdict(name.role, 0.6, f"it is derived and named '{name.word}'", certain=name.role in COMPUTED_ROLES)
+        return Classification(
+            Role.DERIVED_MAP, 0.6, f"it is derived from T1-weighted images, though named '{name.word}'"
+        )
+    return Classification(name.role, 0.6, f"it is derived and named '{name.word}'", certain=name.role in COMPUTED_ROLES)
 
 
-def by_special_name(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_special_name(series: SeriesHeader, name: NameReading) -> Classification | None:
     """What tags do not tell: silicone, angiography, spectroscopy; and a localizer as small as one."""
     if series.acquisition.echo_planar:
-        return Verdict(Role.OTHER, 0.9, "it is echo-planar without diffusion weighting")
+        return Classification(Role.OTHER, 0.9, "it is echo-planar without diffusion weighting")
     localizer = name.role is Role.LOCALIZER and len(series.planes) <= MAX_NAMED_LOCALIZER_IMAGES
     if localizer or (name.role is Role.OTHER and name.confidence >= SPECIAL):
-        return Verdict(name.role, name.confidence, f"its name says '{name.word}'", certain=False)
+        return Classification(name.role, name.confidence, f"its name says '{name.word}'", certain=False)
     return None
 
 
-def by_spin_echo(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_spin_echo(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Spin echoes: T2 by a long echo, fat or fluid suppressed by the inversion time, T1 by a short one."""
     how = series.acquisition
-    echo, repetition, inversion = how.echo_ms, how.repetition_ms, how.inversion_ms
-    if echo is None or not how.spin_echo or how.gradient_echo:
+    echo_ms, repetition_ms, inversion_ms = how.echo_ms, how.repetition_ms, how.inversion_ms or 0.0
+    if echo_ms is None or not how.spin_echo or how.gradient_echo:
         return None
+    told = f"spin echo with TE {echo_ms:g} ms"
     if "T2" in series.words and not series.words & {"FLUID_ATTENUATED", "FLAIR"}:
-        return Verdict(Role.T2, 0.9, f"its image type says T2; spin echo with TE {echo:g} ms")
-    inverted = inversion is not None and inversion > 0
-    if inverted and inversion is not None and inversion <= STIR_MS and (repetition is None or repetition >= 900):
-        return Verdict(Role.T2_IR, 0.95, f"spin echo with TE {echo:g} ms, inversion after {inversion:g} ms")
-    if echo >= 45 and (repetition is None or repetition >= 900):
-        if inverted:
-            return Verdict(Role.OTHER, 0.8, f"inversion after {inversion:g} ms suppresses fluid, not fat")
-        return Verdict(Role.T2, 0.95, f"spin echo with TE {echo:g} ms")
-    if echo < 40 and repetition is not None and repetition < 1300:
-        return t1_verdict(series, name, f"spin echo with TE {echo:g} ms, TR {repetition:g} ms", 0.85)
+        return Classification(Role.T2, 0.9, f"its image type says T2; {told}")
+    recovers = repetition_ms is None or repetition_ms >= LONG_REPETITION_MS
+    if recovers and 0 < inversion_ms <= STIR_MS:
+        return Classification(Role.T2_IR, 0.95, f"{told}, inversion after {inversion_ms:g} ms")
+    if recovers and echo_ms >= LONG_ECHO_MS:
+        return _long_echo(inversion_ms, told)
+    if echo_ms < SHORT_ECHO_MS and repetition_ms is not None and repetition_ms < SHORT_REPETITION_MS:
+        return t1_classification(series, name, f"{told}, TR {repetition_ms:g} ms", 0.85)
     return None
 
 
-def by_gradient_echo(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def _long_echo(inversion_ms: float, told: str) -> Classification:
+    """T2, unless the inversion is too late to suppress fat."""
+    if inversion_ms > 0:
+        return Classification(Role.OTHER, 0.8, f"inversion after {inversion_ms:g} ms suppresses fluid, not fat")
+    return Classification(Role.T2, 0.95, told)
+
+
+def by_gradient_echo(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Gradient echoes: T1 by short times; T2* and the like are no input."""
     how = series.acquisition
     if how.echo_ms is None or not how.gradient_echo:
         return None
     told = f"gradient echo with TE {how.echo_ms:g} ms, TR {how.repetition_ms or 0:g} ms"
     if how.echo_ms < 15 and (how.repetition_ms is None or how.repetition_ms < 100):
-        return t1_verdict(series, name, told, 0.9)
+        return t1_classification(series, name, told, 0.9)
     if how.echo_ms >= 15 and not how.spin_echo:
-        return Verdict(Role.OTHER, 0.8, f"{told}: neither T1 nor T2")
+        return Classification(Role.OTHER, 0.8, f"{told}: neither T1 nor T2")
     return None
 
 
-def t1_verdict(series: SeriesHeader, name: NameReading, told: str, confidence: float) -> Verdict:
+def t1_classification(series: SeriesHeader, name: NameReading, told: str, confidence: float) -> Classification:
     """T1 with or without fat suppression, by the tags where they tell and by the name where they do not."""
     fat = series.acquisition.fat_suppressed
     if fat is None:
         fat = dixon_water(series) or name.fat_suppressed
     role = Role.T1_FS_SINGLE if fat else Role.T1_NONFS
     suppression = {True: "fat suppressed", False: "not fat suppressed", None: "fat suppression not told"}[fat]
-    return Verdict(role, confidence if fat is not None else 0.7, f"{told}: T1, {suppression}")
+    return Classification(role, confidence if fat is not None else 0.7, f"{told}: T1, {suppression}")
 
 
 def dixon_water(series: SeriesHeader) -> bool | None:
@@ -257,23 +266,23 @@ def dixon_water(series: SeriesHeader) -> bool | None:
     return True if "WATER" in words or ("DIXON" in words and "W" in words) else None
 
 
-def by_name(series: SeriesHeader, name: NameReading) -> Verdict | None:
+def by_name(series: SeriesHeader, name: NameReading) -> Classification | None:
     """Where the tags are silent the name speaks."""
     del series
     if name.confidence == 0:
         return None
-    return Verdict(
+    return Classification(
         name.role, 0.5 * name.confidence, f"its name says '{name.word}'; the tags do not tell", certain=False
     )
 
 
-def by_silence(series: SeriesHeader, name: NameReading) -> Verdict:
+def by_silence(series: SeriesHeader, name: NameReading) -> Classification:
     """Nothing tells."""
     del series, name
-    return Verdict(Role.OTHER, 0.3, "neither tags nor name say what it is")
+    return Classification(Role.OTHER, 0.3, "neither tags nor name say what it is")
 
 
-READERS: tuple[Callable[[SeriesHeader, NameReading], Verdict | None], ...] = (
+RULES: tuple[Callable[[SeriesHeader, NameReading], Classification | None], ...] = (
     by_object,
     by_derivation,
     by_dixon,

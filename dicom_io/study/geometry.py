@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicom_io.errors import NoVolume
-from dicom_io.headers.read import Plane
+from dicom_io.headers.records import Plane
 
 ORIENTATION_TOLERANCE = 1e-3  # GE writes orientations of one volume that differ in the 8th decimal, Philips in the 5th
 POSSIBLE_SPACING_MM = (0.01, 100.0)
@@ -29,9 +29,14 @@ Vectors = NDArray[np.float64]
 class Stack:
     """Images of one kind on one grid; at each slice as many of them as there are phases, b-values or repeats.
 
-    locations : one tuple per slice, ascending along the normal (row direction x column direction).
-    affine : (column, row, slice) -> LPS mm.
-    slabs : how many such stacks, apart from each other, the images of this kind form.
+    Parameters
+    ----------
+    locations
+        One tuple per slice, ascending along the normal (row direction x column direction).
+    affine
+        4 x 4, (column, row, slice) -> LPS mm.
+    slabs
+        How many such stacks, apart from each other, the images of this kind form.
     """
 
     locations: tuple[tuple[Plane, ...], ...]

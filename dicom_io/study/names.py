@@ -1,6 +1,6 @@
 """What a series name says, by the vocabulary of vendors and sites, not by a list of known names.
 
-Names are the last audit_writer: they break a tie between roles that the tags leave open. Where a name is all there is
+Names are asked last: they break a tie between roles that the tags leave open. Where a name is all there is
 (`mome-node roles`), the order of the rules matters: what was computed comes before what it was computed from, so that
 a subtraction or an ADC map is never taken for the images it came from. The words are those of Siemens, GE, Philips,
 United Imaging, Canon and Hitachi protocols and of English, German, French, Spanish, Italian, Portuguese, Dutch and
@@ -28,9 +28,14 @@ class Moment(StrEnum):
 class NameReading:
     """What one name says.
 
-    role : the likeliest part; OTHER with confidence 0 when the name says nothing.
-    word : the word that decided, for the explanation.
-    fat_suppressed, moment, phase_number : None where the name is silent.
+    Parameters
+    ----------
+    role
+        The likeliest; OTHER with confidence 0 when the name says nothing.
+    word
+        The word that decided, for the explanation.
+    fat_suppressed, moment, phase_number
+        None where the name is silent.
     """
 
     role: Role

@@ -1,60 +1,41 @@
 """Which repeat of a slice came first: volumes in the order of time, or a reason why nothing tells.
 
 A clue is right for a stack when it gives every slice the same repeats, each once. Vendors differ in which clue to try
-first (spec/series.md, section 2), and no clue is believed against every clock that can order the images as well.
+first (`VendorProfile.phase_order`), and no clue is believed against every clock that can order the images as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 
 from dicom_io.errors import NoPhaseOrder
-from dicom_io.headers.read import Plane
+from dicom_io.headers.records import Plane
 from dicom_io.study.geometry import Stack
-from dicom_io.vendors.base import Direction, Vendor, vendor_of
+from dicom_io.vendors.base import CLOCKS, LABELS, Clue, Direction, VendorProfile
 
 HALF_DAY_S = 43200.0
 DAY_S = 86400.0
 
 Slices = tuple[Plane, ...]
-
-
-class Clue(StrEnum):
-    """What may say in which order images were taken."""
-
-    TEMPORAL_POSITION = "temporal position"
-    ACQUISITION_NUMBER = "acquisition number"
-    TRIGGER_TIME = "trigger time"
-    ACQUISITION_TIME = "acquisition time"
-    CONTENT_TIME = "content time"
-    INSTANCE_NUMBER = "instance number"
-    DIFFUSION = "b-value and direction"
-    NAME = "phase number in the series name"
-
-
-LABELS = (Clue.TEMPORAL_POSITION, Clue.ACQUISITION_NUMBER)
-CLOCKS = (Clue.ACQUISITION_TIME, Clue.TRIGGER_TIME, Clue.CONTENT_TIME)
-
-# InstanceNumber comes last everywhere and never for Philips, where it is random or runs through time first.
-PREFERENCE: dict[Vendor, tuple[Clue, ...]] = {
-    Vendor.GE: (*LABELS, *CLOCKS[1:2], Clue.CONTENT_TIME, Clue.ACQUISITION_TIME, Clue.INSTANCE_NUMBER),
-    Vendor.SIEMENS: (*reversed(LABELS), Clue.CONTENT_TIME, Clue.ACQUISITION_TIME, Clue.INSTANCE_NUMBER),
-    Vendor.PHILIPS: (Clue.TEMPORAL_POSITION, Clue.TRIGGER_TIME, Clue.CONTENT_TIME, Clue.ACQUISITION_TIME),
-}
-GENERAL_PREFERENCE = (*LABELS, Clue.ACQUISITION_TIME, Clue.CONTENT_TIME, Clue.TRIGGER_TIME, Clue.INSTANCE_NUMBER)
+ValuedPlanes = list[tuple[float, Plane]]  # the images of one slice, each with what it says for a clue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeats:
     """The volumes of a stack in order.
 
-    volumes : for each repeat one plane per slice, in the order of the stack.
-    times_s : start of each repeat in seconds of the day (or of the trigger), ascending; empty when no clock tells.
-    clue : what ordered them; None for a single volume.
-    notes : what was left out on the way.
+    Parameters
+    ----------
+    volumes
+        For each repeat one plane per slice, in the order of the stack.
+    times_s
+        Start of each repeat in seconds of the day (or of the trigger), ascending; empty when no clock tells.
+    clue
+        What ordered them; None for a single volume.
+    notes
+        What was left out on the way.
     """
 
     volumes: tuple[Slices, ...]
@@ -63,23 +44,7 @@ class Repeats:
     notes: tuple[str, ...] = ()
 
 
-CLOCK_OF = {
-    Clue.TEMPORAL_POSITION: "temporal_position",
-    Clue.ACQUISITION_NUMBER: "acquisition_number",
-    Clue.TRIGGER_TIME: "trigger_s",
-    Clue.ACQUISITION_TIME: "acquisition_s",
-    Clue.CONTENT_TIME: "content_s",
-    Clue.INSTANCE_NUMBER: "order",
-}
-
-
-def value_of(plane: Plane, clue: Clue) -> float | None:
-    """What one image says for one clue."""
-    value: float | None = getattr(plane.clocks, CLOCK_OF[clue])
-    return value
-
-
-def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
+def order_repeats(stack: Stack, vendor: VendorProfile) -> Repeats:
     """Divide a stack into its volumes in the order of time.
 
     Raises NoPhaseOrder when no clue gives every slice the same repeats, or every clock contradicts the clue.
@@ -88,19 +53,19 @@ def order_repeats(stack: Stack, vendor: Vendor) -> Repeats:
     if max(map(len, locations)) == 1:
         return Repeats((tuple(there[0] for there in locations),), notes=notes)
     orders = {clue: volumes for clue in Clue if (volumes := _ordered_by(locations, clue))}
-    found = next((clue for clue in PREFERENCE.get(vendor, GENERAL_PREFERENCE) if clue in orders), None)
+    found = next((clue for clue in vendor.phase_order if clue in orders), None)
     if found is None:
-        return _interrupted(locations, notes)
+        return _interrupted(locations, vendor, notes)
     agreeing = {clue: orders[clue] == orders[found] for clue in CLOCKS if clue in orders}
     if found is Clue.INSTANCE_NUMBER:  # numbers of a few whole volumes look regular in any order
-        agreeing = {clue: runs for clue in CLOCKS if (runs := _runs_forward(orders[found], clue)) is not None}
+        agreeing = {clue: ahead for clue in CLOCKS if (ahead := _runs_forward(orders[found], clue)) is not None}
     if agreeing and not any(agreeing.values()):
         named = " and ".join(agreeing)
         raise NoPhaseOrder(f"the {found} orders the images against the {named}: which one is right cannot be known")
-    return Repeats(orders[found], times_of(orders[found]), found, notes)
+    return Repeats(orders[found], times_of(orders[found], vendor), found, notes)
 
 
-def order_diffusion(stack: Stack, vendor: Vendor) -> Repeats:
+def order_diffusion(stack: Stack, vendor: VendorProfile) -> Repeats:
     """Divide a diffusion stack into volumes of one b-value each, in the order of acquisition where it is known.
 
     Raises NoPhaseOrder when slices differ in how many images they have of a b-value.
@@ -124,9 +89,45 @@ def b_value_of(plane: Plane) -> float:
     return plane.diffusion.b_value or 0.0
 
 
-def _diffusion_key(plane: Plane) -> tuple[float, bool, tuple[float, ...], float]:
-    isotropic = plane.diffusion.direction is Direction.ISOTROPIC
-    return b_value_of(plane), isotropic, plane.diffusion.gradient, plane.clocks.order or 0.0
+def require_more_than_numbers(repeats: Repeats) -> None:
+    """Raise NoPhaseOrder when only the instance numbers of whole volumes tell their order: any order looks regular."""
+    if repeats.clue is not Clue.INSTANCE_NUMBER:
+        return
+    whole = all(len({plane.clocks.order for plane in volume}) == 1 for volume in repeats.volumes)
+    if whole and not any(_runs_forward(repeats.volumes, clue) for clue in CLOCKS):
+        count = len(repeats.volumes)
+        raise NoPhaseOrder(f"{count} images hold a whole volume each, and only their instance numbers tell the order")
+
+
+def times_of(volumes: Sequence[Slices], vendor: VendorProfile) -> tuple[float, ...]:
+    """Start of each volume by the first clock of the vendor that ascends through them; empty when none does."""
+    for clue in vendor.timing_clues:
+        starts = [start_of(volume, clue) for volume in volumes]
+        if None in starts:
+            continue
+        times = unwrapped([start for start in starts if start is not None])
+        if all(a < b for a, b in pairwise(times)):
+            return times
+    return ()
+
+
+def start_of(volume: Slices, clue: Clue) -> float | None:
+    """The earliest value of a clue in one volume, None when an image lacks it."""
+    values = [plane.clocks.value(clue) for plane in volume]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    return min(unwrapped(known))
+
+
+def unwrapped(times_s: Sequence[float]) -> tuple[float, ...]:
+    """Times of day of one examination, counted on past midnight."""
+    if times_s and max(times_s) - min(times_s) > HALF_DAY_S:
+        return tuple(time + DAY_S if time < HALF_DAY_S else time for time in times_s)
+    return tuple(times_s)
+
+
+# --- copies
 
 
 def _without_copies(locations: Sequence[Slices]) -> tuple[tuple[Slices, ...], tuple[str, ...]]:
@@ -146,26 +147,46 @@ def _uid_key(plane: Plane) -> tuple[str, int]:
     return plane.instance.sop_instance_uid, plane.frame or 0
 
 
+def _diffusion_key(plane: Plane) -> tuple[float, bool, tuple[float, ...], float]:
+    isotropic = plane.diffusion.direction is Direction.ISOTROPIC
+    return b_value_of(plane), isotropic, plane.diffusion.gradient, plane.clocks.order or 0.0
+
+
+# --- one clue
+
+
 def _ordered_by(locations: Sequence[Slices], clue: Clue) -> tuple[Slices, ...]:
     """The volumes by one clue, empty when it does not explain the stack."""
-    if clue in (Clue.DIFFUSION, Clue.NAME) or len(set(map(len, locations))) != 1:
+    if len(set(map(len, locations))) != 1:
         return ()
     columns = []
     for there in locations:
-        valued = [(value, plane) for plane in there if (value := value_of(plane, clue)) is not None]
-        if len({value for value, _ in valued}) != len(there):
+        if not (column := _sorted_by(there, clue)):
             return ()
-        columns.append(sorted(valued, key=lambda item: item[0]))
-    if clue in LABELS and len({tuple(value for value, _ in column) for column in columns}) != 1:
+        columns.append(column)
+    if not _explains(columns, clue):
         return ()
     if clue in CLOCKS:
         columns = [_across_midnight(column) for column in columns]
-    if clue is Clue.INSTANCE_NUMBER and not _is_regular([[value for value, _ in column] for column in columns]):
-        return ()
     return _transposed([tuple(plane for _, plane in column) for column in columns])
 
 
-def _across_midnight(column: list[tuple[float, Plane]]) -> list[tuple[float, Plane]]:
+def _sorted_by(there: Slices, clue: Clue) -> ValuedPlanes:
+    """The images of one slice by what they say for a clue; empty unless each says something of its own."""
+    valued = [(value, plane) for plane in there if (value := plane.clocks.value(clue)) is not None]
+    if len({value for value, _ in valued}) != len(there):
+        return []
+    return sorted(valued, key=lambda item: item[0])
+
+
+def _explains(columns: Sequence[ValuedPlanes], clue: Clue) -> bool:
+    """Whether the values of all slices fit together: labels are the same everywhere, instance numbers are regular."""
+    if clue in LABELS:
+        return len({tuple(value for value, _ in column) for column in columns}) == 1
+    return clue is not Clue.INSTANCE_NUMBER or _is_regular([[value for value, _ in column] for column in columns])
+
+
+def _across_midnight(column: ValuedPlanes) -> ValuedPlanes:
     """Sorted times of one slice: those of the small hours follow the evening's when the day changed in between."""
     values = [value for value, _ in column]
     if values[-1] - values[0] < HALF_DAY_S:
@@ -181,16 +202,6 @@ def _runs_forward(volumes: Sequence[Slices], clue: Clue) -> bool | None:
     return all(a <= b for a, b in pairwise(unwrapped(starts)))
 
 
-def require_more_than_numbers(repeats: Repeats) -> None:
-    """Raise NoPhaseOrder when only the instance numbers of whole volumes tell their order: any order looks regular."""
-    if repeats.clue is not Clue.INSTANCE_NUMBER:
-        return
-    whole = all(len({plane.clocks.order for plane in volume}) == 1 for volume in repeats.volumes)
-    if whole and not any(_runs_forward(repeats.volumes, clue) for clue in CLOCKS):
-        count = len(repeats.volumes)
-        raise NoPhaseOrder(f"{count} images hold a whole volume each, and only their instance numbers tell the order")
-
-
 def _is_regular(columns: list[list[float]]) -> bool:
     """Whether instance numbers run as a scanner counts: volume after volume, or slice after slice.
 
@@ -202,67 +213,35 @@ def _is_regular(columns: list[list[float]]) -> bool:
         ranks = {tuple(sorted(range(len(volume)), key=volume.__getitem__)) for volume in repeats}
         return len(ranks) == 1 or len(set(repeats[0])) == 1
     ordered = sorted(columns)
-    return all(max(a) < min(b) for a, b in pairwise(ordered)) and columns in (
-        ordered,
-        ordered[::-1],
-    )
-
-
-def _interrupted(locations: Sequence[Slices], notes: tuple[str, ...]) -> Repeats:
-    """The complete volumes of a dynamic whose last one was cut off; only labels can tell.
-
-    Raises NoPhaseOrder when no label does.
-    """
-    for label in LABELS:
-        values = [{value_of(plane, label): plane for plane in there} for there in locations]
-        sizes_agree = all(len(value) == len(there) for value, there in zip(values, locations, strict=True))
-        every = {value for there in values for value in there if value is not None}
-        if not sizes_agree or any(None in there for there in values):
-            continue
-        complete = {value for value in every if all(value in there for there in values)}
-        if complete and max(complete) < min(every - complete, default=float("inf")):
-            volumes = tuple(tuple(there[value] for there in values) for value in sorted(complete))
-            cut = f"{len(every) - len(complete)} incomplete volumes after the last complete one were left out"
-            return Repeats(volumes, times_of(volumes), label, (*notes, cut))
-    counts = sorted(set(map(len, locations)))
-    if len(counts) > 1:
-        raise NoPhaseOrder(
-            f"slices have between {counts[0]} and {counts[-1]} images and nothing says which belong together"
-        )
-    raise NoPhaseOrder(f"each slice has {counts[0]} images and nothing in them says which came first")
+    by_slice = all(max(a) < min(b) for a, b in pairwise(ordered))
+    return by_slice and columns in (ordered, ordered[::-1])
 
 
 def _transposed(columns: Sequence[Slices]) -> tuple[Slices, ...]:
     return tuple(zip(*columns, strict=True))
 
 
-def times_of(volumes: Sequence[Slices]) -> tuple[float, ...]:
-    """Start of each volume by the first clock that ascends through them; empty when none does.
+# --- a dynamic that was cut off
 
-    The Content Time of GE is when the image was written: it may order volumes, but their distances are not in it.
+
+def _interrupted(locations: Sequence[Slices], vendor: VendorProfile, notes: tuple[str, ...]) -> Repeats:
+    """The complete volumes of a dynamic whose last one was cut off; only labels can tell.
+
+    Raises NoPhaseOrder when no label does.
     """
-    maker = volumes[0][0].instance.public.text("Manufacturer") if volumes else ""
-    for clue in CLOCKS[:2] if vendor_of(maker) is Vendor.GE else CLOCKS:
-        starts = [start_of(volume, clue) for volume in volumes]
-        if None in starts:
+    for label in LABELS:
+        values = [{plane.clocks.value(label): plane for plane in there} for there in locations]
+        if any(None in there for there in values) or list(map(len, values)) != list(map(len, locations)):
             continue
-        times = unwrapped([start for start in starts if start is not None])
-        if all(a < b for a, b in pairwise(times)):
-            return times
-    return ()
-
-
-def start_of(volume: Slices, clue: Clue) -> float | None:
-    """The earliest value of a clock in one volume, None when an image lacks it."""
-    values = [value_of(plane, clue) for plane in volume]
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    return min(unwrapped(known))
-
-
-def unwrapped(times_s: Sequence[float]) -> tuple[float, ...]:
-    """Times of day of one examination, counted on past midnight."""
-    if times_s and max(times_s) - min(times_s) > HALF_DAY_S:
-        return tuple(time + DAY_S if time < HALF_DAY_S else time for time in times_s)
-    return tuple(times_s)
+        every = {value for there in values for value in there if value is not None}
+        complete = {value for value in every if all(value in there for there in values)}
+        if complete and max(complete) < min(every - complete, default=float("inf")):
+            volumes = tuple(tuple(there[value] for there in values) for value in sorted(complete))
+            cut = f"{len(every) - len(complete)} incomplete volumes after the last complete one were left out"
+            return Repeats(volumes, times_of(volumes, vendor), label, (*notes, cut))
+    counts = sorted(set(map(len, locations)))
+    if len(counts) > 1:
+        raise NoPhaseOrder(
+            f"slices have between {counts[0]} and {counts[-1]} images and nothing says which belong together"
+        )
+    raise NoPhaseOrder(f"each slice has {counts[0]} images and nothing in them says which came first")

@@ -1,4 +1,4 @@
-"""The words for what series are: a rule of the site, the part of one series, the parts of all."""
+"""Roles of series: a site's own rule, the role of one series with its reason, the roles of all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicom_io.headers.read import Exclusion, SeriesHeader
+from dicom_io.headers.records import Omission, SeriesHeader
 from dicom_io.study.geometry import Stack
 from dicom_io.study.names import NameReading
 from mome_core.case import Role
@@ -20,18 +20,21 @@ T1_ROLES = DCE_ROLES | {Role.T1_FS_SINGLE, Role.T1_NONFS}
 class RoleRule:
     """A site's own word on its series: descriptions that fit the pattern have this role, whatever the tags say.
 
-    pattern : shell pattern (`*`, `?`, `[...]`), case ignored, tried on Series Description and Protocol Name.
+    Parameters
+    ----------
+    pattern
+        Shell pattern (`*`, `?`, `[...]`), case ignored, tried on Series Description and Protocol Name.
     """
 
     pattern: str
     role: Role
 
     def fits(self, series: SeriesHeader) -> bool:
-        """Whether this rule speaks about the series."""
+        """Whether this rule is about the series."""
         return any(self.fits_name(name) for name in (series.description, series.protocol) if name)
 
     def fits_name(self, name: str) -> bool:
-        """Whether this rule speaks about a series of this name."""
+        """Whether this rule is about a series of this name."""
         return fnmatch.fnmatchcase(name.lower(), self.pattern.lower())
 
 
@@ -45,12 +48,18 @@ def read_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesRole:
-    """The part of one series.
+    """The role of one series, with the reason.
 
-    stacks : its images on their grids; empty when they form no volume, and then `refused` says why.
-    by_rule : whether a rule of the site decided.
-    suspect : whether its name says that it was computed while its tags are those of an acquisition.
-    certain : whether tags alone decided; the study as a whole may still overrule what is not certain.
+    Parameters
+    ----------
+    stacks
+        Its images on their grids; empty when they form no volume, and then `refused` says why.
+    certain
+        Whether tags alone decided; the study as a whole may still overrule what is not certain.
+    by_rule
+        Whether a rule of the site decided.
+    suspect
+        Whether its name says that it was computed while its tags are those of an acquisition.
     """
 
     series: SeriesHeader
@@ -72,10 +81,10 @@ class SeriesRole:
 
 @dataclass(frozen=True, slots=True)
 class RoleAssignment:
-    """The part of every series of one or more studies, and the files that were left out before."""
+    """The role of every series of one or more studies, and the files that were left out before."""
 
     roles: tuple[SeriesRole, ...]
-    excluded: tuple[Exclusion, ...] = ()
+    excluded: tuple[Omission, ...] = ()
 
     def of(self, *roles: Role) -> tuple[SeriesRole, ...]:
         """The series of some roles, in the fixed order of the headers."""

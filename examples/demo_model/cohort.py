@@ -25,7 +25,7 @@ RECIPE = Recipe(
 )
 """A breast of any scanner in an eighth of the paper's voxels along each axis; a lesion of 15 to 30 mm spans 4 to 9."""
 
-HELD_STILL = replace(RECIPE, motion=None)
+WITHOUT_MOTION = replace(RECIPE, motion=None)
 """For the training phantoms: they do not move, so measuring their motion would change nothing but the time."""
 
 TRAINING_SEEDS = 1_000_000

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from cohort import HELD_STILL, RECIPE, TRAINING_SEEDS, VALIDATION_SEEDS, sources
+from cohort import RECIPE, TRAINING_SEEDS, VALIDATION_SEEDS, WITHOUT_MOTION, sources
 
 from mome_core.model.architecture import Architecture
 from mome_core.model.checkpoint import Description
@@ -62,11 +62,11 @@ CONFIG = TrainingConfig(
 
 def main() -> None:
     """One bundle from nothing."""
-    arguments = parsed()
+    arguments = parse_arguments()
     training = prepared("training", arguments.training, TRAINING_SEEDS, arguments)
     validation = prepared("validation", arguments.validation, VALIDATION_SEEDS, arguments)
     task = Task(from_scratch(ARCHITECTURE, CONFIG.seed), RECIPE, training, validation, CONFIG)
-    outcome = train(task, arguments.run, progress=say)
+    outcome = train(task, arguments.run, progress=print_epoch)
     print(f"best epoch {outcome.best_epoch + 1}: validation AUROC {outcome.best_auroc:.3f}")
     card = (HERE / "MODEL_CARD.md").read_text()
     provenance = {"made_by": "examples/demo_model/train.py", "torch": torch.__version__}
@@ -75,7 +75,7 @@ def main() -> None:
     print(f"{arguments.out}: {identity.sha256}")
 
 
-def parsed() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="bundle directory to write")
     parser.add_argument("--cache", type=Path, default=Path(".cache/demo-model"), help="prepared patients")
@@ -89,13 +89,13 @@ def parsed() -> argparse.Namespace:
 def prepared(split: str, count: int, first_seed: int, arguments: argparse.Namespace) -> tuple[Example, ...]:
     """The patients of one split; every phantom can be prepared, so an exclusion is a defect and ends the run."""
     print(f"preparing {count} {split} patients in {arguments.cache} ...", flush=True)
-    cohort = prepare_cohort(sources(count, first_seed), HELD_STILL, arguments.cache, workers=arguments.workers)
+    cohort = prepare_cohort(sources(count, first_seed), WITHOUT_MOTION, arguments.cache, workers=arguments.workers)
     if cohort.exclusions:
         raise TrainingRefused(f"{len(cohort.exclusions)} {split} phantoms failed; first: {cohort.exclusions[0]}")
     return cohort.examples
 
 
-def say(report: EpochReport) -> None:
+def print_epoch(report: EpochReport) -> None:
     print(f"epoch {report.epoch + 1}: loss {report.loss:.3f}, validation AUROC {report.mean_auroc:.3f}", flush=True)
 
 

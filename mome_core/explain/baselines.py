@@ -2,7 +2,7 @@
 
 The tokenizer normalises after every convolution, so it cannot see a volume's scale: f(a x) = f(x) for a down to 1e-7.
 A baseline of zeros is therefore a place next to which the whole of f(x) - f(0) happens within a ten-millionth of the
-path (docs/model.md). The other baselines keep the statistics that the network normalises by.
+path (docs/explanation.md). The other baselines keep the statistics that the network normalises by.
 
 B batch, C channels, XYZ voxels, T tokens, D width.
 """

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST_SHARE = 1e-12
-"""Where a logarithmic path begins: a volume scaled by less is lost in the tokenizer's epsilon (docs/model.md)."""
+"""Where a logarithmic path begins: a volume scaled by less is lost in the tokenizer's epsilon (docs/explanation.md)."""
 
 
 class Spacing(StrEnum):

@@ -218,7 +218,7 @@ def architecture_from_json(values: dict[str, Any]) -> Architecture:
     try:
         return Architecture(**{key: enums[key](value) if key in enums else value for key, value in values.items()})
     except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointRefused(f"the manifest describes no possible architecture: {error}") from error
+        raise CheckpointRefused(f"the manifest does not describe a valid architecture: {error}") from error
 
 
 BASE = Architecture()

@@ -90,7 +90,7 @@ def resnet_architecture_from_json(values: Mapping[str, Any]) -> ResNetArchitectu
             answers=heads_from_json(values["answers"]),
         )
     except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointRefused(f"the manifest describes no possible baseline: {error}") from error
+        raise CheckpointRefused(f"the manifest does not describe a valid baseline: {error}") from error
 
 
 class ResNetFusion(Network):

@@ -1,4 +1,4 @@
-"""A model bundle on disk: weights, the numbers to use them with, and who they are. Nothing in it is executed.
+"""A model bundle on disk: weights, the numbers to use them with, and their identity. Nothing in it is executed.
 
 BUNDLE/model.safetensors   the tensors
 BUNDLE/manifest.json       architecture, recipe, endpoints with operating points, identity, provenance
@@ -115,7 +115,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaselineCheckpoint:
-    """What `Checkpoint` is, of a network that MOME is compared with."""
+    """A network that MOME is compared with, with everything that belongs to its weights."""
 
     network: ResNetFusion
     architecture: ResNetArchitecture
@@ -134,7 +134,7 @@ def save_checkpoint(
     *,
     half: bool = False,
 ) -> ModelIdentity:
-    """Write a bundle, replacing the one that is there only when the new one is complete; returns who it is.
+    """Write a bundle, replacing the one that is there only when the new one is complete; returns its identity.
 
     Parameters
     ----------
@@ -146,25 +146,13 @@ def save_checkpoint(
     network.architecture.require_fits(recipe)
     weights = safetensors.torch.save({name: stored(tensor, half) for name, tensor in network.state_dict().items()})
     points = {head.endpoint: (endpoints or {}).get(head.endpoint, OperatingPoint()) for head in network.answers}
-    manifest: dict[str, Any] = {
-        "format": FORMAT,
-        "family": MOME if isinstance(network, Mome) else RESNETS,
-        "name": description.name,
-        "version": description.version,
-        "statement": description.statement,
-        "architecture": network.architecture.to_json(),
-        "recipe": recipe.to_json(),
-        "endpoints": {endpoint.value: asdict(point) for endpoint, point in points.items()},
-        "weights": {
-            "file": WEIGHTS,
-            "sha256": hashlib.sha256(weights).hexdigest(),
-            "dtype": "float16" if half else "float32",
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        },
-        "provenance": dict(description.provenance),
-        "known_answer": known_answer(network),
+    about_weights = {
+        "file": WEIGHTS,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "dtype": "float16" if half else "float32",
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
-    manifest["manifest_sha256"] = manifest_digest(manifest)
+    manifest = manifest_of(network, recipe, description, points, about_weights)
     files = {
         WEIGHTS: weights,
         MANIFEST: json.dumps(manifest, indent=2).encode(),
@@ -174,9 +162,34 @@ def save_checkpoint(
     return identity_of(manifest)
 
 
+def manifest_of(
+    network: Mome | ResNetFusion,
+    recipe: Recipe,
+    description: Description,
+    points: Mapping[Endpoint, OperatingPoint],
+    weights: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything that the manifest says, sealed with its own digest."""
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "family": MOME if isinstance(network, Mome) else RESNETS,
+        "name": description.name,
+        "version": description.version,
+        "statement": description.statement,
+        "architecture": network.architecture.to_json(),
+        "recipe": recipe.to_json(),
+        "endpoints": {endpoint.value: asdict(point) for endpoint, point in points.items()},
+        "weights": dict(weights),
+        "provenance": dict(description.provenance),
+        "known_answer": known_answer(network),
+    }
+    manifest["manifest_sha256"] = manifest_digest(manifest)
+    return manifest
+
+
 @torch.no_grad()
 def known_answer(network: Mome | ResNetFusion) -> dict[str, list[float]]:
-    """Logits of each endpoint for noise that is the same everywhere; who answers otherwise is broken."""
+    """Logits of each endpoint for noise that is the same everywhere; a network that answers otherwise is broken."""
     noise, device = np.random.default_rng(0), device_of(network)
     volumes = {
         modality: torch.from_numpy(noise.standard_normal((1, *shape), dtype=np.float32)).to(device)
@@ -234,7 +247,7 @@ def read_use(
         endpoints = {Endpoint(name): OperatingPoint(**point) for name, point in manifest["endpoints"].items()}
         architecture.require_fits(recipe)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointRefused(f"{bundle / MANIFEST} describes no possible model: {error}") from error
+        raise CheckpointRefused(f"{bundle / MANIFEST} does not describe a valid model: {error}") from error
     if set(endpoints) != {head.endpoint for head in architecture.answers}:
         raise CheckpointRefused(f"{bundle / MANIFEST}: the endpoints are not those that the architecture answers")
     return recipe, endpoints
@@ -269,12 +282,12 @@ def network_with(empty: AnyNetwork, weights: Mapping[str, Tensor]) -> AnyNetwork
 
 
 def identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:
-    """Which weights these are."""
+    """The identity that a manifest states."""
     sha256 = manifest["weights"]["sha256"]
     return ModelIdentity(manifest["name"], manifest["version"], sha256, manifest["statement"])
 
 
 def stored(tensor: Tensor, half: bool) -> Tensor:
-    """As the file keeps it: on the CPU, contiguous, float16 if asked."""
+    """The tensor as the file stores it: on the CPU, contiguous, float16 if asked."""
     plain = tensor.detach().cpu().contiguous()
     return plain.half() if half and plain.is_floating_point() else plain

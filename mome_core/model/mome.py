@@ -127,5 +127,5 @@ class Mome(Network):
 
 
 def path(paths: Paths, layer: int) -> Paths:
-    """(2, B) of one layer."""
+    """Paths (2, B) of one layer, of those of all layers."""
     return None if paths is None else paths[layer]

@@ -66,7 +66,7 @@ IGNORED_OF_BEIT3 = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
-    """A network with published values, and the account of where they came from.
+    """A network with published values, and where they came from.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Imported:
 
     @property
     def statement(self) -> str:
-        """What can honestly be said of the model, one sentence."""
+        """What is known of the model, one sentence."""
         if self.kind == BEIT3_KIND:
             return "Untrained: a BEiT-3 backbone to start training from; its answers mean nothing."
         return "Published MOME weights; the file does not say what they were trained and validated on."

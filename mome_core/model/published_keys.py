@@ -38,9 +38,7 @@ class Keys:
         """Raise CheckpointRefused naming the first key that was neither used nor ignored."""
         left = self.tensors.keys() - self.ignored.keys() - set(self.used)
         if left:
-            raise CheckpointRefused(
-                f"the file holds {min(left)}, which has no place in the model ({len(left)} such keys)"
-            )
+            raise CheckpointRefused(f"the file holds {min(left)}, which the model does not use ({len(left)} such keys)")
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor, which is not counted as used."""
@@ -55,7 +53,7 @@ def read_keys(path: Path) -> Keys:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointRefused(
-            f"{path.name} holds more than tensors, or is no PyTorch file; it was not opened"
+            f"{path.name} holds more than tensors, or is not a PyTorch file; it was not opened"
         ) from error
     except (RuntimeError, EOFError) as error:
         raise CheckpointRefused(f"{path.name} is damaged or truncated") from error

@@ -51,7 +51,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Downgrade:
-    """What it would mean to call BI-RADS 4 findings below an operating point benign.
+    """The consequences of calling BI-RADS 4 findings below an operating point benign.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def number(name: str, text: str) -> float:
     try:
         return float(head) + tail
     except ValueError:
-        raise TrainingRefused(f"{name}: '{text}' is no rating; write a number or a BI-RADS category") from None
+        raise TrainingRefused(f"{name}: '{text}' is not a rating; write a number or a BI-RADS category") from None
 
 
 def downgrade(

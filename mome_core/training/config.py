@@ -148,4 +148,4 @@ def config_from_json(values: Mapping[str, Any]) -> TrainingConfig:
         plain: dict[str, Any] = {key: enums[key](value) if key in enums else value for key, value in values.items()}
         return TrainingConfig(**plain)
     except (TypeError, ValueError) as error:
-        raise TrainingRefused(f"the training config is impossible: {error}") from error
+        raise TrainingRefused(f"the training config is not valid: {error}") from error

@@ -155,7 +155,7 @@ def cache_key(content: str, recipe: Recipe) -> str:
 
 @cache
 def code_digest(package: str) -> str:
-    """SHA-256 over the source of a package's modules, by their names: another version of them has another."""
+    """SHA-256 over the source of a package's modules, by their names: another version of them has another digest."""
     hasher = hashlib.sha256()
     for module in sorted(files(package).iterdir(), key=lambda each: each.name):
         if module.name.endswith(".py"):
@@ -164,7 +164,7 @@ def code_digest(package: str) -> str:
 
 
 def keep_arrays(path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen: TrainingRange) -> None:
-    """Write prepared arrays under this name, whole or not at all, with what the scanner did to get them.
+    """Write prepared arrays under this name, whole or not at all, with the acquisition they come from.
 
     Kept as float16: standardised voxels are a few units large, so it rounds by less than 0.1 % of a deviation.
     """
@@ -219,7 +219,7 @@ def require_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: in
     for patient, stratum in zip(patients, strata, strict=True):
         patients_of.setdefault(stratum, set()).add(patient)
     if len(patients_of) < 2:
-        raise TrainingRefused(f"all {len(patients)} cases have the same label: there is nothing to tell apart")
+        raise TrainingRefused(f"all {len(patients)} cases have the same label: there is nothing to learn")
     for stratum, members in patients_of.items():
         if len(members) < folds:
             raise TrainingRefused(
@@ -237,5 +237,5 @@ def require_separate_patients(splits: Mapping[str, Sequence[Example]]) -> None:
             if seen.setdefault(example.patient, split) != split:
                 raise TrainingRefused(
                     f"the patient of case {example.name} is in the {seen[example.patient]} and the {split} split: "
-                    "the score would measure memory; put all studies of a patient into one split"
+                    "the score would measure memorisation; put all studies of a patient into one split"
                 )

@@ -50,7 +50,7 @@ class GateRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class AcceptanceCheck:
     """One condition, whether it holds, and a sentence with its figures."""
 
     name: str
@@ -94,7 +94,7 @@ class Answers:
 
 def examine(
     candidate: Checkpoint, active: Checkpoint, cases: LockedCases, rules: GateRules, *, repeats: int = 1000
-) -> tuple[Check, ...]:
+) -> tuple[AcceptanceCheck, ...]:
     """Every check, in the order in which a person wants them.
 
     Raises TrainingRefused when the cases cannot tell one model from another.
@@ -128,7 +128,7 @@ def require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
         )
 
 
-def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> Check:
+def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> AcceptanceCheck:
     """Non-inferiority: the lower end of the 95 % interval of the difference lies above minus the margin."""
     found = auroc_difference(answers.positive, answers.new, answers.old, answers.patients, repeats=repeats)
     words = (
@@ -136,10 +136,10 @@ def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> Check:
         f"{found.difference.value:+.3f} (95 % {found.difference.low:+.3f} to {found.difference.high:+.3f}), "
         f"which must stay above {-rules.margin:+.3f}"
     )
-    return Check("not worse", found.difference.low > -rules.margin, words)
+    return AcceptanceCheck("not worse", found.difference.low > -rules.margin, words)
 
 
-def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: GateRules) -> Iterator[Check]:
+def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: GateRules) -> Iterator[AcceptanceCheck]:
     """One check for every group of patients that is large enough to be judged."""
     for column, values in groups.items():
         for value in sorted(set(values) - {""}):
@@ -152,31 +152,31 @@ def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: Gate
                 f"AUROC {ours:.3f} against {theirs:.3f} on {len(labels)} cases: difference {ours - theirs:+.3f}, "
                 f"which must stay above {-rules.subgroup_margin:+.3f}"
             )
-            yield Check(f"{column} {value}", ours - theirs > -rules.subgroup_margin, words)
+            yield AcceptanceCheck(f"{column} {value}", ours - theirs > -rules.subgroup_margin, words)
 
 
-def gives_known_answer(candidate: Checkpoint) -> Check:
+def gives_known_answer(candidate: Checkpoint) -> AcceptanceCheck:
     """The answer that the bundle says it gives to a fixed noise."""
     passed = known_answer_repeats(candidate)
     words = "its known answer is repeated" if passed else "it does not give the answer that its bundle was written with"
-    return Check("known answer", passed, words)
+    return AcceptanceCheck("known answer", passed, words)
 
 
-def is_deterministic(candidate: Checkpoint, cases: LockedCases, new: Scores) -> Check:
+def is_deterministic(candidate: Checkpoint, cases: LockedCases, new: Scores) -> AcceptanceCheck:
     """Whether the candidate answers a case twice with equal bits."""
     again = scored(candidate, cases.candidate[:REPEATED], cases.endpoint)
     passed = bool(np.array_equal(again, new[:REPEATED]))
     words = (
         f"{len(again)} cases answered twice are equal to the last bit" if passed else "the same case gives two answers"
     )
-    return Check("deterministic", passed, words)
+    return AcceptanceCheck("deterministic", passed, words)
 
 
-def is_explained(candidate: Checkpoint, cases: LockedCases, rules: GateRules) -> Check:
+def is_explained(candidate: Checkpoint, cases: LockedCases, rules: GateRules) -> AcceptanceCheck:
     """Integrated gradients account for the answer."""
     worst = max(completeness_error(candidate, each, cases.endpoint) for each in cases.candidate[:REPEATED])
     words = f"completeness error of the explanation up to {worst:.2%}; at most {rules.completeness:.0%} is allowed"
-    return Check("explained", bool(worst <= rules.completeness), words)
+    return AcceptanceCheck("explained", bool(worst <= rules.completeness), words)
 
 
 def completeness_error(checkpoint: Checkpoint, example: Example, endpoint: Endpoint) -> float:

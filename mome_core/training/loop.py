@@ -265,7 +265,7 @@ def require_both_answers(network: Mome, split: str, examples: Sequence[Example])
 
 
 def description(task: Task) -> dict[str, Any]:
-    """What the run is, for people and for its fingerprint."""
+    """Config, network, recipe and cases of a run, for people and for its fingerprint."""
 
     def listed(examples: Sequence[Example]) -> list[Any]:
         return [

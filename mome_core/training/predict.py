@@ -1,4 +1,4 @@
-"""What a network says about prepared cases, one unpadded version each, as the paper compares models."""
+"""A network's answers to prepared cases, one version of each without augmentation, as the paper compares models."""
 
 from __future__ import annotations
 

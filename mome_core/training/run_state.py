@@ -95,7 +95,7 @@ class TrainedTensors:
         return {**self.parameters, **self.buffers}
 
     def load_values(self, values: Mapping[str, Tensor]) -> None:
-        """Give the network these values."""
+        """Copy these values into the network."""
         with torch.no_grad():
             for name, value in self.values().items():
                 value.copy_(values[name])
@@ -154,7 +154,7 @@ def read_state(run: Path, fingerprint: str, tensors: TrainedTensors, *, gradient
 
 
 def begin_run(run: Path, description: Mapping[str, Any]) -> None:
-    """Write what the run is, for people."""
+    """Write the description of a new run, for people."""
     write_whole(run / TRAINING, json.dumps(description, indent=2).encode())
 
 

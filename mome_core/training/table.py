@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.files import write_whole
 
 Record = dict[str, str]
 
@@ -23,18 +25,10 @@ def read_table(path: Path) -> tuple[list[str], list[Record]]:
 
 
 def write_table(path: Path, rows: Iterable[Record]) -> None:
-    """The table, whole or not at all; every column that any row has."""
+    """The table, whole or not at all; every column that any row has. NotWritable when the disk does not take it."""
     rows = list(rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    building = path.with_name(f"{path.name}.part")
-    if is_parquet(path):
-        write_parquet(building, names, rows)
-    else:
-        with building.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-    building.replace(path)
+    write_whole(path, parquet_of(names, rows) if is_parquet(path) else csv_of(names, rows))
 
 
 def is_parquet(path: Path) -> bool:
@@ -56,12 +50,23 @@ def read_parquet(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
     return list(table.column_names), table.to_pylist()
 
 
-def write_parquet(path: Path, names: list[str], rows: list[Record]) -> None:
-    """All columns as text: what a column is, the manifest says (mome_core.training.cohort)."""
+def csv_of(names: list[str], rows: list[Record]) -> bytes:
+    """The content of a CSV file."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def parquet_of(names: list[str], rows: list[Record]) -> bytes:
+    """The content of a Parquet file, all columns as text: what a column is, the manifest says (`cohort`)."""
     import pyarrow
 
     columns = {name: pyarrow.array([row.get(name, "") for row in rows], pyarrow.string()) for name in names}
-    parquet().write_table(pyarrow.table(columns), path)
+    content = io.BytesIO()
+    parquet().write_table(pyarrow.table(columns), content)
+    return content.getvalue()
 
 
 def parquet() -> Any:

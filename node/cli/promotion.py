@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mome_core.training.gate import Check
+from mome_core.training.gate import AcceptanceCheck
 from node.cases import CACHE, endpoint_named
 from node.cli.common import counted
 from node.cli.options import CacheOption, Config, EndpointOption, Json, WorkersOption
@@ -165,7 +165,7 @@ def _print_models(models: Sequence[KeptModel], decisions: Sequence[Decision]) ->
         Console().print(history)
 
 
-def _print_checks(checks: Sequence[Check]) -> None:
+def _print_checks(checks: Sequence[AcceptanceCheck]) -> None:
     """Each check with its figures."""
     table = Table("check", "", "figures", box=None, title="RESEARCH USE ONLY", title_justify="left")
     for check in checks:

@@ -28,28 +28,45 @@ def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
         summary = detail.summary.to_json() if detail.summary else {}
         typer.echo(json.dumps(asdict(detail) | {"summary": summary}))
     else:
-        print_study(detail)
+        print_study(detail, Console())
 
 
-def print_study(detail: StudyDetail) -> None:
+def print_study(detail: StudyDetail, console: Console) -> None:
     """The study for a person at a terminal."""
-    console = Console()
     study = detail.study
     console.print(f"[bold]{study.state}[/]  study {study.study_instance_uid}, revision {study.revision}")
     if study.reason:
         console.print(f"[yellow]{escape(study.reason)}[/]")
-    moments = Table("when", "what", "detail", box=None, header_style="bold")
-    for each in detail.timeline:
-        moments.add_row(clock(each.at), f"{each.event} -> {each.to_state}", escape(each.detail))
-    console.print(moments)
+    console.print(_timeline_table(detail))
     if detail.summary:
         print_summary(detail.summary, console)
-    jobs = Table("job", "destination", "state", "attempts", "objects kept", "reason", box=None, header_style="bold")
+    if detail.objects:
+        console.print(_objects_table(detail))
+    console.print(_jobs_table(detail))
+
+
+def _timeline_table(detail: StudyDetail) -> Table:
+    table = Table("when", "what", "detail", box=None, header_style="bold")
+    for each in detail.timeline:
+        table.add_row(clock(each.at), f"{each.event} -> {each.to_state}", escape(each.detail))
+    return table
+
+
+def _objects_table(detail: StudyDetail) -> Table:
+    table = Table("result object", "file", box=None, header_style="bold")
+    table.add_column("SOP Instance UID", overflow="fold")
+    for each in detail.objects:
+        table.add_row(each.kind, each.path, each.sop_instance_uid)
+    return table
+
+
+def _jobs_table(detail: StudyDetail) -> Table:
+    table = Table("job", "destination", "state", "attempts", "objects kept", "reason", box=None, header_style="bold")
     for job in detail.jobs:
         kept = sum(receipt.kept for receipt in job.receipts)
         answered = f"{kept} of {len(job.receipts)}" if job.receipts else ""
-        jobs.add_row(job.kind, escape(job.destination), job.state, str(job.attempts), answered, escape(job.reason))
-    console.print(jobs)
+        table.add_row(job.kind, escape(job.destination), job.state, str(job.attempts), answered, escape(job.reason))
+    return table
 
 
 def reprocess(uid: StudyUid, config: Config = None) -> None:

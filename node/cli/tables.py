@@ -29,7 +29,7 @@ def print_summary(summary: AnalysisSummary, console: Console) -> None:
         console.print(table)
     for score in summary.scores:
         console.print(
-            f"\n[bold]{score.endpoint.replace('_', ' ')}[/]: probability [bold]{score.probability:.1%}[/] "
+            f"\n[bold]{score.endpoint.words}[/]: probability [bold]{score.probability:.1%}[/] "
             f"(threshold {score.threshold:.1%}, spread {score.spread:.1%} over {score.augmentations} versions)"
         )
         table = Table("modality", "contribution", "", box=None, header_style="bold")

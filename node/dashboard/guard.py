@@ -66,7 +66,7 @@ class SecurityMiddleware:
         """Why the request is refused; empty when it is not."""
         host = headers.get("host", "")
         if host_name(host) not in self.names:
-            return "this name is not one of ours; add it to dashboard.names in the settings"
+            return "unknown host name; add it to dashboard.names in the settings"
         if method in SAFE_METHODS:
             return ""
         origin = headers.get("origin")

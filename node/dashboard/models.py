@@ -11,7 +11,6 @@ from typing import Any
 
 from mome_core.errors import MomeError
 from mome_core.results import Endpoint
-from mome_core.training.metrics import spelled
 from node.dashboard.formatting import endpoint_title
 from node.dashboard.site import Site
 from node.errors import NotReady
@@ -130,7 +129,7 @@ def model_card(manifest: Manifest) -> ModelCard:
     for endpoint, point in manifest.get("endpoints", {}).items():
         facts.append((endpoint_title(endpoint), ", ".join(f"{key} {value:.4g}" for key, value in point.items())))
     validation = {
-        endpoint: [(spelled(key), value) for key, value in figures.items() if isinstance(value, (int, float))]
+        endpoint: [(key.replace("_", " "), value) for key, value in figures.items() if isinstance(value, (int, float))]
         for endpoint, figures in provenance.get("validation", {}).items()
     }
     return ModelCard(str(manifest.get("statement", "")), facts, validation)

@@ -1,4 +1,4 @@
-"""The dashboard's process: opens the site, says how to log in for the first time, and serves until SIGTERM."""
+"""The dashboard's process: opens the site, logs a token for the first login, and serves until SIGTERM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_dashboard(settings: Settings) -> None:
     """Serve pages and API until SIGTERM; raises NotReady when the port is taken."""
     site = Site.open(settings)
     app = build_app(site)
-    say_how_to_begin(site)
+    log_first_token(site)
     here = settings.dashboard
     server_config = uvicorn.Config(
         app,
@@ -44,14 +44,14 @@ def run_dashboard(settings: Settings) -> None:
 
 
 def address(settings: Settings) -> str:
-    """Where a browser finds the dashboard."""
+    """The URL of the dashboard."""
     here = settings.dashboard
     scheme = "https" if here.certificate else "http"
     return f"{scheme}://{here.names[0] if here.names else here.host}:{here.port}/"
 
 
-def say_how_to_begin(site: Site) -> None:
-    """While nobody can log in, make a one-time token for the first admin and say it once."""
+def log_first_token(site: Site) -> None:
+    """While no account exists, make a one-time token for the first admin and log it."""
     if site.access.is_empty(now := time.time()):
         token = site.access.invite("admin", Role.ADMIN, now)
         log.warning("first start: open %swelcome and use this one-time token: %s", address(site.settings), token)

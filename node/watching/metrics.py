@@ -169,7 +169,9 @@ class Meter:
 
     def signs_of_life(self, totals: Totals, now: float) -> Iterator[GaugeMetricFamily]:
         """Processes, scanners, destinations, disk."""
-        beat = GaugeMetricFamily("mome_heartbeat_age_seconds", "Seconds since the last heartbeat", labels=["node", "part"])
+        beat = GaugeMetricFamily(
+            "mome_heartbeat_age_seconds", "Seconds since the last heartbeat", labels=["node", "part"]
+        )
         words = "Open associations, at the last heartbeat of the listener"
         talking = GaugeMetricFamily("mome_associations_open", words, labels=["node"])
         for each in self.watch.heartbeats():

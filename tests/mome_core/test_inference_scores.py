@@ -15,10 +15,10 @@ from mome_core.case import Modality
 from mome_core.compute import Precision
 from mome_core.errors import NumericsFault
 from mome_core.inference import answer_arrays, answer_versions, score
-from mome_core.model.architecture import BASE, Architecture
+from mome_core.model.architecture import Architecture
 from mome_core.model.checkpoint import Checkpoint, OperatingPoint
 from mome_core.model.mome import Mome
-from mome_core.policy import Augmentation, Policy, default_policy
+from mome_core.policy import Augmentation, Policy
 from mome_core.preprocessing.pad import FLIPS, PLACEMENTS, flip, pad
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
@@ -138,15 +138,6 @@ def test_log_odds_can_be_averaged_instead(checkpoint: Checkpoint, arrays: Arrays
 def test_absent_modalities_are_left_out(checkpoint: Checkpoint, arrays: Arrays) -> None:
     only = {Modality.T2: arrays[Modality.T2]}
     assert np.isfinite(probabilities(checkpoint, only, Policy(Augmentation.FLIPS))).all()
-
-
-def test_a_large_network_on_a_cpu_gets_the_cheaper_policy_and_says_so() -> None:
-    with torch.device("meta"):
-        large, small = Mome(BASE), Mome(SMALL)
-    assert default_policy(small).augmentation is Augmentation.PUBLISHED
-    assert "54 versions as published" in str(default_policy(small))
-    assert "8 versions" in str(default_policy(large))
-    assert "gradient x input" in str(default_policy(large))
 
 
 def padded(arrays: Arrays) -> Arrays:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_io.headers.read import StudyHeaders, read_series_headers
+from dicom_io.headers.read import read_series_headers
+from dicom_io.headers.records import StudyHeaders
 from mome_core.case import Modality
 from mome_core.errors import Ineligibility
 from mome_core.results import Contribution, Endpoint, ModelIdentity, QualityFlag, Result, Score, Severity

@@ -16,8 +16,7 @@ from dicom_io.phantom.anatomy import Phantom, simulate
 from dicom_io.phantom.options import StudyOptions
 from dicom_io.phantom.spec import PhantomSpec
 from dicom_io.phantom.vendors import write_study
-from dicom_io.study.case import Assembly, read_case
-from dicom_io.study.case import SourceImage as ReadImage
+from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from mome_core.case import Modality
 from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency, Score
@@ -55,7 +54,7 @@ def answered_study(
 
 
 def evidence_of(assembly: Assembly) -> Evidence:
-    def sources(images: Sequence[ReadImage]) -> tuple[SourceImage, ...]:
+    def sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
         return tuple(SourceImage(image.header, image.frame) for image in images)
 
     dce = tuple(map(sources, assembly.dce))

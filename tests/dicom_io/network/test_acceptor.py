@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import socket
-import struct
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -18,72 +16,40 @@ from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification
 
 from dicom_io.network import dimse
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
-from dicom_io.network.service import CALLING_UNKNOWN, AssociationRejection, DimseResponse, InstanceRefused, Peer
 from dicom_io.network.upper_layer import HEADER, PduLimits, PduType
+from memory_scp import MemoryScp
 from raw_peer import associate, association_request, pdv, store_request
 
-FAST = PduLimits(first_pdu_seconds=1.0, pdu_seconds=1.0, idle_seconds=5.0)
-
-
-@dataclass
-class Kept:
-    """An instance in memory: the smallest real thing that a C-STORE can go into."""
-
-    shelf: list[bytes]
-    content: bytearray = field(default_factory=bytearray)
-
-    def write(self, fragment: memoryview) -> None:
-        self.content += fragment
-        if len(self.content) > 10_000_000:
-            raise InstanceRefused(0xA700, "object is larger than this node keeps")
-
-    def finish(self) -> int:
-        self.shelf.append(bytes(self.content))
-        return 0
-
-    def discard(self) -> None:
-        self.content.clear()
-
-
-@dataclass
-class Shelf:
-    """A service that keeps everything in memory and admits everyone but BADGUY."""
-
-    kept: list[bytes] = field(default_factory=list)
-    ends: list[str] = field(default_factory=list)
-    rejections: list[str] = field(default_factory=list)
-
-    def admit(self, peer: Peer) -> AssociationRejection | None:
-        return CALLING_UNKNOWN if peer.calling_ae_title == "BADGUY" else None
-
-    def rejected(self, peer: Peer, why: AssociationRejection) -> None:
-        self.rejections.append(f"{peer.calling_ae_title}: {why.words}")
-
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Kept:
-        return Kept(self.kept)
-
-    def answer(self, peer: Peer, command: dimse.Command, data_set: bytes, syntax: str) -> DimseResponse:
-        return DimseResponse(0x0112)
-
-    def ended(self, peer: Peer | None, address: str, why: str) -> None:
-        self.ends.append(why)
+PATIENT = PduLimits(first_pdu_seconds=30.0, pdu_seconds=30.0, idle_seconds=60.0)
+HASTY = PduLimits(first_pdu_seconds=2.0, pdu_seconds=2.0, idle_seconds=60.0)
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def shelf() -> MemoryScp:
+    return MemoryScp()
 
 
 @pytest.fixture
-def acceptor(shelf: Shelf) -> Iterator[Acceptor]:
+def acceptor(shelf: MemoryScp) -> Iterator[Acceptor]:
+    """It gives peers the time that a slow machine needs."""
+    yield from listening(shelf, PATIENT)
+
+
+@pytest.fixture
+def hasty(shelf: MemoryScp) -> Iterator[Acceptor]:
+    """It soon loses patience."""
+    yield from listening(shelf, HASTY)
+
+
+def listening(shelf: MemoryScp, pdu: PduLimits) -> Iterator[Acceptor]:
     contexts = [build_context(Verification), build_context(MRImageStorage)]
-    limits = AcceptorLimits(associations=4, per_ae_title=3, pending=8, pdu=FAST)
+    limits = AcceptorLimits(associations=4, per_ae_title=3, pending=8, pdu=pdu)
     server = Acceptor(("127.0.0.1", 0), contexts, shelf, limits=limits)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
     server.stop(1.0)
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -112,7 +78,15 @@ def connect(acceptor: Acceptor) -> socket.socket:
     return socket.create_connection(("127.0.0.1", acceptor.port), timeout=5)
 
 
-def closed(connection: socket.socket, within_seconds: float) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Until a condition holds; fails when it does not in good time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def closed(connection: socket.socket, within_seconds: float = 60.0) -> bool:
     """Whether the other side ends the connection in time (whatever it sends before)."""
     deadline = time.monotonic() + within_seconds
     connection.settimeout(0.1)
@@ -128,7 +102,7 @@ def closed(connection: socket.socket, within_seconds: float) -> bool:
 
 
 @pytest.mark.parametrize("size", [0, 1, 131_064, 131_072, 700_001])
-def test_an_instance_arrives_whole_whatever_its_size(acceptor: Acceptor, shelf: Shelf, size: int) -> None:
+def test_an_instance_arrives_whole_whatever_its_size(acceptor: Acceptor, shelf: MemoryScp, size: int) -> None:
     scu = AE("MODALITY")
     association = scu.associate("127.0.0.1", acceptor.port, [build_context(MRImageStorage, ExplicitVRLittleEndian)])
     assert association.send_c_store(instance(size)).Status == 0
@@ -138,7 +112,7 @@ def test_an_instance_arrives_whole_whatever_its_size(acceptor: Acceptor, shelf: 
     assert shelf.ends[-1] == ""
 
 
-def test_an_object_over_the_limit_is_refused_and_the_association_lives(acceptor: Acceptor, shelf: Shelf) -> None:
+def test_an_object_over_the_limit_is_refused_and_the_association_lives(acceptor: Acceptor, shelf: MemoryScp) -> None:
     scu = AE("MODALITY")
     association = scu.associate("127.0.0.1", acceptor.port, [build_context(MRImageStorage, ExplicitVRLittleEndian)])
     assert association.send_c_store(instance(11_000_000)).Status == 0xA700
@@ -158,7 +132,7 @@ def test_a_sop_class_that_was_not_offered_is_not_accepted(acceptor: Acceptor) ->
     assert not association.is_established
 
 
-def test_one_ae_title_cannot_take_all_slots(acceptor: Acceptor, shelf: Shelf) -> None:
+def test_one_ae_title_cannot_take_all_slots(acceptor: Acceptor, shelf: MemoryScp) -> None:
     context = [build_context(Verification)]
     held = [AE("GREEDY").associate("127.0.0.1", acceptor.port, context) for _ in range(4)]
     assert [each.is_established for each in held] == [True, True, True, False]
@@ -168,7 +142,7 @@ def test_one_ae_title_cannot_take_all_slots(acceptor: Acceptor, shelf: Shelf) ->
         each.release()
 
 
-def test_all_ae_titles_together_cannot_take_more_than_all_slots(acceptor: Acceptor, shelf: Shelf) -> None:
+def test_all_ae_titles_together_cannot_take_more_than_all_slots(acceptor: Acceptor, shelf: MemoryScp) -> None:
     context = [build_context(Verification)]
     held = [AE(f"MODALITY{n}").associate("127.0.0.1", acceptor.port, context) for n in range(5)]
     assert [each.is_established for each in held] == [True, True, True, True, False]
@@ -179,24 +153,25 @@ def test_all_ae_titles_together_cannot_take_more_than_all_slots(acceptor: Accept
         each.release()
 
 
-def test_strangers_who_say_nothing_do_not_keep_anyone_out(acceptor: Acceptor) -> None:
-    silent = [connect(acceptor) for _ in range(32)]
-    assert all(echo(acceptor) for _ in range(5))
-    assert sum(closed(each, 2.5) for each in silent) == 32
-    assert not acceptor.pending
+def test_strangers_who_say_nothing_do_not_keep_anyone_out(hasty: Acceptor) -> None:
+    silent = [connect(hasty) for _ in range(32)]
+    assert all(echo(hasty) for _ in range(5))
+    assert all(closed(each) for each in silent)
+    wait_for(lambda: not hasty.pending)
 
 
-def test_a_dripping_request_is_cut_off(acceptor: Acceptor) -> None:
-    with connect(acceptor) as dripping:
-        started = time.monotonic()
+def test_a_dripping_request_is_cut_off(hasty: Acceptor) -> None:
+    with connect(hasty) as dripping:
+        drops = 0
         try:
             for byte in HEADER.pack(PduType.ASSOCIATE_RQ, 1000) + bytes(100):
                 dripping.sendall(bytes([byte]))
                 time.sleep(0.1)
+                drops += 1
         except OSError:
             pass
-        assert closed(dripping, 1.0)
-        assert time.monotonic() - started < 4
+        assert closed(dripping)
+        assert drops < 100
 
 
 @pytest.mark.parametrize("largest", [1, 6])
@@ -210,51 +185,19 @@ def test_a_peer_that_takes_only_empty_pdus_is_aborted(acceptor: Acceptor, larges
 def test_a_length_beyond_the_limit_is_refused_at_the_header(acceptor: Acceptor, pdu_type: int) -> None:
     with connect(acceptor) as liar:
         liar.sendall(HEADER.pack(pdu_type, 0xFFFFFFFF))
-        assert closed(liar, 0.8)
+        assert closed(liar, 20.0)  # long before the time of a first PDU is over
     assert echo(acceptor)
 
 
 STORE = store_request()
 
 
-@pytest.mark.parametrize(
-    "pdu",
-    [
-        pytest.param(pdv(STORE, control=3, context=99), id="context that was not accepted"),
-        pytest.param(pdv(b"data", control=2), id="data before a command"),
-        pytest.param(pdv(STORE, control=3) + pdv(STORE, control=3), id="command inside a data set"),
-        pytest.param(pdv(STORE[:-3], control=3), id="command with a wrong length"),
-        pytest.param(HEADER.pack(PduType.P_DATA, 6) + struct.pack(">IBB", 5000, 1, 3), id="PDV longer than its PDU"),
-        pytest.param(pdv(bytes(70_000), control=1), id="command without end"),
-        pytest.param(HEADER.pack(PduType.ASSOCIATE_RQ, 4) + bytes(4), id="second association request"),
-    ],
-)
-def test_a_broken_message_ends_its_association_and_nothing_else(acceptor: Acceptor, shelf: Shelf, pdu: bytes) -> None:
-    with associate(acceptor.port) as connection:
-        connection.sendall(pdu)
-        assert closed(connection, 2.0)
-    assert shelf.kept == []
-    assert echo(acceptor)
-
-
-def test_a_peer_that_dies_in_the_middle_of_an_instance_leaves_nothing(acceptor: Acceptor, shelf: Shelf) -> None:
+def test_a_peer_that_dies_in_the_middle_of_an_instance_leaves_nothing(acceptor: Acceptor, shelf: MemoryScp) -> None:
     with associate(acceptor.port) as connection:
         connection.sendall(pdv(STORE, control=3) + pdv(bytes(5000), control=0))
-    for _ in range(50):
-        if shelf.ends:
-            break
-        time.sleep(0.02)
+    wait_for(lambda: bool(shelf.ends))
     assert shelf.kept == []
     assert not acceptor.associations
-
-
-def test_a_store_of_another_class_than_its_context_is_refused(acceptor: Acceptor, shelf: Shelf) -> None:
-    other = STORE.replace(b".4.1.1.4\0", b".4.1.1.2\0")
-    with associate(acceptor.port) as connection:
-        connection.sendall(pdv(other, control=3) + pdv(bytes(10), control=2))
-        answer = connection.recv(4096)
-    assert dimse.decode(answer[12:])[dimse.CommandElement.STATUS] == 0x0122
-    assert shelf.kept == []
 
 
 def test_200_malformed_connections_leave_no_thread_and_no_slot(acceptor: Acceptor) -> None:
@@ -267,23 +210,19 @@ def test_200_malformed_connections_leave_no_thread_and_no_slot(acceptor: Accepto
                 garbage = HEADER.pack(chance.randrange(1, 8), chance.randrange(0, 200)) + garbage
             connection.sendall(garbage)
     assert echo(acceptor)
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and (acceptor.pending or acceptor.associations):
-        time.sleep(0.05)
-    assert not acceptor.pending
-    assert not acceptor.associations
-    assert threading.active_count() <= threads + 2
+    wait_for(lambda: not acceptor.pending and not acceptor.associations)
+    wait_for(lambda: threading.active_count() <= threads + 2)
 
 
-def test_stopping_lets_the_instance_in_flight_finish(acceptor: Acceptor, shelf: Shelf) -> None:
+def test_stopping_lets_the_instance_in_flight_finish(acceptor: Acceptor, shelf: MemoryScp) -> None:
     with associate(acceptor.port) as connection:
         connection.sendall(pdv(STORE, control=3) + pdv(bytes(5000), control=0))
-        time.sleep(0.1)
-        stopping = threading.Thread(target=acceptor.stop, args=(3.0,))
+        wait_for(lambda: any(not each.idle for each in acceptor.associations.values()))
+        stopping = threading.Thread(target=acceptor.stop, args=(60.0,))
         stopping.start()
-        time.sleep(0.2)
+        wait_for(acceptor.stopping.is_set)
         connection.sendall(pdv(bytes(10), control=2))
         answer = connection.recv(4096)
         assert dimse.decode(answer[12:])[dimse.CommandElement.STATUS] == 0
-        stopping.join(5)
+        stopping.join(60)
     assert len(shelf.kept) == 1

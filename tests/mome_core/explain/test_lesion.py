@@ -18,7 +18,7 @@ from mome_core.model.checkpoint import load_checkpoint
 from mome_core.policy import Augmentation, Policy
 from places import ROOT
 
-DEMO_MODEL = ROOT / "node" / "models_shipped" / "demo"
+CHECKPOINT = load_checkpoint(ROOT / "node" / "models_shipped" / "demo")
 ONE_MAP = Policy(Augmentation.NONE, contributions=False)
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def test_the_peak_of_the_map_follows_the_lesion(monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(anatomy, "draw_body", drawn)
     phantom = anatomy.simulate(PhantomSpec(seed=7, lesion=Lesion.MALIGNANT))
-    result = analyze(phantom.case(), load_checkpoint(DEMO_MODEL), ONE_MAP)
+    result = analyze(phantom.case(), CHECKPOINT, ONE_MAP)
     saliency = next(each for each in result.saliency if each.modality is Modality.DCE)
     peak = np.unravel_index(np.argmax(saliency.volume.voxels), saliency.volume.voxels.shape)
     peak_mm = saliency.volume.affine @ (*peak, 1)

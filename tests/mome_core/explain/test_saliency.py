@@ -13,9 +13,9 @@ from torch import Tensor
 
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
-from mome_core.explain.baselines import Baseline, baseline_volumes, blurred, mean_tokens, statistics
+from mome_core.explain.baselines import Baseline, baseline_volumes, mean_tokens
 from mome_core.explain.path import Limits, Path, integrate, total_of
-from mome_core.explain.quadrature import Panel, Rule, Spacing
+from mome_core.explain.quadrature import Spacing
 from mome_core.explain.saliency import Attribution, Method, attribute, log_odds_of, log_odds_of_tokens
 from mome_core.model.architecture import Architecture
 from mome_core.model.build import build_network
@@ -234,13 +234,6 @@ def test_a_volume_that_is_not_finite_is_refused_with_its_modality() -> None:
         attribute(scrambled_network(), volumes, ENDPOINT)
 
 
-def test_a_gradient_that_is_not_finite_is_refused_with_its_modality() -> None:
-    end = {DWI: torch.ones(1, 1, 2, 2, 2)}
-    root = Path(lambda volumes: (volumes[DWI] - 1).abs().sqrt().sum(dim=(1, 2, 3, 4)), {DWI: end[DWI] * 0}, end)
-    with pytest.raises(NumericsFault, match="with respect to the DWI volume"):
-        root.attributions(Rule(np.ones(1), np.ones(1)))
-
-
 def test_an_answer_that_is_not_finite_is_refused() -> None:
     network, volumes = scrambled_network(), random_volumes()
     network.heads[ENDPOINT.value].bias.data[0] = torch.nan
@@ -260,58 +253,18 @@ def test_a_batch_of_cases_is_refused() -> None:
         attribute(scrambled_network(), volumes, ENDPOINT)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"panel_nodes": 0}, {"max_gradients": 3}, {"completeness_error": 0.0}, {"memory_gib": -1.0}]
-)
-def test_limits_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"gradients|positive"):
-        Limits(**wrong)  # type: ignore[arg-type]
-
-
-def test_a_blurred_volume_keeps_mean_and_spread_of_every_channel_and_loses_detail() -> None:
-    volume = torch.randn(1, 2, 32, 32, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    volume[:, :, 10:13, 10:13, 5:8] += 12
-    baseline = blurred(volume)
-    for ours, theirs in zip(statistics(baseline), statistics(volume), strict=True):
-        assert torch.allclose(ours, theirs, rtol=1e-9)
-    assert baseline.diff(dim=2).abs().mean() < volume.diff(dim=2).abs().mean() / 4
-
-
-def test_a_constant_volume_stays_as_it_is_under_the_blur() -> None:
-    volume = torch.full((1, 1, 16, 16, 16), 3.0)
-    assert torch.allclose(blurred(volume), volume)
-
-
-def test_without_kinetics_all_phases_are_alike() -> None:
-    baseline = baseline_volumes(Baseline.MEAN_PHASE, random_volumes(DCE))[DCE]
-    assert torch.equal(baseline[:, 0], baseline[:, 1])
-    assert torch.allclose(baseline[:, 0], random_volumes(DCE)[DCE].mean(dim=1))
-
-
-@pytest.mark.parametrize("nodes", [1, 3, 8])
-def test_a_panel_integrates_polynomials_up_to_twice_its_nodes_exactly(nodes: int) -> None:
-    rule = Panel(0.25, 0.75, 0.0, 0.0).rule(nodes, Spacing.EVEN)
-    degree = 2 * nodes - 1
-    exact = (0.75 ** (degree + 1) - 0.25 ** (degree + 1)) / (degree + 1)
-    assert rule.weights @ rule.shares**degree == pytest.approx(exact, rel=1e-12)
-
-
-def test_a_logarithmic_path_begins_at_the_baseline_and_ends_at_the_input() -> None:
-    assert Spacing.LOGARITHMIC.share(np.array([0.0, 0.5, 1.0])) == pytest.approx([0.0, 1e-6, 1.0])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("baseline", [Baseline.ZERO, Baseline.BLUR])
 def test_at_the_papers_width_the_error_that_is_left_is_told(baseline: Baseline) -> None:
     torch.manual_seed(3)
-    sizes = {"dce_grid": (4, 4, 2), "dwi_grid": (4, 2, 1), "t2_grid": (4, 4, 1)}
+    sizes = {"dce_grid": (2, 2, 1), "dwi_grid": (2, 1, 1), "t2_grid": (2, 2, 1)}
     network = build_network(Architecture(**sizes))  # type: ignore[arg-type]
     network.freeze()
     generator = torch.Generator().manual_seed(5)
     volumes = {
         m: torch.randn(1, *network.architecture.volume_shape(m), generator=generator) for m in network.volume_shapes
     }
-    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=Limits(max_gradients=24))
+    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=Limits(max_gradients=12))
     expected = attribution.value - attribution.baseline_value
     total = sum(float(voxels.sum(dtype=np.float64)) for voxels in attribution.maps.values())
     assert attribution.completeness_error == pytest.approx(abs(total - expected) / abs(expected), rel=1e-6)

@@ -6,12 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from mome_core.case import Modality
 from mome_core.model.architecture import BASE, LARGE, Architecture, EarlyAdapter, LateAdapter
-from mome_core.model.embedding import NormaliseAndRectify
-from mome_core.model.encoder import GeluAndNorm
 from mome_core.model.initialise import LINEAR_STD
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
@@ -111,21 +108,6 @@ def test_gradients_agree_with_finite_differences_and_recomputing_changes_nothing
             ends.append(network.log_odds(Endpoint.MALIGNANCY, network(moved)[Endpoint.MALIGNANCY]))
         slope = ((ends[0] - ends[1]) / (2 * step)).item()
         assert (gradients[modality] * direction).sum().item() == pytest.approx(slope, rel=1e-4)
-
-
-def test_the_fused_norm_is_instance_norm_and_relu_with_its_gradient() -> None:
-    x = torch.randn(2, 3, 9, 4, 5, dtype=torch.float64, requires_grad=True)
-    expected = nn.functional.relu(nn.functional.instance_norm(x))
-    assert torch.allclose(NormaliseAndRectify.apply(x * 1), expected)
-    assert torch.autograd.gradcheck(lambda x: NormaliseAndRectify.apply(x * 1), x)
-
-
-def test_the_lean_gelu_and_norm_has_the_gradients_of_the_two_steps() -> None:
-    torch.manual_seed(0)
-    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 3, 5), (5,), (5,))]
-    expected = nn.functional.layer_norm(nn.functional.gelu(inputs[0]), (5,), inputs[1], inputs[2])
-    assert torch.allclose(GeluAndNorm.apply(*inputs), expected)
-    assert torch.autograd.gradcheck(GeluAndNorm.apply, inputs)
 
 
 def test_what_the_paper_trains_is_counted_right_at_full_size() -> None:

@@ -11,7 +11,7 @@ import torch
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.gate import Answers, Check, GateRules, LockedCases, examine, subgroups
+from mome_core.training.gate import AcceptanceCheck, Answers, GateRules, LockedCases, examine, subgroups
 from mome_core.training.start import from_scratch
 from training_examples import RECIPE, SMALL, examples
 
@@ -31,7 +31,7 @@ def locked(folder: Path, count: int = 40) -> LockedCases:
     return LockedCases(Endpoint.MALIGNANCY, cases, cases, {"site": ("north",) * 20 + ("south",) * (count - 20)})
 
 
-def failed(checks: tuple[Check, ...]) -> set[str]:
+def failed(checks: tuple[AcceptanceCheck, ...]) -> set[str]:
     return {check.name for check in checks if not check.passed}
 
 

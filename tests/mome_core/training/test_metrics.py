@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
-from mome_core.training import metrics, statistics
-from mome_core.training.calibrate import fit_temperature, youden_threshold
+from mome_core.training import metrics
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.metrics import net_benefit, net_benefit_of_sparing
 
 oracle = pytest.importorskip("sklearn.metrics")
 
@@ -71,69 +70,42 @@ def test_a_score_that_is_not_a_number_is_refused() -> None:
         metrics.auroc([0, 1], [0.5, float("nan")])
 
 
-def test_delong_of_a_hand_worked_example() -> None:
-    """Two positives, two negatives: placements by hand give AUROC 0.75 and 1.0, variances 1/8 / 2 twice."""
-    labels = [1, 1, 0, 0]
-    aucs, covariance = statistics.delong_covariance(labels, [[0.9, 0.4, 0.6, 0.1], [0.9, 0.8, 0.2, 0.1]])
-    assert aucs == pytest.approx([0.75, 1.0])
-    assert covariance == pytest.approx(np.array([[0.125, 0.0], [0.0, 0.0]]))
-    comparison = statistics.delong(labels, [0.9, 0.4, 0.6, 0.1], [0.9, 0.8, 0.2, 0.1])
-    assert comparison.p_value == pytest.approx(2 * norm.sf(0.25 / np.sqrt(0.125)))
+THRESHOLDS = (0.05, 0.2, 0.5, 0.8)
 
 
-def test_a_model_compared_with_itself_does_not_differ() -> None:
-    labels, scores = drawn(3)
-    comparison = statistics.delong(labels, scores, scores)
-    assert comparison.difference.value == 0.0
-    assert comparison.p_value == 1.0
-
-
-def test_bootstrap_draws_whole_patients() -> None:
-    patients = ["a", "a", "b", "c"]
-    for draw in statistics.bootstrap_draws(patients, 50, seed=1):
-        assert np.sum(draw == 0) == np.sum(draw == 1)
-
-
-def test_delong_and_bootstrap_agree_on_a_clear_difference() -> None:
-    labels, good = drawn(5)
-    poor = np.random.default_rng(6).random(len(labels))
-    patients = [str(n) for n in range(len(labels))]
-    by_draws = statistics.paired_bootstrap(
-        lambda i: (metrics.auroc(labels[i], good[i]), metrics.auroc(labels[i], poor[i])), patients, repeats=300
+@pytest.mark.parametrize("seed", range(3))
+def test_net_benefit_equals_dcurves(seed: int) -> None:
+    dcurves = pytest.importorskip("dcurves", reason="dcurves is not installed: net benefit was compared with nothing")
+    pandas = pytest.importorskip("pandas")
+    labels, first = drawn(seed, 150)
+    told = dcurves.dca(
+        data=pandas.DataFrame({"y": labels.astype(int), "model": first}),
+        outcome="y",
+        modelnames=["model"],
+        thresholds=THRESHOLDS,
     )
-    by_ranks = statistics.delong(labels, good, poor)
-    assert by_draws.p_value < 0.02
-    assert by_ranks.p_value < 0.02
-    assert by_draws.difference.low == pytest.approx(by_ranks.difference.low, abs=0.04)
+    model = told[told["model"] == "model"].set_index("threshold")
+    everyone = told[told["model"] == "all"].set_index("threshold")
+    for threshold in THRESHOLDS:
+        assert metrics.net_benefit(labels, first, threshold) == pytest.approx(model.net_benefit[threshold], abs=1e-6)
+        odds = threshold / (1 - threshold)
+        assert labels.mean() - (1 - labels.mean()) * odds == pytest.approx(everyone.net_benefit[threshold], abs=1e-6)
+        avoided = model.net_intervention_avoided[threshold] if "net_intervention_avoided" in model else None
+        spared = metrics.net_benefit_of_sparing(labels, first, threshold)
+        gain = metrics.net_benefit(labels, first, threshold) - (labels.mean() - (1 - labels.mean()) * odds)
+        assert spared * odds == pytest.approx(gain, abs=1e-6)
+        if avoided is not None:
+            assert gain / odds == pytest.approx(avoided, abs=1e-6)
 
 
-@pytest.mark.exhaustive
-def test_interval_of_an_auroc_holds_the_truth_about_as_often_as_it_says() -> None:
-    truth = float(norm.cdf(1.0 / np.sqrt(2)))
-    rng = np.random.default_rng(11)
-    held = 0
-    for _ in range(500):
-        labels = np.arange(200) < 100
-        scores = rng.normal(size=200) + labels
-        interval = statistics.bootstrap(
-            lambda i, y=labels, s=scores: {"auroc": metrics.auroc(y[i], s[i])},  # type: ignore[misc]
-            [str(n) for n in range(200)],
-            repeats=400,
-        )["auroc"]
-        held += interval.low <= truth <= interval.high
-    assert 470 <= held <= 480  # 94 to 96 %
+def noisy(seed: int, count: int = 60) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    rng = np.random.default_rng(seed)
+    truth = rng.random(count) < 0.5
+    return truth, np.clip(0.3 + 0.3 * truth + rng.normal(0, 0.2, count), 0.01, 0.99)
 
 
-def test_overconfident_logits_get_a_temperature_above_one() -> None:
-    rng = np.random.default_rng(2)
-    log_odds = rng.normal(0, 1.5, 4000)
-    labels = rng.random(4000) < 1 / (1 + np.exp(-log_odds))
-    assert fit_temperature(labels, 3 * log_odds) == pytest.approx(3.0, rel=0.1)
-
-
-def test_logits_that_part_the_classes_keep_their_temperature() -> None:
-    assert fit_temperature(np.array([False, True]), np.array([-1.0, 2.0])) == 1.0
-
-
-def test_operating_point_lies_in_the_middle_of_the_gap_that_parts_the_classes() -> None:
-    assert youden_threshold(np.array([False, False, True, True]), np.array([0.1, 0.2, 0.6, 0.9])) == pytest.approx(0.4)
+def test_sparing_is_treating_with_the_classes_exchanged() -> None:
+    truth, scores = noisy(4)
+    for threshold in (0.1, 0.33, 0.7):
+        mirrored = net_benefit(~truth, 1 - scores, 1 - threshold)
+        assert net_benefit_of_sparing(truth, scores, threshold) == pytest.approx(mirrored)

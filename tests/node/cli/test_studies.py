@@ -1,83 +1,100 @@
-"""For people without a browser: the worklist and the state of the node on a real terminal, until Ctrl-C."""
+"""`mome-node studies show`: everything that the ledger knows of a study, for a person and for a script."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import re
-import select
-import signal
-import struct
-import subprocess
-import sys
-import termios
-import time
+import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from kept_studies import STUDY, delivered, keep
+from mome_core.case import Modality, Role
+from mome_core.results import Endpoint, QualityFlag, Severity
+from node.cli.main import main
+from node.cli.studies import print_study
 from node.settings import Settings
-from node.settings_file import settings_toml
-from node.storage.health import HealthStore, OpenAlert
-from node.storage.ledger.ledger import Ledger
-from node.storage.records import StoredInstance
+from node.states import StudyState
+from node.storage.records import AuditRecord, JobRecord, KeptObject, ObjectReceipt, StudyDetail, StudyRecord
+from node.summary import AnalysisSummary, ModelSummary, ScoreSummary, SeriesSummary
 
-pytestmark = pytest.mark.slow
+MODEL = ModelSummary("ours", "1", "a" * 64)
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """A node with one study that arrives, a silent worker and an alert."""
-    settings = Settings(storage={"root": tmp_path / "root"}, gather={"quiet_seconds": 9_000.0})
-    (tmp_path / "root").mkdir()
-    ledger, now = Ledger(settings.database_url), time.time()
-    image = StoredInstance(
-        "1.2.3", "1.2.3.1", "1.2.840.10008.5.1.4.1.1.4", "1.2.3.1.1", "1.2", "p", "a", "x", 1, "MRI1"
+def score(endpoint: Endpoint, probability: float, contributions: dict[Modality, float]) -> ScoreSummary:
+    return ScoreSummary(endpoint, probability, 0.4, 0.02, 10, contributions, 0.3, MODEL)
+
+
+RECEIPTS = (ObjectReceipt("9.1", 0), ObjectReceipt("9.2", 0xA700))
+ANSWERED = StudyDetail(
+    study=StudyRecord(1, "1.2.3", StudyState.DELIVERED, 2, 7, 1.0, 2.0, 3.0, False, ""),
+    jobs=(
+        JobRecord("deliver", "pacs", 2, "done", 1, 0.0, "", (ObjectReceipt("9.1", 0), ObjectReceipt("9.2", 0xA700))),
+    ),
+    objects=(
+        KeptObject("report", "1.2", "9.1", "9", "b" * 64, "results/1/report.dcm"),
+        KeptObject("saliency", "1.3", "9.2", "9", "c" * 64, "results/1/saliency.dcm"),
+    ),
+    timeline=(AuditRecord(1.0, "INSTANCE_STORED", "", "RECEIVING", 1, ""),),
+    summary=AnalysisSummary(
+        scores=(
+            score(Endpoint.MALIGNANCY, 0.873, {Modality.DCE: 0.31, Modality.T2: -0.12}),
+            score(Endpoint.TRIPLE_NEGATIVE, 0.141, {Modality.DWI: 0.055}),
+        ),
+        series=(SeriesSummary("1.2.3.1", Role.DCE_PHASE, 0.95, "five phases"),),
+        flags=(QualityFlag("MOTION", Severity.WARNING, "the patient moved 3 mm"),),
+    ),
+)
+
+
+def shown(detail: StudyDetail) -> str:
+    console = Console(width=160)
+    with console.capture() as captured:
+        print_study(detail, console)
+    return captured.get()
+
+
+def test_every_score_with_its_threshold_and_every_contribution_is_printed() -> None:
+    text = shown(ANSWERED)
+    for words in ("malignancy: probability 87.3 % (threshold 40.0 %", "triple-negative subtype: probability 14.1 %"):
+        assert words.replace(" %", "%") in text
+    for modality, share in (("DCE", "+31.0 %"), ("T2", "-12.0 %"), ("DWI", "+5.5 %")):
+        assert any(line.split()[:1] == [modality] and share in line for line in text.splitlines())
+
+
+def test_every_result_object_is_printed_with_its_file_and_what_the_pacs_kept() -> None:
+    text = shown(ANSWERED)
+    for each in ANSWERED.objects:
+        assert any(
+            each.kind in line and each.path in line and each.sop_instance_uid in line for line in text.splitlines()
+        )
+    assert "1 of 2" in text
+
+
+def test_roles_and_flags_are_printed() -> None:
+    text = shown(ANSWERED)
+    assert "five phases" in text
+    assert "the patient moved 3 mm" in text
+
+
+def test_a_study_that_was_never_analysed_has_no_score(capsys: pytest.CaptureFixture[str]) -> None:
+    waiting = StudyDetail(
+        StudyRecord(1, "1.2.3", StudyState.RECEIVING, 1, 7, 1.0, 2.0, 3.0, False, "[odd]"), (), (), ()
     )
-    ledger.receiving.instances_stored([image], now)
-    watch = HealthStore(ledger.engine)
-    watch.beat("node", "worker", now - 999)
-    watch.raised(OpenAlert("node", "disk-low", "", now, None, "little [disk]"))
-    file = tmp_path / "node.toml"
-    file.write_text(settings_toml(settings))
-    return file
+    text = shown(waiting)
+    assert "RECEIVING" in text and "[odd]" in text and "probability" not in text
 
 
-def on_a_terminal(*command: str, seconds: float = 20, until: str = "RECEIVING") -> tuple[int, str]:
-    """Run a command of ours on a terminal of 120 columns; Ctrl-C when it has shown what was waited for."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
-    environment = {**os.environ, "TERM": "xterm"}
-    started = ["env", "--default-signal=INT", sys.executable, "-m", "node.cli.main"]  # a background job ignores Ctrl-C
-    process = subprocess.Popen([*started, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    seen, deadline = "", time.monotonic() + seconds
-    while until not in seen and time.monotonic() < deadline:
-        if select.select([ours], [], [], 0.2)[0]:
-            seen += os.read(ours, 65_536).decode(errors="replace")
-    process.send_signal(signal.SIGINT)
-    code = process.wait(10)
-    os.close(ours)
-    os.close(theirs)
-    return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
-
-
-def test_the_worklist_is_watched_until_ctrl_c(config: Path) -> None:
-    code, shown = on_a_terminal("studies", "list", "--watch", "--config", str(config))
-    assert code == 0
-    assert "complete in" in shown
-
-
-def test_top_shows_alerts_processes_and_studies(config: Path) -> None:
-    code, shown = on_a_terminal("top", "--config", str(config))
-    assert code == 0
-    assert "little [disk], since" in shown
-    assert re.search(r"worker +silent", shown)
-    assert "research use only" in shown
-
-
-def test_in_a_pipe_there_is_no_colour(config: Path) -> None:
-    command = [sys.executable, "-m", "node.cli.main", "studies", "list", "--config", str(config)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "\x1b" not in told
-    assert "RECEIVING" in told
+def test_a_script_gets_scores_objects_and_deliveries_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, config = Settings(storage={"root": tmp_path / "root"}), tmp_path / "node.toml"
+    config.write_text(f'[storage]\nroot = "{tmp_path / "root"}"\n')
+    delivered(settings, keep(settings, 1))
+    with pytest.raises(SystemExit) as ended:
+        main(["studies", "show", STUDY, "--config", str(config), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert not ended.value.code
+    assert [each["kind"] for each in found["objects"]] == ["report"]
+    assert found["summary"]["scores"] == []
+    assert [job["destination"] for job in found["jobs"] if job["kind"] == "deliver"] == ["pacs"]

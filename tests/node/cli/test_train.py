@@ -14,14 +14,9 @@ from typer.testing import CliRunner
 
 import phantom
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.results import Endpoint
-from mome_core.training.config import TrainingConfig
-from mome_core.training.errors import TrainingRefused
-from node.cases import endpoint_named
 from node.cli.evaluate import evaluate
 from node.cli.train import train
 from node.models import find_bundle
-from node.training import training_config
 
 app = typer.Typer()
 app.command("train")(train)
@@ -82,19 +77,6 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
 
 
 @pytest.mark.slow
-def test_with_all_folds_every_case_is_answered_by_a_model_that_has_not_seen_it(tmp_path: Path) -> None:
-    site, out = write_site(tmp_path), tmp_path / "ours"
-    told = invoke(
-        "train", str(site), "--out", str(out), "--epochs", "1", "--folds", "2", "--all-folds", "--threads", "1",
-        "--cache", str(tmp_path / "cache"),
-    )  # fmt: skip
-    assert [Path(each["bundle"]).name for each in told["folds"]] == ["fold-1", "fold-2"]
-    assert told["out_of_fold"]["cases"] == 4
-    assert (out / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
-    assert load_checkpoint(out / "fold-2").manifest["provenance"]["baseline"]["malignancy"]
-
-
-@pytest.mark.slow
 def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
     site, out = write_site(tmp_path), tmp_path / "ours"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -105,24 +87,9 @@ def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["sha256"] == load_checkpoint(out).identity.sha256
 
 
-def test_the_protocol_is_the_endpoint_s_unless_a_file_says_otherwise(tmp_path: Path) -> None:
-    file = tmp_path / "ours.toml"
-    file.write_text('accumulation = 8\nflips = "group"\n')
-    config = training_config(file, Endpoint.TRIPLE_NEGATIVE, epochs=3)
-    assert (config.epochs, config.accumulation, config.class_weighted) == (3, 8, True)
-    assert training_config(None, Endpoint.MALIGNANCY) == TrainingConfig()
-    file.write_text("accumulations = 8\n")
-    with pytest.raises(TrainingRefused, match="no 'accumulations'"):
-        training_config(file, Endpoint.MALIGNANCY)
-
-
-def test_an_unknown_endpoint_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(TrainingRefused, match="malignancy, triple_negative"):
-        endpoint_named("cancer")
-
-
-def test_a_cohort_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
+def test_folds_and_splits_at_once_are_a_mistake_of_the_command_line(tmp_path: Path) -> None:
     manifest = tmp_path / "cohort.csv"
-    manifest.write_text("case,patient,malignancy\nnowhere,p1,1\n")
-    with pytest.raises(TrainingRefused, match="the only case cannot be used"):
-        CliRunner().invoke(app, ["train", str(manifest), "--out", str(tmp_path / "ours")], catch_exceptions=False)
+    manifest.write_text("case,patient,malignancy,split\ns0,p0,1,training\ns1,p1,0,test\n")
+    result = CliRunner().invoke(app, ["train", str(manifest), "--out", str(tmp_path / "ours"), "--all-folds"])
+    assert result.exit_code == 2
+    assert "folds need it without splits" in " ".join(result.output.split())

@@ -1,0 +1,115 @@
+"""Cases prepared for training: folds by patient, a cache by content, exclusions with their reasons."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mome_core.case import Case, Modality
+from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.preprocessing.recipe import Recipe, TrainingRange
+from mome_core.results import Endpoint
+from mome_core.training.dataset import (
+    Source,
+    assign_folds,
+    cache_key,
+    keep_arrays,
+    prepare_cohort,
+    read_arrays,
+)
+from mome_core.training.errors import TrainingRefused
+from mome_core.volume import Volume
+
+RECIPE = Recipe(dce_size=(16, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16))
+
+
+def test_no_patient_is_in_two_folds_and_the_classes_are_spread_evenly() -> None:
+    rng = np.random.default_rng(0)
+    patients = [f"p{n // 2 if n % 3 else n}" for n in range(300)]
+    labels = [int(rng.random() < 0.3) for _ in patients]
+    folds = assign_folds(patients, labels, 5, seed=1)
+    assert all(len({f for f, p in zip(folds, patients, strict=True) if p == patient}) == 1 for patient in set(patients))
+    shares = [np.mean([label for label, f in zip(labels, folds, strict=True) if f == n]) for n in range(5)]
+    assert max(shares) - min(shares) < 0.04
+    sizes = np.bincount(folds)
+    assert sizes.max() - sizes.min() <= 4
+    assert assign_folds(patients, labels, 5, seed=1) == folds
+    assert assign_folds(patients, labels, 5, seed=2) != folds
+
+
+def test_folds_that_cannot_be_filled_are_refused() -> None:
+    with pytest.raises(TrainingRefused, match="same label"):
+        assign_folds(["a", "b", "c"], [1, 1, 1], 2, seed=1)
+    with pytest.raises(TrainingRefused, match="label 1: 2 patient"):
+        assign_folds(["a", "b", "c", "d", "e", "f"], [1, 1, 0, 0, 0, 0], 3, seed=1)
+
+
+def t2_case() -> Case:
+    voxels = np.random.default_rng(0).normal(100.0, 10.0, (16, 16, 16)).astype(np.float32)
+    return Case(dwi=Volume(voxels, np.diag([8.0, 8.0, 8.0, 1.0]), "1.2.3"), dwi_b_value=800.0)
+
+
+def refuse() -> Case:
+    raise StudyIneligible("needs a pre- and a post-contrast phase, found 1", Ineligibility.POST_CONTRAST_MISSING)
+
+
+def test_a_study_that_cannot_be_prepared_is_an_exclusion_with_its_reason(tmp_path: Path) -> None:
+    sources = [
+        Source("good", "p1", {Endpoint.MALIGNANCY: 1}, partial(str, "content 1"), t2_case),
+        Source("bad", "p2", {Endpoint.MALIGNANCY: 0}, partial(str, "content 2"), refuse),
+    ]
+    seen: list[str] = []
+    cohort = prepare_cohort(sources, RECIPE, tmp_path, progress=seen.append)
+    assert [each.name for each in cohort.examples] == ["good"]
+    assert [(each.name, each.reason) for each in cohort.exclusions] == [
+        ("bad", "needs a pre- and a post-contrast phase, found 1")
+    ]
+    assert seen == ["good", "bad"]
+
+
+def unreadable() -> str:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_study_whose_files_cannot_be_read_is_an_exclusion_too(tmp_path: Path) -> None:
+    cohort = prepare_cohort([Source("a", "p", {}, unreadable, t2_case)], RECIPE, tmp_path)
+    assert "Permission denied" in cohort.exclusions[0].reason
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cache_that_cannot_be_written_ends_the_preparation_and_blames_no_study(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingRefused, match="cannot be written: Not a directory"):
+        prepare_cohort(
+            [Source("a", "p", {}, partial(str, "content"), t2_case)],
+            RECIPE,
+            tmp_path / "file" / "cache",
+            workers=workers,
+        )
+
+
+def never() -> Case:
+    raise AssertionError("the cache holds this case")
+
+
+def test_equal_content_is_prepared_once(tmp_path: Path) -> None:
+    first = prepare_cohort([Source("a", "p", {}, partial(str, "content"), t2_case)], RECIPE, tmp_path)
+    again = prepare_cohort([Source("b", "q", {}, partial(str, "content"), never)], RECIPE, tmp_path)
+    assert again.examples[0].path == first.examples[0].path
+    assert cache_key("content", RECIPE) != cache_key("content", Recipe())
+
+
+def test_a_damaged_file_of_the_cache_is_excluded_and_named(tmp_path: Path) -> None:
+    path = tmp_path / f"{cache_key('content', RECIPE)}.safetensors"
+    path.write_bytes(b"half a file")
+    cohort = prepare_cohort([Source("a", "p", {}, partial(str, "content"), never)], RECIPE, tmp_path)
+    assert "delete it" in cohort.exclusions[0].reason
+
+
+def test_kept_arrays_come_back_to_half_precision(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(1, 4, 5, 6)).astype(np.float32)
+    keep_arrays(tmp_path / "a.safetensors", {Modality.T2: array}, TrainingRange())
+    assert np.allclose(read_arrays(tmp_path / "a.safetensors")[Modality.T2], array, rtol=1e-3)

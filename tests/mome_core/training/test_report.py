@@ -1,0 +1,70 @@
+"""An evaluation as a page."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mome_core.case import Modality
+from mome_core.model.checkpoint import Checkpoint
+from mome_core.results import Endpoint
+from mome_core.training.breakdown import (
+    against_readers,
+    by_group,
+    downgrade,
+    mean_contributions,
+)
+from mome_core.training.evaluate import auroc_difference, evaluate
+from mome_core.training.report import Breakdown, Measured, render
+from node.evaluation import augmented_scores
+from training_examples import examples
+
+
+@pytest.mark.slow
+def test_every_side_of_a_trained_model_is_on_its_page(folder: Path, trained: Checkpoint) -> None:
+    cases = examples(folder, 24, first=200)
+    about = evaluate(trained, cases, Endpoint.MALIGNANCY, repeats=100)
+    shares = mean_contributions(trained, cases, Endpoint.MALIGNANCY)
+    assert set(shares) == set(Modality) and all(value >= 0 for value in shares.values())
+    scores = augmented_scores(trained, about)
+    compared = auroc_difference(about.truth, scores, about.probability, [each.patient for each in cases], repeats=100)
+    assert scores.shape == (24,) and compared.first > 0.8
+    sites = ["<b>north</b>"] * 12 + ["south"] * 12
+    sides = Breakdown(
+        groups=by_group(about, {"site": sites}, repeats=100),
+        readers=against_readers(about, {"reader_a": [str(3 + int(each)) for each in about.truth]}, repeats=100),
+        downgrade=downgrade(about, ["4"] * 24, about, ["4"] * 24),
+        contributions=shares,
+        augmented=compared,
+    )
+    page = render([Measured(trained.identity, about)], {}, sides)
+    for title in ("Contributions", "Groups of patients", "Readers", "BI-RADS 4", "Test-time augmentation"):
+        assert f"<h2>{title}</h2>" in page
+    assert page.count("<svg") == 3 and "<b>north" not in page
+    assert page == render([Measured(trained.identity, about)], {}, sides)
+
+
+@pytest.mark.system
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed: no page was opened")
+def test_the_page_opens_in_a_browser_without_a_complaint(
+    folder: Path,
+    trained: Checkpoint,
+    tmp_path: Path,
+) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    about = evaluate(trained, examples(folder, 24, first=200), Endpoint.MALIGNANCY, repeats=100)
+    (tmp_path / "page.html").write_text(render([Measured(trained.identity, about)], {}))
+    complaints: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
+        page.goto((tmp_path / "page.html").as_uri())
+        assert page.locator("svg").first.bounding_box()["width"] > 300
+        assert "RESEARCH USE ONLY" in page.inner_text("body")
+        browser.close()
+    assert complaints == []

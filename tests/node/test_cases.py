@@ -1,0 +1,69 @@
+"""Studies of a cohort as cases: what cannot be read is named in words, and equal content has an equal digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.results import Endpoint
+from mome_core.training.cohort import Row
+from mome_core.training.dataset import ExcludedCase
+from mome_core.training.errors import TrainingRefused
+from node.cases import CohortProgress, content_digest, endpoint_named, prepare_cases, read_study
+
+
+class Heard(CohortProgress):
+    def __init__(self) -> None:
+        self.counts: list[tuple[int, int]] = []
+        self.cases: list[ExcludedCase] = []
+
+    def prepared(self, done: int, planned: int) -> None:
+        self.counts.append((done, planned))
+
+    def excluded(self, case: ExcludedCase) -> None:
+        self.cases.append(case)
+
+
+def rows(folder: Path, count: int) -> list[Row]:
+    return [Row(f"s{n}", folder / f"s{n}", f"p{n}", {Endpoint.MALIGNANCY: n % 2}, None, {}) for n in range(count)]
+
+
+def test_an_unknown_endpoint_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(TrainingRefused, match="malignancy, triple_negative"):
+        endpoint_named("cancer")
+    assert endpoint_named("malignancy") is Endpoint.MALIGNANCY
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "the only case cannot be used"), (2, "none of the 2 cases can be used")]
+)
+def test_a_cohort_of_which_nothing_can_be_read_is_refused_after_each_case_was_named(
+    tmp_path: Path, count: int, words: str
+) -> None:
+    heard = Heard()
+    with pytest.raises(TrainingRefused, match=words):
+        prepare_cases(rows(tmp_path, count), Recipe(), tmp_path / "cache", 1, heard)
+    assert heard.counts == [(n + 1, count) for n in range(count)]
+    assert heard.cases == [ExcludedCase(f"s{n}", "the folder holds no DICOM file") for n in range(count)]
+
+
+def test_a_file_that_cannot_be_read_is_said_in_words_without_its_name(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(StudyIneligible) as refused:
+        read_study(tmp_path)
+    assert str(refused.value) == "a file cannot be read: Too many levels of symbolic links"
+    assert refused.value.code is Ineligibility.UNREADABLE
+
+
+def test_the_digest_is_of_the_content_not_of_the_names(tmp_path: Path) -> None:
+    for folder, names in (("a", ("1", "2")), ("b", ("y", "x"))):
+        (tmp_path / folder).mkdir()
+        for name, content in zip(names, (b"one", b"two"), strict=True):
+            (tmp_path / folder / name).write_bytes(content)
+    first = content_digest(tmp_path / "a")
+    assert first == content_digest(tmp_path / "b")
+    (tmp_path / "b" / "x").write_bytes(b"three")
+    assert first != content_digest(tmp_path / "b")

@@ -1,0 +1,131 @@
+"""Which model answers: no candidate without locked cases that are what they were, and always a way back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
+from mome_core.results import Endpoint, ModelIdentity
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.gate import Check
+from mome_core.training.start import from_scratch
+from node.cases import CohortProgress
+from node.errors import NotReady
+from node.models import Registry, find_bundle
+from node.promotion import (
+    LockedSet,
+    PromotionPlan,
+    PromotionReport,
+    begin_shadow,
+    end_shadow,
+    kept_models,
+    lock_cases,
+    open_decisions,
+    promote,
+    roll_back,
+)
+from node.settings import Settings
+from node.storage.decisions import Act, lock_of, shadow_of
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "root").mkdir()
+    return Settings(storage={"root": tmp_path / "root"})
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """Two cases; nobody reads their images before a model is loaded."""
+    for n in range(2):
+        (tmp_path / f"s{n}").mkdir()
+        (tmp_path / f"s{n}" / "1.dcm").write_bytes(b"image %d" % n)
+    manifest = tmp_path / "cohort.csv"
+    manifest.write_text("case,patient,malignancy,split\ns0,p0,0,test\ns1,p1,1,test\n")
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def poor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A candidate that has learned nothing."""
+    demo, place = load_checkpoint(find_bundle("demo")), tmp_path_factory.mktemp("poor") / "poor"
+    network = from_scratch(demo.architecture, seed=3)
+    save_checkpoint(place, network, demo.recipe, Description("poor", "1", "Knows nothing."))
+    return place
+
+
+def examine(settings: Settings, bundle: str) -> PromotionReport:
+    return promote(settings, PromotionPlan(bundle), CohortProgress(), by="anna", now=2.0)
+
+
+def test_locked_cases_are_remembered_with_their_terms(settings: Settings, cohort: Path) -> None:
+    locked = lock_cases(settings, cohort, "test", Endpoint.MALIGNANCY, by="anna", now=1.0)
+    decision = lock_of(open_decisions(settings).decisions())
+    assert decision is not None and (decision.by, decision.at) == ("anna", 1.0)
+    assert LockedSet.of(decision) == locked
+    assert [row.name for row in locked.rows()] == ["s0", "s1"]
+
+
+def test_cases_of_one_class_judge_nobody(settings: Settings, cohort: Path) -> None:
+    cohort.write_text("case,patient,malignancy\ns0,p0,1\ns1,p1,1\n")
+    with pytest.raises(TrainingRefused, match="both classes are needed"):
+        lock_cases(settings, cohort, "", Endpoint.MALIGNANCY, by="anna", now=1.0)
+
+
+def test_no_candidate_without_locked_cases(settings: Settings, poor: Path) -> None:
+    with pytest.raises(NotReady, match=r"mome-node model lock COHORT\.csv"):
+        examine(settings, str(poor))
+
+
+@pytest.mark.parametrize("changed", ["a label", "an image"])
+def test_cases_that_were_changed_judge_nobody(settings: Settings, cohort: Path, poor: Path, changed: str) -> None:
+    lock_cases(settings, cohort, "", Endpoint.MALIGNANCY, by="anna", now=1.0)
+    if changed == "a label":
+        cohort.write_text(cohort.read_text().replace("p0,0", "p0,1").replace("p1,1", "p1,0"))
+    else:
+        (cohort.parent / "s0" / "1.dcm").write_bytes(b"another image")
+    with pytest.raises(NotReady, match="were changed after they were locked"):
+        examine(settings, str(poor))
+
+
+def test_the_active_model_is_no_candidate(settings: Settings) -> None:
+    with pytest.raises(NotReady, match="is the active model"):
+        examine(settings, "demo")
+
+
+def test_there_is_no_way_back_before_the_first_promotion(settings: Settings) -> None:
+    with pytest.raises(NotReady, match="no model to go back to"):
+        roll_back(settings, by="anna", now=1.0)
+
+
+def test_a_rollback_makes_the_model_before_active(settings: Settings, poor: Path) -> None:
+    registry, decisions = Registry(settings.storage.root), open_decisions(settings)
+    before, after = registry.add(find_bundle("demo")), registry.add(poor)
+    decisions.decide(Act.PROMOTED, after, "anna", {"before": before}, 1.0)
+    assert {each.role: each.digest for each in kept_models(settings, decisions)} == {"active": after, "earlier": before}
+    assert roll_back(settings, by="otto", now=2.0).active == "demo"
+    assert {each.role: each.digest for each in kept_models(settings, decisions)} == {"active": before, "kept": after}
+
+
+def test_a_shadow_takes_the_place_of_the_one_before_and_ends(settings: Settings, poor: Path) -> None:
+    begin_shadow(settings, "demo", by="anna", now=1.0)
+    digest = begin_shadow(settings, str(poor), by="anna", now=2.0)
+    decisions = open_decisions(settings)
+    shadow = shadow_of(decisions.decisions())
+    assert shadow is not None and shadow.digest == digest
+    assert end_shadow(settings, by="otto", now=3.0)
+    assert not end_shadow(settings, by="otto", now=4.0)
+    acts = [each.act for each in decisions.decisions()]
+    assert acts == [Act.SHADOWED, Act.UNSHADOWED, Act.SHADOWED, Act.UNSHADOWED]
+
+
+def test_one_failed_check_fails_the_candidate() -> None:
+    identity = ModelIdentity("ours", "1", "a" * 64, "for tests")
+    checks = (Check("not worse", False, "AUROC 0.6"), Check("deterministic", True, "twice the same"))
+    report = PromotionReport(identity, identity, "b" * 64, checks, promoted=False)
+    assert [check.name for check in report.failed] == ["not worse"]
+    told = json.loads(json.dumps(report.to_json()))
+    assert (told["passed"], told["promoted"], told["checks"][0]["name"]) == (False, False, "not worse")

@@ -1,0 +1,61 @@
+"""A service class provider that keeps instances in memory, and both ends of a connection."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+
+from dicom_io.network.dimse import Command
+from dicom_io.network.service import CALLING_UNKNOWN, AssociationRejection, DimseResponse, InstanceRefused, Peer
+
+
+@dataclass
+class MemoryInstance:
+    """An instance in memory: the smallest real thing that a C-STORE can go into."""
+
+    shelf: list[bytes]
+    content: bytearray = field(default_factory=bytearray)
+
+    def write(self, fragment: memoryview) -> None:
+        self.content += fragment
+        if len(self.content) > 10_000_000:
+            raise InstanceRefused(0xA700, "object is larger than this node keeps")
+
+    def finish(self) -> int:
+        self.shelf.append(bytes(self.content))
+        return 0
+
+    def discard(self) -> None:
+        self.content.clear()
+
+
+@dataclass
+class MemoryScp:
+    """Keeps everything in memory and admits everyone but BADGUY."""
+
+    kept: list[bytes] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
+
+    def admit(self, peer: Peer) -> AssociationRejection | None:
+        return CALLING_UNKNOWN if peer.calling_ae_title == "BADGUY" else None
+
+    def rejected(self, peer: Peer, why: AssociationRejection) -> None:
+        self.rejections.append(f"{peer.calling_ae_title}: {why.words}")
+
+    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> MemoryInstance:
+        return MemoryInstance(self.kept)
+
+    def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
+        return DimseResponse(0x0112)
+
+    def ended(self, peer: Peer | None, address: str, why: str) -> None:
+        self.ends.append(why)
+
+
+def connection_pair() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a TCP connection within this process."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname(), timeout=10)
+        theirs, _ = server.accept()
+    return ours, theirs
