@@ -29,7 +29,7 @@ from node.dashboard.site import Site
 from node.jobs import JobKind
 from node.settings import Settings
 from node.storage import schema
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "node"))
 
@@ -129,7 +129,7 @@ def served(site: Site) -> Iterator[httpx2.Client]:
     while not server.started:
         time.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
-    key = site.access.new_key("benchmark", Role.VIEWER, time.time())
+    key = site.access.new_key("benchmark", AccountRole.VIEWER, time.time())
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {key}"}) as client:
         yield client
     server.should_exit = True

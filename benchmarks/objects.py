@@ -23,21 +23,21 @@ from pydicom.uid import MRImageStorage
 from mome_core.case import Case, Modality
 from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency, Score
 from mome_core.volume import Dynamic, Volume
-from sr_templates.build import Wanted, build_objects, encode
+from sr_templates.build import build_objects, encode
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.common_attributes import derived_uid
 from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, Slices, SourceImage
 from sr_templates.dicom.grid import image_affine
-from sr_templates.objects.saliency_map import MapEncoding
 
 SHAPE = (384, 384, 160)
 SPACING_MM = (0.9, 1.0)
 MODEL = ModelIdentity("MOME benchmark", "1", "00" * 32, "No weights at all.")
 VARIANTS = {
-    "float32": Wanted(),
-    "float32 cropped": Wanted(crop_map=True),
-    "uint16": Wanted(map_encoding=MapEncoding.UINT16),
-    "uint16 cropped": Wanted(map_encoding=MapEncoding.UINT16, crop_map=True),
+    "float32": ObjectOptions(),
+    "float32 cropped": ObjectOptions(crop_map=True),
+    "uint16": ObjectOptions(map_encoding=MapEncoding.UINT16),
+    "uint16 cropped": ObjectOptions(map_encoding=MapEncoding.UINT16, crop_map=True),
 }
 
 
@@ -87,12 +87,12 @@ def peak_bytes() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def measure(wanted: Wanted) -> dict[str, float]:
+def measure(wanted: ObjectOptions) -> dict[str, float]:
     """Build, check and encode once; encoded files are dropped one by one, as when they are written."""
     evidence, result = study()
-    device = Device(UUID(int=1), "benchmark")
+    device = Device(UUID(int=1), "benchmark", "2.25.1", "BENCHMARK")
     held, started = peak_bytes(), time.process_time()
-    objects = build_objects(result, evidence, device, wanted=wanted)
+    objects = build_objects(result, evidence, device, options=wanted)
     built = time.process_time()
     encoded = sum(len(encode(instance)) for instance in objects)
     ended, map_bytes = time.process_time(), 4 * int(np.prod(SHAPE))

@@ -18,7 +18,7 @@ from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleRule
 from mome_core.compute import best_device
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import Augmentation, Policy, default_policy
@@ -26,6 +26,7 @@ from mome_core.results import Result, Saliency, Score
 from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
+from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.settings_sections import ResultSettings
 from node.storage.database import open_engine
@@ -34,16 +35,15 @@ from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
 from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary, SeriesSummary
 from sr_templates.build import (
     ResultObjects,
-    Wanted,
     build_not_analysed,
     build_objects,
     encode,
 )
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.device import Device, DocumentReference, Revision
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.errors import EvidenceRefused
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
-from sr_templates.objects.saliency_map import MapEncoding
 
 Progress = Callable[[str, int, int], None]
 
@@ -66,7 +66,7 @@ class AnalysisContext:
     policy: Policy
     device: Device
     rules: tuple[RoleRule, ...] = ()
-    wanted: Wanted = field(default_factory=Wanted)
+    options: ObjectOptions = field(default_factory=ObjectOptions)
     silent: bool = False
 
 
@@ -110,7 +110,7 @@ def analyze_study(
         return AnalysisOutcome(headers, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with timed(timings, "result objects"):
-        objects = build_objects(result, evidence_of(assembly), context.device, run=run, wanted=context.wanted)
+        objects = build_objects(result, evidence_of(assembly), context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
@@ -118,7 +118,7 @@ def refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Re
     """Objects that state why a study was not analysed; None when it holds no image that they could refer to."""
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
-        return build_not_analysed(reason, Evidence(other=images), context.device, run=run, wanted=context.wanted)
+        return build_not_analysed(reason, Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
 
@@ -155,9 +155,15 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
             bundle = active
             log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
         outcome = analyze_study(paths, context, run=revision_of(revision))
-        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), outcome.reason)
+        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), why_without_score(outcome))
 
     return analyst
+
+
+def why_without_score(outcome: AnalysisOutcome) -> Reason | None:
+    """The reason for which there is no score, with its code; None when there is one."""
+    code = outcome.code if isinstance(outcome.code, Ineligibility) else ReasonCode.SCORE_WITHHELD
+    return Reason(code, outcome.reason) if outcome.reason else None
 
 
 class ShadowModel:
@@ -211,14 +217,14 @@ def open_context(settings: Settings, bundle: Path) -> AnalysisContext:
         policy=policy,
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
-        wanted=wanted_objects(settings.results),
+        options=object_options(settings.results),
         silent=not settings.results.not_analysed_report,
     )
 
 
-def wanted_objects(results: ResultSettings) -> Wanted:
+def object_options(results: ResultSettings) -> ObjectOptions:
     """Which result objects to write, from the settings; raises SettingsError for a kind that does not exist."""
-    return Wanted(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
+    return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:

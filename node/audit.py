@@ -12,32 +12,36 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from mome_core.errors import Ineligibility
 from node.errors import NodeError
+from node.reasons import ReasonCode
+from node.states import StudyEvent, StudyState
 
 
 class AuditEvent(StrEnum):
     """What is audited beside the transitions of studies."""
 
-    STARTED = "STARTED"
-    LISTENING = "LISTENING"
-    STOPPED = "STOPPED"
-    RECEIVED = "RECEIVED"
-    SENT = "SENT"
-    REJECTED = "REJECTED"
-    CONFLICT = "CONFLICT"
-    FORGED_REPORT = "FORGED_REPORT"
-    INTEGRITY_LOST = "INTEGRITY_LOST"
-    RECOVERED = "RECOVERED"
-    DELETED = "DELETED"
-    LOGGED_IN = "LOGGED_IN"
-    LOGGED_OUT = "LOGGED_OUT"
-    LOGIN_REFUSED = "LOGIN_REFUSED"
-    ACCESS_CHANGED = "ACCESS_CHANGED"
-    OPERATED = "OPERATED"
-    DOWNLOADED = "DOWNLOADED"
-    MODEL_DECIDED = "MODEL_DECIDED"
+    STARTED = "STARTED"  # the node's processes begin
+    LISTENING = "LISTENING"  # the listener accepts associations
+    STOPPED = "STOPPED"  # the listener, or the whole node, ends
+    RECEIVED = "RECEIVED"  # instances of one study, by one association
+    SENT = "SENT"  # result objects to one destination
+    REJECTED = "REJECTED"  # an association was rejected
+    CONFLICT = "CONFLICT"  # an instance contradicts what is stored
+    FORGED_REPORT = "FORGED_REPORT"  # a storage commitment report that belongs to no open transaction
+    INTEGRITY_LOST = "INTEGRITY_LOST"  # a file is gone, unreadable, or not what was stored
+    RECOVERED = "RECOVERED"  # rows were made anew from the archive
+    DELETED = "DELETED"  # an old study left ledger and archive
+    LOGGED_IN = "LOGGED_IN"  # a person began a session
+    LOGGED_OUT = "LOGGED_OUT"  # a person ended a session
+    LOGIN_REFUSED = "LOGIN_REFUSED"  # wrong name or password, or a person without access
+    ACCESS_CHANGED = "ACCESS_CHANGED"  # an account was made, changed or removed
+    OPERATED = "OPERATED"  # a person asked for an action on a study
+    DOWNLOADED = "DOWNLOADED"  # a person took a result object away
+    MODEL_DECIDED = "MODEL_DECIDED"  # a model was promoted, rolled back or shadowed, or its cases were locked
 
 
 class AuditBroken(NodeError):
@@ -45,22 +49,69 @@ class AuditBroken(NodeError):
 
 
 @dataclass(frozen=True, slots=True)
+class AuditFields:
+    """The facts of an entry for programs; each is empty where it does not apply.
+
+    Parameters
+    ----------
+    peer
+        Name of a destination in the settings.
+    calling_ae_title, called_ae_title, address
+        Of an association or, the address alone, of a browser.
+    person
+        Name of the account that acted.
+    count
+        Instances or objects; of an alert, how many alerts this entry stands for.
+    reason
+        Code of what the words of the entry explain.
+    """
+
+    peer: str = ""
+    calling_ae_title: str = ""
+    called_ae_title: str = ""
+    address: str = ""
+    person: str = ""
+    count: int = 0
+    reason: ReasonCode | Ineligibility | None = None
+
+
+NO_FIELDS = AuditFields()
+WORDS_ONLY, WITH_FIELDS = 1, 2
+"""What the digest of an entry covers: until schema 0006 its words and states, since then its fields too."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One entry as it is chained. at : seconds since 1970, UTC; study_id : our own number, None for the node itself."""
+    """One entry as it is chained.
+
+    Parameters
+    ----------
+    at
+        Seconds since 1970, UTC.
+    study_id
+        Our own number, None for the node itself.
+    version
+        WITH_FIELDS; WORDS_ONLY for an entry of an old ledger, whose fields were read from its words.
+    """
 
     at: float
     study_id: int | None
-    event: str
-    from_state: str
-    to_state: str
+    event: AuditEvent | StudyEvent
+    from_state: StudyState | Literal[""]
+    to_state: StudyState | Literal[""]
     revision: int
     detail: str
+    fields: AuditFields = NO_FIELDS
+    version: int = WITH_FIELDS
 
 
 def chained(previous: str, entry: AuditEntry) -> str:
     """The digest of an entry, given that of the entry before (the first: an empty text)."""
-    at, *rest = astuple(entry)
-    return hashlib.sha256(json.dumps([previous, float(at), *rest]).encode()).hexdigest()
+    at, *rest, fields, version = astuple(entry)
+    content = [previous, float(at), *rest]
+    if version != WORDS_ONLY:
+        content += [version, *fields]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def verify(entries: Iterable[tuple[int, AuditEntry, str]], count: int, head: str) -> int:
@@ -89,7 +140,7 @@ APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED, AUTHENTICATED, ACCESSED = (
     ("110114", "User Authentication"),
     ("110103", "DICOM Instances Accessed"),
 )
-MESSAGES: dict[str, tuple[tuple[str, str], str]] = {
+MESSAGES: dict[AuditEvent | StudyEvent, tuple[tuple[str, str], str]] = {
     AuditEvent.STARTED: (APPLICATION, "E"),
     AuditEvent.LISTENING: (APPLICATION, "E"),
     AuditEvent.STOPPED: (APPLICATION, "E"),
@@ -107,14 +158,14 @@ MESSAGES: dict[str, tuple[tuple[str, str], str]] = {
     AuditEvent.ACCESS_CHANGED: (ALERT, "E"),
     AuditEvent.DOWNLOADED: (ACCESSED, "R"),
 }
-FAILURES = frozenset(
+FAILURES: frozenset[AuditEvent | StudyEvent] = frozenset(
     (
         AuditEvent.REJECTED,
         AuditEvent.CONFLICT,
         AuditEvent.FORGED_REPORT,
         AuditEvent.INTEGRITY_LOST,
         AuditEvent.LOGIN_REFUSED,
-        "GAVE_UP",
+        StudyEvent.GAVE_UP,
     )
 )
 

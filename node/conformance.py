@@ -30,7 +30,7 @@ from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
 from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
 from node.settings_sections import DicomSettings
 from sr_templates.dicom import codes
-from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
+from sr_templates.kinds import DEFAULT_KINDS, Kind
 
 TEMPLATE = Path(__file__).parent / "conformance_template.md"
 VERIFICATION, COMMITMENT = "1.2.840.10008.1.1", "1.2.840.10008.1.20.1"
@@ -76,7 +76,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def services() -> list[tuple[str, str, str, str]]:
     """Services and roles."""
     received = len(acceptor_contexts()) - 2  # beside Verification and Storage Commitment
-    created = len({SERIES[kind].sop_class for kind in Kind})
+    created = len({kind.label.sop_class for kind in Kind})
     return [
         ("Verification", VERIFICATION, "yes", "yes"),
         (f"Storage ({received} classes received, {created} created)", "sections 4.4 and 7", "yes", "yes"),
@@ -191,8 +191,8 @@ def answers() -> list[tuple[str, str]]:
 def objects() -> list[tuple[object, ...]]:
     """Result objects that are created."""
     rows: list[tuple[object, ...]] = []
-    for kind in Kind:
-        line, when = SERIES[kind], "default" if kind in DEFAULT_KINDS else "on request"
+    for kind in sorted(Kind, key=lambda kind: kind.label.number):
+        line, when = kind.label, "default" if kind in DEFAULT_KINDS else "on request"
         rows.append((line.number, kind, line.description, line.modality, line.sop_class.name, line.sop_class, when))
     return rows
 

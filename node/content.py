@@ -1,4 +1,4 @@
-"""When what has arrived of a study is all of it: told by its content, and by what the site's earlier studies held.
+"""Whether all of a study has arrived, judged by its content and by that of the site's earlier studies.
 
 A dynamic that has arrived in part looks like a complete one with fewer phases or slices, and no study says which series
 it will have. So content alone completes a study only if it is, part for part, what several earlier studies of the same
@@ -21,7 +21,7 @@ RARE = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Part:
+class ContentPart:
     """The images of one kind in one series: how many, on how many slices, fewest and most on one slice.
 
     Phases and slices agree when the fewest are the most. A multi-frame image is no slice: it is whole or not there.
@@ -44,12 +44,12 @@ class Part:
 class Content:
     """What a study holds, whatever its UIDs and however it came."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[ContentPart, ...]
 
     @classmethod
     def read(cls, text: str) -> Self:
         """From what `text` gave."""
-        return cls(tuple(Part(*each) for each in json.loads(text)))
+        return cls(tuple(ContentPart(*each) for each in json.loads(text)))
 
     @property
     def text(self) -> str:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from sr_templates.dicom.device import Device
 
 
@@ -20,7 +21,12 @@ def this_device(root: Path) -> Device:
         temporary = root / f"installation.{os.getpid()}"
         temporary.write_text(str(uuid4()), "ascii")
         temporary.rename(file)
-    return Device(UUID(file.read_text("ascii").strip()), version("mome-node"))
+    return Device(
+        UUID(file.read_text("ascii").strip()),
+        version("mome-node"),
+        IMPLEMENTATION_CLASS_UID,
+        IMPLEMENTATION_VERSION_NAME,
+    )
 
 
 def graphics_cards() -> list[str]:

@@ -10,23 +10,23 @@ from enum import StrEnum
 class JobKind(StrEnum):
     """What a job does with one revision of a study."""
 
-    ANALYZE = "analyze"
-    DELIVER = "deliver"
+    ANALYZE = "analyze"  # one for each revision: the images become result objects
+    DELIVER = "deliver"  # one for each revision and destination: the objects are sent
 
 
 class JobState(StrEnum):
-    """Where a job stands. COMMITTING: sent, waits for the peer's commitment; DEAD: given up, waits for the operator."""
+    """Where a job stands."""
 
-    WAITING = "waiting"
-    RUNNING = "running"
-    COMMITTING = "committing"
-    DONE = "done"
-    DEAD = "dead"
-    CANCELLED = "cancelled"
+    WAITING = "waiting"  # due at a moment, now or after a pause
+    RUNNING = "running"  # leased by a worker; claimed by another when the lease ends
+    COMMITTING = "committing"  # sent; the destination has not yet reported its storage commitment
+    DONE = "done"  # finished; a delivery only when the destination has every object
+    DEAD = "dead"  # given up after as many attempts as the policy allows; waits for the operator
+    CANCELLED = "cancelled"  # the study has a newer revision
 
 
 OPEN = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING)
-"""States of a job that something is still to come of."""
+"""States of a job that goes on without the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and when a failed attempt is repeated.
+    """How often and when a failed attempt is repeated; a peer that is down is tried for ever.
 
-    attempts : for failures that the job itself may cause (a crash of the worker, a defect): poison is stopped.
-    refusals : for a peer that answers, but with a refusal.
-    first_seconds, longest_seconds : the pause doubles from one to the other, with jitter of a quarter. A peer that is
-        down is tried for ever.
+    Parameters
+    ----------
+    attempts
+        For failures that the job itself may cause (a crash of the worker, a defect).
+    refusals
+        For a peer that answers, but with a refusal.
+    first_seconds, longest_seconds
+        The pause doubles from one to the other, with jitter of a quarter.
     """
 
     attempts: int = 3
@@ -58,7 +62,7 @@ class RetryPolicy:
     first_seconds: float = 5.0
     longest_seconds: float = 900.0
 
-    def pause(self, attempt: int, chance: random.Random) -> float:
+    def pause(self, attempt: int, rng: random.Random) -> float:
         """Seconds until the next attempt, after this many."""
         pause = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 30))
-        return pause * chance.uniform(0.75, 1.25)
+        return pause * rng.uniform(0.75, 1.25)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dicom_io.network.service import (
+    ALL_SLOTS_TAKEN,
+    CALLED_UNKNOWN,
+    CALLER_HAS_TOO_MANY,
+    CALLING_UNKNOWN,
+    AssociationRejection,
+)
 from mome_core.errors import Ineligibility
 
 
@@ -13,6 +20,7 @@ class ReasonCode(StrEnum):
 
     TWO_PATIENTS = "TWO_PATIENTS"  # two patients share a Study Instance UID
     TWO_VERSIONS = "TWO_VERSIONS"  # one SOP Instance UID came with two contents
+    SCORE_WITHHELD = "SCORE_WITHHELD"  # the analysis gave a score, and a quality flag withheld it
     ANALYSIS_FAILED = "ANALYSIS_FAILED"  # the analysis raised an error
     WORKER_DIED = "WORKER_DIED"  # the process that worked on the job ended, or was too slow for its lease
     PEER_REFUSED = "PEER_REFUSED"  # a destination answered, and took an object not
@@ -46,3 +54,11 @@ _CODES: dict[str, ReasonCode | Ineligibility] = {each.value: each for each in (*
 def code_of(text: str) -> ReasonCode | Ineligibility | None:
     """The code that was stored as this text; None for no reason, UNKNOWN for a code of another version."""
     return _CODES.get(text, ReasonCode.UNKNOWN) if text else None
+
+
+REJECTION_CODES: dict[AssociationRejection, ReasonCode] = {
+    CALLING_UNKNOWN: ReasonCode.CALLING_UNKNOWN,
+    CALLED_UNKNOWN: ReasonCode.CALLED_UNKNOWN,
+    ALL_SLOTS_TAKEN: ReasonCode.ALL_SLOTS_TAKEN,
+    CALLER_HAS_TOO_MANY: ReasonCode.CALLER_HAS_TOO_MANY,
+}

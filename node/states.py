@@ -1,4 +1,4 @@
-"""The life of a study as a table; a pair that is not listed is a defect and raises."""
+"""States of a study and the events that lead from one to the next, as a table."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from enum import StrEnum
 class StudyState(StrEnum):
     """Where a study stands."""
 
-    RECEIVING = "RECEIVING"
-    STABLE = "STABLE"
-    ANALYZING = "ANALYZING"
-    ANALYZED = "ANALYZED"
-    DELIVERED = "DELIVERED"
-    FAILED = "FAILED"
-    INELIGIBLE = "INELIGIBLE"
+    RECEIVING = "RECEIVING"  # instances arrive
+    STABLE = "STABLE"  # all of the revision is here; an analysis job waits
+    ANALYZING = "ANALYZING"  # a worker has the analysis job
+    ANALYZED = "ANALYZED"  # the result objects are on disk; deliveries are under way
+    DELIVERED = "DELIVERED"  # every destination has the result objects
+    FAILED = "FAILED"  # an analysis or a delivery was given up, or the instances contradict each other
+    INELIGIBLE = "INELIGIBLE"  # the study lacks what the model needs
 
 
 FINAL = (StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE)
-"""States that wait for nobody."""
+"""States that a study leaves only for a new instance or the operator."""
 
 
 class StudyEvent(StrEnum):
     """What happened to a study."""
 
-    INSTANCE_STORED = "INSTANCE_STORED"
-    SETTLED = "SETTLED"
-    CLAIMED = "CLAIMED"
-    ATTEMPT_LOST = "ATTEMPT_LOST"
-    OBJECTS_KEPT = "OBJECTS_KEPT"
-    FOUND_INELIGIBLE = "FOUND_INELIGIBLE"
-    ALL_DELIVERED = "ALL_DELIVERED"
-    GAVE_UP = "GAVE_UP"
-    REQUEUED = "REQUEUED"
-    REDELIVERED = "REDELIVERED"
+    INSTANCE_STORED = "INSTANCE_STORED"  # a late image: the next revision begins
+    SETTLED = "SETTLED"  # declared complete
+    CLAIMED = "CLAIMED"  # a worker began the analysis
+    ATTEMPT_LOST = "ATTEMPT_LOST"  # an attempt at the analysis failed, another follows
+    OBJECTS_KEPT = "OBJECTS_KEPT"  # the result objects are on disk
+    FOUND_INELIGIBLE = "FOUND_INELIGIBLE"  # the analysis found that the study lacks what the model needs
+    ALL_DELIVERED = "ALL_DELIVERED"  # the last destination has every object
+    GAVE_UP = "GAVE_UP"  # no further attempt without the operator
+    REQUEUED = "REQUEUED"  # the operator wants a new analysis
+    REDELIVERED = "REDELIVERED"  # the operator wants the objects sent again
 
 
 class ImpossibleTransition(Exception):

@@ -19,7 +19,7 @@ from sr_templates.kinds import Kind
 from sr_templates.objects.key_images import RejectionReason
 
 
-class Reason(StrEnum):
+class WithdrawalReason(StrEnum):
     """Why results are withdrawn, in the words of the command line."""
 
     QUALITY = "quality"
@@ -28,13 +28,13 @@ class Reason(StrEnum):
 
 
 CODED = {
-    Reason.QUALITY: RejectionReason.QUALITY,
-    Reason.SAFETY: RejectionReason.PATIENT_SAFETY,
-    Reason.WRONG_PATIENT: RejectionReason.WRONG_PATIENT,
+    WithdrawalReason.QUALITY: RejectionReason.QUALITY,
+    WithdrawalReason.SAFETY: RejectionReason.PATIENT_SAFETY,
+    WithdrawalReason.WRONG_PATIENT: RejectionReason.WRONG_PATIENT,
 }
 
 
-def withdraw(settings: Settings, archive: Archive, ledger: Ledger, uid: str, reason: Reason) -> None:
+def withdraw(settings: Settings, archive: Archive, ledger: Ledger, uid: str, reason: WithdrawalReason) -> None:
     """Write the note for the newest results of a study and queue it; raises LookupError when there are none."""
     detail = ledger.reading.study(uid)
     if not detail.objects:

@@ -1,4 +1,4 @@
-"""The kinds of object that one analysis makes, and the line of the series table for each."""
+"""The kinds of object that one analysis makes: one row for each, with the label of its series."""
 
 from __future__ import annotations
 
@@ -8,30 +8,20 @@ from enum import StrEnum
 from pydicom.uid import (
     UID,
     Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
     EncapsulatedPDFStorage,
+    EnhancedSRStorage,
     KeyObjectSelectionDocumentStorage,
     ParametricMapStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
 
-
-class Kind(StrEnum):
-    """What a destination may be sent; the values are the words of the settings file."""
-
-    REPORT = "report"
-    REGION = "region"
-    SALIENCY_MAP = "saliency-map"
-    SEGMENTATION = "segmentation"
-    OVERLAY = "overlay"
-    SUMMARY = "summary"
-    KEY_IMAGES = "key-images"
-    PDF = "pdf"
-    REJECTION = "rejection"
+REPORT_CLASSES = (Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage)  # newest first
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesLine:
+class SeriesLabel:
     """How the series of one kind is labelled; `{...}` in a description is filled when the object is made."""
 
     number: int
@@ -40,17 +30,55 @@ class SeriesLine:
     sop_class: UID
 
 
-SERIES = {
-    Kind.REPORT: SeriesLine(9000, "AI breast MRI results", "SR", Comprehensive3DSRStorage),
-    Kind.REGION: SeriesLine(9001, "AI region of highest saliency", "SR", Comprehensive3DSRStorage),
-    Kind.SALIENCY_MAP: SeriesLine(9010, "AI saliency map ({method}, {modality})", "OT", ParametricMapStorage),
-    Kind.SEGMENTATION: SeriesLine(9020, "AI region of highest saliency", "SEG", SegmentationStorage),
-    Kind.OVERLAY: SeriesLine(9030, "AI saliency overlay (rendered)", "OT", SecondaryCaptureImageStorage),
-    Kind.SUMMARY: SeriesLine(9031, "AI result summary", "OT", SecondaryCaptureImageStorage),
-    Kind.KEY_IMAGES: SeriesLine(9040, "AI key images", "KO", KeyObjectSelectionDocumentStorage),
-    Kind.PDF: SeriesLine(9050, "AI result summary (PDF)", "DOC", EncapsulatedPDFStorage),
-    Kind.REJECTION: SeriesLine(9090, "AI results withdrawn", "KO", KeyObjectSelectionDocumentStorage),
-}
+_NO_LABEL = SeriesLabel(0, "", "", UID(""))  # never seen: `Kind(word)` looks a row up, which mypy takes for a call
+
+
+class Kind(StrEnum):
+    """What a destination may be sent; the values are the words of the settings file.
+
+    A new kind is one row here and one module of `sr_templates/objects` with a function `build(context)`. The rows
+    stand in the order in which the objects are made: an object may refer to those above it.
+
+    label : the series that its objects are filed in.
+    module : of `sr_templates/objects`; empty for what is not part of a result.
+    """
+
+    label: SeriesLabel
+    module: str
+
+    def __new__(cls, word: str, label: SeriesLabel = _NO_LABEL, module: str = "") -> Kind:
+        kind = str.__new__(cls, word)
+        kind._value_ = word
+        kind.label = label
+        kind.module = module
+        return kind
+
+    SALIENCY_MAP = (
+        "saliency-map",
+        SeriesLabel(9010, "AI saliency map ({method}, {modality})", "OT", ParametricMapStorage),
+        "saliency_map",
+    )
+    SEGMENTATION = (
+        "segmentation",
+        SeriesLabel(9020, "AI region of highest saliency", "SEG", SegmentationStorage),
+        "segmentation",
+    )
+    OVERLAY = (
+        "overlay",
+        SeriesLabel(9030, "AI saliency overlay (rendered)", "OT", SecondaryCaptureImageStorage),
+        "overlay",
+    )
+    SUMMARY = "summary", SeriesLabel(9031, "AI result summary", "OT", SecondaryCaptureImageStorage), "summary"
+    PDF = "pdf", SeriesLabel(9050, "AI result summary (PDF)", "DOC", EncapsulatedPDFStorage), "pdf"
+    REGION = (
+        "region",
+        SeriesLabel(9001, "AI region of highest saliency", "SR", Comprehensive3DSRStorage),
+        "region_report",
+    )
+    KEY_IMAGES = "key-images", SeriesLabel(9040, "AI key images", "KO", KeyObjectSelectionDocumentStorage), "key_images"
+    REPORT = "report", SeriesLabel(9000, "AI breast MRI results", "SR", Comprehensive3DSRStorage), "report"
+    REJECTION = "rejection", SeriesLabel(9090, "AI results withdrawn", "KO", KeyObjectSelectionDocumentStorage), ""
+
 
 DEFAULT_KINDS = frozenset({Kind.REPORT, Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.SUMMARY})
-OFFERED_KINDS = frozenset(Kind) - {Kind.REJECTION}
+OFFERED_KINDS = frozenset(kind for kind in Kind if kind.module)

@@ -12,7 +12,7 @@ import typer
 from node.audit import AuditEvent
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
-from node.storage.accounts import Accounts, Role
+from node.storage.accounts import AccountRole, Accounts
 
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
 RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
@@ -78,6 +78,6 @@ def note(config: Config, detail: str) -> None:
 
 def role_of(word: str):  # type: ignore[no-untyped-def]  # imports when it runs
     """The role of that name."""
-    if word not in list(Role):
-        raise typer.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")
-    return Role(word)
+    if word not in list(AccountRole):
+        raise typer.BadParameter(f"one of {', '.join(AccountRole)}", param_hint="--role")
+    return AccountRole(word)

@@ -16,8 +16,8 @@ from node.settings import load_settings
 from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.ledger import Ledger
-from node.withdrawal import Reason, withdraw
-from sr_templates.numbers import read_numbers
+from node.withdrawal import WithdrawalReason, withdraw
+from sr_templates.reading.report_numbers import read_numbers
 
 
 def retract(
@@ -29,11 +29,11 @@ def retract(
 
     Archives that honour it hide or delete the results. Example: mome-node retract 1.2.840.113619.2.1 --reason safety
     """
-    if reason not in list(Reason):
-        raise typer.BadParameter(f"one of {', '.join(Reason)}", param_hint="--reason")
+    if reason not in list(WithdrawalReason):
+        raise typer.BadParameter(f"one of {', '.join(WithdrawalReason)}", param_hint="--reason")
     settings = load_settings(config)
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    withdraw(settings, archive, ledger, uid, Reason(reason))
+    withdraw(settings, archive, ledger, uid, WithdrawalReason(reason))
     typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {uid}")
 
 

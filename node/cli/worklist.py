@@ -19,10 +19,9 @@ from node.cli.options import Config, Json
 from node.settings import load_settings
 from node.settings_sections import GatherSettings
 from node.states import StudyState
-from node.storage.health import HealthStore
+from node.storage.health import ALIVE_SECONDS, HealthStore
 from node.storage.overview import Overview
 from node.storage.records import StudyRecord
-from node.watching.metrics import ALIVE_SECONDS
 
 
 def list_studies(

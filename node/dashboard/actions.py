@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-from node.audit import AuditEvent
+from node.audit import AuditEvent, AuditFields
 from node.dashboard.rights import User
 from node.dashboard.site import Site
 from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
 from node.storage.records import StudyDetail
-from node.withdrawal import Reason, withdraw
+from node.withdrawal import WithdrawalReason, withdraw
 
 
 class Action(StrEnum):
@@ -35,7 +35,7 @@ def possible_actions(detail: StudyDetail) -> list[Action]:
     return [action for action, is_allowed in allowed.items() if is_allowed]
 
 
-def perform(site: Site, user: User, uid: str, action: Action, reason: Reason) -> str:
+def perform(site: Site, user: User, uid: str, action: Action, reason: WithdrawalReason) -> str:
     """Carry out an action and say what happens next; raises LookupError or ImpossibleTransition, changing nothing."""
     now = time.time()
     destinations = [each.name for each in site.settings.destinations]
@@ -46,7 +46,7 @@ def perform(site: Site, user: User, uid: str, action: Action, reason: Reason) ->
         Action.RETRACT: lambda: withdraw(site.settings, site.archive, site.ledger, uid, reason),
     }
     verbs[action]()
-    site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid)
+    site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid, AuditFields(person=user.name))
     return CONFIRMATIONS[action]
 
 

@@ -22,7 +22,7 @@ from node.states import StudyState
 from node.storage.health import Echo
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
 from node.summary import AnalysisSummary
-from node.withdrawal import Reason
+from node.withdrawal import WithdrawalReason
 
 
 class ErrorAnswer(BaseModel):
@@ -173,7 +173,11 @@ def study_answer(detail: StudyDetail) -> StudyAnswer:
 
 @router.post("/studies/{number}/{action}", responses=NOT_FOUND | CONFLICT)
 def operate(
-    site: CurrentSite, number: Number, action: Action, user: Operator, reason: Reason = Reason.QUALITY
+    site: CurrentSite,
+    number: Number,
+    action: Action,
+    user: Operator,
+    reason: WithdrawalReason = WithdrawalReason.QUALITY,
 ) -> ActionAnswer:
     """Force, reprocess, redeliver or retract; `reason` is for retract."""
     return ActionAnswer(said=perform(site, user, site.overview.uid_of(number), action, reason))

@@ -9,9 +9,9 @@ from statistics import median, quantiles
 
 from node.dashboard.site import Site
 from node.identity import graphics_cards
-from node.storage.health import Heartbeat, OpenAlert
+from node.storage.health import ALIVE_SECONDS, Heartbeat, OpenAlert
 from node.summary import AnalysisSummary
-from node.watching.metrics import ALIVE_SECONDS, Meter
+from node.watching.metrics import Meter
 
 DAY_SECONDS = 86_400.0
 HOURS = 24

@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from node.audit import AuditEvent
+from node.audit import AuditEvent, AuditFields
 from node.dashboard.rendering import page
 from node.dashboard.rights import COOKIE, LoginRateLimiter, Viewer
-from node.dashboard.site import CurrentSite, site_of
+from node.dashboard.site import CurrentSite, Site, site_of
 from node.storage.accounts import AccessRefused
 
 router = APIRouter(include_in_schema=False)
@@ -39,9 +39,14 @@ def log_in(request: Request, site: CurrentSite, name: Text, password: Text, want
         session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     except AccessRefused as refusal:
         limiter.failed(*keys)
-        site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, f"from {address_of(request)}")
+        site.ledger.audit.record(
+            AuditEvent.LOGIN_REFUSED,
+            now,
+            f"from {address_of(request)}",
+            fields=AuditFields(address=address_of(request)),
+        )
         return page(request, "login.html", status=401, wanted=wanted, words=str(refusal))
-    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
+    record_login(site, request, name, f"{name} from {address_of(request)}", now)
     return with_session(request, RedirectResponse(local_path(wanted), 303), session)
 
 
@@ -67,7 +72,7 @@ def welcome(request: Request, site: CurrentSite, token: Text, password: Text, ag
         limiter.failed(*keys)
         return page(request, "welcome.html", status=401, words=str(refusal))
     session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
-    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}, first login")
+    record_login(site, request, name, f"{name} from {address_of(request)}, first login", now)
     return with_session(request, RedirectResponse("/", 303), session)
 
 
@@ -75,7 +80,7 @@ def welcome(request: Request, site: CurrentSite, token: Text, password: Text, ag
 def log_out(request: Request, site: CurrentSite, user: Viewer) -> Response:
     """End the session."""
     site.access.log_out(request.cookies.get(COOKIE, ""))
-    site.ledger.audit.record(AuditEvent.LOGGED_OUT, time.time(), user.name)
+    site.ledger.audit.record(AuditEvent.LOGGED_OUT, time.time(), user.name, fields=AuditFields(person=user.name))
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)
     return answer
@@ -98,6 +103,13 @@ def with_session(request: Request, answer: Response, session: str) -> Response:
 def local_path(wanted: str) -> str:
     """The path if it lies on this site, else the worklist: a login never redirects to another site."""
     return wanted if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) else "/"
+
+
+def record_login(site: Site, request: Request, name: str, words: str, now: float) -> None:
+    """Write into the audit trail who began a session, and from where."""
+    site.ledger.audit.record(
+        AuditEvent.LOGGED_IN, now, words, fields=AuditFields(person=name, address=address_of(request))
+    )
 
 
 def address_of(request: Request) -> str:

@@ -25,13 +25,13 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from node.audit import AuditEvent
-from node.dashboard.login import address_of, with_session
+from node.audit import AuditEvent, AuditFields
+from node.dashboard.login import address_of, record_login, with_session
 from node.dashboard.rendering import page
 from node.dashboard.site import CurrentSite, site_of
 from node.secret_files import secret
 from node.settings_sections import DashboardSettings
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
 router = APIRouter(include_in_schema=False)
 COOKIE = "mome-oidc"
@@ -123,12 +123,12 @@ def callback(
     role = role_of(claims, settings)
     name = account_name(claims, settings)
     if role is None:
-        site.ledger.audit.record(
-            AuditEvent.LOGIN_REFUSED, now, f"{name} from {address_of(request)}: in no mapped group"
-        )
+        words = f"{name} from {address_of(request)}: in no mapped group"
+        fields = AuditFields(person=name, address=address_of(request))
+        site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, words, fields=fields)
         raise HTTPException(403, "you are in no group that has access; ask your administrator")
     session = site.access.admit(name, role, now, now + settings.session_seconds)
-    site.ledger.audit.record(AuditEvent.LOGGED_IN, now, f"{name} from {address_of(request)}")
+    record_login(site, request, name, f"{name} from {address_of(request)}", now)
     answer = with_session(request, page(request, "arrived.html"), session)
     answer.delete_cookie(COOKIE)
     return answer
@@ -198,14 +198,14 @@ def verified_claims(
     return dict(token.claims)
 
 
-def role_of(claims: Mapping[str, object], settings: DashboardSettings) -> Role | None:
+def role_of(claims: Mapping[str, object], settings: DashboardSettings) -> AccountRole | None:
     """The highest role that one of the user's groups has; None without a mapped group."""
     claim = claims.get(settings.oidc_claim)
     groups = {claim} if isinstance(claim, str) else set(map(str, claim)) if isinstance(claim, (list, tuple)) else set()
     for role, mapped in (
-        (Role.ADMIN, settings.oidc_admins),
-        (Role.OPERATOR, settings.oidc_operators),
-        (Role.VIEWER, settings.oidc_viewers),
+        (AccountRole.ADMIN, settings.oidc_admins),
+        (AccountRole.OPERATOR, settings.oidc_operators),
+        (AccountRole.VIEWER, settings.oidc_viewers),
     ):
         if groups & set(mapped):
             return role

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
-from node.audit import AuditEvent
+from node.audit import AuditEvent, AuditFields
 from node.dashboard.actions import CONFIRMATIONS, Action, perform
 from node.dashboard.health import node_health
 from node.dashboard.models import models_in_use, report_of_models
@@ -23,10 +23,10 @@ from node.dashboard.site import CurrentSite, Site
 from node.dashboard.study_page import study_page
 from node.dashboard.worklist import find_study, worklist_page
 from node.states import StudyState
-from node.storage.accounts import AccessRefused, Role
+from node.storage.accounts import AccessRefused, AccountRole
 from node.storage.records import KeptObject
 from node.watching.drift import SHIFTED
-from node.withdrawal import Reason
+from node.withdrawal import WithdrawalReason
 from sr_templates.build import decode
 from sr_templates.drawing.capture import picture_of
 from sr_templates.kinds import Kind
@@ -66,7 +66,9 @@ def worklist(
 def study(request: Request, site: CurrentSite, number: Number, _user: Viewer, done: Action | None = None) -> Response:
     """One study."""
     said = CONFIRMATIONS[done] if done else ""
-    return page(request, "study.html", page=study_page(site, number, time.time()), said=said, reasons=list(Reason))
+    return page(
+        request, "study.html", page=study_page(site, number, time.time()), said=said, reasons=list(WithdrawalReason)
+    )
 
 
 @router.post("/studies/{number}/{action}")
@@ -75,7 +77,7 @@ def operate(
     number: Number,
     action: Action,
     user: Operator,
-    reason: Annotated[Reason, Form()] = Reason.QUALITY,
+    reason: Annotated[WithdrawalReason, Form()] = WithdrawalReason.QUALITY,
 ) -> Response:
     """Act on a study, then show it."""
     perform(site, user, site.overview.uid_of(number), action, reason)
@@ -103,9 +105,8 @@ def download(
     """One result object as a DICOM file; the audit trail records who downloaded it."""
     kept = newest_object(site, number, lambda each: each.sop_instance_uid == sop_instance_uid)
     file = site.archive.verified(kept.path, kept.sha256)
-    site.ledger.audit.record(
-        AuditEvent.DOWNLOADED, time.time(), f"{user.name}: {kept.kind}", site.overview.uid_of(number)
-    )
+    uid, fields = site.overview.uid_of(number), AuditFields(person=user.name)
+    site.ledger.audit.record(AuditEvent.DOWNLOADED, time.time(), f"{user.name}: {kept.kind}", uid, fields)
     return FileResponse(file, media_type="application/dicom", filename=f"study-{number}-{kept.kind}.dcm")
 
 
@@ -161,7 +162,7 @@ class AccessForm(BaseModel):
     """Who gets access, as what, and whether by an invitation (a person) or an API key (a program)."""
 
     name: Annotated[str, Field(max_length=64)]
-    role: Role
+    role: AccountRole
     kind: Literal["invitation", "key"]
 
 
@@ -185,7 +186,8 @@ def give_access(
         issued = issue(holder, form.role, now)
     except AccessRefused as refusal:
         return access_page(request, site, status=400, words=str(refusal))
-    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, now, f"{user.name}: {kind} for {holder} as {form.role}")
+    words, fields = f"{user.name}: {kind} for {holder} as {form.role}", AuditFields(person=user.name)
+    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, now, words, fields=fields)
     return access_page(request, site, issued=issued, holder=holder, words=kind)
 
 
@@ -197,7 +199,8 @@ def remove_access(
     if name == user.name:
         return access_page(request, site, status=400, words="you cannot remove yourself; another admin can")
     site.access.remove(name)
-    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, time.time(), f"{user.name}: removed {name}")
+    words, fields = f"{user.name}: removed {name}", AuditFields(person=user.name)
+    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, time.time(), words, fields=fields)
     return RedirectResponse("/access", 303)
 
 

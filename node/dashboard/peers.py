@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass
 
-from dicom_io.network.service import CALLING_UNKNOWN
+from mome_core.errors import Ineligibility
+from node.audit import AuditFields
 from node.dashboard.site import Site
 from node.jobs import JobState
+from node.reasons import REJECTION_CODES, ReasonCode
 from node.settings_sections import Destination
 from node.storage.health import Echo
 from node.storage.overview import QueueDepth
 from node.watching.echoes import echo_destination
 
-REJECTED = re.compile(
-    r"(?P<why>.+?): (?P<calling>.{1,16}?)(?: called (?P<called>.{0,16}?))? (?:at|from) (?P<address>\S+)(?: \(.*)?"
-)
+REASONS: dict[ReasonCode | Ineligibility | None, str] = {
+    code: rejection.words for rejection, code in REJECTION_CODES.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,21 @@ def echo_now(site: Site, name: str) -> Echo:
 
 def recent_rejections(site: Site) -> list[RejectedAssociation]:
     """Rejected associations, newest first."""
-    found = []
-    for entry in site.overview.rejections():
-        told = REJECTED.fullmatch(entry.detail)
-        if told is None:
-            found.append(RejectedAssociation(entry.at, entry.detail, "", "", "", ""))
-            continue
-        calling, address = told["calling"].strip(), told["address"]
-        command = f"mome-node peers allow {shlex.quote(calling)} --address {shlex.quote(address)}"
-        command = command if told["why"] == CALLING_UNKNOWN.words else ""
-        found.append(RejectedAssociation(entry.at, told["why"], calling, told["called"] or "", address, command))
-    return found
+    return [
+        RejectedAssociation(
+            at=entry.at,
+            why=REASONS.get(entry.fields.reason, entry.detail),
+            calling=entry.fields.calling_ae_title,
+            called=entry.fields.called_ae_title,
+            address=entry.fields.address,
+            command=_command_to_allow(entry.fields),
+        )
+        for entry in site.overview.rejections()
+    ]
+
+
+def _command_to_allow(fields: AuditFields) -> str:
+    """The command that lets a caller in; empty when the caller is not what was wrong."""
+    if fields.reason is not ReasonCode.CALLING_UNKNOWN:
+        return ""
+    return f"mome-node peers allow {shlex.quote(fields.calling_ae_title)} --address {shlex.quote(fields.address)}"

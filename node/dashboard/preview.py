@@ -20,7 +20,7 @@ from mome_core.errors import MomeError
 from mome_core.volume import Dynamic, Volume
 from node.dashboard.site import Site
 from sr_templates.build import decode
-from sr_templates.map_reading import read_map
+from sr_templates.reading.parametric_map import read_map
 
 building = threading.Lock()  # one at a time: a study takes some hundred MiB
 

@@ -17,7 +17,7 @@ from node.dashboard.actions import Action
 from node.dashboard.site import site_of
 from node.jobs import JobState
 from node.states import StudyState
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
 
 @cache
@@ -40,7 +40,7 @@ def environment() -> Environment:
     }
     jinja.globals |= {
         "StudyState": StudyState,
-        "Role": Role,
+        "AccountRole": AccountRole,
         "Action": Action,
         "JobState": JobState,
         "state_words": formatting.STATE_WORDS,

@@ -21,7 +21,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from node.dashboard.guard import SAFE_METHODS
 from node.dashboard.site import site_of
-from node.storage.accounts import Account, Role, TokenKind
+from node.storage.accounts import Account, AccountRole, TokenKind
 
 COOKIE = "mome-session"
 FAILURES, WINDOW_SECONDS = 5, 60.0
@@ -32,7 +32,7 @@ class User:
     """An authenticated account; `csrf` is the token of its pages, empty for a program."""
 
     name: str
-    role: Role
+    role: AccountRole
     csrf: str = ""
 
 
@@ -82,7 +82,7 @@ def _user(account: Account | None, csrf: str = "") -> User | None:
     return None if account is None else User(account.name, account.role, csrf)
 
 
-def require(role: Role) -> Callable[[Request], Awaitable[User]]:
+def require(role: AccountRole) -> Callable[[Request], Awaitable[User]]:
     """A dependency for users of at least this role: 401 for strangers, 403 for a lower role or a forged request."""
 
     async def check(request: Request) -> User:
@@ -101,7 +101,11 @@ def require(role: Role) -> Callable[[Request], Awaitable[User]]:
     return check
 
 
-require_viewer, require_operator, require_admin = require(Role.VIEWER), require(Role.OPERATOR), require(Role.ADMIN)
+require_viewer, require_operator, require_admin = (
+    require(AccountRole.VIEWER),
+    require(AccountRole.OPERATOR),
+    require(AccountRole.ADMIN),
+)
 Viewer = Annotated[User, Depends(require_viewer)]
 Operator = Annotated[User, Depends(require_operator)]
 Admin = Annotated[User, Depends(require_admin)]

@@ -11,7 +11,7 @@ from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.errors import NotReady
 from node.settings import Settings
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
 log = logging.getLogger(__name__)
 
@@ -53,5 +53,5 @@ def address(settings: Settings) -> str:
 def log_first_token(site: Site) -> None:
     """While no account exists, make a one-time token for the first admin and log it."""
     if site.access.is_empty(now := time.time()):
-        token = site.access.invite("admin", Role.ADMIN, now)
+        token = site.access.invite("admin", AccountRole.ADMIN, now)
         log.warning("first start: open %swelcome and use this one-time token: %s", address(site.settings), token)

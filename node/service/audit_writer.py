@@ -6,9 +6,10 @@ import logging
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 
 from dicom_io.network.service import Peer
-from node.audit import AuditEvent
+from node.audit import NO_FIELDS, AuditEvent, AuditFields
 from node.storage.database import LedgerUnavailable
 from node.storage.ledger.ledger import Ledger
 
@@ -36,9 +37,9 @@ class AuditWriter:
             tally = self.tallies.pop(peer, Counter())
         for study_instance_uid, count in tally.items():
             detail = f"{count} instances from {peer.calling_ae_title} at {peer.address}"
-            self.write(AuditEvent.RECEIVED, detail, study_instance_uid)
+            self.write(AuditEvent.RECEIVED, detail, replace(fields_of(peer), count=count), study_instance_uid)
 
-    def alert(self, event: AuditEvent, detail: str) -> None:
+    def alert(self, event: AuditEvent, detail: str, fields: AuditFields = NO_FIELDS) -> None:
         """A security alert; a flood of them is one entry a second that says how many were left out."""
         with self.lock:
             if time.monotonic() < self.next_alert:
@@ -46,12 +47,20 @@ class AuditWriter:
                 return
             self.next_alert = time.monotonic() + 1.0
             detail += f" ({self.unwritten} alerts before it were not written)" if self.unwritten else ""
+            fields = replace(fields, count=1 + self.unwritten)
             self.unwritten = 0
-        self.write(event, detail)
+        self.write(event, detail, fields)
 
-    def write(self, event: AuditEvent, detail: str, study_instance_uid: str | None = None) -> None:
+    def write(self, event: AuditEvent, detail: str, fields: AuditFields, study_instance_uid: str | None = None) -> None:
         """One entry; a database that refuses it is logged."""
         try:
-            self.ledger.audit.record(event, time.time(), detail, study_instance_uid)
+            self.ledger.audit.record(event, time.time(), detail, study_instance_uid, fields)
         except LedgerUnavailable as error:
             log.error("an audit entry was lost: %s", error, extra={"audit_event": event})
+
+
+def fields_of(peer: Peer) -> AuditFields:
+    """The peer as an audit entry names it."""
+    return AuditFields(
+        calling_ae_title=peer.calling_ae_title, called_ae_title=peer.called_ae_title, address=peer.address
+    )

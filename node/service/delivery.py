@@ -17,6 +17,7 @@ from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
 from node.jobs import Job, JobKind
+from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, IntegrityLost
@@ -58,12 +59,12 @@ class DeliveryClient:
         except Refused as reason:
             later = any(each.status in TRY_LATER for each in receipts)
             attempts = None if later else self.ledger.jobs.retry.refusals
-            self.fail(job, reason, receipts, attempts=attempts)
+            self.fail(job, Reason(ReasonCode.PEER_REFUSED, str(reason)), receipts, attempts=attempts)
         except PeerUnreachable as reason:
-            self.fail(job, reason, receipts, attempts=None)
+            self.fail(job, Reason(ReasonCode.PEER_UNREACHABLE, str(reason)), receipts, attempts=None)
         except IntegrityLost as reason:
             self.ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(reason), job.study_instance_uid)
-            self.fail(job, reason, receipts, attempts=1)
+            self.fail(job, Reason(ReasonCode.INTEGRITY_LOST, str(reason)), receipts, attempts=1)
         return True
 
     def deliver(self, job: Job, receipts: list[ObjectReceipt]) -> None:
@@ -131,12 +132,10 @@ class DeliveryClient:
                 report.transaction_uid, report.committed, report.failed, time.time()
             )
 
-    def fail(
-        self, job: Job, reason: NodeError | PeerUnreachable, receipts: Sequence[ObjectReceipt], attempts: int | None
-    ) -> None:
+    def fail(self, job: Job, reason: Reason, receipts: Sequence[ObjectReceipt], attempts: int | None) -> None:
         """Note a failed attempt; None attempts: it is repeated for ever."""
         log.warning("delivery failed: %s", reason, extra={"study": job.study_id, "job": job.id})
-        self.ledger.jobs.failed(job, str(reason), time.time(), attempts=attempts, receipts=receipts)
+        self.ledger.jobs.failed(job, reason, time.time(), attempts=attempts, receipts=receipts)
 
 
 def delivery_clients(settings: Settings, ledger: Ledger, archive: Archive) -> list[DeliveryClient]:

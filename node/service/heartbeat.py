@@ -23,13 +23,27 @@ class Heartbeat:
         self.settings, self.part = settings, part
         self.watch = HealthStore(open_engine(settings.database_url))
         self.associations: Callable[[], int] = lambda: 0
+        self.listening_since: float | None = None
+        self.lock = threading.Lock()
         threading.Thread(target=self.beat_for_ever, name="life", daemon=True).start()
 
     def beat_for_ever(self) -> None:
         """A sign of life every 15 seconds; a ledger that takes none is logged."""
         while True:
+            self.beat()
+            time.sleep(HEARTBEAT_SECONDS)
+
+    def beat(self) -> None:
+        """One sign of life."""
+        with self.lock:
             try:
-                self.watch.beat(self.settings.node_name, self.part, time.time(), self.associations())
+                self.watch.beat(
+                    self.settings.node_name, self.part, time.time(), self.associations(), self.listening_since
+                )
             except NodeError as error:
                 log.warning("a sign of life was lost: %s", error)
-            time.sleep(HEARTBEAT_SECONDS)
+
+    def listening(self, since: float | None) -> None:
+        """Say at once that associations are accepted from now on (None: no longer)."""
+        self.listening_since = since
+        self.beat()

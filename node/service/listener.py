@@ -36,11 +36,13 @@ def run_listener(settings: Settings, heartbeat: Heartbeat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
     signal.signal(signal.SIGHUP, lambda *_: renew_tls(acceptor, settings.dicom))
+    heartbeat.listening(time.time())
     ledger.audit.record(AuditEvent.LISTENING, time.time(), settings.node_name)
     gc.freeze()  # what is here now stays; without this, the collector looks through it again and again
     log.info("listening", extra={"ae_title": settings.dicom.ae_title, "port": acceptor.port})
     acceptor.serve_forever()
     acceptor.stop()
+    heartbeat.listening(None)
     ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dicom_io.encoding.part10 import ReceivedInstance, examine
 from dicom_io.errors import NotAnInstance
-from node.audit import AuditEvent
+from node.audit import AuditEvent, AuditFields
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import Archive
@@ -51,7 +51,8 @@ def recover(settings: Settings, now: float) -> Recovery:
     for batch in batches(found_in(archive, unusable)):
         verdicts += ledger.receiving.instances_stored(archive.described(batch), now)
     adopted = verdicts.count(StoreOutcome.STORED)
-    ledger.audit.record(AuditEvent.RECOVERED, now, f"{adopted} instances adopted, {len(unusable)} files unusable")
+    words = f"{adopted} instances adopted, {len(unusable)} files unusable"
+    ledger.audit.record(AuditEvent.RECOVERED, now, words, fields=AuditFields(count=adopted))
     return Recovery(adopted, len(verdicts) - adopted, tuple(unusable), damaged)
 
 

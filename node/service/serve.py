@@ -27,6 +27,7 @@ from node.logs import configure_logs
 from node.service.heartbeat import Heartbeat
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
+from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
     Archive(settings.storage.root)
     ledger = Ledger(settings.database_url)
     with LedgerLock(settings):
+        HealthStore(ledger.engine).listener_stopped(settings.node_name)
         ledger.audit.record(AuditEvent.STARTED, time.time(), settings.node_name)
         Supervisor(settings, config, ledger, command_of).run()
 
@@ -204,6 +206,7 @@ def processes_of(settings: Settings) -> list[NodeProcess]:
 def record_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
     """Until the listener is back, no study is complete because of its silence."""
     try:
+        HealthStore(ledger.engine).listener_stopped(settings.node_name)
         ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
     except NodeError as error:
         log.error("an audit entry was lost: %s", error)

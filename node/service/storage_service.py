@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dicom_io.encoding.part10 import InstanceFile
 from dicom_io.errors import NotAnInstance
@@ -31,7 +32,8 @@ from dicom_io.network.service import (
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NotReady
-from node.service.audit_writer import AuditWriter
+from node.reasons import REJECTION_CODES
+from node.service.audit_writer import AuditWriter, fields_of
 from node.service.group_commit import GroupCommit
 from node.settings import Settings
 from node.settings_sections import DicomSettings
@@ -117,7 +119,8 @@ class StorageService:
             },
         )
         words = f"{why.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
-        self.audit_writer.alert(AuditEvent.REJECTED, words)
+        fields = replace(fields_of(peer), reason=REJECTION_CODES[why])
+        self.audit_writer.alert(AuditEvent.REJECTED, words, fields)
 
     def admit(self, peer: Peer) -> AssociationRejection | None:
         """Check called and calling AE title and address; gives the reason to reject this peer, if there is one."""
@@ -157,7 +160,8 @@ class StorageService:
             result.transaction_uid, result.committed, result.failed, time.time()
         ):
             log.warning("unsolicited storage commitment report", extra={"address": peer.address})
-            self.audit_writer.alert(AuditEvent.FORGED_REPORT, f"{peer.calling_ae_title} at {peer.address}")
+            words = f"{peer.calling_ae_title} at {peer.address}"
+            self.audit_writer.alert(AuditEvent.FORGED_REPORT, words, fields_of(peer))
             return DimseResponse(PROCESSING_FAILURE)
         crash_point("commit.recorded")
         return DimseResponse(SUCCESS)

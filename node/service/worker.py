@@ -15,6 +15,7 @@ from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError, words_of
 from node.jobs import Job, JobKind
+from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.decisions import ModelDecisions
@@ -108,12 +109,13 @@ def analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: Ar
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except IntegrityLost as error:
         ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
-        ledger.jobs.failed(job, str(error), time.time(), attempts=1)
+        ledger.jobs.failed(job, Reason(ReasonCode.INTEGRITY_LOST, str(error)), time.time(), attempts=1)
         return
     except Exception as error:
         log.exception("analysis failed", extra={"study": job.study_id, "job": job.id})
         attempts = ledger.jobs.retry.attempts if getattr(error, "retryable", True) else 1
-        ledger.jobs.failed(job, f"analysis failed: {words_of(error)}", time.time(), attempts=attempts)
+        reason = Reason(ReasonCode.ANALYSIS_FAILED, f"analysis failed: {words_of(error)}")
+        ledger.jobs.failed(job, reason, time.time(), attempts=attempts)
         return
     outcome = AnalysisRecord(tuple(objects), analysis.summary, destinations)
     if analysis.ineligible:

@@ -7,9 +7,8 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from node.errors import NodeError
 from node.storage import schema
@@ -21,16 +20,16 @@ NOBODY = f"{bytes(16).hex()}:{bytes(64).hex()}"  # the hash of no password, comp
 SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # RFC 7914; 16 MiB and some 50 ms for each guess
 
 
-class Role(StrEnum):
+class AccountRole(StrEnum):
     """What an account may do; each includes the one before."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
 
-    def includes(self, other: Role) -> bool:
+    def includes(self, other: AccountRole) -> bool:
         """Whether this role may do what the other may."""
-        order = list(Role)
+        order = list(AccountRole)
         return order.index(self) >= order.index(other)
 
 
@@ -52,7 +51,7 @@ class Account:
 
     id: int
     name: str
-    role: Role
+    role: AccountRole
     created_at: float
     has_password: bool = False
     kinds: tuple[str, ...] = ()
@@ -70,14 +69,14 @@ class Accounts:
         with reading(self.engine) as db:
             open_ = (tokens.kind == TokenKind.INVITATION, tokens.expires_at > now)
             invited = db.execute(select(func.count()).where(*open_)).scalar()
-            able = db.execute(select(func.count()).where(accounts.password != "", accounts.role == Role.ADMIN))
+            able = db.execute(select(func.count()).where(accounts.password != "", accounts.role == AccountRole.ADMIN))
             return not invited and not able.scalar()
 
-    def invite(self, name: str, role: Role, now: float) -> str:
+    def invite(self, name: str, role: AccountRole, now: float) -> str:
         """A one-time token by which its holder chooses a password; of an existing account it changes role too."""
         return self._issue(name, role, TokenKind.INVITATION, now, now + INVITATION_SECONDS)
 
-    def new_key(self, name: str, role: Role, now: float) -> str:
+    def new_key(self, name: str, role: AccountRole, now: float) -> str:
         """An API key for a program of its own; the key is shown once, here."""
         return self._issue(name, role, TokenKind.KEY, now, None)
 
@@ -86,14 +85,14 @@ class Accounts:
         if len(password) < SHORTEST_PASSWORD:
             raise AccessRefused(f"a password has at least {SHORTEST_PASSWORD} characters")
         with writing(self.engine) as db:
-            row = token_row(db, invitation, TokenKind.INVITATION, now)
-            if row is None:
+            holder = _find_holder(db, invitation, TokenKind.INVITATION, now)
+            if holder is None:
                 raise AccessRefused("this token is unknown, used, or too old; ask for a new one")
             accounts = schema.account
-            db.execute(update(accounts).where(accounts.c.id == row.account_id).values(password=hashed(password)))
-            theirs = schema.token.c.account_id == row.account_id
+            db.execute(update(accounts).where(accounts.c.id == holder.id).values(password=hashed(password)))
+            theirs = schema.token.c.account_id == holder.id
             db.execute(delete(schema.token).where(theirs, schema.token.c.kind != TokenKind.KEY))
-            return str(row.name)
+            return holder.name
 
     def log_in(self, name: str, password: str, now: float, until: float) -> str:
         """A new session for who knows the password; raises AccessRefused. Takes as long for an unknown name."""
@@ -105,7 +104,7 @@ class Accounts:
             raise AccessRefused("name or password is wrong")
         return self._new_session(row.id, now, until)
 
-    def admit(self, name: str, role: Role, now: float, until: float) -> str:
+    def admit(self, name: str, role: AccountRole, now: float, until: float) -> str:
         """A new session for whom an identity provider has vouched; the account is made, or gets this role."""
         with writing(self.engine) as db:
             number = account_of(db, name, role, now)
@@ -114,8 +113,7 @@ class Accounts:
     def holder(self, secret: str, kind: TokenKind, now: float) -> Account | None:
         """The account that this secret proves, None when it proves nothing."""
         with reading(self.engine) as db:
-            row = token_row(db, secret, kind, now)
-        return None if row is None else Account(row.account_id, row.name, Role(row.role), row.created_at)
+            return _find_holder(db, secret, kind, now)
 
     def log_out(self, session: str) -> None:
         """The session proves nothing any more."""
@@ -131,7 +129,9 @@ class Accounts:
                 kinds.setdefault(account_id, set()).add(kind)
             rows = db.execute(select(table).order_by(table.c.name)).all()
         return [
-            Account(row.id, row.name, Role(row.role), row.created_at, bool(row.password), kinds_of(kinds, row.id))
+            Account(
+                row.id, row.name, AccountRole(row.role), row.created_at, bool(row.password), kinds_of(kinds, row.id)
+            )
             for row in rows
         ]
 
@@ -145,7 +145,7 @@ class Accounts:
             db.execute(delete(schema.token).where(schema.token.c.account_id == number))
             db.execute(delete(table).where(table.c.id == number))
 
-    def _issue(self, name: str, role: Role, kind: TokenKind, now: float, until: float | None) -> str:
+    def _issue(self, name: str, role: AccountRole, kind: TokenKind, now: float, until: float | None) -> str:
         if not name or len(name) > 64 or not name.isprintable():
             raise AccessRefused("a name has 1 to 64 printable characters")
         secret = secrets.token_urlsafe(24)
@@ -185,7 +185,7 @@ def matches(password: str, kept: str) -> bool:
 # --- parts of the verbs, each inside the caller's transaction
 
 
-def account_of(db: Connection, name: str, role: Role, now: float) -> int:
+def account_of(db: Connection, name: str, role: AccountRole, now: float) -> int:
     """The number of the account of this name, which now has this role; made when it is missing."""
     table = schema.account
     if not db.execute(update(table).where(table.c.name == name).values(role=role)).rowcount:
@@ -204,13 +204,14 @@ def put_token(
     db.execute(insert(schema.token).values(**values, created_at=now, expires_at=until))
 
 
-def token_row(db: Connection, secret: str, kind: TokenKind, now: float) -> Row[Any, Any, Any, Any, Any] | None:
-    """Account and token of a secret that is still good."""
+def _find_holder(db: Connection, secret: str, kind: TokenKind, now: float) -> Account | None:
+    """The account of a secret that is still good."""
     tokens, accounts = schema.token.c, schema.account.c
     good = (
         tokens.digest == digest(secret),
         tokens.kind == kind,
         (tokens.expires_at.is_(None)) | (tokens.expires_at > now),
     )
-    columns = (tokens.id.label("token_id"), tokens.account_id, accounts.name, accounts.role, accounts.created_at)
-    return db.execute(select(*columns).join(schema.account, accounts.id == tokens.account_id).where(*good)).first()
+    columns = (tokens.account_id, accounts.name, accounts.role, accounts.created_at)
+    row = db.execute(select(*columns).join(schema.account, accounts.id == tokens.account_id).where(*good)).first()
+    return None if row is None else Account(row.account_id, row.name, AccountRole(row.role), row.created_at)

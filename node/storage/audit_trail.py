@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from node.audit import AuditEntry, AuditEvent, chained, verify
+from node.audit import NO_FIELDS, AuditEntry, AuditEvent, AuditFields, chained, verify
 from node.storage import schema
 from node.storage.database import reading, writing
+from node.storage.rows import audit_entry
 
 
 class AuditTrail:
@@ -17,14 +18,21 @@ class AuditTrail:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def record(self, event: AuditEvent, now: float, detail: str = "", study_instance_uid: str | None = None) -> None:
-        """Write an entry that is no transition of a study."""
+    def record(
+        self,
+        event: AuditEvent,
+        now: float,
+        detail: str = "",
+        study_instance_uid: str | None = None,
+        fields: AuditFields = NO_FIELDS,
+    ) -> None:
+        """Write an entry that is no transition of a study: words for people, and the same facts as fields."""
         studies = schema.study.c
         query = select(studies.id, studies.revision).where(studies.study_instance_uid == study_instance_uid)
         with writing(self.engine) as db:
             study = None if study_instance_uid is None else db.execute(query).first()
             number, revision = (study.id, study.revision) if study else (None, 0)
-            append(db, AuditEntry(now, number, event, "", "", revision, detail))
+            append(db, AuditEntry(now, number, event, "", "", revision, detail, fields))
 
     def verify(self) -> int:
         """Check the chain of the whole trail; gives the number of entries, raises AuditBroken."""
@@ -47,17 +55,32 @@ def append(db: Connection, entry: AuditEntry) -> None:
     head = schema.audit_head
     newest = db.execute(select(head).with_for_update()).one()
     digest = chained(newest.digest, entry)
-    values = {"study_id": entry.study_id, "event": entry.event, "revision": entry.revision, "detail": entry.detail}
-    states = {"from_state": entry.from_state, "to_state": entry.to_state}
-    db.execute(insert(schema.audit).values(**values, **states, at=entry.at, digest=digest))
+    values = {
+        "at": entry.at,
+        "study_id": entry.study_id,
+        "event": entry.event,
+        "from_state": entry.from_state,
+        "to_state": entry.to_state,
+        "revision": entry.revision,
+        "detail": entry.detail,
+        "peer": entry.fields.peer,
+        "calling_ae_title": entry.fields.calling_ae_title,
+        "called_ae_title": entry.fields.called_ae_title,
+        "address": entry.fields.address,
+        "person": entry.fields.person,
+        "count": entry.fields.count,
+        "reason_code": entry.fields.reason or "",
+        "version": entry.version,
+        "digest": digest,
+    }
+    db.execute(insert(schema.audit).values(values))
     db.execute(update(head).values(entries=newest.entries + 1, digest=digest))
 
 
 def entries(db: Connection) -> Iterator[tuple[int, AuditEntry, str]]:
     """(number, entry, digest) of the whole trail, oldest first."""
     for row in db.execution_options(yield_per=1000).execute(select(schema.audit).order_by(schema.audit.c.id)):
-        entry = AuditEntry(row.at, row.study_id, row.event, row.from_state, row.to_state, row.revision, row.detail)
-        yield row.id, entry, row.digest
+        yield row.id, audit_entry(row), row.digest
 
 
 def head(db: Connection) -> tuple[int, str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from node.content import Content, Known, Part
+from node.content import Content, ContentPart, Known
 from node.storage import schema
 
 IMAGE_CLASSES = frozenset(
@@ -29,20 +28,26 @@ def content_of(db: Connection, study_id: int, sop_classes: Iterable[str]) -> Con
     """What the study holds of these SOP classes; None when an image came before we noted what it is."""
     table = schema.instance.c
     part = (table.series_instance_uid, table.kind)
-    mine = (table.study_id == study_id, table.sop_class_uid.in_(sop_classes))
-    query = select(*part, table.slice_position, func.count().label("images")).where(*mine)
+    images = (table.study_id == study_id, table.sop_class_uid.in_(sop_classes))
+    query = select(*part, table.slice_position, func.count().label("images")).where(*images)
     rows = db.execute(query.group_by(*part, table.slice_position).order_by(*part)).all()
     if not rows or not all(row.kind for row in rows):
         return None
     grouped = groupby(rows, key=lambda row: (row.series_instance_uid, row.kind))
-    return Content(tuple(sorted(part_of(kind, list(slices)) for (_, kind), slices in grouped)))
+    return Content(
+        tuple(
+            sorted(
+                _part_of(kind, [(row.slice_position, row.images) for row in slices]) for (_, kind), slices in grouped
+            )
+        )
+    )
 
 
-def part_of(kind: str, slices: list[Row[Any]]) -> Part:
-    """One kind of one series from a row for each slice (and one for the images that lie nowhere)."""
-    placed = [row.images for row in slices if row.slice_position is not None]
-    images = sum(row.images for row in slices)
-    return Part(kind, images, len(placed), min(placed, default=0), max(placed, default=0))
+def _part_of(kind: str, images_at: Sequence[tuple[int | None, int]]) -> ContentPart:
+    """One kind of one series from (position, images) of each slice; None: the images that lie nowhere."""
+    placed = [images for position, images in images_at if position is not None]
+    total = sum(images for _, images in images_at)
+    return ContentPart(kind, total, len(placed), min(placed, default=0), max(placed, default=0))
 
 
 def known_like(db: Connection, content: Content) -> list[Known]:
@@ -57,9 +62,9 @@ def known_like(db: Connection, content: Content) -> list[Known]:
 def learn(db: Connection, content: Content, now: float) -> None:
     """One study more that held this when it was complete."""
     table = schema.known_content
-    mine = table.c.digest == content.digest
+    known = table.c.digest == content.digest
     more = {"studies": table.c.studies + 1, "last_at": now}
-    if not db.execute(update(table).where(mine).values(more)).rowcount:
+    if not db.execute(update(table).where(known).values(more)).rowcount:
         db.execute(insert(table).values(digest=content.digest, parts=content.text, studies=1, last_at=now))
 
 

@@ -7,14 +7,14 @@ named by the digest of their bundle's manifest, which the digest of the weights 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Engine, and_, insert, select
 
-from node.audit import AuditEntry, AuditEvent
+from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.storage import audit_trail as trail
 from node.storage import schema
 from node.storage.database import reading, writing
@@ -35,14 +35,19 @@ class Act(StrEnum):
 class Decision:
     """One decision. digest : of the bundle that it chose, or of the cases.
 
-    evidence : what it rests on, plain values; of a promotion also `before`, the digest of the model before.
+    evidence : what it rests on, plain values for JSON.
     """
 
     at: float
     act: Act
     digest: str
     by: str
-    evidence: dict[str, Any]
+    evidence: Mapping[str, Any]
+
+    @property
+    def before(self) -> str:
+        """Digest of the model that a promotion took the place of."""
+        return str(self.evidence["before"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +77,14 @@ class ModelDecisions:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def decide(self, act: Act, digest: str, by: str, evidence: dict[str, Any], now: float) -> None:
+    def decide(self, act: Act, digest: str, by: str, evidence: Mapping[str, Any], now: float) -> None:
         """Write a decision; it holds from this moment on."""
-        told = AuditEntry(now, None, AuditEvent.MODEL_DECIDED, "", "", 0, f"{by}: {act} {digest[:12]}")
-        values = {"at": now, "act": act, "digest": digest, "by": by, "evidence": json.dumps(evidence)}
+        words, fields = f"{by}: {act} {digest[:12]}", AuditFields(person=by)
+        entry = AuditEntry(now, None, AuditEvent.MODEL_DECIDED, "", "", 0, words, fields)
+        values = {"at": now, "act": act, "digest": digest, "by": by, "evidence": json.dumps(dict(evidence))}
         with writing(self.engine) as db:
             db.execute(insert(schema.model_decision).values(**values))
-            trail.append(db, told)
+            trail.append(db, entry)
 
     def decisions(self) -> list[Decision]:
         """Every decision, oldest first."""
@@ -89,12 +95,12 @@ class ModelDecisions:
     def unshadowed(self, digest: str, since: float) -> Answered | None:
         """The oldest analysis finished since then that this shadow has not seen, of the study's present revision."""
         analysis, study, score = schema.analysis, schema.study, schema.shadow_score
-        mine = and_(score.c.analysis_id == analysis.c.id, score.c.digest == digest)
+        of_shadow = and_(score.c.analysis_id == analysis.c.id, score.c.digest == digest)
         present = and_(study.c.id == analysis.c.study_id, study.c.revision == analysis.c.revision)
         query = (
             select(analysis.c.id, study.c.study_instance_uid, analysis.c.revision, analysis.c.summary)
             .join(study, present)
-            .outerjoin(score, mine)
+            .outerjoin(score, of_shadow)
             .where(analysis.c.finished_at >= since, score.c.id.is_(None))
             .order_by(analysis.c.finished_at)
             .limit(1)
@@ -140,7 +146,7 @@ def promoted(decisions: Sequence[Decision]) -> list[str]:
     stack: list[str] = []
     for each in decisions:
         if each.act is Act.PROMOTED:
-            stack = [*(stack or [each.evidence["before"]]), each.digest]
+            stack = [*(stack or [each.before]), each.digest]
         elif each.act is Act.ROLLED_BACK:
             stack.pop()
     return stack

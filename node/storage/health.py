@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select, update
@@ -10,16 +11,27 @@ from node.storage import schema
 from node.storage.database import reading, writing
 
 FORGOTTEN_SECONDS = 7 * 86_400.0
+ALIVE_SECONDS = 60.0  # a process beats every 15
+LISTENER = "listener"
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A process of a node, when it was last alive, and how many associations it had open as acceptor."""
+    """A process of a node, and when it was last alive.
+
+    Parameters
+    ----------
+    associations
+        How many it had open as acceptor.
+    listening_since
+        Since when it accepts associations without a break, None when it does not; of the listener only.
+    """
 
     node: str
     part: str
     at: float
     associations: int = 0
+    listening_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +62,34 @@ class HealthStore:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def beat(self, node: str, part: str, now: float, associations: int = 0) -> None:
-        """This process is alive; processes of nodes that were taken away are forgotten after a week."""
+    def beat(
+        self, node: str, part: str, now: float, associations: int = 0, listening_since: float | None = None
+    ) -> None:
+        """This process is alive; processes of other nodes are forgotten after a week without a beat."""
+        table = schema.heartbeat.c
+        values = {"at": now, "associations": associations, "listening_since": listening_since}
         with writing(self.engine) as db:
-            put(db, schema.heartbeat, {"node": node, "part": part}, {"at": now, "associations": associations})
-            db.execute(delete(schema.heartbeat).where(schema.heartbeat.c.at < now - FORGOTTEN_SECONDS))
+            put(db, schema.heartbeat, {"node": node, "part": part}, values)
+            forgotten = delete(schema.heartbeat).where(table.node != node, table.at < now - FORGOTTEN_SECONDS)
+            db.execute(forgotten)
+
+    def listener_stopped(self, node: str) -> None:
+        """This node accepts no association until its listener says otherwise; silence does not count meanwhile."""
+        table = schema.heartbeat
+        with writing(self.engine) as db:
+            stopped = update(table).where(table.c.node == node, table.c.part == LISTENER).values(listening_since=None)
+            if not db.execute(stopped).rowcount:
+                db.execute(insert(table).values(node=node, part=LISTENER, at=0.0, associations=0))
 
     def heartbeats(self) -> list[Heartbeat]:
         """The last sign of life of every process of every node on this ledger."""
         with reading(self.engine) as db:
             rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
-            return [Heartbeat(row.node, row.part, row.at, row.associations) for row in rows]
+            return [Heartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
 
     def echoed(self, echo: Echo) -> None:
         """A destination was called; what it answered replaces what it answered before."""
-        values: dict[str, object] = {"echoed_at": echo.at, "seconds": echo.seconds, "reason": echo.reason}
+        values = {"echoed_at": echo.at, "seconds": echo.seconds, "reason": echo.reason}
         with writing(self.engine) as db:
             put(db, schema.peer, {"name": echo.name}, values)
 
@@ -108,7 +133,7 @@ def identity(alert: OpenAlert) -> tuple[ColumnElement[bool], ...]:
     return table.node == alert.node, table.id == alert.id, table.subject == alert.subject
 
 
-def put(db: Connection, table: Table, key: dict[str, object], values: dict[str, object]) -> None:
+def put(db: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
     """The row with this key has these values, whether or not it was there."""
     found = update(table).where(*(table.c[name] == value for name, value in key.items()))
     if not db.execute(found.values(values)).rowcount:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Literal
 
 from sqlalchemy import Engine, and_, func, or_, select
 
+from mome_core.errors import Ineligibility
 from node.audit import AuditEvent
-from node.jobs import OPEN, JobState
+from node.jobs import OPEN, JobKind, JobState
+from node.reasons import ReasonCode, code_of
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
 from node.storage.records import AuditRecord, StudyRecord
-from node.storage.rows import study_record
+from node.storage.rows import audit_event, audit_record, study_record, study_state
 from node.summary import AnalysisSummary
 
 
@@ -41,10 +43,10 @@ class QueuedJob:
     """One job with the study that it belongs to."""
 
     study_id: int
-    kind: str
+    kind: JobKind
     destination: str
     revision: int
-    state: str
+    state: JobState
     attempts: int
     created_at: float
     not_before: float
@@ -55,9 +57,9 @@ class QueuedJob:
 class QueueDepth:
     """How many jobs of a kind (and destination) are in a state, and since when the oldest."""
 
-    kind: str
+    kind: JobKind
     destination: str
-    state: str
+    state: JobState
     jobs: int
     oldest_at: float
 
@@ -75,12 +77,22 @@ class AnalysisRow:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often something happened between two places in the audit trail."""
+    """Audit entries of one kind, counted.
 
-    event: str
-    to_state: str
-    detail: str
-    count: int
+    Parameters
+    ----------
+    entries, counted
+        How many entries there are, and the sum of what they count (`AuditFields.count`).
+    newest_at
+        Seconds since 1970, UTC.
+    """
+
+    event: AuditEvent | StudyEvent
+    to_state: StudyState | Literal[""]
+    calling_ae_title: str
+    reason: ReasonCode | Ineligibility | None
+    entries: int
+    counted: int
     newest_at: float
 
 
@@ -128,10 +140,7 @@ class Overview:
         table = schema.audit.c
         query = select(schema.audit).where(table.study_id == study_id).order_by(table.id).limit(limit)
         with reading(self.engine) as db:
-            return [
-                AuditRecord(row.at, row.event, row.from_state, row.to_state, row.revision, row.detail)
-                for row in db.execute(query)
-            ]
+            return [audit_record(row) for row in db.execute(query)]
 
     def series(self, study_id: int) -> list[SeriesRow]:
         """The series of a study in the order of their arrival."""
@@ -164,10 +173,10 @@ class Overview:
             return [
                 QueuedJob(
                     row.study_id,
-                    row.kind,
+                    JobKind(row.kind),
                     row.destination,
                     row.revision,
-                    row.state,
+                    JobState(row.state),
                     row.attempts,
                     row.created_at,
                     row.not_before,
@@ -185,14 +194,17 @@ class Overview:
             .group_by(table.kind, table.destination, table.state)
         )
         with reading(self.engine) as db:
-            return [QueueDepth(*row) for row in db.execute(query)]
+            return [
+                QueueDepth(JobKind(kind), destination, JobState(state), jobs, oldest_at)
+                for kind, destination, state, jobs, oldest_at in db.execute(query)
+            ]
 
     def rejections(self, limit: int = 20) -> list[AuditRecord]:
         """The last associations that were rejected, newest first."""
         table = schema.audit.c
         query = select(schema.audit).where(table.event == AuditEvent.REJECTED).order_by(table.id.desc()).limit(limit)
         with reading(self.engine) as db:
-            return [AuditRecord(row.at, row.event, "", "", 0, row.detail) for row in db.execute(query)]
+            return [audit_record(row) for row in db.execute(query)]
 
     def analyses(self, since: float, limit: int = 1000) -> list[AnalysisRow]:
         """Analyses that have finished since then, newest first."""
@@ -249,17 +261,12 @@ class Overview:
     def tallies(self, after: int) -> tuple[int, list[Tally]]:
         """What the audit trail gained behind entry `after`, counted; with the number of its newest entry."""
         table = schema.audit.c
+        kinds = (table.event, table.to_state, table.calling_ae_title, table.reason_code)
+        query = select(*kinds, func.count(), func.sum(table.count), func.max(table.at)).group_by(*kinds)
         with reading(self.engine) as db:
             newest = int(db.execute(select(func.max(table.id))).scalar() or 0)
-            spoken = table.event.in_((StudyEvent.GAVE_UP, AuditEvent.RECEIVED, AuditEvent.REJECTED))
-            words = select(table.event, table.to_state, table.detail, func.count(), func.max(table.at))
-            plain = select(table.event, table.to_state, func.count(), func.max(table.at))
-            new = and_(table.id > after, table.id <= newest)
-            found = [Tally(row[0], row[1], "", row[2], row[3]) for row in self._grouped(db, plain, new, ~spoken)]
-            found += [Tally(*row) for row in self._grouped(db, words, new, spoken)]
-        return newest, found
-
-    @staticmethod
-    def _grouped(db: Any, query: Any, *conditions: Any) -> Iterator[Any]:
-        columns = [column for column in query.selected_columns if column.name in {"event", "to_state", "detail"}]
-        yield from db.execute(query.where(*conditions).group_by(*columns))
+            rows = db.execute(query.where(table.id > after, table.id <= newest)).all()
+        return newest, [
+            Tally(audit_event(event), study_state(state), caller, code_of(code), entries, int(counted), at)
+            for event, state, caller, code, entries, counted, at in rows
+        ]

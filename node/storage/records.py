@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from dicom_io.network.dimse import is_kept
+from mome_core.errors import Ineligibility
+from node.audit import NO_FIELDS, AuditEvent, AuditFields
 from node.jobs import JobKind, JobState
-from node.states import StudyState
+from node.reasons import Reason, ReasonCode
+from node.states import StudyEvent, StudyState
 from node.summary import AnalysisSummary
 
 EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
@@ -15,7 +19,7 @@ EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instanc
 
 @dataclass(frozen=True, slots=True)
 class StoredInstance:
-    """An instance whose file is durable; only its row is missing before the sender may be told.
+    """An instance whose file is durable; only its row is missing before the sender gets its response.
 
     patient_digest : SHA-256 of patient ID and issuer; tells two patients apart without naming either.
     path : of the file, relative to the storage root.
@@ -81,7 +85,7 @@ class StudyAnalysis:
 
     objects: tuple[EncodedObject, ...]
     summary: AnalysisSummary
-    ineligible: str = ""
+    ineligible: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ class StudyRecord:
     conflict: bool
     reason: str
     missing: int = 0
+    reason_code: ReasonCode | Ineligibility | None = None
 
     @property
     def awaits(self) -> str:
@@ -186,18 +191,20 @@ class JobRecord:
     not_before: float
     reason: str
     receipts: tuple[ObjectReceipt, ...] = ()
+    reason_code: ReasonCode | Ineligibility | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One thing that happened to a study."""
+    """One event of a study's history, or of the node's; a transition of a study has both states."""
 
     at: float
-    event: str
-    from_state: str
-    to_state: str
+    event: AuditEvent | StudyEvent
+    from_state: StudyState | Literal[""]
+    to_state: StudyState | Literal[""]
     revision: int
     detail: str
+    fields: AuditFields = NO_FIELDS
 
 
 @dataclass(frozen=True, slots=True)

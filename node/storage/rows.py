@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row
 
+from node.audit import AuditBroken, AuditEntry, AuditEvent, AuditFields
 from node.jobs import JobKind, JobState
-from node.states import StudyState
+from node.reasons import code_of
+from node.states import StudyEvent, StudyState
 from node.storage.records import (
     AuditRecord,
     JobRecord,
@@ -34,6 +36,7 @@ def study_record(row: Row[Any]) -> StudyRecord:
         conflict=row.conflict,
         reason=row.reason,
         missing=row.missing,
+        reason_code=code_of(row.reason_code),
     )
 
 
@@ -51,6 +54,7 @@ def study_row(row: Row[Any]) -> StudyRow:
         conflict=row.conflict,
         reason=row.reason,
         missing=row.missing,
+        reason_code=code_of(row.reason_code),
         patient_digest=row.patient_digest,
         judged_instances=row.judged_instances,
         content=row.content,
@@ -92,9 +96,61 @@ def job_record(row: Row[Any], receipts: Iterable[Row[Any]]) -> JobRecord:
         not_before=row.not_before,
         reason=row.reason,
         receipts=tuple(receipt(each) for each in receipts),
+        reason_code=code_of(row.reason_code),
     )
 
 
 def audit_record(row: Row[Any]) -> AuditRecord:
     """One thing that happened to a study."""
-    return AuditRecord(row.at, row.event, row.from_state, row.to_state, row.revision, row.detail)
+    return AuditRecord(
+        at=row.at,
+        event=audit_event(row.event),
+        from_state=study_state(row.from_state),
+        to_state=study_state(row.to_state),
+        revision=row.revision,
+        detail=row.detail,
+        fields=_fields_of(row),
+    )
+
+
+def audit_entry(row: Row[Any]) -> AuditEntry:
+    """One entry as it is chained; raises AuditBroken for an event or a state that nobody writes."""
+    return AuditEntry(
+        at=row.at,
+        study_id=row.study_id,
+        event=audit_event(row.event),
+        from_state=study_state(row.from_state),
+        to_state=study_state(row.to_state),
+        revision=row.revision,
+        detail=row.detail,
+        fields=_fields_of(row),
+        version=row.version,
+    )
+
+
+def audit_event(text: str) -> AuditEvent | StudyEvent:
+    """The event of this name; raises AuditBroken for one that nobody writes."""
+    try:
+        return StudyEvent(text) if text in StudyEvent.__members__ else AuditEvent(text)
+    except ValueError:
+        raise AuditBroken(f"the audit trail was changed: there is no event {text!r}") from None
+
+
+def study_state(text: str) -> StudyState | Literal[""]:
+    """The state before or after an entry, empty for one that is no transition; raises AuditBroken."""
+    try:
+        return StudyState(text) if text else ""
+    except ValueError:
+        raise AuditBroken(f"the audit trail was changed: there is no state {text!r}") from None
+
+
+def _fields_of(row: Row[Any]) -> AuditFields:
+    return AuditFields(
+        peer=row.peer,
+        calling_ae_title=row.calling_ae_title,
+        called_ae_title=row.called_ae_title,
+        address=row.address,
+        person=row.person,
+        count=row._mapping["count"],
+        reason=code_of(row.reason_code),
+    )

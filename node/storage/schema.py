@@ -30,6 +30,7 @@ metadata = MetaData(
 )
 UID = String(64)
 DIGEST = String(64)
+CODE = String(32)
 
 study = Table(
     "study",
@@ -45,6 +46,7 @@ study = Table(
     Column("instances", Integer, nullable=False),
     Column("conflict", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("reason_code", CODE, nullable=False, server_default=""),
     Column("judged_instances", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
     Column("content", DIGEST, nullable=False),
@@ -89,6 +91,7 @@ conflict = Table(
     Column("sha256", DIGEST, nullable=False),
     Column("path", Text, nullable=False),
     Column("why", Text, nullable=False),
+    Column("reason_code", CODE, nullable=False, server_default=""),
     Column("received_at", Float, nullable=False),
     UniqueConstraint("sop_instance_uid", "sha256"),
 )
@@ -107,6 +110,7 @@ job = Table(
     Column("not_before", Float, nullable=False),
     Column("lease_until", Float, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("reason_code", CODE, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float, nullable=True),
     UniqueConstraint("study_id", "kind", "revision", "destination"),
@@ -198,6 +202,14 @@ audit = Table(
     Column("revision", Integer, nullable=False),
     Column("detail", Text, nullable=False),
     Column("digest", DIGEST, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("peer", Text, nullable=False, server_default=""),
+    Column("calling_ae_title", Text, nullable=False, server_default=""),
+    Column("called_ae_title", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("person", Text, nullable=False, server_default=""),
+    Column("count", Integer, nullable=False, server_default="0"),
+    Column("reason_code", CODE, nullable=False, server_default=""),
 )
 
 audit_head = Table(
@@ -236,6 +248,7 @@ heartbeat = Table(
     Column("part", String(16), primary_key=True),
     Column("at", Float, nullable=False),
     Column("associations", Integer, nullable=False, server_default="0"),
+    Column("listening_since", Float, nullable=True),
 )
 
 peer = Table(

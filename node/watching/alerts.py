@@ -112,8 +112,8 @@ class Facts:
 def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
     """Everything that needs a person."""
     for each in facts.depths:
-        if each.state == JobState.DEAD:
-            alert = Alert.ANALYSES_FAILED if each.kind == JobKind.ANALYZE else Alert.DELIVERIES_FAILED
+        if each.state is JobState.DEAD:
+            alert = Alert.ANALYSES_FAILED if each.kind is JobKind.ANALYZE else Alert.DELIVERIES_FAILED
             yield alert.finding(each.destination, "1 job" if each.jobs == 1 else f"{each.jobs} jobs")
     for name, since in facts.down_since.items():
         if now - since >= limits.destination_minutes * 60:

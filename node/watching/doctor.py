@@ -28,7 +28,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.findings import Finding, FindingLevel
 from node.watching.phantom_check import check_phantom, own_listener
-from sr_templates.kinds import DEFAULT_KINDS, SERIES, Kind
+from sr_templates.kinds import DEFAULT_KINDS, Kind
 
 SLOW_FLUSH_MS = 20.0
 ENOUGH_FREE_GIB = 20.0
@@ -174,11 +174,11 @@ def check_destination(calling_ae_title: str, destination: Destination) -> Iterat
 def check_classes(calling_ae_title: str, destination: Destination) -> Iterator[Finding]:
     """Whether a PACS accepts the SOP class of each kind of result that it is sent."""
     kinds = [Kind(kind) for kind in destination.kinds] or sorted(DEFAULT_KINDS)
-    sop_classes = sorted({str(SERIES[kind].sop_class) for kind in kinds})
+    sop_classes = sorted({str(kind.label.sop_class) for kind in kinds})
     accepted = accepted_classes(calling_ae_title, destination, sop_classes)
     for kind in kinds:
-        level, message, hint = OK, SERIES[kind].sop_class.name, ""
-        if str(SERIES[kind].sop_class) not in accepted:
+        level, message, hint = OK, kind.label.sop_class.name, ""
+        if str(kind.label.sop_class) not in accepted:
             hint = f"the {kind} stays out of this PACS: allow {message} there, or omit it in this destination's kinds"
             level, message = ADVICE, f"{message} is not accepted"
         name = f"{destination.name}: {kind}"

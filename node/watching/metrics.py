@@ -6,7 +6,6 @@ after a restart they go on from the same totals. Nothing here names a patient or
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import Counter
@@ -18,30 +17,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from node.audit import AuditEvent
+from node.reasons import ReasonCode
 from node.settings import Settings
 from node.states import StudyEvent
 from node.storage.archive import Archive
-from node.storage.health import HealthStore
+from node.storage.health import ALIVE_SECONDS, LISTENER, HealthStore
 from node.storage.overview import Overview, Tally
 
-ALIVE_SECONDS = 60.0  # a process says so every 15
-RECEIVED = re.compile(r"(?P<count>\d+) instances from (?P<caller>.*) at \S+")
-UNWRITTEN = re.compile(r"\((?P<count>\d+) alerts before it were not written\)")
-CAUSES = (  # words of a reason -> the label of its cause; the first that fits
-    ("analysis failed", "analysis"),
-    ("worker died", "crash"),
-    ("were refused", "refused"),
-    ("changed on disk", "integrity"),
-    ("cannot be read", "integrity"),
-    ("two patients", "conflict"),
-    ("different content", "conflict"),
-)
+CAUSES = {  # code of a reason -> the label of its cause, a word that an alert rule can name
+    ReasonCode.ANALYSIS_FAILED: "analysis",
+    ReasonCode.WORKER_DIED: "crash",
+    ReasonCode.PEER_REFUSED: "refused",
+    ReasonCode.INTEGRITY_LOST: "integrity",
+    ReasonCode.TWO_PATIENTS: "conflict",
+    ReasonCode.TWO_VERSIONS: "conflict",
+}
+OTHER_CAUSE = "other"
 BUCKETS = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14400.0)
-
-
-def cause_of(reason: str) -> str:
-    """The kind of failure behind a reason: a few words that an alert rule can name."""
-    return next((cause for words, cause in CAUSES if words in reason), "other")
 
 
 @dataclass(slots=True)
@@ -58,16 +50,22 @@ class Totals:
     def add(self, tally: Tally) -> None:
         """Count what happened."""
         if tally.to_state:
-            self.transitions[tally.event, tally.to_state] += tally.count
+            self.transitions[tally.event, tally.to_state] += tally.entries
+        elif tally.event is AuditEvent.REJECTED:  # one entry stands for a flood of them
+            self.events[tally.event] += max(tally.entries, tally.counted)
         else:
-            self.events[tally.event] += tally.count
-        if tally.event == StudyEvent.GAVE_UP:
-            self.failures[cause_of(tally.detail)] += tally.count
-        if tally.event == AuditEvent.REJECTED and (more := UNWRITTEN.search(tally.detail)):
-            self.events[tally.event] += int(more["count"])
-        if tally.event == AuditEvent.RECEIVED and (told := RECEIVED.fullmatch(tally.detail)):
-            self.instances[told["caller"]] += tally.count * int(told["count"])
-            self.last_from[told["caller"]] = max(tally.newest_at, self.last_from.get(told["caller"], 0.0))
+            self.events[tally.event] += tally.entries
+        if tally.event is StudyEvent.GAVE_UP:
+            self.failures[self.cause_of(tally)] += tally.entries
+        if tally.event is AuditEvent.RECEIVED and tally.calling_ae_title:
+            caller = tally.calling_ae_title
+            self.instances[caller] += tally.counted
+            self.last_from[caller] = max(tally.newest_at, self.last_from.get(caller, 0.0))
+
+    @staticmethod
+    def cause_of(tally: Tally) -> str:
+        """The label for the reason of a failure."""
+        return CAUSES.get(tally.reason, OTHER_CAUSE) if isinstance(tally.reason, ReasonCode) else OTHER_CAUSE
 
 
 class Health:
@@ -130,7 +128,7 @@ class Meter:
             count = sum(n for (each, _), n in totals.transitions.items() if each == event)
             yield CounterMetricFamily(name, words, value=count)
         failed = CounterMetricFamily("mome_studies_failed", "Failed studies, by cause", labels=["cause"])
-        for cause in sorted({cause for _, cause in CAUSES} | {"other"}):
+        for cause in sorted({*CAUSES.values(), OTHER_CAUSE}):
             failed.add_metric([cause], totals.failures[cause])
         yield failed
         for audit_event, name, words in (
@@ -176,7 +174,7 @@ class Meter:
         talking = GaugeMetricFamily("mome_associations_open", words, labels=["node"])
         for each in self.watch.heartbeats():
             beat.add_metric([each.node, each.part], max(0.0, now - each.at))
-            if each.part == "listener":
+            if each.part == LISTENER:
                 talking.add_metric([each.node], each.associations)
         yield beat
         yield talking

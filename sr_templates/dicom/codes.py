@@ -123,12 +123,6 @@ RETENTION_EXPIRED = dcm("113039", "Data Retention Policy Expired")
 RUN_STARTED = dcm("111526", "DateTime Started")
 RUN_ENDED = dcm("111527", "DateTime Ended")
 
-SOURCE = sct("260753009", "Source")
-KEY_OBJECT_DESCRIPTION = dcm("113012", "Key Object Description")
-
-SOURCE = sct("260753009", "Source")
-KEY_OBJECT_DESCRIPTION = dcm("113012", "Key Object Description")
-
 # Relations and roles
 ACQUISITION_EQUIPMENT = dcm("109101", "Acquisition Equipment")
 PROCESSING_EQUIPMENT = dcm("109102", "Processing Equipment")

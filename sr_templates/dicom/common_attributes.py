@@ -18,12 +18,10 @@ from sr_templates.dicom import codes
 from sr_templates.dicom.device import Device, Revision
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.dicom.text import plain, short
-from sr_templates.kinds import SERIES, Kind
+from sr_templates.kinds import Kind
 
-FORMAT_VERSION = "1"  # raise it when the same Result would be written differently
+FORMAT_VERSION = "2"  # raise it when the same Result would be written differently
 NAMESPACE = UUID("6f3f2b0e-6c0c-5d0a-9a55-3a1f6d0c9be1")  # of every UID derived here; fixed for ever
-IMPLEMENTATION_CLASS_UID = UID(f"2.25.{uuid5(NAMESPACE, 'implementation').int}")
-IMPLEMENTATION_VERSION = f"MOME_NODE_SR_{FORMAT_VERSION}"
 RESEARCH = "research use only"
 
 # One fixed list for every object: entities that differ between objects of a study make archives split it (dcentvfy).
@@ -92,9 +90,12 @@ def derived_uid(*parts: str) -> UID:
 
 @dataclass(frozen=True, eq=False)
 class CommonAttributes:
-    """The objects of one revision as one publication.
+    """Patient, study, equipment and UIDs that all objects of one revision share.
 
-    answered_by : what decided the numbers besides the images, in a fixed order: model identities, policy.
+    Parameters
+    ----------
+    answered_by
+        What decided the numbers besides the images, in a fixed order: model identities, policy, options.
     """
 
     evidence: Evidence
@@ -113,13 +114,13 @@ class CommonAttributes:
         return hashlib.sha256(listing.encode("ascii")).hexdigest()
 
     def uid(self, *parts: str) -> UID:
-        """UID of a part of this edition: same inputs, model and software give the same one on any day."""
+        """UID of a part of this common: same inputs, model and software give the same one on any day."""
         before = self.run.predecessor.sop_instance_uid if self.run.predecessor else ""
         signed_by = (FORMAT_VERSION, self.device.software_version, str(self.device.uid), str(self.run.started or ""))
         return derived_uid(self.study_uid, self.input_digest, *self.answered_by, *signed_by, before, *parts)
 
     def tracking_uid(self, what: str) -> UID:
-        """Tracking UID, the same for every analysis of the study, so that editions can be compared."""
+        """Tracking UID, the same for every analysis of the study, so that revisions can be compared."""
         return derived_uid(self.study_uid, "tracking", what)
 
     @cached_property
@@ -151,21 +152,25 @@ class CommonAttributes:
     def new_instance(self, kind: Kind, *variant: str, **filled: str) -> Dataset:
         """A data set with everything that does not depend on the content: patient, study, series, equipment, SOP.
 
-        variant : what tells objects of one kind apart (an option, a slice); part of the UIDs.
-        filled : words for the `{...}` of the series description.
+        Parameters
+        ----------
+        variant
+            What tells objects of one kind apart (an option, a slice); part of the UIDs.
+        filled
+            Words for the `{...}` of the series description.
         """
-        line = SERIES[kind]
+        label = kind.label
         instance = Dataset()
         self._identify(instance)
-        instance.SOPClassUID = line.sop_class
+        instance.SOPClassUID = label.sop_class
         instance.SOPInstanceUID = self.uid("instance", kind, *variant)
         instance.SeriesInstanceUID = self.uid("series", kind)
-        instance.SeriesNumber = self.first_series_number + line.number - 9000
-        instance.SeriesDescription = self._description(line.description.format(**filled))
-        instance.Modality = line.modality
+        instance.SeriesNumber = self.first_series_number + label.number - 9000
+        instance.SeriesDescription = self._description(label.description.format(**filled))
+        instance.Modality = label.modality
         instance.InstanceNumber = 1
         self._sign(instance)
-        instance.file_meta = file_meta(instance)
+        instance.file_meta = file_meta(instance, self.device)
         return instance
 
     def _description(self, words: str) -> str:
@@ -211,15 +216,15 @@ class CommonAttributes:
         return item
 
 
-def file_meta(instance: Dataset) -> FileMetaDataset:
+def file_meta(instance: Dataset, device: Device) -> FileMetaDataset:
     """File meta information of an object in Explicit VR Little Endian, the same bytes for the same object."""
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = instance.SOPClassUID
     meta.MediaStorageSOPInstanceUID = instance.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION
+    meta.ImplementationClassUID = UID(device.implementation_class_uid)
+    meta.ImplementationVersionName = device.implementation_version_name
     return meta
 
 

@@ -13,13 +13,22 @@ from pydicom.uid import UID
 class Device:
     """One installation of the node, as it names itself in the equipment module and as SR observer (PS3.16 TID 1004).
 
-    installation : made once when the node is installed; the Device Observer UID follows from it.
-    software_version : of this package.
-    station_name : AE title or host, at most 16 characters; empty if the site does not want it in the objects.
+    Parameters
+    ----------
+    installation
+        Made once when the node is installed; the Device Observer UID follows from it.
+    software_version
+        Of this package.
+    implementation_class_uid, implementation_version_name
+        What the file meta information of every file names that this product writes (PS3.7 D.3.3.2).
+    station_name
+        AE title or host, at most 16 characters; empty if the site does not want it in the objects.
     """
 
     installation: UUID
     software_version: str
+    implementation_class_uid: str
+    implementation_version_name: str
     manufacturer: str = "MOME Node"
     model_name: str = "MOME Node"
     station_name: str = ""
@@ -55,12 +64,18 @@ class DocumentReference:
 class Revision:
     """Which run made the objects.
 
-    revision : how many times the study was completed anew, from 1.
-    predecessor : root report of the newest earlier set with other inputs or another model; it is superseded.
-    started, ended : when this revision was first analysed, with time zone. Left out (the default), the objects carry
-        the time of the youngest image they come from: then a repeated run makes the same bytes on any day. A node
-        that states them must hand in the same record when it repeats the run.
-    timezone : offset such as "+0100" of dates and times in a study that does not say (0008,0201); empty if unknown.
+    Parameters
+    ----------
+    revision
+        How many times the study was completed anew, from 1.
+    predecessor
+        Root report of the newest earlier set with other inputs or another model; it is superseded.
+    started, ended
+        When this revision was first analysed, with time zone. Left out (the default), the objects carry the time of
+        the youngest image they come from: then a repeated run makes the same bytes on any day. A node that states
+        them must hand in the same record when it repeats the run.
+    timezone
+        Offset such as "+0100" of dates and times in a study that does not say (0008,0201); empty if unknown.
     """
 
     revision: int = 1

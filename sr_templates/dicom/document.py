@@ -1,98 +1,225 @@
-"""What SR and key object documents share: content items, evidence, observer."""
+"""The templates of PS3.16 that our documents consist of, by highdicom's classes; each function bears its name.
+
+What those classes cannot say is in `repairs`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from highdicom.sr.value_types import (
+import numpy as np
+from highdicom.sr import (
+    AlgorithmIdentification,
     CodeContentItem,
-    CompositeContentItem,
+    CodedConcept,
     ContainerContentItem,
     ContentItem,
+    DeviceObserverIdentifyingAttributes,
+    FindingSite,
     ImageContentItem,
-    NumContentItem,
+    ImageRegion,
+    LanguageOfContentItemAndDescendants,
+    Measurement,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    QualitativeEvaluation,
+    SourceImageForMeasurementGroup,
+    SourceImageForRegion,
     TextContentItem,
-    UIDRefContentItem,
+    TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
+from mome_core.results import ModelIdentity
 from sr_templates.dicom import codes
-from sr_templates.dicom.device import Device
+from sr_templates.dicom.common_attributes import CommonAttributes
+from sr_templates.dicom.device import Device, DocumentReference
 from sr_templates.dicom.evidence import SourceImage
-from sr_templates.dicom.multiframe import instance_item
+from sr_templates.dicom.references import evidence_items
+from sr_templates.dicom.repairs import add_items, rounded, separate
 from sr_templates.dicom.text import plain
 
-CONTAINS, CONTEXT, MODIFIER = "CONTAINS", "HAS OBS CONTEXT", "HAS CONCEPT MOD"
+MeasurementGroup = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
+_CONTAINS = "CONTAINS"
 
 
-def container(
-    name: Code, children: Sequence[ContentItem], *, relation: str | None = CONTAINS, template: str = ""
-) -> ContentItem:
-    """A container whose items are SEPARATE: viewers print the names of continuous ones away (OHIF, Weasis)."""
-    item = ContainerContentItem(
-        name, is_content_continuous=False, template_id=template or None, relationship_type=relation
-    )
+def container(name: Code, children: Sequence[ContentItem]) -> ContentItem:
+    """A container below the root; containers are made SEPARATE when the document is finished."""
+    item = ContainerContentItem(name, relationship_type=_CONTAINS)
     if children:
         item.ContentSequence = list(children)  # type: ignore[assignment]  # highdicom wraps any sequence of items
     return item
 
 
-def code(name: Code, value: Code, relation: str = CONTAINS) -> ContentItem:
-    return CodeContentItem(name, value, relationship_type=relation)
+def code(name: Code, value: Code) -> ContentItem:
+    return CodeContentItem(name, value, relationship_type=_CONTAINS)
 
 
-def text(name: Code, words: str, relation: str = CONTAINS) -> ContentItem:
-    return TextContentItem(name, plain(words), relationship_type=relation)
+def text(name: Code, words: str) -> ContentItem:
+    return TextContentItem(name, plain(words), relationship_type=_CONTAINS)
 
 
-def uid_reference(name: Code, uid: UID, relation: str = CONTAINS) -> ContentItem:
-    return UIDRefContentItem(name, uid, relationship_type=relation)
-
-
-def percentage(name: Code, share: float, *, decimals: int = 1) -> ContentItem:
-    """A share of one in %: rounded for the reader, in full for machines (Floating Point Value)."""
-    item = NumContentItem(name, float(100 * share), codes.PERCENT, relationship_type=CONTAINS)
-    item.MeasuredValueSequence[0].NumericValue = f"{100 * share:.{decimals}f}"
-    return item
-
-
-def image(name: Code, source: Dataset, frame: int | None = None, relation: str = CONTAINS) -> ContentItem:
+def image(name: Code, source: Dataset, frame: int | None = None) -> ContentItem:
     """A link to an instance, or to one frame of it."""
     frames = None if frame is None else [frame]
-    return ImageContentItem(name, source.SOPClassUID, source.SOPInstanceUID, frames, relationship_type=relation)
+    return ImageContentItem(name, source.SOPClassUID, source.SOPInstanceUID, frames, relationship_type=_CONTAINS)
 
 
-def source_image(name: Code, source: SourceImage, relation: str = CONTAINS) -> ContentItem:
-    return image(name, source.header, source.frame, relation)
+# --- context (TID 1001, 1002, 1004, 1204)
 
 
-def selection(target: Dataset) -> ContentItem:
-    """A link of a key object selection (PS3.16 TID 2010): images are IMAGE, documents COMPOSITE."""
-    kind = CompositeContentItem if target.Modality in ("SR", "KO", "DOC") else ImageContentItem
-    return kind(codes.SOURCE, target.SOPClassUID, target.SOPInstanceUID, relationship_type=CONTAINS)
+def language_of_content() -> LanguageOfContentItemAndDescendants:
+    """TID 1204."""
+    return LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH))
 
 
-def modified(item: ContentItem, *modifiers: ContentItem) -> ContentItem:
-    """The item with others below it: concept modifiers, or the image that a region is selected from."""
-    item.ContentSequence = list(modifiers)  # type: ignore[assignment]  # as above
-    return item
+def device_observer_context(device: Device) -> ObserverContext:
+    """TID 1002 and 1004: a device made this, and which one."""
+    identifying = DeviceObserverIdentifyingAttributes(
+        device.uid, device.model_name, device.manufacturer, device.model_name, device.serial_number
+    )
+    return ObserverContext(CodedConcept.from_code(codes.DEVICE), identifying)
 
 
-def observer(device: Device) -> list[ContentItem]:
-    """Observation context: a device made this, and which one (PS3.16 TID 1001, 1004)."""
-    return [
-        code(codes.OBSERVER_TYPE, codes.DEVICE, CONTEXT),
-        uid_reference(codes.DEVICE_OBSERVER_UID, device.uid, CONTEXT),
-        text(codes.DEVICE_OBSERVER_NAME, device.model_name, CONTEXT),
-        text(codes.DEVICE_OBSERVER_MANUFACTURER, device.manufacturer, CONTEXT),
-        text(codes.DEVICE_OBSERVER_MODEL_NAME, device.model_name, CONTEXT),
-        text(codes.DEVICE_OBSERVER_SERIAL_NUMBER, device.serial_number, CONTEXT),
-    ]
+# --- measurement groups (TID 1501, TID 1410)
 
 
-def set_content(instance: Dataset, root: ContentItem) -> None:
+def tracking_identifier(name: str, uid: UID) -> TrackingIdentifier:
+    """TID 4108."""
+    return TrackingIdentifier(uid, plain(name))
+
+
+def algorithm_identification(
+    model: ModelIdentity, device: Device, parameters: Sequence[str]
+) -> AlgorithmIdentification:
+    """TID 4019: which weights, in which software, answered."""
+    return AlgorithmIdentification(
+        plain(model.name),
+        plain(f"{model.version} ({device.model_name} {device.software_version})"),
+        [plain(each) for each in parameters if each],
+        codes.ARTIFICIAL_INTELLIGENCE,
+        plain(device.manufacturer),
+    )
+
+
+def finding_site(laterality: Code) -> FindingSite:
+    """The breast, and which."""
+    return FindingSite(codes.BREAST, laterality)
+
+
+def percentage(name: Code, share: float, *, decimals: int = 1, method: Code | None = None) -> Measurement:
+    """TID 300: a share of one in %, rounded for the reader, in full for machines (Floating Point Value)."""
+    return rounded(Measurement(name, float(100 * share), codes.PERCENT, method=method), decimals)
+
+
+def evaluation(name: Code, value: Code) -> QualitativeEvaluation:
+    """A coded answer beside the measurements."""
+    return QualitativeEvaluation(name, value)
+
+
+def source_of_measurement(source: SourceImage) -> SourceImageForMeasurementGroup:
+    """The image, and its frame, that the group was measured on."""
+    frames = None if source.frame is None else [source.frame]
+    return SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
+
+
+def image_region(corners: np.ndarray, source: SourceImage) -> ImageRegion:
+    """A closed polyline on one image.
+
+    Parameters
+    ----------
+    corners
+        (n, 2) columns and rows in pixels; (0, 0) is the outer corner of the first pixel.
+    """
+    frames = None if source.frame is None else [source.frame]
+    drawn_on = SourceImageForRegion(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
+    return ImageRegion("POLYLINE", corners, drawn_on)
+
+
+def with_explanation(group: MeasurementGroup, items: Sequence[ContentItem]) -> MeasurementGroup:
+    """The group with the images that explain its score."""
+    add_items(group[0], items)
+    return group
+
+
+# --- documents (TID 1500)
+
+
+def measurement_report(
+    title: Code,
+    device: Device,
+    groups: Sequence[MeasurementGroup],
+    keys: Sequence[SourceImage] = (),
+    statements: Sequence[ContentItem] = (),
+) -> Dataset:
+    """TID 1500, rows in the template's order; the root of the tree.
+
+    Parameters
+    ----------
+    keys
+        Images of the Image Library. highdicom's ImageLibrary would write 18 descriptors for each, from attributes that
+        not every source has.
+    statements
+        Qualitative Evaluations of the whole study.
+    """
+    library = [container(codes.IMAGE_LIBRARY_GROUP, [_library_entry(key) for key in keys])] if keys else []
+    context = ObservationContext(observer_device_context=device_observer_context(device))
+    if groups:
+        root = MeasurementReport(context, codes.MULTIPARAMETRIC_MRI, groups, title, language_of_content())[0]
+        *front, measurements = root.ContentSequence
+    else:  # highdicom refuses a report without a measurement group, which is what "not analysed" is
+        root = ContainerContentItem(title, template_id="1500")
+        procedure = CodeContentItem(
+            codes.PROCEDURE_REPORTED, codes.MULTIPARAMETRIC_MRI, relationship_type="HAS CONCEPT MOD"
+        )
+        front, measurements = [*language_of_content(), *context, procedure], container(codes.IMAGING_MEASUREMENTS, ())
+    root.ContentSequence = [*front, container(codes.IMAGE_LIBRARY, library), measurements]
+    if statements:
+        add_items(root, [container(codes.QUALITATIVE_EVALUATIONS, statements)])
+    return separate(root)
+
+
+def _library_entry(key: SourceImage) -> ContentItem:
+    return image(codes.SOURCE_OF_MEASUREMENT, key.header, key.frame)
+
+
+def finished(instance: Dataset, common: CommonAttributes, root: Dataset, links: Iterable[Dataset]) -> Dataset:
+    """Status flags, evidence and predecessor around the tree.
+
+    Parameters
+    ----------
+    links
+        Result objects that the document points to, beside the source images.
+    """
+    instance.CompletionFlag = "COMPLETE"
+    instance.VerificationFlag = "UNVERIFIED"
+    instance.PreliminaryFlag = "PRELIMINARY"
+    instance.PerformedProcedureCodeSequence = []
+    instance.ReferencedPerformedProcedureStepSequence = []
+    instance.CurrentRequestedProcedureEvidenceSequence = evidence_items(
+        common.study_uid, [*common.evidence.instances, *links]
+    )
+    if common.run.predecessor is not None:
+        instance.PredecessorDocumentsSequence = [predecessor_item(common.run.predecessor)]
+    set_content(instance, root)
+    return instance
+
+
+def predecessor_item(document: DocumentReference) -> Dataset:
+    """The superseded document, as an item of Predecessor Documents Sequence."""
+    header = Dataset()
+    header.SeriesInstanceUID = document.series_instance_uid
+    header.SOPClassUID = document.sop_class_uid
+    header.SOPInstanceUID = document.sop_instance_uid
+    return evidence_items(UID(document.study_instance_uid), [header])[0]
+
+
+def set_content(instance: Dataset, root: Dataset) -> None:
     """Make the tree below `root` the content of the document."""
     for element in root:
         instance[element.tag] = element
@@ -103,19 +230,3 @@ def set_content(instance: Dataset, root: ContentItem) -> None:
 def _codes_of(instance: Dataset) -> list[Dataset]:
     return [item for element in instance.iterall() if element.VR == "SQ" for item in element.value
             if "CodingSchemeDesignator" in item]  # fmt: skip
-
-
-def evidence_items(study_uid: UID, instances: Iterable[Dataset]) -> list[Dataset]:
-    """Hierarchical SOP Instance Reference of these instances of one study (PS3.3 Table C.17-3)."""
-    by_series: dict[str, dict[str, Dataset]] = {}
-    for header in instances:
-        by_series.setdefault(str(header.SeriesInstanceUID), {})[str(header.SOPInstanceUID)] = header
-    study = Dataset()
-    study.ReferencedSeriesSequence = []
-    for series_uid, members in sorted(by_series.items()):
-        series = Dataset()
-        series.SeriesInstanceUID = series_uid
-        series.ReferencedSOPSequence = [instance_item(header) for _, header in sorted(members.items())]
-        study.ReferencedSeriesSequence.append(series)
-    study.StudyInstanceUID = study_uid
-    return [study]

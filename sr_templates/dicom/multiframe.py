@@ -1,21 +1,23 @@
-"""What parametric map and segmentation share: frames that lie on source images (PS3.3 C.7.6.16, C.7.6.17)."""
+"""What parametric map and segmentation share: frames on source images, built by highdicom (PS3.3 C.7.6.16)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
-from pydicom.tag import Tag
-from pydicom.uid import UID
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import DSfloat
 
 from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Slices, SourceImage
 
-IMAGE_POSITION = Tag("ImagePositionPatient")
-PLANE_POSITION_GROUP = Tag("PlanePositionSequence")
+SHARE_OF_PEAK_LABEL = "Share of peak"  # LUT Label of the first real world value mapping of a saliency map
+LOGIT_LABEL = "Saliency"
+_COPIED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
+_TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
+           "StudyTime")  # fmt: skip
 
 
 def sequence_of(**attributes: object) -> list[Dataset]:
@@ -31,88 +33,54 @@ def decimals(values: Iterable[float]) -> list[DSfloat]:
     return [DSfloat(float(value), auto_format=True) for value in values]
 
 
-def lay_out_frames(instance: Dataset, images: Slices, dimension_uid: UID) -> None:
-    """Give the object one frame per source image: matrix, planes, dimensions, references.
+def frame_sources(images: Slices, *, one_pixel: bool = False) -> list[Dataset]:
+    """One header for each frame to be made, with what highdicom reads of a source image.
 
-    Frames come in the order of `images`; frame k has the plane of the k-th image, exactly as its header states it.
+    Every source stands as a single-frame image: of multi-frame images highdicom takes one only, and matches its frames
+    by position, which finds the other phases of a dynamic too. `repairs.name_source_frames` puts class and frame number
+    right. Patient and study stay empty: those of `CommonAttributes` take their place.
+
+    Parameters
+    ----------
+    one_pixel
+        Frames of one pixel, for an object whose pixels `repairs.put_pixels` writes.
     """
-    header = images[0].header
-    instance.Rows, instance.Columns = int(header.Rows), int(header.Columns)
-    instance.NumberOfFrames = len(images)
-    instance.FrameOfReferenceUID = header.FrameOfReferenceUID
-    instance.PositionReferenceIndicator = ""
-    instance.DimensionOrganizationSequence = sequence_of(DimensionOrganizationUID=dimension_uid)
-    instance.DimensionOrganizationType = "3D"
-    instance.DimensionIndexSequence = sequence_of(
-        DimensionOrganizationUID=dimension_uid,
-        DimensionIndexPointer=IMAGE_POSITION,
-        FunctionalGroupPointer=PLANE_POSITION_GROUP,
-        DimensionDescriptionLabel="Image Position Patient",
-    )
-    instance.ReferencedSeriesSequence = referenced_series(image.header for image in images)
-    instance.SharedFunctionalGroupsSequence = [_shared_groups(images)]
+    spacing = float(decimals([slice_spacing_mm(images)])[0])
+    sources = [_frame_source(image, spacing) for image in images]
+    if one_pixel:
+        for source in sources:
+            source.Rows = source.Columns = 1
+    return sources
 
 
-def frame_groups(images: Slices, derivation: Code, description: str) -> list[Dataset]:
-    """Per-frame functional groups: frame content, plane, and the source image with the way it was used."""
-    groups = []
-    for number, image in enumerate(images, start=1):
-        group = Dataset()
-        group.FrameContentSequence = sequence_of(
-            DimensionIndexValues=[number], StackID="1", InStackPositionNumber=number
-        )
-        group.PlanePositionSequence = sequence_of(ImagePositionPatient=decimals(image.position_mm))
-        group.DerivationImageSequence = sequence_of(
-            DerivationDescription=description,
-            DerivationCodeSequence=[codes.code_item(derivation)],
-            SourceImageSequence=[source_item(image)],
-        )
-        groups.append(group)
-    return groups
+def _frame_source(image: SourceImage, slice_spacing: float) -> Dataset:
+    source = Dataset()
+    for keyword in _COPIED:
+        setattr(source, keyword, image.header[keyword].value)
+    for keyword in _TYPE_2:
+        setattr(source, keyword, "")
+    source.SOPClassUID = MRImageStorage
+    source.Modality = "MR"
+    source.ImagePositionPatient = decimals(image.position_mm)
+    source.ImageOrientationPatient = decimals(image.orientation)
+    source.PixelSpacing = decimals(image.spacing_mm)
+    source.SliceThickness = source.SpacingBetweenSlices = slice_spacing
+    return source
 
 
-def source_item(image: SourceImage) -> Dataset:
-    """Reference to the image, and its frame, that was processed."""
-    item = instance_item(image.header)
-    if image.frame is not None:
-        item.ReferencedFrameNumber = image.frame
-    item.SpatialLocationsPreserved = "YES"
-    item.PurposeOfReferenceCodeSequence = [codes.code_item(codes.SOURCE_FOR_PROCESSING)]
-    return item
-
-
-def instance_item(header: Dataset) -> Dataset:
-    """Reference to an instance by its SOP class and UID."""
-    item = Dataset()
-    item.ReferencedSOPClassUID = header.SOPClassUID
-    item.ReferencedSOPInstanceUID = header.SOPInstanceUID
-    return item
-
-
-def referenced_series(headers: Iterable[Dataset]) -> list[Dataset]:
-    """Common Instance Reference of instances of this study: series in order of appearance, each instance once."""
-    by_series: dict[str, dict[str, Dataset]] = {}
-    for header in headers:
-        by_series.setdefault(str(header.SeriesInstanceUID), {})[str(header.SOPInstanceUID)] = header
-    items = []
-    for series_uid, members in by_series.items():
-        item = Dataset()
-        item.SeriesInstanceUID = series_uid
-        item.ReferencedInstanceSequence = [instance_item(header) for header in members.values()]
-        items.append(item)
-    return items
-
-
-def _shared_groups(images: Slices) -> Dataset:
-    groups = Dataset()
-    spacing = slice_spacing_mm(images)
-    groups.PixelMeasuresSequence = sequence_of(
-        PixelSpacing=decimals(images[0].spacing_mm),
-        SliceThickness=decimals([spacing])[0],
-        SpacingBetweenSlices=decimals([spacing])[0],
-    )
-    groups.PlaneOrientationSequence = sequence_of(ImageOrientationPatient=decimals(images[0].orientation))
-    return groups
+def identity_arguments(instance: Dataset) -> dict[str, Any]:
+    """Keyword arguments by which highdicom's image classes are told whose object they build."""
+    return {
+        "series_instance_uid": instance.SeriesInstanceUID,
+        "series_number": instance.SeriesNumber,
+        "sop_instance_uid": instance.SOPInstanceUID,
+        "instance_number": instance.InstanceNumber,
+        "manufacturer": instance.Manufacturer,
+        "manufacturer_model_name": instance.ManufacturerModelName,
+        "software_versions": instance.SoftwareVersions,
+        "device_serial_number": instance.DeviceSerialNumber,
+        "transfer_syntax_uid": ExplicitVRLittleEndian,
+    }
 
 
 def slice_spacing_mm(images: Sequence[SourceImage]) -> float:
@@ -121,3 +89,8 @@ def slice_spacing_mm(images: Sequence[SourceImage]) -> float:
         return float(images[0].header.get("SliceThickness") or 1.0)
     normal = np.cross(images[0].orientation[:3], images[0].orientation[3:])
     return float(abs((images[-1].position_mm - images[0].position_mm) @ normal)) / (len(images) - 1)
+
+
+def laterality_of_both() -> list[Dataset]:
+    """Frame Anatomy of frames that cover both breasts."""
+    return sequence_of(FrameLaterality="B", AnatomicRegionSequence=[codes.code_item(codes.BREAST)])

@@ -23,6 +23,7 @@ ACCENT: Colour = (255, 159, 64)
 COOL: Colour = (96, 165, 250)
 WARN: Colour = (255, 196, 61)
 ALARM: Colour = (255, 107, 107)
+HEADING, BODY, SMALL = 21, 18, 16  # sizes of type, pixels
 
 
 @lru_cache(maxsize=32)

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+from mome_core.case import Case, Modality
 from mome_core.volume import Affine, Dynamic, Volume
 from sr_templates.dicom.evidence import Vector
-from sr_templates.region import Box
+from sr_templates.saliency.region import Box
 
 Plane = NDArray[np.float32]
+
+
+def anatomy(case: Case, modality: Modality) -> Volume | None:
+    """The volume that a reader looks at for this modality: of the DCE the first post-contrast phase."""
+    if modality is Modality.DCE:
+        return None if case.dce is None else case.dce.phase(min(1, case.dce.phase_count - 1))
+    return case.t2 if modality is Modality.T2 else case.dwi
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from io import BytesIO
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.drawing.colour import RGB
 from sr_templates.kinds import Kind
@@ -14,9 +15,14 @@ from sr_templates.kinds import Kind
 PIXELS_PER_INCH = 150
 
 
-def build_pdf(edition: CommonAttributes, pixels: RGB) -> Dataset:
+def build(context: BuildContext) -> Instances:
+    """One page."""
+    return (build_pdf(context.common, context.page),)
+
+
+def build_pdf(common: CommonAttributes, pixels: RGB) -> Dataset:
     """One page that shows the summary."""
-    instance = edition.new_instance(Kind.PDF)
+    instance = common.new_instance(Kind.PDF)
     instance.ConversionType = "WSD"
     instance.BurnedInAnnotation = "NO"
     instance.RecognizableVisualFeatures = "NO"
@@ -24,16 +30,16 @@ def build_pdf(edition: CommonAttributes, pixels: RGB) -> Dataset:
     instance.DocumentTitle = "AI breast MRI summary, research use only"
     instance.ConceptNameCodeSequence = []
     instance.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    document = _as_pdf(edition, pixels)
+    document = _as_pdf(common, pixels)
     instance.EncapsulatedDocument = document + b"\x00" * (len(document) % 2)
     instance.EncapsulatedDocumentLength = len(document)
     return instance
 
 
-def _as_pdf(edition: CommonAttributes, pixels: RGB) -> bytes:
-    """PDF bytes that depend on the picture and the edition only."""
+def _as_pdf(common: CommonAttributes, pixels: RGB) -> bytes:
+    """PDF bytes that depend on the picture and the date of the result only."""
     buffer = BytesIO()
-    made = edition.moment.timetuple()
+    made = common.moment.timetuple()
     page = Image.fromarray(pixels)
     page.save(
         buffer, "PDF", resolution=PIXELS_PER_INCH, creationDate=made, modDate=made, title="AI breast MRI summary",

@@ -4,191 +4,166 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from functools import partial
 from io import BytesIO
 
 import numpy as np
-from highdicom.sr.value_types import ContentItem
+from highdicom.sr import ContentItem, Measurement, MeasurementsAndQualitativeEvaluations
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
-from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
+from pydicom.uid import UID
 
-from mome_core.case import Modality
-from mome_core.results import Endpoint, ModelIdentity, QualityFlag, Result, Saliency, Score
+from mome_core.results import QualityFlag, Result, Saliency, Score
+from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
-from sr_templates.dicom.common_attributes import CommonAttributes, derived_uid, file_meta
-from sr_templates.dicom.device import Device, DocumentReference
+from sr_templates.dicom.common_attributes import CommonAttributes, derived_uid
 from sr_templates.dicom.document import (
-    CONTEXT,
-    MODIFIER,
+    MeasurementGroup,
+    algorithm_identification,
     code,
-    container,
-    evidence_items,
+    evaluation,
+    finding_site,
+    finished,
     image,
-    modified,
-    observer,
+    measurement_report,
     percentage,
-    set_content,
-    source_image,
+    source_of_measurement,
     text,
-    uid_reference,
+    tracking_identifier,
+    with_explanation,
 )
-from sr_templates.dicom.evidence import Evidence, SourceImage, Vector
-from sr_templates.highlight import Highlight
-from sr_templates.kinds import Kind
+from sr_templates.dicom.evidence import SourceImage
+from sr_templates.kinds import REPORT_CLASSES, Kind
+from sr_templates.saliency.placed import PlacedSaliency, key_sources
 
-REPORT_CLASSES = (Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage)
-ENDPOINT_WORDS = {
-    Endpoint.MALIGNANCY: "malignancy",
-    Endpoint.TRIPLE_NEGATIVE: "triple-negative subtype",
-    Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: "pathologic complete response",
-}
+
+def build(context: BuildContext) -> Instances:
+    """One document; it comes last, because it says what was not written."""
+    report = build_report(context.common, context.result, context.saliency, context.links, context.not_written)
+    return (report,)
 
 
 def build_report(
-    edition: CommonAttributes,
+    common: CommonAttributes,
     result: Result,
-    shown: Highlight | None,
+    placed: PlacedSaliency | None,
     links: Mapping[Kind, Dataset],
     not_written: Mapping[Kind, str],
 ) -> Dataset:
     """The SR results document of one study.
 
-    links : the objects of this edition that the report points to, at most one instance of each kind.
-    not_written : why an object that was asked for could not be made, for the reader.
+    Parameters
+    ----------
+    links
+        The images of this revision that the report points to, one of each kind.
+    not_written
+        Why an object that was asked for could not be made, for the reader.
     """
-    instance = edition.new_instance(Kind.REPORT, *links)
-    keys = key_images(edition.evidence, result.modalities_used, shown)
-    explained = {shown.score.endpoint: _explanation(shown.saliency, links)} if shown else {}
-    groups = [_score_group(edition, result, score, keys, explained.get(score.endpoint, ())) for score in result.scores]
-    statements = [*_status(result.withheld), *_inputs(edition, result), *_caveats(result.flags, not_written)]
-    root = _document(edition.device, keys, groups, statements)
-    return finished(instance, edition, root, links)
+    instance = common.new_instance(Kind.REPORT, *links)
+    keys = key_sources(common.evidence, result.modalities_used, placed)
+    saliencies = {placed.saliency.endpoint: placed.saliency} if placed else {}
+    groups = [
+        _measurement_group(common, result, score, keys, saliency=saliencies.get(score.endpoint), links=links)
+        for score in result.scores
+    ]
+    statements = [*_status(result.withheld), *_inputs(common, result), *_caveats(result.flags, not_written)]
+    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements)
+    return finished(instance, common, root, links.values())
 
 
 def build_refusal(
-    edition: CommonAttributes, reason: str, flags: Sequence[QualityFlag], links: Mapping[Kind, Dataset]
+    common: CommonAttributes, reason: str, flags: Sequence[QualityFlag], links: Mapping[Kind, Dataset]
 ) -> Dataset:
     """The SR document that says that no score was given, and why; never to be read as a negative."""
-    instance = edition.new_instance(Kind.REPORT, "refusal", *links)
-    statements = [*_status(reason), *_provenance(edition), *_caveats(flags, {})]
-    return finished(instance, edition, _document(edition.device, (), (), statements), links)
+    instance = common.new_instance(Kind.REPORT, "refusal", *links)
+    statements = [*_status(reason), *_provenance(common), *_caveats(flags, {})]
+    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, (), (), statements)
+    return finished(instance, common, root, links.values())
 
 
-def key_images(evidence: Evidence, modalities: Sequence[Modality], shown: Highlight | None) -> tuple[SourceImage, ...]:
-    """One image of each modality: the slice at the peak of the saliency, or the middle one."""
-    peak_mm = None if shown is None or shown.region is None else shown.region.peak_mm
-    grids = [(evidence.images(each), evidence.is_tiled(each)) for each in modalities if evidence.images(each)]
-    return tuple(
-        images[len(images) // 2] if peak_mm is None or tiled else min(images, key=partial(_off_plane_mm, peak_mm))
-        for images, tiled in grids
-    )
+# --- one group for each endpoint
 
 
-def _off_plane_mm(point_mm: Vector, source: SourceImage) -> float:
-    normal = np.cross(source.orientation[:3], source.orientation[3:])
-    return abs(float((point_mm - source.position_mm) @ normal))
-
-
-def _document(
-    device: Device, keys: Sequence[SourceImage], groups: Sequence[ContentItem], statements: Sequence[ContentItem]
-) -> ContentItem:
-    """TID 1500, rows in the template's order."""
-    library = [container(codes.IMAGE_LIBRARY_GROUP, [_library_entry(key) for key in keys])] if keys else []
-    return container(
-        codes.ONCOLOGY_MEASUREMENT_REPORT,
-        [
-            code(codes.LANGUAGE, codes.ENGLISH, MODIFIER),
-            *observer(device),
-            code(codes.PROCEDURE_REPORTED, codes.MULTIPARAMETRIC_MRI, MODIFIER),
-            container(codes.IMAGE_LIBRARY, library),
-            container(codes.IMAGING_MEASUREMENTS, groups),
-            container(codes.QUALITATIVE_EVALUATIONS, statements),
-        ],
-        relation=None,
-        template="1500",
-    )
-
-
-def _library_entry(key: SourceImage) -> ContentItem:
-    return source_image(codes.SOURCE_OF_MEASUREMENT, key)
-
-
-def _score_group(
-    edition: CommonAttributes,
+def _measurement_group(
+    common: CommonAttributes,
     result: Result,
     score: Score,
     keys: Sequence[SourceImage],
-    explanation: Sequence[ContentItem],
-) -> ContentItem:
-    """TID 1501 for one endpoint; the score is the patient's, so the site is both breasts."""
-    words = ENDPOINT_WORDS[score.endpoint]
-    items = [
-        text(codes.TRACKING_IDENTIFIER, f"Bilateral breast {words}", CONTEXT),
-        uid_reference(codes.TRACKING_UID, edition.tracking_uid(f"bilateral {score.endpoint}"), CONTEXT),
-        finding_site(codes.BILATERAL),
-        *algorithm(score.model, edition.device, _parameters(result, score)),
-        percentage(codes.PROBABILITY[score.endpoint], score.probability),
-        percentage(codes.OPERATING_POINT, score.threshold),
-        code(codes.READING, codes.ABOVE if score.positive else codes.NOT_ABOVE),
-        percentage(codes.SPREAD, score.spread),
-        *_contributions(score),
-        code(codes.INTENDED_USE, codes.RESEARCH_ONLY),
-        *(source_image(codes.SOURCE_OF_MEASUREMENT, key) for key in keys),
-        *explanation,
-    ]
-    return container(codes.MEASUREMENT_GROUP, items, template="1501")
+    *,
+    saliency: Saliency | None,
+    links: Mapping[Kind, Dataset],
+) -> MeasurementGroup:
+    """TID 1501 for one endpoint; the score is the patient's, so the site is both breasts.
+
+    Parameters
+    ----------
+    saliency
+        The one that explains this score and that the linked images show; None if there is none.
+    """
+    parameters = _parameters(result, score, saliency)
+    group = MeasurementsAndQualitativeEvaluations(
+        tracking_identifier(
+            f"Bilateral breast {score.endpoint.words}", common.tracking_uid(f"bilateral {score.endpoint}")
+        ),
+        finding_sites=[finding_site(codes.BILATERAL)],
+        algorithm_id=algorithm_identification(score.model, common.device, parameters),
+        measurements=[*_measurements(score), *_completeness(saliency)],
+        qualitative_evaluations=[
+            evaluation(codes.READING, codes.ABOVE if score.positive else codes.NOT_ABOVE),
+            evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY),
+        ],
+        source_images=[source_of_measurement(key) for key in keys],
+    )
+    return with_explanation(group, [] if saliency is None else _explanation(links))
 
 
-def finding_site(laterality: Code) -> ContentItem:
-    return modified(code(codes.FINDING_SITE, codes.BREAST, MODIFIER), code(codes.LATERALITY, laterality, MODIFIER))
-
-
-def algorithm(model: ModelIdentity, device: Device, parameters: Sequence[str]) -> list[ContentItem]:
-    """TID 4019: which weights, in which software, answered."""
-    version = f"{model.version} ({device.model_name} {device.software_version})"
-    return [
-        text(codes.ALGORITHM_NAME, model.name, MODIFIER),
-        text(codes.ALGORITHM_VERSION, version, MODIFIER),
-        text(codes.ALGORITHM_MANUFACTURER, device.manufacturer, MODIFIER),
-        *(text(codes.ALGORITHM_PARAMETERS, each, MODIFIER) for each in parameters if each),
-        code(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, MODIFIER),
-    ]
-
-
-def _parameters(result: Result, score: Score) -> list[str]:
-    return [
+def _parameters(result: Result, score: Score, saliency: Saliency | None) -> list[str]:
+    parameters = [
         f"{codes.WEIGHTS}{score.model.sha256}",
         result.policy,
         f"mean over {score.augmentations} augmented versions",
     ]
+    if saliency is None:
+        return parameters
+    steps = f"{saliency.method}, baseline {saliency.baseline}, {saliency.steps} steps"
+    return [*parameters, f"saliency of {saliency.modality}: {steps}"]
 
 
-def _contributions(score: Score) -> list[ContentItem]:
-    """Shapley values in percentage points; base + their sum = the score that was explained."""
+def _measurements(score: Score) -> list[Measurement]:
+    """The score and its operating point; Shapley values in percentage points, which add up from base to explained."""
+    items = [
+        percentage(codes.PROBABILITY[score.endpoint], score.probability),
+        percentage(codes.OPERATING_POINT, score.threshold),
+        percentage(codes.SPREAD, score.spread),
+    ]
     if not score.contributions:
-        return []
-    items = [percentage(codes.BASE_PROBABILITY, score.base_probability, decimals=2)]
+        return items
+    items.append(percentage(codes.BASE_PROBABILITY, score.base_probability, decimals=2))
     for share in score.contributions:
-        method = code(codes.MEASUREMENT_METHOD, codes.SHAPLEY, MODIFIER)
-        items.append(modified(percentage(codes.CONTRIBUTION[share.modality], share.value, decimals=2), method))
+        name = codes.CONTRIBUTION[share.modality]
+        items.append(percentage(name, share.value, decimals=2, method=codes.SHAPLEY))
     if score.explained_probability is not None:
         items.append(percentage(codes.EXPLAINED_PROBABILITY, score.explained_probability, decimals=2))
     return items
 
 
-def _explanation(saliency: Saliency, links: Mapping[Kind, Dataset]) -> list[ContentItem]:
-    how = f"saliency of {saliency.modality}: {saliency.method}, baseline {saliency.baseline}, {saliency.steps} steps"
-    items = [text(codes.ALGORITHM_PARAMETERS, how, MODIFIER)]
-    if np.isfinite(saliency.completeness_error):
-        items.append(percentage(codes.COMPLETENESS_ERROR, saliency.completeness_error, decimals=2))
-    for kind in (Kind.SALIENCY_MAP, Kind.OVERLAY, Kind.SUMMARY):
-        if kind in links:
-            items.append(image(codes.VISUAL_EXPLANATION, links[kind]))
-    if Kind.SEGMENTATION in links:
-        items.append(image(codes.REGION_OF_HIGHEST_SALIENCY, links[Kind.SEGMENTATION]))
-    return items
+def _completeness(saliency: Saliency | None) -> list[Measurement]:
+    if saliency is None or not np.isfinite(saliency.completeness_error):
+        return []
+    return [percentage(codes.COMPLETENESS_ERROR, saliency.completeness_error, decimals=2)]
+
+
+def _explanation(links: Mapping[Kind, Dataset]) -> list[ContentItem]:
+    """The images that show where the score came from."""
+    named = {
+        Kind.SALIENCY_MAP: codes.VISUAL_EXPLANATION,
+        Kind.OVERLAY: codes.VISUAL_EXPLANATION,
+        Kind.SUMMARY: codes.VISUAL_EXPLANATION,
+        Kind.SEGMENTATION: codes.REGION_OF_HIGHEST_SALIENCY,
+    }
+    return [image(name, links[kind]) for kind, name in named.items() if kind in links]
+
+
+# --- statements on the whole study
 
 
 def _status(withheld: str) -> list[ContentItem]:
@@ -198,23 +173,23 @@ def _status(withheld: str) -> list[ContentItem]:
     return [code(codes.STATUS, codes.NOT_ANALYSED), text(codes.NOT_ANALYSED_REASON, withheld), *items]
 
 
-def _inputs(edition: CommonAttributes, result: Result) -> list[ContentItem]:
+def _inputs(common: CommonAttributes, result: Result) -> list[ContentItem]:
     """What was looked at, and by what; models are named once each."""
     models = {score.model.sha256: score.model for score in result.scores}
     return [
         *(code(codes.SEQUENCE_USED, codes.SEQUENCE[each]) for each in result.modalities_used),
         *(code(codes.SEQUENCE_MISSING, codes.SEQUENCE[each]) for each in result.modalities_missing),
         *(text(codes.MODEL_STATEMENT, model.statement) for model in models.values() if model.statement),
-        *_provenance(edition),
+        *_provenance(common),
     ]
 
 
-def _provenance(edition: CommonAttributes) -> list[ContentItem]:
-    run = edition.run
-    items = [text(codes.REVISION, str(run.revision)), text(codes.INPUT_DIGEST, edition.input_digest)]
+def _provenance(common: CommonAttributes) -> list[ContentItem]:
+    run = common.run
+    items = [text(codes.REVISION, str(run.revision)), text(codes.INPUT_DIGEST, common.input_digest)]
     for name, moment in ((codes.RUN_STARTED, run.started), (codes.RUN_ENDED, run.ended)):
         if moment is not None:
-            items.append(text(name, f"{edition.local(moment):%Y-%m-%d %H:%M:%S} {edition.offset}".rstrip()))
+            items.append(text(name, f"{common.local(moment):%Y-%m-%d %H:%M:%S} {common.offset}".rstrip()))
     return items
 
 
@@ -225,33 +200,11 @@ def _caveats(flags: Sequence[QualityFlag], not_written: Mapping[Kind, str]) -> l
     ]
 
 
-def finished(instance: Dataset, edition: CommonAttributes, root: ContentItem, links: Mapping[Kind, Dataset]) -> Dataset:
-    """Status flags, evidence and predecessor around the tree."""
-    instance.CompletionFlag = "COMPLETE"
-    instance.VerificationFlag = "UNVERIFIED"
-    instance.PreliminaryFlag = "PRELIMINARY"
-    instance.PerformedProcedureCodeSequence = []
-    instance.ReferencedPerformedProcedureStepSequence = []
-    instance.CurrentRequestedProcedureEvidenceSequence = evidence_items(
-        edition.study_uid, [*edition.evidence.instances, *links.values()]
-    )
-    if edition.run.predecessor is not None:
-        instance.PredecessorDocumentsSequence = [predecessor_item(edition.run.predecessor)]
-    set_content(instance, root)
-    return instance
-
-
-def predecessor_item(document: DocumentReference) -> Dataset:
-    """The superseded document, as an item of Predecessor Documents Sequence."""
-    header = Dataset()
-    header.SeriesInstanceUID = document.series_instance_uid
-    header.SOPClassUID = document.sop_class_uid
-    header.SOPInstanceUID = document.sop_instance_uid
-    return evidence_items(UID(document.study_instance_uid), [header])[0]
+# --- for destinations that know older classes only
 
 
 def downgraded(report: Dataset, sop_class: UID) -> Dataset:
-    """The same document in an older SR class, for a destination that refuses the newer one.
+    """The document in an older SR class, for a destination that refuses the newer one.
 
     Raises ValueError for a class that cannot hold the tree. The content is equal; the UIDs are of its own.
     """
@@ -261,7 +214,8 @@ def downgraded(report: Dataset, sop_class: UID) -> Dataset:
     older.SOPClassUID = sop_class
     older.SOPInstanceUID = derived_uid(report.SOPInstanceUID, sop_class)
     older.SeriesInstanceUID = derived_uid(report.SeriesInstanceUID, sop_class)
-    older.file_meta = file_meta(older)
+    older.file_meta.MediaStorageSOPClassUID = older.SOPClassUID
+    older.file_meta.MediaStorageSOPInstanceUID = older.SOPInstanceUID
     return older
 
 

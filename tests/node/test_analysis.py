@@ -16,11 +16,11 @@ from node.analysis import (
     AnalysisOutcome,
     analyze_study,
     encoded,
+    object_options,
     open_context,
     revision_of,
     summarize,
     wanted_kinds,
-    wanted_objects,
 )
 from node.errors import SettingsError
 from node.models import find_bundle
@@ -86,7 +86,7 @@ def test_a_new_revision_names_the_report_that_it_supersedes() -> None:
 def test_the_kinds_of_the_settings_are_known_kinds() -> None:
     assert wanted_kinds(()) == DEFAULT_KINDS
     assert wanted_kinds(("report",)) == {Kind.REPORT}
-    assert wanted_objects(Settings().results).kinds == DEFAULT_KINDS
+    assert object_options(Settings().results).kinds == DEFAULT_KINDS
     with pytest.raises(SettingsError, match=r"results\.kinds: no kind cinema"):
         wanted_kinds(("report", "cinema"))
 

@@ -10,7 +10,7 @@ import pytest
 
 import phantom
 from dicom_io.encoding.part10 import ReceivedInstance, examine
-from node.content import Content, Known, Part, judge
+from node.content import Content, ContentPart, Known, judge
 from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance, StudyRecord
@@ -23,7 +23,7 @@ LAYOUTS = (
     ("philips", "one-series"),
     ("uih", None),
 )
-DCE, T2 = Part("dce", 96, 16, 6, 6), Part("t2", 11, 11, 1, 1)
+DCE, T2 = ContentPart("dce", 96, 16, 6, 6), ContentPart("t2", 11, 11, 1, 1)
 WHOLE = Content((DCE, T2))
 
 
@@ -45,9 +45,9 @@ def test_content_never_completes_where_the_site_does_not_want_it() -> None:
     [
         Content((DCE,)),
         Content((T2,)),
-        Content((Part("dce", 80, 16, 5, 5), T2)),  # a phase less, whole in itself
-        Content((Part("dce", 90, 15, 6, 6), T2)),  # a slice less in every phase
-        Content((Part("dce", 95, 16, 5, 6), T2)),
+        Content((ContentPart("dce", 80, 16, 5, 5), T2)),  # a phase less, whole in itself
+        Content((ContentPart("dce", 90, 15, 6, 6), T2)),  # a slice less in every phase
+        Content((ContentPart("dce", 95, 16, 5, 6), T2)),
     ],
 )
 def test_a_part_that_looks_whole_is_missed_by_the_protocol(here: Content) -> None:
@@ -55,19 +55,19 @@ def test_a_part_that_looks_whole_is_missed_by_the_protocol(here: Content) -> Non
 
 
 def test_as_many_images_on_other_slices_are_not_the_same() -> None:
-    twice = Content((Part("dce", 96, 16, 5, 7), T2))
+    twice = Content((ContentPart("dce", 96, 16, 5, 7), T2))
     assert judge(twice, [Known(WHOLE, 3)], LEARNED_FROM).alike == 0
 
 
 def test_a_protocol_that_sometimes_holds_more_is_not_complete_without() -> None:
-    more = Content((DCE, T2, Part("sub", 16, 16, 1, 1)))
+    more = Content((DCE, T2, ContentPart("sub", 16, 16, 1, 1)))
     assert judge(WHOLE, [Known(WHOLE, 10), Known(more, 1)], LEARNED_FROM).alike == 0
     assert judge(WHOLE, [Known(WHOLE, 10), Known(more, 5)], LEARNED_FROM).missing == 0
     assert judge(WHOLE, [Known(WHOLE, 20), Known(more, 1)], LEARNED_FROM).alike == 20
 
 
 def test_a_handful_of_images_is_no_protocol() -> None:
-    few = Content((Part("dce", 3, 3, 1, 1), T2))
+    few = Content((ContentPart("dce", 3, 3, 1, 1), T2))
     assert judge(few, [Known(few, 100)], LEARNED_FROM).alike == 0
 
 

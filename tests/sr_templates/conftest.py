@@ -6,7 +6,8 @@ import pytest
 
 from mome_core.results import Result
 from sr_studies import DEVICE, Layout, make_evidence, make_result
-from sr_templates.build import ResultObjects, Wanted, build_objects
+from sr_templates.build import ResultObjects, build_objects
+from sr_templates.context import ObjectOptions
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import OFFERED_KINDS
 
@@ -24,4 +25,4 @@ def result(evidence: Evidence) -> Result:
 @pytest.fixture(scope="module")
 def objects(result: Result, evidence: Evidence) -> ResultObjects:
     """Every kind of object of the ordinary study; not to be changed."""
-    return build_objects(result, evidence, DEVICE, wanted=Wanted(OFFERED_KINDS))
+    return build_objects(result, evidence, DEVICE, options=ObjectOptions(OFFERED_KINDS))

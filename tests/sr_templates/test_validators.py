@@ -18,18 +18,18 @@ from mome_core.case import Modality
 from mome_core.results import QualityFlag, Severity
 from places import BIN, ROOT
 from sr_studies import DEVICE, OBLIQUE, SAGITTAL, Layout, enhanced_evidence, make_evidence, make_result
-from sr_templates.build import Wanted, build_not_analysed, build_objects, encode, retract
+from sr_templates.build import build_not_analysed, build_objects, encode, retract
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.common_attributes import file_meta
 from sr_templates.dicom.device import Revision
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import OFFERED_KINDS, Kind
 from sr_templates.objects.key_images import RejectionReason
 from sr_templates.objects.report import downgraded
-from sr_templates.objects.saliency_map import MapEncoding
 
 REFEREE = ROOT.parent / "shared" / "tools" / "check_outputs.sh"
 TABLES = ROOT / "dvstd"
-ALL = Wanted(OFFERED_KINDS)
+ALL = ObjectOptions(OFFERED_KINDS)
 NEEDED = ("dciodvfy", "dcentvfy", "dsrdump", "java")
 
 pytestmark = [
@@ -62,7 +62,7 @@ def source_files(evidence: Evidence) -> Iterable[Dataset]:
     """The headers as whole instances, with black pixels."""
     for header in evidence.instances:
         whole = deepcopy(header)
-        whole.file_meta = file_meta(whole)
+        whole.file_meta = file_meta(whole, DEVICE)
         whole.PixelData = b"\0" * (2 * whole.Rows * whole.Columns * int(whole.get("NumberOfFrames", 1)))
         yield whole
 
@@ -108,7 +108,7 @@ STUDIES = {
 @pytest.mark.parametrize("layout", [pytest.param(layout, id=name) for name, layout in STUDIES.items()])
 def test_every_object_of_the_study_has_no_error(layout: Layout, settings: dict[str, str], tmp_path: Path) -> None:
     evidence = make_evidence(layout)
-    objects = build_objects(make_result(evidence, layout.lesion_x_mm), evidence, DEVICE, wanted=ALL)
+    objects = build_objects(make_result(evidence, layout.lesion_x_mm), evidence, DEVICE, options=ALL)
     referee(settings, save(tmp_path / "results", objects), save(tmp_path / "study", source_files(evidence)))
 
 
@@ -116,7 +116,7 @@ def test_every_object_of_the_study_has_no_error(layout: Layout, settings: dict[s
 def test_enhanced_sources_have_no_error(in_one: bool, settings: dict[str, str], tmp_path: Path) -> None:
     """Without the source folder: the referee reads planes of classic images only; the gate has compared them."""
     evidence = enhanced_evidence(Layout(phases_in_one_series=in_one))
-    objects = build_objects(make_result(evidence), evidence, DEVICE, wanted=ALL)
+    objects = build_objects(make_result(evidence), evidence, DEVICE, options=ALL)
     referee(settings, save(tmp_path / "results", objects), None)
 
 
@@ -124,8 +124,8 @@ def test_a_sixteen_bit_and_cropped_map_has_no_error(settings: dict[str, str], tm
     evidence = make_evidence(Layout())
     result = make_result(evidence)
     result.saliency[0].volume.voxels[:, :, -2:] = 0
-    wanted = Wanted(frozenset({Kind.SALIENCY_MAP, Kind.REPORT}), MapEncoding.UINT16, crop_map=True)
-    objects = build_objects(result, evidence, DEVICE, wanted=wanted)
+    wanted = ObjectOptions(frozenset({Kind.SALIENCY_MAP, Kind.REPORT}), MapEncoding.UINT16, crop_map=True)
+    objects = build_objects(result, evidence, DEVICE, options=wanted)
     referee(settings, save(tmp_path / "results", objects), save(tmp_path / "study", source_files(evidence)))
 
 

@@ -10,10 +10,11 @@ from fastapi.testclient import TestClient
 from dicom_io.encoding.part10 import copy_instance
 from dicom_io.network.service import CALLING_UNKNOWN
 from live_node import instance, new_study
-from node.audit import AuditEvent
+from node.audit import AuditEvent, AuditFields
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.jobs import JobKind
+from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.storage.records import AnalysisRecord, ObjectReceipt
 from node.summary import AnalysisSummary
@@ -39,6 +40,14 @@ SUMMARY = {
     "timings_s": {"scores": 4.2},
 }
 
+STRANGER = AuditFields(
+    calling_ae_title=HOSTILE[:16],
+    called_ae_title="MOMENODE",
+    address="10.0.0.9",
+    count=1,
+    reason=ReasonCode.CALLING_UNKNOWN,
+)
+
 
 def hostile_site(folder: Path) -> Site:
     """Study 1 delivered, study 2 failed, study 3 receiving; and a caller that was turned away."""
@@ -53,10 +62,9 @@ def hostile_site(folder: Path) -> Site:
     deliver(opened, delivered, now)
     job = opened.ledger.jobs.claim(JobKind.ANALYZE, now, 60.0)
     assert job is not None
-    opened.ledger.jobs.failed(job, f"analysis failed: {HOSTILE}", now, attempts=1)
-    opened.ledger.audit.record(
-        AuditEvent.REJECTED, now, f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
-    )
+    opened.ledger.jobs.failed(job, Reason(ReasonCode.ANALYSIS_FAILED, f"analysis failed: {HOSTILE}"), now, attempts=1)
+    words = f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
+    opened.ledger.audit.record(AuditEvent.REJECTED, now, words, fields=STRANGER)
     return opened
 
 
@@ -74,7 +82,8 @@ def receive(site: Site, folder: Path, uid: str) -> None:
     image.save_as(file, enforce_file_format=True)
     received = copy_instance(file, site.archive.temporary_path())
     site.ledger.receiving.instances_stored(site.archive.keep_received([(received, HOSTILE[:16])]), time.time())
-    site.ledger.audit.record(AuditEvent.RECEIVED, time.time(), "1 instances from MRI1 at 10.0.0.5", uid)
+    words, fields = "1 instances from MRI1 at 10.0.0.5", AuditFields(calling_ae_title="MRI1", count=1)
+    site.ledger.audit.record(AuditEvent.RECEIVED, time.time(), words, uid, fields)
 
 
 def deliver(site: Site, uid: str, now: float) -> None:

@@ -24,7 +24,7 @@ from mome_core.volume import Volume
 from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, SourceImage
 
-DEVICE = Device(UUID("12345678-1234-4321-8765-123456789abc"), "0.1.0")
+DEVICE = Device(UUID("12345678-1234-4321-8765-123456789abc"), "0.1.0", "2.25.1", "MOME_TEST")
 MODEL = ModelIdentity("MOME demo", "1.0", "ab" * 32, "Knows phantoms and nothing else.")
 SHARES = {Modality.DCE: 0.2, Modality.DWI: 0.095, Modality.T2: 0.037}
 

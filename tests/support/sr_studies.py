@@ -26,7 +26,7 @@ from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, Slices, SourceImage
 from sr_templates.dicom.grid import image_affine
 
-DEVICE = Device(UUID("12345678-1234-4321-8765-123456789abc"), "0.1.0", station_name="MOME")
+DEVICE = Device(UUID("12345678-1234-4321-8765-123456789abc"), "0.1.0", "2.25.1", "MOME_TEST", station_name="MOME")
 MODEL = ModelIdentity("MOME demo", "1.0", "ab" * 32, "Knows phantoms and nothing else.")
 AXIAL = (1, 0, 0, 0, 1, 0)
 SAGITTAL = (0, 1, 0, 0, 0, -1)

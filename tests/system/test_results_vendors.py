@@ -21,7 +21,8 @@ from dicom_io.phantom.vendors import LAYOUTS
 from phantom_results import DEVICE, AnsweredStudy, answered_study
 from places import BIN, ROOT
 from running_node import dcmtk
-from sr_templates.build import ResultObjects, Wanted, build_objects, encode
+from sr_templates.build import ResultObjects, build_objects, encode
+from sr_templates.context import ObjectOptions
 from sr_templates.kinds import OFFERED_KINDS
 
 REFEREE = ROOT.parent / "shared" / "tools" / "check_outputs.sh"
@@ -41,7 +42,7 @@ ALL_LAYOUTS = [
 
 
 def objects_of(study: AnsweredStudy) -> ResultObjects:
-    return build_objects(study.result, study.evidence, DEVICE, wanted=Wanted(OFFERED_KINDS))
+    return build_objects(study.result, study.evidence, DEVICE, options=ObjectOptions(OFFERED_KINDS))
 
 
 def save(folder: Path, objects: ResultObjects) -> Path:

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, and_, insert, select, update
 
-from node.audit import AuditEntry, AuditEvent
+from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
 from node.storage.database import reading, writing
 from node.storage.ledger.job_rows import UNFINISHED, find_job, finish_job, require_lease
 from node.storage.ledger.object_rows import keep_receipts, result_objects
-from node.storage.ledger.transitions import locked_study, move
+from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import KeptObject, ObjectReceipt, StudyRow
+
+AWAITED = Reason(ReasonCode.COMMITMENT_AWAITED, "awaits commitment")
 
 
 class Deliveries:
@@ -36,14 +39,14 @@ class Deliveries:
         with writing(self.engine) as db:
             study = require_lease(db, job)
             keep_receipts(db, job, receipts, now)
-            finish_job(db, job.id, JobState.DONE, "", now)
+            finish_job(db, job.id, JobState.DONE, now)
             _note_sent(db, job, receipts, now)
             _conclude(db, study, now)
 
     def commitment_requested(
         self, job: Job, transaction_uid: str, receipts: Sequence[ObjectReceipt], now: float, patience_s: float
     ) -> None:
-        """The objects are sent and the peer is about to be asked to answer for them; asked again after the patience."""
+        """The objects are sent and commitment is about to be requested, again after the patience."""
         with writing(self.engine) as db:
             require_lease(db, job)
             keep_receipts(db, job, receipts, now)
@@ -53,7 +56,7 @@ class Deliveries:
                     transaction_uid=transaction_uid, job_id=job.id, requested_at=now, answered_at=None, failed=0
                 )
             )
-            waiting = {"state": JobState.COMMITTING, "not_before": now + patience_s, "reason": "awaits commitment"}
+            waiting = {"state": JobState.COMMITTING, "not_before": now + patience_s, **reason_columns(AWAITED)}
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(waiting))
 
     def commitment_awaited(self, job: Job, until: float) -> None:
@@ -76,11 +79,12 @@ class Deliveries:
             if job.state is not JobState.COMMITTING:
                 return True
             if failed:
-                pause, reason = self.retry.pause(job.attempts, self.rng), f"no commitment to {len(failed)} objects"
-                again = {"state": JobState.WAITING, "not_before": now + pause, "reason": reason}
+                reason = Reason(ReasonCode.COMMITMENT_MISSING, f"no commitment to {len(failed)} objects")
+                pause = self.retry.pause(job.attempts, self.rng)
+                again = {"state": JobState.WAITING, "not_before": now + pause, **reason_columns(reason)}
                 db.execute(update(schema.job).where(schema.job.c.id == job.id).values(again))
                 return True
-            finish_job(db, job.id, JobState.DONE, "", now)
+            finish_job(db, job.id, JobState.DONE, now)
             _conclude(db, study, now)
             return True
 
@@ -105,9 +109,10 @@ def _conclude(db: Connection, study: StudyRow, now: float) -> None:
     deliveries = and_(table.study_id == study.id, table.revision == study.revision, table.kind == JobKind.DELIVER)
     unfinished = select(table.id).where(deliveries, table.state.in_(UNFINISHED))
     if study.state is StudyState.ANALYZED and db.execute(unfinished).first() is None:
-        move(db, study, StudyEvent.ALL_DELIVERED, now, reason="")
+        move(db, study, StudyEvent.ALL_DELIVERED, now, **NO_REASON)
 
 
 def _note_sent(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
     detail = f"{len(receipts)} objects to {job.destination}"
-    audit_trail.append(db, AuditEntry(now, job.study_id, AuditEvent.SENT, "", "", job.revision, detail))
+    fields = AuditFields(peer=job.destination, count=len(receipts))
+    audit_trail.append(db, AuditEntry(now, job.study_id, AuditEvent.SENT, "", "", job.revision, detail, fields))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, and_, or_, select, update
 
-from node.audit import AuditEvent
 from node.content import Judgement, judge
 from node.jobs import JobKind
+from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.contents import IMAGE_CLASSES, content_of, known_like, learn
 from node.storage.database import reading, writing
+from node.storage.health import ALIVE_SECONDS, LISTENER
 from node.storage.ledger.job_rows import add_job
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move
 from node.storage.records import StudyRow
@@ -90,25 +91,25 @@ class Gathering:
 def complete(db: Connection, study: StudyRow, now: float, why: str, *, teaches: bool = True) -> None:
     """The study's revision is complete; what it holds is learned unless that was not for its content or silence."""
     if study.conflict:
-        move(db, study, StudyEvent.GAVE_UP, now, reason=study.reason)
+        move(db, study, StudyEvent.GAVE_UP, now, Reason(study.reason_code or ReasonCode.UNKNOWN, study.reason))
         return
     content = content_of(db, study.id, IMAGE_CLASSES) if teaches else None
     if content is not None:
         learn(db, content, now)
     digest = "" if content is None else content.digest
-    move(db, study, StudyEvent.SETTLED, now, detail=why, missing=0, content=digest)
+    move(db, study, StudyEvent.SETTLED, now, why, missing=0, content=digest)
     add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
 
 
 def _listens(db: Connection, node_name: str, since: float, now: float) -> bool:
-    """Whether the node has been listening since then; a node that never said so counts as listening."""
-    table = schema.audit.c
-    events = (AuditEvent.STARTED, AuditEvent.LISTENING, AuditEvent.STOPPED)
-    mine = and_(table.event.in_(events), table.detail == node_name)
-    newest = db.execute(select(table.event, table.at).where(mine).order_by(table.id.desc()).limit(1)).first()
-    if newest is None:
+    """Whether the node has been listening since then; a node whose listener never showed itself counts as listening."""
+    table = schema.heartbeat.c
+    query = select(table.at, table.listening_since).where(table.node == node_name, table.part == LISTENER)
+    beat = db.execute(query).first()
+    if beat is None:
         return True
-    return bool(newest.event == AuditEvent.LISTENING and not since < newest.at <= now)
+    alive = beat.listening_since is not None and now - beat.at <= ALIVE_SECONDS
+    return alive and not since < beat.listening_since <= now
 
 
 def _judged(db: Connection, study: StudyRow, learned_from: int) -> Judgement:

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 
 from node.jobs import OPEN, Job, JobKind, JobState
+from node.reasons import Reason
 from node.storage import schema
-from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_study
+from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, NO_REASON, locked_study, reason_columns
 from node.storage.records import JobRow, StudyRow
 from node.storage.rows import job_row
 
@@ -34,7 +35,7 @@ def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: fl
             fence=0,
             not_before=now,
             lease_until=0.0,
-            reason="",
+            **NO_REASON,
             created_at=now,
             finished_at=None,
         )
@@ -90,20 +91,19 @@ def require_lease(db: Connection, job: Job) -> StudyRow:
     return study
 
 
-def finish_job(db: Connection, job_id: int, state: JobState, reason: str, now: float) -> None:
+def finish_job(db: Connection, job_id: int, state: JobState, now: float, reason: Reason | None = None) -> None:
     """The job ends in this state."""
+    why = NO_REASON if reason is None else reason_columns(reason)
     db.execute(
-        update(schema.job)
-        .where(schema.job.c.id == job_id)
-        .values(state=state, reason=reason, finished_at=now, lease_until=0.0)
+        update(schema.job).where(schema.job.c.id == job_id).values(state=state, finished_at=now, lease_until=0.0, **why)
     )
 
 
-def cancel_open_jobs(db: Connection, study_id: int, now: float, reason: str) -> None:
+def cancel_open_jobs(db: Connection, study_id: int, reason: Reason, now: float) -> None:
     """What the study's jobs would do is no longer wanted."""
     table = schema.job
     db.execute(
         update(table)
         .where(table.c.study_id == study_id, table.c.state.in_(OPEN))
-        .values(state=JobState.CANCELLED, reason=reason, finished_at=now)
+        .values(state=JobState.CANCELLED, finished_at=now, **reason_columns(reason))
     )

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading, writing
 from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job, lease, require_lease
 from node.storage.ledger.object_rows import keep_object, keep_receipts
-from node.storage.ledger.transitions import locked_study, move
+from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
 from node.storage.rows import job_row, kept_object
+
+LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "the worker died or was too slow")
 
 
 class JobQueue:
@@ -46,18 +49,18 @@ class JobQueue:
         """This job, None when it is given up now or another node was faster."""
         study, lost = locked_study(db, row.study_id), row.state is JobState.RUNNING
         if lost and row.kind is JobKind.ANALYZE:
-            study = move(db, study, StudyEvent.ATTEMPT_LOST, now, detail="the worker died or was too slow")
+            study = move(db, study, StudyEvent.ATTEMPT_LOST, now, LEASE_ENDED)
         if lost and row.attempts >= self.retry.attempts:
-            reason = f"given up after {row.attempts} attempts: the worker died each time"
-            _give_up(db, row, study, reason, now)
+            words = f"given up after {row.attempts} attempts: the worker died each time"
+            _give_up(db, row, study, Reason(ReasonCode.WORKER_DIED, words), now)
             return None
         job = lease(db, row, study, lease_until)
         if job is not None and row.kind is JobKind.ANALYZE:
-            move(db, study, StudyEvent.CLAIMED, now, detail=f"attempt {job.attempt}")
+            move(db, study, StudyEvent.CLAIMED, now, f"attempt {job.attempt}")
         return job
 
     def extend(self, job: Job, lease_until: float) -> None:
-        """The worker is alive; raises StaleJob when the job is no longer its own."""
+        """The worker is alive; raises StaleJob when the job is no longer this worker's."""
         with writing(self.engine) as db:
             require_lease(db, job)
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(lease_until=lease_until))
@@ -67,16 +70,16 @@ class JobQueue:
         with writing(self.engine) as db:
             study = require_lease(db, job)
             _keep_analysis(db, job, analysis, now)
-            move(db, study, StudyEvent.OBJECTS_KEPT, now, reason="", detail=f"{len(analysis.objects)} objects")
-            finish_job(db, job.id, JobState.DONE, "", now)
+            move(db, study, StudyEvent.OBJECTS_KEPT, now, f"{len(analysis.objects)} objects", **NO_REASON)
+            finish_job(db, job.id, JobState.DONE, now)
 
-    def ineligible(self, job: Job, reason: str, analysis: AnalysisRecord, now: float) -> None:
+    def ineligible(self, job: Job, reason: Reason, analysis: AnalysisRecord, now: float) -> None:
         """The study cannot be analysed; the objects say so to the PACS (none: the site wants silence)."""
         with writing(self.engine) as db:
             study = require_lease(db, job)
             _keep_analysis(db, job, analysis, now)
-            move(db, study, StudyEvent.FOUND_INELIGIBLE, now, reason=reason)
-            finish_job(db, job.id, JobState.DONE, reason, now)
+            move(db, study, StudyEvent.FOUND_INELIGIBLE, now, reason, **reason_columns(reason))
+            finish_job(db, job.id, JobState.DONE, now, reason)
 
     def release(self, kind: JobKind) -> None:
         """Let jobs of workers that have died be claimed at once; only for the one node on its ledger, at start."""
@@ -89,7 +92,7 @@ class JobQueue:
     def failed(
         self,
         job: Job,
-        reason: str,
+        reason: Reason,
         now: float,
         *,
         attempts: int | None,
@@ -104,9 +107,9 @@ class JobQueue:
                 _give_up(db, row, study, reason, now)
                 return
             if job.kind is JobKind.ANALYZE:
-                move(db, study, StudyEvent.ATTEMPT_LOST, now, detail=reason)
+                move(db, study, StudyEvent.ATTEMPT_LOST, now, reason)
             pause = self.retry.pause(row.attempts, self.rng)
-            again = {"state": JobState.WAITING, "not_before": now + pause, "lease_until": 0.0, "reason": reason}
+            again = {"state": JobState.WAITING, "not_before": now + pause, "lease_until": 0.0, **reason_columns(reason)}
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(again))
 
     def predecessor(self, job: Job) -> KeptObject | None:
@@ -120,10 +123,10 @@ class JobQueue:
         return None if row is None else kept_object(row)
 
 
-def _give_up(db: Connection, row: JobRow, study: StudyRow, reason: str, now: float) -> None:
-    finish_job(db, row.id, JobState.DEAD, reason, now)
+def _give_up(db: Connection, row: JobRow, study: StudyRow, reason: Reason, now: float) -> None:
+    finish_job(db, row.id, JobState.DEAD, now, reason)
     if study.state in (StudyState.STABLE, StudyState.ANALYZING, StudyState.ANALYZED):
-        move(db, study, StudyEvent.GAVE_UP, now, reason=reason)
+        move(db, study, StudyEvent.GAVE_UP, now, reason, **reason_columns(reason))
 
 
 def _keep_analysis(db: Connection, job: Job, analysis: AnalysisRecord, now: float) -> None:

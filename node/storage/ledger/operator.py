@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, and_, update
 
 from node.jobs import JobKind, JobState
+from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import writing
 from node.storage.ledger.gathering import complete
 from node.storage.ledger.job_rows import add_job, cancel_open_jobs
 from node.storage.ledger.object_rows import keep_object, result_objects
-from node.storage.ledger.transitions import move, require_study
+from node.storage.ledger.transitions import NO_REASON, move, require_study
 from node.storage.records import KeptObject
+
+REQUEUED = Reason(ReasonCode.REQUEUED, "requeued by the operator")
 
 
 class OperatorActions:
@@ -33,20 +36,20 @@ class OperatorActions:
         """Analyse anew, as the next revision."""
         with writing(self.engine) as db:
             study = require_study(db, study_instance_uid, lock=True)
-            cancel_open_jobs(db, study.id, now, "requeued by the operator")
-            study = move(db, study, StudyEvent.REQUEUED, now, revision=study.revision + 1, reason="")
+            cancel_open_jobs(db, study.id, REQUEUED, now)
+            study = move(db, study, StudyEvent.REQUEUED, now, revision=study.revision + 1, **NO_REASON)
             add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
 
     def redeliver(self, study_instance_uid: str, destinations: Sequence[str], now: float) -> None:
         """Send the result objects of the newest revision again, the same instances."""
         jobs = schema.job
-        again = {"state": JobState.WAITING, "attempts": 0, "not_before": now, "reason": "", "finished_at": None}
+        again = {"state": JobState.WAITING, "attempts": 0, "not_before": now, "finished_at": None, **NO_REASON}
         with writing(self.engine) as db:
             study = require_study(db, study_instance_uid, lock=True)
             if not result_objects(db, study.id, study.revision):
                 raise LookupError("this study has no result objects to deliver; reprocess it first")
             if study.state is not StudyState.INELIGIBLE:
-                move(db, study, StudyEvent.REDELIVERED, now, reason="")
+                move(db, study, StudyEvent.REDELIVERED, now, **NO_REASON)
             deliveries = and_(
                 jobs.c.study_id == study.id, jobs.c.kind == JobKind.DELIVER, jobs.c.revision == study.revision
             )

@@ -7,18 +7,26 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Engine, and_, bindparam, insert, select, update
 
-from node.audit import AuditEntry, AuditEvent
+from node.audit import AuditEntry, AuditEvent, AuditFields
+from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
 from node.storage.append import append, row_of
 from node.storage.contents import IMAGE_CLASSES, unlearn
 from node.storage.database import LedgerOvertaken, writing
 from node.storage.ledger.job_rows import cancel_open_jobs
-from node.storage.ledger.transitions import locked_studies, move, require_study
+from node.storage.ledger.transitions import locked_studies, move, reason_columns, require_study
 from node.storage.records import StoredInstance, StoreOutcome, StudyRow
 
-TWO_PATIENTS = "two patients share this Study Instance UID; it is not analysed until the sender has corrected that"
-TWO_VERSIONS = "an instance came twice with different content; the first is kept, and the study is not analysed"
+TWO_PATIENTS = Reason(
+    ReasonCode.TWO_PATIENTS,
+    "two patients share this Study Instance UID; it is not analysed until the sender has corrected that",
+)
+TWO_VERSIONS = Reason(
+    ReasonCode.TWO_VERSIONS,
+    "an instance came twice with different content; the first is kept, and the study is not analysed",
+)
+NEW_INSTANCE = Reason(ReasonCode.NEW_INSTANCE, "a new instance arrived")
 
 # The statements that every instance needs are made once: to put one together costs more than to execute it.
 _INSERT_INSTANCES = insert(schema.instance)
@@ -39,7 +47,7 @@ class Receiving:
         self.engine = engine
 
     def instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[StoreOutcome]:
-        """Rows for instances whose files are durable; when this returns, their senders may be told.
+        """Rows for instances whose files are durable; when this returns, the senders get their responses.
 
         The same UID with the same digest is a duplicate (one record); with another digest a conflict, which blocks
         the study's analysis. A new instance of a study that was complete opens its next revision.
@@ -84,7 +92,7 @@ def _open_study(db: Connection, each: StoredInstance, study: StudyRow | None, no
     if study is None:
         return _insert_study(db, each, now)
     if study.state is not StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
-        cancel_open_jobs(db, study.id, now, "a new instance arrived")
+        cancel_open_jobs(db, study.id, NEW_INSTANCE, now)
         unlearn(db, study.content)
         return move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1, content="")
     return study
@@ -104,6 +112,7 @@ def _insert_study(db: Connection, first: StoredInstance, now: float) -> StudyRow
             instances=0,
             conflict=False,
             reason="",
+            reason_code="",
             judged_instances=0,
             missing=0,
             content="",
@@ -127,7 +136,7 @@ def _known_digests(db: Connection, uids: Collection[str]) -> dict[str, str]:
     return {row.sop_instance_uid: row.sha256 for row in db.execute(_DIGESTS, {"uids": list(uids)})}
 
 
-def _note_conflict(db: Connection, study_id: int, each: StoredInstance, why: str, now: float) -> None:
+def _note_conflict(db: Connection, study_id: int, each: StoredInstance, why: Reason, now: float) -> None:
     """Remember the second version, and block the study's analysis."""
     table = schema.conflict
     known = and_(table.c.sop_instance_uid == each.sop_instance_uid, table.c.sha256 == each.sha256)
@@ -138,9 +147,12 @@ def _note_conflict(db: Connection, study_id: int, each: StoredInstance, why: str
                 sop_instance_uid=each.sop_instance_uid,
                 sha256=each.sha256,
                 path=each.path,
-                why=why,
+                why=why.words,
+                reason_code=why.code,
                 received_at=now,
             )
         )
-        audit_trail.append(db, AuditEntry(now, study_id, AuditEvent.CONFLICT, "", "", 0, why))
-    db.execute(update(schema.study).where(schema.study.c.id == study_id).values(conflict=True, reason=why))
+        fields = AuditFields(reason=why.code)
+        audit_trail.append(db, AuditEntry(now, study_id, AuditEvent.CONFLICT, "", "", 0, why.words, fields))
+    blocked = {"conflict": True, **reason_columns(why)}
+    db.execute(update(schema.study).where(schema.study.c.id == study_id).values(blocked))

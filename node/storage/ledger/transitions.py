@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
-from node.audit import AuditEntry
+from node.audit import NO_FIELDS, AuditEntry, AuditFields
+from node.reasons import Reason
 from node.states import StudyEvent, StudyState, next_state
 from node.storage import audit_trail, schema
 from node.storage.records import StudyRow
@@ -22,16 +23,30 @@ _LOCK_STUDIES = (
 )
 
 
+NO_REASON = {"reason": "", "reason_code": ""}
+"""Columns of a study or a job that nothing stops."""
+
+
+def reason_columns(reason: Reason) -> dict[str, str]:
+    """Columns of a study or a job with a reason."""
+    return {"reason": reason.words, "reason_code": reason.code}
+
+
 def move(
-    db: Connection, study: StudyRow, event: StudyEvent, now: float, *, detail: str = "", **values: object
+    db: Connection,
+    study: StudyRow,
+    event: StudyEvent,
+    now: float,
+    why: Reason | str = "",
+    **values: object,
 ) -> StudyRow:
-    """Apply one event to a study and write its audit row; gives the study as it is now."""
+    """Apply one event to a study, set these columns, and write its audit row; gives the study as it is now."""
     after = next_state(study.state, event)
     table = schema.study
     db.execute(update(table).where(table.c.id == study.id).values(state=after, state_since=now, **values))
     moved = study_row(db.execute(select(table).where(table.c.id == study.id)).one())
-    why = detail or str(values.get("reason", ""))
-    audit_trail.append(db, AuditEntry(now, study.id, event, study.state, after, moved.revision, why))
+    fields = AuditFields(reason=why.code) if isinstance(why, Reason) else NO_FIELDS
+    audit_trail.append(db, AuditEntry(now, study.id, event, study.state, after, moved.revision, str(why), fields))
     return moved
 
 

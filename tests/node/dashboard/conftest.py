@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from hostile_site import PASSWORD, client_of, hostile_site
 from node.dashboard.site import Site
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +37,10 @@ def stranger(site: Site) -> TestClient:
 
 
 @pytest.fixture
-def logged_in(site: Site) -> Callable[[Role], TestClient]:
+def logged_in(site: Site) -> Callable[[AccountRole], TestClient]:
     """Browsers of people with a role, which send the token of their pages with every request."""
 
-    def log_in(role: Role) -> TestClient:
+    def log_in(role: AccountRole) -> TestClient:
         name, now = f"a {role}", time.time()
         site.access.accept(site.access.invite(name, role, now), PASSWORD, now)
         browser = client_of(site)

@@ -10,13 +10,13 @@ from fastapi.testclient import TestClient
 
 from hostile_site import SUMMARY
 from node.dashboard.site import Site
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
-LogIn = Callable[[Role], TestClient]
+LogIn = Callable[[AccountRole], TestClient]
 
 
 def test_the_worklist_is_paged_without_gaps(site: Site, logged_in: LogIn) -> None:
-    browser, seen, before = logged_in(Role.VIEWER), [], ""
+    browser, seen, before = logged_in(AccountRole.VIEWER), [], ""
     while True:
         page = browser.get("/api/studies", params={"limit": 2, "before": before}).json()
         seen += [each["id"] for each in page["studies"]]
@@ -27,13 +27,13 @@ def test_the_worklist_is_paged_without_gaps(site: Site, logged_in: LogIn) -> Non
 
 
 def test_results_that_cannot_be_withdrawn_say_why(site: Site, logged_in: LogIn) -> None:
-    answer = logged_in(Role.OPERATOR).post("/api/studies/1/retract")
+    answer = logged_in(AccountRole.OPERATOR).post("/api/studies/1/retract")
     assert answer.status_code == 409
     assert answer.json()["detail"]
 
 
 def test_a_study_is_told_whole(logged_in: LogIn) -> None:
-    study = logged_in(Role.VIEWER).get("/api/studies/1").json()
+    study = logged_in(AccountRole.VIEWER).get("/api/studies/1").json()
     assert {"study", "jobs", "objects", "timeline", "summary", "possible"} == set(study)
     assert study["study"]["state"] == "DELIVERED"
     assert study["possible"] == ["reprocess", "redeliver", "retract"]
@@ -47,7 +47,7 @@ def test_a_study_is_told_whole(logged_in: LogIn) -> None:
 
 
 def test_a_study_without_an_analysis_has_an_empty_summary(site: Site, logged_in: LogIn) -> None:
-    browser = logged_in(Role.VIEWER)
+    browser = logged_in(AccountRole.VIEWER)
     assert browser.get("/api/studies/3").json()["summary"] == {}
     assert browser.get(f"/api/uids/{site.overview.uid_of(3)}").json() == browser.get("/api/studies/3").json()
 
@@ -57,13 +57,13 @@ def test_a_measure_that_is_not_a_number_is_null(site: Site, logged_in: LogIn) ->
     with site.ledger.engine.begin() as db:
         summary = json.dumps(SUMMARY | {"saliency": [saliency | {"completeness_error": math.nan}]})
         db.exec_driver_sql("UPDATE analysis SET summary = ?", (summary,))
-    answer = logged_in(Role.VIEWER).get("/api/studies/1")
+    answer = logged_in(AccountRole.VIEWER).get("/api/studies/1")
     assert answer.status_code == 200
     assert answer.json()["summary"]["saliency"][0]["completeness_error"] is None
 
 
 def test_queues_peers_models_and_health_have_the_keys_that_programs_read(logged_in: LogIn) -> None:
-    browser = logged_in(Role.VIEWER)
+    browser = logged_in(AccountRole.VIEWER)
     queues, peers = browser.get("/api/queues").json(), browser.get("/api/peers").json()
     assert {each["state"] for each in queues["dead"]} == {"dead"}
     assert set(queues) == {"depths", "open", "dead"}

@@ -9,14 +9,14 @@ from fastapi.testclient import TestClient
 
 from node.dashboard.guard import host_name
 from node.dashboard.site import Site
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
-LogIn = Callable[[Role], TestClient]
+LogIn = Callable[[AccountRole], TestClient]
 
 
 @pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
 def test_a_request_from_another_site_is_refused(site: Site, logged_in: LogIn, headers: dict[str, str]) -> None:
-    browser, before = logged_in(Role.ADMIN), site.ledger.reading.counts()
+    browser, before = logged_in(AccountRole.ADMIN), site.ledger.reading.counts()
     assert browser.post("/studies/3/force", headers=headers).status_code == 403
     assert site.ledger.reading.counts() == before
 

@@ -11,13 +11,13 @@ from hostile_site import PASSWORD, client_of
 from node.dashboard.login import local_path
 from node.dashboard.rights import COOKIE
 from node.dashboard.site import Site
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
-LogIn = Callable[[Role], TestClient]
+LogIn = Callable[[AccountRole], TestClient]
 
 
 def test_a_session_that_was_planted_before_login_proves_nothing(site: Site, logged_in: LogIn) -> None:
-    logged_in(Role.VIEWER)
+    logged_in(AccountRole.VIEWER)
     browser = client_of(site)
     browser.cookies.set(COOKIE, "planted")
     answer = browser.post("/login", data={"name": "a viewer", "password": PASSWORD})
@@ -30,7 +30,7 @@ def test_a_session_that_was_planted_before_login_proves_nothing(site: Site, logg
 
 
 def test_logging_out_ends_the_session_on_the_server(site: Site, logged_in: LogIn) -> None:
-    browser = logged_in(Role.VIEWER)
+    browser = logged_in(AccountRole.VIEWER)
     session = browser.cookies[COOKIE]
     browser.post("/logout")
     again = client_of(site)
@@ -55,7 +55,7 @@ def test_login_and_welcome_say_it_too(stranger: TestClient) -> None:
 
 
 def test_two_passwords_that_differ_use_up_no_token(site: Site, stranger: TestClient) -> None:
-    token = site.access.invite("bob", Role.VIEWER, time.time())
+    token = site.access.invite("bob", AccountRole.VIEWER, time.time())
     form = {"token": token, "password": PASSWORD, "again": PASSWORD + "x"}
     assert stranger.post("/welcome", data=form).status_code == 400
     assert stranger.post("/welcome", data=form | {"again": PASSWORD}).status_code == 303

@@ -21,7 +21,7 @@ from node.dashboard.oidc import PendingLogins, account_name, role_of
 from node.dashboard.site import Site
 from node.settings import Settings
 from node.settings_sections import DashboardSettings
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 from running_node import free_port
 
 GROUPS = {"oidc_viewers": ("readers",), "oidc_operators": ("technologists",), "oidc_admins": ("it",)}
@@ -48,14 +48,14 @@ def settings(**changes: object) -> DashboardSettings:
 @pytest.mark.parametrize(
     ("groups", "role"),
     [
-        (["readers"], Role.VIEWER),
-        (["readers", "it"], Role.ADMIN),
-        ("technologists", Role.OPERATOR),
+        (["readers"], AccountRole.VIEWER),
+        (["readers", "it"], AccountRole.ADMIN),
+        ("technologists", AccountRole.OPERATOR),
         (["strangers"], None),
         ([], None),
     ],
 )
-def test_the_highest_group_gives_the_role_and_none_gives_none(groups: object, role: Role | None) -> None:
+def test_the_highest_group_gives_the_role_and_none_gives_none(groups: object, role: AccountRole | None) -> None:
     assert role_of({"groups": groups}, settings()) is role
     assert role_of({}, settings()) is None
 
@@ -142,4 +142,4 @@ def test_somebody_of_the_organisation_gets_in_with_the_role_of_their_group(tmp_p
                 assert expected in page.locator("body").inner_text()
             browser.close()
         server.should_exit = True
-    assert [(each.name, each.role) for each in site.access.accounts()] == [("otto (127.0.0.1)", Role.OPERATOR)]
+    assert [(each.name, each.role) for each in site.access.accounts()] == [("otto (127.0.0.1)", AccountRole.OPERATOR)]

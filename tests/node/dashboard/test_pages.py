@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from hostile_site import FORMULA, HOSTILE
 from node.dashboard.app import STATIC
 from node.dashboard.site import Site
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
-LogIn = Callable[[Role], TestClient]
+LogIn = Callable[[AccountRole], TestClient]
 PAGES = [
     "/",
     "/?state=FAILED",
@@ -51,7 +51,7 @@ class Structure(HTMLParser):
 
 
 def test_text_from_a_header_stays_text(logged_in: LogIn) -> None:
-    browser = logged_in(Role.ADMIN)
+    browser = logged_in(AccountRole.ADMIN)
     for path in PAGES:
         page = browser.get(path).text
         found = Structure(page)
@@ -62,27 +62,27 @@ def test_text_from_a_header_stays_text(logged_in: LogIn) -> None:
 
 
 def test_every_page_says_research_use_only(logged_in: LogIn) -> None:
-    browser = logged_in(Role.ADMIN)
+    browser = logged_in(AccountRole.ADMIN)
     for path in [*PAGES, "/studies/99"]:
         assert "Research use only." in browser.get(path, headers={"accept": "text/html"}).text, path
 
 
 def test_patient_data_is_on_the_study_page_only(logged_in: LogIn) -> None:
-    browser = logged_in(Role.ADMIN)
+    browser = logged_in(AccountRole.ADMIN)
     for path in [*PAGES, "/metrics", "/api/studies", "/api/studies/1", "/api/health", "/api/peers"]:
         shown = FORMULA in browser.get(path).text
         assert shown is path.startswith("/studies/"), path
 
 
 def test_a_study_is_found_by_number_and_by_uid(site: Site, logged_in: LogIn) -> None:
-    browser = logged_in(Role.VIEWER)
+    browser = logged_in(AccountRole.VIEWER)
     assert browser.get("/", params={"find": " 2 "}).headers["location"] == "/studies/2"
     assert browser.get("/", params={"find": site.overview.uid_of(3)}).headers["location"] == "/studies/3"
     assert browser.get("/", params={"find": "1.2.3"}).status_code == 404
 
 
 def test_an_object_is_downloaded_whole_or_not_at_all(site: Site, logged_in: LogIn) -> None:
-    browser = logged_in(Role.VIEWER)
+    browser = logged_in(AccountRole.VIEWER)
     answer = browser.get("/studies/1/objects/2.25.1")
     assert answer.content == b"a report"
     assert 'filename="study-1-report.dcm"' in answer.headers["content-disposition"]

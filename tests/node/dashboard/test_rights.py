@@ -15,10 +15,10 @@ from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.settings_sections import DashboardSettings
 from node.states import StudyState
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what must be refused
-LogIn = Callable[[Role], TestClient]
+LogIn = Callable[[AccountRole], TestClient]
 OPEN = {"/healthz", "/readyz", "/login", "/welcome", "/oidc/login", "/oidc/callback"}
 GETS = ["/", "/studies/1", "/studies/1/summary.png", "/studies/1/preview/post.nii", "/studies/1/objects/2.25.1"]
 GETS += ["/queues", "/peers", "/models", "/health", "/metrics", "/access"]
@@ -78,18 +78,18 @@ def test_a_stranger_does_nothing(site: Site, stranger: TestClient) -> None:
     assert site.ledger.reading.counts() == before
 
 
-@pytest.mark.parametrize("role", list(Role))
-def test_each_role_sees_its_pages(logged_in: LogIn, role: Role) -> None:
+@pytest.mark.parametrize("role", list(AccountRole))
+def test_each_role_sees_its_pages(logged_in: LogIn, role: AccountRole) -> None:
     browser = logged_in(role)
     for path in GETS:
-        allowed = path not in ADMIN_GETS or role is Role.ADMIN
+        allowed = path not in ADMIN_GETS or role is AccountRole.ADMIN
         status = browser.get(path, headers={"accept": "text/html"}).status_code
         assert (status == 403) is not allowed, f"{role} {path}: {status}"
         assert status < 500, f"{role} {path}: {status}"
 
 
 def test_a_viewer_changes_nothing(site: Site, logged_in: LogIn) -> None:
-    browser, before = logged_in(Role.VIEWER), site.ledger.reading.counts()
+    browser, before = logged_in(AccountRole.VIEWER), site.ledger.reading.counts()
     for path in POSTS:
         assert path in VIEWER_POSTS or browser.post(path).status_code == 403, path
     assert site.ledger.reading.counts() == before
@@ -97,12 +97,12 @@ def test_a_viewer_changes_nothing(site: Site, logged_in: LogIn) -> None:
 
 
 def test_an_operator_gives_and_takes_no_access(logged_in: LogIn) -> None:
-    operator = logged_in(Role.OPERATOR)
+    operator = logged_in(AccountRole.OPERATOR)
     assert {operator.post(path).status_code for path in ADMIN_POSTS} == {403}
 
 
 def test_an_operator_acts_and_the_audit_trail_says_who(site: Site, logged_in: LogIn) -> None:
-    browser = logged_in(Role.OPERATOR)
+    browser = logged_in(AccountRole.OPERATOR)
     assert browser.post("/studies/3/force").headers["location"] == "/studies/3?done=force"
     assert browser.post("/api/studies/2/reprocess").json() == {
         "said": "Queued: the study is analysed again as its next revision."
@@ -113,7 +113,7 @@ def test_an_operator_acts_and_the_audit_trail_says_who(site: Site, logged_in: Lo
 
 
 def test_an_action_that_cannot_be_is_refused_and_changes_nothing(site: Site, logged_in: LogIn) -> None:
-    browser, before = logged_in(Role.OPERATOR), site.ledger.reading.counts()
+    browser, before = logged_in(AccountRole.OPERATOR), site.ledger.reading.counts()
     assert browser.post("/api/studies/1/force").status_code == 409
     assert browser.post("/api/studies/3/redeliver").status_code == 404
     assert browser.post("/api/studies/99/force").status_code == 404
@@ -124,7 +124,7 @@ def test_an_action_that_cannot_be_is_refused_and_changes_nothing(site: Site, log
 def test_a_request_without_the_token_of_our_page_is_refused(
     site: Site, logged_in: LogIn, headers: dict[str, str]
 ) -> None:
-    browser, before = logged_in(Role.ADMIN), site.ledger.reading.counts()
+    browser, before = logged_in(AccountRole.ADMIN), site.ledger.reading.counts()
     del browser.headers["x-csrf-token"]
     for path in POSTS:
         assert browser.post(path, headers=headers).status_code == 403, path
@@ -132,7 +132,7 @@ def test_a_request_without_the_token_of_our_page_is_refused(
 
 
 def test_a_program_uses_a_key_and_needs_no_token(site: Site, stranger: TestClient) -> None:
-    key = site.access.new_key("robot", Role.OPERATOR, time.time())
+    key = site.access.new_key("robot", AccountRole.OPERATOR, time.time())
     bearer = {"authorization": f"Bearer {key}"}
     assert stranger.get("/api/studies", headers=bearer).json()["studies"][0]["id"] == 3
     assert stranger.post("/api/studies/3/force", headers=bearer).status_code == 200
@@ -140,7 +140,7 @@ def test_a_program_uses_a_key_and_needs_no_token(site: Site, stranger: TestClien
 
 
 def test_the_first_admin_invites_others_and_cannot_remove_themself(site: Site, logged_in: LogIn) -> None:
-    admin = logged_in(Role.ADMIN)
+    admin = logged_in(AccountRole.ADMIN)
     page = admin.post("/access", data={"name": "bob", "role": "operator", "kind": "invitation"}).text
     token = page.split('class="command">')[1].split("<")[0]
     guest = client_of(site)

@@ -10,14 +10,14 @@ from fastapi.testclient import TestClient
 from hostile_site import FORMULA
 from node.dashboard.site import Site
 from node.dashboard.study_page import study_page, title_of
-from node.storage.accounts import Role
+from node.storage.accounts import AccountRole
 from node.storage.records import AuditRecord
 
-LogIn = Callable[[Role], TestClient]
+LogIn = Callable[[AccountRole], TestClient]
 
 
 def test_the_study_page_tells_who_when_and_why(logged_in: LogIn) -> None:
-    page = logged_in(Role.OPERATOR).get("/studies/1").text
+    page = logged_in(AccountRole.OPERATOR).get("/studies/1").text
     for words_ in ("&lt;script&gt;alert(1)&lt;/script&gt;^X", FORMULA, "84.0 %", "+50.0", "-16.0", "pacs: stored"):
         assert words_ in page
     assert "declared complete by the operator" in page
@@ -25,7 +25,7 @@ def test_the_study_page_tells_who_when_and_why(logged_in: LogIn) -> None:
 
 
 def test_actions_are_offered_when_they_make_sense(logged_in: LogIn) -> None:
-    operator, viewer = logged_in(Role.OPERATOR), logged_in(Role.VIEWER)
+    operator, viewer = logged_in(AccountRole.OPERATOR), logged_in(AccountRole.VIEWER)
     assert 'action="/studies/3/force"' in operator.get("/studies/3").text
     delivered = operator.get("/studies/1").text
     assert all(f'action="/studies/1/{each}"' in delivered for each in ("reprocess", "redeliver", "retract"))

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from kept_studies import STUDY, delivered, keep
+from mome_core.errors import Ineligibility
 from node.audit import AuditEvent
 from node.backup import back_up, restore
 from node.errors import NotReady
 from node.jobs import JobKind
+from node.reasons import Reason
 from node.service.recovery import recover
 from node.service.retention import DAY_SECONDS, delete_old_studies
 from node.settings import Settings
@@ -129,7 +131,9 @@ def test_a_study_that_is_not_delivered_is_never_deleted(settings: Settings) -> N
     ledger.gathering.settle(150, 160)
     job = ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
     assert job is not None
-    ledger.jobs.ineligible(job, "no DCE", AnalysisRecord((), AnalysisSummary(), ("pacs",)), 180)
+    ledger.jobs.ineligible(
+        job, Reason(Ineligibility.NO_DYNAMIC, "no DCE"), AnalysisRecord((), AnalysisSummary(), ("pacs",)), 180
+    )
     objects = archive.keep_results(STUDY, 1, [("report", "1.2", "9.1", "9", b"a report")])
     ledger.operator.withdrawn(STUDY, objects[0], ["pacs"], 190)
     assert delete_old_studies(keeping.retention, ledger, archive, 1e9) == 0

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from node.audit import AuditEvent
 from node.jobs import JobKind
 from node.service.settling import QuietPeriod
 from node.states import StudyState
+from node.storage.health import LISTENER, HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 
@@ -20,6 +20,10 @@ HOURS_26 = 26 * 3600.0
 def receive(ledger: Ledger, now: float) -> None:
     instance = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
     ledger.receiving.instances_stored([instance], now)
+
+
+def listener_beats(ledger: Ledger, at: float, since: float, node: str = "here") -> None:
+    HealthStore(ledger.engine).beat(node, LISTENER, at, listening_since=since)
 
 
 def quiet_since(silence: QuietPeriod, wall: float, monotonic: float) -> float | None:
@@ -65,24 +69,54 @@ def test_a_long_sweep_is_no_standstill() -> None:
 
 def test_silence_before_a_restart_of_the_listener_does_not_count(ledger: Ledger) -> None:
     receive(ledger, 100)
-    ledger.audit.record(AuditEvent.LISTENING, 1000.0, "here")
+    listener_beats(ledger, 1040.0, since=1000.0)
     assert ledger.gathering.settle(980, 1040, node_name="here") == 0
     assert ledger.gathering.settle(1001, 1061, node_name="here") == 1
 
 
-@pytest.mark.parametrize("event", [AuditEvent.STARTED, AuditEvent.STOPPED])
-def test_nothing_is_complete_while_nobody_listens(ledger: Ledger, event: AuditEvent) -> None:
+def test_nothing_is_complete_before_the_listener_is_there(ledger: Ledger) -> None:
     receive(ledger, 100)
-    ledger.audit.record(AuditEvent.LISTENING, 101.0, "here")
-    ledger.audit.record(event, 150.0, "here")
+    HealthStore(ledger.engine).listener_stopped("here")  # the node has just been started
     assert ledger.gathering.settle(200, 260, node_name="here") == 0
-    ledger.audit.record(AuditEvent.LISTENING, 300.0, "here")
+    HealthStore(ledger.engine).beat("here", LISTENER, 261.0)  # its process is there, and does not listen yet
+    assert ledger.gathering.settle(201, 261, node_name="here") == 0
+    listener_beats(ledger, 361.0, since=300.0)
     assert ledger.gathering.settle(301, 361, node_name="here") == 1
+
+
+def test_nothing_is_complete_after_the_listener_has_stopped(ledger: Ledger) -> None:
+    receive(ledger, 100)
+    listener_beats(ledger, 249.0, since=101.0)
+    HealthStore(ledger.engine).listener_stopped("here")
+    assert ledger.gathering.settle(200, 260, node_name="here") == 0
+    listener_beats(ledger, 361.0, since=300.0)
+    assert ledger.gathering.settle(301, 361, node_name="here") == 1
+
+
+def test_nothing_is_complete_while_the_listener_hangs(ledger: Ledger) -> None:
+    receive(ledger, 100)
+    listener_beats(ledger, 150.0, since=101.0)
+    assert ledger.gathering.settle(200, 260, node_name="here") == 0
+    listener_beats(ledger, 261.0, since=101.0)
+    assert ledger.gathering.settle(201, 261, node_name="here") == 1
+
+
+def test_the_listener_of_another_node_does_not_count(ledger: Ledger) -> None:
+    receive(ledger, 100)
+    listener_beats(ledger, 260.0, since=101.0, node="there")
+    HealthStore(ledger.engine).listener_stopped("here")
+    assert ledger.gathering.settle(200, 260, node_name="here") == 0
+    assert ledger.gathering.settle(200, 260, node_name="there") == 1
+
+
+def test_a_node_whose_listener_never_showed_itself_counts_as_listening(ledger: Ledger) -> None:
+    receive(ledger, 100)
+    assert ledger.gathering.settle(200, 260, node_name="here") == 1
 
 
 def test_a_study_received_before_the_clock_was_set_back_still_completes(ledger: Ledger) -> None:
     receive(ledger, HOURS_26)
-    ledger.audit.record(AuditEvent.LISTENING, HOURS_26 - 10, "here")
+    listener_beats(ledger, HOURS_26, since=HOURS_26 - 10)
     assert ledger.gathering.settle(40, 100, node_name="here") == 1
     assert ledger.reading.study(STUDY).study.state is StudyState.STABLE
 

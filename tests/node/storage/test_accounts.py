@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from node.storage.accounts import AccessRefused, Accounts, Role, TokenKind, digest
+from node.storage.accounts import AccessRefused, AccountRole, Accounts, TokenKind, digest
 from node.storage.ledger.ledger import Ledger
 from node.storage.schema import account, token
 
@@ -20,7 +20,7 @@ def access(ledger: Ledger) -> Accounts:
 
 def test_a_new_ledger_lets_nobody_in_until_an_invitation_is_accepted(access: Accounts) -> None:
     assert access.is_empty(1.0)
-    invitation = access.invite("alice", Role.ADMIN, 1.0)
+    invitation = access.invite("alice", AccountRole.ADMIN, 1.0)
     assert not access.is_empty(2.0)
     assert access.is_empty(8 * 86_400.0), "an invitation that nobody accepted in time"
     with pytest.raises(AccessRefused):
@@ -29,11 +29,11 @@ def test_a_new_ledger_lets_nobody_in_until_an_invitation_is_accepted(access: Acc
     session = access.log_in("alice", PASSWORD, 3.0, 9.0)
     holder = access.holder(session, TokenKind.SESSION, 4.0)
     assert holder is not None
-    assert (holder.name, holder.role) == ("alice", Role.ADMIN)
+    assert (holder.name, holder.role) == ("alice", AccountRole.ADMIN)
 
 
 def test_an_invitation_works_once_and_for_a_week(access: Accounts) -> None:
-    invitation = access.invite("alice", Role.VIEWER, 1.0)
+    invitation = access.invite("alice", AccountRole.VIEWER, 1.0)
     with pytest.raises(AccessRefused, match="too old"):
         access.accept(invitation, PASSWORD, 8 * 86_400.0)
     access.accept(invitation, PASSWORD, 2.0)
@@ -42,23 +42,23 @@ def test_an_invitation_works_once_and_for_a_week(access: Accounts) -> None:
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one(access: Accounts) -> None:
-    access.accept(access.invite("alice", Role.VIEWER, 1.0), PASSWORD, 1.0)
+    access.accept(access.invite("alice", AccountRole.VIEWER, 1.0), PASSWORD, 1.0)
     session = access.log_in("alice", PASSWORD, 2.0, 99.0)
-    access.accept(access.invite("alice", Role.VIEWER, 3.0), "a newer password", 3.0)
+    access.accept(access.invite("alice", AccountRole.VIEWER, 3.0), "a newer password", 3.0)
     assert access.holder(session, TokenKind.SESSION, 4.0) is None
     with pytest.raises(AccessRefused):
         access.log_in("alice", PASSWORD, 5.0, 9.0)
 
 
 def test_a_short_password_is_refused_and_the_invitation_stays(access: Accounts) -> None:
-    invitation = access.invite("alice", Role.VIEWER, 1.0)
+    invitation = access.invite("alice", AccountRole.VIEWER, 1.0)
     with pytest.raises(AccessRefused, match="12 characters"):
         access.accept(invitation, "short", 2.0)
     access.accept(invitation, PASSWORD, 2.0)
 
 
 def test_a_session_ends_by_time_by_logout_and_with_its_account(access: Accounts) -> None:
-    access.accept(access.invite("alice", Role.VIEWER, 1.0), PASSWORD, 1.0)
+    access.accept(access.invite("alice", AccountRole.VIEWER, 1.0), PASSWORD, 1.0)
     by_time, by_logout, by_removal = (access.log_in("alice", PASSWORD, 2.0, 9.0) for _ in range(3))
     assert access.holder(by_time, TokenKind.SESSION, 10.0) is None
     access.log_out(by_logout)
@@ -70,16 +70,16 @@ def test_a_session_ends_by_time_by_logout_and_with_its_account(access: Accounts)
 
 
 def test_a_key_is_no_session_and_a_session_no_key(access: Accounts) -> None:
-    key = access.new_key("prometheus", Role.VIEWER, 1.0)
+    key = access.new_key("prometheus", AccountRole.VIEWER, 1.0)
     assert access.holder(key, TokenKind.KEY, 2.0) is not None
     assert access.holder(key, TokenKind.SESSION, 2.0) is None
-    assert access.new_key("prometheus", Role.VIEWER, 3.0) != key
+    assert access.new_key("prometheus", AccountRole.VIEWER, 3.0) != key
     assert access.holder(key, TokenKind.KEY, 4.0) is None, "a new key replaces the old one"
 
 
 def test_no_secret_can_be_read_back_from_the_database(access: Accounts) -> None:
-    invitation = access.invite("alice", Role.ADMIN, 1.0)
-    key = access.new_key("prometheus", Role.VIEWER, 1.0)
+    invitation = access.invite("alice", AccountRole.ADMIN, 1.0)
+    key = access.new_key("prometheus", AccountRole.VIEWER, 1.0)
     access.accept(invitation, PASSWORD, 1.0)
     session = access.log_in("alice", PASSWORD, 2.0, 9.0)
     with access.engine.connect() as db:
@@ -91,17 +91,17 @@ def test_no_secret_can_be_read_back_from_the_database(access: Accounts) -> None:
 @pytest.mark.parametrize("name", ["", "x" * 65, "line\nbreak"])
 def test_a_name_is_one_line_of_text(access: Accounts, name: str) -> None:
     with pytest.raises(AccessRefused):
-        access.invite(name, Role.VIEWER, 1.0)
+        access.invite(name, AccountRole.VIEWER, 1.0)
 
 
 def test_roles_include_those_before() -> None:
-    assert Role.ADMIN.includes(Role.VIEWER)
-    assert Role.OPERATOR.includes(Role.OPERATOR)
-    assert not Role.VIEWER.includes(Role.OPERATOR)
+    assert AccountRole.ADMIN.includes(AccountRole.VIEWER)
+    assert AccountRole.OPERATOR.includes(AccountRole.OPERATOR)
+    assert not AccountRole.VIEWER.includes(AccountRole.OPERATOR)
 
 
 def test_an_unknown_name_takes_as_long_as_a_wrong_password(access: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    access.accept(access.invite("alice", Role.VIEWER, 1.0), PASSWORD, 1.0)
+    access.accept(access.invite("alice", AccountRole.VIEWER, 1.0), PASSWORD, 1.0)
     compared: list[str] = []
     original = hashlib.scrypt
     monkeypatch.setattr(hashlib, "scrypt", lambda *a, **k: compared.append("once") or original(*a, **k))

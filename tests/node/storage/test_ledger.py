@@ -8,8 +8,10 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
+from mome_core.errors import Ineligibility
 from node.errors import NotReady
 from node.jobs import Job, JobKind
+from node.reasons import Reason, ReasonCode
 from node.states import ImpossibleTransition, StudyEvent, StudyState, next_state
 from node.storage.database import alembic_config
 from node.storage.ledger.job_rows import StaleJob
@@ -107,14 +109,14 @@ def test_other_content_under_one_uid_is_a_conflict_that_blocks_analysis(ledger: 
     assert [digest for _, digest, _ in ledger.reading.instances()] == ["a"]
     ledger.gathering.settle(150, 160)
     assert state(ledger) is StudyState.FAILED
-    assert "different content" in ledger.reading.study(STUDY).study.reason
+    assert ledger.reading.study(STUDY).study.reason_code is ReasonCode.TWO_VERSIONS
 
 
 def test_two_patients_in_one_study_are_not_analysed(ledger: Ledger) -> None:
     ledger.receiving.instances_stored([instance(1), instance(2, patient="someone else")], 100)
     ledger.gathering.settle(150, 160)
     assert state(ledger) is StudyState.FAILED
-    assert "two patients" in ledger.reading.study(STUDY).study.reason
+    assert ledger.reading.study(STUDY).study.reason_code is ReasonCode.TWO_PATIENTS
 
 
 def test_a_late_instance_begins_a_new_revision_and_drops_the_old_job(ledger: Ledger) -> None:
@@ -182,12 +184,12 @@ def test_a_study_that_kills_its_worker_is_given_up_after_three_attempts(ledger: 
         claim(ledger, now=200 + 100 * attempt)
     assert ledger.jobs.claim(JobKind.ANALYZE, 900, LEASE) is None
     assert state(ledger) is StudyState.FAILED
-    assert "3 attempts" in ledger.reading.study(STUDY).study.reason
+    assert ledger.reading.study(STUDY).study.reason_code is ReasonCode.WORKER_DIED
 
 
 def test_an_error_that_may_pass_is_tried_again_later(ledger: Ledger) -> None:
     complete(ledger)
-    ledger.jobs.failed(claim(ledger), "out of memory", 210, attempts=3)
+    ledger.jobs.failed(claim(ledger), Reason(ReasonCode.ANALYSIS_FAILED, "out of memory"), 210, attempts=3)
     assert state(ledger) is StudyState.STABLE
     assert ledger.jobs.claim(JobKind.ANALYZE, 211, LEASE) is None
     assert claim(ledger, now=230).attempt == 2
@@ -199,7 +201,7 @@ def test_an_unreachable_destination_is_tried_for_ever_and_blocks_no_other(ledger
     for _ in range(20):
         job = ledger.jobs.claim(JobKind.DELIVER, now, LEASE, "down")
         assert job is not None
-        ledger.jobs.failed(job, "no association", now, attempts=None)
+        ledger.jobs.failed(job, Reason(ReasonCode.PEER_UNREACHABLE, "no association"), now, attempts=None)
         now += 2000
     job = ledger.jobs.claim(JobKind.DELIVER, now, LEASE, "up")
     assert job is not None
@@ -209,7 +211,7 @@ def test_an_unreachable_destination_is_tried_for_ever_and_blocks_no_other(ledger
 
 def test_a_permanent_refusal_ends_as_a_visible_failure_that_can_be_redelivered(ledger: Ledger) -> None:
     analyzed(ledger, "pacs")
-    ledger.jobs.failed(claim(ledger, JobKind.DELIVER), "pacs refused", 220, attempts=1)
+    ledger.jobs.failed(claim(ledger, JobKind.DELIVER), Reason(ReasonCode.PEER_REFUSED, "pacs refused"), 220, attempts=1)
     assert state(ledger) is StudyState.FAILED
     ledger.operator.redeliver(STUDY, ["pacs"], 230)
     ledger.deliveries.delivered(claim(ledger, JobKind.DELIVER, 231), [], 232)
@@ -257,10 +259,16 @@ def test_a_commitment_that_a_crash_kept_from_being_asked_for_is_asked_for_soon(l
 
 def test_an_ineligible_study_says_so_to_the_pacs_and_keeps_its_reason(ledger: Ledger) -> None:
     complete(ledger)
-    ledger.jobs.ineligible(claim(ledger), "no DCE series", AnalysisRecord((kept(),), AnalysisSummary(), ("pacs",)), 210)
+    ledger.jobs.ineligible(
+        claim(ledger),
+        Reason(Ineligibility.NO_DYNAMIC, "no DCE series"),
+        AnalysisRecord((kept(),), AnalysisSummary(), ("pacs",)),
+        210,
+    )
     ledger.deliveries.delivered(claim(ledger, JobKind.DELIVER, 211), [], 212)
     assert state(ledger) is StudyState.INELIGIBLE
-    assert ledger.reading.study(STUDY).study.reason == "no DCE series"
+    study = ledger.reading.study(STUDY).study
+    assert (study.reason, study.reason_code) == ("no DCE series", Ineligibility.NO_DYNAMIC)
 
 
 def test_reprocessing_is_a_new_revision(ledger: Ledger) -> None:

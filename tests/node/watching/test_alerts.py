@@ -81,7 +81,8 @@ def test_what_needs_a_person(facts: Facts, expected: Alert, message: str) -> Non
     [
         pytest.param(WELL, id="all is well"),
         pytest.param(
-            replace(WELL, depths=(QueueDepth("deliver", "pacs", JobState.WAITING, 9, 1.0),)), id="a queue is no alert"
+            replace(WELL, depths=(QueueDepth(JobKind.DELIVER, "pacs", JobState.WAITING, 9, 1.0),)),
+            id="a queue is no alert",
         ),
         pytest.param(replace(WELL, down_since={"pacs": 9_500.0}), id="destination down for 8 minutes"),
     ],

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from node.audit import AuditEvent
+from node.audit import AuditEvent, AuditFields
 from node.jobs import JobKind
+from node.reasons import Reason, ReasonCode
 from node.settings import Settings
+from node.states import StudyEvent, StudyState
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
-from node.storage.overview import Overview
+from node.storage.overview import Overview, Tally
 from node.storage.records import StoredInstance
-from node.watching.metrics import CAUSES, Meter, cause_of, exposition
+from node.watching.metrics import Meter, Totals, exposition
 
 
 def meter_of(ledger: Ledger, folder: Path) -> Meter:
@@ -40,11 +43,12 @@ def receive_and_fail(ledger: Ledger, number: int) -> None:
         ],
         1.0,
     )
-    ledger.audit.record(AuditEvent.RECEIVED, 2.0, "3 instances from MRI1 at 10.0.0.5", uid)
+    received = AuditFields(calling_ae_title="MRI1", address="10.0.0.5", count=3)
+    ledger.audit.record(AuditEvent.RECEIVED, 2.0, "3 instances from MRI1 at 10.0.0.5", uid, received)
     ledger.operator.force(uid, 3.0)
     job = ledger.jobs.claim(JobKind.ANALYZE, 4.0, 60.0)
     assert job is not None
-    ledger.jobs.failed(job, "analysis failed: no memory", 5.0, attempts=1)
+    ledger.jobs.failed(job, Reason(ReasonCode.ANALYSIS_FAILED, "analysis failed: no memory"), 5.0, attempts=1)
 
 
 def test_counters_follow_the_trail_and_survive_a_restart(ledger: Ledger, tmp_path: Path) -> None:
@@ -63,10 +67,10 @@ def test_counters_follow_the_trail_and_survive_a_restart(ledger: Ledger, tmp_pat
 
 
 def test_alerts_that_the_listener_left_out_are_counted(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.audit.record(AuditEvent.REJECTED, 1.0, "unknown: X called Y from 10.0.0.1")
-    ledger.audit.record(
-        AuditEvent.REJECTED, 2.0, "unknown: X called Y from 10.0.0.1 (41 alerts before it were not written)"
-    )
+    stranger = AuditFields(calling_ae_title="X", address="10.0.0.1", count=1, reason=ReasonCode.CALLING_UNKNOWN)
+    ledger.audit.record(AuditEvent.REJECTED, 1.0, "unknown: X called Y from 10.0.0.1", fields=stranger)
+    flood = replace(stranger, count=42)
+    ledger.audit.record(AuditEvent.REJECTED, 2.0, "unknown (41 alerts before it were not written)", fields=flood)
     assert values(meter_of(ledger, tmp_path))["mome_associations_rejected_total",] == 43
 
 
@@ -76,22 +80,21 @@ def test_open_associations_are_told(ledger: Ledger, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "cause"),
+    ("code", "cause"),
     [
-        ("analysis failed: MemoryError", "analysis"),
-        ("given up after 3 attempts: the worker died each time", "crash"),
-        ("2 of 9 objects were refused (status A900)", "refused"),
-        ("a stored instance has changed on disk (x)", "integrity"),
-        (
-            "two patients share this Study Instance UID; it is not analysed until the sender has corrected that",
-            "conflict",
-        ),
-        ("something new", "other"),
+        (ReasonCode.ANALYSIS_FAILED, "analysis"),
+        (ReasonCode.WORKER_DIED, "crash"),
+        (ReasonCode.PEER_REFUSED, "refused"),
+        (ReasonCode.INTEGRITY_LOST, "integrity"),
+        (ReasonCode.TWO_PATIENTS, "conflict"),
+        (ReasonCode.UNKNOWN, "other"),
+        (None, "other"),
     ],
 )
-def test_a_reason_has_one_of_few_causes(reason: str, cause: str) -> None:
-    assert cause_of(reason) == cause
-    assert cause in {known for _, known in CAUSES} | {"other"}
+def test_a_reason_has_one_of_few_causes(code: ReasonCode | None, cause: str) -> None:
+    totals = Totals()
+    totals.add(Tally(StudyEvent.GAVE_UP, StudyState.FAILED, "", code, entries=2, counted=0, newest_at=1.0))
+    assert totals.failures == {cause: 2}
 
 
 def test_a_sweep_that_stands_still_is_seen(ledger: Ledger, tmp_path: Path) -> None:

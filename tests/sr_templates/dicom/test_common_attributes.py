@@ -11,19 +11,19 @@ from pydicom import dcmread
 
 from mome_core.results import Result
 from sr_studies import DEVICE, Layout, make_evidence, make_result, slices
-from sr_templates.build import ResultObjects, Wanted, build_objects, encode
+from sr_templates.build import ResultObjects, build_objects, encode
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.common_attributes import PATIENT_AND_STUDY
 from sr_templates.dicom.device import Revision
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.errors import EvidenceRefused
 from sr_templates.kinds import OFFERED_KINDS, Kind
-from sr_templates.objects.saliency_map import MapEncoding
 
-ALL = Wanted(OFFERED_KINDS)
+ALL = ObjectOptions(OFFERED_KINDS)
 
 
 def encoded(evidence: Evidence) -> list[bytes]:
-    return [encode(each) for each in build_objects(make_result(evidence), evidence, DEVICE, wanted=ALL)]
+    return [encode(each) for each in build_objects(make_result(evidence), evidence, DEVICE, options=ALL)]
 
 
 def test_the_same_study_again_gives_the_same_bytes(evidence: Evidence) -> None:
@@ -53,8 +53,8 @@ def test_another_threshold_or_another_map_gives_other_uids(result: Result, evide
     recalibrated = replace(result, scores=tuple(replace(score, threshold=0.123) for score in result.scores))
     first = {each.SOPInstanceUID for each in build_objects(result, evidence, DEVICE)}
     assert not first & {each.SOPInstanceUID for each in build_objects(recalibrated, evidence, DEVICE)}
-    short = Wanted(map_encoding=MapEncoding.UINT16)
-    assert not first & {each.SOPInstanceUID for each in build_objects(result, evidence, DEVICE, wanted=short)}
+    short = ObjectOptions(map_encoding=MapEncoding.UINT16)
+    assert not first & {each.SOPInstanceUID for each in build_objects(result, evidence, DEVICE, options=short)}
 
 
 def test_tracking_uids_stay_when_the_model_changes(result: Result, evidence: Evidence) -> None:
@@ -98,7 +98,7 @@ def test_series_numbers_of_one_edition_are_distinct(objects: ResultObjects) -> N
 def test_patient_and_study_are_those_of_the_source_in_its_character_set(character_set: object, name: str) -> None:
     evidence = make_evidence(Layout(attributes={"SpecificCharacterSet": character_set, "PatientName": name}))
     source = evidence.reference
-    for each in build_objects(make_result(evidence), evidence, DEVICE, wanted=ALL):
+    for each in build_objects(make_result(evidence), evidence, DEVICE, options=ALL):
         read = dcmread(BytesIO(encode(each)))
         assert str(read.PatientName) == name
         assert read.SpecificCharacterSet == source.SpecificCharacterSet

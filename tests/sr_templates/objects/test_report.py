@@ -14,7 +14,8 @@ from pydicom.uid import ComprehensiveSRStorage, EnhancedSRStorage, MRImageStorag
 from mome_core.case import Modality
 from mome_core.results import Endpoint, QualityFlag, Result, Severity
 from sr_studies import DEVICE, MODEL, Layout, make_evidence, make_result
-from sr_templates.build import ResultObjects, Wanted, build_not_analysed, build_objects, encode, reference_to
+from sr_templates.build import ResultObjects, build_not_analysed, build_objects, encode, reference_to
+from sr_templates.context import ObjectOptions
 from sr_templates.dicom import codes
 from sr_templates.dicom.device import Revision
 from sr_templates.dicom.evidence import Evidence
@@ -46,8 +47,8 @@ def values(document: Dataset, code: Any) -> list[Any]:
 
 
 def report_of(result: Result, evidence: Evidence, **named: Any) -> Dataset:
-    only = Wanted(frozenset({Kind.REPORT}))
-    report = build_objects(result, evidence, DEVICE, wanted=only, **named).by_kind[Kind.REPORT][0]
+    only = ObjectOptions(frozenset({Kind.REPORT}))
+    report = build_objects(result, evidence, DEVICE, options=only, **named).by_kind[Kind.REPORT][0]
     return dcmread(BytesIO(encode(report)))
 
 
@@ -156,7 +157,7 @@ def test_a_report_can_be_sent_in_an_older_class_with_the_same_content(report: Da
 
 
 def test_the_region_report_is_only_written_when_asked_for(objects: ResultObjects) -> None:
-    assert Kind.REGION not in Wanted().kinds
+    assert Kind.REGION not in ObjectOptions().kinds
     region = objects.by_kind[Kind.REGION][0]
     segment = objects.by_kind[Kind.SEGMENTATION][0].SegmentSequence[0]
     assert (

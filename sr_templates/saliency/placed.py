@@ -1,8 +1,10 @@
-"""The saliency that is shown to the reader, with everything that pictures and segmentation need of it."""
+"""The saliency that pictures and segmentation show, placed on its source images."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +12,27 @@ from numpy.typing import NDArray
 from mome_core.case import Modality
 from mome_core.results import Result, Saliency, Score
 from mome_core.volume import Volume
-from sr_templates.dicom.evidence import Evidence, Slices
+from sr_templates.dicom.evidence import Evidence, Slices, SourceImage, Vector
 from sr_templates.dicom.grid import Placement, place_as_analysed, place_for_overlay
-from sr_templates.region import Region, find_region, smooth
+from sr_templates.saliency.region import Region, find_region, smooth
 
-MARGIN_SLICES = 1
+_MARGIN_SLICES = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Highlight:
+class PlacedSaliency:
     """One saliency on its source images.
 
-    placement : on the grid that was analysed. overlay : on a grid that viewers can overlay, None if there is none.
-    smoothed : blurred for the eye, in a box of its own; None when the saliency is zero everywhere.
-    region : None when no voxel raised the score.
+    Parameters
+    ----------
+    placement
+        On the grid that was analysed.
+    overlay
+        On a grid that viewers can overlay, None if there is none.
+    smoothed
+        Blurred for the eye, in a box of its own; None when the saliency is zero everywhere.
+    region
+        None when no voxel raised the score.
     """
 
     saliency: Saliency
@@ -78,11 +87,28 @@ class Highlight:
     def slices_around(self, region: Region) -> range:
         """Slices of the grid from the first to the last that holds a part of the region, and one more at both ends."""
         held = region.slices
-        first, last = int(held[0]) - MARGIN_SLICES, int(held[-1]) + MARGIN_SLICES
+        first, last = int(held[0]) - _MARGIN_SLICES, int(held[-1]) + _MARGIN_SLICES
         return range(max(0, first), min(len(self.images), last + 1))
 
 
-def highlight(result: Result, evidence: Evidence) -> Highlight | None:
+def key_sources(
+    evidence: Evidence, modalities: Sequence[Modality], placed: PlacedSaliency | None
+) -> tuple[SourceImage, ...]:
+    """One source image of each modality to look at first: the slice at the peak of the saliency, or the middle one."""
+    peak_mm = None if placed is None or placed.region is None else placed.region.peak_mm
+    grids = [(evidence.images(each), evidence.is_tiled(each)) for each in modalities if evidence.images(each)]
+    return tuple(
+        images[len(images) // 2] if peak_mm is None or tiled else min(images, key=partial(_off_plane_mm, peak_mm))
+        for images, tiled in grids
+    )
+
+
+def _off_plane_mm(point_mm: Vector, source: SourceImage) -> float:
+    normal = np.cross(source.orientation[:3], source.orientation[3:])
+    return abs(float((point_mm - source.position_mm) @ normal))
+
+
+def place_saliency(result: Result, evidence: Evidence) -> PlacedSaliency | None:
     """The saliency to show: of the first score, on DCE where it was used; None when the result holds none.
 
     Raises EvidenceRefused when it does not lie on the images that are said to be its source.
@@ -95,11 +121,11 @@ def highlight(result: Result, evidence: Evidence) -> Highlight | None:
     )
     if not ranked:
         return None
-    shown = ranked[0]
-    tiled = evidence.is_tiled(shown.modality)
-    images = evidence.images(shown.modality)
-    placement = Placement(shown.volume, images) if tiled else place_as_analysed(shown, evidence)
-    smoothed = smooth(shown.volume)
-    region = find_region(shown.volume, smoothed, images[0].header) if smoothed is not None else None
-    overlay = place_for_overlay(shown, evidence)
-    return Highlight(shown, scores[shown.endpoint], placement, overlay, smoothed, region)
+    saliency = ranked[0]
+    tiled = evidence.is_tiled(saliency.modality)
+    images = evidence.images(saliency.modality)
+    placement = Placement(saliency.volume, images) if tiled else place_as_analysed(saliency, evidence)
+    smoothed = smooth(saliency.volume)
+    region = find_region(saliency.volume, smoothed, images[0].header) if smoothed is not None else None
+    overlay = place_for_overlay(saliency, evidence)
+    return PlacedSaliency(saliency, scores[saliency.endpoint], placement, overlay, smoothed, region)

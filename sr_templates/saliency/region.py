@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from scipy.ndimage import gaussian_filter, label
 
 from mome_core.volume import Volume
+from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Vector
 
 SMOOTHING_MM = 2.0
@@ -28,14 +29,23 @@ class Side(StrEnum):
     RIGHT = "R"
 
 
+SIDE_CODES = {Side.LEFT: codes.LEFT, Side.RIGHT: codes.RIGHT}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
     """Voxels around the peak of the smoothed saliency that reach half of it.
 
-    mask : bool, on the saliency's grid.
-    peak : index (i, j, k) of the peak; peak_mm : the same in LPS mm.
-    side : None where the geometry does not tell it beyond doubt.
-    volume_ml : size of the region.
+    Parameters
+    ----------
+    mask
+        On the saliency's grid, (columns, rows, slices).
+    peak
+        Index (i, j, k) of the peak.
+    peak_mm
+        The peak in LPS mm.
+    side
+        None where the geometry does not tell it beyond doubt.
     """
 
     mask: NDArray[np.bool_]
@@ -48,6 +58,12 @@ class Region:
     def slices(self) -> NDArray[Any]:
         """Indices of the slices that hold a part of the region, ascending."""
         return np.flatnonzero(self.mask.any(axis=(0, 1)))
+
+
+def region_name(region: Region) -> str:
+    """What the region is called in every object (Tracking ID, Tracking Identifier)."""
+    side = {Side.LEFT: "Left breast: ", Side.RIGHT: "Right breast: ", None: ""}[region.side]
+    return f"{side}region of highest saliency"
 
 
 def box_of(voxels: NDArray[Any], margin: tuple[int, int, int] = (0, 0, 0)) -> Box | None:
@@ -80,7 +96,12 @@ def smooth(saliency: Volume) -> Volume | None:
 def find_region(saliency: Volume, smoothed: Volume, header: Dataset) -> Region | None:
     """The region of highest saliency; None when no voxel raised the score.
 
-    header : of a source image, for the laterality that it may state.
+    Parameters
+    ----------
+    smoothed
+        `smooth(saliency)`, on a box of the saliency's grid.
+    header
+        Of a source image, for the laterality that it may state.
     """
     blurred = smoothed.voxels
     if blurred.max() <= 0:

@@ -6,10 +6,11 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from mome_core.volume import Volume
+from sr_templates.dicom.multiframe import LOGIT_LABEL
 
 
 def read_map(instance: Dataset) -> Volume:
-    """The map's real world values, in the place that its frames have in the patient (LPS, mm)."""
+    """The saliency in units of the score's logit, in the place that its frames have in the patient (LPS, mm)."""
     frames = instance.PerFrameFunctionalGroupsSequence
     shared = instance.SharedFunctionalGroupsSequence[0]
     positions = np.array([f.PlanePositionSequence[0].ImagePositionPatient for f in frames], dtype=float)
@@ -29,6 +30,6 @@ def voxels_of(instance: Dataset, frames: int, shared: Dataset) -> np.ndarray:
     stored = instance.FloatPixelData if "FloatPixelData" in instance else instance.PixelData
     kind = "<f4" if "FloatPixelData" in instance else "<u2"
     planes = np.frombuffer(stored, kind, frames * instance.Rows * instance.Columns)
-    mapping = shared.RealWorldValueMappingSequence[0]
+    mapping = next(each for each in shared.RealWorldValueMappingSequence if each.LUTLabel == LOGIT_LABEL)
     values = planes.astype(np.float32) * float(mapping.RealWorldValueSlope) + float(mapping.RealWorldValueIntercept)
     return values.reshape(frames, instance.Rows, instance.Columns).transpose(2, 1, 0).astype(np.float32)

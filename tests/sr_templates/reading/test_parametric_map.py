@@ -7,10 +7,10 @@ import pytest
 
 from mome_core.volume import Volume
 from sr_studies import AXIAL, DEVICE, OBLIQUE, SAGITTAL, Layout, make_evidence, make_result
-from sr_templates.build import Wanted, build_objects, decode, encode
+from sr_templates.build import build_objects, decode, encode
+from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.kinds import Kind
-from sr_templates.map_reading import read_map
-from sr_templates.objects.saliency_map import MapEncoding
+from sr_templates.reading.parametric_map import read_map
 
 
 def peak_mm(volume: Volume) -> np.ndarray:
@@ -23,7 +23,7 @@ def peak_mm(volume: Volume) -> np.ndarray:
 def test_a_map_is_read_back_as_it_was(orientation: tuple[float, ...], encoding: MapEncoding) -> None:
     evidence = make_evidence(Layout(orientation=orientation))
     result = make_result(evidence)
-    objects = build_objects(result, evidence, DEVICE, wanted=Wanted(map_encoding=encoding, crop_map=True))
+    objects = build_objects(result, evidence, DEVICE, options=ObjectOptions(map_encoding=encoding, crop_map=True))
     (written,) = objects.by_kind[Kind.SALIENCY_MAP]
     found, saliency = read_map(decode(encode(written))), result.saliency[0].volume
     assert found.frame_of_reference_uid == str(evidence.dce[0][0].header.FrameOfReferenceUID)

@@ -1,0 +1,126 @@
+"""What the builders of objects choose from: the result, its saliency on the images, and the objects already made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from pydicom.dataset import Dataset
+
+from mome_core.results import Result
+from mome_core.volume import Volume
+from sr_templates.dicom.common_attributes import CommonAttributes
+from sr_templates.dicom.grid import Placement
+from sr_templates.drawing.colour import RGB
+from sr_templates.drawing.planes import anatomy
+from sr_templates.drawing.summary_page import render
+from sr_templates.errors import NotShowable
+from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
+from sr_templates.saliency.placed import PlacedSaliency
+from sr_templates.saliency.region import Region
+
+Instances = tuple[Dataset, ...]
+DOCUMENTS = ("SR", "KO")  # modalities of what points to images and is pointed to by none
+
+
+class MapEncoding(StrEnum):
+    """How the numbers of a saliency map are stored; the values are the words of the settings file."""
+
+    FLOAT32 = "float32"
+    UINT16 = "uint16"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOptions:
+    """Which objects a site asks for, and how they are encoded.
+
+    Parameters
+    ----------
+    map_encoding
+        Numbers of the saliency map as 32-bit floats, or as 16-bit integers with slope at half the size.
+    crop_map
+        Leave out the slices at both ends of the map at which the network did not look.
+    """
+
+    kinds: frozenset[Kind] = DEFAULT_KINDS
+    map_encoding: MapEncoding = MapEncoding.FLOAT32
+    crop_map: bool = False
+
+    def __post_init__(self) -> None:
+        if unknown := self.kinds - OFFERED_KINDS:
+            raise ValueError(f"cannot be asked for: {', '.join(sorted(unknown))}")
+
+
+@dataclass(frozen=True, eq=False)
+class BuildContext:
+    """What is known while the objects of one result are made; what a study lacks raises NotShowable, with the reason.
+
+    Parameters
+    ----------
+    saliency
+        None when the result holds none.
+    made
+        Objects so far, in the order in which they were made.
+    not_written
+        Why an object that was asked for could not be made, for the reader.
+    """
+
+    common: CommonAttributes
+    result: Result
+    options: ObjectOptions
+    saliency: PlacedSaliency | None
+    made: dict[Kind, Instances] = field(default_factory=dict)
+    not_written: dict[Kind, str] = field(default_factory=dict)
+
+    @property
+    def links(self) -> Mapping[Kind, Dataset]:
+        """One image of each kind for documents to point to: the middle one of several."""
+        return {
+            kind: instances[len(instances) // 2]
+            for kind, instances in self.made.items()
+            if kind.label.modality not in DOCUMENTS
+        }
+
+    @cached_property
+    def page(self) -> RGB:
+        """The summary page, drawn once for all objects that show it."""
+        return render(self.common, self.result, self.saliency)
+
+    @property
+    def placed(self) -> PlacedSaliency:
+        if self.saliency is None:
+            raise NotShowable("the result holds no saliency")
+        return self.saliency
+
+    @property
+    def region(self) -> Region:
+        if self.placed.region is None:
+            raise NotShowable("no voxel raised the score")
+        if self.common.evidence.is_tiled(self.placed.saliency.modality):
+            raise NotShowable("each source image holds several slices side by side, so nothing can lie on its plane")
+        return self.placed.region
+
+    @property
+    def annotated(self) -> PlacedSaliency:
+        """The saliency, on images that viewers can draw on."""
+        if self.common.evidence.series_repeats_positions(self.placed.saliency.modality):
+            raise NotShowable("the series holds several images at each position, on which viewers cannot draw")
+        return self.placed
+
+    @property
+    def overlay_placement(self) -> Placement:
+        """Where a viewer can overlay the map."""
+        if self.placed.overlay is None:
+            raise NotShowable("no series holds one image at each position, so that viewers could overlay a map")
+        return self.placed.overlay
+
+    @property
+    def anatomy(self) -> Volume:
+        """The volume under the saliency."""
+        case = self.common.evidence.case
+        volume = None if case is None else anatomy(case, self.placed.saliency.modality)
+        if volume is None:
+            raise NotShowable("the voxels of the source images were not handed in")
+        return volume
