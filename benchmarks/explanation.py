@@ -37,19 +37,19 @@ from dicom_io.phantom.anatomy import Phantom, simulate
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from mome_core.case import Modality
 from mome_core.explain.baselines import Baseline
-from mome_core.explain.path import Limits
+from mome_core.explain.path import AttributionLimits
 from mome_core.explain.saliency import Method, attribute
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.pad import CENTRE, offset_of, pad, spatial
-from mome_core.preprocessing.prepare import Prepared, prepare
+from mome_core.preprocessing.prepare import PreparedCase, prepare
 from mome_core.preprocessing.recipe import Size as Grid
 from mome_core.results import Endpoint
 
 ENDPOINT = Endpoint.MALIGNANCY
 SHIPPED = Path(__file__).parents[1] / "node" / "models_shipped"
 FIRST_SEED = 900_000  # far from the seeds that models are trained on
-FEW = Limits(panel_nodes=4, max_gradients=16)
+FEW = AttributionLimits(panel_nodes=4, max_gradients=16)
 TRIES = 10  # phantoms drawn at most for each one wanted
 NEAR_MM = 10.0
 SMOOTHING_VOXELS = 1.0
@@ -114,7 +114,7 @@ def main() -> None:
     arguments = parse()
     checkpoint = load_checkpoint(arguments.bundle or next(path.parent for path in SHIPPED.glob("*/manifest.json")))
     network, other = checkpoint.network, randomised(checkpoint.network)
-    limits = Limits(max_gradients=arguments.max_gradients)
+    limits = AttributionLimits(max_gradients=arguments.max_gradients)
     measures: list[Measures] = []
     for trial in trials(checkpoint, arguments.cases, Size(arguments.size)):
         measures += [measure(candidate, network, other, trial, limits) for candidate in CANDIDATES]
@@ -129,7 +129,7 @@ def parse() -> argparse.Namespace:
     p.add_argument("--bundle", type=Path, help="a model bundle (default: the one that is shipped)")
     p.add_argument("--cases", type=int, default=12)
     p.add_argument("--size", default=Size.DEMO.value, choices=[size.value for size in Size])
-    p.add_argument("--max-gradients", type=int, default=Limits().max_gradients)
+    p.add_argument("--max-gradients", type=int, default=AttributionLimits().max_gradients)
     p.add_argument("--json", type=Path)
     return p.parse_args()
 
@@ -160,7 +160,7 @@ def trial_of(phantom: Phantom, checkpoint: Checkpoint) -> Trial:
     return Trial(volumes, lesions, affines, phantom.truth.lesion_centre_mm)
 
 
-def padded_affine(prepared: Prepared, modality: Modality, size: Grid) -> NDArray[np.float64]:
+def padded_affine(prepared: PreparedCase, modality: Modality, size: Grid) -> NDArray[np.float64]:
     """(4, 4) from an index of the padded array to LPS mm."""
     shift = np.eye(4)
     shift[:3, 3] = -np.array(offset_of(CENTRE, spatial(prepared.arrays[modality]), size))
@@ -190,7 +190,7 @@ def randomised(network: Mome) -> Mome:
     return other
 
 
-def measure(candidate: Candidate, network: Mome, other: Mome, trial: Trial, limits: Limits) -> Measures:
+def measure(candidate: Candidate, network: Mome, other: Mome, trial: Trial, limits: AttributionLimits) -> Measures:
     """Every measure of one candidate on one phantom."""
     start = time.process_time()
     maps, error, change, gradients = explain(candidate, network, trial, limits)
@@ -214,7 +214,9 @@ def measure(candidate: Candidate, network: Mome, other: Mome, trial: Trial, limi
     )
 
 
-def explain(candidate: Candidate, network: Mome, trial: Trial, limits: Limits) -> tuple[Maps, float, float, int]:
+def explain(
+    candidate: Candidate, network: Mome, trial: Trial, limits: AttributionLimits
+) -> tuple[Maps, float, float, int]:
     """Maps summed over channels, completeness error, change of log odds along the path, gradients."""
     if candidate.method is None:
         rng = np.random.default_rng(0)  # the same map whatever the model: randomisation tells

@@ -1,4 +1,4 @@
-"""What can go wrong between DICOM bytes and a Case, in words for the person who reads it."""
+"""Errors between DICOM bytes and a Case, with messages for the person who reads them."""
 
 
 class DicomError(Exception):
@@ -30,4 +30,4 @@ class PeerUnreachable(DicomError):
 
 
 class NoPhaseOrder(DicomError):
-    """Nothing in the images says which is earlier, or the clues contradict each other."""
+    """The headers do not tell the order of the phases, or contradict each other."""

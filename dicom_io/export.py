@@ -1,4 +1,4 @@
-"""What the reader made of a folder, for people and scripts: every series that forms a volume, and why or why not."""
+"""Every series of a folder that forms a volume, described for people and scripts, and why the others form none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dicom_io.study.phases import Repeats, Slices, b_value_of, order_diffusion, 
 from dicom_io.study.roles import RoleAssignment, SeriesRole
 from dicom_io.vendors.base import Clue
 from mome_core.case import Role
-from mome_core.case_file import VolumesInTurn
+from mome_core.case_file import VolumeStream
 from mome_core.errors import StudyIneligible
 
 RESEARCH_USE = "research use only"
@@ -27,9 +27,14 @@ RESEARCH_USE = "research use only"
 class Exported:
     """One series, or the series of one dynamic, as a volume of three or four axes; or why it forms none.
 
-    volumes : the repeats in order, each one plane per slice; empty when refused.
-    times_s : start of each repeat in seconds from the first post-contrast phase of a dynamic, else from the first.
-    clue : what ordered them.
+    Parameters
+    ----------
+    volumes
+        The repeats in order, each one plane per slice; empty when refused.
+    times_s
+        Start of each repeat in seconds from the first post-contrast phase of a dynamic, else from the first.
+    clue
+        What ordered them.
     """
 
     items: tuple[SeriesRole, ...]
@@ -42,7 +47,7 @@ class Exported:
     notes: tuple[str, ...] = ()
     refused: str = ""
 
-    def read(self) -> VolumesInTurn | None:
+    def read(self) -> VolumeStream | None:
         """The voxels in the scanner's own grid, rescaled, one volume after the other; None when refused.
 
         Raises PixelsUnreadable, also while the volumes are taken.
@@ -52,7 +57,7 @@ class Exported:
         dtype, volumes = read_in_turn(self.volumes)
         columns, rows, slices = self.stack.shape
         shape = (columns, rows, slices, len(self.volumes))
-        return VolumesInTurn(shape, dtype, self.stack.affine, self.times_s, volumes)
+        return VolumeStream(shape, dtype, self.stack.affine, self.times_s, volumes)
 
     def describe(self) -> dict[str, Any]:
         """Plain values for JSON; texts are as the scanner wrote them."""
@@ -93,46 +98,46 @@ def export_series(assignment: RoleAssignment) -> Iterator[Exported]:
             dynamic = choose_dynamic([item for item in assignment.roles if item.series.study_uid == study])
         except StudyIneligible:
             continue
-        yield of_dynamic(dynamic)
+        yield _dynamic_volume(dynamic)
         remaining = [item for item in remaining if item not in dynamic.sources]
-    for group in split_dynamics(remaining):
-        yield of_group(group)
+    for group in _time_point_groups(remaining):
+        yield _time_points_volume(group)
         remaining = [item for item in remaining if all(one.item is not item for one in group.members)]
     for item in remaining:
-        yield from of_series(item)
+        yield from _series_volumes(item)
 
 
-def split_dynamics(items: Sequence[SeriesRole]) -> list[Measurement]:
+def _time_point_groups(items: Sequence[SeriesRole]) -> list[Measurement]:
     """Series that are one acquisition exported as a series per time point, whatever was acquired."""
     groups: list[list[SeriesRepeats]] = []
     for item in items:
         if len(item.stacks) != 1 or item.stacks[0].repeats > 1 or item.role is Role.DWI:
             continue
         one = SeriesRepeats(item, item.stacks[0], order_repeats(item.stacks[0], item.series.vendor))
-        home = next((group for group in groups if all(one_acquisition(one, member) for member in group)), None)
+        home = next((group for group in groups if all(_is_one_acquisition(one, member) for member in group)), None)
         if home is None:
             groups.append([one])
         else:
             home.append(one)
-    return [Measurement(tuple(group)) for group in groups if len(group) > 1 and is_announced(group)]
+    return [Measurement(tuple(group)) for group in groups if len(group) > 1 and _is_announced(group)]
 
 
-def one_acquisition(a: SeriesRepeats, b: SeriesRepeats) -> bool:
-    """Same study, role, protocol and measurement."""
+def _is_one_acquisition(a: SeriesRepeats, b: SeriesRepeats) -> bool:
+    """Whether two series share study, role, protocol and measurement."""
     series_a, series_b = a.item.series, b.item.series
     alike = (series_a.study_uid, series_a.protocol) == (series_b.study_uid, series_b.protocol)
     return alike and a.item.role is b.item.role and same_protocol(a, b) and same_measurement(a, b)
 
 
-def is_announced(group: Sequence[SeriesRepeats]) -> bool:
+def _is_announced(group: Sequence[SeriesRepeats]) -> bool:
     """Whether the scanner counts as many time points as there are series, or gives them all one Series Time (XA)."""
     announced = {one.item.series.announced_phases for one in group}
     started = {one.item.series.series_time for one in group}
     return announced == {len(group)} or (len(started) == 1 and "" not in started)
 
 
-def of_group(group: Measurement) -> Exported:
-    """Series that are the time points of one acquisition."""
+def _time_points_volume(group: Measurement) -> Exported:
+    """One acquisition whose time points are series of their own."""
     items = tuple(one.item for one in group.members)
     why = f"{len(items)} series are the time points of one acquisition; {items[0].why}"
     try:
@@ -140,38 +145,38 @@ def of_group(group: Measurement) -> Exported:
     except DicomError as error:
         return Exported(items, items[0].role, why, refused=str(error))
     volumes = tuple(phase.slices for phase in phases)
-    ordered = tuple(phase.series.item for phase in phases)
-    times = from_first(times_of(volumes, items[0].series.vendor))
-    return Exported(ordered, items[0].role, why, group.members[0].stack, volumes, times, clue)
+    in_order = tuple(phase.series.item for phase in phases)
+    times = _seconds_from_first(times_of(volumes, items[0].series.vendor))
+    return Exported(in_order, items[0].role, why, group.members[0].stack, volumes, times, clue)
 
 
-def of_series(item: SeriesRole) -> Iterator[Exported]:
-    """Each grid of one series, or why there is none."""
+def _series_volumes(item: SeriesRole) -> Iterator[Exported]:
+    """Each grid of one series as a volume, or why there is none."""
     if not item.stacks:
         yield Exported((item,), item.role, item.why, refused=item.refused or "it holds no image")
     for stack in item.stacks:
         try:
-            repeats = ordered(item, stack)
+            repeats = _ordered_repeats(item, stack)
         except DicomError as error:
             yield Exported((item,), item.role, item.why, refused=str(error))
             continue
-        times = from_first(repeats.times_s) if len(repeats.volumes) > 1 else ()
+        times = _seconds_from_first(repeats.times_s) if len(repeats.volumes) > 1 else ()
         yield Exported((item,), item.role, item.why, stack, repeats.volumes, times, repeats.clue, repeats.notes)
 
 
-def ordered(item: SeriesRole, stack: Stack) -> Repeats:
+def _ordered_repeats(item: SeriesRole, stack: Stack) -> Repeats:
     """The repeats of one grid in the order of time, diffusion with one b-value each."""
     by_b = item.role is Role.DWI
     return order_diffusion(stack, item.series.vendor) if by_b else order_repeats(stack, item.series.vendor)
 
 
-def from_first(times_s: Sequence[float]) -> tuple[float, ...]:
-    """Times counted from the first."""
+def _seconds_from_first(times_s: Sequence[float]) -> tuple[float, ...]:
+    """Times in seconds after the first."""
     return tuple(round(time - times_s[0], 3) for time in times_s)
 
 
-def of_dynamic(dynamic: ChosenDynamic) -> Exported:
-    """The phases of the study's dynamic."""
+def _dynamic_volume(dynamic: ChosenDynamic) -> Exported:
+    """The study's dynamic as one volume of four axes."""
     items = tuple(dict.fromkeys(dynamic.sources))
     times = tuple(round(time - dynamic.times_s[1], 3) for time in dynamic.times_s)
     role = Role.DCE_MULTI
@@ -204,7 +209,7 @@ def describe_assembly(assembly: Assembly) -> dict[str, Any]:
 
 
 def describe_role(item: SeriesRole) -> dict[str, Any]:
-    """The part of one series."""
+    """The role of one series, as plain values."""
     return {
         "series_uid": item.series.series_uid,
         "series_number": item.series.number,

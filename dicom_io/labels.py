@@ -1,4 +1,4 @@
-"""What an image says of patient, study and series, as text for a page that only people with access see."""
+"""Patient, study and series as an image's header names them, as text for pages that require access."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def read_labels(path: Path) -> Labels:
 
 
 def short(text: str) -> str:
-    """The text, cut where nobody reads on, with a word about how long it was."""
+    """The text, shortened to a readable length with a note of its full length."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)"

@@ -46,7 +46,7 @@ UNREADABLE = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class VolumesInTurn:
+class VolumeStream:
     """Volumes of one grid that are read one after the other, so that a whole dynamic need not lie in memory.
 
     Parameters
@@ -111,7 +111,7 @@ def read_case(folder: Path) -> Case:
         raise CaseFileDamaged(f"{folder / CASE_JSON} does not describe a valid case: {error}") from error
 
 
-def write_nifti(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
+def write_nifti(source: Volume | Dynamic | VolumeStream, path: Path) -> None:
     """Write voxels and place as NIfTI-1 (`.nii` or `.nii.gz`), whole or not at all; replaces a file of that name.
 
     Phases, and whatever else is more than one volume, become the fourth axis; the time step is given when it is the
@@ -179,9 +179,9 @@ def read_part(folder: Path, part: Mapping[str, Any]) -> Volume | Dynamic:
     return Dynamic(voxels, affine, part["frame_of_reference_uid"], tuple(part["times_s"]))
 
 
-def save(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
+def save(source: Volume | Dynamic | VolumeStream, path: Path) -> None:
     """Write a NIfTI file in place; voxels go from memory to the file without a copy where they lie in its order."""
-    turn = source if isinstance(source, VolumesInTurn) else in_turn(source)
+    turn = source if isinstance(source, VolumeStream) else in_turn(source)
     if turn.dtype not in STORABLE:
         raise ValueError(f"NIfTI stores integers up to 32 bits and floats, not {turn.dtype}")
     with gzip.open(path, "wb") if path.name.endswith(".gz") else path.open("wb") as file:
@@ -190,14 +190,14 @@ def save(source: Volume | Dynamic | VolumesInTurn, path: Path) -> None:
             file.write(np.ascontiguousarray(volume.T).data)
 
 
-def in_turn(source: Volume | Dynamic) -> VolumesInTurn:
+def in_turn(source: Volume | Dynamic) -> VolumeStream:
     """A volume or dynamic that is in memory, volume by volume."""
     voxels, times_s = (source.voxels, source.times_s) if isinstance(source, Dynamic) else (source.voxels[None], ())
     columns, rows, slices = voxels.shape[1:]
-    return VolumesInTurn((columns, rows, slices, len(voxels)), voxels.dtype, source.affine, times_s, iter(voxels))
+    return VolumeStream((columns, rows, slices, len(voxels)), voxels.dtype, source.affine, times_s, iter(voxels))
 
 
-def nifti_header(turn: VolumesInTurn) -> nibabel.Nifti1Header:
+def nifti_header(turn: VolumeStream) -> nibabel.Nifti1Header:
     """Shape, place and time step of some voxels; one volume has three axes."""
     header = nibabel.Nifti1Header()
     header.set_data_dtype(turn.dtype)

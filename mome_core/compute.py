@@ -96,7 +96,8 @@ def reproducible() -> Iterator[None]:
 
 def device_of_process(device: str, local_rank: int) -> str:
     """The device of one process among several on this host: "cuda" becomes "cuda:<local rank>"."""
-    return f"{device}:{local_rank}" if device in _ONE_PER_PROCESS else device
+    numbered = any(backend.one_per_process and backend.kind == device for backend in BACKENDS)
+    return f"{device}:{local_rank}" if numbered else device
 
 
 def collectives() -> str:
@@ -105,6 +106,3 @@ def collectives() -> str:
     if len(available) == 1:
         return available[0].collective
     return ",".join(f"{backend.kind}:{backend.collective}" for backend in available)
-
-
-_ONE_PER_PROCESS = frozenset(backend.kind for backend in BACKENDS if backend.one_per_process)

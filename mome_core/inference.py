@@ -35,7 +35,7 @@ from mome_core.preprocessing.pad import (
     pad_at,
     spatial,
 )
-from mome_core.preprocessing.prepare import Prepared, prepare
+from mome_core.preprocessing.prepare import PreparedCase, prepare
 from mome_core.preprocessing.quality import assess
 from mome_core.preprocessing.recipe import Recipe, Size
 from mome_core.results import Endpoint, Result, Saliency, Score, Severity
@@ -84,7 +84,7 @@ def analyze(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Prediction:
     """The network's answer to padded arrays, without augmentation."""
 
     endpoint: Endpoint
@@ -93,7 +93,7 @@ class Answer:
 
 
 @torch.no_grad()
-def answer_arrays(checkpoint: Checkpoint, arrays: Arrays) -> tuple[Answer, ...]:
+def answer_arrays(checkpoint: Checkpoint, arrays: Arrays) -> tuple[Prediction, ...]:
     """The answer to every endpoint for arrays (C, axis 0, axis 1, slices) as the network sees them, already padded."""
     for modality, array in arrays.items():
         require_sound(modality, array)
@@ -105,7 +105,7 @@ def answer_arrays(checkpoint: Checkpoint, arrays: Arrays) -> tuple[Answer, ...]:
     for endpoint, point in checkpoint.endpoints.items():
         require_finite(logits[endpoint], f"the logits of {endpoint}")
         probability = network.probability(endpoint, logits[endpoint], point.temperature)
-        answers.append(Answer(endpoint, tuple(logits[endpoint][0].tolist()), float(probability)))
+        answers.append(Prediction(endpoint, tuple(logits[endpoint][0].tolist()), float(probability)))
     return tuple(answers)
 
 
@@ -126,7 +126,7 @@ def score(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progre
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placeable:
+class NetworkInput:
     """One modality's array (C, axis 0, axis 1, slices), and the size it is padded to."""
 
     modality: Modality
@@ -143,9 +143,9 @@ class Placeable:
         return torch.from_numpy(np.stack(versions))
 
 
-def placeable(arrays: Arrays, recipe: Recipe) -> list[Placeable]:
+def placeable(arrays: Arrays, recipe: Recipe) -> list[NetworkInput]:
     """The arrays with their padded sizes, in the network's order."""
-    return [Placeable(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
+    return [NetworkInput(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
 
 
 @torch.no_grad()
@@ -177,7 +177,7 @@ def answer_versions(
 
 
 def modality_tokens(
-    network: Mome, each: Placeable, placements: Sequence[Placement], axes: Axes, batch: int
+    network: Mome, each: NetworkInput, placements: Sequence[Placement], axes: Axes, batch: int
 ) -> dict[Offset, Tensor]:
     """Tokens (T, D) after the early layers for every distinct place of the array in its padding."""
     tokens: dict[Offset, Tensor] = {}
@@ -217,7 +217,7 @@ def with_contributions(scores: tuple[Score, ...], arrays: Arrays, checkpoint: Ch
     return tuple(shared)
 
 
-def explain(prepared: Prepared, checkpoint: Checkpoint, policy: Policy, report: Progress) -> tuple[Saliency, ...]:
+def explain(prepared: PreparedCase, checkpoint: Checkpoint, policy: Policy, report: Progress) -> tuple[Saliency, ...]:
     """Saliency of every endpoint and modality on the grid of the source images, from the centred, unflipped version."""
     volumes = centred(prepared.arrays, checkpoint)
     maps = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from mome_core.compute import Precision, backend_of, device_of
 from mome_core.explain.baselines import Baseline
-from mome_core.explain.path import Limits
+from mome_core.explain.path import AttributionLimits
 from mome_core.explain.saliency import Method
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.pad import CENTRE, FLIP_GROUP, FLIPS, PLACEMENTS, Axes, Placement
@@ -55,7 +55,7 @@ class Policy:
     saliency: bool = True
     method: Method = Method.INTEGRATED_GRADIENTS
     baseline: Baseline = Baseline.BLUR
-    limits: Limits = field(default_factory=Limits)
+    limits: AttributionLimits = field(default_factory=AttributionLimits)
     memory_gib: float = 4.0
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ def default_policy(network: Mome) -> Policy:
     policy = Policy(
         precision=backend.precision,
         memory_gib=backend.score_memory_gib,
-        limits=Limits(memory_gib=backend.explanation_memory_gib),
+        limits=AttributionLimits(memory_gib=backend.explanation_memory_gib),
     )
     voxels = sum(int(np.prod(shape)) for shape in network.volume_shapes.values())
     if backend.largest_full_input is not None and voxels > backend.largest_full_input:

@@ -20,7 +20,7 @@ ONLY_SQLITE = (
 
 
 def back_up(settings: Settings, target: Path) -> tuple[int, int]:
-    """Bring a backup folder up to date while the node runs; gives (files added, files in all).
+    """Bring a backup folder up to date while the node runs; returns (files added, files in all).
 
     Files are linked where the file system allows it (they never change), else copied; what is there is not copied
     again. The ledger's copy is older than the files, so that every row in it has its file.
@@ -45,7 +45,7 @@ def back_up(settings: Settings, target: Path) -> tuple[int, int]:
 
 
 def restore(backup: Path, settings: Settings) -> int:
-    """Fill an empty storage root from a backup; every instance is verified. Gives the number of instances."""
+    """Fill an empty storage root from a backup; every instance is verified. Returns the number of instances."""
     root = settings.storage.root
     if not (backup / "ledger.db").is_file():
         raise NotReady(f"{backup} holds no ledger.db, so it is no backup")

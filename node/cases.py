@@ -16,7 +16,7 @@ from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
-from mome_core.training.cohort import Row
+from mome_core.training.cohort import ManifestRow
 from mome_core.training.dataset import Cohort, ExcludedCase, Source, prepare_cohort
 from mome_core.training.errors import TrainingRefused
 
@@ -24,7 +24,7 @@ CACHE = Path(".cache/mome-node/prepared")
 
 
 class CohortProgress:
-    """What is told while cases are prepared; this one keeps it to itself."""
+    """What is reported while cases are prepared; this one stays silent."""
 
     def prepared(self, done: int, planned: int) -> None:
         """One more case is prepared, or excluded."""
@@ -33,7 +33,9 @@ class CohortProgress:
         """A case cannot be used."""
 
 
-def prepare_cases(rows: Sequence[Row], recipe: Recipe, cache: Path, workers: int, progress: CohortProgress) -> Cohort:
+def prepare_cases(
+    rows: Sequence[ManifestRow], recipe: Recipe, cache: Path, workers: int, progress: CohortProgress
+) -> Cohort:
     """The cases of a manifest, prepared by a recipe; raises TrainingRefused when not one can be used.
 
     cache : folder of prepared cases, kept from run to run.
@@ -53,7 +55,7 @@ def prepare_cases(rows: Sequence[Row], recipe: Recipe, cache: Path, workers: int
     return cohort
 
 
-def _source_of(row: Row) -> Source:
+def _source_of(row: ManifestRow) -> Source:
     """A row of the manifest as a study that can be read."""
     content, read = partial(content_digest, row.folder), partial(read_study, row.folder)
     return Source(row.name, row.patient, row.labels, content, read)

@@ -15,7 +15,7 @@ from dicom_io.files import dicom_files
 from mome_core.case import same_images
 from mome_core.errors import StudyIneligible
 from mome_core.results import Endpoint
-from mome_core.training.cohort import GROUPS, Row, read_manifest
+from mome_core.training.cohort import GROUPS, ManifestRow, read_manifest
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.table import write_table
 from node.cases import exclusions_json, read_study
@@ -87,7 +87,7 @@ class _Copied:
     reason: str = ""
 
 
-def _planned(row: Row, out: Path, number: int, key: bytes) -> _Copy:
+def _planned(row: ManifestRow, out: Path, number: int, key: bytes) -> _Copy:
     """Labels, split and the columns that have a meaning go along; other columns may hold anything."""
     place, patient = f"studies/{number:05}", pseudonym(row.patient, key)
     labels = {endpoint.value: str(row.labels.get(endpoint, "")) for endpoint in Endpoint}
@@ -97,7 +97,7 @@ def _planned(row: Row, out: Path, number: int, key: bytes) -> _Copy:
     return _Copy(row.folder, out / place, Mask(patient, key), record)
 
 
-def _columns_left_behind(rows: Sequence[Row], written: Sequence[Record]) -> tuple[str, ...]:
+def _columns_left_behind(rows: Sequence[ManifestRow], written: Sequence[Record]) -> tuple[str, ...]:
     kept = {name for record in written for name in record}
     return tuple(sorted({name for row in rows for name in row.facts} - kept))
 

@@ -20,7 +20,7 @@ from dicom_io.labels import read_labels
 from mome_core.case import Modality
 from mome_core.errors import MomeError
 from mome_core.results import Endpoint
-from mome_core.training.cohort import Problem, Row, balance, problems_of
+from mome_core.training.cohort import CohortProblem, ManifestRow, balance, problems_of
 from mome_core.training.table import read_table, write_table
 from node.cases import content_digest, read_study
 from node.errors import NodeError
@@ -108,7 +108,7 @@ def key_of(manifest: Path, *, create: bool) -> bytes:
 
 
 def pseudonym(patient_id: str, key: bytes) -> str:
-    """One and the same for every study of a patient; without the key nobody finds the patient by trying."""
+    """The name of a patient in a cohort, equal in all studies; without the key nobody finds the patient by trying."""
     return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 
@@ -159,35 +159,37 @@ class CohortCheck:
     cases: int
     patients: int
     classes: Mapping[str, Mapping[str, Mapping[int, int]]]
-    problems: tuple[Problem, ...]
+    problems: tuple[CohortProblem, ...]
 
 
-def look_at_manifest(rows: Sequence[Row]) -> CohortCheck:
+def look_at_manifest(rows: Sequence[ManifestRow]) -> CohortCheck:
     """What the manifest alone shows."""
     return CohortCheck(len(rows), len({row.patient for row in rows}), balance(rows), tuple(problems_of(rows)))
 
 
-def check_cohort(rows: Sequence[Row], workers: int, progress: Callable[[int, int], None]) -> CohortCheck:
+def check_cohort(rows: Sequence[ManifestRow], workers: int, progress: Callable[[int, int], None]) -> CohortCheck:
     """What the manifest shows, and what reading every study shows; `progress` gets (studies read, studies)."""
     seen = look_at_manifest(rows)
     problems = (*seen.problems, *_problems_of_studies(rows, workers, progress))
     return CohortCheck(seen.cases, seen.patients, seen.classes, problems)
 
 
-def _problems_of_studies(rows: Sequence[Row], workers: int, progress: Callable[[int, int], None]) -> Iterator[Problem]:
+def _problems_of_studies(
+    rows: Sequence[ManifestRow], workers: int, progress: Callable[[int, int], None]
+) -> Iterator[CohortProblem]:
     """Studies that cannot be used, missing series, one study under two names."""
     names: dict[str, str] = {}
     seen = in_processes(_look_at_study, [row.folder for row in rows], workers, progress)
     for row, study in zip(rows, seen, strict=True):
         if study.reason:
-            yield Problem(f"case {row.name} cannot be used: {study.reason}", fatal=False)
+            yield CohortProblem(f"case {row.name} cannot be used: {study.reason}", fatal=False)
             continue
         if (first := names.setdefault(study.digest, row.name)) != row.name:
-            yield Problem(f"case {row.name} holds the same images as case {first}", fatal=True)
+            yield CohortProblem(f"case {row.name} holds the same images as case {first}", fatal=True)
         if missing := [each for each in _MODALITIES if each not in study.modalities]:
-            yield Problem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False)
+            yield CohortProblem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False)
     if rows and not names:
-        yield Problem("not one study can be used", fatal=True)
+        yield CohortProblem("not one study can be used", fatal=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import Augmentation, Policy
 from mome_core.results import Endpoint
 from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
-from mome_core.training.cohort import GROUPS, Row
+from mome_core.training.cohort import GROUPS, ManifestRow
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.evaluate import Evaluation, Scores, auroc_difference, compare, evaluate
-from mome_core.training.report import Breakdown, Measured, render
+from mome_core.training.report import Breakdown, MeasuredModel, render
 from mome_core.training.statistics import Comparison
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
 
@@ -54,7 +54,7 @@ class EvaluationPlan:
 class EvaluationReport:
     """Everything that was measured; the breakdown is of the first model."""
 
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredModel, ...]
     comparison: Mapping[str, Comparison]
     breakdown: Breakdown
     excluded: tuple[ExcludedCase, ...]
@@ -74,7 +74,7 @@ class EvaluationReport:
         }
 
 
-def evaluate_models(rows: Sequence[Row], plan: EvaluationPlan, progress: CohortProgress) -> EvaluationReport:
+def evaluate_models(rows: Sequence[ManifestRow], plan: EvaluationPlan, progress: CohortProgress) -> EvaluationReport:
     """Every figure of one or two models with its 95 % interval by a bootstrap over patients.
 
     Raises TrainingRefused when the cases cannot tell.
@@ -90,12 +90,16 @@ def evaluate_models(rows: Sequence[Row], plan: EvaluationPlan, progress: CohortP
     evaluations = [evaluation for _, evaluation in models]
     comparison = compare(*evaluations, repeats=plan.repeats) if len(models) == 2 else {}
     breakdown = _break_down(*models[0], rows, plan, progress)
-    measured = tuple(Measured(checkpoint.identity, evaluation) for checkpoint, evaluation in models)
+    measured = tuple(MeasuredModel(checkpoint.identity, evaluation) for checkpoint, evaluation in models)
     return EvaluationReport(measured, comparison, breakdown, excluded)
 
 
 def _break_down(
-    checkpoint: Checkpoint, evaluation: Evaluation, rows: Sequence[Row], plan: EvaluationPlan, progress: CohortProgress
+    checkpoint: Checkpoint,
+    evaluation: Evaluation,
+    rows: Sequence[ManifestRow],
+    plan: EvaluationPlan,
+    progress: CohortProgress,
 ) -> Breakdown:
     """Groups of patients, readers, BI-RADS 4 findings, contributions, augmentation."""
     mine, repeats = _rows_of(evaluation, rows), plan.repeats
@@ -111,14 +115,18 @@ def _break_down(
     )
 
 
-def _rows_of(evaluation: Evaluation, rows: Sequence[Row]) -> list[Row]:
+def _rows_of(evaluation: Evaluation, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
     """The manifest's row of each case, in the evaluation's order."""
     by_name = {row.name: row for row in rows}
     return [by_name[example.name] for example in evaluation.examples]
 
 
 def _downgrade(
-    checkpoint: Checkpoint, evaluation: Evaluation, rows: Sequence[Row], plan: EvaluationPlan, progress: CohortProgress
+    checkpoint: Checkpoint,
+    evaluation: Evaluation,
+    rows: Sequence[ManifestRow],
+    plan: EvaluationPlan,
+    progress: CohortProgress,
 ) -> Downgrade | None:
     """BI-RADS 4 findings that could be spared, at a point chosen on other cases; None without either."""
     chosen = [row for row in rows if plan.split and row.split == plan.choose != plan.split]
@@ -175,7 +183,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             writer.writerow([evaluation.examples[n].name, label, f"{probability:.6f}", called])
 
 
-def _measured_json(model: Measured) -> dict[str, object]:
+def _measured_json(model: MeasuredModel) -> dict[str, object]:
     evaluation = model.evaluation
     return {
         "model": model.identity.name,

@@ -58,7 +58,7 @@ class Registry:
         return next((each for each in kept if manifest_of(each).weights_sha256 == sha256), None)
 
     def add(self, bundle: Path) -> str:
-        """Keep a copy of a bundle, durable when this returns; gives its digest.
+        """Keep a copy of a bundle, durable when this returns; returns its digest.
 
         Raises CheckpointRefused for one that is damaged, or holds no MOME.
         """
@@ -76,9 +76,9 @@ class Registry:
         return digest
 
 
-def bundle_in_use(settings: Settings, book: ModelDecisions) -> Path:
+def bundle_in_use(settings: Settings, decisions: ModelDecisions) -> Path:
     """The bundle that answers now: the one promoted last, or before any promotion the one in the settings."""
-    stack = promoted(book.decisions())
+    stack = promoted(decisions.decisions())
     return Registry(settings.storage.root).bundle(stack[-1]) if stack else find_bundle(settings.model.path)
 
 
@@ -88,8 +88,12 @@ class BundleManifest:
 
     Parameters
     ----------
+    digest
+        SHA-256 of the manifest itself, hexadecimal: the name of the bundle in the registry.
     weights_sha256
         Digest of the weights, hexadecimal.
+    started_from
+        Digest of the weights that training began with; empty where the bundle does not say.
     thresholds
         Operating point of each endpoint, a probability.
     baseline
@@ -98,7 +102,12 @@ class BundleManifest:
         The whole manifest as it is written.
     """
 
+    name: str
+    version: str
+    statement: str
+    digest: str
     weights_sha256: str
+    started_from: str
     thresholds: Mapping[str, float]
     baseline: Mapping[str, Sequence[float]]
     content: Mapping[str, Any]
@@ -107,17 +116,21 @@ class BundleManifest:
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Read the content of manifest.json."""
         thresholds = {endpoint: point["threshold"] for endpoint, point in content["endpoints"].items()}
-        baseline = content["provenance"].get("baseline", {})
-        return cls(content["weights"]["sha256"], thresholds, baseline, content)
+        return cls(
+            name=content["name"],
+            version=content["version"],
+            statement=content["statement"],
+            digest=content["manifest_sha256"],
+            weights_sha256=content["weights"]["sha256"],
+            started_from=content["provenance"].get("started_from", ""),
+            thresholds=thresholds,
+            baseline=content["provenance"].get("baseline", {}),
+            content=content,
+        )
 
 
 def manifest_of(bundle: Path) -> BundleManifest:
     """The manifest of a bundle, verified; raises CheckpointRefused when it was changed."""
-    return BundleManifest.from_json(described(bundle))
-
-
-def described(bundle: Path) -> Mapping[str, Any]:
-    """The manifest of a bundle, verified; raises CheckpointRefused when it was changed."""
     from mome_core.model.bundle_files import read_manifest  # imports torch, as above
 
-    return read_manifest(bundle)
+    return BundleManifest.from_json(read_manifest(bundle))

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Endpoint, ModelIdentity
-from mome_core.training.cohort import GROUPS, Row, read_manifest
+from mome_core.training.cohort import GROUPS, ManifestRow, read_manifest
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine
 from node.cases import CACHE, CohortProgress, content_digest, prepare_cases
 from node.errors import NotReady
-from node.models import Registry, bundle_in_use, described
+from node.models import Registry, bundle_in_use, manifest_of
 from node.settings import Settings
 from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
 from node.storage.ledger.ledger import Ledger
@@ -44,7 +44,7 @@ class LockedSet:
         endpoint = Endpoint(evidence["endpoint"])
         return cls(evidence["cases"], decision.digest, evidence["manifest"], evidence["split"], endpoint)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ManifestRow]:
         """The labelled rows, as the manifest says now."""
         return _labelled_rows(Path(self.manifest), self.split, self.endpoint)
 
@@ -59,14 +59,14 @@ def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoin
     return locked
 
 
-def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[Row]:
+def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[ManifestRow]:
     rows = [row for row in read_manifest(manifest) if split in ("", row.split) and endpoint in row.labels]
     if len({row.labels[endpoint] for row in rows}) < 2:
         raise TrainingRefused(f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model")
     return rows
 
 
-def _digest_of(rows: Sequence[Row]) -> str:
+def _digest_of(rows: Sequence[ManifestRow]) -> str:
     content = []
     for row in rows:
         labels = {endpoint.value: label for endpoint, label in row.labels.items()}
@@ -183,9 +183,9 @@ def roll_back(settings: Settings, *, by: str, now: float) -> ActiveModel:
     stack = promoted(decisions.decisions())
     if len(stack) < 2:
         raise NotReady("nothing was promoted, so there is no model to go back to; see: mome-node model list")
-    manifest = described(registry.bundle(stack[-2]))
+    manifest = manifest_of(registry.bundle(stack[-2]))
     decisions.decide(Act.ROLLED_BACK, stack[-2], by, {"from": stack[-1]}, now)
-    return ActiveModel(manifest["name"], manifest["version"], manifest["weights"]["sha256"])
+    return ActiveModel(manifest.name, manifest.version, manifest.weights_sha256)
 
 
 # --- a candidate beside the active model
@@ -230,7 +230,7 @@ def kept_models(settings: Settings, decisions: ModelDecisions) -> list[KeptModel
     taken, registry = decisions.decisions(), Registry(settings.storage.root)
     in_use, shadow = bundle_in_use(settings, decisions), shadow_of(taken)
     roles = dict.fromkeys(registry.digests(), "kept") | dict.fromkeys(promoted(taken), "earlier")
-    roles |= ({shadow.digest: "shadow"} if shadow else {}) | {described(in_use)["manifest_sha256"]: "active"}
+    roles |= ({shadow.digest: "shadow"} if shadow else {}) | {manifest_of(in_use).digest: "active"}
     bundles = (
         (role, digest, in_use if role == "active" else registry.bundle(digest)) for digest, role in roles.items()
     )
@@ -238,15 +238,15 @@ def kept_models(settings: Settings, decisions: ModelDecisions) -> list[KeptModel
 
 
 def _kept_model(role: str, digest: str, bundle: Path) -> KeptModel:
-    manifest = described(bundle)
+    manifest = manifest_of(bundle)
     return KeptModel(
         role=role,
         digest=digest,
-        name=manifest["name"],
-        version=manifest["version"],
-        sha256=manifest["weights"]["sha256"],
-        started_from=manifest["provenance"].get("started_from", ""),
-        statement=manifest["statement"],
+        name=manifest.name,
+        version=manifest.version,
+        sha256=manifest.weights_sha256,
+        started_from=manifest.started_from,
+        statement=manifest.statement,
     )
 
 

@@ -16,7 +16,7 @@ from mome_core.model.architecture import Head
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
 from mome_core.results import Endpoint
 from mome_core.training.bundle import write_bundle
-from mome_core.training.cohort import Row, held_out
+from mome_core.training.cohort import ManifestRow, held_out
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
 from mome_core.training.dataset import Cohort, Example, ExcludedCase
 from mome_core.training.distributed import ProcessGroup, process_group
@@ -104,20 +104,20 @@ class TrainingReport:
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for scripts."""
-        told: dict[str, object] = {"excluded": exclusions_json(self.excluded)}
+        payload: dict[str, object] = {"excluded": exclusions_json(self.excluded)}
         if self.out_of_fold is None:
-            return told | asdict(self.models[0])
-        return told | {"folds": [asdict(each) for each in self.models], "out_of_fold": asdict(self.out_of_fold)}
+            return payload | asdict(self.models[0])
+        return payload | {"folds": [asdict(each) for each in self.models], "out_of_fold": asdict(self.out_of_fold)}
 
 
 class TrainingProgress(CohortProgress):
-    """What is told while models are trained; this one keeps it to itself."""
+    """What is reported while models are trained; this one stays silent."""
 
     def epoch(self, model: str, report: EpochReport, epochs: int) -> None:
         """One epoch of a model is over. epochs : most that there will be."""
 
 
-def train_models(rows: Sequence[Row], plan: TrainingPlan, progress: TrainingProgress) -> TrainingReport | None:
+def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress) -> TrainingReport | None:
     """Train a model on a cohort, or one for each fold; None in the processes that only help the main one.
 
     Killed and called again with the same plan it continues. Raises TrainingRefused for what cannot teach or prove.
@@ -134,7 +134,7 @@ def train_models(rows: Sequence[Row], plan: TrainingPlan, progress: TrainingProg
 
 
 def _prepared_once(
-    group: ProcessGroup, rows: Sequence[Row], start: Checkpoint, plan: TrainingPlan, progress: CohortProgress
+    group: ProcessGroup, rows: Sequence[ManifestRow], start: Checkpoint, plan: TrainingPlan, progress: CohortProgress
 ) -> Cohort:
     """The cases, prepared by the main process; then all others find them in the cache."""
     if not group.is_main:
@@ -156,7 +156,7 @@ class _Fold:
     excluded: int
 
 
-def _folds_of(cohort: Cohort, rows: Sequence[Row], plan: TrainingPlan) -> list[_Fold]:
+def _folds_of(cohort: Cohort, rows: Sequence[ManifestRow], plan: TrainingPlan) -> list[_Fold]:
     """One fold, or all of them: who teaches, and who is held out."""
     split_of = {row.name: row.split for row in rows}
     splits = [split_of[each.name] for each in cohort.examples]

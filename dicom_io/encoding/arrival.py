@@ -1,4 +1,4 @@
-"""What an arriving image is to the protocol of its scanner, from the few elements that are seen as it is examined."""
+"""Which part of a scanner's protocol an arriving image belongs to, from the few elements that validation keeps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def kind_of(found: Mapping[int, bytes]) -> str:
 
 
 def slice_of(found: Mapping[int, bytes]) -> int | None:
-    """Where an image lies along its normal, in 1/100 mm; None for one that says no place (PS3.3 C.7.6.2)."""
+    """Position of an image along its normal, in 1/100 mm; None without Image Plane attributes (PS3.3 C.7.6.2)."""
     try:
         position = numbers(found[POSITION], 3)
         row_x, row_y, row_z, column_x, column_y, column_z = numbers(found[ORIENTATION], 6)
@@ -56,8 +56,8 @@ def slice_of(found: Mapping[int, bytes]) -> int | None:
 
 
 def numbers(value: bytes, count: int) -> list[float]:
-    """The numbers of a decimal string; ValueError when there are not so many."""
+    """The values of a decimal string; raises ValueError unless there are `count` of them."""
     found = [float(each) for each in value.strip(b" \0").split(b"\\")]
     if len(found) != count:
-        raise ValueError("another number of values than the standard says")
+        raise ValueError("not the number of values that the standard requires")
     return found

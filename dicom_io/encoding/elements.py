@@ -1,7 +1,7 @@
-"""Values of a data set straight from its bytes: fast, and indifferent to what a PACS did to the VR.
+"""Values of a data set straight from its bytes: fast, and robust to VRs that a PACS has changed.
 
-pydicom converts an element on first access, which costs more than reading the file, and raises on values that are
-plain wrong. Archives also rewrite private elements as UN. Both disappear when text is text and numbers are parsed here.
+pydicom converts an element on first access, which costs more than reading the file, and raises on invalid
+values. Archives also rewrite private elements as UN. Neither matters when text and numbers are parsed here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def is_kept(tag: BaseTag, value: Any, vr: str | None) -> bool:
 
 
 class Elements:
-    """Reads one data set; an absent, empty or senseless value is "" or None, never an exception.
+    """Reads one data set; an absent, empty or invalid value is "" or None, never an exception.
 
     It stands on a Dataset of pydicom, or on the bytes of a little-endian file (`of_bytes`); then there is a Dataset
     only when somebody asks for it.
@@ -77,7 +77,7 @@ class Elements:
 
     @property
     def dataset(self) -> Dataset:
-        """All of it for pydicom, put together when it is first asked for."""
+        """The data set for pydicom, assembled on first access."""
         if self._dataset is None:
             implicit = self._implicit
             self._dataset = Dataset(
@@ -120,9 +120,12 @@ class Elements:
         return tuple(str(part).strip(PADDING) for part in (value if several else (value,)))
 
     def numbers(self, key: str | int, binary: str = "") -> tuple[float, ...]:
-        """The values as numbers; empty when one of them is none, or not finite.
+        """The values as numbers; empty when one of them is invalid or not finite.
 
-        binary : VR to assume for an element that was stored as UN and holds no text, e.g. "FD".
+        Parameters
+        ----------
+        binary
+            VR to assume for an element that was stored as UN and holds no text, e.g. "FD".
         """
         value = self._value(key)
         if value is None:
@@ -176,7 +179,7 @@ class Elements:
         return items[0] if items else Elements(Dataset())
 
     def private(self, group: int, creator: str, element: int) -> int:
-        """Tag of a private element, wherever an archive moved its block; the usual block 10 when nobody claims it.
+        """Tag of a private element, wherever an archive moved its block; the usual block 10 when no creator claims it.
 
         PS3.5 7.8.1: (gggg,00xx) names the owner of elements (gggg,xx00-xxFF).
         """
@@ -226,14 +229,17 @@ def parts_of(text: str) -> tuple[str, ...]:
 
 @lru_cache(MANY)
 def ascii_texts(value: bytes) -> tuple[str, ...]:
-    """The values of a text element; the images of a series say mostly the same, so they are remembered."""
+    """The values of a text element; cached, as the images of a series mostly share them."""
     return parts_of(value.decode("ascii"))
 
 
 def numbers_in(value: bytes, vr: str, little_endian: bool, binary: str) -> tuple[float, ...]:
-    """The numbers of an element, from decimal strings or binary; empty when one of them is none, or not finite.
+    """The numbers of an element, from decimal strings or binary; empty when one of them is invalid or not finite.
 
-    binary : VR to assume where `vr` is no number's and the value is no text.
+    Parameters
+    ----------
+    binary
+        VR to assume where `vr` is not numeric and the value is not text.
     """
     form = BINARY_NUMBERS.get(vr)
     if form is None and binary and not is_numeric_text(value):
@@ -248,7 +254,7 @@ remembered_numbers = lru_cache(MANY)(numbers_in)
 
 
 def parsed_numbers(value: bytes) -> tuple[float, ...]:
-    """Decimal strings as numbers; empty when one of them is no number, or not finite."""
+    """Decimal strings as numbers; empty when one of them is invalid or not finite."""
     try:
         return finite(tuple(float(part) for part in value.decode("ascii").strip(PADDING).split("\\")))
     except (UnicodeDecodeError, ValueError):

@@ -29,9 +29,16 @@ UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 class ReceivedInstance:
     """An instance in a temporary file: complete, examined, not yet durable.
 
-    path : temporary; sha256 : of the whole file, which is the same however often the instance is sent.
-    patient_digest : SHA-256 of patient ID and its issuer.
-    kind, slice_position : which part of its scanner's protocol it is, and where it lies (dicom_io.encoding.arrival).
+    Parameters
+    ----------
+    path
+        Of the temporary file.
+    sha256
+        Of the whole file; the same each time the instance is sent.
+    patient_digest
+        SHA-256 of patient ID and its issuer.
+    kind, slice_position
+        Which part of its scanner's protocol it is, and where it lies (dicom_io.encoding.arrival).
     """
 
     path: Path
@@ -51,7 +58,7 @@ class InstanceFile:
     """The temporary file that an arriving data set is written into."""
 
     def __init__(self, path: Path, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> None:
-        """Create the file and write our own preamble and file meta information; OSError when that cannot be."""
+        """Create the file and write our own preamble and file meta information; raises OSError when that fails."""
         self.path = path
         self.sop_class_uid, self.sop_instance_uid = sop_class_uid, sop_instance_uid
         self.transfer_syntax_uid = transfer_syntax_uid
@@ -70,7 +77,7 @@ class InstanceFile:
             fragment = fragment[os.write(self.descriptor, fragment) :]
 
     def finish(self) -> ReceivedInstance:
-        """Examine and sync what has arrived; raises NotAnInstance, and OSError when the disk refuses."""
+        """Validate and sync what was received; raises NotAnInstance, or OSError when the disk fails."""
         explicit = self.transfer_syntax_uid != IMPLICIT_LITTLE_ENDIAN
         with mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ) as content:
             found = validate(content, self.data_set_offset, explicit=explicit)
@@ -93,7 +100,7 @@ class InstanceFile:
 
 
 def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found: dict[int, bytes]) -> ReceivedInstance:
-    """What was found in a file, in words; raises NotAnInstance when a UID is missing or none."""
+    """The record of a validated file; raises NotAnInstance when a UID is missing or invalid."""
     uids = {tag: uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
     patient = b"\0".join(found.get(tag, b"").strip(b" \0") for tag in (PATIENT_ID, PATIENT_ID_ISSUER))
     return ReceivedInstance(
@@ -112,7 +119,7 @@ def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found
 
 
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
-    """128 zero bytes, DICM and group 0002. Who sent it is not in it, so that a repeat has the same bytes."""
+    """Preamble, "DICM" and group 0002, without the sender's AE title, so that a repeated send has the same bytes."""
 
     def element(number: int, vr: bytes, value: bytes) -> bytes:
         value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
@@ -126,7 +133,7 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
 
 
 def uid_of(value: bytes, tag: int) -> str:
-    """The value as a UID; raises NotAnInstance without repeating what was received."""
+    """The value as a UID; raises NotAnInstance with a message that does not repeat the value."""
     text = value.decode("ascii", "replace").rstrip("\0 ")
     if len(text) > 64 or not UID.fullmatch(text):
         raise NotAnInstance(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) holds no valid UID")
@@ -134,9 +141,9 @@ def uid_of(value: bytes, tag: int) -> str:
 
 
 def copy_instance(source: Path, path: Path) -> ReceivedInstance:
-    """An instance from a DICOM file, through the same examination as one from the network.
+    """Copy an instance from a DICOM file, with the same validation as one from the network.
 
-    Raises NotAnInstance for what is no DICOM file, and for syntaxes that are not taken from the network either.
+    Raises NotAnInstance for a file that is not DICOM, or whose transfer syntax is not accepted from the network either.
     """
     content = source.read_bytes()
     if content[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] != b"DICM" or len(content) < META_START:

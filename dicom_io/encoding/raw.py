@@ -1,6 +1,6 @@
 """The elements of a little-endian file up to its pixels, as raw bytes: the quick way to the headers of a study.
 
-pydicom reads the same at a fifth of the speed and copes with everything; whatever is unusual here is left to it.
+pydicom reads them at a fifth of the speed and handles everything; whatever is unusual is left to it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HeadReader = Callable[[bytes], Head]
 
 
 class NeedsFullParser(Exception):
-    """The bytes are not what almost every file consists of; let pydicom read it."""
+    """The file is encoded in an unusual way; pydicom must read it."""
 
 
 def syntax_and_start(head: bytes) -> tuple[str, int]:
@@ -87,7 +87,7 @@ def raw_elements(buffer: bytes, start: int, explicit: bool) -> tuple[RawElements
 
 @lru_cache(MANY_HEADS)
 def implicit_head(head: bytes) -> Head:
-    """What the first 8 bytes of an element say. Those of the images of a series are mostly the same: remembered.
+    """The head of an element, from its first 8 bytes; cached, as the images of a series mostly share them.
 
     Raises NeedsFullParser when they are not 8.
     """
@@ -99,7 +99,7 @@ def implicit_head(head: bytes) -> Head:
 
 @lru_cache(MANY_HEADS)
 def explicit_head(head: bytes) -> Head:
-    """What the first 8 bytes of an element with a VR say; items and delimiters have none.
+    """The head of an element with an explicit VR, from its first 8 bytes; items and delimiters have no VR.
 
     Raises NeedsFullParser when they are not 8, or for a VR that does not exist.
     """

@@ -111,7 +111,7 @@ def _require_delimiter(end: int | None, length: int, *, closes: bool) -> None:
 
 
 def validate(content: mmap.mmap | bytes, start: int, *, explicit: bool) -> dict[int, bytes]:
-    """Follow every length of a little-endian data set to its last byte; gives what is wanted of the top level.
+    """Follow every length of a little-endian data set to its last byte; returns values of interest of its top level.
 
     Raises NotAnInstance when lengths do not add up, tags do not ascend, a VR is unknown or nesting is too deep.
     """

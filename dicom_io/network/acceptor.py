@@ -1,4 +1,4 @@
-"""Listens on a port and serves an association on each connection; who never negotiates one cannot keep others out."""
+"""Listens on a port and serves an association per connection; idle connections cannot lock other peers out."""
 
 from __future__ import annotations
 
@@ -28,10 +28,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AcceptorLimits:
-    """How many may talk to us at once.
+    """How many connections and associations may be open at once.
 
-    associations : in all. per_ae_title : with one calling AE title.
-    pending : connections on which no association was accepted yet; the oldest is dropped for a new one.
+    Parameters
+    ----------
+    associations
+        Associations in total.
+    per_ae_title
+        Associations of one calling AE title.
+    pending
+        Connections on which no association was accepted yet; the oldest is dropped for a new one.
     """
 
     associations: int = 64
@@ -65,7 +71,7 @@ class Acceptor:
 
     @property
     def port(self) -> int:
-        """The port that was bound (of interest when 0 was asked for)."""
+        """The port that was bound; useful when port 0 was requested."""
         return int(self.listener.getsockname()[1])
 
     def serve_forever(self) -> None:
@@ -97,7 +103,7 @@ class Acceptor:
         threading.Thread(target=self.serve_connection, args=(connection, address), name=name, daemon=True).start()
 
     def drop_oldest_pending(self) -> None:
-        """Close the connection that has waited longest without becoming an association."""
+        """Close the connection that has waited longest without negotiating an association."""
         with self.lock:
             oldest = next(iter(self.pending), None)
             if oldest is not None:
@@ -106,7 +112,7 @@ class Acceptor:
             wake_reader(oldest)
 
     def serve_connection(self, connection: socket.socket, address: str) -> None:
-        """One connection from its first byte to its last; its slot is free the moment it ends."""
+        """Serve one connection until it ends, and free its slot at once."""
         try:
             stream = PduStream(connection, self.limits.pdu)
             association = AcceptedAssociation(stream, address, self.contexts, self.service)
@@ -124,7 +130,7 @@ class Acceptor:
     def admit(
         self, connection: socket.socket, association: AcceptedAssociation, peer: Peer
     ) -> AssociationRejection | None:
-        """Count the peer in, or say why not."""
+        """Register the peer's association, or give the reason to reject it."""
         rejection = self.service.admit(peer)
         with self.lock:
             self.pending.pop(connection, None)
@@ -136,14 +142,14 @@ class Acceptor:
         return rejection
 
     def limit_reached(self, peer: Peer) -> AssociationRejection | None:
-        """The limit that one association more would break; the lock is held."""
+        """The limit that one more association would exceed; call it with the lock held."""
         if len(self.associations) >= self.limits.associations:
             return ALL_SLOTS_TAKEN
         talking = Counter(each.peer.calling_ae_title for each in self.associations.values() if each.peer)
         return CALLER_HAS_TOO_MANY if talking[peer.calling_ae_title] >= self.limits.per_ae_title else None
 
     def stop(self, grace_seconds: float = 10.0) -> None:
-        """Accept nobody new, let instances in flight finish for a while, then end every association."""
+        """Accept no new peers, give instances in flight some seconds to finish, then end every association."""
         self.stopping.set()
         wake_reader(self.listener)
         self.listener.close()
@@ -164,7 +170,7 @@ class Acceptor:
 
 
 def wake_reader(connection: socket.socket) -> None:
-    """Wake the thread that reads from this socket; it closes it."""
+    """Wake the thread that reads from this socket, which then closes it."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

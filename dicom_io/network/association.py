@@ -62,7 +62,10 @@ class AcceptedAssociation:
     def run(self, admit: Callable[[Peer], AssociationRejection | None]) -> None:
         """Serve from the first byte to the last; never raises for what a peer does.
 
-        admit : decides on the peer after its request was read; None accepts.
+        Parameters
+        ----------
+        admit
+            Decides on the peer after its request was read; None accepts.
         """
         why = ""
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context, evt
+from pynetdicom.association import Association
 from pynetdicom.dsutils import decode, encode
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]  # made at import
 
@@ -39,7 +40,7 @@ class CommitmentReport:
 
 
 def new_transaction_uid() -> str:
-    """A UID that was never used."""
+    """A new, unique transaction UID."""
     return str(generate_uid(prefix=None))
 
 
@@ -50,11 +51,10 @@ def request_commitment(
     instances: Sequence[tuple[str, str]],
     timeouts: Timeouts | None = None,
 ) -> CommitmentReport | None:
-    """N-ACTION for (SOP class, SOP instance) pairs; gives the report if it comes at once, else None: it comes later.
+    """Request commitment for (SOP class, SOP instance) pairs; returns the report, or None when it will come later.
 
-    Raises PeerUnreachable when the peer does not take the request.
+    Raises PeerUnreachable when the peer does not accept the request.
     """
-    timeouts = timeouts or Timeouts()
     reports: list[CommitmentReport] = []
     arrived = threading.Event()
 
@@ -63,19 +63,7 @@ def request_commitment(
         arrived.set()
         return 0x0000, None
 
-    scu = AE(calling_ae_title)
-    scu.connection_timeout, scu.acse_timeout = timeouts.connect, timeouts.association
-    scu.dimse_timeout = timeouts.message
-    association = scu.associate(
-        remote.host,
-        remote.port,
-        [build_context(StorageCommitmentPushModel)],
-        ae_title=remote.ae_title,
-        tls_args=tls_of(remote),
-        evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)],
-    )
-    if not association.is_established:
-        raise PeerUnreachable(f"{remote.name}: no association for storage commitment; does it offer that service?")
+    association = _associate(calling_ae_title, remote, timeouts or Timeouts(), on_report)
     try:
         status, _ = association.send_n_action(
             request_of(transaction_uid, instances), REQUEST_COMMITMENT, StorageCommitmentPushModel, PUSH_MODEL_INSTANCE
@@ -90,6 +78,26 @@ def request_commitment(
     return next((each for each in reports if each.transaction_uid == transaction_uid), None)
 
 
+def _associate(
+    calling_ae_title: str, remote: Remote, timeouts: Timeouts, on_report: Callable[[Any], tuple[int, None]]
+) -> Association:
+    """An association for storage commitment, on which reports go to `on_report`; raises PeerUnreachable."""
+    scu = AE(calling_ae_title)
+    scu.connection_timeout, scu.acse_timeout = timeouts.connect, timeouts.association
+    scu.dimse_timeout = timeouts.message
+    association = scu.associate(
+        remote.host,
+        remote.port,
+        [build_context(StorageCommitmentPushModel)],
+        ae_title=remote.ae_title,
+        tls_args=tls_of(remote),
+        evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)],
+    )
+    if not association.is_established:
+        raise PeerUnreachable(f"{remote.name}: no association for storage commitment; does it offer that service?")
+    return association
+
+
 def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Dataset:
     """The action information of the request."""
     request = Dataset()
@@ -99,7 +107,7 @@ def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Da
 
 
 def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
-    """An item that names an instance."""
+    """A Referenced SOP Sequence item."""
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
     return item
@@ -135,7 +143,10 @@ def encode_report(
 ) -> tuple[Command, bytes]:
     """N-EVENT-REPORT on a peer's request (PS3.4 J.3.3), as command set and data set.
 
-    requested, held : (SOP class, SOP instance) pairs that the peer asked about; those that are stored here.
+    Parameters
+    ----------
+    requested, held
+        (SOP class, SOP instance) pairs that the peer asked about; those that are stored here.
     """
     information = Dataset()
     information.TransactionUID = transaction_uid
@@ -160,7 +171,7 @@ def encode_report(
 
 
 def report_of(information: Dataset) -> CommitmentReport:
-    """The report as plain data."""
+    """The report in an event information data set."""
 
     def uids(keyword: str) -> tuple[str, ...]:
         return tuple(str(item.ReferencedSOPInstanceUID) for item in information.get(keyword, []))

@@ -17,7 +17,7 @@ from dicom_io.network.service import AssociationRejection, DimseResponse, Instan
 
 
 class FolderPacs:
-    """Takes everything from everyone; each instance becomes a file named by its digest."""
+    """Accepts every instance from every peer; each becomes a file named after its digest."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,11 +25,11 @@ class FolderPacs:
         folder.mkdir(parents=True, exist_ok=True)
 
     def admit(self, peer: Peer) -> AssociationRejection | None:
-        """Everyone may send."""
+        """Every peer is accepted."""
         return None
 
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
-        """Nobody is told."""
+        """Rejections and ends of associations are not recorded."""
 
     def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> FolderInstance:
         """A file in the folder, under a temporary name."""
@@ -37,15 +37,15 @@ class FolderPacs:
         return FolderInstance(InstanceFile(path, sop_class_uid, sop_instance_uid, transfer_syntax_uid))
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
-        """Nothing else is offered."""
+        """No other service is offered."""
         return DimseResponse(NO_SUCH_OPERATION)
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
-        """Nobody is told."""
+        """Rejections and ends of associations are not recorded."""
 
 
 class FolderInstance:
-    """One arriving instance."""
+    """An instance while it is being received."""
 
     def __init__(self, file: InstanceFile) -> None:
         self.file = file
@@ -64,7 +64,7 @@ class FolderInstance:
 
 @contextmanager
 def folder_pacs(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
-    """Run the PACS on a port (0: a free one, which is given) until the block ends."""
+    """Run the PACS on a port (0: any free one); yields the port until the block ends."""
     acceptor = Acceptor((host, port), acceptor_contexts(), FolderPacs(folder))
     thread = threading.Thread(target=acceptor.serve_forever, name="folder-pacs", daemon=True)
     thread.start()

@@ -27,8 +27,12 @@ APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 class AcceptedContexts:
     """What was agreed on: abstract and transfer syntax of each presentation context by its ID.
 
-    largest_pdu : bytes of a PDU that the peer receives; 0: no limit.
-    acceptance : the A-ASSOCIATE-AC that tells the peer.
+    Parameters
+    ----------
+    largest_pdu
+        Bytes of a PDU that the peer receives; 0: no limit.
+    acceptance
+        The A-ASSOCIATE-AC that tells the peer.
     """
 
     abstract_syntax: Mapping[int, str]
@@ -63,7 +67,10 @@ def accept_contexts(
 ) -> AcceptedContexts:
     """Negotiate presentation contexts and roles; raises ProtocolError for a peer that receives no PDU of any use.
 
-    largest_p_data : bytes of a P-DATA PDU that we receive.
+    Parameters
+    ----------
+    largest_p_data
+        Bytes of a P-DATA PDU that we receive.
     """
     roles_wanted = {
         item.sop_class_uid: (item.scu_role, item.scp_role)

@@ -1,4 +1,4 @@
-"""Questions to a peer that change nothing there: which classes it takes, and which series of a study it holds."""
+"""Read-only queries to a peer: which SOP classes it accepts, and which series of a study it holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PENDING = frozenset({0xFF00, 0xFF01})
 
 
 def accepted_classes(calling_ae_title: str, remote: Remote, sop_classes: Iterable[str]) -> set[str]:
-    """Those of these SOP classes that the peer would take; raises PeerUnreachable."""
+    """The subset of these SOP classes that the peer accepts; raises PeerUnreachable."""
     contexts = [build_context(UID(each)) for each in sop_classes]
     association = associate(calling_ae_title, remote, contexts, Timeouts())
     accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
@@ -36,7 +36,7 @@ def series_descriptions(calling_ae_title: str, remote: Remote, study_instance_ui
         if not association.accepted_contexts:
             raise PeerUnreachable(f"{remote.name}: answers no queries (Study Root C-FIND)")
         found = association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
-        answers = [data for status, data in found if status and status.Status in PENDING and data is not None]
+        responses = [data for status, data in found if status and status.Status in PENDING and data is not None]
     finally:
         association.release()
-    return [str(each.get("SeriesDescription", "")) for each in answers]
+    return [str(each.get("SeriesDescription", "")) for each in responses]

@@ -22,7 +22,12 @@ PENDING = (0xFF00, 0xFF01)
 class MoveResult:
     """What an archive says it has sent.
 
-    status : 0 when everything arrived (PS3.4 C.4.2.1.5). completed, failed : instances.
+    Parameters
+    ----------
+    status
+        0 when everything arrived (PS3.4 C.4.2.1.5).
+    completed, failed
+        Number of instances.
     """
 
     status: int
@@ -41,9 +46,15 @@ def move_study(
 ) -> MoveResult:
     """Ask for every instance of a study; returns when the archive is done.
 
-    destination : AE title that the archive sends to, and knows the address of.
-    seconds : after which the association is aborted, even while the archive still reports progress.
-    progress : called with (sent, to be sent) as the archive reports.
+    Parameters
+    ----------
+    destination
+        AE title to send to; the archive must know its address.
+    seconds
+        Time after which the association is aborted, even while the archive still reports progress.
+    progress
+        Called with (sent, to be sent) as the archive reports.
+
     Raises PeerUnreachable when it does not answer in time.
     """
     query = Dataset()

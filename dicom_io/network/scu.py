@@ -1,4 +1,4 @@
-"""Talks to a peer: C-ECHO and C-STORE, with deadlines, an answer for every instance, and one association for all."""
+"""C-ECHO and C-STORE to a peer: with time limits, one response per instance, one association for all of them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ MAX_CONTEXTS = 128
 
 
 class NothingAccepted(PeerUnreachable):
-    """A peer answers, and takes none of the SOP classes that were proposed."""
+    """A peer accepts the association but none of the proposed SOP classes."""
 
 
 class PeerRejected(PeerUnreachable):
-    """A peer refuses the association: most often it does not know our AE title."""
+    """A peer rejects the association, most often because it does not know our AE title."""
 
 
 class Remote(Protocol):
-    """A peer on the network; a destination of the settings is one as it stands."""
+    """A peer on the network; a destination from the settings satisfies this protocol."""
 
     @property
     def name(self) -> str:
-        """Our name for it."""
+        """The name by which the settings and messages refer to it."""
 
     @property
     def ae_title(self) -> str:
@@ -52,11 +52,11 @@ class Remote(Protocol):
 
     @property
     def tls(self) -> bool:
-        """Whether it is spoken to over TLS only."""
+        """Whether to use TLS."""
 
     @property
     def authorities(self) -> str:
-        """PEM file of those whose word on its certificate we trust; empty: the system's."""
+        """PEM file of the certificate authorities to trust; empty: those of the system."""
 
     @property
     def check_name(self) -> bool:
@@ -64,7 +64,7 @@ class Remote(Protocol):
 
     @property
     def certificate(self) -> str:
-        """PEM file of the certificate that we show; empty: none."""
+        """PEM file of the certificate that we present; empty: none."""
 
     @property
     def key(self) -> str:
@@ -73,7 +73,7 @@ class Remote(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteAE:
-    """A peer that no setting names."""
+    """A peer that is not in the settings."""
 
     name: str
     ae_title: str
@@ -88,7 +88,7 @@ class RemoteAE:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for a connection, an association's answer, a message's answer."""
+    """Seconds to wait for the connection, the response to an association request, the response to a message."""
 
     connect: float = 10.0
     association: float = 15.0
@@ -106,12 +106,12 @@ class StoreResponse:
 
     @property
     def kept(self) -> bool:
-        """Success, or success with a warning."""
+        """Whether the peer stored the instance, with or without a warning."""
         return is_kept(self.status)
 
 
 def echo(calling_ae_title: str, remote: Remote, timeouts: Timeouts | None = None) -> float:
-    """Seconds that a C-ECHO took, association included; raises PeerUnreachable."""
+    """Send a C-ECHO; returns the seconds it took, association included. Raises PeerUnreachable."""
     started = time.monotonic()
     association = associate(calling_ae_title, remote, [build_context(Verification)], timeouts or Timeouts())
     status = association.send_c_echo()
@@ -124,9 +124,9 @@ def echo(calling_ae_title: str, remote: Remote, timeouts: Timeouts | None = None
 def send(
     calling_ae_title: str, remote: Remote, paths: Sequence[Path], timeouts: Timeouts | None = None
 ) -> Iterator[StoreResponse]:
-    """C-STORE each file; gives each answer as it comes. Raises PeerUnreachable when the peer is gone or rejects us.
+    """C-STORE each file and yield the responses; raises PeerUnreachable when the peer is gone or rejects us.
 
-    An instance whose SOP class the peer does not accept is answered NOT_SUPPORTED and the others are sent.
+    An instance whose SOP class the peer does not accept yields NOT_SUPPORTED; the others are still sent.
     """
     names = [(path, *syntax_of(path)) for path in paths]
     pairs = sorted({(sop_class, syntax) for _, sop_class, _, syntax in names})
@@ -151,11 +151,12 @@ def send(
 
 
 def not_supported(sop_class: str, sop_instance: str) -> StoreResponse:
+    """The response that stands for an instance whose SOP class the peer did not accept."""
     return StoreResponse(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
 
 
 def store(association: Association, remote: Remote, path: Path, sop_class: str, sop_instance: str) -> StoreResponse:
-    """One C-STORE; raises PeerUnreachable when no answer comes."""
+    """Send one C-STORE; raises PeerUnreachable when there is no response."""
     try:
         status = association.send_c_store(dcmread(path))
     except (RuntimeError, ValueError) as error:  # not established any more, or no context of this syntax

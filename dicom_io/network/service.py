@@ -11,7 +11,7 @@ from dicom_io.network.dimse import Command
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who called whom from where; AE titles are what the peer claims, never proof of identity."""
+    """Calling and called AE title and address of a peer; AE titles are claims, never proof of identity."""
 
     calling_ae_title: str
     called_ae_title: str
@@ -39,7 +39,10 @@ NOT_DICOM = AssociationRejection(1, 1, 2, "application context not supported")
 class DimseResponse:
     """The response to a message.
 
-    follow_up : makes the request (command set, data set) that we send afterwards on the same association.
+    Parameters
+    ----------
+    follow_up
+        Makes the request (command set, data set) that we send afterwards on the same association.
     """
 
     status: int

@@ -1,4 +1,4 @@
-"""STOW-RS: result objects over HTTP, for archives that prefer the web to an association (PS3.18 10.5)."""
+"""STOW-RS: result objects over HTTP, for archives that take DICOMweb (PS3.18 10.5)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,15 @@ def store_over_web(
 ) -> Iterator[StoreResponse]:
     """POST each file to the studies of a DICOMweb service; gives each response as it comes, with DIMSE's statuses.
 
-    url : of the service, e.g. https://pacs/dicom-web. token : for `Authorization: Bearer`.
-    authorities : PEM file of who may have signed its certificate; empty: the system's.
+    Parameters
+    ----------
+    url
+        Base URL of the service, e.g. https://pacs/dicom-web.
+    token
+        Bearer token of the Authorization header.
+    authorities
+        PEM file of the certificate authorities to trust; empty: those of the system.
+
     Raises PeerUnreachable when nobody answers, or not as STOW-RS.
     """
     headers = {"Accept": "application/dicom+json"} | ({"Authorization": f"Bearer {token}"} if token else {})

@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from dicom_io.errors import DicomError
 
-CIPHERS = "ECDHE+AESGCM"  # RFC 9325 section 4.2, for TLS 1.2; TLS 1.3 has no others than good ones
+CIPHERS = "ECDHE+AESGCM"  # RFC 9325 section 4.2, for TLS 1.2; every cipher of TLS 1.3 is acceptable
 
 
 class ClientCertificates(StrEnum):
-    """Whether those who call us must show a certificate."""
+    """Whether peers that connect to us must present a certificate."""
 
     NONE = "none"
     OPTIONAL = "optional"
@@ -33,7 +33,7 @@ class TlsFilesUnusable(DicomError):
 def acceptor_context(
     certificate: str, key: str, authorities: str, clients: ClientCertificates = ClientCertificates.NONE
 ) -> ssl.SSLContext:
-    """TLS for those who call us, from PEM files; raises TlsFilesUnusable."""
+    """TLS for incoming connections, from PEM files; raises TlsFilesUnusable."""
     context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
     if clients is not ClientCertificates.NONE:
@@ -43,7 +43,17 @@ def acceptor_context(
 
 
 def requestor_context(certificate: str, key: str, authorities: str, *, check_name: bool) -> ssl.SSLContext:
-    """TLS for those whom we call: whom we trust ("": the system's authorities), and who we are ("": nobody)."""
+    """TLS for outgoing connections, from PEM files; raises TlsFilesUnusable.
+
+    Parameters
+    ----------
+    certificate, key
+        What we present; empty: no certificate.
+    authorities
+        Whom we trust; empty: the authorities of the system.
+    check_name
+        Whether the peer's certificate must name its host.
+    """
     context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     context.check_hostname = check_name
     if authorities:
@@ -57,7 +67,7 @@ def requestor_context(certificate: str, key: str, authorities: str, *, check_nam
 
 
 def hardened(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The profile's versions and ciphers."""
+    """Apply the protocol versions and ciphers of the profile."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION

@@ -45,10 +45,16 @@ class ConnectionLost(ProtocolError):
 class PduLimits:
     """How much a peer may send, and how long it may take.
 
-    largest_p_data : bytes of one P-DATA PDU; announced to the peer and enforced.
-    first_pdu_seconds : from the connection to the complete association request.
-    pdu_seconds : from the first byte of a PDU to its last.
-    idle_seconds : between PDUs of an association.
+    Parameters
+    ----------
+    largest_p_data
+        Bytes of one P-DATA PDU; announced to the peer and enforced.
+    first_pdu_seconds
+        From the connection to the complete association request.
+    pdu_seconds
+        From the first byte of a PDU to its last.
+    idle_seconds
+        Between PDUs of an association.
     """
 
     largest_p_data: int = 128 * 1024
@@ -57,7 +63,7 @@ class PduLimits:
     idle_seconds: float = 60.0
 
     def of(self, pdu_type: int) -> int:
-        """Largest length that is read of a PDU of this type."""
+        """The largest length that is accepted for a PDU of this type."""
         if pdu_type == PduType.P_DATA:
             return self.largest_p_data
         return LARGEST_REQUEST if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) else SMALL_PDU
@@ -76,7 +82,7 @@ class PduStream:
         self.poll = select.poll()
 
     def handshake(self) -> None:
-        """Begin TLS where it is spoken; the peer has as long for the whole of it as for its first PDU."""
+        """Complete the TLS handshake, if there is one, within the time limit of the first PDU."""
         deadline = time.monotonic() + self.limits.first_pdu_seconds
         while isinstance(self.connection, ssl.SSLSocket):
             try:
@@ -120,7 +126,7 @@ class PduStream:
             self.end += self.receive(deadline)
 
     def receive(self, deadline: float) -> int:
-        """Receive what is there, at least one byte."""
+        """Receive what is available, at least one byte."""
         while True:
             try:
                 count = self.connection.recv_into(self.buffer[self.end :])
@@ -148,7 +154,7 @@ class PduStream:
                 raise ConnectionLost(f"the connection broke: {error.strerror}") from None
 
     def wait(self, event: int, deadline: float) -> None:
-        """Until the connection can be read from or written to; ProtocolError when that comes too late."""
+        """Wait until the connection can be read from or written to; raises ProtocolError when that takes too long."""
         self.poll.register(self.connection, event)
         if not self.poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
             raise ProtocolError("the peer was too slow")

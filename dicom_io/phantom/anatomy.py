@@ -32,13 +32,20 @@ from mome_core.volume import Affine, Dynamic, Volume
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroundTruth:
-    """What was put into the phantom.
+    """The ground truth of a phantom.
 
-    lesion : (columns, rows, slices) on the DCE grid; all False without a lesion.
-    lesion_centre_mm : centroid of that mask, LPS; None without a lesion.
-    lesion_volume_ml : of that mask.
-    left, right : each breast on the DCE grid: skin, fat and gland in front of the chest wall (all False if absent).
-    ktrans_per_minute, adc : of the lesion's rim (1e-3 mm2/s); None without a lesion.
+    Parameters
+    ----------
+    lesion
+        (columns, rows, slices) on the DCE grid; all False without a lesion.
+    lesion_centre_mm
+        Centroid of that mask, LPS; None without a lesion.
+    lesion_volume_ml
+        Volume of that mask.
+    left, right
+        Each breast on the DCE grid: skin, fat and gland in front of the chest wall (all False if absent).
+    ktrans_per_minute, adc
+        Of the lesion's rim (1e-3 mm2/s); None without a lesion.
     """
 
     label: Lesion
@@ -56,8 +63,16 @@ class GroundTruth:
 class Phantom:
     """One synthetic examination; voxels are int16 of 12 bits, as a scanner stores them.
 
-    t1 : T1-weighted without fat suppression. dwi : trace-weighted volumes by b-value in s/mm2. adc : 1e-6 mm2/s.
-    localizers : axial, sagittal and coronal, three slices each.
+    Parameters
+    ----------
+    t1
+        T1-weighted without fat suppression.
+    dwi
+        Trace-weighted volumes by b-value in s/mm2.
+    adc
+        1e-6 mm2/s.
+    localizers
+        Axial, sagittal and coronal, three slices each.
     """
 
     spec: PhantomSpec
@@ -118,7 +133,7 @@ def lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, Tis
 
 
 def truth_of(patient: SimulatedPatient, masks: Mask, grid: SamplingGrid) -> GroundTruth:
-    """What was put into a patient. masks : (lesion, left breast, right breast) on the DCE grid."""
+    """The ground truth about a patient. masks : (lesion, left breast, right breast) on the DCE grid."""
     shape = patient.body.lesion
     rim = patient.tissues[Tissue.LESION_RIM]
     return GroundTruth(

@@ -1,4 +1,4 @@
-"""What every instance says: patient, study, series and equipment; and how a value becomes an element."""
+"""Attributes that every instance has (patient, study, series, equipment), and how a value becomes an element."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def series_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
 
 
 def classic_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
-    """What a multi-frame object says elsewhere."""
+    """Attributes of a classic image that a multi-frame object holds in its functional groups instead."""
     return {
         "AcquisitionDate": study.date,
         "AcquisitionTime": study.time(series.images[0].stack.time_s),

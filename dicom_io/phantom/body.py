@@ -19,8 +19,12 @@ Points = tuple[Float, Float, Float]
 class Breast:
     """An ellipsoid that leaves the chest wall; the nipple is its most anterior point.
 
-    centre_mm, semi_axes_mm : of the ellipsoid, LPS.
-    density : 0 almost entirely fat to 1 extremely dense.
+    Parameters
+    ----------
+    centre_mm, semi_axes_mm
+        Of the ellipsoid, LPS.
+    density
+        0 almost entirely fat to 1 extremely dense.
     """
 
     centre_mm: Millimetres
@@ -37,9 +41,14 @@ class Breast:
 class LesionShape:
     """A star-shaped lesion: its radius depends on direction.
 
-    bumps : (n, 5) unit vector, height relative to the radius, sharpness; broad ones are lobes, sharp ones spicules.
-    stretch : radius multiplier along x, y, z.
-    rim : thickness of the rim relative to the radius.
+    Parameters
+    ----------
+    bumps
+        (n, 5) unit vector, height relative to the radius, sharpness; broad ones are lobes, sharp ones spicules.
+    stretch
+        Radius multiplier along x, y, z.
+    rim
+        Thickness of the rim relative to the radius.
     """
 
     centre_mm: Millimetres

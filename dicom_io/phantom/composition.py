@@ -77,7 +77,12 @@ def lesion_surface(lesion: LesionShape, points: Points) -> Float:
 class VoxelSubset:
     """Some voxels of a slab.
 
-    where : their indices in the slab. width_mm : of a voxel, the geometric mean of its edges.
+    Parameters
+    ----------
+    where
+        Their indices in the slab.
+    width_mm
+        Of a voxel, the geometric mean of its edges.
     """
 
     points: Points
@@ -85,7 +90,7 @@ class VoxelSubset:
     width_mm: float
 
     def near(self, centre: Millimetres, reach_mm: float) -> VoxelSubset:
-        """Those of them within a cube around a centre."""
+        """The subset within a cube around a centre."""
         inside = np.abs(self.points[0] - np.float32(centre[0])) < reach_mm
         for axis in (1, 2):
             inside &= np.abs(self.points[axis] - np.float32(centre[axis])) < reach_mm
@@ -124,7 +129,12 @@ class TissueLayers:
 class Composition:
     """What some slices of a grid are made of.
 
-    shares : (tissues, voxels); breasts : (breasts, voxels) share of the voxel in each breast (0 outside).
+    Parameters
+    ----------
+    shares
+        (tissues, voxels)
+    breasts
+        (breasts, voxels) share of the voxel in each breast (0 outside).
     """
 
     shares: Float

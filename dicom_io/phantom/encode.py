@@ -1,4 +1,4 @@
-"""Elements to bytes; what the instances of a series share is encoded once.
+"""Elements to bytes; elements that the instances of a series share are encoded once.
 
 pydicom encodes every element of every instance anew, which is most of the time that writing 1,500 instances takes.
 """

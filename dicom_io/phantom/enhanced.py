@@ -16,7 +16,7 @@ FRAME_CONTENT, DIFFUSION = 0x00209111, 0x00189117
 
 
 def frames(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
-    """What makes an MR image multi-frame: frames, dimensions, pulse sequence."""
+    """The attributes that make an MR image multi-frame: frames, dimensions, pulse sequence."""
     return {
         **whole_image(study, series, images),
         **(pulse_sequence(series) if series.attributes["ImageType"][0] == "ORIGINAL" else {}),
@@ -46,7 +46,7 @@ def whole_image(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan
 
 
 def frame_kind(series: SeriesPlan) -> Attributes:
-    """What an image and each of its frames are (PS3.3 C.8.13.3)."""
+    """Attributes that an image shares with each of its frames (PS3.3 C.8.13.3)."""
     return {
         "PixelPresentation": "MONOCHROME",
         "VolumetricProperties": "VOLUME",
@@ -206,7 +206,7 @@ def modifier(series: SeriesPlan) -> Attributes:
 
 
 def frame_groups(study: StudyPlan, series: SeriesPlan, image: SlicePlan) -> Attributes:
-    """What differs from frame to frame."""
+    """The functional groups that differ from frame to frame."""
     stack, k = image.stack, image.slice
     affine = stack.volume.affine
     groups: Attributes = {

@@ -203,7 +203,7 @@ def phase_names(study: StudyPlan, count: int) -> list[tuple[int, str]]:
 
 
 def phase_attributes(study: StudyPlan, phases: list[StackPlan], stack: StackPlan, k: int) -> Attributes:
-    """What tells the phases apart: TemporalPositionIdentifier, and TriggerTime among the images of one position."""
+    """TemporalPositionIdentifier of a phase, and the TriggerTime that differs between its images of one position."""
     since_first = stack.time_s - phases[0].time_s
     slices = stack.volume.voxels.shape[2]
     attributes: Attributes = {

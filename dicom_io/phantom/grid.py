@@ -36,7 +36,7 @@ class SamplingGrid:
         return float(i), float(j), float(k)
 
     def moved(self, shift_mm: NDArray[np.float64]) -> SamplingGrid:
-        """The same voxels where they see the patient shifted by -shift_mm."""
+        """This grid moved by a vector in mm, so that it samples the patient as if shifted the other way."""
         affine = self.affine.copy()
         affine[:3, 3] += shift_mm
         return replace(self, affine=affine)
@@ -62,8 +62,12 @@ class SamplingGrid:
 class SequenceGeometry:
     """Spacing and field of view of one sequence; in-plane the voxels are square.
 
-    fov_mm : left-right, anterior-posterior, feet-head.
-    centre_mm : LPS position of the middle of the field of view.
+    Parameters
+    ----------
+    fov_mm
+        Left-right, anterior-posterior, feet-head.
+    centre_mm
+        LPS position of the middle of the field of view.
     """
 
     in_plane_mm: float

@@ -69,11 +69,17 @@ class Encoding(StrEnum):
 class StudyOptions:
     """Everything about the files that is not the patient's body; the defaults are an ordinary complete study.
 
-    character_set : SpecificCharacterSet; UTF-8 unless told otherwise, so that any patient_name can be written.
-    study : word that distinguishes studies of one phantom; the UIDs follow from it and the phantom's seed.
-    only : words of the series to write (dce, t1, t2, dwi, adc, sub, mip, localizer; dce means every phase);
-        empty writes all.
-    derived : whether ready-made subtractions, MIPs and the ADC map are in the study.
+    Parameters
+    ----------
+    character_set
+        SpecificCharacterSet; UTF-8 unless told otherwise, so that any patient_name can be written.
+    study
+        Word that distinguishes studies of one phantom; the UIDs follow from it and the phantom's seed.
+    only
+        Words of the series to write (dce, t1, t2, dwi, adc, sub, mip, localizer; dce means every phase); empty
+        writes all.
+    derived
+        Whether ready-made subtractions, MIPs and the ADC map are in the study.
     """
 
     patient_name: str = "PHANTOM^BREAST"

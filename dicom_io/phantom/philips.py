@@ -125,7 +125,7 @@ def equipment() -> Attributes:
 
 
 def classic(study: StudyPlan, sequence: sequences.PulseSequence) -> Attributes:
-    """What a classic image of any sequence says."""
+    """Attributes of a classic image of any sequence."""
     suppressed = sequence.fat_suppressed
     return {
         "SequenceVariant": "SK",

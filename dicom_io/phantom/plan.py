@@ -1,4 +1,4 @@
-"""What a study consists of before it is bytes: series of stacks of slices, with the attributes that vendors write."""
+"""The plan of a study before it is encoded: series of stacks of slices, with the attributes that vendors write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mome_core.volume import Volume
 
 
 class PrivateAttribute(NamedTuple):
-    """A private element; `block` is where the vendor usually reserves (PS3.5 7.8.1)."""
+    """A private element; `block` is the one that the vendor usually reserves (PS3.5 7.8.1)."""
 
     group: int
     creator: str
@@ -42,9 +42,14 @@ class InstanceLayout(StrEnum):
 class StackPlan:
     """One volume of a series: a time point, a b-value, or all there is.
 
-    time_s : start of its acquisition, seconds after the study's start.
-    temporal_index : 1 for the first time point.
-    slope : RescaleSlope; the stored value is the volume's value divided by it.
+    Parameters
+    ----------
+    time_s
+        Start of its acquisition, seconds after the study's start.
+    temporal_index
+        1 for the first time point.
+    slope
+        RescaleSlope; the stored value is the volume's value divided by it.
     """
 
     volume: Volume
@@ -58,9 +63,12 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlicePlan:
-    """One slice of a stack, with what only this image says.
+    """One slice of a stack, with the attributes that only this image has.
 
-    hidden : keywords that this image lacks although others of its series have them.
+    Parameters
+    ----------
+    hidden
+        Keywords that this image lacks although others of its series have them.
     """
 
     stack: StackPlan
@@ -73,7 +81,12 @@ class SlicePlan:
 class SeriesPlan:
     """One series; its images in the order of InstanceNumber.
 
-    key : word from which the SeriesInstanceUID follows. dynamic : whether these are phases of the DCE.
+    Parameters
+    ----------
+    key
+        Word from which the SeriesInstanceUID follows.
+    dynamic
+        Whether these are phases of the DCE.
     """
 
     key: str

@@ -10,8 +10,14 @@ from typing import Any
 class PulseSequence:
     """One pulse sequence.
 
-    contrast : AcquisitionContrast (0008,9209). kind : MRAcquisitionType (0018,0023).
-    inversion_ms : inversion time, None without inversion.
+    Parameters
+    ----------
+    contrast
+        AcquisitionContrast (0008,9209).
+    kind
+        MRAcquisitionType (0018,0023).
+    inversion_ms
+        Inversion time, None without inversion.
     """
 
     contrast: str

@@ -1,4 +1,4 @@
-"""What to simulate: the choices that make one synthetic breast MRI study."""
+"""The choices that define one synthetic breast MRI study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Millimetres = tuple[float, float, float]
 
 
 class Lesion(StrEnum):
-    """What the simulated patient has; also the truth that training learns from."""
+    """The lesion of the simulated patient; also the label that training learns from."""
 
     MALIGNANT = "malignant"
     BENIGN = "benign"
@@ -56,14 +56,24 @@ class Breasts(StrEnum):
 class PhantomSpec:
     """One synthetic study; the same spec gives the same voxels, bit for bit.
 
-    post_phases : DCE phases after the one pre-contrast phase; the paper's protocols have 5 to 7.
-    b_values : s/mm2, ascending; each becomes one trace-weighted volume.
-    phase_seconds : from one post-contrast phase to the next.
-    first_gap_seconds : from the pre-contrast phase to the first post-contrast phase; injection lies between.
-    spacing_scale : multiplies the DCE's voxel spacing (columns, rows, slices); the field of view stays.
-    without : modalities that were not acquired.
-    contrast : False simulates a bolus that never arrived.
-    motion_mm : how far the patient has moved by the last phase (0: holds still).
+    Parameters
+    ----------
+    post_phases
+        DCE phases after the one pre-contrast phase; the paper's protocols have 5 to 7.
+    b_values
+        S/mm2, ascending; each becomes one trace-weighted volume.
+    phase_seconds
+        From one post-contrast phase to the next.
+    first_gap_seconds
+        From the pre-contrast phase to the first post-contrast phase; injection lies between.
+    spacing_scale
+        Multiplies the DCE's voxel spacing (columns, rows, slices); the field of view stays.
+    without
+        Modalities that were not acquired.
+    contrast
+        False simulates a bolus that never arrived.
+    motion_mm
+        How far the patient has moved by the last phase (0: holds still).
     """
 
     seed: int = 0

@@ -1,4 +1,4 @@
-"""What tissues look like to a scanner: relaxation, diffusion and contrast uptake, and the signal of each sequence.
+"""Tissues as a scanner sees them: relaxation, diffusion, contrast uptake, and the signal in each sequence.
 
 Relaxation at 3 T after Rakow-Penner et al., J Magn Reson Imaging 2006;23:87 (breast) and Stanisz et al., Magn Reson
 Med 2005;54:507 (muscle, blood, liver). Diffusion after Partridge et al., J Magn Reson Imaging 2017;45:337.
@@ -43,9 +43,20 @@ class Tissue(IntEnum):
 class TissueProperties:
     """One tissue at 3 T.
 
-    t1_ms, t2_ms : relaxation; adc : 1e-3 mm2/s; density : protons relative to water.
-    ktrans : 1/min; ve, vp : volume fractions (0 ktrans and vp: no uptake).
-    flow : share of the signal that survives a spin echo; moving blood leaves the slice.
+    Parameters
+    ----------
+    t1_ms, t2_ms
+        Relaxation
+    adc
+        1e-3 mm2/s
+    density
+        Protons relative to water.
+    ktrans
+        1/min
+    ve, vp
+        Volume fractions (0 ktrans and vp: no uptake).
+    flow
+        Share of the signal that survives a spin echo; moving blood leaves the slice.
     """
 
     t1_ms: float
@@ -122,7 +133,7 @@ def concentration(tissue: TissueProperties, seconds: Sequence[float]) -> Curve:
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """What changes with the magnet: T1 grows with field strength (about its cube root), noise falls."""
+    """Effects of field strength: T1 grows (about with its cube root), noise falls."""
 
     field_strength_t: float
 
@@ -141,7 +152,10 @@ RELAXIVITY = 4.5  # 1/(mM s), gadobutrol in plasma
 def spoiled_gradient_echo(scanner: Scanner, tissue: TissueProperties, conc_mm: Curve, *, fat_signal: float) -> Curve:
     """T1-weighted signal at each concentration; TR 4.6 ms, TE 1.7 ms, flip angle 10 degrees.
 
-    fat_signal : share of fat's signal that is left by fat suppression (1: not suppressed).
+    Parameters
+    ----------
+    fat_signal
+        Share of fat's signal that is left by fat suppression (1: not suppressed).
     """
     r1 = 1000.0 / scanner.t1_ms(tissue) + RELAXIVITY * conc_mm
     e1 = np.exp(-0.0046 * r1)

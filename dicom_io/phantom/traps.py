@@ -122,7 +122,7 @@ def maybe_without_time(image: SlicePlan) -> SlicePlan:
 
 
 def script_in_description(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
-    """What a web page must not run."""
+    """Script in the series description, which a web page must not run."""
     script = "<script>alert(1)</script>"
     return [replace(s, description=f"{script}{s.description}"[:64]) if s.dynamic else s for s in series]
 
@@ -227,7 +227,7 @@ def altered(study: StudyPlan, elements: Elements) -> Elements:
 
 
 def relocated(element: DataElement) -> DataElement:
-    """The same in another private block, as PS3.5 7.8.1 allows an archive to do."""
+    """The element moved to another private block, as PS3.5 7.8.1 allows an archive to do."""
     if not element.tag.is_private:
         return element
     shift = RELOCATED_BY if element.tag.is_private_creator else RELOCATED_BY << 8
@@ -246,7 +246,7 @@ def as_unknown(element: DataElement) -> DataElement:
 
 
 def duplicated(paths: list[Path]) -> list[Path]:
-    """Every seventh instance a second time under another name."""
+    """Copy every seventh instance to a second file."""
     again = [path.with_name(f"{path.stem}-again.dcm") for path in paths[::7]]
     for source, copy in zip(paths[::7], again, strict=True):
         copyfile(source, copy)

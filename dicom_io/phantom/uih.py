@@ -64,7 +64,10 @@ def series(
 ) -> SeriesPlan:
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic.
 
-    name : SequenceName.
+    Parameters
+    ----------
+    name
+        SequenceName.
     """
     tiled = study.layout == Layout.VFRAME and key in {"t1", "t2", "dwi", "dce"}
     kind = [*(image_type or ORIGINAL), *(["VFRAME"] if tiled else [])]

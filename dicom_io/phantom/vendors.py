@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_io.phantom import ge, philips, siemens, uih
@@ -14,14 +15,23 @@ from dicom_io.phantom.traps import with_traps
 from dicom_io.phantom.writer import write_series
 from dicom_io.vendors.base import Vendor
 
-# A vendor is a file here that plans its series, and a row: the layouts that it writes (the usual one first), its plan.
-VENDORS: dict[Vendor, tuple[tuple[Layout, ...], Callable[[StudyPlan], list[SeriesPlan]]]] = {
-    Vendor.SIEMENS: (siemens.LAYOUTS, siemens.plan),
-    Vendor.GE: (ge.LAYOUTS, ge.plan),
-    Vendor.PHILIPS: (philips.LAYOUTS, philips.plan),
-    Vendor.UIH: (uih.LAYOUTS, uih.plan),
+
+@dataclass(frozen=True, slots=True)
+class SimulatedVendor:
+    """The layouts that a vendor's scanners write, the usual one first, and the series of a study by them."""
+
+    layouts: tuple[Layout, ...]
+    plan: Callable[[StudyPlan], list[SeriesPlan]]
+
+
+# One more vendor is a file that plans its series, and a row here.
+VENDORS = {
+    Vendor.SIEMENS: SimulatedVendor(siemens.LAYOUTS, siemens.plan),
+    Vendor.GE: SimulatedVendor(ge.LAYOUTS, ge.plan),
+    Vendor.PHILIPS: SimulatedVendor(philips.LAYOUTS, philips.plan),
+    Vendor.UIH: SimulatedVendor(uih.LAYOUTS, uih.plan),
 }
-LAYOUTS = {vendor: layouts for vendor, (layouts, _) in VENDORS.items()}
+LAYOUTS = {name: vendor.layouts for name, vendor in VENDORS.items()}
 
 
 def write_study(
@@ -33,12 +43,15 @@ def write_study(
 ) -> list[Path]:
     """Write every instance of the study below `out_dir`, a folder per series; paths in the order of acquisition.
 
-    layout : the vendor's usual one when None.
+    Parameters
+    ----------
+    layout
+        The vendor's usual one when None.
+
     Raises ValueError for a layout that this vendor does not use.
     """
     study = study_of(phantom, vendor, layout, options)
-    _, plan = VENDORS[vendor_named(vendor)]
-    only = study.options.only
+    plan, only = VENDORS[vendor_named(vendor)].plan, study.options.only
     wanted = [each for each in with_traps(study, plan) if not only or each.key.startswith(only)]
     return [path for series in wanted for path in write_series(study, series, out_dir)]
 
@@ -47,12 +60,12 @@ def study_of(
     phantom: Phantom, vendor: str, layout: Layout | str | None, options: StudyOptions | None = None
 ) -> StudyPlan:
     """The study that `write_study` writes; its UIDs are known before a file exists."""
-    name = vendor_named(vendor).lower()
-    layouts = LAYOUTS[vendor_named(vendor)]
+    name = vendor_named(vendor)
+    layouts = VENDORS[name].layouts
     layout = layouts[0] if layout is None else Layout(layout)
     if layout not in layouts:
-        raise ValueError(f"{name} writes the layouts {', '.join(layouts)}, not {layout}")
-    return StudyPlan(phantom, name, layout, options or StudyOptions())
+        raise ValueError(f"{name.lower()} writes the layouts {', '.join(layouts)}, not {layout}")
+    return StudyPlan(phantom, name.lower(), layout, options or StudyOptions())
 
 
 def vendor_named(name: str) -> Vendor:
@@ -64,7 +77,7 @@ def vendor_named(name: str) -> Vendor:
 
 
 def write_truth(study: StudyPlan, path: Path) -> None:
-    """What was put into the phantom, as JSON, for whoever checks a result against it."""
+    """Write the ground truth of the phantom as JSON, to check a result against it."""
     spec, truth = study.phantom.spec, study.phantom.truth
     record = {
         "research_use_only": True,

@@ -1,4 +1,4 @@
-"""Series on paper become Part 10 files: pixels, the attributes every MR image has, and what the vendor adds."""
+"""Encode planned series as Part 10 files: pixels, attributes of every MR image, and those that the vendor adds."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def placement(stack: StackPlan) -> Attributes:
 
 
 def position(stack: StackPlan, k: int) -> Attributes:
-    """Where slice k lies."""
+    """Position of slice k."""
     normal = stack.volume.affine[:3, 2]
     corner = stack.volume.affine[:3, 3] + normal * k
     location = float(corner @ normal) / stack.volume.spacing_mm[2]

@@ -17,6 +17,7 @@ from dicom_io.study.attempts import RESTART_S, Attempt, Phase, attempts_of
 from dicom_io.study.geometry import Stack, same_grid
 from dicom_io.study.measurements import (
     Measurement,
+    Problem,
     SeriesRepeats,
     measurements_of,
     repeats_of,
@@ -126,20 +127,23 @@ def _as_phase(item: SeriesRole, dynamic: ChosenDynamic) -> SeriesRole:
 # --- the choice
 
 
-def _preferred(series: Sequence[SeriesRepeats], problems: Sequence[str]) -> Measurement:
+def _preferred(series: Sequence[SeriesRepeats], problems: Sequence[Problem]) -> Measurement:
     """The measurement to read of those that were repeated; original ones before computed ones."""
     dynamics = [measurement for measurement in measurements_of(series) if measurement.phases >= 2]
     dynamics = [measurement for measurement in dynamics if measurement.is_original] or dynamics
     if not dynamics:
-        raise StudyIneligible(_why_none(len(series), problems), Ineligibility.NO_DYNAMIC)
+        raise _no_dynamic(len(series), problems)
     return max(dynamics, key=lambda measurement: measurement.preference)
 
 
-def _why_none(count: int, problems: Sequence[str]) -> str:
+def _no_dynamic(count: int, problems: Sequence[Problem]) -> StudyIneligible:
+    """Why so many T1 volumes are no dynamic; a series whose order is unknown may be one."""
     found = f"needs a T1-weighted dynamic with a pre- and a post-contrast phase; found {count} T1 volumes"
     apart = " that do not repeat one measurement" if count > 1 else ""
-    because = "; left out were: " + "; ".join(sorted(set(problems))) if problems else ""
-    return found + apart + because
+    because = "; left out were: " + "; ".join(sorted({each.words for each in problems})) if problems else ""
+    no_order = any(each.code is Ineligibility.PHASE_ORDER_UNKNOWN for each in problems)
+    code = Ineligibility.PHASE_ORDER_UNKNOWN if no_order else Ineligibility.NO_DYNAMIC
+    return StudyIneligible(found + apart + because, code)
 
 
 def _attempts(measurement: Measurement) -> list[Attempt]:
@@ -223,8 +227,8 @@ def _require_no_lost_phase(dynamic: ChosenDynamic, items: Iterable[SeriesRole]) 
         series, problems = repeats_of([item])
         if not series and problems and _may_be_a_phase(item, dynamic):
             raise StudyIneligible(
-                f"series {item.series.number} repeats the dynamic's measurement and cannot be used ({problems[0]}): "
-                "a phase may be missing",
+                f"series {item.series.number} repeats the dynamic's measurement and cannot be used "
+                f"({problems[0].words}): a phase may be missing",
                 Ineligibility.PHASE_MISSING,
             )
 

@@ -15,6 +15,7 @@ from dicom_io.study.geometry import Stack, same_grid
 from dicom_io.study.phases import Repeats, order_repeats, require_more_than_numbers, start_of, unwrapped
 from dicom_io.study.roles import SeriesRole
 from dicom_io.vendors.base import LABELS, Clue
+from mome_core.errors import Ineligibility
 
 ULTRAFAST_PHASES = 14
 SAME_TIMING = 0.03  # repetition and echo times that differ by less are one
@@ -89,14 +90,21 @@ class Preference(NamedTuple):
     phases: int
 
 
-def repeats_of(items: Iterable[SeriesRole]) -> tuple[list[SeriesRepeats], list[str]]:
-    """Every grid of every series with its repeats in order, and the reasons where there is no order."""
+class Problem(NamedTuple):
+    """Why a series or one grid of it cannot be used, and what is wrong with the study when nothing else can either."""
+
+    words: str
+    code: Ineligibility
+
+
+def repeats_of(items: Iterable[SeriesRole]) -> tuple[list[SeriesRepeats], list[Problem]]:
+    """Every grid of every series with its repeats in order, and what is wrong with the others."""
     found, problems = [], []
     for item in items:
         if item.refused:
-            problems.append(item.refused)
+            problems.append(Problem(item.refused, Ineligibility.NO_DYNAMIC))
         if any(stack.slabs > 1 for stack in item.stacks):
-            problems.append("a series consists of several slabs")
+            problems.append(Problem("a series consists of several slabs", Ineligibility.NO_DYNAMIC))
             continue
         for stack in item.stacks:
             try:
@@ -104,7 +112,7 @@ def repeats_of(items: Iterable[SeriesRole]) -> tuple[list[SeriesRepeats], list[s
                 require_more_than_numbers(repeats)
                 found.append(SeriesRepeats(item, stack, repeats))
             except NoPhaseOrder as error:
-                problems.append(str(error))
+                problems.append(Problem(str(error), Ineligibility.PHASE_ORDER_UNKNOWN))
     return found, problems
 
 

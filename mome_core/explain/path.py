@@ -15,14 +15,14 @@ from torch import Tensor
 
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
-from mome_core.explain.quadrature import Panel, Rule, Spacing
+from mome_core.explain.quadrature import Panel, QuadratureRule, Spacing
 
 Inputs = Mapping[Modality, Tensor]
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AttributionLimits:
     """How exact an attribution has to be, and what it may cost.
 
     Parameters
@@ -56,11 +56,11 @@ class Limits:
             raise ValueError("the limits of error, change, width and memory are positive")
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = AttributionLimits()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Path:
+class AttributionPath:
     """The straight line from a baseline to the input, and the network's answer along it.
 
     Parameters
@@ -97,7 +97,7 @@ class Path:
         """All of the path as one panel."""
         return Panel(0.0, 1.0, self.value(0.0), self.value(1.0))
 
-    def attributions(self, rule: Rule) -> dict[Modality, Tensor]:
+    def attributions(self, rule: QuadratureRule) -> dict[Modality, Tensor]:
         """(end - start) times the integral of the gradient by this rule, shaped like `end`."""
         integral: dict[Modality, Tensor] = {}
         for first in range(0, len(rule), self.nodes_per_pass):
@@ -133,7 +133,7 @@ class Integral:
     baseline_value: float
 
 
-def integrate(path: Path, limits: Limits, report: Progress) -> Integral:
+def integrate(path: AttributionPath, limits: AttributionLimits, report: Progress) -> Integral:
     """The gradient integrated along the path, in panels halved until each misses at most its share of the tolerance.
 
     Panels are settled from baseline to input, so that besides the sum only one panel's maps are in memory. What

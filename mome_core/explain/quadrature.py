@@ -38,7 +38,7 @@ class Spacing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rule:
+class QuadratureRule:
     """Shares a_k in [0, 1] of the way from baseline to input, and the weight of each.
 
     The integral of any function g of a is approximately sum_k weights_k g(shares_k).
@@ -84,8 +84,8 @@ class Panel:
             Panel(middle, self.high, middle_value, self.high_value),
         )
 
-    def rule(self, nodes: int, spacing: Spacing) -> Rule:
+    def rule(self, nodes: int, spacing: Spacing) -> QuadratureRule:
         """Gauss-Legendre in places: with even spacing exact for polynomials in a up to degree 2 * nodes - 1."""
         roots, weights = np.polynomial.legendre.leggauss(nodes)
         places = self.low + self.width * (roots + 1) / 2
-        return Rule(spacing.share(places), self.width * weights / 2 * spacing.slope(places))
+        return QuadratureRule(spacing.share(places), self.width * weights / 2 * spacing.slope(places))

@@ -20,8 +20,8 @@ from torch import Tensor
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.explain.baselines import Baseline, baseline_volumes, mean_tokens
-from mome_core.explain.path import DEFAULT_LIMITS, Inputs, Limits, Path, Progress, integrate
-from mome_core.explain.quadrature import Rule, Spacing
+from mome_core.explain.path import DEFAULT_LIMITS, AttributionLimits, AttributionPath, Inputs, Progress, integrate
+from mome_core.explain.quadrature import QuadratureRule, Spacing
 from mome_core.model.architecture import PATCH
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
@@ -90,7 +90,7 @@ def attribute(
     *,
     method: Method = Method.INTEGRATED_GRADIENTS,
     baseline: Baseline = Baseline.BLUR,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: AttributionLimits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> Attribution:
     """Attribution of one endpoint's log odds to every voxel of the padded volumes (1, C, X, Y, Z) of one case.
@@ -123,23 +123,27 @@ def gradient_times_input(network: Mome, volumes: Inputs, endpoint: Endpoint, rep
 
     Its sum over a modality is zero but for rounding, because the tokenizer is blind to scale (Euler's theorem).
     """
-    path = Path(log_odds_of(network, endpoint), baseline_volumes(Baseline.ZERO, volumes), volumes)
-    at_the_input = Rule(np.ones(1), np.ones(1))
+    path = AttributionPath(log_odds_of(network, endpoint), baseline_volumes(Baseline.ZERO, volumes), volumes)
+    at_the_input = QuadratureRule(np.ones(1), np.ones(1))
     maps = as_arrays(path.attributions(at_the_input))
     report(1, 1)
     return Attribution(endpoint, Method.GRADIENT_TIMES_INPUT, None, maps, 1, 1, path.value(1.0), np.nan)
 
 
-def path_from(baseline: Baseline, network: Mome, volumes: Inputs, endpoint: Endpoint, limits: Limits) -> Path:
+def path_from(
+    baseline: Baseline, network: Mome, volumes: Inputs, endpoint: Endpoint, limits: AttributionLimits
+) -> AttributionPath:
     """From the baseline to these volumes, or from the mean tokens to these volumes' tokens."""
     nodes = max(1, int(limits.memory_gib / pass_gib(network, volumes)))
     if baseline is not Baseline.MEAN_PATCH:
         spacing = Spacing.LOGARITHMIC if baseline is Baseline.ZERO else Spacing.EVEN
-        return Path(log_odds_of(network, endpoint), baseline_volumes(baseline, volumes), volumes, spacing, nodes)
+        return AttributionPath(
+            log_odds_of(network, endpoint), baseline_volumes(baseline, volumes), volumes, spacing, nodes
+        )
     with torch.no_grad():
         tokens = {m: network.tokenizers[m.value](volume) for m, volume in volumes.items()}
     start = {modality: mean_tokens(tokens_BTD) for modality, tokens_BTD in tokens.items()}
-    return Path(log_odds_of_tokens(network, endpoint), start, tokens, nodes_per_pass=nodes)
+    return AttributionPath(log_odds_of_tokens(network, endpoint), start, tokens, nodes_per_pass=nodes)
 
 
 def log_odds_of(network: Mome, endpoint: Endpoint) -> Callable[[Inputs], Tensor]:

@@ -31,7 +31,7 @@ from mome_core.model.build import build_network
 from mome_core.model.checkpoint import build_empty, network_with
 from mome_core.model.experts import JOINT
 from mome_core.model.mome import Mome
-from mome_core.model.published_keys import Keys, read_keys
+from mome_core.model.published_keys import StateDict, read_keys
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
@@ -65,7 +65,7 @@ IGNORED_OF_BEIT3 = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Imported:
+class ImportedNetwork:
     """A network with published values, and where they came from.
 
     Parameters
@@ -95,7 +95,7 @@ class Imported:
 
 def import_published(
     path: Path, recipe: Recipe | None = None, *, heads: int | None = None, endpoint: Endpoint = Endpoint.MALIGNANCY
-) -> Imported:
+) -> ImportedNetwork:
     """Read a published file of either kind, recognised by its keys.
 
     Parameters
@@ -117,10 +117,10 @@ def import_published(
     keys.require_all_accounted()
     recipe = replace(recipe or Recipe(), dce_phases=network.architecture.dce_channels)
     digest = file_digest(path)
-    return Imported(network, recipe, kind, digest, tuple(keys.used), keys.ignored)
+    return ImportedNetwork(network, recipe, kind, digest, tuple(keys.used), keys.ignored)
 
 
-def mome_from(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
+def mome_from(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
     """The authors' network: three equal copies of the backbone become one."""
     a = architecture_of(keys, heads, endpoint)
     a = a.for_recipe(replace(recipe or Recipe(), dce_phases=a.dce_channels))
@@ -136,7 +136,7 @@ def mome_from(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: En
     return network_with(build_empty(a), weights)
 
 
-def mome_from_beit3(keys: Keys, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
+def mome_from_beit3(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
     """MOME with a BEiT-3 backbone (its vision branch) and everything else untrained."""
     for name in keys.tensors:
         reason = next((why for pattern, why in IGNORED_OF_BEIT3.items() if re.fullmatch(pattern, name)), None)
@@ -160,7 +160,7 @@ def mome_from_beit3(keys: Keys, recipe: Recipe | None, heads: int | None, endpoi
     return network_with(build_empty(a), weights)
 
 
-def architecture_of(keys: Keys, heads: int | None, endpoint: Endpoint) -> Architecture:
+def architecture_of(keys: StateDict, heads: int | None, endpoint: Endpoint) -> Architecture:
     """Sizes and variants that the shapes and names of a MOME training checkpoint tell, on the paper's volumes."""
     layers = layer_count(keys)
     joint = [i for i in range(layers) if f"{layer_name(i)}.MLP_Adapter.D_fc1.weight" in keys.tensors]
@@ -191,7 +191,7 @@ def architecture_of(keys: Keys, heads: int | None, endpoint: Endpoint) -> Archit
     )
 
 
-def embeddings(keys: Keys, a: Architecture) -> dict[str, Tensor]:
+def embeddings(keys: StateDict, a: Architecture) -> dict[str, Tensor]:
     """Tokenizers, positional tables and CLS."""
     weights: dict[str, Tensor] = {"cls_D": keys.take(f"{EMBED[Modality.DCE]}.cls_token").flatten()}
     for modality in Modality:
@@ -220,7 +220,7 @@ def require_tokens(modality: Modality, count: int, a: Architecture) -> None:
         )
 
 
-def backbone_layer(keys: Keys, a: Architecture, layer: int) -> dict[str, Tensor]:
+def backbone_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
     """One layer of branch A; query, key and value become one map."""
     ours, theirs = our_layer(a, layer), layer_name(layer)
     weights: dict[str, Tensor] = {}
@@ -233,7 +233,7 @@ def backbone_layer(keys: Keys, a: Architecture, layer: int) -> dict[str, Tensor]
     return weights
 
 
-def adapter_layer(keys: Keys, a: Architecture, layer: int) -> dict[str, Tensor]:
+def adapter_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
     """The adapters of one layer: three experts in an early one, one adapter in a late one."""
     ours, theirs = f"{our_layer(a, layer)}.adapters", f"{layer_name(layer)}.MLP_Adapter"
     early = layer < a.sparse_layers
@@ -248,7 +248,7 @@ def adapter_layer(keys: Keys, a: Architecture, layer: int) -> dict[str, Tensor]:
     return weights
 
 
-def require_equal_branches(keys: Keys, layer: int) -> None:
+def require_equal_branches(keys: StateDict, layer: int) -> None:
     """Account for copies B and C of a layer's backbone; CheckpointRefused names the first that differs from A."""
     prefix = f"{layer_name(layer)}."
     for name in [name for name in keys.used if name.startswith(prefix) and ".A." in name and "MLP_Adapter" not in name]:
@@ -271,7 +271,7 @@ def layer_name(layer: int) -> str:
     return f"beit3.encoder.layers.{layer}"
 
 
-def layer_count(keys: Keys) -> int:
+def layer_count(keys: StateDict) -> int:
     return 1 + max(int(found[1]) for name in keys.tensors if (found := LAYER.match(name)))
 
 

@@ -15,7 +15,7 @@ from mome_core.errors import CheckpointRefused
 
 
 @dataclass(slots=True)
-class Keys:
+class StateDict:
     """The tensors of a file, and what has become of each."""
 
     tensors: Mapping[str, Tensor]
@@ -47,7 +47,7 @@ class Keys:
         return tuple(self.tensors[name].shape)
 
 
-def read_keys(path: Path) -> Keys:
+def read_keys(path: Path) -> StateDict:
     """The tensors of a PyTorch file, without the wrapping of any training script; executes nothing from the file."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -57,7 +57,7 @@ def read_keys(path: Path) -> Keys:
         ) from error
     except (RuntimeError, EOFError) as error:
         raise CheckpointRefused(f"{path.name} is damaged or truncated") from error
-    keys = Keys({})
+    keys = StateDict({})
     for wrapper in ("state_dict", "model", "module"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             keys.ignored = {name: "not a weight" for name in content if name != wrapper}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.preprocessing.chest_wall import ANGLES, POLE_BEHIND_STERNUM_MM, RADII_MM, Polar, chest_wall
+from mome_core.preprocessing.chest_wall import ANGLES, POLE_BEHIND_STERNUM_MM, RADII_MM, PolarSampling, chest_wall
 from mome_core.preprocessing.recipe import BreastRules, Size
 from mome_core.volume import Affine
 
@@ -90,7 +90,7 @@ def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMas
     volume = rescaled(volume)
     body = body_of(volume, rules)
     middle, sternum = landmarks(body, rules)
-    polar = Polar(middle, sternum + POLE_BEHIND_STERNUM_MM / rules.working_mm, rules.working_mm)
+    polar = PolarSampling(middle, sternum + POLE_BEHIND_STERNUM_MM / rules.working_mm, rules.working_mm)
     wall_mm = chest_wall(volume, body, polar, rules)
     footprint = breast_footprint(body, polar, wall_mm, rules)
     mask = body & polar.in_front(wall_mm, footprint, volume.shape[:2])
@@ -174,7 +174,7 @@ def landmarks(body: Mask, rules: BreastRules) -> tuple[float, NDArray[np.float64
     return middle, np.asarray(ndimage.gaussian_filter1d(smooth, 10.0 / rules.working_mm, mode="nearest"))
 
 
-def breast_footprint(body: Mask, polar: Polar, wall_mm: Array, rules: BreastRules) -> Mask:
+def breast_footprint(body: Mask, polar: PolarSampling, wall_mm: Array, rules: BreastRules) -> Mask:
     """(slices, angles) rays on which the tissue before the wall is thicker than over the sternum by a breast's rim."""
     inside = polar.unroll(body.astype(np.float32)) > 0.5
     beyond = RADII_MM[None, None, :] > wall_mm[:, :, None]

@@ -24,7 +24,7 @@ RADII_MM = np.arange(40.0, 200.0, 1.25)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Polar:
+class PolarSampling:
     """Unrolls axial slices about a pole inside the thorax: rows are angles, columns are radii in mm.
 
     Parameters
@@ -62,7 +62,7 @@ class Polar:
         return inside
 
 
-def chest_wall(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> Array:
+def chest_wall(volume: Array, body: Mask, polar: PolarSampling, rules: BreastRules) -> Array:
     """(slices, angles) radius of the chest wall's front in mm.
 
     Where fat suppression fails there is little evidence; the wall of the slices around counts more there.
@@ -76,7 +76,7 @@ def chest_wall(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> A
     return np.asarray(total / ndimage.gaussian_filter(trust, sigma, mode="nearest"), dtype=np.float32)
 
 
-def wall_evidence(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -> Array:
+def wall_evidence(volume: Array, body: Mask, polar: PolarSampling, rules: BreastRules) -> Array:
     """(slices, angles, radii) how much each place looks like fat outside and muscle inside, in units of log brightness.
 
     Each side is the mean over 6 mm of what lies under the skin; where there is nothing under the skin it is -1.
@@ -95,7 +95,7 @@ def wall_evidence(volume: Array, body: Mask, polar: Polar, rules: BreastRules) -
     return np.where(seen, np.clip(edge, -1.0, 1.0), -1.0).astype(np.float32)
 
 
-def expected_wall(body: Mask, polar: Polar) -> Array:
+def expected_wall(body: Mask, polar: PolarSampling) -> Array:
     """(angles,) radius in mm of an ellipse as wide as the torso that lies under the sternum's skin."""
     rows = np.flatnonzero(body.any(axis=(0, 2)))
     half_mm = np.flatnonzero(body[:, rows[len(rows) // 2] :, :].any(axis=(1, 2))).size * polar.voxel_mm / 2 - 15.0

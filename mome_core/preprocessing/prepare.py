@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class PreparedCase:
     """What the network sees of one case, and the way back.
 
     Parameters
@@ -88,7 +88,7 @@ class Prepared:
         return sampling.give_back(unpad(flip(total, flipped), sampling.shape, offset))
 
 
-def prepare(case: Case, recipe: Recipe) -> Prepared:
+def prepare(case: Case, recipe: Recipe) -> PreparedCase:
     """Arrays of every modality that the case holds; StudyIneligible where there is none or no breast is found."""
     if not case.modalities:
         raise StudyIneligible(
@@ -108,7 +108,7 @@ def prepare(case: Case, recipe: Recipe) -> Prepared:
         masks[modality] = kept(sampling, modality, breasts, recipe)
         arrays[modality] = channels_of(source, sampling, recipe)
         statistics[modality] = standardise(arrays[modality], masks[modality], recipe)
-    return Prepared(arrays, samplings, masks, statistics, breasts, uptake, motion)
+    return PreparedCase(arrays, samplings, masks, statistics, breasts, uptake, motion)
 
 
 def require_post_contrast(dynamic: Dynamic | None) -> None:

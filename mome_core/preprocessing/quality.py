@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mome_core.case import Case, Modality
-from mome_core.preprocessing.prepare import Prepared
+from mome_core.preprocessing.prepare import PreparedCase
 from mome_core.preprocessing.recipe import RANGES, QualityLimits, Range, Recipe, TrainingRange
 from mome_core.results import QualityFlag, Severity
 from mome_core.volume import Dynamic
@@ -26,7 +26,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
 }
 
 
-def assess(case: Case, prepared: Prepared, recipe: Recipe) -> tuple[QualityFlag, ...]:
+def assess(case: Case, prepared: PreparedCase, recipe: Recipe) -> tuple[QualityFlag, ...]:
     """Every doubt about a case and what was prepared of it; none for a clean study within the training range."""
     limits = recipe.quality
     doubts = [
@@ -45,7 +45,7 @@ def assess(case: Case, prepared: Prepared, recipe: Recipe) -> tuple[QualityFlag,
     )
 
 
-def missing(case: Case, prepared: Prepared) -> Iterator[Doubt]:
+def missing(case: Case, prepared: PreparedCase) -> Iterator[Doubt]:
     """Modalities that were not acquired, and those that lie beside the breasts."""
     for modality in Modality:
         if modality not in case.modalities:
@@ -55,7 +55,7 @@ def missing(case: Case, prepared: Prepared) -> Iterator[Doubt]:
             yield f"BESIDE_BREASTS_{modality}", Severity.WARNING, f"The {modality} does not show the breasts."
 
 
-def breasts(prepared: Prepared, recipe: Recipe) -> Iterator[Doubt]:
+def breasts(prepared: PreparedCase, recipe: Recipe) -> Iterator[Doubt]:
     """Sides on which no breast was found."""
     if prepared.breasts is None:
         return
@@ -65,7 +65,7 @@ def breasts(prepared: Prepared, recipe: Recipe) -> Iterator[Doubt]:
             yield f"BREAST_NOT_FOUND_{side}", Severity.WARNING, text
 
 
-def uptake(prepared: Prepared, limits: QualityLimits) -> Iterator[Doubt]:
+def uptake(prepared: PreparedCase, limits: QualityLimits) -> Iterator[Doubt]:
     """A bolus that did not arrive, or phases that are all the same."""
     strongest = max(prepared.enhancement, default=None)
     if strongest is not None and strongest < limits.least_enhancement:
@@ -97,7 +97,7 @@ def phases(dynamic: Dynamic, limits: QualityLimits) -> Iterator[Doubt]:
         )
 
 
-def motion(prepared: Prepared, limits: QualityLimits) -> Iterator[Doubt]:
+def motion(prepared: PreparedCase, limits: QualityLimits) -> Iterator[Doubt]:
     """Motion that was corrected, and motion that is left."""
     if prepared.motion is None:
         return
@@ -109,7 +109,7 @@ def motion(prepared: Prepared, limits: QualityLimits) -> Iterator[Doubt]:
         yield "MOTION_LEFT", Severity.WARNING, text
 
 
-def intensities(prepared: Prepared) -> Iterator[Doubt]:
+def intensities(prepared: PreparedCase) -> Iterator[Doubt]:
     """Voxels that are no numbers, and volumes without contrast of any kind."""
     for modality, statistics in prepared.statistics.items():
         if not statistics.finite:

@@ -28,7 +28,7 @@ SENSITIVITY = 0.98  # of the operating point below which a BI-RADS 4 finding is 
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Subgroup:
     """AUROC of the cases that one column of the manifest calls alike."""
 
     column: str
@@ -74,7 +74,7 @@ class Downgrade:
 
 def by_group(
     evaluation: Evaluation, groups: Mapping[str, Sequence[str]], *, repeats: int = 1000, seed: int = 1
-) -> list[Group]:
+) -> list[Subgroup]:
     """Every group with enough cases of both classes.
 
     Parameters
@@ -91,7 +91,7 @@ def by_group(
                 continue
             patients = [evaluation.examples[n].patient for n in inside]
             measured = auroc_interval(labels, evaluation.probability[inside], patients, repeats, seed)
-            found.append(Group(column, value, len(inside), int(labels.sum()), measured))
+            found.append(Subgroup(column, value, len(inside), int(labels.sum()), measured))
     return found
 
 

@@ -37,7 +37,7 @@ class Split(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ManifestRow:
     """One study of a cohort; `name` is its folder as the manifest writes it.
 
     Parameters
@@ -59,7 +59,7 @@ class Row:
         return f"{int(float(value)) // 10 * 10}s" if column == "age" and value.replace(".", "").isdigit() else value
 
 
-def read_manifest(path: Path) -> tuple[Row, ...]:
+def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
     """The rows of a manifest; TrainingRefused names line and rule of the first mistake."""
     columns, records = read_table(path)
     require_columns(path, columns)
@@ -79,7 +79,7 @@ def require_columns(path: Path, columns: Sequence[str]) -> None:
         raise TrainingRefused(f"the cohort {path} has no column with labels: one of {', '.join(Endpoint)}")
 
 
-def row_of(path: Path, number: int, values: Record) -> Row:
+def row_of(path: Path, number: int, values: Record) -> ManifestRow:
     """One line of the manifest."""
     place = f"{path}, line {number}"
     if not values["case"] or not values["patient"]:
@@ -90,7 +90,7 @@ def row_of(path: Path, number: int, values: Record) -> Row:
         raise TrainingRefused(f"{place}: split is '{split}'; it must be one of {', '.join(Split)}, or empty")
     facts = {name: value for name, value in values.items() if name not in (*NEEDED, *Endpoint, "split")}
     side = Split(split) if split else None
-    return Row(values["case"], path.parent / values["case"], values["patient"], labels, side, facts)
+    return ManifestRow(values["case"], path.parent / values["case"], values["patient"], labels, side, facts)
 
 
 def label_of(text: str, endpoint: Endpoint, place: str) -> int:
@@ -100,7 +100,7 @@ def label_of(text: str, endpoint: Endpoint, place: str) -> int:
     return int(text)
 
 
-def require_each_once(path: Path, rows: Iterable[Row]) -> None:
+def require_each_once(path: Path, rows: Iterable[ManifestRow]) -> None:
     """Raise TrainingRefused when a study is listed twice."""
     seen: set[Path] = set()
     for row in rows:
@@ -110,7 +110,7 @@ def require_each_once(path: Path, rows: Iterable[Row]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class CohortProblem:
     """Something about a cohort that a person should know.
 
     Parameters
@@ -123,7 +123,7 @@ class Problem:
     fatal: bool
 
 
-def balance(rows: Sequence[Row]) -> dict[str, dict[str, dict[int, int]]]:
+def balance(rows: Sequence[ManifestRow]) -> dict[str, dict[str, dict[int, int]]]:
     """Cases of each class: endpoint -> split ("" without one) -> class -> number; endpoints without labels left out."""
     counts: dict[str, dict[str, dict[int, int]]] = {}
     for endpoint in Endpoint:
@@ -134,10 +134,10 @@ def balance(rows: Sequence[Row]) -> dict[str, dict[str, dict[int, int]]]:
     return counts
 
 
-def problems_of(rows: Sequence[Row]) -> list[Problem]:
+def problems_of(rows: Sequence[ManifestRow]) -> list[CohortProblem]:
     """What can be seen in the manifest alone: patients on two sides, splits of one class, rare classes, no labels."""
     found = [
-        Problem(f"the patient of case {row.name} is in the {first} and the {row.split} split", fatal=True)
+        CohortProblem(f"the patient of case {row.name} is in the {first} and the {row.split} split", fatal=True)
         for row, first in leaking(rows)
     ]
     for endpoint, splits in balance(rows).items():
@@ -146,21 +146,21 @@ def problems_of(rows: Sequence[Row]) -> list[Problem]:
             if len(classes) < 2:
                 ((only, count),) = classes.items()
                 found.append(
-                    Problem(f"{endpoint}: all {count} labelled cases of {where} are of class {only}", fatal=True)
+                    CohortProblem(f"{endpoint}: all {count} labelled cases of {where} are of class {only}", fatal=True)
                 )
             elif min(classes.values()) < FEW:
                 rare = min(classes, key=lambda each: classes[each])
                 found.append(
-                    Problem(f"{endpoint}: {where} has only {classes[rare]} cases of class {rare}", fatal=False)
+                    CohortProblem(f"{endpoint}: {where} has only {classes[rare]} cases of class {rare}", fatal=False)
                 )
-    found += [Problem(f"case {row.name} has no label", fatal=False) for row in rows if not row.labels]
+    found += [CohortProblem(f"case {row.name} has no label", fatal=False) for row in rows if not row.labels]
     if any(row.split for row in rows) and not all(row.split for row in rows):
         missing = sum(row.split is None for row in rows)
-        found.append(Problem(f"{missing} cases have no split: give every case one, or none", fatal=True))
+        found.append(CohortProblem(f"{missing} cases have no split: give every case one, or none", fatal=True))
     return found
 
 
-def leaking(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+def leaking(rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
     """Rows whose patient was in another split before, with that split."""
     first: dict[str, str] = {}
     return [

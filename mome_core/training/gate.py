@@ -83,7 +83,7 @@ class LockedCases:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class PairedPredictions:
     """What both models answered: truth, probabilities of the candidate and of the active model, patients."""
 
     positive: NDArray[np.bool_]
@@ -102,7 +102,7 @@ def examine(
     for model in (candidate, active):
         if cases.endpoint not in model.endpoints:
             raise TrainingRefused(f"the model {model.identity.name} does not answer {cases.endpoint}")
-    answers = Answers(
+    answers = PairedPredictions(
         truth(candidate.network, cases.endpoint, cases.candidate),
         scored(candidate, cases.candidate, cases.endpoint),
         scored(active, cases.active, cases.endpoint),
@@ -128,7 +128,7 @@ def require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
         )
 
 
-def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> AcceptanceCheck:
+def is_no_worse(answers: PairedPredictions, rules: GateRules, repeats: int) -> AcceptanceCheck:
     """Non-inferiority: the lower end of the 95 % interval of the difference lies above minus the margin."""
     found = auroc_difference(answers.positive, answers.new, answers.old, answers.patients, repeats=repeats)
     words = (
@@ -139,7 +139,9 @@ def is_no_worse(answers: Answers, rules: GateRules, repeats: int) -> AcceptanceC
     return AcceptanceCheck("not worse", found.difference.low > -rules.margin, words)
 
 
-def subgroups(answers: Answers, groups: Mapping[str, Sequence[str]], rules: GateRules) -> Iterator[AcceptanceCheck]:
+def subgroups(
+    answers: PairedPredictions, groups: Mapping[str, Sequence[str]], rules: GateRules
+) -> Iterator[AcceptanceCheck]:
     """One check for every group of patients that is large enough to be judged."""
     for column, values in groups.items():
         for value in sorted(set(values) - {""}):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from mome_core.case import Modality
 from mome_core.results import ModelIdentity
-from mome_core.training.breakdown import Downgrade, Group, Reader
+from mome_core.training.breakdown import Downgrade, Reader, Subgroup
 from mome_core.training.evaluate import Evaluation
 from mome_core.training.metrics import net_benefit, net_benefit_of_sparing, reliability, roc_curve, spelled
 from mome_core.training.statistics import Comparison, Interval
@@ -30,7 +30,7 @@ LISTED = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class MeasuredModel:
     """One model and what was measured of it."""
 
     identity: ModelIdentity
@@ -49,14 +49,16 @@ class Breakdown:
         AUROC of the mean over augmented versions (first) against one centred version.
     """
 
-    groups: Sequence[Group] = ()
+    groups: Sequence[Subgroup] = ()
     readers: Sequence[Reader] = ()
     downgrade: Downgrade | None = None
     contributions: Mapping[Modality, float] = field(default_factory=dict)
     augmented: Comparison | None = None
 
 
-def render(measured: Sequence[Measured], comparison: dict[str, Comparison], breakdown: Breakdown | None = None) -> str:
+def render(
+    measured: Sequence[MeasuredModel], comparison: dict[str, Comparison], breakdown: Breakdown | None = None
+) -> str:
     """The page; the first model is the one reported, others are what it is compared with."""
     sides = breakdown or Breakdown()
     first = measured[0]
@@ -153,7 +155,7 @@ def bars(values: Mapping[str, float]) -> str:
     return svg(figure)
 
 
-def forest(groups: Sequence[Group], whole: Interval) -> str:
+def forest(groups: Sequence[Subgroup], whole: Interval) -> str:
     """AUROC of each group with its interval, beside that of all cases."""
     names = ["all cases", *(f"{each.column} {each.value} ({each.positive} of {each.cases})" for each in groups)]
     intervals = [whole, *(each.auroc for each in groups)]
@@ -170,7 +172,7 @@ def forest(groups: Sequence[Group], whole: Interval) -> str:
     return svg(figure)
 
 
-def figures_table(measured: Sequence[Measured]) -> str:
+def figures_table(measured: Sequence[MeasuredModel]) -> str:
     """Every figure of every model."""
     names = list(measured[0].evaluation.figures)
     head = ["figure", *(f"{m.identity.name} (95 % interval)" for m in measured)]
@@ -202,7 +204,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><tr>{header}</tr>\n{lines}</table>"
 
 
-def curves(measured: Sequence[Measured], readers: Sequence[Reader] = ()) -> str:
+def curves(measured: Sequence[MeasuredModel], readers: Sequence[Reader] = ()) -> str:
     """ROC with the readers, reliability, and decision curves for acting and for sparing, as SVG."""
     figure = Figure(figsize=(10, 8), layout="constrained")
     (roc, calibration), (decision, sparing) = figure.subplots(2, 2)
@@ -231,7 +233,7 @@ def svg(figure: Figure) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def draw(measured: Measured, roc: Axes, calibration: Axes) -> None:
+def draw(measured: MeasuredModel, roc: Axes, calibration: Axes) -> None:
     """One model's ROC and reliability."""
     e, name = measured.evaluation, measured.identity.name
     roc.plot(*roc_curve(e.truth, e.probability), label=f"{name} {e.figures['auroc']}")
@@ -241,7 +243,7 @@ def draw(measured: Measured, roc: Axes, calibration: Axes) -> None:
     calibration.scatter(bins.probability, bins.frequency, s=6 + 200 * share, color=line.get_color(), clip_on=False)
 
 
-def draw_benefits(measured: Measured, decision: Axes, sparing: Axes) -> None:
+def draw_benefits(measured: MeasuredModel, decision: Axes, sparing: Axes) -> None:
     """One model's net benefit of acting above a threshold, and of doing nothing below it."""
     e, name = measured.evaluation, measured.identity.name
     decision.plot(THRESHOLDS, [net_benefit(e.truth, e.probability, float(t)) for t in THRESHOLDS], label=name)

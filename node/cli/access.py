@@ -23,8 +23,8 @@ def invite(name: Name, role: RoleOption = "viewer", config: Config = None) -> No
 
     Example: mome-node access invite alice --role operator
     """
-    token = book(config).invite(name, role_of(role), time.time())
-    note(config, f"command line: invitation for {name} as {role}")
+    token = accounts_of(config).invite(name, role_of(role), time.time())
+    audit_change(config, f"command line: invitation for {name} as {role}")
     typer.echo(
         f"{token}\nOne-time token for {name} ({role}), good for seven days, shown only now; enter it at /welcome"
     )
@@ -35,17 +35,17 @@ def key(name: Name, role: RoleOption = "viewer", config: Config = None) -> None:
 
     Example: mome-node access key prometheus --role viewer
     """
-    made = book(config).new_key(name, role_of(role), time.time())
-    note(config, f"command line: key for {name} as {role}")
-    typer.echo(made)
+    secret = accounts_of(config).new_key(name, role_of(role), time.time())
+    audit_change(config, f"command line: key for {name} as {role}")
+    typer.echo(secret)
 
 
 def list_accounts(config: Config = None, as_json: Json = False) -> None:
-    """Every account with its role and what proves it.
+    """Every account with its role and how it signs in.
 
     Example: mome-node access list
     """
-    accounts = book(config).accounts()
+    accounts = accounts_of(config).accounts()
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in accounts]))
         return
@@ -53,7 +53,7 @@ def list_accounts(config: Config = None, as_json: Json = False) -> None:
         proofs = (["password"] if each.has_password else []) + list(each.kinds)
         typer.echo(f"{each.role:<10}{each.name:<24}{', '.join(proofs)}")
     if not accounts:
-        typer.echo("no account yet; the dashboard's first start names a one-time token")
+        typer.echo("no accounts yet; the dashboard prints a one-time token when it first starts")
 
 
 def remove(name: Name, config: Config = None) -> None:
@@ -61,22 +61,22 @@ def remove(name: Name, config: Config = None) -> None:
 
     Example: mome-node access remove alice
     """
-    book(config).remove(name)
-    note(config, f"command line: removed {name}")
+    accounts_of(config).remove(name)
+    audit_change(config, f"command line: removed {name}")
     typer.echo(f"{name} has no access any more")
 
 
-def book(config: Config) -> Accounts:
+def accounts_of(config: Config) -> Accounts:
     """The accounts in the ledger that the settings name."""
     return Accounts(open_ledger(config).engine)
 
 
-def note(config: Config, detail: str) -> None:
+def audit_change(config: Config, detail: str) -> None:
     """Say in the audit trail that access was changed."""
     open_ledger(config).audit.record(AuditEvent.ACCESS_CHANGED, time.time(), detail)
 
 
-def role_of(word: str):  # type: ignore[no-untyped-def]  # imports when it runs
+def role_of(word: str) -> Role:
     """The role of that name."""
     if word not in list(AccountRole):
         raise typer.BadParameter(f"one of {', '.join(AccountRole)}", param_hint="--role")

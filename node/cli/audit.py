@@ -8,7 +8,7 @@ from dataclasses import asdict
 import typer
 
 from node.audit import message
-from node.cli.common import clock, open_ledger
+from node.cli.common import clock, counted, open_ledger
 from node.cli.options import Config, Json
 from node.settings import load_settings
 
@@ -18,7 +18,8 @@ def verify(config: Config = None) -> None:
 
     Example: mome-node audit verify --config mome-node.toml
     """
-    typer.echo(f"{open_ledger(config).audit.verify()} entries, the chain is whole")
+    entries = counted(open_ledger(config).audit.verify(), "entry", "entries")
+    typer.echo(f"{entries}, the chain is whole")
 
 
 def list_entries(config: Config = None, as_json: Json = False) -> None:

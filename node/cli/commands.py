@@ -188,10 +188,10 @@ COMMANDS: dict[str, CommandInfo] = {
     "access key": CommandInfo(
         "access:key", "Make an API key for a program; it is shown only now, and replaces an older one of that name."
     ),
-    "access list": CommandInfo("access:list_accounts", "Every account with its role and what proves it."),
+    "access list": CommandInfo("access:list_accounts", "Every account with its role and how it signs in."),
     "access remove": CommandInfo("access:remove", "Delete an account with its password, sessions and keys."),
     "peers list": CommandInfo(
-        "peers:list_peers", "Destinations with their last echo, and the callers that were turned away last."
+        "peers:list_peers", "Destinations with their last echo, and the connections that were rejected last."
     ),
     "peers allow": CommandInfo(
         "peers:allow", "Let a caller send to this node: edits the settings file; reload the node afterwards."
@@ -206,7 +206,7 @@ GROUPS: dict[str, str] = {
     "instances": "Instances that are safely stored.",
     "audit": "The audit trail: verify, list, export.",
     "access": "Who may use dashboard and API: invite, key, list, remove.",
-    "peers": "Who we talk to: list, and allow a caller that was turned away.",
+    "peers": "Who we talk to: list, and allow a caller that was rejected.",
     "cohort": "Studies to train and measure on: begin a list, join labels, check it, hand it on.",
     "feedback": "What others sent about our results: list, export for training.",
     "model": "Models: which one answers, promote, roll back, shadow, report; bring published weights in, show, verify.",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from node.cli.common import counted
 from node.cli.options import Config, Json
 from node.errors import SettingsError
 from node.settings import load_settings
@@ -35,7 +36,7 @@ def check(config: Config = None) -> None:
     Example: mome-node config check --config mome-node.toml
     """
     settings = load_settings(config)
-    typer.echo(f"{config or 'defaults'}: valid, {len(settings.destinations)} destination(s)")
+    typer.echo(f"{config or 'defaults'}: valid, {counted(len(settings.destinations), 'destination')}")
 
 
 def show(config: Config = None, as_json: Json = False) -> None:

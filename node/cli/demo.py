@@ -25,21 +25,24 @@ from dicom_io.network.scu import RemoteAE, send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
+from node.cli.common import counted
 from node.cli.options import Config
 from node.cli.tables import print_summary
 from node.errors import NotReady
+from node.jobs import JobKind, JobState
 from node.settings import Settings, load_settings
 from node.settings_file import settings_toml
 from node.settings_sections import Destination
+from node.states import FINAL, StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from sr_templates.build import decode
 from sr_templates.drawing.capture import picture_of
+from sr_templates.kinds import Kind
 from sr_templates.objects.summary import to_png
 
 QUIET_SECONDS = 2.0
 LONGEST_SECONDS = 600.0
-FINAL = ("DELIVERED", "FAILED", "INELIGIBLE")
 
 
 def demo(
@@ -68,7 +71,7 @@ def demo(
             send_study(out / "scanner", settings, console)
             detail = follow(study, settings, console)
     show_outcome(detail, settings, out, console)
-    if detail.study.state != "DELIVERED":
+    if detail.study.state is not StudyState.DELIVERED:
         raise typer.Exit(1)
 
 
@@ -93,7 +96,7 @@ def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Pat
 
 
 def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Console) -> str:
-    """Simulate a patient and write what the scanner would; gives the Study Instance UID."""
+    """Simulate a patient and write what the scanner would; returns the Study Instance UID."""
     with console.status("simulating a breast MRI examination"):
         phantom = simulate(PhantomSpec(seed=seed, lesion=Lesion(lesion), size=Size.DEMO))
         paths = write_study(phantom, vendor, None, folder)
@@ -110,7 +113,7 @@ def running_node(file: Path, settings: Settings, log: Path, console: Console) ->
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         try:
             deadline = time.monotonic() + 60
-            while not answers(settings.dicom.host, settings.dicom.port):
+            while not _listens(settings.dicom.host, settings.dicom.port):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise NotReady(f"the node did not start; see {log}")
                 time.sleep(0.1)
@@ -126,9 +129,9 @@ def send_study(folder: Path, settings: Settings, console: Console) -> None:
     node = RemoteAE("node", settings.dicom.ae_title, settings.dicom.host, settings.dicom.port)
     paths = dicom_files(folder)
     started = time.monotonic()
-    answers_ = list(track(send("SCANNER", node, paths), "sending", len(paths), console=console, transient=True))
+    receipts = list(track(send("SCANNER", node, paths), "sending", len(paths), console=console, transient=True))
     seconds = time.monotonic() - started
-    kept = sum(each.kept for each in answers_)
+    kept = sum(each.kept for each in receipts)
     console.print(f"  C-STORE   {kept} of {len(paths)} instances acknowledged, each on disk ({kept / seconds:.0f}/s)")
 
 
@@ -143,7 +146,7 @@ def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
                 console.print(f"  {each.to_state:<11}{escape(each.detail)}")
             seen = len(detail.timeline)
             status.update(f"{detail.study.state.lower()} ...")
-            unfinished = any(job.state in ("waiting", "running") for job in detail.jobs)
+            unfinished = any(job.state in (JobState.WAITING, JobState.RUNNING) for job in detail.jobs)
             if detail.study.state in FINAL and not unfinished:
                 return detail
             time.sleep(0.2)
@@ -156,12 +159,14 @@ def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Co
     console.print()
     if detail.summary:
         print_summary(detail.summary, console)
-    delivered = [job for job in detail.jobs if job.kind == "deliver"]
+    delivered = [job for job in detail.jobs if job.kind is JobKind.DELIVER]
     for job in delivered:
-        console.print(f"\n[bold]{job.destination}[/]: {len(job.receipts)} objects, job {job.state} {job.reason}")
+        console.print(
+            f"\n[bold]{job.destination}[/]: {counted(len(job.receipts), 'object')}, job {job.state} {job.reason}"
+        )
     where = [
         ("what the PACS received", out / "pacs"),
-        ("the same, by name", out / "results"),
+        ("the result objects, by name", out / "results"),
         ("the page for a busy reader", out / "summary.png"),
         ("the source study", out / "scanner"),
         ("the node's log", out / "node.log"),
@@ -185,7 +190,7 @@ def copy_results(detail: StudyDetail, settings: Settings, folder: Path) -> None:
         suffix = f"-{numbers[each.kind]:03d}" if each.kind in several else ""
         source = settings.storage.root / each.path
         shutil.copyfile(source, folder / f"{each.kind}{suffix}.dcm")
-        if each.kind == "summary":
+        if each.kind == Kind.SUMMARY:
             (folder.parent / "summary.png").write_bytes(to_png(picture_of(decode(source.read_bytes()))))
 
 
@@ -196,8 +201,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether something listens there."""
+def _listens(host: str, port: int) -> bool:
+    """Whether something listens on that port."""
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:

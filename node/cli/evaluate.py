@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mome_core.training.cohort import read_manifest
 from mome_core.training.metrics import spelled
-from mome_core.training.report import Measured
+from mome_core.training.report import MeasuredModel
 from node.cases import CACHE, endpoint_named
 from node.cli.options import CacheOption, CohortManifest, EndpointOption, Json, WorkersOption
 from node.cli.train import PrintedProgress
@@ -88,7 +88,7 @@ def _print_report(report: EvaluationReport) -> None:
         )
 
 
-def _figures_table(model: Measured) -> Table:
+def _figures_table(model: MeasuredModel) -> Table:
     about = model.evaluation
     cases = f"{len(about.examples)} cases, {int(about.truth.sum())} positive"
     title = f"{model.identity.name}: {about.endpoint}, {cases}"

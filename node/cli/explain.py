@@ -23,7 +23,7 @@ def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None
     paths = [settings.storage.root / path for _, _, path in open_ledger(config).reading.instances(uid)]
     if not paths:
         raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
-    told = [
+    explained = [
         {
             "series_number": each.series.number,
             "series_instance_uid": each.series.series_uid,
@@ -35,7 +35,7 @@ def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None
         for each in assign_roles(read_series_headers(paths), settings.series.role_rules()).roles
     ]
     if as_json:
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(explained))
     else:
         shown = ("series_number", "role", "description", "why")
-        print_rows(list(shown), [[str(each[key]) for key in shown] for each in told])
+        print_rows(list(shown), [[str(each[key]) for key in shown] for each in explained])

@@ -1,10 +1,9 @@
-"""Commands that talk to peers, and the one that takes instances from a folder."""
+"""Commands about those we talk to: destinations and callers."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,30 +16,27 @@ from node.settings_file import with_caller
 from node.storage.health import HealthStore
 from node.storage.overview import Overview
 
-Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
-Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
-
 
 def list_peers(config: Config = None, as_json: Json = False) -> None:
-    """Destinations with their last echo, and the callers that were turned away last.
+    """Destinations with their last echo, and the connections that were rejected last.
 
     Example: mome-node peers list
     """
     settings, engine = load_settings(config), open_ledger(config).engine
     echoes, rejections = HealthStore(engine).echoes(), Overview(engine).rejections()
     if as_json:
-        told = {
+        payload = {
             "echoes": [asdict(each) for each in echoes.values()],
             "rejections": [asdict(each) for each in rejections],
         }
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(payload))
         return
     for each in settings.destinations:
-        echo_ = echoes.get(each.name)
-        words = "never called" if echo_ is None else echo_.reason or f"answered at {clock(echo_.at)}"
+        last = echoes.get(each.name)
+        words = "no echo yet" if last is None else last.reason or f"answered at {clock(last.at)}"
         typer.echo(f"{each.name:<16}{each.ae_title}@{each.host}:{each.port}  {words}")
     for rejection in rejections:
-        typer.echo(f"turned away {clock(rejection.at)}  {rejection.detail}")
+        typer.echo(f"rejected {clock(rejection.at)}  {rejection.detail}")
 
 
 def allow(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,49 +16,64 @@ from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, Size, 
 from dicom_io.phantom.vendors import study_of, write_study, write_truth
 from mome_core.case import Modality
 
+LAYOUTS = "one-series, series-per-phase, xa-classic, enhanced, instance-only or vframe; vendor's habit"
+Out = Annotated[Path, typer.Option(help="Folder for the DICOM files; it must be empty or not exist.")]
+VendorName = Annotated[
+    Literal["siemens", "ge", "philips", "uih"], typer.Option(help="Whose scanner's habits the files follow.")
+]
+LesionName = Annotated[Literal["malignant", "benign", "none"], typer.Option(help="What the simulated patient has.")]
+Seed = Annotated[int, typer.Option(min=0, help="Another seed is another patient.")]
+Layout = Annotated[str | None, typer.Option(help=LAYOUTS)]
+SizeName = Annotated[
+    Literal["tiny", "small", "demo", "paper"], typer.Option(help="tiny: 64x64x16 voxels; paper: 384x384x128.")
+]
+OrientationName = Annotated[
+    Literal["axial", "axial-turned", "sagittal", "oblique"], typer.Option(help="How the slices lie.")
+]
+PositionName = Annotated[Literal["prone", "supine"], typer.Option(help="How the patient lies.")]
+BreastsName = Annotated[Literal["both", "left", "right"], typer.Option(help="Which breasts are there.")]
+PostPhases = Annotated[int, typer.Option(min=1, help="Phases after the pre-contrast one.")]
+PhaseSeconds = Annotated[float, typer.Option(help="From one post-contrast phase to the next.")]
+FieldStrength = Annotated[float, typer.Option(help="Tesla.")]
+MotionMm = Annotated[float, typer.Option(help="How far the patient moves during the dynamic.")]
+NoContrast = Annotated[bool, typer.Option("--no-contrast", help="The bolus never arrives.")]
+Without = Annotated[
+    list[str] | None, typer.Option(help="A modality that was not acquired: DCE, DWI or T2; repeatable.")
+]
+Traps = Annotated[
+    list[str] | None, typer.Option(help="A habit of real studies, e.g. duplicates, split-series; repeatable.")
+]
+TransferSyntaxName = Annotated[
+    Literal["explicit", "implicit", "deflated", "big-endian", "rle", "jpeg-ls", "jpeg-2000"],
+    typer.Option(help="How the files are encoded."),
+]
+PatientName = Annotated[str, typer.Option(help="PatientName of the synthetic patient.")]
+AccessionNumber = Annotated[str, typer.Option(help="AccessionNumber; from the seed if empty.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")]
+
 
 def phantom(
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the DICOM files; it must be empty or not exist.")],
-    vendor: Annotated[
-        Literal["siemens", "ge", "philips", "uih"], typer.Option(help="Whose scanner's habits the files follow.")
-    ] = "siemens",
-    lesion: Annotated[
-        Literal["malignant", "benign", "none"], typer.Option(help="What the simulated patient has.")
-    ] = "malignant",
-    seed: Annotated[int, typer.Option(min=0, help="Another seed is another patient.")] = 1,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            help="one-series, series-per-phase, xa-classic, enhanced, instance-only or vframe; vendor's habit"
-        ),
-    ] = None,
-    size: Annotated[
-        Literal["tiny", "small", "demo", "paper"], typer.Option(help="tiny: 64x64x16 voxels; paper: 384x384x128.")
-    ] = "demo",
-    orientation: Annotated[
-        Literal["axial", "axial-turned", "sagittal", "oblique"], typer.Option(help="How the slices lie.")
-    ] = "axial",
-    position: Annotated[Literal["prone", "supine"], typer.Option(help="How the patient lies.")] = "prone",
-    breasts: Annotated[Literal["both", "left", "right"], typer.Option(help="Which breasts are there.")] = "both",
-    post_phases: Annotated[int, typer.Option(min=1, help="Phases after the pre-contrast one.")] = 5,
-    phase_seconds: Annotated[float, typer.Option(help="From one post-contrast phase to the next.")] = 75.0,
-    field_strength: Annotated[float, typer.Option(help="Tesla.")] = 3.0,
-    motion_mm: Annotated[float, typer.Option(help="How far the patient moves during the dynamic.")] = 0.0,
-    no_contrast: Annotated[bool, typer.Option("--no-contrast", help="The bolus never arrives.")] = False,
-    without: Annotated[
-        list[str] | None, typer.Option(help="A modality that was not acquired: DCE, DWI or T2; repeatable.")
-    ] = None,
-    trap: Annotated[
-        list[str] | None, typer.Option(help="A habit of real studies, e.g. duplicates, split-series; repeatable.")
-    ] = None,
-    transfer_syntax: Annotated[
-        Literal["explicit", "implicit", "deflated", "big-endian", "rle", "jpeg-ls", "jpeg-2000"],
-        typer.Option(help="How the files are encoded."),
-    ] = "explicit",
-    patient_name: Annotated[str, typer.Option(help="PatientName of the synthetic patient.")] = "PHANTOM^BREAST",
-    accession_number: Annotated[str, typer.Option(help="AccessionNumber; made from the seed if empty.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    out: Out,
+    vendor: VendorName = "siemens",
+    lesion: LesionName = "malignant",
+    seed: Seed = 1,
+    layout: Layout = None,
+    size: SizeName = "demo",
+    orientation: OrientationName = "axial",
+    position: PositionName = "prone",
+    breasts: BreastsName = "both",
+    post_phases: PostPhases = 5,
+    phase_seconds: PhaseSeconds = 75.0,
+    field_strength: FieldStrength = 3.0,
+    motion_mm: MotionMm = 0.0,
+    no_contrast: NoContrast = False,
+    without: Without = None,
+    trap: Traps = None,
+    transfer_syntax: TransferSyntaxName = "explicit",
+    patient_name: PatientName = "PHANTOM^BREAST",
+    accession_number: AccessionNumber = "",
+    as_json: AsJson = False,
 ) -> None:
     """Write a synthetic breast MRI study as a vendor's scanner would, and the truth about it beside the folder.
 
@@ -64,8 +81,6 @@ def phantom(
 
     Example: mome-node phantom --out study1 --vendor ge --lesion benign --seed 7 --layout series-per-phase
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} is not an empty folder; name another one with --out")
     spec = PhantomSpec(
         seed=seed,
         lesion=Lesion(lesion),
@@ -80,35 +95,31 @@ def phantom(
         contrast=not no_contrast,
         motion_mm=motion_mm,
     )
-    options = StudyOptions(
-        patient_name=patient_name,
-        accession_number=accession_number,
-        encoding=Encoding[transfer_syntax.replace("-", "_").upper()],
-        traps=frozenset(Trap(name) for name in trap or ()),
-    )
+    encoding = Encoding[transfer_syntax.replace("-", "_").upper()]
+    traps = frozenset(Trap(name) for name in trap or ())
+    options = StudyOptions(patient_name=patient_name, accession_number=accession_number, encoding=encoding, traps=traps)
+    _write(spec, vendor, layout, options, out, as_json=as_json)
+
+
+def _write(
+    spec: PhantomSpec, vendor: str, layout: str | None, options: StudyOptions, out: Path, *, as_json: bool
+) -> None:
+    """Write study and truth, and print what was written; raises ValueError for a folder that is not empty."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} is not an empty folder; name another one with --out")
     examination = simulate(spec)
     study = study_of(examination, vendor, layout, options)
     paths = write_study(examination, study.vendor, study.layout, out, options)
     truth = out.with_name(f"{out.name}.truth.json")
     write_truth(study, truth)
-    report(study.uid("study"), out, paths, truth, as_json=as_json)
-
-
-def report(study_instance_uid: str, out: Path, paths: list[Path], truth: Path, *, as_json: bool) -> None:
-    """Say what was written, a line for each series."""
-    series: dict[str, int] = {}
-    for path in paths:
-        series[path.parent.name] = series.get(path.parent.name, 0) + 1
     if as_json:
-        written = {
-            "study_instance_uid": study_instance_uid,
-            "folder": str(out),
-            "instances": len(paths),
-            "series": series,
-            "truth": str(truth),
-        }
-        typer.echo(json.dumps(written))
+        payload = {"study_instance_uid": study.uid("study"), "folder": str(out), "instances": len(paths)}
+        typer.echo(json.dumps(payload | {"series": _instances_by_series(paths), "truth": str(truth)}))
         return
-    for name, count in series.items():
+    for name, count in _instances_by_series(paths).items():
         typer.echo(f"{count:5d}  {name}")
     typer.echo(f"{len(paths):5d}  instances of a synthetic study in {out} (research use only); truth in {truth}")
+
+
+def _instances_by_series(paths: Sequence[Path]) -> dict[str, int]:
+    return dict(Counter(path.parent.name for path in paths))

@@ -94,7 +94,7 @@ def promote(
     plan = PromotionPlan(bundle, dry_run, cache, workers)
     report = examine_and_promote(load_settings(config), plan, PrintedProgress(), by=getpass.getuser(), now=time.time())
     typer.echo(json.dumps(report.to_json())) if as_json else _print_checks(report.checks)
-    _require_passed(report)
+    require_passed(report)
     if not as_json:
         name = f"{report.candidate.name} {report.candidate.version}"
         typer.echo(f"{name} passes; nothing was changed" if dry_run else f"{name} answers from the next study on")
@@ -143,7 +143,7 @@ def report(
     typer.echo(json.dumps(asdict(found))) if as_json else _print_report(found, days)
 
 
-def _require_passed(report: PromotionReport) -> None:
+def require_passed(report: PromotionReport) -> None:
     """Raise NodeError naming what failed, if anything did."""
     if report.failed:
         name = f"{report.candidate.name} {report.candidate.version}"

@@ -8,16 +8,14 @@ from typing import Annotated
 
 import typer
 
-from node.analysis import analyze_study, encoded, open_context
+from node.cli.common import counted
 from node.cli.options import Config, Json, StudyUid
 from node.errors import NodeError
-from node.models import Registry, bundle_in_use
+from node.reproduction import Reproduction, reproduce_report
 from node.settings import load_settings
 from node.storage.archive import Archive
-from node.storage.decisions import ModelDecisions
 from node.storage.ledger.ledger import Ledger
 from node.withdrawal import WithdrawalReason, withdraw
-from sr_templates.reading.report_numbers import read_numbers
 
 
 def retract(
@@ -46,24 +44,18 @@ def reproduce(
 
     Example: mome-node reproduce report.dcm --config mome-node.toml
     """
-    settings = load_settings(config)
-    stated = read_numbers(report.read_bytes())
-    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    stored = list(ledger.reading.instances(stated.study_instance_uid))
-    if not stored:
-        raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
-    paths = [archive.verified(path, sha256) for _, sha256, path in stored]
-    in_use = bundle_in_use(settings, ModelDecisions(ledger.engine))
-    bundle = Registry(settings.storage.root).with_weights(stated.weights) or in_use
-    findings = analyze_study(paths, open_context(settings, bundle))
-    again = next(content for kind, *_, content in encoded(findings.objects) if kind == "report")
-    found = read_numbers(again).numbers
-    different = {name for name in stated.numbers.keys() | found.keys() if stated.numbers.get(name) != found.get(name)}
+    found = reproduce_report(load_settings(config), report)
     if as_json:
-        typer.echo(json.dumps({"numbers": found, "different": sorted(different)}))
+        typer.echo(json.dumps({"numbers": dict(found.found), "different": list(found.different)}))
     else:
-        for name, value in found.items():
-            word = "differs from " + stated.numbers.get(name, "nothing") if name in different else "equal"
-            typer.echo(f"{value:>10}  {word:<12}  {name}")
-    if different:
-        raise NodeError(f"{len(different)} of {len(found)} numbers differ: another model, settings or inputs")
+        _print_numbers(found)
+    if found.different:
+        numbers = f"{len(found.different)} of {counted(len(found.found), 'number')}"
+        raise NodeError(f"{numbers} differ: another model, settings or inputs")
+
+
+def _print_numbers(reproduction: Reproduction) -> None:
+    for name, value in reproduction.found.items():
+        stated = reproduction.stated.get(name, "nothing")
+        word = f"differs from {stated}" if name in reproduction.different else "equal"
+        typer.echo(f"{value:>10}  {word:<12}  {name}")

@@ -78,7 +78,7 @@ STATE_STYLES = {
 
 
 def follow(render: Callable[[int], RenderableType], seconds: float = 1.0) -> None:
-    """Draw again every second until Ctrl-C; `render` is told how many lines there are."""
+    """Draw again every second until Ctrl-C; `render` gets the number of lines."""
     console = Console()
     try:
         with Live(render(console.height - 3), console=console, screen=console.is_terminal, auto_refresh=False) as live:
@@ -95,25 +95,25 @@ def top(config: Config = None) -> None:
     Example: mome-node top --config mome-node.toml
     """
     ledger, gather = open_ledger(config), load_settings(config).gather
-    overview, watch = Overview(ledger.engine), HealthStore(ledger.engine)
+    overview, health = Overview(ledger.engine), HealthStore(ledger.engine)
 
     def render(rows: int) -> Group:
-        told = [*alert_lines(watch), *process_lines(watch), *queue_lines(overview)]
-        newest = overview.worklist(limit=max(5, rows - len(told) - 3))
-        return Group("[bold]MOME Node[/] - research use only", *told, "", worklist_table(newest, gather))
+        lines = [*alert_lines(health), *process_lines(health), *queue_lines(overview)]
+        newest = overview.worklist(limit=max(5, rows - len(lines) - 3))
+        return Group("[bold]MOME Node[/] - research use only", *lines, "", worklist_table(newest, gather))
 
     follow(render)
 
 
-def alert_lines(watch: HealthStore) -> list[str]:
+def alert_lines(health: HealthStore) -> list[str]:
     """What needs a person."""
-    return [f"[bold red]{escape(each.message)}[/], since {clock(each.raised_at)}" for each in watch.alerts()]
+    return [f"[bold red]{escape(each.message)}[/], since {clock(each.raised_at)}" for each in health.alerts()]
 
 
-def process_lines(watch: HealthStore) -> list[str]:
+def process_lines(health: HealthStore) -> list[str]:
     """Each process and when it was last alive."""
     now, lines = time.time(), []
-    for each in watch.heartbeats():
+    for each in health.heartbeats():
         word = "[green]alive[/]" if now - each.at < ALIVE_SECONDS else "[bold red]silent[/]"
         lines.append(f"{each.part:<12}{word:<20}{each.node}, {now - each.at:.0f} s ago")
     return lines

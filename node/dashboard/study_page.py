@@ -129,7 +129,7 @@ def next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
     if study.state is StudyState.RECEIVING:
         missing = f"{study.awaits}; " if study.awaits else ""
         at = site.settings.gather.complete_at(study.state_since, study.last_received_at, study.missing)
-        return f"{missing}complete unless another instance arrives", at
+        return f"{missing}if no more instances arrive: complete", at
     for job in detail.jobs:
         if job.state in (JobState.WAITING, JobState.COMMITTING) and job.attempts:
             committing = job.state == JobState.COMMITTING

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from mome_core import compute
 from mome_core.compute import (
     BACKENDS,
+    Backend,
     Precision,
     autocast,
     backend_of,
@@ -18,6 +20,9 @@ from mome_core.compute import (
     has_device,
     reproducible,
 )
+from mome_core.model.architecture import BASE
+from mome_core.model.mome import Mome
+from mome_core.policy import Augmentation, default_policy
 
 
 def test_the_cpu_is_always_there_and_the_last_choice() -> None:
@@ -61,3 +66,15 @@ def test_reproducible_arithmetic_ends_with_its_block() -> None:
     with reproducible():
         assert torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark
     assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == before
+
+
+def test_a_backend_is_added_by_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Backend("meta", lambda: True, Precision.BFLOAT16, 2.0, 1.0, 10, "gloo", one_per_process=True)
+    monkeypatch.setattr(compute, "BACKENDS", (row, *BACKENDS))
+    assert best_device() == "meta" and has_device("meta:1")
+    assert device_of_process("meta", 1) == "meta:1"
+    assert "meta:gloo" in collectives()
+    with torch.device("meta"):
+        policy = default_policy(Mome(BASE))
+    assert (policy.precision, policy.memory_gib, policy.limits.memory_gib) == (Precision.BFLOAT16, 2.0, 1.0)
+    assert policy.augmentation is Augmentation.FLIPS  # the row says that full inputs take too long

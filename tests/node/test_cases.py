@@ -9,7 +9,7 @@ import pytest
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
-from mome_core.training.cohort import Row
+from mome_core.training.cohort import ManifestRow
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from node.cases import CohortProgress, content_digest, endpoint_named, prepare_cases, read_study
@@ -27,8 +27,10 @@ class Heard(CohortProgress):
         self.cases.append(case)
 
 
-def rows(folder: Path, count: int) -> list[Row]:
-    return [Row(f"s{n}", folder / f"s{n}", f"p{n}", {Endpoint.MALIGNANCY: n % 2}, None, {}) for n in range(count)]
+def rows(folder: Path, count: int) -> list[ManifestRow]:
+    return [
+        ManifestRow(f"s{n}", folder / f"s{n}", f"p{n}", {Endpoint.MALIGNANCY: n % 2}, None, {}) for n in range(count)
+    ]
 
 
 def test_an_unknown_endpoint_is_answered_with_the_known_ones() -> None:

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from live_node import instance, new_study
 from mome_core.results import Endpoint
-from mome_core.training.cohort import Problem, read_manifest
+from mome_core.training.cohort import CohortProblem, read_manifest
 from mome_core.training.errors import TrainingRefused
 from node.cohorts import (
     CohortAddition,
@@ -109,7 +109,7 @@ def test_the_manifest_alone_shows_patients_on_two_sides(tmp_path: Path) -> None:
     cohort.write_text("case,patient,malignancy,split\ns0,p0,1,training\ns1,p0,1,test\ns2,p1,0,test\ns3,p2,0,training\n")
     found = look_at_manifest(read_manifest(cohort))
     assert (found.cases, found.patients) == (4, 3)
-    assert Problem("the patient of case s1 is in the training and the test split", fatal=True) in found.problems
+    assert CohortProblem("the patient of case s1 is in the training and the test split", fatal=True) in found.problems
 
 
 def test_a_study_that_is_not_in_the_archive_is_refused(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from mome_core.case import Modality
 from mome_core.results import Endpoint, ModelIdentity
-from mome_core.training.breakdown import Group
+from mome_core.training.breakdown import Subgroup
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.evaluate import Evaluation, compare
-from mome_core.training.report import Breakdown, Measured
+from mome_core.training.report import Breakdown, MeasuredModel
 from mome_core.training.statistics import Interval
 from node.evaluation import EvaluationReport, write_cases, write_figures, write_page
 from training_examples import examples
@@ -30,9 +30,9 @@ def evaluation(tmp_path: Path) -> Evaluation:
 
 @pytest.fixture
 def report(evaluation: Evaluation) -> EvaluationReport:
-    measured = Measured(ModelIdentity("ours", "1", "a" * 64, "for tests"), evaluation)
+    measured = MeasuredModel(ModelIdentity("ours", "1", "a" * 64, "for tests"), evaluation)
     breakdown = Breakdown(
-        groups=(Group("site", "north", 4, 2, Interval(0.75, 0.5, 1.0)),), contributions={Modality.DCE: 0.2}
+        groups=(Subgroup("site", "north", 4, 2, Interval(0.75, 0.5, 1.0)),), contributions={Modality.DCE: 0.2}
     )
     comparison = compare(evaluation, evaluation, repeats=100)
     return EvaluationReport((measured, measured), comparison, breakdown, (ExcludedCase("s9", "torn"),))

@@ -11,7 +11,7 @@ from kept_studies import STUDY, delivered, keep
 from mome_core.errors import CheckpointRefused
 from node.backup import back_up, restore
 from node.errors import NotReady
-from node.models import Registry, bundle_in_use, described, find_bundle
+from node.models import Registry, bundle_in_use, find_bundle, manifest_of
 from node.service.retention import DAY_SECONDS, delete_old_studies
 from node.settings import Settings
 from node.storage.archive import Archive
@@ -57,10 +57,10 @@ def test_a_promoted_bundle_answers_and_a_lost_one_is_named(settings: Settings) -
     book, registry = ModelDecisions(Ledger(settings.database_url).engine), Registry(settings.storage.root)
     assert bundle_in_use(settings, book) == find_bundle("demo")
     digest = registry.add(find_bundle("demo"))
-    assert registry.add(find_bundle("demo")) == digest == described(find_bundle("demo"))["manifest_sha256"]
+    assert registry.add(find_bundle("demo")) == digest == manifest_of(find_bundle("demo")).digest
     book.decide(Act.PROMOTED, digest, "anna", {"before": digest}, 1.0)
     assert bundle_in_use(settings, book) == registry.bundle(digest) == registry.find(digest[:8])
-    assert registry.with_weights(described(find_bundle("demo"))["weights"]["sha256"]) == registry.bundle(digest)
+    assert registry.with_weights(manifest_of(find_bundle("demo")).weights_sha256) == registry.bundle(digest)
     shutil.rmtree(registry.bundle(digest))
     with pytest.raises(NotReady, match="restore that folder from the backup"):
         bundle_in_use(settings, book)
@@ -82,9 +82,9 @@ def test_models_are_in_the_backup(settings: Settings, tmp_path: Path) -> None:
     assert back_up(settings, tmp_path / "backup") == (3, 3)
     elsewhere = Settings(storage={"root": tmp_path / "elsewhere"})
     restore(tmp_path / "backup", elsewhere)
-    assert Registry(elsewhere.storage.root).with_weights(
-        described(find_bundle("demo"))["weights"]["sha256"]
-    ) == Registry(elsewhere.storage.root).bundle(digest)
+    assert Registry(elsewhere.storage.root).with_weights(manifest_of(find_bundle("demo")).weights_sha256) == Registry(
+        elsewhere.storage.root
+    ).bundle(digest)
 
 
 def test_a_shadow_sees_each_analysis_once_and_goes_with_the_study(settings: Settings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
 from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.gate import Check
+from mome_core.training.gate import AcceptanceCheck
 from mome_core.training.start import from_scratch
 from node.cases import CohortProgress
 from node.errors import NotReady
@@ -124,7 +124,10 @@ def test_a_shadow_takes_the_place_of_the_one_before_and_ends(settings: Settings,
 
 def test_one_failed_check_fails_the_candidate() -> None:
     identity = ModelIdentity("ours", "1", "a" * 64, "for tests")
-    checks = (Check("not worse", False, "AUROC 0.6"), Check("deterministic", True, "twice the same"))
+    checks = (
+        AcceptanceCheck("not worse", False, "AUROC 0.6"),
+        AcceptanceCheck("deterministic", True, "twice the same"),
+    )
     report = PromotionReport(identity, identity, "b" * 64, checks, promoted=False)
     assert [check.name for check in report.failed] == ["not worse"]
     told = json.loads(json.dumps(report.to_json()))

@@ -48,9 +48,16 @@ class Person:
     def state(self) -> str:
         return str(self.page.locator("h1 .state").inner_text())
 
-    def wait_for_state(self, state: str, seconds: float = 240) -> None:
+    def wait_for_state(self, state: str) -> None:
         """Without loading the page again: it keeps itself up to date."""
-        self.page.locator(f"h1 .state:has-text('{state}')").wait_for(timeout=1000 * seconds)
+        self.page.locator(f"h1 .state:has-text('{state}')").wait_for(timeout=1_000_000)
+
+    def wait_for_preview(self) -> None:
+        """Until the canvas is not black any more."""
+        deadline = time.monotonic() + 300
+        while self.page.evaluate(BRIGHT) <= 0.02:
+            assert time.monotonic() < deadline, "the preview shows nothing"
+            self.page.wait_for_timeout(200)
 
 
 @dataclass
@@ -65,6 +72,7 @@ class House:
 
     def newcomer(self) -> Person:
         context = self.browser.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
+        context.set_default_timeout(120_000)
         person = Person(context.new_page(), self.base)
         person.page.on("console", lambda m: person.complaints.append(m.text) if m.type == "error" else None)
         person.page.on("pageerror", lambda error: person.complaints.append(str(error)))
@@ -119,7 +127,7 @@ def begin(house: House, folder: Path) -> None:
         image.save_as(folder / name / f"{patient}.dcm", enforce_file_format=True)
     assert dcmsend(folder / "two", house.node.port)
     assert dcmsend(folder / "three", house.node.port)
-    house.node.wait_for_log("one-time token", 60)
+    house.node.wait_for_log("one-time token", 300)
     token = re.search(r"one-time token: ([\w-]+)", house.node.log.read_text())
     assert token is not None
     wait_for_server(house.base)
@@ -148,13 +156,13 @@ def test_an_operator_forces_studies_and_sees_them_move_without_loading_the_page_
     otto = house.people["otto"]
     otto.open("/studies/1")
     assert "Receiving" in otto.state()
-    assert "complete unless another instance arrives" in otto.page.locator("main").inner_text()
+    assert "if no more instances arrive: complete" in otto.page.locator("main").inner_text()
     otto.page.get_by_role("button", name="Declare complete").click()
     otto.wait_for_state("Delivered")
     assert len(house.pacs.find("Series", {"SeriesDescription": "AI*"})) >= 4
     otto.open("/studies/2")
     otto.page.get_by_role("button", name="Declare complete").click()
-    otto.wait_for_state("Failed", 30)
+    otto.wait_for_state("Failed")
     assert "two patients share this Study Instance UID" in otto.page.locator(".lead").inner_text()
 
 
@@ -162,18 +170,18 @@ def test_an_operator_redelivers_echoes_downloads_and_looks_inside(house: House, 
     otto = house.people["otto"]
     otto.open("/studies/1")
     otto.page.get_by_role("button", name="Redeliver").click()
-    otto.wait_for_state("Delivered", 60)
+    otto.wait_for_state("Delivered")
     with otto.page.expect_download() as waiting:
         otto.page.get_by_role("link", name="DICOM report").click()
     waiting.value.save_as(tmp_path / "report.dcm")
     assert (tmp_path / "report.dcm").read_bytes()[128:132] == b"DICM"
     otto.page.get_by_role("button", name="Load the preview").click()
-    otto.page.locator("[data-preview-controls]").wait_for(timeout=60_000)
-    otto.page.wait_for_timeout(3000)
+    otto.page.locator("[data-preview-controls]").wait_for()
+    otto.wait_for_preview()
     for layer in ("difference", "pre", "post"):
-        otto.page.get_by_label("Image").select_option(layer)
-        otto.page.wait_for_timeout(700)
-    assert otto.page.evaluate(BRIGHT) > 0.02, "the preview shows nothing"
+        with otto.page.expect_response(re.compile(rf"/{layer}\.nii$")):
+            otto.page.get_by_label("Image").select_option(layer)
+    otto.wait_for_preview()
     if SHOTS:
         otto.page.screenshot(path=f"{SHOTS}/study.png", full_page=True)
     otto.open("/peers")
@@ -194,7 +202,7 @@ def test_every_page_opens_for_everyone_without_a_complaint(house: House, name: s
     person = house.people[name]
     for path in (*PAGES, *(["/access"] if name == "admin" else [])):
         person.open(path)
-        person.page.wait_for_load_state("networkidle", timeout=10_000) if path == "/models" else None
+        person.page.wait_for_load_state("networkidle") if path == "/models" else None
         assert person.page.locator(".research").inner_text().startswith("Research use only.")
         assert "alert" not in person.page.title() + person.page.url
         assert person.page.locator("script:not([src])").count() == 0
@@ -224,8 +232,7 @@ def test_the_worklist_is_used_without_a_mouse(house: House) -> None:
     vera.page.keyboard.press("Enter")
     vera.page.wait_for_url(re.compile(r"/studies/3$"))
     before = vera.page.locator(".countdown").inner_text()
-    vera.page.wait_for_timeout(2500)
-    assert vera.page.locator(".countdown").inner_text() != before, "the countdown stands still"
+    vera.page.locator(f".countdown:not(:text-is('{before}'))").wait_for()  # it does not stand still
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +240,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("axe")
     npm = shutil.which("npm")
     command = [npm or "npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
-    if npm is None or subprocess.run(command, capture_output=True, check=False, timeout=120).returncode:
+    if npm is None or subprocess.run(command, capture_output=True, check=False, timeout=600).returncode:
         pytest.skip(f"{AXE} could not be installed by npm: accessibility was NOT tested")
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
@@ -262,8 +269,8 @@ def test_an_operator_reprocesses_and_retracts(house: House) -> None:
     otto.open("/studies/1")
     otto.page.get_by_label("Reason for withdrawal").select_option("safety")
     otto.page.get_by_role("button", name="Retract").click()
-    otto.page.locator("tbody td:has-text('rejection')").first.wait_for(timeout=30_000)
-    otto.wait_for_state("Delivered", 60)
+    otto.page.locator("tbody td:has-text('rejection')").first.wait_for()
+    otto.wait_for_state("Delivered")
     otto.open("/studies/2")
     otto.page.get_by_role("button", name="Reprocess").click()
     otto.page.get_by_text("Queued: the study is analysed again").wait_for()
@@ -299,7 +306,7 @@ def check_api(house: House, key: str) -> None:
     command = [program, "run", house.base + "/api/openapi.json", "--header", f"Authorization: Bearer {key}"]
     command += ["--checks", "all", "--max-examples", "15", "--seed", "1"]
     here = house.node.config.parent
-    told = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False, timeout=280)
+    told = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False, timeout=1200)
     assert told.returncode == 0, told.stdout[-4000:] + told.stderr[-2000:]
 
 

@@ -68,6 +68,12 @@ def test_what_was_left_out_is_named_when_there_is_no_dynamic() -> None:
     assert words.endswith("found 1 T1 volumes; left out were: it is a single slice")
 
 
+def test_a_dynamic_in_one_series_without_any_order_has_the_code_of_the_order() -> None:
+    code, words = refusal(series_role([*volume(acquisition_s=1.0), *volume(acquisition_s=1.0)]))
+    assert code is Ineligibility.PHASE_ORDER_UNKNOWN
+    assert words.endswith("left out were: each slice has 2 images and nothing in them says which came first")
+
+
 def test_volumes_that_repeat_no_measurement_are_no_dynamic() -> None:
     code, words = refusal(phase_of("a", 0), phase_of("b", 100, echo_ms=4.0))
     assert (code, words.rsplit("; ", 1)[1]) == (

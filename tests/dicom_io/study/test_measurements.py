@@ -20,6 +20,7 @@ from dicom_io.study.measurements import (
     without_enhanced_copies,
 )
 from dicom_io.study.roles import SeriesRole
+from mome_core.errors import Ineligibility
 from planes import SLICES_MM, T1, dynamic_planes, phase_of, plane, series_role, volume
 
 
@@ -163,8 +164,13 @@ def test_what_forms_no_volumes_is_a_problem_in_words() -> None:
     no_order = series_role([*volume(acquisition_s=1.0), *volume(acquisition_s=1.0)])
     found, problems = repeats_of([refused, slabs, no_order])
     assert found == []
-    assert problems[:2] == ["it is a single slice", "a series consists of several slabs"]
-    assert "nothing in them says which came first" in problems[2]
+    assert [problem.words for problem in problems[:2]] == ["it is a single slice", "a series consists of several slabs"]
+    assert "nothing in them says which came first" in problems[2].words
+    assert [problem.code for problem in problems] == [
+        Ineligibility.NO_DYNAMIC,
+        Ineligibility.NO_DYNAMIC,
+        Ineligibility.PHASE_ORDER_UNKNOWN,
+    ]
 
 
 def test_an_enhanced_copy_under_the_uid_of_a_classic_series_is_no_second_measurement() -> None:

@@ -57,7 +57,7 @@ def test_an_injection_before_the_first_phase_refutes_it() -> None:
     assert judged(dynamic) == (PreContrast.REFUTED, PreContrastEvidence.INJECTION_TIME)
 
 
-@pytest.mark.parametrize("offset_s", [-0.5, 101.5, 150.0])
+@pytest.mark.parametrize("offset_s", [-1.0, -0.5, 0.0, 101.5, 150.0])
 def test_an_injection_at_an_impossible_time_says_nothing(offset_s: float) -> None:
     dynamic = one_series(*EVEN, contrast_start_s=MORNING_S + offset_s)
     assert judged(dynamic) == (PreContrast.UNKNOWN, PreContrastEvidence.FIRST_IN_TIME)
@@ -83,7 +83,7 @@ def test_a_count_that_does_not_begin_at_its_beginning_refutes_it() -> None:
     assert judged(counted(2, 6, announced=6)) == (PreContrast.REFUTED, PreContrastEvidence.TEMPORAL_POSITION)
 
 
-@pytest.mark.parametrize(("first", "last", "announced"), [(1, 6, 6), (2, 7, 6), (2, 6, None), (0, 5, 6)])
+@pytest.mark.parametrize(("first", "last", "announced"), [(1, 6, 6), (1, 5, 6), (2, 7, 6), (2, 6, None), (0, 5, 6)])
 def test_a_count_that_is_complete_or_not_announced_says_nothing(first: int, last: int, announced: int | None) -> None:
     assert judged(counted(first, last, announced))[0] is PreContrast.UNKNOWN
 
@@ -139,6 +139,7 @@ def test_the_name_of_a_series_of_several_phases_says_nothing_of_the_first() -> N
 
 def test_the_longest_gap_lies_behind_the_pre_contrast_phase() -> None:
     assert judged(one_series(0, 100, 170, 240)) == (PreContrast.PROVEN, PreContrastEvidence.INJECTION_PAUSE)
+    assert judged(one_series(0, 100, 170)) == (PreContrast.PROVEN, PreContrastEvidence.INJECTION_PAUSE)
     assert judged(one_series(0, 80, 150, 220))[0] is PreContrast.UNKNOWN
     assert judged(one_series(0, 100))[0] is PreContrast.UNKNOWN
 
@@ -220,6 +221,23 @@ def test_a_numbered_first_phase_with_a_pause_behind_it_is_accepted() -> None:
     items = [phase_of(f"Ph{n}/Ax", time) for n, time in enumerate((0.0, 150.0, 220.0, 290.0), start=1)]
     _, finding = with_pre_contrast_phase(attempt(*items), repeats(*items))
     assert finding.evidence is PreContrastEvidence.INJECTION_PAUSE
+
+
+def test_a_pair_is_a_dynamic() -> None:
+    items = [phase_of("t1 pre", 0), phase_of("t1 post", 100)]
+    found, finding = with_pre_contrast_phase(attempt(*items), repeats(*items))
+    assert (len(found.phases), finding.is_proven) == (2, True)
+
+
+def test_a_phase_number_in_the_name_of_all_phases_or_of_none_is_no_reason_to_refuse() -> None:
+    for items in ([series_role(dynamic_planes(*EVEN), "Ph1/Ax")], [phase_of("t1", time) for time in EVEN]):
+        _, finding = with_pre_contrast_phase(attempt(*items), repeats(*items))
+        assert finding.verdict is PreContrast.UNKNOWN
+
+
+def test_one_volume_is_no_dynamic_even_when_the_injection_is_known() -> None:
+    code, _ = refusal(phase_of("t1", 0, contrast_start_s=MORNING_S + 60))
+    assert code is Ineligibility.POST_CONTRAST_MISSING
 
 
 def test_one_volume_is_no_dynamic() -> None:

@@ -1,4 +1,4 @@
-"""The 25 traps of ../shared/spec/series.md, in its order: each has a study that springs it.
+"""The 25 traps of real studies that docs/series.md counts: each has a study that springs it.
 
 The real files of other tests show most of them too; here the study is written as the vendor writes it.
 """

@@ -14,7 +14,7 @@ from torch import Tensor
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.explain.baselines import Baseline, baseline_volumes, mean_tokens
-from mome_core.explain.path import Limits, Path, integrate, total_of
+from mome_core.explain.path import AttributionLimits, AttributionPath, integrate, total_of
 from mome_core.explain.quadrature import Spacing
 from mome_core.explain.saliency import Attribution, Method, attribute, log_odds_of, log_odds_of_tokens
 from mome_core.model.architecture import Architecture
@@ -38,7 +38,7 @@ SMALL = Architecture(
     dwi_grid=(1, 2, 1),
     t2_grid=(2, 1, 1),
 )
-ONE_PANEL = Limits(panel_nodes=12, max_gradients=12)
+ONE_PANEL = AttributionLimits(panel_nodes=12, max_gradients=12)
 
 
 def scrambled_network(architecture: Architecture = SMALL, std: float = 0.25) -> Mome:
@@ -104,8 +104,10 @@ def test_captum_gives_the_same_maps_in_token_space() -> None:
 def test_captum_gives_the_same_maps_panel_by_panel() -> None:
     network, volumes = scrambled_network(), random_volumes(DCE)
     start = baseline_volumes(Baseline.BLUR, volumes)
-    path = Path(log_odds_of(network, ENDPOINT), start, volumes)
-    ours = integrate(path, Limits(completeness_error=1e-9, panel_change=10, panel_nodes=6, max_gradients=18), ignore)
+    path = AttributionPath(log_odds_of(network, ENDPOINT), start, volumes)
+    ours = integrate(
+        path, AttributionLimits(completeness_error=1e-9, panel_change=10, panel_nodes=6, max_gradients=18), ignore
+    )
     middle = {DCE: torch.lerp(start[DCE], volumes[DCE], 0.5)}
     halves = [captum_oracle(path.answer, a, b, 6)[DCE] for a, b in ((start, middle), (middle, volumes))]
     assert (ours.steps, ours.gradients) == (12, 18)
@@ -124,13 +126,13 @@ def test_the_maps_add_up_within_the_default_limits(baseline: Baseline) -> None:
     assert attribution.value == pytest.approx(log_odds, rel=1e-12)
     assert attribution.completeness_error <= 0.01
     assert attribution.total == pytest.approx(log_odds - attribution.baseline_value, rel=0.01)
-    assert attribution.steps <= attribution.gradients <= Limits().max_gradients
+    assert attribution.steps <= attribution.gradients <= AttributionLimits().max_gradients
 
 
 def test_a_zero_baseline_with_evenly_spaced_nodes_misses_nearly_everything_and_log_spaced_panels_mend_it() -> None:
     network, volumes = scrambled_network(), random_volumes()
     zeros = baseline_volumes(Baseline.ZERO, volumes)
-    path = Path(log_odds_of(network, ENDPOINT), zeros, volumes)
+    path = AttributionPath(log_odds_of(network, ENDPOINT), zeros, volumes)
     whole = path.whole()
     even = path.attributions(whole.rule(50, Spacing.EVEN))
     assert abs(total_of(even) - whole.change) > 0.8 * abs(whole.change)
@@ -141,7 +143,7 @@ def test_a_zero_baseline_with_evenly_spaced_nodes_misses_nearly_everything_and_l
 
 def test_evenly_spaced_nodes_from_zero_are_gradient_times_input_under_another_name() -> None:
     network, volumes = scrambled_network(), random_volumes()
-    path = Path(log_odds_of(network, ENDPOINT), baseline_volumes(Baseline.ZERO, volumes), volumes)
+    path = AttributionPath(log_odds_of(network, ENDPOINT), baseline_volumes(Baseline.ZERO, volumes), volumes)
     even = path.attributions(path.whole().rule(10, Spacing.EVEN))
     plain = attribute(network, volumes, ENDPOINT, method=Method.GRADIENT_TIMES_INPUT)
     a, b = (
@@ -200,7 +202,7 @@ def test_memory_changes_how_many_nodes_go_together_but_not_the_maps(memory_gib: 
 
 def test_gradients_stay_within_their_limit_and_the_error_that_is_left_is_told() -> None:
     network, volumes = scrambled_network(std=0.6), random_volumes()
-    limits = Limits(completeness_error=1e-12, max_gradients=22)
+    limits = AttributionLimits(completeness_error=1e-12, max_gradients=22)
     told: list[tuple[int, int]] = []
     attribution = attribute(
         network, volumes, ENDPOINT, baseline=Baseline.BLUR, limits=limits, progress=lambda *step: told.append(step)
@@ -223,7 +225,7 @@ def test_an_exception_from_the_progress_ends_the_work_and_leaves_the_network_as_
 
     network = scrambled_network()
     with pytest.raises(Cancelled):
-        attribute(network, random_volumes(), ENDPOINT, limits=Limits(memory_gib=1e-6), progress=cancel)
+        attribute(network, random_volumes(), ENDPOINT, limits=AttributionLimits(memory_gib=1e-6), progress=cancel)
     assert not network.recompute
 
 
@@ -257,14 +259,14 @@ def test_a_batch_of_cases_is_refused() -> None:
 @pytest.mark.parametrize("baseline", [Baseline.ZERO, Baseline.BLUR])
 def test_at_the_papers_width_the_error_that_is_left_is_told(baseline: Baseline) -> None:
     torch.manual_seed(3)
-    sizes = {"dce_grid": (2, 2, 1), "dwi_grid": (2, 1, 1), "t2_grid": (2, 2, 1)}
+    sizes = {"dce_grid": (2, 2, 1), "dwi_grid": (2, 1, 1), "t2_grid": (2, 2, 1), "layers": 4, "sparse_layers": 3}
     network = build_network(Architecture(**sizes))  # type: ignore[arg-type]
     network.freeze()
     generator = torch.Generator().manual_seed(5)
     volumes = {
         m: torch.randn(1, *network.architecture.volume_shape(m), generator=generator) for m in network.volume_shapes
     }
-    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=Limits(max_gradients=12))
+    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=AttributionLimits(max_gradients=12))
     expected = attribution.value - attribution.baseline_value
     total = sum(float(voxels.sum(dtype=np.float64)) for voxels in attribution.maps.values())
     assert attribution.completeness_error == pytest.approx(abs(total - expected) / abs(expected), rel=1e-6)

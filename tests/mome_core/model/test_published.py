@@ -14,7 +14,7 @@ from benchmarks.baseline.layout import Sizes, key_table, synthetic_state
 from mome_core.case import Modality
 from mome_core.errors import CheckpointRefused
 from mome_core.model.architecture import HeadKind, TokenizerNorm
-from mome_core.model.published import Imported, import_published
+from mome_core.model.published import ImportedNetwork, import_published
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
@@ -47,7 +47,7 @@ def written(folder: Path, content: object) -> Path:
     return path
 
 
-def imported(folder: Path, state: State) -> Imported:
+def imported(folder: Path, state: State) -> ImportedNetwork:
     return import_published(written(folder, {"epoch": 3, "state_dict": state, "optimizer": {}}), RECIPE, heads=4)
 
 

@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mome_core.preprocessing.chest_wall import ANGLES, RADII_MM, Polar, cheapest_lines, chest_wall, expected_wall
+from mome_core.preprocessing.chest_wall import (
+    ANGLES,
+    RADII_MM,
+    PolarSampling,
+    cheapest_lines,
+    chest_wall,
+    expected_wall,
+)
 from mome_core.preprocessing.recipe import BreastRules
 
 RULES = BreastRules(working_mm=5.0)
 SHAPE = (80, 70, 4)
 MIDDLE, DEPTH = 40.0, 50.0  # indices of the pole
-POLAR = Polar(MIDDLE, np.full(4, DEPTH), 5.0)
+POLAR = PolarSampling(MIDDLE, np.full(4, DEPTH), 5.0)
 
 
 def distance_mm() -> NDArray[np.float32]:

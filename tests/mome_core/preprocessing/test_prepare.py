@@ -16,7 +16,7 @@ from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
 from mome_core.preprocessing.intensity import phase_weights
 from mome_core.preprocessing.pad import FLIPS, PLACEMENTS, fit, flip, offset_of, pad
-from mome_core.preprocessing.prepare import Prepared, prepare
+from mome_core.preprocessing.prepare import PreparedCase, prepare
 from mome_core.preprocessing.recipe import (
     MotionRules,
     Recipe,
@@ -40,7 +40,7 @@ def phantom(**spec: Any) -> Phantom:
 
 
 @cache
-def prepared(recipe: Recipe = QUICK, **spec: Any) -> Prepared:
+def prepared(recipe: Recipe = QUICK, **spec: Any) -> PreparedCase:
     return prepare(phantom(**spec).case(), recipe)
 
 

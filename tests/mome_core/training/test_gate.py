@@ -11,7 +11,7 @@ import torch
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.gate import AcceptanceCheck, Answers, GateRules, LockedCases, examine, subgroups
+from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, PairedPredictions, examine, subgroups
 from mome_core.training.start import from_scratch
 from training_examples import RECIPE, SMALL, examples
 
@@ -62,9 +62,9 @@ def test_a_candidate_that_fails_one_group_of_patients_is_refused() -> None:
     new = old.copy()
     new[60:] = 1 - new[60:]
     groups = {"site": ("north",) * 60 + ("south",) * 20, "age": ("",) * 80}
-    checks = tuple(subgroups(Answers(positive, new, old, ()), groups, GateRules()))
+    checks = tuple(subgroups(PairedPredictions(positive, new, old, ()), groups, GateRules()))
     assert failed(checks) == {"site south"}
-    (larger,) = subgroups(Answers(positive, new, old, ()), groups, GateRules(fewest=11))
+    (larger,) = subgroups(PairedPredictions(positive, new, old, ()), groups, GateRules(fewest=11))
     assert larger.name == "site north"
 
 

@@ -40,7 +40,7 @@ def test_each_object_says_what_each_destination_did_with_it(site: Site) -> None:
 
 def test_a_study_that_is_arriving_says_when_it_is_complete(site: Site) -> None:
     page = study_page(site, 3, time.time())
-    assert page.waits == "complete unless another instance arrives"
+    assert page.waits == "if no more instances arrive: complete"
     assert page.until is not None and page.until > page.study.last_received_at
     assert page.busy
 

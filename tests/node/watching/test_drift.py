@@ -47,7 +47,7 @@ def test_a_shadow_is_compared_at_each_models_own_threshold() -> None:
 def test_drift_is_told_for_each_scanner_against_the_answers_of_the_validation() -> None:
     rng = np.random.default_rng(1)
     baseline, moved = rng.uniform(0, 0.5, 100).tolist(), rng.uniform(0.5, 1, 40).tolist()
-    manifest = BundleManifest(A, {}, {"malignancy": baseline}, {})
+    manifest = BundleManifest("ours", "1", "", A, A, "", {}, {"malignancy": baseline}, {})
     flag = QualityFlag("OUTSIDE_TRAINING_SPACING", Severity.WARNING, "finer than any image it was trained on")
     rows = [AnalysisRow(n, 1, 0.0, replace(summary(value), flags=(flag,)), "MRI1") for n, value in enumerate(moved)]
     rows += [AnalysisRow(99, 1, 0.0, summary(0.3), "MRI2")]

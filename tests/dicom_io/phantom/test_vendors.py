@@ -1,4 +1,4 @@
-"""What the files of a phantom say: each vendor's habits, each trap, plausible headers."""
+"""Whole studies as files: readable by others, with the phantom's voxels, in every layout and transfer syntax."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 
 import phantom
 from dicom_io.phantom.options import Encoding, Layout, StudyOptions, Trap
-from dicom_io.phantom.spec import SliceOrientation
 from dicom_io.phantom.vendors import LAYOUTS, study_of, write_truth
 from dicom_io.vendors.base import Vendor
 
@@ -66,70 +65,7 @@ def test_the_same_study_is_the_same_bytes(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
 
 
-def test_siemens_xa_export_is_one_series_per_phase_with_one_series_time(tmp_path: Path) -> None:
-    images = headers(phantom.dce(tmp_path, "siemens", "xa-classic", phases=7))
-    assert len({image.SeriesInstanceUID for image in images}) == 7
-    assert len({image.SeriesTime for image in images}) == 1
-    assert {int(image.AcquisitionNumber) for image in images} == set(range(1, 8))
-    first = [image for image in images if image.AcquisitionNumber == 1]
-    assert len({image.AcquisitionTime for image in first}) == len(first)
-
-
-def test_siemens_trace_images_are_derived_and_carry_a_private_b_value(tmp_path: Path) -> None:
-    images = headers(phantom.dwi(tmp_path, "siemens"))
-    assert {image.ImageType[0] for image in images} == {"DERIVED"}
-    assert {int(image[0x0019, 0x100C].value) for image in images} == {50, 400, 800, 1000}
-    assert all("DiffusionBValue" not in image for image in images)
-
-
-def test_siemens_subtraction_calls_itself_original(tmp_path: Path) -> None:
-    assert {image.ImageType[0] for image in headers(phantom.subtraction(tmp_path, "siemens"))} == {"ORIGINAL"}
-
-
-def test_ge_multiphase_has_one_acquisition_time_and_a_trigger_time_per_slice(tmp_path: Path) -> None:
-    images = headers(phantom.dce(tmp_path, "ge", "one-series"))
-    assert len({image.AcquisitionTime for image in images}) == 1
-    assert len({image.TriggerTime for image in images}) > 6
-    assert {int(image.TemporalPositionIdentifier) for image in images} == set(range(1, 7))
-
-
-def test_ge_instance_only_leaves_nothing_but_instance_number(tmp_path: Path) -> None:
-    images = headers(phantom.dce(tmp_path, "ge", "instance-only"))
-    assert all("TemporalPositionIdentifier" not in image and "TriggerTime" not in image for image in images)
-    assert len({(image.AcquisitionNumber, image.AcquisitionTime, image.ContentTime) for image in images}) == 1
-
-
-def test_ge_writes_no_standard_b_value_for_b0_and_one_on_the_adc_map(tmp_path: Path) -> None:
-    paths = phantom.study(tmp_path, "ge", only=("dwi", "adc"), b_values=(0.0, 800.0))
-    b0 = [image for image in headers(phantom.series(paths, "dwi")) if image[0x0043, 0x1039].value[0] == 0]
-    assert b0
-    assert all("DiffusionBValue" not in image for image in b0)
-    assert {image[0x0043, 0x1039].value[0] for image in headers(phantom.series(paths, "adc"))} == {800}
-
-
-def test_ge_oblique_orientation_differs_in_the_8th_decimal(tmp_path: Path) -> None:
-    images = headers(phantom.dce(tmp_path, "ge", orientation=SliceOrientation.OBLIQUE))
-    orientations = {tuple(image.ImageOrientationPatient) for image in images}
-    assert len(orientations) > 1
-    assert np.ptp(np.array(list(orientations), float), axis=0).max() < 1e-7
-
-
-def test_philips_instance_number_is_not_time_order(tmp_path: Path) -> None:
-    images = sorted(headers(phantom.dce(tmp_path, "philips")), key=lambda image: int(image.InstanceNumber))
-    assert [int(image.TemporalPositionIdentifier) for image in images[:6]] == [1, 2, 3, 4, 5, 6]
-    assert len({float(image.RescaleSlope) for image in images}) > 3
-    assert {float(image.DiffusionBValue) for image in images} == {0.0}
-
-
-def test_uih_actual_b_value_is_less_than_the_nominal_one(tmp_path: Path) -> None:
-    images = headers(phantom.dwi(tmp_path, "uih", layout="vframe"))
-    assert [image[0x0065, 0x100A].value for image in images] == [50, 400, 800, 1000]
-    assert images[-1][0x0065, 0x1009].value == pytest.approx(929.75, abs=0.01)
-    assert all("ImagePositionPatient" not in image for image in images)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("trap", list(Trap))
+@pytest.mark.parametrize("trap", [Trap.ULTRAFAST, Trap.DUPLICATES])  # the others: test_traps
 @pytest.mark.parametrize("vendor", list(LAYOUTS))
 def test_every_trap_can_be_set_in_every_vendors_study(tmp_path: Path, vendor: Vendor, trap: Trap) -> None:
     paths = phantom.study(tmp_path, vendor, traps=[trap], b_values=(0.0, 800.0))
@@ -146,20 +82,6 @@ def test_split_series_continue_in_a_second_series(tmp_path: Path) -> None:
 def test_duplicates_have_the_same_sop_instance_uid(tmp_path: Path) -> None:
     uids = [image.SOPInstanceUID for image in headers(phantom.t2(tmp_path, traps=[Trap.DUPLICATES]))]
     assert len(set(uids)) < len(uids)
-
-
-def test_private_elements_become_bytes_of_unknown_vr(tmp_path: Path) -> None:
-    image = headers(phantom.dwi(tmp_path, "ge", traps=[Trap.PRIVATE_AS_UN]))[-1]
-    stored = image.get_item((0x0043, 0x1039))
-    assert stored is not None
-    assert (stored.VR, stored.value) == ("UN", b"1000\\8\\0\\0")
-
-
-def test_relocated_private_blocks_name_their_creator(tmp_path: Path) -> None:
-    image = headers(phantom.dwi(tmp_path, traps=[Trap.RELOCATED_PRIVATE]))[-1]
-    assert image[0x0019, 0x0015].value == "SIEMENS MR HEADER"
-    assert image[0x0019, 0x150C].value == 1000
-    assert (0x0019, 0x100C) not in image
 
 
 def test_an_enhanced_copy_shares_the_series_instance_uid(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Whether a report can be reproduced: find the images it was made from, analyse them again, compare every number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.analysis import analyze_study, encoded, open_context
+from node.errors import NodeError
+from node.models import Registry, bundle_in_use
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.decisions import ModelDecisions
+from node.storage.ledger.ledger import Ledger
+from sr_templates.kinds import Kind
+from sr_templates.reading.report_numbers import ReportedNumbers, read_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """Numbers by their path of concept names, as written: what the report states, and what the analysis gives now."""
+
+    stated: Mapping[str, str]
+    found: Mapping[str, str]
+
+    @property
+    def different(self) -> tuple[str, ...]:
+        """Paths of the numbers that differ, or that only one side has."""
+        names = self.stated.keys() | self.found.keys()
+        return tuple(sorted(name for name in names if self.stated.get(name) != self.found.get(name)))
+
+
+def reproduce_report(settings: Settings, report: Path) -> Reproduction:
+    """Analyse the inputs of a structured report again, with its model if this node keeps it, else with the active one.
+
+    Raises NodeError when the study is not in the archive.
+    """
+    stated = read_numbers(report.read_bytes())
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    stored = list(ledger.reading.instances(stated.study_instance_uid))
+    if not stored:
+        raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
+    paths = [archive.verified(path, sha256) for _, sha256, path in stored]
+    outcome = analyze_study(paths, open_context(settings, _bundle_of(stated, settings, ledger)))
+    again = next(content for kind, *_, content in encoded(outcome.objects) if kind == Kind.REPORT)
+    return Reproduction(stated.numbers, read_numbers(again).numbers)
+
+
+def _bundle_of(stated: ReportedNumbers, settings: Settings, ledger: Ledger) -> Path:
+    kept = Registry(settings.storage.root).with_weights(stated.weights)
+    return kept or bundle_in_use(settings, ModelDecisions(ledger.engine))

@@ -1,0 +1,121 @@
+"""A study as volumes on disk: the case with its reasons, or every series by itself, as NIfTI and JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dicom_io.errors import PixelsUnreadable
+from dicom_io.export import Exported, describe_assembly, export_series
+from dicom_io.headers.records import Omission
+from dicom_io.study.case import Assembly, read_case
+from dicom_io.study.names import read_name
+from dicom_io.study.roles import RoleAssignment, RoleRule
+from mome_core.case import Modality, Role
+from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseFiles:
+    """A case that was written. files : names in its folder, without case.json. description : what case.json says."""
+
+    assembly: Assembly
+    files: tuple[str, ...]
+    description: Mapping[str, object]
+
+
+def write_case_files(assignment: RoleAssignment, out: Path) -> CaseFiles:
+    """Write the case of one study: a NIfTI file for each modality, and case.json with what was used and why."""
+    assembly = read_case(assignment)
+    volumes = sources_of(assembly.case)
+    names = {modality: f"{modality.lower()}.nii" for modality in Modality}
+    for name in names.values():
+        (out / name).unlink(missing_ok=True)  # of an earlier study
+    for modality, volume in volumes.items():
+        write_nifti(volume, out / names[modality])
+    description = describe(assembly.case) | describe_assembly(assembly)
+    (out / CASE_JSON).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    return CaseFiles(assembly, tuple(names[modality] for modality in volumes), description)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesFile:
+    """One series that was written, or why it was not. file : name in its folder; None when it was refused."""
+
+    exported: Exported
+    file: str | None
+    refused: str
+
+    def to_json(self) -> dict[str, object]:
+        """What the JSON file beside the volume says."""
+        return self.exported.describe() | {"file": self.file, "refused": self.refused or None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesFiles:
+    """Every series of a study that forms a volume, and the files that were left out before."""
+
+    series: tuple[SeriesFile, ...]
+    excluded: tuple[Omission, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for scripts."""
+        excluded = [{"name": item.name, "why": item.why} for item in self.excluded]
+        return {"series": [each.to_json() for each in self.series], "excluded": excluded}
+
+
+def write_all_series(assignment: RoleAssignment, out: Path) -> SeriesFiles:
+    """Write every series that forms a volume, one after the other, each with a JSON file beside it."""
+    files = []
+    for index, exported in enumerate(export_series(assignment), start=1):
+        stem = f"{index:03d}_{exported.role.lower()}"
+        file = _write_series(exported, out, stem)
+        (out / f"{stem}.json").write_text(json.dumps(file.to_json(), indent=2) + "\n", encoding="utf-8")
+        files.append(file)
+    return SeriesFiles(tuple(files), assignment.excluded)
+
+
+def _write_series(exported: Exported, out: Path, stem: str) -> SeriesFile:
+    """Write one volume; pixels that cannot be decoded become the reason in its description."""
+    try:
+        volumes = exported.read()
+        if volumes is None:
+            return SeriesFile(exported, None, exported.refused)
+        write_nifti(volumes, out / f"{stem}.nii")
+    except PixelsUnreadable as error:
+        return SeriesFile(exported, None, str(error))
+    return SeriesFile(exported, f"{stem}.nii", "")
+
+
+@dataclass(frozen=True, slots=True)
+class NameRole:
+    """The role that a series' name suggests by itself. why : the word, or the site's rule. phase : from 1."""
+
+    series_description: str
+    role: Role
+    confidence: float
+    why: str
+    phase: int | None
+    moment: str | None
+    fat_suppressed: bool | None
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for scripts."""
+        return asdict(self)
+
+
+def role_of_name(name: str, rules: Iterable[RoleRule]) -> NameRole:
+    """The role of one name alone; a rule of the site comes first."""
+    reading = read_name(name)
+    rule = next((rule for rule in rules if rule.fits_name(name)), None)
+    return NameRole(
+        series_description=name,
+        role=rule.role if rule else reading.role,
+        confidence=1.0 if rule else reading.confidence,
+        why=f"rule '{rule.pattern}'" if rule else reading.word,
+        phase=reading.phase_number,
+        moment=reading.moment,
+        fat_suppressed=reading.fat_suppressed,
+    )
