@@ -76,7 +76,7 @@ def audit_change(config: Config, detail: str) -> None:
     open_ledger(config).audit.record(AuditEvent.ACCESS_CHANGED, time.time(), detail)
 
 
-def role_of(word: str) -> Role:
+def role_of(word: str) -> AccountRole:
     """The role of that name."""
     if word not in list(AccountRole):
         raise typer.BadParameter(f"one of {', '.join(AccountRole)}", param_hint="--role")
