@@ -10,11 +10,11 @@ from dicom_io.headers.classic import rescale_of
 from dicom_io.headers.records import Acquisition, Instance, Plane
 from dicom_io.vendors.base import Clocks, Diffusion, VendorProfile, direction_of
 
-MAX_PLANES = 1 << 16
+_MAX_PLANES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionalGroups:
+class _FunctionalGroups:
     """The functional groups of one frame, counted from 1: its own first, then the shared ones."""
 
     number: int
@@ -37,17 +37,17 @@ def enhanced_planes(instance: Instance, elements: Elements, vendor: VendorProfil
     Raises NotAnImage when it describes fewer frames than it holds, or absurdly many.
     """
     per_frame = elements.items("PerFrameFunctionalGroupsSequence")
-    if len(per_frame) < instance.frames or len(per_frame) > MAX_PLANES:
+    if len(per_frame) < instance.frames or len(per_frame) > _MAX_PLANES:
         raise NotAnImage(f"holds {instance.frames} frames but describes {len(per_frame)}")
     shared = elements.item("SharedFunctionalGroupsSequence")
     words = vendor.derivation_words(elements, elements.texts("ImageType"))
     frames = enumerate(per_frame[: instance.frames], start=1)
-    groups = (FunctionalGroups(number, own, shared) for number, own in frames)
+    groups = (_FunctionalGroups(number, own, shared) for number, own in frames)
     return tuple(_frame(instance, elements, each, vendor, words) for each in groups)
 
 
 def _frame(
-    instance: Instance, elements: Elements, groups: FunctionalGroups, vendor: VendorProfile, words: frozenset[str]
+    instance: Instance, elements: Elements, groups: _FunctionalGroups, vendor: VendorProfile, words: frozenset[str]
 ) -> Plane:
     measures = groups.macro("PixelMeasuresSequence")
     scaling = groups.macro("PixelValueTransformationSequence")
@@ -86,7 +86,7 @@ def _diffusion(macro: Elements) -> Diffusion:
     )
 
 
-def _clocks(instance: Elements, content: Elements, groups: FunctionalGroups) -> Clocks:
+def _clocks(instance: Elements, content: Elements, groups: _FunctionalGroups) -> Clocks:
     """The clocks of a frame; `content` is its item of Frame Content Sequence (0020,9111)."""
     acquired = content.seconds("FrameAcquisitionDateTime")
     number = content.number("FrameAcquisitionNumber")
@@ -103,7 +103,7 @@ def _clocks(instance: Elements, content: Elements, groups: FunctionalGroups) -> 
     )
 
 
-def _offset_s(groups: FunctionalGroups) -> float | None:
+def _offset_s(groups: _FunctionalGroups) -> float | None:
     """Temporal Position Time Offset (seconds), or Nominal Cardiac Trigger Delay Time (milliseconds)."""
     offset_s = groups.macro("TemporalPositionSequence").number("TemporalPositionTimeOffset")
     if offset_s is not None:
@@ -112,7 +112,7 @@ def _offset_s(groups: FunctionalGroups) -> float | None:
     return None if trigger_ms is None else trigger_ms / 1000
 
 
-def _acquisition(elements: Elements, groups: FunctionalGroups) -> Acquisition:
+def _acquisition(elements: Elements, groups: _FunctionalGroups) -> Acquisition:
     """How a frame was made (Enhanced MR Image module and its macros; PS3.3 C.8.13)."""
     timing = groups.macro("MRTimingAndRelatedParametersSequence")
     modifier = groups.macro("MRModifierSequence")

@@ -32,9 +32,9 @@ from dicom_io.headers.records import Instance, Omission, Plane, SeriesHeader, St
 from dicom_io.vendors.registry import vendor_of
 
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
-MAX_INFLATED_BYTES = 1 << 30
-USUAL_HEADER_BYTES = (1 << 15, 1 << 20)  # headers with the Siemens CSA blocks reach 150 KB
-PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00009, 0x7FE00008})
+_MAX_INFLATED_BYTES = 1 << 30
+_USUAL_HEADER_BYTES = (1 << 15, 1 << 20)  # headers with the Siemens CSA blocks reach 150 KB
+_PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00009, 0x7FE00008})
 
 
 def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
@@ -102,8 +102,8 @@ def read_instance(path: Path) -> tuple[Instance, Elements]:
     """
     try:
         with path.open("rb", buffering=0) as stream:
-            elements, syntax = read_until_pixels(stream, path)
-            pixels_at = native_pixels(stream, syntax)
+            elements, syntax = _read_until_pixels(stream, path)
+            pixels_at = _native_pixels(stream, syntax)
     except NotAnImage:
         raise
     except OSError as error:
@@ -112,11 +112,11 @@ def read_instance(path: Path) -> tuple[Instance, Elements]:
         raise NotAnImage("is not a DICOM file") from error
     except Exception as error:  # pydicom raises whatever broken bytes make it raise
         raise NotAnImage(f"is damaged: {type(error).__name__} while reading its header") from error
-    return instance_of(path, elements, syntax, pixels_at), elements
+    return _instance_of(path, elements, syntax, pixels_at), elements
 
 
-def instance_of(path: Path, elements: Elements, syntax: str, pixels_at: tuple[int | None, int]) -> Instance:
-    """The record of one file from its header, and where its pixels lie (`native_pixels`).
+def _instance_of(path: Path, elements: Elements, syntax: str, pixels_at: tuple[int | None, int]) -> Instance:
+    """The record of one file from its header, and where its pixels lie: offset and length.
 
     Raises NotAnImage when it has no UID, or holds no image.
     """
@@ -146,9 +146,9 @@ def instance_of(path: Path, elements: Elements, syntax: str, pixels_at: tuple[in
     )
 
 
-def read_until_pixels(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
+def _read_until_pixels(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
     """The elements of a file up to its pixels, and its transfer syntax; the stream stands there unless deflated."""
-    for size in USUAL_HEADER_BYTES:
+    for size in _USUAL_HEADER_BYTES:
         stream.seek(0)
         head = stream.read(size)
         try:
@@ -160,7 +160,7 @@ def read_until_pixels(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
         stream.seek(0)
         whole = dcmread(stream, stop_before_pixels=True)
         return Elements(whole), str(whole.file_meta.get("TransferSyntaxUID", ""))
-    return inflated(stream, path)
+    return _inflated(stream, path)
 
 
 def usual_header(stream: BinaryIO, head: bytes) -> tuple[Elements, str]:
@@ -179,7 +179,7 @@ def usual_header(stream: BinaryIO, head: bytes) -> tuple[Elements, str]:
     return elements, syntax
 
 
-def inflated(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
+def _inflated(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
     """The elements of a deflated file.
 
     Raises NotAnImage when it inflates to more than it may.
@@ -187,14 +187,14 @@ def inflated(stream: BinaryIO, path: Path) -> tuple[Elements, str]:
     meta = read_file_meta_info(path)
     stream.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    content = inflater.decompress(stream.read(), MAX_INFLATED_BYTES)
+    content = inflater.decompress(stream.read(), _MAX_INFLATED_BYTES)
     if inflater.unconsumed_tail:
-        raise NotAnImage(f"inflates to more than {MAX_INFLATED_BYTES >> 20} MiB")
-    dataset = read_dataset(BytesIO(content), False, True, stop_when=lambda tag, vr, length: tag in PIXEL_TAGS)
+        raise NotAnImage(f"inflates to more than {_MAX_INFLATED_BYTES >> 20} MiB")
+    dataset = read_dataset(BytesIO(content), False, True, stop_when=lambda tag, vr, length: tag in _PIXEL_TAGS)
     return Elements(dataset), str(meta.TransferSyntaxUID)
 
 
-def native_pixels(stream: BinaryIO, syntax: str) -> tuple[int | None, int]:
+def _native_pixels(stream: BinaryIO, syntax: str) -> tuple[int | None, int]:
     """Offset and length of native pixel data at which the stream stands; (None, 0) when they must be decoded."""
     if syntax not in NATIVE:
         return None, 0

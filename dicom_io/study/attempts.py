@@ -15,7 +15,7 @@ from dicom_io.vendors.base import CLOCKS, LABELS, Clue
 
 PAUSE = 1.25  # pre -> first post is the longest gap: the injection lies between (97 to 107 s in I-SPY 2)
 RESTART_S = 240.0  # a longer silence, and far longer than between phases, is another attempt
-RESTART_FACTOR = 2.5
+_RESTART_FACTOR = 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,12 +138,12 @@ def _restarts(phases: Sequence[Phase], gaps_s: Sequence[float], index: int) -> b
         Between the starts of neighbouring phases; empty when no clock tells.
     """
     usual_s = sorted(gaps_s)[(len(gaps_s) - 1) // 2] if gaps_s else 0.0
-    silence = gaps_s[index - 1] / usual_s if gaps_s else RESTART_FACTOR
-    if gaps_s and gaps_s[index - 1] > RESTART_S and silence > RESTART_FACTOR:
+    silence = gaps_s[index - 1] / usual_s if gaps_s else _RESTART_FACTOR
+    if gaps_s and gaps_s[index - 1] > RESTART_S and silence > _RESTART_FACTOR:
         return True
     for label in LABELS:
         before, here = phases[index - 1].value(label), phases[index].value(label)
         if before is not None and here is not None and before != here:
             return here < before and silence > PAUSE
     injected_again = 1 < index < len(gaps_s) and gaps_s[index] >= PAUSE * usual_s
-    return silence > RESTART_FACTOR and injected_again
+    return silence > _RESTART_FACTOR and injected_again

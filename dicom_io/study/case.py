@@ -21,8 +21,8 @@ from mome_core.case import Case, Modality, Role
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.volume import Dynamic, Volume, Voxels
 
-MOST_PHASES = 12  # more is an ultrafast dynamic, of which pre and six post-contrast phases are kept
-KEPT_POST_PHASES = 6
+_MOST_PHASES = 12  # more is an ultrafast dynamic, of which pre and six post-contrast phases are kept
+_KEPT_POST_PHASES = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,14 +122,14 @@ def read_case(assignment: RoleAssignment) -> Assembly:
     warnings = [*chosen.notes]
     if len(dynamic.phases) < len(chosen.phases):
         warnings.append(f"of {len(chosen.phases)} phases {len(dynamic.phases)} are used, evenly spread in time")
-    dce = read_dynamic(dynamic)
-    t2 = read_first(t2_choices(assignment, chosen.stack), warnings)
-    dwi = read_first(dwi_choices(assignment, chosen.stack), warnings)
+    dce = _read_dynamic(dynamic)
+    t2 = _read_first(t2_choices(assignment, chosen.stack), warnings)
+    dwi = _read_first(dwi_choices(assignment, chosen.stack), warnings)
     warnings += [] if t2 else why_unused(assignment.of(Role.T2, Role.T2_IR))
     warnings += [] if dwi else why_unused(assignment.of(Role.DWI))
-    used = used_series(dynamic, t2, dwi)
+    used = _used_series(dynamic, t2, dwi)
     return Assembly(
-        case=case_of(dynamic, dce, t2, dwi),
+        case=_case_of(dynamic, dce, t2, dwi),
         roles=assignment,
         dce=tuple(sources_of(phase) for phase in dynamic.phases),
         dce_order=str(dynamic.clue or ""),
@@ -145,7 +145,7 @@ def read_case(assignment: RoleAssignment) -> Assembly:
     )
 
 
-def case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> Case:
+def _case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> Case:
     """The network's inputs, with the facts of the first phase."""
     return Case(
         dce=dce,
@@ -156,7 +156,7 @@ def case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: ReadVolume | None, dwi: Re
     )
 
 
-def used_series(dynamic: ChosenDynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> UsedSeries:
+def _used_series(dynamic: ChosenDynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> UsedSeries:
     """The UIDs of the series behind each modality that the case has."""
     others = ((Modality.T2, t2), (Modality.DWI, dwi))
     return (
@@ -180,10 +180,10 @@ def require_one_study(assignment: RoleAssignment) -> None:
 def thinned(dynamic: ChosenDynamic) -> ChosenDynamic:
     """An ultrafast dynamic reduced to its pre-contrast phase and six later ones, evenly spread in time."""
     count = len(dynamic.phases)
-    if count <= MOST_PHASES:
+    if count <= _MOST_PHASES:
         return dynamic
     times = np.array(dynamic.times_s or range(count), dtype=float)
-    wanted = np.linspace(times[1], times[-1], KEPT_POST_PHASES)
+    wanted = np.linspace(times[1], times[-1], _KEPT_POST_PHASES)
     kept = [0, *sorted({int(np.argmin(np.abs(times[1:] - t))) + 1 for t in wanted})]
     return replace(
         dynamic,
@@ -193,7 +193,7 @@ def thinned(dynamic: ChosenDynamic) -> ChosenDynamic:
     )
 
 
-def read_dynamic(dynamic: ChosenDynamic) -> Dynamic:
+def _read_dynamic(dynamic: ChosenDynamic) -> Dynamic:
     """The voxels of all phases; times count from the first post-contrast phase.
 
     Raises StudyIneligible when the pixels cannot be decoded.
@@ -206,11 +206,11 @@ def read_dynamic(dynamic: ChosenDynamic) -> Dynamic:
     return Dynamic(voxels, dynamic.stack.affine, dynamic.sources[0].series.frame_of_reference_uid, times)
 
 
-def read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> ReadVolume | None:
+def _read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> ReadVolume | None:
     """The first choice whose pixels can be read; what could not is added to the warnings."""
     for choice in choices:
         try:
-            voxels = mean_voxels(choice.repeats)
+            voxels = _mean_voxels(choice.repeats)
         except PixelsUnreadable as error:
             warnings.append(f"series {choice.item.series.number} ({choice.item.role}) cannot be read: {error}")
             continue
@@ -221,7 +221,7 @@ def read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> ReadVolu
     return None
 
 
-def mean_voxels(repeats: Sequence[Slices]) -> Voxels:
+def _mean_voxels(repeats: Sequence[Slices]) -> Voxels:
     """The mean of some volumes, read one after the other; a single one stays as it is stored."""
     voxels: Voxels = read_voxels(repeats[:1])[0]
     if len(repeats) == 1:

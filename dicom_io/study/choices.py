@@ -15,11 +15,11 @@ from dicom_io.study.roles import RoleAssignment, SeriesRole
 from dicom_io.vendors.base import Direction
 from mome_core.case import Role
 
-USUAL_B_VALUES = (600.0, 1200.0)  # the paper takes the highest b-value, 1000 or 800; 1500 and more is another contrast
-NEAREST_B_VALUE = 1000.0  # what comes closest is taken where none is usual
-LOWEST_WEIGHTED_B_VALUE = 100.0  # below lies perfusion, or what stands for b0
-ALIKE_B = 0.1  # b-values within 10 % are one: scanners write the actual value of each direction
-PARALLEL_COSINE = 0.8
+_USUAL_B_VALUES = (600.0, 1200.0)  # the paper takes the highest b-value, 1000 or 800; 1500 and more is another contrast
+_NEAREST_B_VALUE = 1000.0  # what comes closest is taken where none is usual
+_LOWEST_WEIGHTED_B_VALUE = 100.0  # below lies perfusion, or what stands for b0
+_ALIKE_B = 0.1  # b-values within 10 % are one: scanners write the actual value of each direction
+_PARALLEL_COSINE = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,10 +75,10 @@ def t2_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
         if single:  # of several echoes the longest weighs T2 most
             stack = max(single, key=lambda stack: stack.locations[0][0].acquisition.echo_ms or 0.0)
             choices.append(ChosenVolume(item, stack, (tuple(there[0] for there in stack.locations),)))
-    return sorted(choices, key=lambda choice: t2_preference(choice, dce), reverse=True)
+    return sorted(choices, key=lambda choice: _t2_preference(choice, dce), reverse=True)
 
 
-def t2_preference(choice: ChosenVolume, dce: Stack) -> T2Preference:
+def _t2_preference(choice: ChosenVolume, dce: Stack) -> T2Preference:
     """What speaks for a T2 beside a dynamic on this grid."""
     suppressed = choice.item.series.acquisition.fat_suppressed
     if choice.item.role is Role.T2_IR:
@@ -97,15 +97,15 @@ def t2_preference(choice: ChosenVolume, dce: Stack) -> T2Preference:
 def dwi_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
     """DWI volumes, best first: the highest usual b-value, trace before the mean over directions."""
     choices = [choice for item in assignment.of(Role.DWI) for choice in _weighted_volumes(item)]
-    return sorted(choices, key=lambda choice: dwi_preference(choice, dce), reverse=True)
+    return sorted(choices, key=lambda choice: _dwi_preference(choice, dce), reverse=True)
 
 
-def dwi_preference(choice: ChosenVolume, dce: Stack) -> DwiPreference:
+def _dwi_preference(choice: ChosenVolume, dce: Stack) -> DwiPreference:
     """What speaks for a DWI beside a dynamic on this grid."""
     return DwiPreference(
         has_usual_b_value=not choice.warning,
         b_value=choice.b_value or 0.0,
-        is_trace=is_trace(choice.repeats[0]),
+        is_trace=_is_trace(choice.repeats[0]),
         is_parallel=parallel(choice.stack, dce),
         voxels=_voxels(choice.stack),
         before_series=-(choice.item.series.number or 0),
@@ -132,19 +132,19 @@ def highest_b_volume(item: SeriesRole, stack: Stack) -> ChosenVolume | None:
     """
     repeats = order_diffusion(stack, item.series.vendor)
     by_volume = [b_value_of(volume[0]) for volume in repeats.volumes]
-    weighted = [b for b in by_volume if b >= LOWEST_WEIGHTED_B_VALUE]
+    weighted = [b for b in by_volume if b >= _LOWEST_WEIGHTED_B_VALUE]
     if not weighted:
         return None
-    low, high = USUAL_B_VALUES
+    low, high = _USUAL_B_VALUES
     usual = [b for b in weighted if low <= b <= high]
-    wanted = max(usual) if usual else min(weighted, key=lambda b: abs(b - NEAREST_B_VALUE))
-    volumes = [v for v, b in zip(repeats.volumes, by_volume, strict=True) if abs(b - wanted) <= ALIKE_B * wanted]
-    trace = [v for v in volumes if is_trace(v)]
+    wanted = max(usual) if usual else min(weighted, key=lambda b: abs(b - _NEAREST_B_VALUE))
+    volumes = [v for v, b in zip(repeats.volumes, by_volume, strict=True) if abs(b - wanted) <= _ALIKE_B * wanted]
+    trace = [v for v in volumes if _is_trace(v)]
     warning = "" if usual else f"the DWI has no b-value of 800 or 1000; b = {wanted:g} is used"
     return ChosenVolume(item, stack, tuple(trace or volumes), float(wanted), tuple(sorted(set(by_volume))), warning)
 
 
-def is_trace(volume: Slices) -> bool:
+def _is_trace(volume: Slices) -> bool:
     """Whether a volume is already the mean over directions."""
     plane = volume[0]
     return plane.diffusion.direction is Direction.ISOTROPIC or bool(plane.words & {"TRACEW", "TRACE"})
@@ -153,7 +153,7 @@ def is_trace(volume: Slices) -> bool:
 def parallel(a: Stack, b: Stack) -> bool:
     """Whether the slices of two stacks lie in nearly the same plane."""
     normal_a, normal_b = (np.cross(stack.affine[:3, 0], stack.affine[:3, 1]) for stack in (a, b))
-    return bool(abs(normal_a @ normal_b) > PARALLEL_COSINE * np.linalg.norm(normal_a) * np.linalg.norm(normal_b))
+    return bool(abs(normal_a @ normal_b) > _PARALLEL_COSINE * np.linalg.norm(normal_a) * np.linalg.norm(normal_b))
 
 
 def why_unused(items: Sequence[SeriesRole]) -> list[str]:

@@ -17,7 +17,7 @@ from dicom_io.study.attempts import RESTART_S, Attempt, Phase, attempts_of
 from dicom_io.study.geometry import Stack, same_grid
 from dicom_io.study.measurements import (
     Measurement,
-    Problem,
+    SeriesDefect,
     SeriesRepeats,
     measurements_of,
     repeats_of,
@@ -32,7 +32,7 @@ from dicom_io.vendors.base import Clue
 from mome_core.case import Role
 from mome_core.errors import Ineligibility, StudyIneligible
 
-SAME_MOMENT_S = 0.5
+_SAME_MOMENT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +70,7 @@ def assign_dynamic_roles(items: Sequence[SeriesRole]) -> list[SeriesRole]:
     assigned = {id(item): item for item in items}
     for study in sorted({item.series.study_uid for item in items}):
         members = [item for item in items if item.series.study_uid == study]
-        assigned |= {id(item): _named_as_computed(item) for item in members if is_suspect(item)}
+        assigned |= {id(item): _named_as_computed(item) for item in members if _is_suspect(item)}
         try:
             dynamic = choose_dynamic(members)
         except StudyIneligible:
@@ -85,7 +85,7 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> ChosenDynamic:
     Raises StudyIneligible when there is none, when its order cannot be known, or when its first phase is not pre.
     """
     series, problems = repeats_of(item for item in items if item.role in T1_ROLES or item.suspect)
-    trusted = without_enhanced_copies([each for each in series if not is_suspect(each.item)])
+    trusted = without_enhanced_copies([each for each in series if not _is_suspect(each.item)])
     attempts = _attempts(_preferred(trusted, problems))
     attempt, finding = with_pre_contrast_phase(max(attempts, key=lambda each: each.preference), trusted)
     dynamic = _dynamic(attempt, finding, trusted)
@@ -94,12 +94,12 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> ChosenDynamic:
             f"there are {len(attempts)} attempts at the dynamic, and none shows its pre-contrast phase",
             Ineligibility.PRE_CONTRAST_UNPROVEN,
         )
-    _require_no_contradiction(dynamic, [each for each in series if is_suspect(each.item)])
+    _require_no_contradiction(dynamic, [each for each in series if _is_suspect(each.item)])
     _require_no_lost_phase(dynamic, items)
     return dynamic
 
 
-def is_suspect(item: SeriesRole) -> bool:
+def _is_suspect(item: SeriesRole) -> bool:
     """Whether the tags say T1 while the name says that it was computed."""
     return item.suspect or (item.role in T1_ROLES and item.name.role in COMPUTED_ROLES and not item.by_rule)
 
@@ -127,7 +127,7 @@ def _as_phase(item: SeriesRole, dynamic: ChosenDynamic) -> SeriesRole:
 # --- the choice
 
 
-def _preferred(series: Sequence[SeriesRepeats], problems: Sequence[Problem]) -> Measurement:
+def _preferred(series: Sequence[SeriesRepeats], problems: Sequence[SeriesDefect]) -> Measurement:
     """The measurement to read of those that were repeated; original ones before computed ones."""
     dynamics = [measurement for measurement in measurements_of(series) if measurement.phases >= 2]
     dynamics = [measurement for measurement in dynamics if measurement.is_original] or dynamics
@@ -136,7 +136,7 @@ def _preferred(series: Sequence[SeriesRepeats], problems: Sequence[Problem]) -> 
     return max(dynamics, key=lambda measurement: measurement.preference)
 
 
-def _no_dynamic(count: int, problems: Sequence[Problem]) -> StudyIneligible:
+def _no_dynamic(count: int, problems: Sequence[SeriesDefect]) -> StudyIneligible:
     """Why so many T1 volumes are no dynamic; a series whose order is unknown may be one."""
     found = f"needs a T1-weighted dynamic with a pre- and a post-contrast phase; found {count} T1 volumes"
     apart = " that do not repeat one measurement" if count > 1 else ""
@@ -213,7 +213,7 @@ def _require_no_contradiction(dynamic: ChosenDynamic, suspects: Sequence[SeriesR
 def _has_own_time(volume: Slices, moments_s: Sequence[float | None]) -> bool:
     """Whether a volume was taken at a time that differs from each of these, all of which are known."""
     start = start_of(volume, Clue.ACQUISITION_TIME)
-    return start is not None and all(m is not None and abs(m - start) > SAME_MOMENT_S for m in moments_s)
+    return start is not None and all(m is not None and abs(m - start) > _SAME_MOMENT_S for m in moments_s)
 
 
 def _require_no_lost_phase(dynamic: ChosenDynamic, items: Iterable[SeriesRole]) -> None:
@@ -222,7 +222,7 @@ def _require_no_lost_phase(dynamic: ChosenDynamic, items: Iterable[SeriesRole]) 
     It may be a phase; without it the others would be taken for the whole dynamic.
     """
     for item in items:
-        if item in dynamic.sources or is_suspect(item) or item.role not in T1_ROLES:
+        if item in dynamic.sources or _is_suspect(item) or item.role not in T1_ROLES:
             continue
         series, problems = repeats_of([item])
         if not series and problems and _may_be_a_phase(item, dynamic):

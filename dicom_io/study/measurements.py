@@ -18,7 +18,7 @@ from dicom_io.vendors.base import LABELS, Clue
 from mome_core.errors import Ineligibility
 
 ULTRAFAST_PHASES = 14
-SAME_TIMING = 0.03  # repetition and echo times that differ by less are one
+_SAME_TIMING = 0.03  # repetition and echo times that differ by less are one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,21 +90,21 @@ class Preference(NamedTuple):
     phases: int
 
 
-class Problem(NamedTuple):
+class SeriesDefect(NamedTuple):
     """Why a series or one grid of it cannot be used, and what is wrong with the study when nothing else can either."""
 
     words: str
     code: Ineligibility
 
 
-def repeats_of(items: Iterable[SeriesRole]) -> tuple[list[SeriesRepeats], list[Problem]]:
+def repeats_of(items: Iterable[SeriesRole]) -> tuple[list[SeriesRepeats], list[SeriesDefect]]:
     """Every grid of every series with its repeats in order, and what is wrong with the others."""
     found, problems = [], []
     for item in items:
         if item.refused:
-            problems.append(Problem(item.refused, Ineligibility.NO_DYNAMIC))
+            problems.append(SeriesDefect(item.refused, Ineligibility.NO_DYNAMIC))
         if any(stack.slabs > 1 for stack in item.stacks):
-            problems.append(Problem("a series consists of several slabs", Ineligibility.NO_DYNAMIC))
+            problems.append(SeriesDefect("a series consists of several slabs", Ineligibility.NO_DYNAMIC))
             continue
         for stack in item.stacks:
             try:
@@ -112,7 +112,7 @@ def repeats_of(items: Iterable[SeriesRole]) -> tuple[list[SeriesRepeats], list[P
                 require_more_than_numbers(repeats)
                 found.append(SeriesRepeats(item, stack, repeats))
             except NoPhaseOrder as error:
-                problems.append(Problem(str(error), Ineligibility.PHASE_ORDER_UNKNOWN))
+                problems.append(SeriesDefect(str(error), Ineligibility.PHASE_ORDER_UNKNOWN))
     return found, problems
 
 
@@ -171,7 +171,7 @@ def same_timing(a: Acquisition, b: Acquisition) -> bool:
 
 
 def _close(x: float | None, y: float | None) -> bool:
-    return x is None or y is None or abs(x - y) <= SAME_TIMING * max(abs(x), abs(y))
+    return x is None or y is None or abs(x - y) <= _SAME_TIMING * max(abs(x), abs(y))
 
 
 def same_protocol(a: SeriesRepeats, b: SeriesRepeats) -> bool:

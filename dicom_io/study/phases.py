@@ -15,11 +15,11 @@ from dicom_io.headers.records import Plane
 from dicom_io.study.geometry import Stack
 from dicom_io.vendors.base import CLOCKS, LABELS, Clue, Direction, VendorProfile
 
-HALF_DAY_S = 43200.0
-DAY_S = 86400.0
+_HALF_DAY_S = 43200.0
+_DAY_S = 86400.0
 
 Slices = tuple[Plane, ...]
-ValuedPlanes = list[tuple[float, Plane]]  # the images of one slice, each with what it says for a clue
+_ValuedPlanes = list[tuple[float, Plane]]  # the images of one slice, each with what it says for a clue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +122,8 @@ def start_of(volume: Slices, clue: Clue) -> float | None:
 
 def unwrapped(times_s: Sequence[float]) -> tuple[float, ...]:
     """Times of day of one examination, counted on past midnight."""
-    if times_s and max(times_s) - min(times_s) > HALF_DAY_S:
-        return tuple(time + DAY_S if time < HALF_DAY_S else time for time in times_s)
+    if times_s and max(times_s) - min(times_s) > _HALF_DAY_S:
+        return tuple(time + _DAY_S if time < _HALF_DAY_S else time for time in times_s)
     return tuple(times_s)
 
 
@@ -171,7 +171,7 @@ def _ordered_by(locations: Sequence[Slices], clue: Clue) -> tuple[Slices, ...]:
     return _transposed([tuple(plane for _, plane in column) for column in columns])
 
 
-def _sorted_by(there: Slices, clue: Clue) -> ValuedPlanes:
+def _sorted_by(there: Slices, clue: Clue) -> _ValuedPlanes:
     """The images of one slice by what they say for a clue; empty unless each says something of its own."""
     valued = [(value, plane) for plane in there if (value := plane.clocks.value(clue)) is not None]
     if len({value for value, _ in valued}) != len(there):
@@ -179,19 +179,19 @@ def _sorted_by(there: Slices, clue: Clue) -> ValuedPlanes:
     return sorted(valued, key=lambda item: item[0])
 
 
-def _explains(columns: Sequence[ValuedPlanes], clue: Clue) -> bool:
+def _explains(columns: Sequence[_ValuedPlanes], clue: Clue) -> bool:
     """Whether the values of all slices fit together: labels are the same everywhere, instance numbers are regular."""
     if clue in LABELS:
         return len({tuple(value for value, _ in column) for column in columns}) == 1
     return clue is not Clue.INSTANCE_NUMBER or _is_regular([[value for value, _ in column] for column in columns])
 
 
-def _across_midnight(column: ValuedPlanes) -> ValuedPlanes:
+def _across_midnight(column: _ValuedPlanes) -> _ValuedPlanes:
     """Sorted times of one slice: those of the small hours follow the evening's when the day changed in between."""
     values = [value for value, _ in column]
-    if values[-1] - values[0] < HALF_DAY_S:
+    if values[-1] - values[0] < _HALF_DAY_S:
         return column
-    return sorted(column, key=lambda item: item[0] + (DAY_S if item[0] < HALF_DAY_S else 0.0))
+    return sorted(column, key=lambda item: item[0] + (_DAY_S if item[0] < _HALF_DAY_S else 0.0))
 
 
 def _runs_forward(volumes: Sequence[Slices], clue: Clue) -> bool | None:

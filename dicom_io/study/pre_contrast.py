@@ -19,7 +19,7 @@ from dicom_io.study.phases import unwrapped
 from dicom_io.vendors.base import Clue
 from mome_core.errors import Ineligibility, StudyIneligible
 
-CLOCK_TOLERANCE_S = 1.0  # between the clock of the injector's entry and that of the images
+_CLOCK_TOLERANCE_S = 1.0  # between the clock of the injector's entry and that of the images
 
 
 class PreContrast(StrEnum):
@@ -96,7 +96,7 @@ def with_pre_contrast_phase(attempt: Attempt, series: Sequence[SeriesRepeats]) -
 
 def examine_first_phase(attempt: Attempt) -> PreContrastFinding:
     """What the first kind of evidence that decides says of the first phase; UNKNOWN when none does."""
-    for proof in PROOFS:
+    for proof in _PROOFS:
         if finding := proof(attempt):
             return finding
     return FIRST_IN_TIME
@@ -148,9 +148,9 @@ def _by_injection(attempt: Attempt) -> PreContrastFinding | None:
     injected = next((p.clocks.contrast_start_s for p in attempt.phases[-1].slices if p.clocks.contrast_start_s), None)
     if injected is None or len(starts) < 2 or starts[0] is None or starts[1] is None:
         return None
-    if starts[0] < injected <= starts[1] + CLOCK_TOLERANCE_S:
+    if starts[0] < injected <= starts[1] + _CLOCK_TOLERANCE_S:
         return _proven(PreContrastEvidence.INJECTION_TIME, "the contrast agent was injected after it")
-    if injected < starts[0] - CLOCK_TOLERANCE_S:
+    if injected < starts[0] - _CLOCK_TOLERANCE_S:
         return _refuted(PreContrastEvidence.INJECTION_TIME, "the contrast agent was injected before it")
     return None
 
@@ -198,7 +198,7 @@ def _by_pause(attempt: Attempt) -> PreContrastFinding | None:
     return None
 
 
-PROOFS: tuple[Callable[[Attempt], PreContrastFinding | None], ...] = (
+_PROOFS: tuple[Callable[[Attempt], PreContrastFinding | None], ...] = (
     _by_injection,
     _by_position,
     _by_contrast,

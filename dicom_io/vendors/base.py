@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dicom_io.encoding.elements import Elements
 
-FAT_SUPPRESSION_OPTIONS = frozenset({"FS", "WE", "SPECIAL", "WATER_EXC"})  # of Scan Options (0018,0022)
+_FAT_SUPPRESSION_OPTIONS = frozenset({"FS", "WE", "SPECIAL", "WATER_EXC"})  # of Scan Options (0018,0022)
 
 
 class PrivateTag(NamedTuple):
@@ -108,12 +108,12 @@ class Clocks:
 
     def value(self, clue: Clue) -> float | None:
         """What the image says for one clue; None for those that no single image can tell."""
-        name = CLOCK_OF.get(clue)
+        name = _CLOCK_OF.get(clue)
         value: float | None = getattr(self, name) if name else None
         return value
 
 
-CLOCK_OF = {
+_CLOCK_OF = {
     Clue.TEMPORAL_POSITION: "temporal_position",
     Clue.ACQUISITION_NUMBER: "acquisition_number",
     Clue.TRIGGER_TIME: "trigger_s",
@@ -192,7 +192,7 @@ def acquired_s(elements: Elements) -> float | None:
     return elements.seconds("AcquisitionDateTime") if time is None else time
 
 
-def untold_fat_suppression(elements: Elements, options: frozenset[str]) -> bool | None:
+def _untold_fat_suppression(elements: Elements, options: frozenset[str]) -> bool | None:
     """Nothing: without a word about fat suppression an image may have it or not."""
     del elements, options
     return None
@@ -204,14 +204,14 @@ def unsuppressed_when_options_are_listed(elements: Elements, options: frozenset[
     return False if options else None
 
 
-def no_tiling(elements: Elements, image_type: tuple[str, ...]) -> Tiling | None:
+def _no_tiling(elements: Elements, image_type: tuple[str, ...]) -> Tiling | None:
     """The image is one slice."""
     del elements, image_type
     return None
 
 
 # What orders repeats where nothing is known about the vendor, the most reliable first.
-GENERAL_PHASE_ORDER = (*LABELS, Clue.ACQUISITION_TIME, Clue.CONTENT_TIME, Clue.TRIGGER_TIME, Clue.INSTANCE_NUMBER)
+_GENERAL_PHASE_ORDER = (*LABELS, Clue.ACQUISITION_TIME, Clue.CONTENT_TIME, Clue.TRIGGER_TIME, Clue.INSTANCE_NUMBER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,12 +245,12 @@ class VendorProfile:
     name: str
     manufacturers: tuple[str, ...] = ()
     diffusion: Callable[[Elements], Diffusion] = standard_diffusion
-    fat_suppression: Callable[[Elements, frozenset[str]], bool | None] = untold_fat_suppression
+    fat_suppression: Callable[[Elements, frozenset[str]], bool | None] = _untold_fat_suppression
     clocks: Callable[[Elements], Clocks] = standard_clocks
-    tiling: Callable[[Elements, tuple[str, ...]], Tiling | None] = no_tiling
+    tiling: Callable[[Elements, tuple[str, ...]], Tiling | None] = _no_tiling
     image_type_copy: PrivateTag | None = None
     scan_options_copy: PrivateTag | None = None
-    phase_order: tuple[Clue, ...] = GENERAL_PHASE_ORDER
+    phase_order: tuple[Clue, ...] = _GENERAL_PHASE_ORDER
     timing_clues: tuple[Clue, ...] = CLOCKS
     safe_private: tuple[PrivateTag, ...] = ()
 
@@ -260,7 +260,7 @@ class VendorProfile:
     def fat_suppressed(self, elements: Elements) -> bool | None:
         """Whether the fat was suppressed, or water alone excited; None when the tags do not tell."""
         options = frozenset(elements.text("ScanOptions").upper().split("\\")) - {"", "NONE"}
-        if options & FAT_SUPPRESSION_OPTIONS or "FS" in _words_of(elements, self.scan_options_copy):
+        if options & _FAT_SUPPRESSION_OPTIONS or "FS" in _words_of(elements, self.scan_options_copy):
             return True
         kind = elements.text("SpectrallySelectedSuppression").upper()
         if kind:

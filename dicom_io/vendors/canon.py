@@ -7,13 +7,13 @@ import re
 from dicom_io.encoding.elements import Elements
 from dicom_io.vendors.base import Diffusion, Vendor, VendorProfile, standard_diffusion
 
-COMMENT = re.compile(r"\bb=(\d+(?:\.\d+)?)")  # b=1500(0.895,0.000,0.445)
+_COMMENT = re.compile(r"\bb=(\d+(?:\.\d+)?)")  # b=1500(0.895,0.000,0.445)
 
 
 def diffusion(elements: Elements) -> Diffusion:
     """The standard b-value, or that of the comment; the b0 of Toshiba V5 has neither."""
     standard = standard_diffusion(elements)
-    comment = COMMENT.search(elements.text("ImageComments"))
+    comment = _COMMENT.search(elements.text("ImageComments"))
     if standard.b_value is None and comment:
         return Diffusion(float(comment.group(1)), standard.direction, standard.gradient)
     return standard

@@ -15,11 +15,11 @@ from dicom_io.vendors.base import (
     unsuppressed_when_options_are_listed,
 )
 
-SEQUENCE_NAME = PrivateTag(0x0019, "GEMS_ACQU_01", 0x9C)  # not read here; a cohort keeps it: the pulse sequence
+_SEQUENCE_NAME = PrivateTag(0x0019, "GEMS_ACQU_01", 0x9C)  # not read here; a cohort keeps it: the pulse sequence
 DIRECTION_KIND = PrivateTag(0x0043, "GEMS_PARM_01", 0x30)
 B_VALUE = PrivateTag(0x0043, "GEMS_PARM_01", 0x39)
-B_VALUE_OFFSET = 1_000_000_000  # some GE software adds 1e9 to (0043,1039) on multi-b and synthetic DWI
-DIRECTIONS = {14: Direction.NONE, 15: Direction.ISOTROPIC, 16: Direction.DIRECTIONAL}
+_B_VALUE_OFFSET = 1_000_000_000  # some GE software adds 1e9 to (0043,1039) on multi-b and synthetic DWI
+_DIRECTIONS = {14: Direction.NONE, 15: Direction.ISOTROPIC, 16: Direction.DIRECTIONAL}
 
 
 def diffusion(elements: Elements) -> Diffusion:
@@ -28,11 +28,11 @@ def diffusion(elements: Elements) -> Diffusion:
     b_value = elements.number(B_VALUE.within(elements))
     if b_value is None:
         b_value = standard.b_value
-    direction = DIRECTIONS.get(elements.integer(DIRECTION_KIND.within(elements)) or 0)
+    direction = _DIRECTIONS.get(elements.integer(DIRECTION_KIND.within(elements)) or 0)
     if b_value is None and direction is Direction.NONE:
         b_value = 0.0
-    if b_value is not None and b_value >= B_VALUE_OFFSET:
-        b_value %= B_VALUE_OFFSET
+    if b_value is not None and b_value >= _B_VALUE_OFFSET:
+        b_value %= _B_VALUE_OFFSET
     return Diffusion(b_value, direction or standard.direction, standard.gradient)
 
 
@@ -43,5 +43,5 @@ GE = VendorProfile(
     fat_suppression=unsuppressed_when_options_are_listed,
     phase_order=(*LABELS, Clue.TRIGGER_TIME, Clue.CONTENT_TIME, Clue.ACQUISITION_TIME, Clue.INSTANCE_NUMBER),
     timing_clues=(Clue.ACQUISITION_TIME, Clue.TRIGGER_TIME),  # Content Time is when the image was written
-    safe_private=(SEQUENCE_NAME, DIRECTION_KIND, B_VALUE),
+    safe_private=(_SEQUENCE_NAME, DIRECTION_KIND, B_VALUE),
 )

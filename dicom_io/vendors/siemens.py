@@ -24,14 +24,14 @@ from dicom_io.vendors.base import (
     unsuppressed_when_options_are_listed,
 )
 
-HEADER = "SIEMENS MR HEADER"
-MOSAIC_COUNT = PrivateTag(0x0019, HEADER, 0x0A)
-B_VALUE = PrivateTag(0x0019, HEADER, 0x0C)  # all that the classic export of XA has: (0018,9087) is missing
-DIRECTION = PrivateTag(0x0019, HEADER, 0x0D)
-IMAGE_TYPE_TEXT = PrivateTag(0x0051, HEADER, 0x16)  # MIP/M/ND/NORM
-OPTIONS_TEXT = PrivateTag(0x0051, HEADER, 0x19)  # A1/PFP/FS
+_HEADER = "SIEMENS MR HEADER"
+MOSAIC_COUNT = PrivateTag(0x0019, _HEADER, 0x0A)
+B_VALUE = PrivateTag(0x0019, _HEADER, 0x0C)  # all that the classic export of XA has: (0018,9087) is missing
+DIRECTION = PrivateTag(0x0019, _HEADER, 0x0D)
+IMAGE_TYPE_TEXT = PrivateTag(0x0051, _HEADER, 0x16)  # MIP/M/ND/NORM
+OPTIONS_TEXT = PrivateTag(0x0051, _HEADER, 0x19)  # A1/PFP/FS
 CSA_IMAGE_HEADER = PrivateTag(0x0029, "SIEMENS CSA HEADER", 0x10)  # not safe to keep: the protocol is in it
-DIFFUSION_NAME = re.compile(r"^\*?ep_b(\d+)(?:t|#\d+)?$")  # ep_b1000#6, ep_b1000t; not the ADC ep_b0_1000
+_DIFFUSION_NAME = re.compile(r"^\*?ep_b(\d+)(?:t|#\d+)?$")  # ep_b1000#6, ep_b1000t; not the ADC ep_b0_1000
 
 
 def diffusion(elements: Elements) -> Diffusion:
@@ -47,7 +47,7 @@ def diffusion(elements: Elements) -> Diffusion:
 
 
 def _hidden_b_value(elements: Elements) -> float | None:
-    named = DIFFUSION_NAME.match(elements.text("SequenceName"))
+    named = _DIFFUSION_NAME.match(elements.text("SequenceName"))
     value = csa_image_header(elements).get("B_value", ())
     return value[0] if value else (float(named.group(1)) if named else None)
 

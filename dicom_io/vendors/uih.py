@@ -16,10 +16,10 @@ from dicom_io.vendors.base import (
     standard_diffusion,
 )
 
-HEADER = "IMAGE PRIVATE HEADER"
-ACTUAL_B_VALUE = PrivateTag(0x0065, HEADER, 0x09)
-NOMINAL_B_VALUE = PrivateTag(0x0065, HEADER, 0x0A)
-SLICES = PrivateTag(0x0065, HEADER, 0x51)
+_HEADER = "IMAGE PRIVATE HEADER"
+ACTUAL_B_VALUE = PrivateTag(0x0065, _HEADER, 0x09)
+NOMINAL_B_VALUE = PrivateTag(0x0065, _HEADER, 0x0A)
+SLICES = PrivateTag(0x0065, _HEADER, 0x51)
 
 
 def diffusion(elements: Elements) -> Diffusion:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
+from node.jobs import JobState
 from node.settings import load_settings
 from node.settings_sections import GatherSettings
 from node.states import StudyState
@@ -56,7 +57,7 @@ def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Ta
     table.add_column("reason", overflow="fold")
     for each in studies:
         reason = each.reason
-        if each.state == "RECEIVING" and not reason:
+        if each.state is StudyState.RECEIVING and not reason:
             at = gather.complete_at(each.state_since, each.last_received_at, each.missing)
             left = f"complete in {max(0.0, at - time.time()):.0f} s"
             reason = f"{each.awaits}; {left}" if each.awaits else left
@@ -67,13 +68,13 @@ def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Ta
 
 
 STATE_STYLES = {
-    "RECEIVING": "blue",
-    "STABLE": "yellow",
-    "ANALYZING": "blue",
-    "ANALYZED": "yellow",
-    "DELIVERED": "green",
-    "FAILED": "bold red",
-    "INELIGIBLE": "magenta",
+    StudyState.RECEIVING: "blue",
+    StudyState.STABLE: "yellow",
+    StudyState.ANALYZING: "blue",
+    StudyState.ANALYZED: "yellow",
+    StudyState.DELIVERED: "green",
+    StudyState.FAILED: "bold red",
+    StudyState.INELIGIBLE: "magenta",
 }
 
 
@@ -123,7 +124,7 @@ def queue_lines(overview: Overview) -> list[str]:
     """Each queue that holds something."""
     lines = []
     for each in overview.queues():
-        style = "bold red" if each.state == "dead" else "yellow"
+        style = "bold red" if each.state is JobState.DEAD else "yellow"
         lines.append(f"[{style}]{each.jobs:>5} {each.state}[/]  {each.kind} {escape(each.destination)}")
     return lines
 

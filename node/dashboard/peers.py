@@ -58,7 +58,7 @@ def destination_statuses(site: Site) -> list[DestinationStatus]:
 
 def _jobs_for(depths: list[QueueDepth], name: str, *, dead: bool) -> int:
     """How many jobs for a destination are open, or have failed for good."""
-    return sum(each.jobs for each in depths if each.destination == name and (each.state == JobState.DEAD) is dead)
+    return sum(each.jobs for each in depths if each.destination == name and (each.state is JobState.DEAD) is dead)
 
 
 def echo_now(site: Site, name: str) -> Echo:

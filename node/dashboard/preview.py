@@ -20,6 +20,7 @@ from mome_core.errors import MomeError
 from mome_core.volume import Dynamic, Volume
 from node.dashboard.site import Site
 from sr_templates.build import decode
+from sr_templates.kinds import Kind
 from sr_templates.reading.parametric_map import read_map
 
 building = threading.Lock()  # one at a time: a study takes some hundred MiB
@@ -47,7 +48,7 @@ def layer_file(site: Site, number: int, layer: Layer) -> Path:
 def build(site: Site, number: int, folder: Path) -> None:
     """Write all layers of a study; the folder appears when it is whole."""
     uid = site.overview.uid_of(number)
-    kept = [each for each in site.ledger.reading.study(uid).objects if each.kind == "saliency-map"]
+    kept = [each for each in site.ledger.reading.study(uid).objects if each.kind == Kind.SALIENCY_MAP]
     if not kept:
         raise LookupError("this study has no saliency map")
     saliency = read_map(decode(site.archive.verified(kept[0].path, kept[0].sha256).read_bytes()))

@@ -82,7 +82,7 @@ def study_page(site: Site, number: int, now: float) -> StudyPage:
         labels=series[0].labels if series else Labels(),
         series=series,
         timeline=[TimelineEntry(each, title_of(each)) for each in site.overview.events(number)],
-        deliveries=[job for job in detail.jobs if job.kind == JobKind.DELIVER],
+        deliveries=[job for job in detail.jobs if job.kind is JobKind.DELIVER],
         objects=object_lines(detail),
         actions=possible_actions(detail),
         summary=summary,
@@ -132,7 +132,7 @@ def next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
         return f"{missing}if no more instances arrive: complete", at
     for job in detail.jobs:
         if job.state in (JobState.WAITING, JobState.COMMITTING) and job.attempts:
-            committing = job.state == JobState.COMMITTING
+            committing = job.state is JobState.COMMITTING
             waits = "waiting for storage commitment, retry" if committing else "retry"
             return f"{job.destination or 'analysis'}: {waits}", job.not_before
     return "", None

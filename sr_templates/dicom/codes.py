@@ -34,11 +34,6 @@ LANGUAGE = dcm("121049", "Language of Content Item and Descendants")
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")
 OBSERVER_TYPE = dcm("121005", "Observer Type")
 DEVICE = dcm("121007", "Device")
-DEVICE_OBSERVER_UID = dcm("121012", "Device Observer UID")
-DEVICE_OBSERVER_NAME = dcm("121013", "Device Observer Name")
-DEVICE_OBSERVER_MANUFACTURER = dcm("121014", "Device Observer Manufacturer")
-DEVICE_OBSERVER_MODEL_NAME = dcm("121015", "Device Observer Model Name")
-DEVICE_OBSERVER_SERIAL_NUMBER = dcm("121016", "Device Observer Serial Number")
 PROCEDURE_REPORTED = dcm("121058", "Procedure reported")
 MULTIPARAMETRIC_MRI = dcm("126020", "Multiparametric MRI")  # CID 100; SCT "MRI of breast" is not in it
 IMAGE_LIBRARY = dcm("111028", "Image Library")
@@ -59,15 +54,10 @@ RIGHT = sct("24028007", "Right")
 ALGORITHM_NAME = dcm("111001", "Algorithm Name")
 ALGORITHM_VERSION = dcm("111003", "Algorithm Version")
 ALGORITHM_PARAMETERS = dcm("111002", "Algorithm Parameters")
-ALGORITHM_MANUFACTURER = dcm("122405", "Algorithm Manufacturer")
-ALGORITHM_FAMILY = dcm("111000", "Algorithm Family")
 ARTIFICIAL_INTELLIGENCE = dcm("123110", "Artificial Intelligence")
-MEASUREMENT_METHOD = sct("370129005", "Measurement Method")
 SOURCE_OF_MEASUREMENT = dcm("121112", "Source of Measurement")
-IMAGE_REGION = dcm("111030", "Image Region")
 VISUAL_EXPLANATION = dcm("130401", "Visual explanation")
 SALIENCY = dcm("130404", "Saliency")
-QUANTITY = sct("246205007", "Quantity")
 PERCENT = Code("%", "UCUM", "Percent")
 NO_UNITS = Code("1", "UCUM", "no units")
 
@@ -125,9 +115,7 @@ RUN_ENDED = dcm("111527", "DateTime Ended")
 
 # Relations and roles
 ACQUISITION_EQUIPMENT = dcm("109101", "Acquisition Equipment")
-PROCESSING_EQUIPMENT = dcm("109102", "Processing Equipment")
 SOURCE_FOR_PROCESSING = dcm("121322", "Source image for image processing operation")
-SEGMENTATION_DERIVATION = dcm("113076", "Segmentation")
 SPATIAL_CONCEPT = sct("309825002", "Spatial and Relational Concept")  # CID 7150: a place, not a finding
 
 

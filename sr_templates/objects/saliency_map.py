@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from mome_core.volume import Volume
 from sr_templates.context import BuildContext, Instances, MapEncoding
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes
+from sr_templates.dicom.evidence import Slices
 from sr_templates.dicom.grid import Placement
 from sr_templates.dicom.multiframe import LOGIT_LABEL, SHARE_OF_PEAK_LABEL, frame_sources, identity_arguments
 from sr_templates.dicom.repairs import MAP_REPAIRS, FrameFacts, repair
@@ -62,20 +64,33 @@ def build_saliency_map(
     _describe(instance, saliency, placement.note)
     planes = placement.volume.voxels.transpose(2, 1, 0)  # (slice, row, column), the order of pixel data
     stored, zero, unit = _stored(planes, peak, encoding)
-    built = ParametricMap(
-        frame_sources(placement.images, one_pixel=True),
-        np.zeros((len(stored), 1, 1), dtype=stored.dtype),
-        **identity_arguments(instance),
-        contains_recognizable_visual_features=False,
-        real_world_value_mappings=_real_world_values(stored, zero, unit, peak),
-        voi_lut_transformations=[VOILUTTransformation([zero], [2 * peak / unit], ["signed saliency"])],
-        content_label="SALIENCY",
-        derivation=codes.ATTRIBUTION,
-    )
+    mappings = _real_world_values(stored, zero, unit, peak)
+    window = VOILUTTransformation([zero], [2 * peak / unit], ["signed saliency"])
+    built = _map_of_one_pixel(instance, placement.images, stored.dtype, mappings, window)
     derivation = short(f"{saliency.method}. {placement.note}", 1024)
     facts = FrameFacts(placement.images, common.uid("dimensions", *variant), derivation, pixels=stored)
     repair(instance, built, MAP_REPAIRS, facts)
     return instance
+
+
+def _map_of_one_pixel(
+    instance: Dataset,
+    images: Slices,
+    dtype: np.dtype[Any],
+    mappings: Sequence[RealWorldValueMapping],
+    window: VOILUTTransformation,
+) -> ParametricMap:
+    """The map as highdicom builds it, with frames of one pixel; see `repairs.put_pixels`."""
+    return ParametricMap(
+        frame_sources(images, one_pixel=True),
+        np.zeros((len(images), 1, 1), dtype=dtype),
+        **identity_arguments(instance),
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=mappings,
+        voi_lut_transformations=[window],
+        content_label="SALIENCY",
+        derivation=codes.ATTRIBUTION,
+    )
 
 
 def abbreviation(method: str) -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.jobs import OPEN
 from node.settings import Settings
 from node.settings_file import settings_toml
 from node.settings_sections import Destination
@@ -61,7 +62,7 @@ class RunningNode:
             except LookupError:
                 time.sleep(0.2)
                 continue
-            busy = any(job.state in ("waiting", "running", "committing") for job in detail.jobs)
+            busy = any(job.state in OPEN for job in detail.jobs)
             if detail.study.state in FINAL and not busy:
                 return detail
             time.sleep(0.2)

@@ -15,8 +15,9 @@ import orthanc
 from dicom_io.network.folder import folder_pacs
 from dicom_io.phantom.spec import Size
 from mome_core.case import Modality
-from node.jobs import JobState
+from node.jobs import JobKind, JobState
 from node.settings_sections import Destination
+from node.states import StudyState
 from places import ROOT
 from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
 from scanner import acquire
@@ -57,7 +58,7 @@ def test_a_study_comes_back_to_orthanc_as_report_and_map(tmp_path: Path, vendor:
         with running(tmp_path / "node", [pacs]) as node:
             assert dcmsend(tmp_path / "scanner", node.port, sender)
             detail = node.wait_for_outcome(study)
-            assert detail.study.state == "DELIVERED", detail.study.reason
+            assert detail.study.state is StudyState.DELIVERED, detail.study.reason
             assert {each.sop_instance_uid for each in detail.objects}
             objects = delivered_objects(server, study)
     by_class = {str(each.SOPClassUID): each for each in objects}
@@ -101,8 +102,8 @@ def test_storage_commitment_is_asked_for_and_noted(tmp_path: Path) -> None:
         with running(tmp_path / "node", [pacs], port=port) as node:
             assert dcmsend(tmp_path / "scanner", node.port)
             detail = node.wait_for_outcome(study)
-    delivery = next(job for job in detail.jobs if job.kind == "deliver")
-    assert delivery.state == "done"
+    delivery = next(job for job in detail.jobs if job.kind is JobKind.DELIVER)
+    assert delivery.state is JobState.DONE
     assert all(each.committed_at for each in delivery.receipts if each.status == 0)
 
 
@@ -126,7 +127,7 @@ def test_a_study_is_fetched_from_the_pacs_and_an_unknown_one_is_named(tmp_path: 
             ]
             ran = subprocess.run([*fetch, study], capture_output=True, text=True, check=False)
             assert ran.returncode == 0, ran.stderr
-            assert node.wait_for_outcome(study).study.state == "DELIVERED"
+            assert node.wait_for_outcome(study).study.state is StudyState.DELIVERED
             unknown = subprocess.run([*fetch, "1.2.3"], capture_output=True, text=True, check=False)
         refused = subprocess.run([*fetch, study], capture_output=True, text=True, check=False)
     assert unknown.returncode == 1 and "pacs" in unknown.stderr
@@ -141,7 +142,7 @@ def test_a_study_without_a_dynamic_ends_ineligible_with_a_reason_in_the_pacs(tmp
         with running(tmp_path / "node", [pacs]) as node:
             assert dcmsend(tmp_path / "scanner", node.port)
             detail = node.wait_for_outcome(study)
-    assert detail.study.state == "INELIGIBLE"
+    assert detail.study.state is StudyState.INELIGIBLE
     assert "DCE" in detail.study.reason or "dynamic" in detail.study.reason
     assert {str(dcmread(each).Modality) for each in (tmp_path / "pacs").glob("*.dcm")} >= {"SR"}
 
@@ -157,7 +158,7 @@ def test_a_pacs_that_is_down_gets_its_results_later_and_keeps_no_other_waiting(t
             node.wait_for(lambda: delivered_to(node, study, "up"), "the results to reach the PACS that is up")
             with folder_pacs(tmp_path / "down", port=late):
                 detail = node.wait_for_outcome(study)
-    assert {job.state for job in detail.jobs} == {"done"}
+    assert {job.state for job in detail.jobs} == {JobState.DONE}
     assert len(list((tmp_path / "down").glob("*.dcm"))) == len(list((tmp_path / "up").glob("*.dcm"))) > 0
 
 

@@ -10,6 +10,7 @@ from pydicom import dcmread
 from dicom_io.network.folder import folder_pacs
 from node.crashpoints import NAMES
 from node.settings_sections import Destination
+from node.states import StudyState
 from running_node import dcmsend, dcmtk_available, running
 from scanner import acquire
 
@@ -31,7 +32,7 @@ def test_a_crash_anywhere_still_ends_in_one_delivered_result(tmp_path: Path, nam
                 node.wait_for_port()
             detail = node.wait_for_outcome(study)
             node.wait_for_log("is started again")
-    assert detail.study.state in ("DELIVERED", "INELIGIBLE"), detail.study.reason
+    assert detail.study.state in (StudyState.DELIVERED, StudyState.INELIGIBLE), detail.study.reason
     reports = [each for each in (tmp_path / "pacs").glob("*.dcm") if dcmread(each).Modality == "SR"]
     assert len({str(dcmread(each).SOPInstanceUID) for each in reports}) == 1
     assert len(reports) == 1

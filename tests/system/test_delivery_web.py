@@ -15,6 +15,7 @@ import phantom
 from dicom_io.errors import PeerUnreachable
 from dicom_io.network.dimse import NOT_SUPPORTED
 from dicom_io.network.stow import store_over_web
+from node.jobs import JobKind
 from node.settings_sections import Destination
 from running_node import dcmsend, dcmtk_available, running
 
@@ -39,7 +40,9 @@ def test_every_object_is_in_orthanc_once_however_often_it_was_down(tmp_path: Pat
             jobs = {}
             while jobs.get("web") != "done":
                 jobs = {
-                    job.destination: job.state for job in node.ledger.reading.study(study).jobs if job.kind == "deliver"
+                    job.destination: job.state
+                    for job in node.ledger.reading.study(study).jobs
+                    if job.kind is JobKind.DELIVER
                 }
             kept = {each.sop_instance_uid for each in node.ledger.reading.study(study).objects}
         found = server.find("Instance", {"StudyInstanceUID": study})

@@ -14,7 +14,9 @@ import pytest
 import orthanc
 from live_node import CANARY, SLOWEST_MACHINE, LiveNode, instance, live_node, new_study, wait_for
 from node.crashpoints import NAMES
+from node.jobs import JobKind
 from node.settings_sections import Destination
+from node.states import StudyState
 
 pytestmark = pytest.mark.system
 
@@ -65,10 +67,10 @@ def test_a_crash_at_any_named_point_ends_in_one_result(pacs: orthanc.Orthanc, tm
         assert node.stop() == 0
         assert require_whole_store(node) == {str(each.SOPInstanceUID) for each in images}
         assert list((node.settings.storage.root / "temporary").iterdir()) == []
-    assert detail.study.state == "DELIVERED"
+    assert detail.study.state is StudyState.DELIVERED
     assert detail.study.revision == 1
     assert in_pacs(pacs, study) == [detail.objects[0].sop_instance_uid]
-    (delivery,) = [job for job in detail.jobs if job.kind == "deliver"]
+    (delivery,) = [job for job in detail.jobs if job.kind is JobKind.DELIVER]
     assert delivery.receipts[0].committed_at is not None
 
 

@@ -26,6 +26,7 @@ from live_node import SLOWEST_MACHINE, LiveNode, instance, live_node, new_study,
 from node.exit_codes import Exit
 from node.jobs import JobKind
 from node.settings_file import settings_toml
+from node.states import StudyState
 
 pytestmark = pytest.mark.system
 OUT_OF_RESOURCES = 0xA700
@@ -253,7 +254,7 @@ def test_a_clock_that_jumps_makes_no_study_complete_early_and_none_wait_for_ever
                 clock.write_text(f"{jump_hours:+d}h")
             time.sleep(1.0)
             assert node.ledger.reading.study(study).study.revision == 1
-            assert node.ledger.reading.study(study).study.state == "RECEIVING"
+            assert node.ledger.reading.study(study).study.state is StudyState.RECEIVING
         assert node.outcome(study, "ANALYZED", "DELIVERED", seconds=60).study.revision == 1
         goes_on(node)
 

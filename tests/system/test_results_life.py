@@ -20,6 +20,7 @@ from pydicom.uid import generate_uid
 import orthanc
 import phantom
 from node.settings_sections import Destination
+from node.states import StudyState
 from running_node import RunningNode, dcmsend, dcmtk, dcmtk_available, free_port, running
 
 pytestmark = pytest.mark.system
@@ -90,7 +91,7 @@ def test_a_report_is_reproduced_from_itself_withdrawn_and_answered(tmp_path: Pat
         pacs = Destination(name="pacs", ae_title=server.ae_title, host="127.0.0.1", port=server.dicom_port)
         with running(tmp_path / "node", [pacs]) as node:
             assert dcmsend(tmp_path / "scanner", node.port)
-            assert node.wait_for_outcome(study).study.state == "DELIVERED"
+            assert node.wait_for_outcome(study).study.state is StudyState.DELIVERED
             report = in_pacs(server, study, COMPREHENSIVE_3D_SR)[0]
             report.save_as(tmp_path / "report.dcm", enforce_file_format=True)
             reproduces(node, tmp_path / "report.dcm")
@@ -165,7 +166,7 @@ def test_an_old_pacs_gets_the_report_in_the_class_that_it_knows(tmp_path: Path) 
         finally:
             old.terminate()
     stored = [str(dcmread(file).SOPClassUID) for file in (tmp_path / "stored").iterdir()]
-    assert detail.study.state == "DELIVERED", detail.study.reason
+    assert detail.study.state is StudyState.DELIVERED, detail.study.reason
     assert ENHANCED_SR in stored and not {COMPREHENSIVE_3D_SR, PARAMETRIC_MAP} & set(stored)
     answers = {each.sop_instance_uid: each for job in detail.jobs for each in job.receipts}
     left_out = {each.kind for each in detail.objects if not answers[each.sop_instance_uid].kept}

@@ -18,6 +18,7 @@ from node.storage.ledger.object_rows import keep_object, keep_receipts
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
 from node.storage.rows import job_row, kept_object
+from sr_templates.kinds import Kind
 
 LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "the worker died or was too slow")
 
@@ -116,7 +117,7 @@ class JobQueue:
         """The report of the newest earlier revision, which this job's report supersedes."""
         table = schema.result_object.c
         query = select(schema.result_object).where(
-            table.study_id == job.study_id, table.kind == "report", table.revision < job.revision
+            table.study_id == job.study_id, table.kind == Kind.REPORT, table.revision < job.revision
         )
         with reading(self.engine) as db:
             row = db.execute(query.order_by(table.revision.desc()).limit(1)).first()

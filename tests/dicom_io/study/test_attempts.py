@@ -108,6 +108,19 @@ def test_a_long_silence_is_a_restart() -> None:
     assert lengths(0, 100, 175, 600, 700, 775, 850) == [3, 4]
 
 
+def test_four_minutes_of_silence_are_a_restart_and_less_is_none() -> None:
+    assert lengths(0, 80, 160, 410, 490, 570) == [3, 3]
+    assert lengths(0, 80, 160, 395, 475, 555) == [6]
+
+
+def test_an_attempt_may_be_broken_off_after_its_first_phase() -> None:
+    assert lengths(0, 600, 700, 775, 850) == [1, 4]
+
+
+def test_a_slow_injection_behind_the_first_phase_is_no_restart() -> None:
+    assert lengths(0, 200, 300, 370, 440) == [5]
+
+
 def test_a_long_silence_between_slow_phases_is_none() -> None:
     assert lengths(0, 250, 450, 650) == [4]
 

@@ -12,7 +12,7 @@ from dicom_io.study.pre_contrast import PreContrast
 from dicom_io.study.roles import SeriesRole
 from mome_core.case import Role
 from mome_core.errors import Ineligibility, StudyIneligible
-from planes import MORNING_S, dynamic_planes, phase_of, series_role, volume
+from planes import MORNING_S, dynamic_planes, phase_of, plane, series_role, volume
 
 PAUSED = (0.0, 100.0, 170.0, 240.0)  # the pause for the injection is behind the first phase
 
@@ -114,6 +114,13 @@ def test_a_first_phase_that_nothing_contradicts_is_taken_for_pre_contrast_with_t
     assert dynamic.pre_contrast.words == "it is the first in time, and nothing contradicts"
 
 
+def test_a_single_volume_soon_after_the_dynamic_is_told_and_left() -> None:
+    dynamic = dynamic_series()
+    found = chosen(dynamic, phase_of("delayed", PAUSED[-1] + 100))
+    assert set(found.sources) == {dynamic}
+    assert found.notes == ("1 other volumes of the same measurement take no part in the dynamic",)
+
+
 # --- what speaks against it
 
 
@@ -162,6 +169,22 @@ def test_a_series_that_cannot_be_a_phase_may_be_broken(item: SeriesRole) -> None
     assert len(chosen(dynamic_series(), item).phases) == 4
 
 
+def of_two_slabs(depths_mm: tuple[float, ...], description: str = "t1") -> SeriesRole:
+    """A series of the dynamic's time and timing whose images form two slabs of these slices."""
+    item = series_role([plane(z, acquisition_s=MORNING_S + 310) for z in depths_mm], description)
+    return replace(item, stacks=tuple(replace(stack, slabs=2) for stack in item.stacks))
+
+
+def test_slabs_of_the_dynamics_matrix_may_be_a_phase_and_others_may_not() -> None:
+    code, _ = refusal(dynamic_series(), of_two_slabs((0, 2, 4)))
+    assert code is Ineligibility.PHASE_MISSING
+    assert len(chosen(dynamic_series(), of_two_slabs((0, 2, 4, 6))).phases) == 4
+
+
+def test_a_broken_subtraction_is_no_lost_phase() -> None:
+    assert len(chosen(dynamic_series(), of_two_slabs((0, 2, 4), "t1 sub")).phases) == 4
+
+
 def test_a_broken_series_without_times_may_have_been_taken_meanwhile() -> None:
     dynamic = chosen(dynamic_series())
     assert overlaps_in_time(series_role(volume(), "timeless"), dynamic)
@@ -190,6 +213,11 @@ def test_a_series_of_several_phases_is_told_which() -> None:
     roles = assign_dynamic_roles([single, rest])
     assert [each.role for each in roles] == [Role.DCE_PRE, Role.DCE_MULTI]
     assert roles[1].why.endswith("it holds phases 1 to 3 of the dynamic")
+
+
+def test_a_series_of_two_phases_holds_several() -> None:
+    roles = assign_dynamic_roles([phase_of("t1 pre", -150), dynamic_series(0, 100)])
+    assert [each.role for each in roles] == [Role.DCE_PRE, Role.DCE_MULTI]
 
 
 def test_a_suspect_gets_the_role_of_its_name_even_without_a_dynamic() -> None:

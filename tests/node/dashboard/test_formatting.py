@@ -8,7 +8,7 @@ from mome_core.results import Endpoint
 from node.dashboard import formatting
 from node.jobs import JobKind, JobState
 from node.states import StudyState
-from node.storage.accounts import Account, Role
+from node.storage.accounts import Account, AccountRole
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (59.6, "1 min"), (3_700, "1 h 1 min"), (90_000, "1 d 1 h")])
@@ -23,8 +23,8 @@ def test_every_state_has_words() -> None:
 
 
 def test_an_account_signs_in_with_what_it_holds() -> None:
-    person = Account(1, "anna", Role.ADMIN, 0.0, has_password=True, kinds=("session",))
-    program = Account(2, "robot", Role.VIEWER, 0.0, kinds=("key",))
+    person = Account(1, "anna", AccountRole.ADMIN, 0.0, has_password=True, kinds=("session",))
+    program = Account(2, "robot", AccountRole.VIEWER, 0.0, kinds=("key",))
     assert formatting.credentials(person) == ["password"]
     assert formatting.credentials(program) == ["API key"]
 
