@@ -15,13 +15,13 @@ from pydicom.sequence import Sequence as Items
 from pydicom.tag import BaseTag
 from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
-from dicom_io.phantom.encode import Elements
+from dicom_io.phantom.encode import DataElements
 from dicom_io.phantom.options import Trap
 from dicom_io.phantom.plan import Attributes, InstanceLayout, PrivateAttribute, SeriesPlan, StudyPlan
 from dicom_io.phantom.spec import Position
 
 
-def put(elements: Elements, attributes: Attributes) -> None:
+def put(elements: DataElements, attributes: Attributes) -> None:
     """Set elements by keyword or private name; a list of dictionaries is a sequence."""
     for key, value in attributes.items():
         if isinstance(key, PrivateAttribute):
@@ -45,7 +45,7 @@ def known(keyword: str) -> tuple[BaseTag, str]:
 
 def item(attributes: Attributes) -> Dataset:
     """An item of a sequence."""
-    elements: Elements = {}
+    elements: DataElements = {}
     put(elements, attributes)
     dataset = Dataset()
     for element in elements.values():
@@ -67,10 +67,10 @@ def code(value: str, scheme: str, meaning: str) -> Attributes:
     return {"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning}
 
 
-def series_elements(study: StudyPlan, series: SeriesPlan) -> Elements:
+def series_elements(study: StudyPlan, series: SeriesPlan) -> DataElements:
     """Everything that the instances of a series share."""
     enhanced = series.objects in {InstanceLayout.PER_STACK, InstanceLayout.WHOLE}
-    elements: Elements = {}
+    elements: DataElements = {}
     put(elements, {"SOPClassUID": EnhancedMRImageStorage if enhanced else MRImageStorage})
     put(elements, patient_attributes(study))
     put(elements, study_attributes(study))

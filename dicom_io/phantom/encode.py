@@ -1,4 +1,4 @@
-"""Elements to bytes; elements that the instances of a series share are encoded once.
+"""DataElements to bytes; elements that the instances of a series share are encoded once.
 
 pydicom encodes every element of every instance anew, which is most of the time that writing 1,500 instances takes.
 """
@@ -17,9 +17,9 @@ from pydicom.filewriter import write_data_element
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from dicom_io.phantom.options import Encoding
+from dicom_io.phantom.options import TransferSyntax
 
-Elements = dict[BaseTag, DataElement]
+DataElements = dict[BaseTag, DataElement]
 SPECIFIC_CHARACTER_SET = BaseTag(0x00080005)
 
 
@@ -27,16 +27,16 @@ SPECIFIC_CHARACTER_SET = BaseTag(0x00080005)
 class Encoder:
     """Bytes of elements in one transfer syntax; remembers the shared ones by identity."""
 
-    encoding: Encoding
+    transfer_syntax: TransferSyntax
     _shared: dict[int, tuple[DataElement, bytes]] = field(default_factory=dict)
 
-    def share(self, elements: Elements) -> None:
+    def share(self, elements: DataElements) -> None:
         """Encode elements that many instances will have."""
         for element in elements.values():
             if id(element) not in self._shared:
                 self._shared[id(element)] = (element, self.element(element, character_sets(elements)))
 
-    def data_set(self, elements: Elements) -> bytes:
+    def data_set(self, elements: DataElements) -> bytes:
         """All elements in ascending order of tag."""
         encodings = character_sets(elements)
         return b"".join(
@@ -50,8 +50,8 @@ class Encoder:
     def element(self, element: DataElement, encodings: list[str]) -> bytes:
         """One element; text is written in these Python codecs."""
         buffer = DicomBytesIO()
-        buffer.is_implicit_VR = self.encoding is Encoding.IMPLICIT
-        buffer.is_little_endian = self.encoding is not Encoding.BIG_ENDIAN
+        buffer.is_implicit_VR = self.transfer_syntax is TransferSyntax.IMPLICIT
+        buffer.is_little_endian = self.transfer_syntax is not TransferSyntax.BIG_ENDIAN
         write_data_element(buffer, element, encodings)
         return buffer.getvalue()
 
@@ -60,12 +60,12 @@ def character_sets(elements: Mapping[BaseTag, DataElement]) -> list[str]:
     return convert_encodings(elements[SPECIFIC_CHARACTER_SET].value)
 
 
-def part10(meta: Iterable[DataElement], data_set: bytes, encoding: Encoding) -> bytes:
+def part10(meta: Iterable[DataElement], data_set: bytes, transfer_syntax: TransferSyntax) -> bytes:
     """A file: preamble, file meta information (always explicit little endian, PS3.10 7.1), data set."""
-    plain = Encoder(Encoding.EXPLICIT)
+    plain = Encoder(TransferSyntax.EXPLICIT)
     group = b"".join(plain.element(element, ["iso8859"]) for element in meta)
     length = plain.element(DataElement(0x00020000, "UL", len(group)), ["iso8859"])
-    body = deflated(data_set) if encoding is Encoding.DEFLATED else data_set
+    body = deflated(data_set) if transfer_syntax is TransferSyntax.DEFLATED else data_set
     return b"".join((bytes(128), b"DICM", length, group, body))
 
 
@@ -76,12 +76,12 @@ def deflated(data_set: bytes) -> bytes:
     return data + b"\0" * (len(data) % 2)
 
 
-def compressed_pixels(elements: Elements, encoding: Encoding) -> None:
+def compressed_pixels(elements: DataElements, transfer_syntax: TransferSyntax) -> None:
     """Replace the pixel data by its compressed form."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = UID(Encoding.EXPLICIT)
+    dataset.file_meta.TransferSyntaxUID = UID(TransferSyntax.EXPLICIT)
     for element in elements.values():
         dataset[element.tag] = element
-    dataset.compress(UID(encoding), generate_instance_uid=False)
+    dataset.compress(UID(transfer_syntax), generate_instance_uid=False)
     elements.update({element.tag: element for element in dataset})

@@ -49,7 +49,7 @@ class Trap(StrEnum):
     ENHANCED_COPY = "enhanced-copy"  # classic and enhanced copies of the dynamic share a SeriesInstanceUID
 
 
-class Encoding(StrEnum):
+class TransferSyntax(StrEnum):
     """Transfer syntax of the files (PS3.5 annex A)."""
 
     IMPLICIT = "1.2.840.10008.1.2"
@@ -62,7 +62,7 @@ class Encoding(StrEnum):
 
     @property
     def compressed(self) -> bool:
-        return self in {Encoding.RLE, Encoding.JPEG_LS, Encoding.JPEG_2000}
+        return self in {TransferSyntax.RLE, TransferSyntax.JPEG_LS, TransferSyntax.JPEG_2000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class StudyOptions:
     character_set: str = "ISO_IR 192"
     study: str = ""
     start: datetime = datetime(2025, 3, 14, 9, 30)  # the scanner's clock
-    encoding: Encoding = Encoding.EXPLICIT
+    transfer_syntax: TransferSyntax = TransferSyntax.EXPLICIT
     derived: bool = True
     localizers: bool = True
     only: tuple[str, ...] = ()

@@ -15,8 +15,8 @@ from pydicom.tag import BaseTag
 from dicom_io.phantom import sequences
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.attributes import known
-from dicom_io.phantom.encode import Elements, Encoder
-from dicom_io.phantom.options import Encoding, Trap
+from dicom_io.phantom.encode import DataElements, Encoder
+from dicom_io.phantom.options import TransferSyntax, Trap
 from dicom_io.phantom.plan import DERIVED_S, T1_S, InstanceLayout, SeriesPlan, SlicePlan, StackPlan, StudyPlan, by_stack
 from dicom_io.phantom.spec import Size
 from mome_core.volume import Volume
@@ -214,8 +214,8 @@ def instance_order(study: StudyPlan, series: SeriesPlan) -> list[int]:
     return numbers
 
 
-def altered(study: StudyPlan, elements: Elements) -> Elements:
-    """Elements after an anonymiser and an archive had them, as the options say."""
+def altered(study: StudyPlan, elements: DataElements) -> DataElements:
+    """DataElements after an anonymiser and an archive had them, as the options say."""
     if study.has(Trap.NO_OPTIONAL_TAGS):
         dropped = {known(keyword)[0] for keyword in OPTIONAL}
         elements = {tag: e for tag, e in elements.items() if tag not in dropped and not tag.is_private}
@@ -238,7 +238,7 @@ def as_unknown(element: DataElement) -> DataElement:
     """A private value as bytes of VR UN, as an archive stores what it does not know."""
     if not element.tag.is_private or element.tag.is_private_creator:
         return element
-    value = Encoder(Encoding.IMPLICIT).element(element, ["iso8859"])[8:]
+    value = Encoder(TransferSyntax.IMPLICIT).element(element, ["iso8859"])[8:]
     return DataElement(element.tag, "UN", value)
 
 

@@ -25,13 +25,13 @@ class SimulatedVendor:
 
 
 # One more vendor is a file that plans its series, and a row here.
-VENDORS = {
+SIMULATED_VENDORS = {
     Vendor.SIEMENS: SimulatedVendor(siemens.LAYOUTS, siemens.plan),
     Vendor.GE: SimulatedVendor(ge.LAYOUTS, ge.plan),
     Vendor.PHILIPS: SimulatedVendor(philips.LAYOUTS, philips.plan),
     Vendor.UIH: SimulatedVendor(uih.LAYOUTS, uih.plan),
 }
-LAYOUTS = {name: vendor.layouts for name, vendor in VENDORS.items()}
+LAYOUTS = {name: vendor.layouts for name, vendor in SIMULATED_VENDORS.items()}
 
 
 def write_study(
@@ -51,7 +51,7 @@ def write_study(
     Raises ValueError for a layout that this vendor does not use.
     """
     study = study_of(phantom, vendor, layout, options)
-    plan, only = VENDORS[vendor_named(vendor)].plan, study.options.only
+    plan, only = SIMULATED_VENDORS[vendor_named(vendor)].plan, study.options.only
     wanted = [each for each in with_traps(study, plan) if not only or each.key.startswith(only)]
     return [path for series in wanted for path in write_series(study, series, out_dir)]
 
@@ -61,7 +61,7 @@ def study_of(
 ) -> StudyPlan:
     """The study that `write_study` writes; its UIDs are known before a file exists."""
     name = vendor_named(vendor)
-    layouts = VENDORS[name].layouts
+    layouts = SIMULATED_VENDORS[name].layouts
     layout = layouts[0] if layout is None else Layout(layout)
     if layout not in layouts:
         raise ValueError(f"{name.lower()} writes the layouts {', '.join(layouts)}, not {layout}")
@@ -70,10 +70,10 @@ def study_of(
 
 def vendor_named(name: str) -> Vendor:
     """The vendor of that name, however it is capitalised; raises ValueError for one that is not simulated."""
-    for vendor in VENDORS:
+    for vendor in SIMULATED_VENDORS:
         if vendor.lower() == name.lower():
             return vendor
-    raise ValueError(f"{name} is not simulated; these are: {', '.join(vendor.lower() for vendor in VENDORS)}")
+    raise ValueError(f"{name} is not simulated; these are: {', '.join(vendor.lower() for vendor in SIMULATED_VENDORS)}")
 
 
 def write_truth(study: StudyPlan, path: Path) -> None:

@@ -12,9 +12,9 @@ from pydicom.tag import BaseTag
 
 from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_io.phantom.attributes import decimal, decimals, put, series_elements
-from dicom_io.phantom.encode import Elements, Encoder, compressed_pixels, part10
+from dicom_io.phantom.encode import DataElements, Encoder, compressed_pixels, part10
 from dicom_io.phantom.enhanced import frames
-from dicom_io.phantom.options import Encoding, Trap
+from dicom_io.phantom.options import TransferSyntax, Trap
 from dicom_io.phantom.plan import Attributes, InstanceLayout, SeriesPlan, StackPlan, StudyPlan
 from dicom_io.phantom.traps import altered, duplicated, instance_order
 
@@ -26,7 +26,7 @@ def write_series(study: StudyPlan, series: SeriesPlan, out_dir: Path) -> list[Pa
     """Write the instances of a series into a folder of their own; paths in the order of InstanceNumber."""
     folder = out_dir / f"{series.number:04d}-{series.key}{'' if series.objects is InstanceLayout.CLASSIC else '-multi'}"
     folder.mkdir(parents=True, exist_ok=True)
-    encoder = Encoder(study.options.encoding)
+    encoder = Encoder(study.options.transfer_syntax)
     paths = []
     for number, elements in INSTANCES[series.objects](study, series, encoder):
         path = folder / f"{number:05d}.dcm"
@@ -35,7 +35,7 @@ def write_series(study: StudyPlan, series: SeriesPlan, out_dir: Path) -> list[Pa
     return duplicated(sorted(paths)) if study.has(Trap.DUPLICATES) else sorted(paths)
 
 
-def classic_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
+def classic_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
     """One MR Image instance for each slice. Stack by stack, so that only one is unpacked at a time."""
     numbered = list(zip(instance_order(study, series), series.images, strict=True))
     shared = series_elements(study, series)
@@ -47,26 +47,26 @@ def classic_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) ->
         encoder.share(common)
         for number, image in numbered:
             if image.stack is stack:
-                own: Elements = {}
+                own: DataElements = {}
                 said = names(study, series, number) | position(stack, image.slice) | image.attributes
                 put(own, {key: value for key, value in said.items() if key not in image.hidden})
                 elements = common | altered(study, own)
-                set_pixels(elements, planes[image.slice], encoder.encoding)
+                set_pixels(elements, planes[image.slice], encoder.transfer_syntax)
                 yield number, elements
 
 
-def tiled_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
+def tiled_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
     """One MR Image instance for each stack, its slices side by side, left to right and top to bottom."""
     shared = series_elements(study, series)
     for number, stack in enumerate(series.stacks, start=1):
         elements = dict(shared)
         pixels = tiled(stored_planes(stack))
         put(elements, placement(stack) | size_of(pixels) | names(study, series, number) | stack.attributes)
-        set_pixels(elements, pixels, encoder.encoding)
+        set_pixels(elements, pixels, encoder.transfer_syntax)
         yield number, altered(study, elements)
 
 
-def multi_frame_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, Elements]]:
+def multi_frame_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
     """Enhanced MR Image instances: one for the whole series, or one for each stack."""
     shared = series_elements(study, series)
     groups = [series.stacks] if series.objects is InstanceLayout.WHOLE else [(stack,) for stack in series.stacks]
@@ -76,7 +76,7 @@ def multi_frame_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder
         pixels = np.stack([planes[id(image.stack)][image.slice] for image in images])
         elements = dict(shared)
         put(elements, frames(study, series, images) | size_of(pixels) | names(study, series, number))
-        set_pixels(elements, pixels, encoder.encoding)
+        set_pixels(elements, pixels, encoder.transfer_syntax)
         yield number, altered(study, elements)
 
 
@@ -135,26 +135,26 @@ def size_of(pixels: Pixels) -> Attributes:
     return {"Rows": rows, "Columns": columns}
 
 
-def set_pixels(elements: Elements, pixels: Pixels, encoding: Encoding) -> None:
+def set_pixels(elements: DataElements, pixels: Pixels, transfer_syntax: TransferSyntax) -> None:
     """Pixel data of one plane (rows, columns) or many (frames, rows, columns)."""
-    ordered = pixels.astype(">u2" if encoding is Encoding.BIG_ENDIAN else "<u2", copy=False)
+    ordered = pixels.astype(">u2" if transfer_syntax is TransferSyntax.BIG_ENDIAN else "<u2", copy=False)
     elements[PIXEL_DATA] = DataElement(PIXEL_DATA, "OW", ordered.tobytes())
-    if encoding.compressed:
-        compressed_pixels(elements, encoding)
+    if transfer_syntax.compressed:
+        compressed_pixels(elements, transfer_syntax)
 
 
-def file_of(elements: Elements, encoder: Encoder) -> bytes:
+def file_of(elements: DataElements, encoder: Encoder) -> bytes:
     """One Part 10 file."""
-    meta: Elements = {}
+    meta: DataElements = {}
     put(
         meta,
         {
             "FileMetaInformationVersion": b"\0\1",
             "MediaStorageSOPClassUID": elements[BaseTag(0x00080016)].value,
             "MediaStorageSOPInstanceUID": elements[BaseTag(0x00080018)].value,
-            "TransferSyntaxUID": str(encoder.encoding),
+            "TransferSyntaxUID": str(encoder.transfer_syntax),
             "ImplementationClassUID": IMPLEMENTATION_CLASS_UID,
             "ImplementationVersionName": IMPLEMENTATION_VERSION_NAME,
         },
     )
-    return part10(meta.values(), encoder.data_set(elements), encoder.encoding)
+    return part10(meta.values(), encoder.data_set(elements), encoder.transfer_syntax)

@@ -15,7 +15,7 @@ from dicom_io.phantom.options import StudyOptions, Trap
 from dicom_io.phantom.plan import SeriesPlan, StudyPlan
 from dicom_io.phantom.spec import PhantomSpec
 from dicom_io.phantom.traps import with_traps
-from dicom_io.phantom.vendors import VENDORS, study_of, vendor_named
+from dicom_io.phantom.vendors import SIMULATED_VENDORS, study_of, vendor_named
 from dicom_io.phantom.writer import INSTANCES
 from mome_core.volume import Dynamic, Volume
 
@@ -49,7 +49,7 @@ def planned(
 ) -> tuple[StudyPlan, list[SeriesPlan]]:
     """A study and its series on paper."""
     study = study_of(small_phantom(**spec), vendor, layout, StudyOptions(traps=frozenset(traps)))
-    return study, with_traps(study, VENDORS[vendor_named(vendor)].plan)
+    return study, with_traps(study, SIMULATED_VENDORS[vendor_named(vendor)].plan)
 
 
 def written(vendor: str, layout: str | None = None, *, only: tuple[str, ...] = (), **more: Any) -> list[Dataset]:
@@ -61,7 +61,7 @@ def written(vendor: str, layout: str | None = None, *, only: tuple[str, ...] = (
         Words of the series (dce, t1, t2, dwi, adc, sub, mip, localizer); all when empty. more : as for `planned`.
     """
     study, series = planned(vendor, layout, **more)
-    encoder = Encoder(study.options.encoding)
+    encoder = Encoder(study.options.transfer_syntax)
     return [
         dataset_of(elements)
         for each in series

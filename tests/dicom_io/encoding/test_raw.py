@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence
 import phantom
 from dicom_io.encoding.raw import NeedsFullParser, raw_elements, syntax_and_start
 from dicom_io.headers.read import read_instance, usual_header
-from dicom_io.phantom.options import Encoding, StudyOptions
+from dicom_io.phantom.options import StudyOptions, TransferSyntax
 from dicom_io.phantom.vendors import LAYOUTS
 from dicom_io.vendors.base import Vendor
 from places import REAL
@@ -34,9 +34,11 @@ def require_the_same(path: Path) -> None:
 
 
 @pytest.mark.parametrize("vendor", list(LAYOUTS))
-@pytest.mark.parametrize("encoding", [Encoding.EXPLICIT, Encoding.IMPLICIT, Encoding.RLE])
-def test_every_vendors_headers_are_those_of_pydicom(tmp_path: Path, vendor: Vendor, encoding: Encoding) -> None:
-    paths = phantom.study(tmp_path, vendor, only=("t2", "dwi"), options=StudyOptions(encoding=encoding))
+@pytest.mark.parametrize("transfer_syntax", [TransferSyntax.EXPLICIT, TransferSyntax.IMPLICIT, TransferSyntax.RLE])
+def test_every_vendors_headers_are_those_of_pydicom(
+    tmp_path: Path, vendor: Vendor, transfer_syntax: TransferSyntax
+) -> None:
+    paths = phantom.study(tmp_path, vendor, only=("t2", "dwi"), options=StudyOptions(transfer_syntax=transfer_syntax))
     for path in paths[::7]:
         require_the_same(path)
 
@@ -71,7 +73,7 @@ def test_sequences_of_undefined_length_are_read_to_their_end(tmp_path: Path, imp
         dataset[keyword].is_undefined_length = True
         for each in dataset[keyword].value:
             each.is_undefined_length_sequence_item = True
-    image.file_meta.TransferSyntaxUID = Encoding.IMPLICIT if implicit else Encoding.EXPLICIT
+    image.file_meta.TransferSyntaxUID = TransferSyntax.IMPLICIT if implicit else TransferSyntax.EXPLICIT
     image.save_as(path, implicit_vr=implicit, little_endian=True)
     assert b"\xff\xff\xff\xff" in path.read_bytes()
     require_the_same(path)

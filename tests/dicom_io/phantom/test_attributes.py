@@ -6,13 +6,13 @@ import pytest
 from pydicom.tag import BaseTag
 
 from dicom_io.phantom.attributes import decimal, decimals, item, known, put, window
-from dicom_io.phantom.encode import Elements
+from dicom_io.phantom.encode import DataElements
 from dicom_io.phantom.plan import PrivateAttribute
 from small_phantom import planned, written
 
 
 def test_keywords_private_names_and_sequences_become_elements() -> None:
-    elements: Elements = {}
+    elements: DataElements = {}
     private = PrivateAttribute(0x0019, "SIEMENS MR HEADER", 0x0C, "IS")
     put(elements, {"SeriesDescription": "T2", private: "800", "DerivationCodeSequence": [{"CodeValue": "1"}]})
     assert elements[BaseTag(0x0008103E)].value == "T2"

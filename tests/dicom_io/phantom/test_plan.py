@@ -9,7 +9,7 @@ import pytest
 from dicom_io.phantom.options import Layout, StudyOptions
 from dicom_io.phantom.plan import DCE_S, SeriesPlan, StackPlan, StudyPlan, by_position, by_stack
 from dicom_io.phantom.sequences import DYNAMIC
-from dicom_io.phantom.vendors import VENDORS, SimulatedVendor, study_of
+from dicom_io.phantom.vendors import SIMULATED_VENDORS, SimulatedVendor, study_of
 from dicom_io.vendors.base import Vendor
 from small_phantom import planned, small_phantom, written
 
@@ -19,7 +19,7 @@ def test_one_more_vendor_is_a_plan_and_a_row(monkeypatch: pytest.MonkeyPatch) ->
         attributes = {"Manufacturer": "Canon Medical Systems", "ImageType": ["ORIGINAL", "PRIMARY"]}
         return [SeriesPlan("dce", 1, "dyn", DYNAMIC, attributes, by_stack(study.phases()), dynamic=True)]
 
-    monkeypatch.setitem(VENDORS, Vendor.CANON, SimulatedVendor((Layout.ONE_SERIES,), plan))
+    monkeypatch.setitem(SIMULATED_VENDORS, Vendor.CANON, SimulatedVendor((Layout.ONE_SERIES,), plan))
     images = written("canon")
     assert len(images) == 24
     assert {image.Manufacturer for image in images} == {"Canon Medical Systems"}

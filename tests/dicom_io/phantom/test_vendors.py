@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 import phantom
-from dicom_io.phantom.options import Encoding, Layout, StudyOptions, Trap
+from dicom_io.phantom.options import Layout, StudyOptions, TransferSyntax, Trap
 from dicom_io.phantom.vendors import LAYOUTS, study_of, write_truth
 from dicom_io.vendors.base import Vendor
 
@@ -97,13 +97,13 @@ def test_a_name_in_any_script_survives(tmp_path: Path) -> None:
     assert str(headers(paths)[0].PatientName) == name
 
 
-@pytest.mark.parametrize("encoding", list(Encoding))
-def test_every_transfer_syntax_holds_the_same_pixels(tmp_path: Path, encoding: Encoding) -> None:
+@pytest.mark.parametrize("transfer_syntax", list(TransferSyntax))
+def test_every_transfer_syntax_holds_the_same_pixels(tmp_path: Path, transfer_syntax: TransferSyntax) -> None:
     plain = phantom.t2(tmp_path / "plain")
-    coded = phantom.t2(tmp_path / "coded", options=StudyOptions(encoding=encoding))
+    coded = phantom.t2(tmp_path / "coded", options=StudyOptions(transfer_syntax=transfer_syntax))
     for expected, path in zip(plain, coded, strict=True):
         dataset = pydicom.dcmread(path)
-        assert dataset.file_meta.TransferSyntaxUID == encoding
+        assert dataset.file_meta.TransferSyntaxUID == transfer_syntax
         assert np.array_equal(dataset.pixel_array, pydicom.dcmread(expected).pixel_array)
 
 
