@@ -82,8 +82,12 @@ CANDIDATES = (
 class Trial:
     """One phantom as the network sees it, and where its lesion lies there.
 
-    lesions : (X, Y, Z) of each modality's padded grid.
-    affines : (4, 4) of each, padded index to LPS mm.
+    Parameters
+    ----------
+    lesions
+        (X, Y, Z) of each modality's padded grid.
+    affines
+        (4, 4) of each, padded index to LPS mm.
     """
 
     volumes: Mapping[Modality, Tensor]

@@ -62,8 +62,14 @@ SIZES = {"full": FULL, "small": SMALL}
 class Measurement:
     """One job on one side.
 
-    seconds, cpu_seconds : medians. peak_gib : of the process, or allocated on the GPU.
-    gflop : what PyTorch's counter sees in this side's own operations; None where it does not fit or is not counted.
+    Parameters
+    ----------
+    seconds, cpu_seconds
+        Medians.
+    peak_gib
+        Of the process, or allocated on the GPU.
+    gflop
+        What PyTorch's counter sees in this side's own operations; None where it does not fit or is not counted.
     """
 
     side: str

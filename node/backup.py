@@ -13,7 +13,7 @@ from node.storage.database import copy_database
 from node.storage.ledger.ledger import Ledger
 
 KEPT = ("instances/**/*.dcm", "results/**/*.dcm", "models/*/*")
-ONLY_SQLITE = (
+_ONLY_SQLITE = (
     "the ledger is in a PostgreSQL database: back that up with pg_dump first, then the folders "
     "instances/, results/ and models/ of the storage root with any tool (files never change once they are there)"
 )
@@ -26,7 +26,7 @@ def back_up(settings: Settings, target: Path) -> tuple[int, int]:
     again. The ledger's copy is older than the files, so that every row in it has its file.
     """
     if not settings.is_sqlite:
-        raise NotReady(ONLY_SQLITE)
+        raise NotReady(_ONLY_SQLITE)
     root = settings.storage.root
     Archive(root)
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def back_up(settings: Settings, target: Path) -> tuple[int, int]:
         total += 1
         if not copy.exists():
             copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            link_or_copy(source, copy)
+            _link_or_copy(source, copy)
             added += 1
     return added, total
 
@@ -61,7 +61,7 @@ def restore(backup: Path, settings: Settings) -> int:
     return len(stored)
 
 
-def link_or_copy(source: Path, copy: Path) -> None:
+def _link_or_copy(source: Path, copy: Path) -> None:
     """A second name for the same content, or a copy on another file system."""
     try:
         os.link(source, copy)

@@ -38,7 +38,12 @@ def prepare_cases(
 ) -> Cohort:
     """The cases of a manifest, prepared by a recipe; raises TrainingRefused when not one can be used.
 
-    cache : folder of prepared cases, kept from run to run.
+    Parameters
+    ----------
+    cache
+        Folder of prepared cases, kept from run to run.
+    workers
+        Processes that prepare cases.
     """
     names: list[str] = []
 

@@ -27,7 +27,14 @@ from node.errors import NodeError
 class ExportedCohort:
     """A cohort that was copied without its patients.
 
-    images_left_behind : objects that are no MR image or show text. columns_left_behind : they may hold anything.
+    Parameters
+    ----------
+    cohort
+        The manifest of the copies.
+    images_left_behind
+        Objects that are no MR image or show text.
+    columns_left_behind
+        Columns of the manifest without a meaning of their own: they may hold anything.
     """
 
     cohort: str
@@ -80,7 +87,13 @@ class _Copy:
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """One study on its way out. reason : why it was not exported; empty when it was."""
+    """One study that was copied, or not.
+
+    Parameters
+    ----------
+    reason
+        Why it was not exported; empty when it was.
+    """
 
     images: int = 0
     left_behind: int = 0

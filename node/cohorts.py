@@ -29,7 +29,7 @@ from node.storage.ledger.ledger import Ledger
 
 T = TypeVar("T")
 Record = dict[str, str]  # a row of the manifest's file: a value of each column
-KEY_BYTES = 32
+_KEY_BYTES = 32
 _MODALITIES = (Modality.DCE, Modality.T2, Modality.DWI)  # in the order in which people name them
 
 
@@ -99,7 +99,7 @@ def key_of(manifest: Path, *, create: bool) -> bytes:
     place = manifest.with_suffix(".key")
     if not place.exists() and create:
         place.touch(mode=0o600)
-        place.write_bytes(secrets.token_bytes(KEY_BYTES))
+        place.write_bytes(secrets.token_bytes(_KEY_BYTES))
     if not place.exists():
         raise NodeError(
             f"{place} is missing: without it patients cannot be matched; restore it, or begin a new manifest"
@@ -153,7 +153,10 @@ def _join(rows: list[Record], labels: Path, key: bytes) -> int:
 class CohortCheck:
     """Who is in a cohort, and what a person should mend or know.
 
-    classes : number of cases by endpoint, split ("" without one) and class.
+    Parameters
+    ----------
+    classes
+        Number of cases by endpoint, split ("" without one) and class.
     """
 
     cases: int

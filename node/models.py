@@ -16,9 +16,10 @@ from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import sync
 from node.storage.decisions import ModelDecisions, promoted
+from node.storage.ledger.ledger import Ledger
 
 SHIPPED = Path(__file__).parent / "models_shipped"
-SHORTEST_DIGEST = 6
+_SHORTEST_DIGEST = 6
 
 
 def find_bundle(name: str) -> Path:
@@ -34,7 +35,7 @@ class Registry:
     """The bundles that this node keeps, each under the digest of its manifest."""
 
     def __init__(self, root: Path) -> None:
-        """root : the storage root."""
+        """The registry under this storage root."""
         self.folder = root / "models"
 
     def digests(self) -> list[str]:
@@ -49,7 +50,7 @@ class Registry:
 
     def find(self, name: str) -> Path:
         """A kept bundle by the beginning of its digest, else as `find_bundle`."""
-        known = [digest for digest in self.digests() if len(name) >= SHORTEST_DIGEST and digest.startswith(name)]
+        known = [digest for digest in self.digests() if len(name) >= _SHORTEST_DIGEST and digest.startswith(name)]
         return self.bundle(known[0]) if len(known) == 1 else find_bundle(name)
 
     def with_weights(self, sha256: str) -> Path | None:
@@ -74,6 +75,11 @@ class Registry:
         building.rename(self.folder / digest)
         sync((self.folder,))
         return digest
+
+
+def open_decisions(settings: Settings) -> ModelDecisions:
+    """The decisions about models in the ledger that the settings name; it is brought up to date."""
+    return ModelDecisions(Ledger(settings.database_url).engine)
 
 
 def bundle_in_use(settings: Settings, decisions: ModelDecisions) -> Path:

@@ -31,7 +31,7 @@ from mome_core.training.statistics import Interval, bootstrap
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
 from node.errors import SettingsError
 
-WITHOUT_THRESHOLD = (
+_WITHOUT_THRESHOLD = (
     "auroc",
     "auprc",
     "partial_auroc_specificity_90",
@@ -114,7 +114,7 @@ class TrainingProgress(CohortProgress):
     """What is reported while models are trained; this one stays silent."""
 
     def epoch(self, model: str, report: EpochReport, epochs: int) -> None:
-        """One epoch of a model is over. epochs : most that there will be."""
+        """One epoch of a model is over, of at most so many epochs."""
 
 
 def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress) -> TrainingReport | None:
@@ -181,7 +181,7 @@ def _train_one(start: Checkpoint, fold: _Fold, plan: TrainingPlan, progress: Tra
     writer = MetricsWriter(fold.run)
 
     def report(epoch: EpochReport) -> None:
-        writer.add(asdict(epoch))
+        writer.add(epoch)
         progress.epoch(fold.bundle.name, epoch, plan.config.epochs)
 
     result = train(task, fold.run, report)
@@ -209,7 +209,7 @@ def _out_of_fold(folds: Sequence[_Fold], plan: TrainingPlan, device: str) -> Out
     positive = np.concatenate([truth(model.network, plan.endpoint, cases) for model, cases in unseen])
     scores = np.concatenate([scored(model, cases, plan.endpoint) for model, cases in unseen])
     figures = bootstrap(
-        lambda i: {name: all_metrics(positive[i], scores[i], 0.5)[name] for name in WITHOUT_THRESHOLD},
+        lambda i: {name: all_metrics(positive[i], scores[i], 0.5)[name] for name in _WITHOUT_THRESHOLD},
         [case.patient for _, cases in unseen for case in cases],
     )
     return OutOfFold(len(scores), figures)

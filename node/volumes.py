@@ -19,7 +19,15 @@ from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseFiles:
-    """A case that was written. files : names in its folder, without case.json. description : what case.json says."""
+    """A case that was written.
+
+    Parameters
+    ----------
+    files
+        Names in its folder, without case.json.
+    description
+        What case.json says.
+    """
 
     assembly: Assembly
     files: tuple[str, ...]
@@ -42,7 +50,13 @@ def write_case_files(assignment: RoleAssignment, out: Path) -> CaseFiles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesFile:
-    """One series that was written, or why it was not. file : name in its folder; None when it was refused."""
+    """One series that was written, or why it was not.
+
+    Parameters
+    ----------
+    file
+        Name in its folder; None when it was refused.
+    """
 
     exported: Exported
     file: str | None
@@ -91,7 +105,17 @@ def _write_series(exported: Exported, out: Path, stem: str) -> SeriesFile:
 
 @dataclass(frozen=True, slots=True)
 class NameRole:
-    """The role that a series' name suggests by itself. why : the word, or the site's rule. phase : from 1."""
+    """The role that a series' name suggests by itself.
+
+    Parameters
+    ----------
+    confidence
+        In [0, 1].
+    why
+        The word that decided, or the site's rule.
+    phase, moment, fat_suppressed
+        None where the name is silent.
+    """
 
     series_description: str
     role: Role

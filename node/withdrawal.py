@@ -27,7 +27,7 @@ class WithdrawalReason(StrEnum):
     WRONG_PATIENT = "wrong-patient"
 
 
-CODED = {
+_CODED = {
     WithdrawalReason.QUALITY: RejectionReason.QUALITY,
     WithdrawalReason.SAFETY: RejectionReason.PATIENT_SAFETY,
     WithdrawalReason.WRONG_PATIENT: RejectionReason.WRONG_PATIENT,
@@ -41,12 +41,12 @@ def withdraw(settings: Settings, archive: Archive, ledger: Ledger, uid: str, rea
         raise LookupError("this study has no results that could be withdrawn")
     images = [archive.verified(path, sha256) for _, sha256, path in ledger.reading.instances(uid)]
     rejected = [archive.verified(each.path, each.sha256) for each in detail.objects if each.kind != Kind.REJECTION]
-    note = rejection_note(images, rejected, CODED[reason], settings.storage.root)
+    note = _rejection_note(images, rejected, _CODED[reason], settings.storage.root)
     (kept,) = archive.keep_results(uid, detail.study.revision, [note])
     ledger.operator.withdrawn(uid, kept, [each.name for each in settings.destinations], time.time())
 
 
-def rejection_note(
+def _rejection_note(
     images: Sequence[Path], rejected: Sequence[Path], reason: RejectionReason, root: Path
 ) -> EncodedObject:
     """The note that withdraws these result files of one study."""

@@ -1,4 +1,4 @@
-"""What the builders of objects choose from: the result, its saliency on the images, and the objects already made."""
+"""What the builders of objects work from: the result, its saliency on the images, and the objects already made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Region
 
 Instances = tuple[Dataset, ...]
-DOCUMENTS = ("SR", "KO")  # modalities of what points to images and is pointed to by none
+DOCUMENTS = ("SR", "KO")  # modalities of objects that refer to images; no other object refers to them
 
 
 class MapEncoding(StrEnum):
@@ -55,7 +55,7 @@ class ObjectOptions:
 
 @dataclass(frozen=True, eq=False)
 class BuildContext:
-    """What is known while the objects of one result are made; what a study lacks raises NotShowable, with the reason.
+    """What is known while the objects of one result are built; what a study lacks raises NotShowable, with the reason.
 
     Parameters
     ----------
@@ -122,5 +122,5 @@ class BuildContext:
         case = self.common.evidence.case
         volume = None if case is None else anatomy(case, self.placed.saliency.modality)
         if volume is None:
-            raise NotShowable("the voxels of the source images were not handed in")
+            raise NotShowable("the voxels of the source images are not at hand")
         return volume

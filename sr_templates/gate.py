@@ -1,4 +1,4 @@
-"""The gate before sending: every object is read again with a stranger's eyes; one defect and none is sent."""
+"""The gate before delivery: every object is checked apart from the code that built it; one defect refuses them all."""
 
 from __future__ import annotations
 

@@ -34,13 +34,17 @@ _NO_LABEL = SeriesLabel(0, "", "", UID(""))  # never seen: `Kind(word)` looks a 
 
 
 class Kind(StrEnum):
-    """What a destination may be sent; the values are the words of the settings file.
+    """What can be sent to a destination; the values are the words of the settings file.
 
     A new kind is one row here and one module of `sr_templates/objects` with a function `build(context)`. The rows
-    stand in the order in which the objects are made: an object may refer to those above it.
+    are in the order in which the objects are built: an object may refer to those above it.
 
-    label : the series that its objects are filed in.
-    module : of `sr_templates/objects`; empty for what is not part of a result.
+    Parameters
+    ----------
+    label
+        Series in which its objects are stored.
+    module
+        Module of `sr_templates/objects` that builds it; empty for what is not part of a result.
     """
 
     label: SeriesLabel

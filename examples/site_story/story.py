@@ -97,8 +97,8 @@ def say(out: Path, *words: str, allowed: tuple[int, ...] = (0,)) -> str:
     print(f"\n$ mome-node {shlex.join(words)}", flush=True)
     command = [sys.executable, "-m", "node.cli.main", *words]
     ran = subprocess.run(command, cwd=out, capture_output=True, text=True, check=False)
-    told = ran.stdout + ran.stderr
-    print("   " + told.strip().replace("\n", "\n   "), flush=True)
+    printed = ran.stdout + ran.stderr
+    print("   " + printed.strip().replace("\n", "\n   "), flush=True)
     if ran.returncode not in allowed:
         raise SystemExit(f"mome-node {shlex.join(words)} ended with {ran.returncode}")
     return ran.stdout

@@ -1,4 +1,4 @@
-"""From a finished run to a bundle: operating points from the validation cases, the recipe told what it has seen."""
+"""From a finished run to a bundle: operating points from the validation cases, the training range in the recipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Figures = dict[str, dict[str, float]]
 
 
 def write_bundle(
-    bundle: Path, task: Task, outcome: TrainingResult, description: Description, *, half: bool = False
+    bundle: Path, task: Task, result: TrainingResult, description: Description, *, half: bool = False
 ) -> ModelIdentity:
     """Write the trained network with its thresholds, temperatures, training range and provenance.
 
@@ -36,7 +36,7 @@ def write_bundle(
     half
         Store float16; the network is rounded first, so that what is measured is what is stored.
     """
-    network = outcome.network
+    network = result.network
     if half:
         network.half().float()
     points = operating_points(network, task.validation, task.recipe)
@@ -47,7 +47,7 @@ def write_bundle(
         **description.provenance,
         "training_cases": len(task.training),
         "validation_cases": len(task.validation),
-        "best_epoch": outcome.best_epoch + 1,
+        "best_epoch": result.best_epoch + 1,
         "config": task.config.to_json(),
         "validation": figures,
         "baseline": baseline_of(network, points, task.validation, task.recipe),

@@ -14,29 +14,29 @@ from node.cli.common import open_ledger
 from node.cli.options import Config, Json
 from node.storage.accounts import AccountRole, Accounts
 
-Name = Annotated[str, typer.Argument(help="Name of the account.")]
-RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
+_Name = Annotated[str, typer.Argument(help="Name of the account.")]
+_RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
 
 
-def invite(name: Name, role: RoleOption = "viewer", config: Config = None) -> None:
+def invite(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
     """Make a one-time token by which a person chooses a password on the dashboard's welcome page; the way back in.
 
     Example: mome-node access invite alice --role operator
     """
-    token = accounts_of(config).invite(name, role_of(role), time.time())
-    audit_change(config, f"command line: invitation for {name} as {role}")
+    token = _accounts_of(config).invite(name, _role_of(role), time.time())
+    _audit_change(config, f"command line: invitation for {name} as {role}")
     typer.echo(
         f"{token}\nOne-time token for {name} ({role}), good for seven days, shown only now; enter it at /welcome"
     )
 
 
-def key(name: Name, role: RoleOption = "viewer", config: Config = None) -> None:
+def key(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
     """Make an API key for a program; it is shown only now, and replaces an older one of that name.
 
     Example: mome-node access key prometheus --role viewer
     """
-    secret = accounts_of(config).new_key(name, role_of(role), time.time())
-    audit_change(config, f"command line: key for {name} as {role}")
+    secret = _accounts_of(config).new_key(name, _role_of(role), time.time())
+    _audit_change(config, f"command line: key for {name} as {role}")
     typer.echo(secret)
 
 
@@ -45,7 +45,7 @@ def list_accounts(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node access list
     """
-    accounts = accounts_of(config).accounts()
+    accounts = _accounts_of(config).accounts()
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in accounts]))
         return
@@ -56,27 +56,27 @@ def list_accounts(config: Config = None, as_json: Json = False) -> None:
         typer.echo("no accounts yet; the dashboard prints a one-time token when it first starts")
 
 
-def remove(name: Name, config: Config = None) -> None:
+def remove(name: _Name, config: Config = None) -> None:
     """Delete an account with its password, sessions and keys.
 
     Example: mome-node access remove alice
     """
-    accounts_of(config).remove(name)
-    audit_change(config, f"command line: removed {name}")
+    _accounts_of(config).remove(name)
+    _audit_change(config, f"command line: removed {name}")
     typer.echo(f"{name} has no access any more")
 
 
-def accounts_of(config: Config) -> Accounts:
+def _accounts_of(config: Config) -> Accounts:
     """The accounts in the ledger that the settings name."""
     return Accounts(open_ledger(config).engine)
 
 
-def audit_change(config: Config, detail: str) -> None:
+def _audit_change(config: Config, detail: str) -> None:
     """Say in the audit trail that access was changed."""
     open_ledger(config).audit.record(AuditEvent.ACCESS_CHANGED, time.time(), detail)
 
 
-def role_of(word: str) -> AccountRole:
+def _role_of(word: str) -> AccountRole:
     """The role of that name."""
     if word not in list(AccountRole):
         raise typer.BadParameter(f"one of {', '.join(AccountRole)}", param_hint="--role")

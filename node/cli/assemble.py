@@ -18,14 +18,14 @@ from node.cli.options import Config, Json
 from node.cli.tables import print_rows
 from node.volumes import CaseFiles, SeriesFile, role_of_name, write_all_series, write_case_files
 
-Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
-Out = Annotated[Path, typer.Option("--out", help="Folder for NIfTI and JSON files.")]
-AllSeries = Annotated[bool, typer.Option("--all-series", help="Write every series that forms a volume.")]
-Names = Annotated[Path, typer.Option("--names", help="CSV with a column series_description.", exists=True)]
+_Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
+_Out = Annotated[Path, typer.Option("--out", help="Folder for NIfTI and JSON files.")]
+_AllSeries = Annotated[bool, typer.Option("--all-series", help="Write every series that forms a volume.")]
+_Names = Annotated[Path, typer.Option("--names", help="CSV with a column series_description.", exists=True)]
 
 
 def assemble(
-    folder: Folder, out: Out, all_series: AllSeries = False, config: Config = None, as_json: Json = False
+    folder: _Folder, out: _Out, all_series: _AllSeries = False, config: Config = None, as_json: Json = False
 ) -> None:
     """Turn one study into volumes and say why: DCE, T2 and DWI as NIfTI with case.json, or every series by itself.
 
@@ -46,7 +46,7 @@ def assemble(
         gc.freeze()  # or Python would look for cycles once more before it ends
 
 
-def roles(names: Names, config: Config = None, as_json: Json = False) -> None:
+def roles(names: _Names, config: Config = None, as_json: Json = False) -> None:
     """Say which role each series name suggests by itself, so that a site can try its names and rules.
 
     Example: mome-node roles --names names.csv --json

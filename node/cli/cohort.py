@@ -19,16 +19,16 @@ from node.cohorts import CohortCheck, add_to_cohort, archived_study, begin_cohor
 from node.errors import NodeError
 from node.settings import load_settings
 
-Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
-StudyFolders = Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)]
-NewManifest = Annotated[Path, typer.Option("--out", help="Manifest to write, .csv or .parquet; it must not exist.")]
-Labels = Annotated[
+_Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
+_StudyFolders = Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)]
+_NewManifest = Annotated[Path, typer.Option("--out", help="Manifest to write, .csv or .parquet; it must not exist.")]
+_Labels = Annotated[
     Path | None, typer.Option("--labels", help="CSV or Parquet file whose columns are joined.", exists=True)
 ]
-Studies = Annotated[list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")]
+_Studies = Annotated[list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")]
 
 
-def init(folder: StudyFolders, out: NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
+def init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
     """Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.
 
     The pseudonyms come from a secret beside the manifest (COHORT.key): who has it and a patient ID can find the row.
@@ -43,7 +43,7 @@ def init(folder: StudyFolders, out: NewManifest = Path("cohort.csv"), as_json: J
 
 
 def add(
-    manifest: Manifest, labels: Labels = None, study: Studies = None, config: Config = None, as_json: Json = False
+    manifest: _Manifest, labels: _Labels = None, study: _Studies = None, config: Config = None, as_json: Json = False
 ) -> None:
     """Join labels from a table (pathology, feedback), or add studies of this node's archive.
 
@@ -62,7 +62,7 @@ def add(
         typer.echo(f"{manifest}: labels of {counted(addition.joined, 'case')} joined, {addition.added} added")
 
 
-def show(manifest: Manifest, as_json: Json = False) -> None:
+def show(manifest: _Manifest, as_json: Json = False) -> None:
     """Cases, patients, and classes of every endpoint and split; nothing but the manifest is read.
 
     Example: mome-node cohort show cohort.csv
@@ -75,7 +75,7 @@ def show(manifest: Manifest, as_json: Json = False) -> None:
 
 
 def check(
-    manifest: Manifest,
+    manifest: _Manifest,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that read studies.")] = 1,
     as_json: Json = False,
 ) -> None:
@@ -96,7 +96,7 @@ def check(
 
 
 def export(
-    manifest: Manifest,
+    manifest: _Manifest,
     out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist.")],
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that copy studies.")] = 1,
     as_json: Json = False,

@@ -40,5 +40,5 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def study_progress(done: str) -> Callable[[int, int], None]:
-    """Progress over studies. done : what happened to each, e.g. "read"."""
+    """A progress line over studies; `done` says what happened to each, e.g. "read"."""
     return lambda number, planned: progress(f"{done} {number} of {planned} studies", last=number == planned)

@@ -41,8 +41,8 @@ from sr_templates.drawing.capture import picture_of
 from sr_templates.kinds import Kind
 from sr_templates.objects.summary import to_png
 
-QUIET_SECONDS = 2.0
-LONGEST_SECONDS = 600.0
+_QUIET_SECONDS = 2.0
+_LONGEST_SECONDS = 600.0
 
 
 def demo(
@@ -66,9 +66,9 @@ def demo(
     for folder in ("scanner", "pacs", "results"):
         shutil.rmtree(out / folder, ignore_errors=True)
     with destinations(out, config) as (settings, file):
-        study = make_study(out / "scanner", vendor, lesion, seed, console)
+        study = _make_study(out / "scanner", vendor, lesion, seed, console)
         with running_node(file, settings, out / "node.log", console):
-            send_study(out / "scanner", settings, console)
+            _send_study(out / "scanner", settings, console)
             detail = follow(study, settings, console)
     show_outcome(detail, settings, out, console)
     if detail.study.state is not StudyState.DELIVERED:
@@ -85,7 +85,7 @@ def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Pat
             update={
                 "dicom": base.dicom.model_copy(update={"host": "127.0.0.1", "port": free_port()}),
                 "storage": base.storage.model_copy(update={"root": (out / "node").absolute()}),
-                "gather": base.gather.model_copy(update={"quiet_seconds": QUIET_SECONDS}),
+                "gather": base.gather.model_copy(update={"quiet_seconds": _QUIET_SECONDS}),
                 "dashboard": base.dashboard.model_copy(update={"enabled": False}),
                 "destinations": base.destinations or pacs,
             }
@@ -95,7 +95,7 @@ def destinations(out: Path, config: Path | None) -> Iterator[tuple[Settings, Pat
         yield settings, file
 
 
-def make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Console) -> str:
+def _make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Console) -> str:
     """Simulate a patient and write what the scanner would; returns the Study Instance UID."""
     with console.status("simulating a breast MRI examination"):
         phantom = simulate(PhantomSpec(seed=seed, lesion=Lesion(lesion), size=Size.DEMO))
@@ -124,7 +124,7 @@ def running_node(file: Path, settings: Settings, log: Path, console: Console) ->
             process.wait(30)
 
 
-def send_study(folder: Path, settings: Settings, console: Console) -> None:
+def _send_study(folder: Path, settings: Settings, console: Console) -> None:
     """C-STORE the study to the node, as a scanner does."""
     node = RemoteAE("node", settings.dicom.ae_title, settings.dicom.host, settings.dicom.port)
     paths = dicom_files(folder)
@@ -138,7 +138,7 @@ def send_study(folder: Path, settings: Settings, console: Console) -> None:
 def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
     """Print every change of the study's state as it happens, until there is no further one."""
     ledger, seen = Ledger(settings.database_url), 0
-    deadline = time.monotonic() + LONGEST_SECONDS
+    deadline = time.monotonic() + _LONGEST_SECONDS
     with console.status("waiting") as status:
         while time.monotonic() < deadline:
             detail = ledger.reading.study(study)
@@ -150,7 +150,7 @@ def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
             if detail.study.state in FINAL and not unfinished:
                 return detail
             time.sleep(0.2)
-    raise NotReady(f"no outcome after {LONGEST_SECONDS:.0f} s; see the node's log")
+    raise NotReady(f"no outcome after {_LONGEST_SECONDS:.0f} s; see the node's log")
 
 
 def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Console) -> None:

@@ -14,7 +14,7 @@ from node.settings import load_settings
 from node.watching.doctor import examine
 from node.watching.findings import Finding, FindingLevel
 
-COLOURS = {
+_COLOURS = {
     FindingLevel.OK: "green",
     FindingLevel.ADVICE: "yellow",
     FindingLevel.FAILED: "red",
@@ -37,7 +37,7 @@ def doctor(
     for each in examine(load_settings(config), with_phantom=phantom):
         findings.append(each)
         if not as_json:
-            typer.secho(f"{each.level:<8}", fg=COLOURS[each.level], nl=False)
+            typer.secho(f"{each.level:<8}", fg=_COLOURS[each.level], nl=False)
             typer.echo(f"{each.name:<24}{each.message}")
             if each.hint:
                 typer.echo(f"{'':<8}{'':<24}-> {each.hint}")

@@ -26,29 +26,29 @@ from node.evaluation import (
 )
 from node.models import find_bundle
 
-Model = Annotated[str, typer.Option("--model", help="Bundle: folder or shipped name.")]
-Against = Annotated[str, typer.Option("--against", help="A second bundle to compare with.")]
-SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")]
-Repeats = Annotated[int, typer.Option("--repeats", min=100, help="Bootstrap draws of patients.")]
-Page = Annotated[Path | None, typer.Option("--report", help="HTML page to write.")]
-Figures = Annotated[Path | None, typer.Option("--figures", help="CSV to write: every number.")]
-Cases = Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its score.")]
-Choose = Annotated[str, typer.Option("--choose", help="Split that BI-RADS 4's point is chosen on.")]
-Augmented = Annotated[bool, typer.Option("--augmented", help="Also as the mean over augmented versions.")]
+_Model = Annotated[str, typer.Option("--model", help="Bundle: folder or shipped name.")]
+_Against = Annotated[str, typer.Option("--against", help="A second bundle to compare with.")]
+_SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")]
+_Repeats = Annotated[int, typer.Option("--repeats", min=100, help="Bootstrap draws of patients.")]
+_Page = Annotated[Path | None, typer.Option("--report", help="HTML page to write.")]
+_Figures = Annotated[Path | None, typer.Option("--figures", help="CSV to write: every number.")]
+_Cases = Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its score.")]
+_Choose = Annotated[str, typer.Option("--choose", help="Split that BI-RADS 4's point is chosen on.")]
+_Augmented = Annotated[bool, typer.Option("--augmented", help="Also as the mean over augmented versions.")]
 
 
 def evaluate(
     manifest: CohortManifest,
-    model: Model = "demo",
-    against: Against = "",
+    model: _Model = "demo",
+    against: _Against = "",
     endpoint: EndpointOption = "malignancy",
-    split: SplitOption = "",
-    repeats: Repeats = 1000,
-    report: Page = None,
-    figures: Figures = None,
-    cases: Cases = None,
-    choose: Choose = "validation",
-    augmented: Augmented = False,
+    split: _SplitOption = "",
+    repeats: _Repeats = 1000,
+    report: _Page = None,
+    figures: _Figures = None,
+    cases: _Cases = None,
+    choose: _Choose = "validation",
+    augmented: _Augmented = False,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
     as_json: Json = False,

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dicom_io.files import dicom_files
 from node.analysis import AnalysisContext, AnalysisOutcome, analyze_study, open_context, summarize
+from node.cli.common import counted
 from node.cli.options import Config, Json
 from node.cli.tables import print_summary
 from node.errors import NodeError
@@ -34,25 +35,27 @@ def infer(
     Example: mome-node infer ./study --out ./results --model demo
     """
     console = Console(stderr=True)
-    context = context_for(config, model, out)
+    context = _context_for(config, model, out)
     paths = dicom_files(folder)
     if not paths:
         raise NodeError(f"{folder} holds no DICOM file")
     with console.status("analysing") as status:
-        findings = analyze_study(
+        outcome = analyze_study(
             paths, context, progress=lambda stage, done, planned: status.update(f"{stage} {done} of {planned}")
         )
-    write_objects(findings, out)
-    summary = summarize(findings)
+    _write_objects(outcome, out)
+    summary = summarize(outcome)
     (out / "result.json").write_text(json.dumps(summary.to_json(), indent=2))
     if as_json:
         typer.echo(json.dumps(summary.to_json()))
     else:
         print_summary(summary, Console())
-        typer.echo(f"wrote {sum(1 for _ in findings.objects or ())} objects, result.json and summary.png to {out}")
+        typer.echo(
+            f"wrote {counted(sum(1 for _ in outcome.objects or ()), 'object')}, result.json and summary.png to {out}"
+        )
 
 
-def context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
+def _context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
     """Model and policy; the installation's identity lies in the storage root if that can be written, else in `out`."""
     settings = load_settings(config)
     if not config:
@@ -61,10 +64,10 @@ def context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
     return open_context(settings, find_bundle(model or settings.model.path))
 
 
-def write_objects(findings: AnalysisOutcome, out: Path) -> None:
+def _write_objects(outcome: AnalysisOutcome, out: Path) -> None:
     """Files named by kind, and the summary as a picture."""
     out.mkdir(parents=True, exist_ok=True)
-    for kind, instances in (findings.objects.by_kind if findings.objects else {}).items():
+    for kind, instances in (outcome.objects.by_kind if outcome.objects else {}).items():
         for number, each in enumerate(instances, start=1):
             name = f"{kind}.dcm" if len(instances) == 1 else f"{kind}-{number:03d}.dcm"
             (out / name).write_bytes(encode(each))

@@ -23,7 +23,7 @@ RESEARCH USE ONLY - not for clinical use. Start with: mome-node demo
 """
 
 
-def print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     """Program and version, and nothing else."""
     if wanted:
         typer.echo(f"mome-node {installed_version('mome-node')}")
@@ -32,7 +32,7 @@ def print_version(wanted: bool) -> None:
 
 def options(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the version.")
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """What stands before a command."""
@@ -67,7 +67,7 @@ def _unloaded() -> None:
     """Stands for every command in a list of them; it is never run."""
 
 
-def completed_line() -> list[str]:
+def _completed_line() -> list[str]:
     """The arguments of the line that a shell asks to complete; empty when none does."""
     if "_MOME_NODE_COMPLETE" not in os.environ:
         return []
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: runs one command and turns our errors into one line on stderr and an exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        build_app(command_meant(completed_line() or given))(args=given, prog_name="mome-node")
+        build_app(command_meant(_completed_line() or given))(args=given, prog_name="mome-node")
     except Exception as error:  # the last stop before the user
         code = exit_code(error)
         if code is None:

@@ -15,7 +15,7 @@ from node.service.recovery import recover as rebuild
 from node.service.serve import LedgerLock
 from node.settings import load_settings
 
-Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
+_Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
 
 
 def recover(config: Config = None) -> None:
@@ -35,7 +35,7 @@ def recover(config: Config = None) -> None:
         typer.echo(f"unusable: {path}", err=True)
 
 
-def backup(folder: Backup, config: Config = None) -> None:
+def backup(folder: _Backup, config: Config = None) -> None:
     """Copy ledger, instances and results into a folder while the node runs; later runs add only what is new.
 
     Example: mome-node backup /mnt/backup/mome-node --config mome-node.toml
@@ -44,7 +44,7 @@ def backup(folder: Backup, config: Config = None) -> None:
     typer.echo(f"{folder}: ledger copied, {added} of {total} files added")
 
 
-def restore(folder: Backup, config: Config = None) -> None:
+def restore(folder: _Backup, config: Config = None) -> None:
     """Fill an empty storage root from a backup, on this host or another; every instance is verified.
 
     Example: mome-node restore /mnt/backup/mome-node --config mome-node.toml

@@ -18,8 +18,8 @@ from mome_core.model.published import import_published
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
-Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+_Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", show_default=False)]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def import_(
@@ -30,7 +30,7 @@ def import_(
     heads: Annotated[int | None, typer.Option(help="Attention heads.", show_default="width / 64")] = None,
     endpoint: Annotated[str, typer.Option(help="What the file's head answers.")] = "malignancy",
     name: Annotated[str, typer.Option(help="Name of the model.", show_default="the file's name")] = "",
-    as_json: AsJson = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Turn published weights into a bundle: a training checkpoint of the MOME authors, or Microsoft's BEiT-3.
 
@@ -38,11 +38,11 @@ def import_(
 
     Example: mome-node model import model.th --out models/mome
     """
-    imported = import_published(file, recipe_of(sizes), heads=heads, endpoint=Endpoint(endpoint))
+    imported = import_published(file, _recipe_of(sizes), heads=heads, endpoint=Endpoint(endpoint))
     provenance = {"kind": imported.kind, "file": file.name, "file_sha256": imported.sha256}
     description = Description(name or file.stem, imported.sha256[:12], imported.statement, provenance)
     identity = save_checkpoint(out, imported.network, imported.recipe, description)
-    account = {
+    payload = {
         "bundle": str(out),
         "kind": imported.kind,
         "sha256": identity.sha256,
@@ -51,7 +51,7 @@ def import_(
         "ignored": dict(imported.ignored),
     }
     if as_json:
-        typer.echo(json.dumps(account, indent=2))
+        typer.echo(json.dumps(payload, indent=2))
         return
     typer.echo(f"{imported.kind} -> {out}  (SHA-256 {identity.sha256})")
     typer.echo(identity.statement)
@@ -61,9 +61,9 @@ def import_(
 
 
 def run(
-    bundle: Bundle,
+    bundle: _Bundle,
     arrays: Annotated[Path, typer.Argument(help="NPZ file with any of dce, t2, dwi.", show_default=False)],
-    as_json: AsJson = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Print logits and probabilities of arrays that are padded already: (channels, axis 0, axis 1, slices).
 
@@ -83,7 +83,7 @@ def run(
         typer.echo(f"{a.endpoint}: probability {a.probability:.6f}  (logits {logits})")
 
 
-def show(bundle: Bundle, as_json: AsJson = False) -> None:
+def show(bundle: _Bundle, as_json: _AsJson = False) -> None:
     """Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance.
 
     Example: mome-node model show models/mome
@@ -100,7 +100,7 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
             typer.echo(f"  {key}: {json.dumps(value)}")
 
 
-def verify(bundle: Bundle, as_json: AsJson = False) -> None:
+def verify(bundle: _Bundle, as_json: _AsJson = False) -> None:
     """Read a whole bundle and check its digest, architecture and every tensor; a damaged one is refused.
 
     Example: mome-node model verify models/mome
@@ -114,7 +114,7 @@ def verify(bundle: Bundle, as_json: AsJson = False) -> None:
     typer.echo(f"{bundle} is whole: {parameters:,} finite parameters, SHA-256 {sha256}")
 
 
-def recipe_of(sizes: str) -> Recipe | None:
+def _recipe_of(sizes: str) -> Recipe | None:
     """The paper's recipe on the sizes given; None for the paper's sizes."""
     if not sizes:
         return None

@@ -17,63 +17,63 @@ from dicom_io.phantom.vendors import study_of, write_study, write_truth
 from mome_core.case import Modality
 
 LAYOUTS = "one-series, series-per-phase, xa-classic, enhanced, instance-only or vframe; vendor's habit"
-Out = Annotated[Path, typer.Option(help="Folder for the DICOM files; it must be empty or not exist.")]
-VendorName = Annotated[
+_Out = Annotated[Path, typer.Option(help="Folder for the DICOM files; it must be empty or not exist.")]
+_VendorName = Annotated[
     Literal["siemens", "ge", "philips", "uih"], typer.Option(help="Whose scanner's habits the files follow.")
 ]
-LesionName = Annotated[Literal["malignant", "benign", "none"], typer.Option(help="What the simulated patient has.")]
-Seed = Annotated[int, typer.Option(min=0, help="Another seed is another patient.")]
-Layout = Annotated[str | None, typer.Option(help=LAYOUTS)]
-SizeName = Annotated[
+_LesionName = Annotated[Literal["malignant", "benign", "none"], typer.Option(help="What the simulated patient has.")]
+_Seed = Annotated[int, typer.Option(min=0, help="Another seed is another patient.")]
+_Layout = Annotated[str | None, typer.Option(help=LAYOUTS)]
+_SizeName = Annotated[
     Literal["tiny", "small", "demo", "paper"], typer.Option(help="tiny: 64x64x16 voxels; paper: 384x384x128.")
 ]
-OrientationName = Annotated[
+_OrientationName = Annotated[
     Literal["axial", "axial-turned", "sagittal", "oblique"], typer.Option(help="How the slices lie.")
 ]
-PositionName = Annotated[Literal["prone", "supine"], typer.Option(help="How the patient lies.")]
-BreastsName = Annotated[Literal["both", "left", "right"], typer.Option(help="Which breasts are there.")]
-PostPhases = Annotated[int, typer.Option(min=1, help="Phases after the pre-contrast one.")]
-PhaseSeconds = Annotated[float, typer.Option(help="From one post-contrast phase to the next.")]
-FieldStrength = Annotated[float, typer.Option(help="Tesla.")]
-MotionMm = Annotated[float, typer.Option(help="How far the patient moves during the dynamic.")]
-NoContrast = Annotated[bool, typer.Option("--no-contrast", help="The bolus never arrives.")]
-Without = Annotated[
+_PositionName = Annotated[Literal["prone", "supine"], typer.Option(help="How the patient lies.")]
+_BreastsName = Annotated[Literal["both", "left", "right"], typer.Option(help="Which breasts are there.")]
+_PostPhases = Annotated[int, typer.Option(min=1, help="Phases after the pre-contrast one.")]
+_PhaseSeconds = Annotated[float, typer.Option(help="From one post-contrast phase to the next.")]
+_FieldStrength = Annotated[float, typer.Option(help="Tesla.")]
+_MotionMm = Annotated[float, typer.Option(help="How far the patient moves during the dynamic.")]
+_NoContrast = Annotated[bool, typer.Option("--no-contrast", help="The bolus never arrives.")]
+_Without = Annotated[
     list[str] | None, typer.Option(help="A modality that was not acquired: DCE, DWI or T2; repeatable.")
 ]
-Traps = Annotated[
+_Traps = Annotated[
     list[str] | None, typer.Option(help="A habit of real studies, e.g. duplicates, split-series; repeatable.")
 ]
-TransferSyntaxName = Annotated[
+_TransferSyntaxName = Annotated[
     Literal["explicit", "implicit", "deflated", "big-endian", "rle", "jpeg-ls", "jpeg-2000"],
     typer.Option(help="How the files are encoded."),
 ]
-PatientName = Annotated[str, typer.Option(help="PatientName of the synthetic patient.")]
-AccessionNumber = Annotated[str, typer.Option(help="AccessionNumber; from the seed if empty.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")]
+_PatientName = Annotated[str, typer.Option(help="PatientName of the synthetic patient.")]
+_AccessionNumber = Annotated[str, typer.Option(help="AccessionNumber; from the seed if empty.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")]
 
 
 def phantom(
     *,
-    out: Out,
-    vendor: VendorName = "siemens",
-    lesion: LesionName = "malignant",
-    seed: Seed = 1,
-    layout: Layout = None,
-    size: SizeName = "demo",
-    orientation: OrientationName = "axial",
-    position: PositionName = "prone",
-    breasts: BreastsName = "both",
-    post_phases: PostPhases = 5,
-    phase_seconds: PhaseSeconds = 75.0,
-    field_strength: FieldStrength = 3.0,
-    motion_mm: MotionMm = 0.0,
-    no_contrast: NoContrast = False,
-    without: Without = None,
-    trap: Traps = None,
-    transfer_syntax: TransferSyntaxName = "explicit",
-    patient_name: PatientName = "PHANTOM^BREAST",
-    accession_number: AccessionNumber = "",
-    as_json: AsJson = False,
+    out: _Out,
+    vendor: _VendorName = "siemens",
+    lesion: _LesionName = "malignant",
+    seed: _Seed = 1,
+    layout: _Layout = None,
+    size: _SizeName = "demo",
+    orientation: _OrientationName = "axial",
+    position: _PositionName = "prone",
+    breasts: _BreastsName = "both",
+    post_phases: _PostPhases = 5,
+    phase_seconds: _PhaseSeconds = 75.0,
+    field_strength: _FieldStrength = 3.0,
+    motion_mm: _MotionMm = 0.0,
+    no_contrast: _NoContrast = False,
+    without: _Without = None,
+    trap: _Traps = None,
+    transfer_syntax: _TransferSyntaxName = "explicit",
+    patient_name: _PatientName = "PHANTOM^BREAST",
+    accession_number: _AccessionNumber = "",
+    as_json: _AsJson = False,
 ) -> None:
     """Write a synthetic breast MRI study as a vendor's scanner would, and the truth about it beside the folder.
 

@@ -21,6 +21,8 @@ from node.cli.common import counted
 from node.cli.options import CacheOption, Config, EndpointOption, Json, WorkersOption
 from node.cli.train import PrintedProgress
 from node.errors import NodeError
+from node.locked_cases import lock_cases
+from node.models import open_decisions
 from node.promotion import (
     KeptModel,
     PromotionPlan,
@@ -28,8 +30,6 @@ from node.promotion import (
     begin_shadow,
     end_shadow,
     kept_models,
-    lock_cases,
-    open_decisions,
     roll_back,
 )
 from node.promotion import promote as examine_and_promote
@@ -38,12 +38,12 @@ from node.storage.decisions import Decision
 from node.storage.overview import Overview
 from node.watching.drift import ModelReport, model_report
 
-MOST_SHOWN = 20
-Bundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or beginning of a digest.")]
-ShadowBundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or digest.")]
-LockManifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="Cases that no candidate may learn from.")]
-SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Examine only; change nothing.")]
+_MOST_SHOWN = 20
+_Bundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or beginning of a digest.")]
+_ShadowBundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or digest.")]
+_LockManifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="Cases that no candidate may learn from.")]
+_SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Examine only; change nothing.")]
 
 
 def list_models(config: Config = None, as_json: Json = False) -> None:
@@ -61,8 +61,8 @@ def list_models(config: Config = None, as_json: Json = False) -> None:
 
 
 def lock(
-    manifest: LockManifest,
-    split: SplitOption = "",
+    manifest: _LockManifest,
+    split: _SplitOption = "",
     endpoint: EndpointOption = "malignancy",
     config: Config = None,
     as_json: Json = False,
@@ -80,8 +80,8 @@ def lock(
 
 
 def promote(
-    bundle: Bundle,
-    dry_run: DryRun = False,
+    bundle: _Bundle,
+    dry_run: _DryRun = False,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
     config: Config = None,
@@ -110,7 +110,7 @@ def rollback(config: Config = None, as_json: Json = False) -> None:
 
 
 def shadow(
-    bundle: ShadowBundle = "",
+    bundle: _ShadowBundle = "",
     stop: Annotated[bool, typer.Option("--stop", help="End the shadow.")] = False,
     config: Config = None,
     as_json: Json = False,
@@ -185,9 +185,9 @@ def _print_report(found: ModelReport, days: float) -> None:
             f"{counted(each.studies, 'study', 'studies')}, {each.agreement:.0%} agree, shift {each.shift:+.3f}, "
             f"correlation {each.correlation:.2f}"
         )
-        for uid, active, answered in each.disagreements[:MOST_SHOWN]:
+        for uid, active, answered in each.disagreements[:_MOST_SHOWN]:
             console.print(f"  {uid}: active {active:.1%}, shadow {answered:.1%}")
-    for uid, reason in found.unanswered[:MOST_SHOWN]:
+    for uid, reason in found.unanswered[:_MOST_SHOWN]:
         console.print(f"  {uid}: the shadow gave no answer: {reason}", markup=False)
 
 

@@ -8,7 +8,7 @@ import re
 from node.cli.commands import COMMANDS, CommandInfo
 from node.exit_codes import Exit
 
-HEAD = """# Commands
+_HEAD = """# Commands
 
 Every command of `mome-node`, with its first words and an example; `mome-node COMMAND --help` tells all options. Nearly
 all take `--config FILE` (or the environment variable `MOME_CONFIG`), and `--json` where they list or show. Written by
@@ -17,7 +17,7 @@ all take `--config FILE` (or the environment variable `MOME_CONFIG`), and `--jso
 | command | does | example |
 | --- | --- | --- |
 """
-CODES = {
+_CODES = {
     Exit.OK: "done",
     Exit.FAILURE: "it could not be done; the message says why",
     Exit.USAGE: "the command line is not understood",
@@ -30,8 +30,8 @@ CODES = {
 def reference() -> str:
     """The whole page."""
     rows = [_row(words, info) for words, info in sorted(COMMANDS.items())]
-    codes = [f"| {code.value} | {words} |" for code, words in CODES.items()]
-    return HEAD + "\n".join(rows) + "\n\n| exit code | means |\n| --- | --- |\n" + "\n".join(codes) + "\n"
+    codes = [f"| {code.value} | {words} |" for code, words in _CODES.items()]
+    return _HEAD + "\n".join(rows) + "\n\n| exit code | means |\n| --- | --- |\n" + "\n".join(codes) + "\n"
 
 
 def _row(words: str, info: CommandInfo) -> str:

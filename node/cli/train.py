@@ -17,35 +17,35 @@ from node.cli.options import CacheOption, CohortManifest, EndpointOption, Json, 
 from node.models import find_bundle
 from node.training import TrainingPlan, TrainingProgress, TrainingReport, train_models, training_config
 
-Out = Annotated[Path, typer.Option("--out", help="Bundle to write.")]
-Start = Annotated[str, typer.Option("--start", help="Bundle to start from: folder or shipped name.")]
-Scratch = Annotated[bool, typer.Option("--scratch", help="The start's sizes, but fresh values.")]
-TrainingFile = Annotated[Path | None, typer.Option("--config", help="TOML or JSON of a TrainingConfig.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Overrides the config.")]
-Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds, if the CSV has no splits.")]
-Fold = Annotated[int, typer.Option("--fold", min=1, help="The fold that is held out.")]
-AllFolds = Annotated[bool, typer.Option("--all-folds", help="A model for each fold, in OUT/fold-1 ...")]
-Run = Annotated[Path | None, typer.Option("--run", help="State; a killed run continues.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Overrides the config.")]
-DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 ...")]
+_Out = Annotated[Path, typer.Option("--out", help="Bundle to write.")]
+_Start = Annotated[str, typer.Option("--start", help="Bundle to start from: folder or shipped name.")]
+_Scratch = Annotated[bool, typer.Option("--scratch", help="The start's sizes, but fresh values.")]
+_TrainingFile = Annotated[Path | None, typer.Option("--config", help="TOML or JSON of a TrainingConfig.")]
+_Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Overrides the config.")]
+_Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds, if the CSV has no splits.")]
+_Fold = Annotated[int, typer.Option("--fold", min=1, help="The fold that is held out.")]
+_AllFolds = Annotated[bool, typer.Option("--all-folds", help="A model for each fold, in OUT/fold-1 ...")]
+_Run = Annotated[Path | None, typer.Option("--run", help="State; a killed run continues.")]
+_Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Overrides the config.")]
+_DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 ...")]
 
 
 def train(
     manifest: CohortManifest,
-    out: Out,
-    start: Start = "demo",
-    scratch: Scratch = False,
+    out: _Out,
+    start: _Start = "demo",
+    scratch: _Scratch = False,
     endpoint: EndpointOption = "malignancy",
-    config: TrainingFile = None,
-    epochs: Epochs = None,
-    folds: Folds = 5,
-    fold: Fold = 1,
-    all_folds: AllFolds = False,
-    run: Run = None,
+    config: _TrainingFile = None,
+    epochs: _Epochs = None,
+    folds: _Folds = 5,
+    fold: _Fold = 1,
+    all_folds: _AllFolds = False,
+    run: _Run = None,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
-    threads: Threads = None,
-    device: DeviceName = "cpu",
+    threads: _Threads = None,
+    device: _DeviceName = "cpu",
     as_json: Json = False,
 ) -> None:
     """Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.

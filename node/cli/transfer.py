@@ -23,11 +23,11 @@ from node.settings import Settings, load_settings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 
-Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
-Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
+_Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
+_Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
 
 
-def echo(name: Name, config: Config = None) -> None:
+def echo(name: _Name, config: Config = None) -> None:
     """C-ECHO a destination; exit code 4 when it does not answer.
 
     Example: mome-node echo pacs --config mome-node.toml
@@ -38,7 +38,7 @@ def echo(name: Name, config: Config = None) -> None:
 
 
 def send(
-    folder: Folder,
+    folder: _Folder,
     to: Annotated[str, typer.Option("--to", help="Destination in the settings, or AETITLE@HOST:PORT.")],
     config: Config = None,
 ) -> None:
@@ -86,7 +86,7 @@ def fetch(
     typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {uid}")
 
 
-def ingest(folder: Folder, config: Config = None) -> None:
+def ingest(folder: _Folder, config: Config = None) -> None:
     """Take every DICOM file of a folder as if it had been received.
 
     Example: mome-node ingest /media/cd --config mome-node.toml

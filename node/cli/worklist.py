@@ -41,16 +41,16 @@ def list_studies(
     overview, states = Overview(open_ledger(config).engine), [StudyState(state)] if state else []
     gather = load_settings(config).gather
     if watch:
-        follow(lambda rows: worklist_table(overview.worklist(states, limit=min(limit, rows)), gather))
+        follow(lambda rows: _worklist_table(overview.worklist(states, limit=min(limit, rows)), gather))
         return
     found = overview.worklist(states, limit=limit)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
     else:
-        Console().print(worklist_table(found, gather) if found else "no study has arrived yet")
+        Console().print(_worklist_table(found, gather) if found else "no study has arrived yet")
 
 
-def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Table:
+def _worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Table:
     """The worklist for a terminal; a study that is arriving says when it will be complete."""
     table = Table("study", "state", "since", "rev", "instances", box=None, header_style="bold")
     table.add_column("uid", overflow="fold")
@@ -61,13 +61,13 @@ def worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Ta
             at = gather.complete_at(each.state_since, each.last_received_at, each.missing)
             left = f"complete in {max(0.0, at - time.time()):.0f} s"
             reason = f"{each.awaits}; {left}" if each.awaits else left
-        words = f"[{STATE_STYLES[each.state]}]{each.state}[/]"
+        words = f"[{_STATE_STYLES[each.state]}]{each.state}[/]"
         numbers = (str(each.revision), str(each.instances))
         table.add_row(str(each.id), words, clock(each.state_since), *numbers, each.study_instance_uid, escape(reason))
     return table
 
 
-STATE_STYLES = {
+_STATE_STYLES = {
     StudyState.RECEIVING: "blue",
     StudyState.STABLE: "yellow",
     StudyState.ANALYZING: "blue",
@@ -99,19 +99,19 @@ def top(config: Config = None) -> None:
     overview, health = Overview(ledger.engine), HealthStore(ledger.engine)
 
     def render(rows: int) -> Group:
-        lines = [*alert_lines(health), *process_lines(health), *queue_lines(overview)]
+        lines = [*_alert_lines(health), *_process_lines(health), *_queue_lines(overview)]
         newest = overview.worklist(limit=max(5, rows - len(lines) - 3))
-        return Group("[bold]MOME Node[/] - research use only", *lines, "", worklist_table(newest, gather))
+        return Group("[bold]MOME Node[/] - research use only", *lines, "", _worklist_table(newest, gather))
 
     follow(render)
 
 
-def alert_lines(health: HealthStore) -> list[str]:
+def _alert_lines(health: HealthStore) -> list[str]:
     """What needs a person."""
-    return [f"[bold red]{escape(each.words)}[/], since {clock(each.raised_at)}" for each in health.alerts()]
+    return [f"[bold red]{escape(each.message)}[/], since {clock(each.raised_at)}" for each in health.alerts()]
 
 
-def process_lines(health: HealthStore) -> list[str]:
+def _process_lines(health: HealthStore) -> list[str]:
     """Each process and when it was last alive."""
     now, lines = time.time(), []
     for each in health.heartbeats():
@@ -120,7 +120,7 @@ def process_lines(health: HealthStore) -> list[str]:
     return lines
 
 
-def queue_lines(overview: Overview) -> list[str]:
+def _queue_lines(overview: Overview) -> list[str]:
     """Each queue that holds something."""
     lines = []
     for each in overview.queues():

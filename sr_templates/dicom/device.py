@@ -73,7 +73,7 @@ class Revision:
     started, ended
         When this revision was first analysed, with time zone. Left out (the default), the objects carry the time of
         the youngest image they come from: then a repeated run makes the same bytes on any day. A node that states
-        them must hand in the same record when it repeats the run.
+        them must give the same record when it repeats the run.
     timezone
         Offset such as "+0100" of dates and times in a study that does not say (0008,0201); empty if unknown.
     """

@@ -22,8 +22,12 @@ Vector = NDArray[np.float64]
 class SourceImage:
     """One image of the source study.
 
-    header : data set of the instance; pixels are not needed.
-    frame : frame number from 1 where the instance holds several (Enhanced MR), None for a single-frame instance.
+    Parameters
+    ----------
+    header
+        Data set of the instance; pixels are not needed.
+    frame
+        Frame number from 1 where the instance holds several (Enhanced MR), None for a single-frame instance.
     """
 
     header: Dataset
@@ -63,12 +67,18 @@ Slices = tuple[SourceImage, ...]
 class Evidence:
     """All images that one result comes from, in the order of the volumes that were analysed.
 
-    dce : phases in time order; each holds one image per slice in the order of the Dynamic's slice axis.
-    t2, dwi : one image per slice in the order of the Volume's slice axis.
-    other : images that were used or looked at in other ways; their order does not matter.
-    case : the volumes themselves, for the rendered objects; without them those show no anatomy.
-
     Raises EvidenceRefused when the images are of different studies or patients.
+
+    Parameters
+    ----------
+    dce
+        Phases in time order; each holds one image per slice in the order of the Dynamic's slice axis.
+    t2, dwi
+        One image per slice in the order of the Volume's slice axis.
+    other
+        Images that were used in other ways; their order does not matter.
+    case
+        The volumes themselves, for the rendered objects; without them those show no anatomy.
     """
 
     dce: tuple[Slices, ...] = ()

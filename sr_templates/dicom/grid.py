@@ -16,18 +16,23 @@ from sr_templates.errors import EvidenceRefused
 PLANE_TOLERANCE_MM = 0.01
 DIRECTION_TOLERANCE = 1e-3
 RESAMPLED = (
-    "Resampled to the {carrier} series: viewers cannot overlay a map on the {source} series, which does not hold each "
-    "place once."
+    "Resampled to the {carrier} series: viewers cannot overlay a map on the {source} series, which does not hold one "
+    "image at each position."
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
-    """A map on the grid of source images that hold each place once.
+    """A map on the grid of source images that hold one image at each position.
 
-    volume : index (i, j, k) = (column, row, slice).
-    images : the source image of each slice.
-    note : what a reader must know about the grid; empty when it is the grid that was analysed.
+    Parameters
+    ----------
+    volume
+        Index (i, j, k) = (column, row, slice).
+    images
+        The source image of each slice.
+    note
+        What a reader must know about the grid; empty when it is the grid that was analysed.
     """
 
     volume: Volume
@@ -79,7 +84,7 @@ def require_same_directions(affine: Affine, source: Affine) -> None:
 def place_for_overlay(saliency: Saliency, evidence: Evidence) -> Placement | None:
     """The saliency on a series that viewers can load as one volume; None when the study has none.
 
-    A viewer cannot overlay a map on a series that holds several phases at each place (OHIF 3.13: "Referenced Volume
+    A viewer cannot overlay a map on a series that holds several phases at each position (OHIF 3.13: "Referenced Volume
     is missing"). Then a three-dimensional series of the same frame of reference takes its place.
     """
     if not evidence.series_repeats_positions(saliency.modality):

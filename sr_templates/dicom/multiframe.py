@@ -37,13 +37,13 @@ def frame_sources(images: Slices, *, one_pixel: bool = False) -> list[Dataset]:
     """One header for each frame to be made, with what highdicom reads of a source image.
 
     Every source stands as a single-frame image: of multi-frame images highdicom takes one only, and matches its frames
-    by position, which finds the other phases of a dynamic too. `repairs.name_source_frames` puts class and frame number
-    right. Patient and study stay empty: those of `CommonAttributes` take their place.
+    by position, which finds the other phases of a dynamic too. `repairs.reference_source_frames` then states class and
+    frame number. Patient and study stay empty: those of `CommonAttributes` take their place.
 
     Parameters
     ----------
     one_pixel
-        Frames of one pixel, for an object whose pixels `repairs.put_pixels` writes.
+        Frames of one pixel, for an object whose pixels `repairs.write_pixels` writes.
     """
     spacing = float(decimals([slice_spacing_mm(images)])[0])
     sources = [_frame_source(image, spacing) for image in images]
@@ -69,7 +69,7 @@ def _frame_source(image: SourceImage, slice_spacing: float) -> Dataset:
 
 
 def identity_arguments(instance: Dataset) -> dict[str, Any]:
-    """Keyword arguments by which highdicom's image classes are told whose object they build."""
+    """Series, instance and equipment as keyword arguments of highdicom's image classes."""
     return {
         "series_instance_uid": instance.SeriesInstanceUID,
         "series_number": instance.SeriesNumber,

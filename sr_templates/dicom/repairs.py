@@ -27,12 +27,12 @@ from sr_templates.dicom.references import referenced_series, source_item
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameFacts:
-    """What highdicom is not told, or has no argument for, about the frames of an image.
+    """What highdicom has no argument for, about the frames of an image.
 
     Parameters
     ----------
     images
-        The source image of each frame that was handed in, in any order.
+        The source image of each frame, in the order of the grid.
     dimension_uid
         Dimension Organization UID.
     derivation
@@ -71,7 +71,7 @@ def fix_dimension_uid(instance: Dataset, facts: FrameFacts) -> None:
         item.DimensionOrganizationUID = facts.dimension_uid
 
 
-def name_source_frames(instance: Dataset, facts: FrameFacts) -> None:
+def reference_source_frames(instance: Dataset, facts: FrameFacts) -> None:
     """highdicom cannot say which frame of several Enhanced MR instances was used (PS3.3 C.7.6.16.2.6).
 
     It takes one multi-frame image only, names all frames at one position (so every phase of a dynamic), and has no
@@ -90,7 +90,7 @@ def _nearest(positions_mm: NDArray[np.float64], groups: Dataset) -> int:
     return int(np.linalg.norm(positions_mm - position, axis=1).argmin())
 
 
-def name_series_once(instance: Dataset, facts: FrameFacts) -> None:
+def list_series_once(instance: Dataset, facts: FrameFacts) -> None:
     """highdicom lists an instance once for each of its frames, and lists all again in Source Image Sequence.
 
     The General Reference module's list has no Purpose of Reference and no frame numbers: it says less than the
@@ -136,7 +136,7 @@ def _along_normal(instance: Dataset, groups: Dataset) -> float:
     return float(np.cross(orientation[:3], orientation[3:]) @ position)
 
 
-def put_pixels(instance: Dataset, facts: FrameFacts) -> None:
+def write_pixels(instance: Dataset, facts: FrameFacts) -> None:
     """highdicom holds four maps to make one: the array, its frames as a list, these as bytes, and all bytes joined.
 
     So it is handed frames of one pixel; those of the map are written here, in the order of the frames.
@@ -151,7 +151,7 @@ def put_pixels(instance: Dataset, facts: FrameFacts) -> None:
     setattr(instance, keyword, planes.astype(planes.dtype.newbyteorder("<"), copy=False).tobytes())
 
 
-def say_not_burned_in(instance: Dataset, facts: FrameFacts) -> None:
+def add_burned_in_annotation(instance: Dataset, facts: FrameFacts) -> None:
     """highdicom leaves Burned In Annotation out of a segmentation; archives that anonymise ask for it."""
     instance.BurnedInAnnotation = "NO"
 
@@ -174,7 +174,7 @@ def pad_with_zero(instance: Dataset, facts: FrameFacts) -> None:
         instance.PixelData = instance.PixelData[:-1] + b"\0"
 
 
-def tell_side(instance: Dataset, facts: FrameFacts) -> None:
+def add_side(instance: Dataset, facts: FrameFacts) -> None:
     """A paired structure needs a modifier that tells its side (PS3.3 10.5); highdicom has no argument for it."""
     if facts.side is not None:
         (region,) = instance.SegmentSequence[0].AnatomicRegionSequence
@@ -183,21 +183,21 @@ def tell_side(instance: Dataset, facts: FrameFacts) -> None:
 
 IMAGE_REPAIRS: tuple[Callable[[Dataset, FrameFacts], None], ...] = (
     fix_dimension_uid,
-    name_source_frames,
-    name_series_once,
+    reference_source_frames,
+    list_series_once,
     add_content_creator,
 )
-MAP_REPAIRS = (*IMAGE_REPAIRS, order_along_normal, put_pixels, add_frame_anatomy)
-SEGMENTATION_REPAIRS = (*IMAGE_REPAIRS, identify_segment_per_frame, say_not_burned_in, pad_with_zero, tell_side)
+MAP_REPAIRS = (*IMAGE_REPAIRS, order_along_normal, write_pixels, add_frame_anatomy)
+SEGMENTATION_REPAIRS = (*IMAGE_REPAIRS, identify_segment_per_frame, add_burned_in_annotation, pad_with_zero, add_side)
 
 
 def repair(
     instance: Dataset, built: Dataset, repairs: tuple[Callable[[Dataset, FrameFacts], None], ...], facts: FrameFacts
 ) -> None:
-    """Make what highdicom built the content of an object, and mend it."""
+    """Make what highdicom built the content of an object, and apply the repairs."""
     keep_identity(instance, built)
-    for mend in repairs:
-        mend(instance, facts)
+    for each in repairs:
+        each(instance, facts)
 
 
 # --- documents

@@ -29,7 +29,10 @@ def anatomy(case: Case, modality: Modality) -> Volume | None:
 class View:
     """A cut through the patient: directions to the right and down the picture in LPS, letters at the edges.
 
-    letters : left, right, top, bottom.
+    Parameters
+    ----------
+    letters
+        Left, right, top, bottom.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The region of highest saliency drawn on its slice: an SR with coordinates (TID 1410), off by default.
 
-It puts a patient's score beside one place, which a reader may take for the score of a lesion.
+It shows a patient-level score next to one location, which a reader may take for the score of a lesion.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from sr_templates.saliency.placed import PlacedSaliency, key_sources
 
 
 def build(context: BuildContext) -> Instances:
-    """One document; it comes last, because it says what was not written."""
+    """One document; it comes last, because it lists what was not written."""
     report = build_report(context.common, context.result, context.saliency, context.links, context.not_written)
     return (report,)
 
@@ -73,7 +73,7 @@ def build_report(
 def build_refusal(
     common: CommonAttributes, reason: str, flags: Sequence[QualityFlag], links: Mapping[Kind, Dataset]
 ) -> Dataset:
-    """The SR document that says that no score was given, and why; never to be read as a negative."""
+    """The SR document that states why no score was given; it must never be read as a negative."""
     instance = common.new_instance(Kind.REPORT, "refusal", *links)
     statements = [*_status(reason), *_provenance(common), *_caveats(flags, {})]
     root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, (), (), statements)
@@ -174,7 +174,7 @@ def _status(withheld: str) -> list[ContentItem]:
 
 
 def _inputs(common: CommonAttributes, result: Result) -> list[ContentItem]:
-    """What was looked at, and by what; models are named once each."""
+    """Sequences used and missing, and the scope of each model."""
     models = {score.model.sha256: score.model for score in result.scores}
     return [
         *(code(codes.SEQUENCE_USED, codes.SEQUENCE[each]) for each in result.modalities_used),

@@ -80,7 +80,7 @@ def _map_of_one_pixel(
     mappings: Sequence[RealWorldValueMapping],
     window: VOILUTTransformation,
 ) -> ParametricMap:
-    """The map as highdicom builds it, with frames of one pixel; see `repairs.put_pixels`."""
+    """The map as highdicom builds it, with frames of one pixel; see `repairs.write_pixels`."""
     return ParametricMap(
         frame_sources(images, one_pixel=True),
         np.zeros((len(images), 1, 1), dtype=dtype),

@@ -17,9 +17,14 @@ from sr_templates.errors import EvidenceRefused
 class ReportedNumbers:
     """What a report states.
 
-    numbers : path of concept names down to the number -> the number as written.
-    evidence : SOP Instance UIDs of everything it refers to.
-    weights : SHA-256 of the model's weights; empty when no model answered.
+    Parameters
+    ----------
+    numbers
+        Path of concept names down to the number -> the number as written.
+    evidence
+        SOP Instance UIDs of everything it refers to.
+    weights
+        SHA-256 of the model's weights; empty when no model gave a score.
     """
 
     study_instance_uid: str

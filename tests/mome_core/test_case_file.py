@@ -100,7 +100,7 @@ def test_a_volume_that_was_moved_is_refused(case: Case, tmp_path: Path) -> None:
 def test_a_path_out_of_the_folder_is_not_followed(case: Case, tmp_path: Path) -> None:
     write_case(case, tmp_path / "case")
     path = tmp_path / "case" / "case.json"
-    told = json.loads(path.read_text())
-    told["modalities"]["T2"]["file"] = "../../etc/t2.nii"
-    path.write_text(json.dumps(told))
+    content = json.loads(path.read_text())
+    content["modalities"]["T2"]["file"] = "../../etc/t2.nii"
+    path.write_text(json.dumps(content))
     assert read_case(tmp_path / "case").t2 is not None

@@ -31,7 +31,7 @@ SHAPES = {Modality.DCE: (2, 28, 26, 16), Modality.DWI: (1, 16, 16, 16), Modality
 Arrays = dict[Modality, NDArray[np.float32]]
 
 
-def quiet(stage: str, done: int, planned: int) -> None:
+def ignore(stage: str, done: int, planned: int) -> None:
     """Nobody watches."""
 
 
@@ -54,7 +54,7 @@ def arrays() -> Arrays:
 
 def probabilities(checkpoint: Checkpoint, arrays: Arrays, policy: Policy) -> NDArray[np.float32]:
     network = checkpoint.network
-    logits = answer_versions(network, arrays, RECIPE, policy, quiet)[Endpoint.MALIGNANCY]
+    logits = answer_versions(network, arrays, RECIPE, policy, ignore)[Endpoint.MALIGNANCY]
     return network.probability(Endpoint.MALIGNANCY, logits).numpy()
 
 
@@ -68,7 +68,7 @@ def test_the_54_versions_are_the_published_placements_and_flips(checkpoint: Chec
         expected.append(checkpoint.network.probability(Endpoint.MALIGNANCY, logits).item())
     assert len(ours) == 54
     np.testing.assert_allclose(ours, expected, atol=1e-6)
-    (result,) = score(arrays, checkpoint, Policy(), quiet)
+    (result,) = score(arrays, checkpoint, Policy(), ignore)
     assert result.probability == pytest.approx(np.mean(expected), abs=1e-6)
     assert result.spread == pytest.approx(np.std(expected), abs=1e-6)
     assert (result.augmentations, result.threshold) == (54, 0.4)
@@ -125,13 +125,13 @@ def test_bfloat16_scores_stay_within_the_stated_tolerance(checkpoint: Checkpoint
 
 def test_the_bundles_temperature_softens_the_probability(checkpoint: Checkpoint, arrays: Arrays) -> None:
     soft = replace(checkpoint, endpoints={Endpoint.MALIGNANCY: OperatingPoint(temperature=4.0)})
-    hard, mild = (score(arrays, each, Policy(Augmentation.NONE), quiet)[0].probability for each in (checkpoint, soft))
+    hard, mild = (score(arrays, each, Policy(Augmentation.NONE), ignore)[0].probability for each in (checkpoint, soft))
     assert np.log(hard / (1 - hard)) == pytest.approx(4 * np.log(mild / (1 - mild)), rel=1e-4)
 
 
 def test_log_odds_can_be_averaged_instead(checkpoint: Checkpoint, arrays: Arrays) -> None:
     each = probabilities(checkpoint, arrays, Policy()).astype(np.float64)
-    (result,) = score(arrays, checkpoint, Policy(mean_of_log_odds=True), quiet)
+    (result,) = score(arrays, checkpoint, Policy(mean_of_log_odds=True), ignore)
     assert result.probability == pytest.approx(1 / (1 + np.exp(-np.log(each / (1 - each)).mean())), abs=1e-6)
 
 
@@ -181,4 +181,4 @@ def test_a_nan_that_arises_within_the_network_is_named_with_its_stage(arrays: Ar
     network.freeze()
     network.positions["T2"][0, 0] = float("nan")
     with pytest.raises(NumericsFault, match="tokens of the T2 after the early layers"):
-        answer_versions(network, arrays, RECIPE, Policy(Augmentation.NONE), quiet)
+        answer_versions(network, arrays, RECIPE, Policy(Augmentation.NONE), ignore)

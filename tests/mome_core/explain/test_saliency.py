@@ -203,17 +203,17 @@ def test_memory_changes_how_many_nodes_go_together_but_not_the_maps(memory_gib: 
 def test_gradients_stay_within_their_limit_and_the_error_that_is_left_is_told() -> None:
     network, volumes = scrambled_network(std=0.6), random_volumes()
     limits = AttributionLimits(completeness_error=1e-12, max_gradients=22)
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     attribution = attribute(
-        network, volumes, ENDPOINT, baseline=Baseline.BLUR, limits=limits, progress=lambda *step: told.append(step)
+        network, volumes, ENDPOINT, baseline=Baseline.BLUR, limits=limits, progress=lambda *step: steps.append(step)
     )
     expected = attribution.value - attribution.baseline_value
     total = sum(voxels.sum() for voxels in attribution.maps.values())
     assert attribution.completeness_error == pytest.approx(abs(total - expected) / abs(expected), rel=1e-9)
     assert attribution.completeness_error > 1e-12
     assert attribution.gradients <= 22
-    assert told[-1] == (attribution.gradients, attribution.gradients)
-    assert all(done <= planned <= 22 for done, planned in told)
+    assert steps[-1] == (attribution.gradients, attribution.gradients)
+    assert all(done <= planned <= 22 for done, planned in steps)
 
 
 def test_an_exception_from_the_progress_ends_the_work_and_leaves_the_network_as_it_was() -> None:

@@ -48,8 +48,8 @@ def test_one_class_and_shared_patients_are_refused(tmp_path: Path) -> None:
 
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
     still = replace(QUICK, epochs=50, learning_rate=1e-12, final_learning_rate=0.0, patience=2)
-    quiet = task(tmp_path, still)
-    outcome = train(quiet, tmp_path / "run")
+    learning = task(tmp_path, still)
+    outcome = train(learning, tmp_path / "run")
     assert len(outcome.history) == 3
     assert outcome.best_epoch == 2  # a tie goes to the later epoch
 

@@ -78,14 +78,14 @@ def test_net_benefit_equals_dcurves(seed: int) -> None:
     dcurves = pytest.importorskip("dcurves", reason="dcurves is not installed: net benefit was compared with nothing")
     pandas = pytest.importorskip("pandas")
     labels, first = drawn(seed, 150)
-    told = dcurves.dca(
+    curves = dcurves.dca(
         data=pandas.DataFrame({"y": labels.astype(int), "model": first}),
         outcome="y",
         modelnames=["model"],
         thresholds=THRESHOLDS,
     )
-    model = told[told["model"] == "model"].set_index("threshold")
-    everyone = told[told["model"] == "all"].set_index("threshold")
+    model = curves[curves["model"] == "model"].set_index("threshold")
+    everyone = curves[curves["model"] == "all"].set_index("threshold")
     for threshold in THRESHOLDS:
         assert metrics.net_benefit(labels, first, threshold) == pytest.approx(model.net_benefit[threshold], abs=1e-6)
         odds = threshold / (1 - threshold)
