@@ -2,7 +2,7 @@
 
 PS3.15 annex E: Basic Application Level Confidentiality Profile, by the table of dicom-anonymizer, with Retain
 Longitudinal Temporal Information with Modified Dates (every date of a patient moves back by the same number of days,
-times of day stay) and Retain Safe Private (the few private elements that this reader reads: numbers and scan words).
+times of day stay) and Retain Safe Private (the few private elements that the vendors' readers need: numbers and words).
 The table is applied to every item of every sequence, and every UID that DICOM has not given out itself is replaced.
 """
 
@@ -61,7 +61,15 @@ class AnonymizerMissing(DicomError):
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """What one patient becomes. key : secret; the same key, patient and UID always give the same."""
+    """What one patient becomes; one key, patient and UID always give one pseudonym.
+
+    Parameters
+    ----------
+    patient
+        The name that stands for the patient in the cohort.
+    key
+        Secret; without it nobody finds the way back.
+    """
 
     patient: str
     key: bytes

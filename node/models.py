@@ -16,6 +16,7 @@ from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import sync
 from node.storage.decisions import ModelDecisions, promoted
+from node.storage.ledger.ledger import Ledger
 
 SHIPPED = Path(__file__).parent / "models_shipped"
 _SHORTEST_DIGEST = 6
@@ -74,6 +75,11 @@ class Registry:
         building.rename(self.folder / digest)
         sync((self.folder,))
         return digest
+
+
+def open_decisions(settings: Settings) -> ModelDecisions:
+    """The decisions about models in the ledger that the settings name; it is brought up to date."""
+    return ModelDecisions(Ledger(settings.database_url).engine)
 
 
 def bundle_in_use(settings: Settings, decisions: ModelDecisions) -> Path:

@@ -6,83 +6,20 @@ it rests on.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.results import Endpoint, ModelIdentity
-from mome_core.training.cohort import GROUPS, ManifestRow, read_manifest
-from mome_core.training.errors import TrainingRefused
+from mome_core.results import ModelIdentity
+from mome_core.training.cohort import GROUPS
 from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine
-from node.cases import CACHE, CohortProgress, content_digest, prepare_cases
+from node.cases import CACHE, CohortProgress, prepare_cases
 from node.errors import NotReady
-from node.models import Registry, bundle_in_use, manifest_of
+from node.locked_cases import LockedSet, digest_of
+from node.models import Registry, bundle_in_use, manifest_of, open_decisions
 from node.settings import Settings
 from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
-from node.storage.ledger.ledger import Ledger
-
-# --- the cases that candidates are judged by
-
-
-@dataclass(frozen=True, slots=True)
-class LockedSet:
-    """Cases that no candidate may learn from.
-
-    Parameters
-    ----------
-    cases
-        How many.
-    digest
-        SHA-256 over labels, patients and the content of every image, hexadecimal.
-    split
-        Only these cases of the manifest; all when empty.
-    """
-
-    cases: int
-    digest: str
-    manifest: str
-    split: str
-    endpoint: Endpoint
-
-    @classmethod
-    def of(cls, decision: Decision) -> LockedSet:
-        """What was locked, from the decision's evidence."""
-        evidence = decision.evidence
-        endpoint = Endpoint(evidence["endpoint"])
-        return cls(evidence["cases"], decision.digest, evidence["manifest"], evidence["split"], endpoint)
-
-    def rows(self) -> list[ManifestRow]:
-        """The labelled rows, as the manifest says now."""
-        return _labelled_rows(Path(self.manifest), self.split, self.endpoint)
-
-
-def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoint, *, by: str, now: float) -> LockedSet:
-    """Judge candidates by these cases from now on (all of the manifest when split is empty)."""
-    place = manifest.absolute()
-    rows = _labelled_rows(place, split, endpoint)
-    locked = LockedSet(len(rows), _digest_of(rows), str(place), split, endpoint)
-    evidence = {"manifest": locked.manifest, "split": split, "endpoint": endpoint.value, "cases": locked.cases}
-    open_decisions(settings).decide(Act.LOCKED, locked.digest, by, evidence, now)
-    return locked
-
-
-def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[ManifestRow]:
-    rows = [row for row in read_manifest(manifest) if split in ("", row.split) and endpoint in row.labels]
-    if len({row.labels[endpoint] for row in rows}) < 2:
-        raise TrainingRefused(f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model")
-    return rows
-
-
-def _digest_of(rows: Sequence[ManifestRow]) -> str:
-    content = []
-    for row in rows:
-        labels = {endpoint.value: label for endpoint, label in row.labels.items()}
-        content.append([row.name, row.patient, labels, dict(row.facts), content_digest(row.folder)])
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
 
 # --- promotion and the way back
 
@@ -186,7 +123,7 @@ def _locked_cases(
 ) -> LockedCases:
     """The locked cases, prepared for both models; raises NotReady when they were changed."""
     rows = locked.rows()
-    if _digest_of(rows) != locked.digest:
+    if digest_of(rows) != locked.digest:
         raise NotReady(
             f"labels or images of {locked.manifest} were changed after they were locked; "
             "put them back, or lock them again (which is audited)"
@@ -298,8 +235,3 @@ def _kept_model(role: str, digest: str, bundle: Path) -> KeptModel:
         started_from=manifest.started_from,
         statement=manifest.statement,
     )
-
-
-def open_decisions(settings: Settings) -> ModelDecisions:
-    """The decisions about models in the ledger that the settings name; it is brought up to date."""
-    return ModelDecisions(Ledger(settings.database_url).engine)

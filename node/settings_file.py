@@ -5,11 +5,29 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 from node.errors import SettingsError
-from node.settings import Settings
+from node.settings import Settings, load_settings
 from node.settings_sections import Destination, SettingsSection, ae_title
+
+
+def allow_caller(file: Path, ae_title_: str, address: str) -> bool:
+    """Let a caller send, by a change of the settings file; False when everyone may send already.
+
+    The file is replaced whole, and only by one that is valid. An address is added where the settings list networks.
+    """
+    dicom = load_settings(file).dicom
+    if not dicom.callers and not dicom.networks:
+        return False
+    text = with_caller(file.read_text("utf-8"), ae_title_, address)
+    temporary = file.with_name(file.name + ".new")
+    temporary.write_text(text, "utf-8")
+    load_settings(temporary)
+    temporary.chmod(file.stat().st_mode & 0o777)
+    temporary.replace(file)
+    return True
 
 
 def with_caller(text: str, ae_title_: str, address: str) -> str:

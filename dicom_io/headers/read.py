@@ -40,7 +40,7 @@ _PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00009, 0x7FE00008})
 def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
     """Read every header once and group the images by series.
 
-    A file that cannot be read, or repeats an instance that is already there, is left out with a reason; nothing
+    A file that cannot be read, or duplicates an instance that was already read, is left out with a reason; nothing
     raises. The result does not depend on the order of `paths`.
     """
     groups: dict[tuple[str, bool], list[tuple[Instance, tuple[Plane, ...]]]] = defaultdict(list)
@@ -51,7 +51,7 @@ def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
             try:
                 instance, elements = read_instance(path)
                 if (key := (instance.sop_instance_uid, instance.sop_class_uid)) in seen:
-                    raise NotAnImage("repeats an instance that is already there")
+                    raise NotAnImage("duplicates an instance that was already read")
                 seen.add(key)
                 planes = planes_of(instance, elements)
             except NotAnImage as error:

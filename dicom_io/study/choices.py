@@ -167,7 +167,7 @@ def _fault(item: SeriesRole) -> str:
         return item.refused
     if slabs > 1:
         return f"it consists of {slabs} slabs"
-    return "its images name no b-value" if item.role is Role.DWI else "its slices are repeated"
+    return "its images have no b-value" if item.role is Role.DWI else "its slices are repeated"
 
 
 def _voxels(stack: Stack) -> int:

@@ -256,7 +256,7 @@ def t1_classification(series: SeriesHeader, name: NameReading, told: str, confid
     if fat is None:
         fat = dixon_water(series) or name.fat_suppressed
     role = Role.T1_FS_SINGLE if fat else Role.T1_NONFS
-    suppression = {True: "fat suppressed", False: "not fat suppressed", None: "fat suppression not told"}[fat]
+    suppression = {True: "fat suppressed", False: "not fat suppressed", None: "fat suppression unknown"}[fat]
     return Classification(role, confidence if fat is not None else 0.7, f"{told}: T1, {suppression}")
 
 
@@ -272,14 +272,14 @@ def by_name(series: SeriesHeader, name: NameReading) -> Classification | None:
     if name.confidence == 0:
         return None
     return Classification(
-        name.role, 0.5 * name.confidence, f"its name says '{name.word}'; the tags do not tell", certain=False
+        name.role, 0.5 * name.confidence, f"its name says '{name.word}'; the tags are silent", certain=False
     )
 
 
 def by_silence(series: SeriesHeader, name: NameReading) -> Classification:
     """Nothing tells."""
     del series, name
-    return Classification(Role.OTHER, 0.3, "neither tags nor name say what it is")
+    return Classification(Role.OTHER, 0.3, "neither tags nor name identify it")
 
 
 RULES: tuple[Callable[[SeriesHeader, NameReading], Classification | None], ...] = (

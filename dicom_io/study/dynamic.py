@@ -82,7 +82,7 @@ def assign_dynamic_roles(items: Sequence[SeriesRole]) -> list[SeriesRole]:
 def choose_dynamic(items: Sequence[SeriesRole]) -> ChosenDynamic:
     """The dynamic of one study.
 
-    Raises StudyIneligible when there is none, when its order cannot be known, or when its first phase is not pre.
+    Raises StudyIneligible when there is none, when its order cannot be determined, or when its first phase is not pre.
     """
     series, problems = repeats_of(item for item in items if item.role in T1_ROLES or item.suspect)
     trusted = without_enhanced_copies([each for each in series if not _is_suspect(each.item)])
@@ -151,7 +151,7 @@ def _attempts(measurement: Measurement) -> list[Attempt]:
         return attempts_of(measurement)
     except NoPhaseOrder as error:
         raise StudyIneligible(
-            f"the order of the DCE phases cannot be known: {error}", Ineligibility.PHASE_ORDER_UNKNOWN
+            f"the order of the DCE phases cannot be determined: {error}", Ineligibility.PHASE_ORDER_UNKNOWN
         ) from error
 
 
@@ -159,7 +159,7 @@ def _dynamic(attempt: Attempt, finding: PreContrastFinding, series: Sequence[Ser
     first = attempt.phases[0].series
     unused = _unused(attempt, [each for each in series if same_measurement(each, first)])
     notes = dict.fromkeys(note for phase in attempt.phases for note in phase.series.repeats.notes)
-    left = (f"{unused} other volumes of the same measurement take no part in the dynamic",) if unused else ()
+    left = (f"{unused} other volumes of the same measurement are not part of the dynamic",) if unused else ()
     return ChosenDynamic(
         phases=tuple(phase.slices for phase in attempt.phases),
         sources=attempt.sources,
@@ -183,7 +183,7 @@ def _unused(attempt: Attempt, series: Sequence[SeriesRepeats]) -> int:
         start = phase.value(Clue.ACQUISITION_TIME)
         if phase.series.count > 1 and last is not None and start is not None and 0 < start - last <= RESTART_S:
             raise StudyIneligible(
-                f"series {phase.series.item.series.number} goes on where the dynamic ends, but nothing says that it "
+                f"series {phase.series.item.series.number} continues where the dynamic ends, but nothing shows that it "
                 "belongs to it",
                 Ineligibility.PHASE_MISSING,
             )

@@ -61,7 +61,9 @@ def order_repeats(stack: Stack, vendor: VendorProfile) -> Repeats:
         agreeing = {clue: ahead for clue in CLOCKS if (ahead := _runs_forward(orders[found], clue)) is not None}
     if agreeing and not any(agreeing.values()):
         named = " and ".join(agreeing)
-        raise NoPhaseOrder(f"the {found} orders the images against the {named}: which one is right cannot be known")
+        raise NoPhaseOrder(
+            f"the {found} orders the images against the {named}: which of them is right cannot be determined"
+        )
     return Repeats(orders[found], times_of(orders[found], vendor), found, notes)
 
 

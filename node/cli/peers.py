@@ -12,7 +12,7 @@ from node.cli.common import clock, open_ledger
 from node.cli.options import Config, Json
 from node.errors import SettingsError
 from node.settings import load_settings
-from node.settings_file import with_caller
+from node.settings_file import allow_caller
 from node.storage.health import HealthStore
 from node.storage.overview import Overview
 
@@ -50,14 +50,7 @@ def allow(
     """
     if config is None:
         raise SettingsError("name the settings file with --config; there is nothing else to edit")
-    dicom = load_settings(config).dicom
-    if not dicom.callers and not dicom.networks:
+    if allow_caller(config, ae_title, address):
+        typer.echo(f"{ae_title} may send after a reload: systemctl reload mome-node (or SIGHUP to mome-node serve)")
+    else:
         typer.echo("everyone may send already; nothing changed")
-        return
-    text = with_caller(config.read_text("utf-8"), ae_title, address)
-    temporary = config.with_name(config.name + ".new")
-    temporary.write_text(text, "utf-8")
-    load_settings(temporary)
-    temporary.chmod(config.stat().st_mode & 0o777)
-    temporary.replace(config)
-    typer.echo(f"{ae_title} may send after a reload: systemctl reload mome-node (or SIGHUP to mome-node serve)")

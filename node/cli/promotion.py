@@ -21,6 +21,8 @@ from node.cli.common import counted
 from node.cli.options import CacheOption, Config, EndpointOption, Json, WorkersOption
 from node.cli.train import PrintedProgress
 from node.errors import NodeError
+from node.locked_cases import lock_cases
+from node.models import open_decisions
 from node.promotion import (
     KeptModel,
     PromotionPlan,
@@ -28,8 +30,6 @@ from node.promotion import (
     begin_shadow,
     end_shadow,
     kept_models,
-    lock_cases,
-    open_decisions,
     roll_back,
 )
 from node.promotion import promote as examine_and_promote

@@ -108,7 +108,7 @@ def top(config: Config = None) -> None:
 
 def _alert_lines(health: HealthStore) -> list[str]:
     """What needs a person."""
-    return [f"[bold red]{escape(each.words)}[/], since {clock(each.raised_at)}" for each in health.alerts()]
+    return [f"[bold red]{escape(each.message)}[/], since {clock(each.raised_at)}" for each in health.alerts()]
 
 
 def _process_lines(health: HealthStore) -> list[str]:

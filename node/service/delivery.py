@@ -1,4 +1,4 @@
-"""Sends result objects to a destination, the same instances however often, and notes what it answered."""
+"""Sends result objects to a destination, the same instances however often, and records what it answered."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from node.storage.records import KeptObject, ObjectReceipt
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 900.0
-REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is made again this soon
-COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we send and ask again
+REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is repeated this soon
+COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we send and request again
 REPORTS = frozenset(("report", "region"))
 TRY_LATER = frozenset((0x0110, 0x0213, *range(0xA700, 0xA800)))  # processing failure, out of resources: may pass
 
 
-class Refused(NodeError):
-    """The destination answered, and does not take the objects."""
+class DeliveryRefused(NodeError):
+    """The destination answered, and did not accept the objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class DeliveryClient:
             self.deliver(job, receipts)
         except StaleJob:
             log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
-        except Refused as reason:
+        except DeliveryRefused as reason:
             later = any(each.status in TRY_LATER for each in receipts)
             attempts = None if later else self.ledger.jobs.retry.refusals
             self.fail(job, Reason(ReasonCode.PEER_REFUSED, str(reason)), receipts, attempts=attempts)
@@ -68,7 +68,7 @@ class DeliveryClient:
         return True
 
     def deliver(self, job: Job, receipts: list[ObjectReceipt]) -> None:
-        """Send what this destination wants; receipts are filled as answers come."""
+        """Send what this destination wants; receipts are filled as responses come."""
         kinds = self.destination.kinds
         wanted = [each for each in self.ledger.deliveries.objects_of(job) if not kinds or each.kind in kinds]
         paths = [self.archive.verified(each.path, each.sha256) for each in wanted]
@@ -78,14 +78,14 @@ class DeliveryClient:
         crash_point("deliver.after_status")
         kept = require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
         if self.destination.commitment:
-            self.ask_commitment(job, kept, receipts)
+            self.request_storage_commitment(job, kept, receipts)
         else:
             self.ledger.deliveries.delivered(job, receipts, time.time())
         crash_point("deliver.recorded")
         log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
 
     def send(self, paths: Sequence[Path]) -> Iterator[StoreResponse]:
-        """The files on their way, by C-STORE or STOW-RS; raises PeerUnreachable when nobody takes them."""
+        """Send files by C-STORE or STOW-RS, and give each response; raises PeerUnreachable."""
         to = self.destination
         if not to.web:
             return send(self.calling_ae_title, to, paths)
@@ -113,7 +113,9 @@ class DeliveryClient:
             if answer.status != NOT_SUPPORTED:
                 return
 
-    def ask_commitment(self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> None:
+    def request_storage_commitment(
+        self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]
+    ) -> None:
         """The transaction is a row before the peer hears of it: the report may come after a restart."""
         transaction, uids = new_transaction_uid(), [each.sop_instance_uid for each in kept]
         self.ledger.deliveries.commitment_requested(job, transaction, receipts, time.time(), REQUEST_SECONDS)
@@ -122,7 +124,7 @@ class DeliveryClient:
         try:
             report = request_commitment(self.calling_ae_title, self.destination, transaction, pairs)
         except PeerUnreachable as error:
-            log.warning("storage commitment could not be asked for: %s", error, extra={"job": job.id})
+            log.warning("storage commitment could not be requested: %s", error, extra={"job": job.id})
             self.ledger.deliveries.commitment_answered(transaction, (), uids, time.time())
             return
         if report is None:
@@ -133,7 +135,7 @@ class DeliveryClient:
             )
 
     def fail(self, job: Job, reason: Reason, receipts: Sequence[ObjectReceipt], attempts: int | None) -> None:
-        """Note a failed attempt; None attempts: it is repeated for ever."""
+        """Record a failed attempt; None attempts: it is retried indefinitely."""
         log.warning("delivery failed: %s", reason, extra={"study": job.study_id, "job": job.id})
         self.ledger.jobs.failed(job, reason, time.time(), attempts=attempts, receipts=receipts)
 
@@ -144,7 +146,7 @@ def delivery_clients(settings: Settings, ledger: Ledger, archive: Archive) -> li
 
 
 def require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> list[KeptObject]:
-    """The objects that the destination has; raises Refused when it rejected one that it could have taken.
+    """The objects that the destination has; raises DeliveryRefused when it rejected one that it could have taken.
 
     An object of a class that it does not support is left out: the rest is of use without it.
     """
@@ -152,5 +154,7 @@ def require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]
     kept = {each.sop_instance_uid for each in receipts if each.kept}
     if refused or not kept:
         statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused or receipts}))
-        raise Refused(f"{len(refused) or len(receipts)} of {len(wanted)} objects were refused (status {statuses})")
+        raise DeliveryRefused(
+            f"{len(refused) or len(receipts)} of {len(wanted)} objects were refused (status {statuses})"
+        )
     return [each for each in wanted if each.sop_instance_uid in kept]

@@ -15,7 +15,7 @@ from dicom_io.network.tls import TlsFilesUnusable, acceptor_context
 from node.audit import AuditEvent
 from node.errors import NotReady
 from node.service.group_commit import GroupCommit
-from node.service.heartbeat import Heartbeat
+from node.service.heartbeat import HeartbeatSender
 from node.service.storage_service import StorageService
 from node.settings import Settings
 from node.settings_sections import DicomSettings
@@ -25,13 +25,12 @@ from node.storage.ledger.ledger import Ledger
 log = logging.getLogger(__name__)
 
 
-def run_listener(settings: Settings, heartbeat: Heartbeat) -> None:
+def run_listener(settings: Settings, heartbeat: HeartbeatSender) -> None:
     """Listen until SIGTERM; instances in flight then get some seconds to finish."""
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     archive.clear_temporary()
-    group_commit = GroupCommit(archive, ledger)
-    reception = StorageService(settings, archive, ledger, group_commit)
-    acceptor = open_acceptor(settings, reception)
+    service = StorageService(settings, archive, ledger, GroupCommit(archive, ledger))
+    acceptor = open_acceptor(settings.dicom, service)
     heartbeat.associations = lambda: len(acceptor.associations)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
@@ -46,21 +45,19 @@ def run_listener(settings: Settings, heartbeat: Heartbeat) -> None:
     ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
 
 
-def open_acceptor(settings: Settings, reception: StorageService) -> Acceptor:
+def open_acceptor(dicom: DicomSettings, service: StorageService) -> Acceptor:
     """Bind the port; raises NotReady when it is taken."""
-    address = (settings.dicom.host, settings.dicom.port)
-    limits = AcceptorLimits(
-        associations=settings.dicom.associations, per_ae_title=settings.dicom.associations_per_caller
-    )
-    tls = tls_of(settings.dicom)
+    address = (dicom.host, dicom.port)
+    limits = AcceptorLimits(associations=dicom.associations, per_ae_title=dicom.associations_per_caller)
+    tls = tls_of(dicom)
     try:
-        return Acceptor(address, acceptor_contexts(), reception, limits=limits, tls=tls)
+        return Acceptor(address, acceptor_contexts(), service, limits=limits, tls=tls)
     except OSError as error:
         raise NotReady(f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from None
 
 
 def tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
-    """What secures the connections of those who call us, None without; raises NotReady for files that are unusable."""
+    """TLS of incoming associations, None without a certificate; raises NotReady for unusable files."""
     if not dicom.certificate:
         return None
     try:
@@ -74,4 +71,4 @@ def renew_tls(acceptor: Acceptor, dicom: DicomSettings) -> None:
     try:
         acceptor.tls = tls_of(dicom)
     except NotReady as error:
-        log.error("the certificate stays the old one: %s", error)
+        log.error("the new certificate is not usable and the old one stays in force: %s", error)

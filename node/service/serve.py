@@ -24,7 +24,7 @@ from node.audit import AuditEvent
 from node.errors import NodeError, NotReady, SettingsError
 from node.exit_codes import Exit
 from node.logs import configure_logs
-from node.service.heartbeat import Heartbeat
+from node.service.heartbeat import HeartbeatSender
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
@@ -37,7 +37,7 @@ WATCHDOG_SECONDS = 10.0
 
 
 class NodeProcess(StrEnum):
-    """A process of the node, by the name that its log lines and signs of life bear."""
+    """A process of the node, by the name in its log lines and heartbeats."""
 
     LISTENER = "listener"
     SCHEDULER = "scheduler"
@@ -54,7 +54,7 @@ def run_process(name: NodeProcess, config: Path | None) -> None:
     configure_logs(name)
     end_with_supervisor()
     settings = load_settings(config)
-    heartbeat = Heartbeat(settings, name)
+    heartbeat = HeartbeatSender(settings, name)
     if name is NodeProcess.LISTENER:
         from node.service.listener import run_listener
 
@@ -187,7 +187,7 @@ def listens(settings: Settings) -> bool:
 
 
 def notify_systemd(words: str) -> None:
-    """sd_notify(3): readiness and the watchdog's sign of life; nothing without systemd."""
+    """sd_notify(3): readiness and the watchdog's heartbeat; nothing without systemd."""
     place = os.environ.get("NOTIFY_SOCKET")
     if not place:
         return

@@ -172,7 +172,7 @@ class StorageService:
         try:
             found = self.ledger.reading.find_instances([uid for _, uid in requested])
         except LedgerUnavailable as error:
-            log.error("commitment is denied for now: %s", error)
+            log.error("storage commitment is refused for now: %s", error)
             found = []
         for stored in found:
             try:

@@ -26,16 +26,19 @@ from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
 IDLE_SECONDS = 0.5
-
-
 Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
 """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
 
 class Shadow(Protocol):
-    """Answers studies beside the active model, for comparison only; probabilities by endpoint, or why there are none.
+    """Answers studies beside the active model, for comparison only.
 
-    digest : of the shadow that is on now, empty for none; `since` : when it began.
+    Parameters
+    ----------
+    digest
+        of the bundle that is the shadow now; empty for none
+    since
+        when it began, seconds since 1970
     """
 
     digest: str
@@ -44,7 +47,8 @@ class Shadow(Protocol):
     def refresh(self) -> None:
         """Read which shadow is set now."""
 
-    def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]: ...
+    def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]:
+        """Probability by endpoint, and why there is none."""
 
 
 def run_worker(
@@ -52,7 +56,7 @@ def run_worker(
     make_analyst: Callable[[Settings], Analyst],
     make_shadow: Callable[[Settings], Shadow] | None = None,
 ) -> None:
-    """Analyse what is due until SIGTERM; the shadow answers when nothing else is to be done."""
+    """Analyse what is due until SIGTERM; the shadow model answers when nothing else is due."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -60,12 +64,12 @@ def run_worker(
     if settings.is_sqlite:
         ledger.jobs.release(JobKind.ANALYZE)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
-    book = ModelDecisions(ledger.engine)
+    decisions, destinations = ModelDecisions(ledger.engine), tuple(each.name for each in settings.destinations)
     log.info("ready to analyse")
     while not stopping.is_set():
         try:
-            busy = analyze_next(settings, ledger, archive, analyst)
-            busy = busy or (shadow is not None and shadow_next(ledger, archive, book, shadow))
+            busy = analyze_next(destinations, ledger, archive, analyst)
+            busy = busy or (shadow is not None and shadow_next(ledger, archive, decisions, shadow))
         except (NodeError, OSError) as error:
             log.error("the worker could not go on and tries again: %s", error)
             busy = False
@@ -73,28 +77,34 @@ def run_worker(
             stopping.wait(IDLE_SECONDS)
 
 
-def analyze_next(settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> bool:
-    """Carry out one due analysis job; False when there is none."""
+def analyze_next(destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: Analyst) -> bool:
+    """Carry out one due analysis job; False when there is none.
+
+    Parameters
+    ----------
+    destinations
+        names of those that get the result objects
+    """
     job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
     if job is None:
         return False
     crash_point("claim.committed")
     try:
         with heartbeat(ledger, job):
-            analyze(job, settings, ledger, archive, analyst)
+            analyze(job, destinations, ledger, archive, analyst)
     except StaleJob:
         log.info("analysis dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
     return True
 
 
-def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, analyst: Analyst) -> None:
+def analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: Analyst) -> None:
     """Analyse one revision; the ledger learns the outcome, whatever it is."""
     try:
         stored = list(ledger.reading.instances(job.study_instance_uid))
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
-        edition = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job))
-        analysis = analyst(paths, edition)
+        revision = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job))
+        analysis = analyst(paths, revision)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except IntegrityLost as error:
@@ -107,7 +117,6 @@ def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, anal
         reason = Reason(ReasonCode.ANALYSIS_FAILED, f"analysis failed: {words_of(error)}")
         ledger.jobs.failed(job, reason, time.time(), attempts=attempts)
         return
-    destinations = tuple(each.name for each in settings.destinations)
     outcome = AnalysisRecord(tuple(objects), analysis.summary, destinations)
     if analysis.ineligible:
         ledger.jobs.ineligible(job, analysis.ineligible, outcome, time.time())
@@ -117,13 +126,13 @@ def analyze(job: Job, settings: Settings, ledger: Ledger, archive: Archive, anal
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
 
 
-def shadow_next(ledger: Ledger, archive: Archive, book: ModelDecisions, shadow: Shadow) -> bool:
+def shadow_next(ledger: Ledger, archive: Archive, decisions: ModelDecisions, shadow: Shadow) -> bool:
     """Let the shadow answer one study that the active model has answered; False when there is none.
 
     Whatever goes wrong is the shadow's answer: a shadow never disturbs a study.
     """
     shadow.refresh()
-    due = book.unshadowed(shadow.digest, shadow.since) if shadow.digest else None
+    due = decisions.unshadowed(shadow.digest, shadow.since) if shadow.digest else None
     if due is None:
         return False
     probabilities: dict[str, float] = {}
@@ -132,7 +141,7 @@ def shadow_next(ledger: Ledger, archive: Archive, book: ModelDecisions, shadow: 
         probabilities, reason = shadow([archive.verified(path, sha256) for _, sha256, path in stored])
     except Exception as error:  # noqa: BLE001 - a shadow may fail in any way
         reason = words_of(error)
-    book.shadowed(due.analysis_id, shadow.digest, probabilities, reason, time.time())
+    decisions.shadowed(due.analysis_id, shadow.digest, probabilities, reason, time.time())
     return True
 
 

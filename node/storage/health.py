@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select, update
 
 from node.storage import schema
 from node.storage.database import reading, writing
@@ -16,7 +16,7 @@ LISTENER = "listener"
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class ProcessHeartbeat:
     """A process of a node, and when it was last alive.
 
     Parameters
@@ -46,12 +46,14 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """Something that needs a person; told_at is None until a message about it went out."""
+    """Something that needs a person, identified by node, id and subject; sent_at is None until a message went out."""
 
-    name: str
+    node: str
+    id: str
+    subject: str
     raised_at: float
-    told_at: float | None
-    words: str
+    sent_at: float | None
+    message: str
 
 
 class HealthStore:
@@ -79,11 +81,11 @@ class HealthStore:
             if not db.execute(stopped).rowcount:
                 db.execute(insert(table).values(node=node, part=LISTENER, at=0.0, associations=0))
 
-    def heartbeats(self) -> list[Heartbeat]:
+    def heartbeats(self) -> list[ProcessHeartbeat]:
         """The last sign of life of every process of every node on this ledger."""
         with reading(self.engine) as db:
             rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
-            return [Heartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
+            return [ProcessHeartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
 
     def echoed(self, echo: Echo) -> None:
         """A destination was called; what it answered replaces what it answered before."""
@@ -97,26 +99,38 @@ class HealthStore:
             rows = db.execute(select(schema.peer))
             return {row.name: Echo(row.name, row.echoed_at, row.seconds, row.reason) for row in rows}
 
-    def alerts(self) -> list[OpenAlert]:
-        """Alerts that are open, oldest first."""
+    def alerts(self, node: str | None = None) -> list[OpenAlert]:
+        """Alerts that are open, of one node or of all, oldest first."""
+        table = schema.alert.c
+        query = select(schema.alert).order_by(table.raised_at, table.node, table.id, table.subject)
+        if node is not None:
+            query = query.where(table.node == node)
         with reading(self.engine) as db:
-            rows = db.execute(select(schema.alert).order_by(schema.alert.c.raised_at))
-            return [OpenAlert(row.name, row.raised_at, row.told_at, row.words) for row in rows]
+            return [
+                OpenAlert(row.node, row.id, row.subject, row.raised_at, row.sent_at, row.message)
+                for row in db.execute(query)
+            ]
 
-    def raised(self, name: str, words: str, now: float) -> None:
+    def raised(self, alert: OpenAlert) -> None:
         """Something needs a person."""
         with writing(self.engine) as db:
-            db.execute(insert(schema.alert).values(name=name, raised_at=now, told_at=None, words=words))
+            db.execute(insert(schema.alert).values(asdict(alert)))
 
-    def told(self, name: str, now: float) -> None:
+    def sent(self, alert: OpenAlert, now: float) -> None:
         """A message about this alert went out."""
         with writing(self.engine) as db:
-            db.execute(update(schema.alert).where(schema.alert.c.name == name).values(told_at=now))
+            db.execute(update(schema.alert).where(*identity(alert)).values(sent_at=now))
 
-    def resolved(self, name: str) -> None:
+    def resolved(self, alert: OpenAlert) -> None:
         """The alert is over."""
         with writing(self.engine) as db:
-            db.execute(delete(schema.alert).where(schema.alert.c.name == name))
+            db.execute(delete(schema.alert).where(*identity(alert)))
+
+
+def identity(alert: OpenAlert) -> tuple[ColumnElement[bool], ...]:
+    """What tells the row of this alert from others."""
+    table = schema.alert.c
+    return table.node == alert.node, table.id == alert.id, table.subject == alert.subject
 
 
 def put(db: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:

@@ -263,8 +263,10 @@ peer = Table(
 alert = Table(
     "alert",
     metadata,
-    Column("name", String(128), primary_key=True),
+    Column("node", String(128), primary_key=True),
+    Column("id", String(32), primary_key=True),
+    Column("subject", String(128), primary_key=True),
     Column("raised_at", Float, nullable=False),
-    Column("told_at", Float, nullable=True),
-    Column("words", Text, nullable=False),
+    Column("sent_at", Float, nullable=True),
+    Column("message", Text, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""Alerts people by e-mail and webhook: once when something begins to need them and once when it is over.
+"""Alerts people once when something begins to need them, and once when it is over.
 
 The scheduler checks every half minute: ledger, disk, processes and the last echoes are compared with the alerts that
 are open. A message that could not be sent is sent after the next check.
@@ -8,35 +8,98 @@ from __future__ import annotations
 
 import json
 import logging
-import smtplib
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from email.message import EmailMessage
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
-from node.errors import NodeError
-from node.jobs import JobState
-from node.secret_files import secret
+from node.jobs import JobKind, JobState
 from node.settings import Settings
 from node.settings_sections import AlertSettings
-from node.storage.health import HealthStore
+from node.storage.health import HealthStore, OpenAlert
 from node.storage.overview import QueueDepth
+from node.watching.alert_messages import send_message
+from node.watching.findings import Finding, FindingLevel
 from node.watching.metrics import Health, Meter
 
 log = logging.getLogger(__name__)
-START_SECONDS = 90.0  # processes load their libraries before they show a sign of life
-SEND_SECONDS = 10.0
-LONGEST_NAME = 128
+START_SECONDS = 90.0  # processes load their libraries before their first heartbeat
 GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
+class AlertText:
+    """Stable id, message, and what to do; `{subject}` and `{value}` are filled in."""
+
+    id: str
+    message: str
+    hint: str
+
+
+class Alert(Enum):
+    """What needs a person. A new alert is one row here and one fact in `wrong`."""
+
+    ANALYSES_FAILED = AlertText(
+        "analyses-failed",
+        "{value} failed: analysis",
+        "fix the cause that the study names, then mome-node studies reprocess UID",
+    )
+    DELIVERIES_FAILED = AlertText(
+        "deliveries-failed",
+        "{value} failed: delivery to {subject}",
+        "mome-node doctor shows what {subject} refuses; then mome-node studies redeliver UID",
+    )
+    DESTINATION_DOWN = AlertText(
+        "destination-down",
+        "destination {subject} does not answer",
+        "mome-node echo {subject}; results wait and are sent when it is back",
+    )
+    DISK_LOW = AlertText(
+        "disk-low",
+        "less than {value} GiB of disk are free",
+        "add space, or set retention.days",
+    )
+    CALLER_SILENT = AlertText(
+        "caller-silent",
+        "{subject} has sent nothing for {value} hours",
+        "is the scanner in use? if it is, mome-node peers list shows whether it was rejected",
+    )
+    PROCESS_SILENT = AlertText(
+        "process-silent",
+        "no heartbeat from the {subject}",
+        "the log says why; systemctl restart mome-node loses nothing",
+    )
+    SELF_TEST_FAILED = AlertText(
+        "self-test-failed",
+        "the self-test failed: {value}",
+        "mome-node check",
+    )
+
+    def finding(self, subject: str = "", value: str = "") -> Finding:
+        """This alert about a subject."""
+        text = self.value
+        message, hint = (each.format(subject=subject, value=value) for each in (text.message, text.hint))
+        return Finding(text.id, text.id, FindingLevel.FAILED, message, hint, subject)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What one round has seen. down_since: destinations that do not answer; silent_for: seconds by caller."""
+    """What one check has seen.
+
+    Parameters
+    ----------
+    down_since
+        destinations that do not answer: since when, seconds since 1970
+    silent_for
+        seconds since the last study of each calling AE title
+    failing
+        processes without a heartbeat
+    self_test
+        names of what failed, empty when all is well
+    """
 
     depths: tuple[QueueDepth, ...]
     down_since: dict[str, float]
@@ -46,25 +109,24 @@ class Facts:
     self_test: str
 
 
-def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[tuple[str, str]]:
-    """Name and words of everything that needs a person."""
+def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
+    """Everything that needs a person."""
     for each in facts.depths:
         if each.state is JobState.DEAD:
-            what = f"deliver to {each.destination}" if each.destination else "analyse"
-            jobs = "1 job was" if each.jobs == 1 else f"{each.jobs} jobs were"
-            yield f"dead {each.kind} {each.destination}".strip(), f"{jobs} given up: {what}"
+            alert = Alert.ANALYSES_FAILED if each.kind is JobKind.ANALYZE else Alert.DELIVERIES_FAILED
+            yield alert.finding(each.destination, "1 job" if each.jobs == 1 else f"{each.jobs} jobs")
     for name, since in facts.down_since.items():
         if now - since >= limits.destination_minutes * 60:
-            yield f"down {name}", f"destination {name} does not answer"
+            yield Alert.DESTINATION_DOWN.finding(name)
     if facts.free_bytes < limits.disk_free_gib * GIB:
-        yield "disk", f"less than {limits.disk_free_gib:g} GiB of disk are free"
+        yield Alert.DISK_LOW.finding(value=f"{limits.disk_free_gib:g}")
     for caller, seconds in facts.silent_for.items():
         if limits.silence_hours and seconds >= limits.silence_hours * 3600:
-            yield f"silent {caller}", f"{caller} has sent nothing for {limits.silence_hours:g} hours"
-    for part in facts.failing:
-        yield f"process {part}", f"the {part} shows no sign of life"
+            yield Alert.CALLER_SILENT.finding(caller, f"{limits.silence_hours:g}")
+    for process in facts.failing:
+        yield Alert.PROCESS_SILENT.finding(process)
     if facts.self_test:
-        yield "self-test", f"the self-test failed: {facts.self_test}"
+        yield Alert.SELF_TEST_FAILED.finding(value=facts.self_test)
 
 
 class AlertMonitor:
@@ -80,8 +142,15 @@ class AlertMonitor:
 
     def check(self, now: float) -> None:
         """Gather the facts, compare, and send what is due."""
-        found = dict(wrong(self.facts(now), self.settings.alerts, now))
-        compare(self.store, self.settings.node_name, found, lambda words: sent(self.settings, words), now)
+        settings = self.settings
+        found = wrong(self.facts(now), settings.alerts, now)
+        compare(
+            self.store,
+            settings.node_name,
+            found,
+            lambda finding: send_message(settings.alerts, settings.dicom.ae_title, finding),
+            now,
+        )
 
     def run_self_test(self) -> None:
         """Test the node in a process of its own; the next check finds what failed."""
@@ -102,7 +171,7 @@ class AlertMonitor:
             down_since={name: since for name, since in self.down_since.items() if name in configured},
             free_bytes=self.meter.archive.free_bytes(),
             silent_for={name: now - at for name, at in self.meter.up_to_date().last_from.items()},
-            failing=tuple(part for part in self.health.failing() if part != "disk") if started else (),
+            failing=tuple(self.health.silent_processes()) if started else (),
             self_test=self.self_test,
         )
 
@@ -118,60 +187,27 @@ def self_test(config: Path) -> str:
     return ", ".join(each["name"] for each in lines if each["required"] and not each["passed"])
 
 
-def compare(book: HealthStore, node: str, found: dict[str, str], send: Callable[[str], bool], now: float) -> None:
-    """Open what is new, tell what nobody knows yet, and close what is over once people know that too.
+def compare(
+    store: HealthStore, node: str, found: Iterable[Finding], send: Callable[[Finding], bool], now: float
+) -> None:
+    """Open what is new, send what nobody knows yet, and close what is over once people know that too.
 
-    Nodes that share a ledger keep their alerts apart by their names.
+    An alert is identified by node, id and subject; nodes that share a ledger keep theirs apart.
     """
-    wanted = {f"{node}: {name}"[:LONGEST_NAME]: words for name, words in found.items()}
-    for name in wanted.keys() - {each.name for each in book.alerts()}:
-        log.warning("alert: %s", wanted[name])
-        book.raised(name, wanted[name], now)
-    for each in book.alerts():
-        if not each.name.startswith(f"{node}: "):
-            continue
-        if each.name not in wanted:
-            if each.told_at is None or send(f"over: {each.words}"):
-                book.resolved(each.name)
-        elif each.told_at is None and send(each.words):
-            book.told(each.name, now)
+    wanted = {(each.id, each.subject): each for each in found}
+    for key in wanted.keys() - {(each.id, each.subject) for each in store.alerts(node)}:
+        finding = wanted[key]
+        log.warning("alert: %s", finding.message, extra={"alert": finding.id, "subject": finding.subject})
+        store.raised(OpenAlert(node, finding.id, finding.subject, now, None, finding.message))
+    for each in store.alerts(node):
+        current = wanted.get((each.id, each.subject))
+        if current is None:
+            if each.sent_at is None or send(over(each)):
+                store.resolved(each)
+        elif each.sent_at is None and send(replace(current, message=each.message)):
+            store.sent(each, now)
 
 
-def sent(settings: Settings, words: str) -> bool:
-    """Whether every way that the site wants has taken the message."""
-    ways: list[Callable[[], None]] = []
-    if settings.alerts.recipients:
-        ways.append(lambda: mail(settings.alerts, settings.dicom.ae_title, words))
-    if settings.alerts.webhook:
-        ways.append(lambda: post(settings.alerts.webhook, settings.dicom.ae_title, words))
-    try:
-        for way in ways:
-            way()
-    except (OSError, smtplib.SMTPException, NodeError) as error:
-        log.error("nobody could be told of an alert: %s", type(error).__name__)
-        return False
-    return True
-
-
-def mail(alerts: AlertSettings, ae_title: str, words: str) -> None:
-    """One e-mail; over TLS when there is a login."""
-    message = EmailMessage()
-    message["From"], message["To"] = alerts.sender, ", ".join(alerts.recipients)
-    message["Subject"] = f"MOME Node {ae_title}: {words}".replace("\n", " ").replace("\r", " ")
-    message.set_content(
-        f"{words}.\n\nWhat to do: docs/operate.md, or the dashboard's page Health.\nResearch use only.\n"
-    )
-    host, _, port = alerts.smtp.partition(":")
-    with smtplib.SMTP(host, int(port or 25), timeout=SEND_SECONDS) as server:
-        if alerts.smtp_user:
-            server.starttls()
-            server.login(alerts.smtp_user, secret(Path(alerts.smtp_password_file)))
-        server.send_message(message)
-
-
-def post(webhook: str, ae_title: str, words: str) -> None:
-    """One POST with JSON, in the shape that chat servers take (`text`)."""
-    body = json.dumps({"node": ae_title, "text": f"MOME Node {ae_title}: {words}", "research_use_only": True}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(webhook, body, headers)  # noqa: S310 - the settings name it
-    urllib.request.urlopen(request, timeout=SEND_SECONDS).close()  # noqa: S310
+def over(alert: OpenAlert) -> Finding:
+    """The message that an alert is over."""
+    return Finding(alert.id, alert.id, FindingLevel.OK, f"over: {alert.message}", subject=alert.subject)

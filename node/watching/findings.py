@@ -29,7 +29,7 @@ class Finding:
         which destination, process or calling AE title; empty where there is only one
     """
 
-    id: StrEnum
+    id: str
     name: str
     level: FindingLevel
     message: str

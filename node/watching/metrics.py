@@ -74,13 +74,16 @@ class Health:
     def __init__(self, settings: Settings, archive: Archive, overview: Overview, watch: HealthStore) -> None:
         self.settings, self.archive, self.overview, self.watch = settings, archive, overview, watch
 
-    def failing(self) -> list[str]:
-        """What does not work: processes without a sign of life, a disk that is full."""
+    def silent_processes(self) -> list[str]:
+        """Processes of this node without a recent heartbeat."""
         now, name = time.time(), self.settings.node_name
         alive = {each.part for each in self.watch.heartbeats() if each.node == name and now - each.at < ALIVE_SECONDS}
-        silent = [part for part in ("listener", "scheduler", "worker") if part not in alive]
+        return [part for part in ("listener", "scheduler", "worker") if part not in alive]
+
+    def failing(self) -> list[str]:
+        """What does not work: silent processes, a disk that is full."""
         full = self.archive.free_bytes() < self.settings.storage.reserve_mib * 2**20
-        return silent + (["disk"] if full else [])
+        return self.silent_processes() + (["disk"] if full else [])
 
 
 class Meter:
@@ -124,15 +127,15 @@ class Meter:
         ):
             count = sum(n for (each, _), n in totals.transitions.items() if each == event)
             yield CounterMetricFamily(name, words, value=count)
-        failed = CounterMetricFamily("mome_studies_failed", "Studies given up, by cause", labels=["cause"])
+        failed = CounterMetricFamily("mome_studies_failed", "Failed studies, by cause", labels=["cause"])
         for cause in sorted({*CAUSES.values(), OTHER_CAUSE}):
             failed.add_metric([cause], totals.failures[cause])
         yield failed
         for audit_event, name, words in (
             (AuditEvent.RECEIVED, "mome_associations", "Associations that brought instances of a study"),
-            (AuditEvent.REJECTED, "mome_associations_rejected", "Associations turned away"),
+            (AuditEvent.REJECTED, "mome_associations_rejected", "Rejected associations"),
             (AuditEvent.CONFLICT, "mome_conflicts", "Instances that contradict what is stored"),
-            (AuditEvent.FORGED_REPORT, "mome_forged_reports", "Commitment reports that nobody asked for"),
+            (AuditEvent.FORGED_REPORT, "mome_forged_reports", "Unsolicited storage commitment reports"),
             (AuditEvent.LOGIN_REFUSED, "mome_logins_refused", "Logins with a wrong name or password"),
         ):
             yield CounterMetricFamily(name, words, value=totals.events[audit_event])
@@ -164,8 +167,10 @@ class Meter:
 
     def signs_of_life(self, totals: Totals, now: float) -> Iterator[GaugeMetricFamily]:
         """Processes, scanners, destinations, disk."""
-        beat = GaugeMetricFamily("mome_heartbeat_age_seconds", "Since its last sign of life", labels=["node", "part"])
-        words = "Associations that callers have open, at its last sign of life"
+        beat = GaugeMetricFamily(
+            "mome_heartbeat_age_seconds", "Seconds since the last heartbeat", labels=["node", "part"]
+        )
+        words = "Open associations, at the last heartbeat of the listener"
         talking = GaugeMetricFamily("mome_associations_open", words, labels=["node"])
         for each in self.watch.heartbeats():
             beat.add_metric([each.node, each.part], max(0.0, now - each.at))

@@ -10,11 +10,10 @@ from functools import partial
 from dicom_io.network.scu import echo
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
-from node.models import bundle_in_use
+from node.models import bundle_in_use, open_decisions
 from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
-from node.storage.decisions import ModelDecisions
 from node.storage.ledger.ledger import Ledger
 
 ENOUGH_FREE_GIB = 5
@@ -91,8 +90,7 @@ def _known_inference(settings: Settings) -> str:
 
 
 def _active_model(settings: Settings) -> Checkpoint:
-    decisions = ModelDecisions(Ledger(settings.database_url).engine)
-    return load_checkpoint(bundle_in_use(settings, decisions))
+    return load_checkpoint(bundle_in_use(settings, open_decisions(settings)))
 
 
 def _echo(destination: Destination, settings: Settings) -> str:

@@ -14,16 +14,14 @@ from mome_core.training.gate import AcceptanceCheck
 from mome_core.training.start import from_scratch
 from node.cases import CohortProgress
 from node.errors import NotReady
-from node.models import Registry, find_bundle
+from node.locked_cases import LockedSet, lock_cases
+from node.models import Registry, find_bundle, open_decisions
 from node.promotion import (
-    LockedSet,
     PromotionPlan,
     PromotionReport,
     begin_shadow,
     end_shadow,
     kept_models,
-    lock_cases,
-    open_decisions,
     promote,
     roll_back,
 )

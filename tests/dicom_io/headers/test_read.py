@@ -54,7 +54,9 @@ def test_series_and_their_images_stand_in_an_order_that_arrival_does_not_change(
 def test_a_copy_is_left_out_and_says_so(tmp_path: Path) -> None:
     headers = read_series_headers([write(tmp_path / "a", "1.9"), write(tmp_path / "b", "1.9")])
     assert len(headers[0].instances) == 1
-    assert [(each.name, each.why) for each in headers.excluded] == [("b", "repeats an instance that is already there")]
+    assert [(each.name, each.why) for each in headers.excluded] == [
+        ("b", "duplicates an instance that was already read")
+    ]
 
 
 @pytest.mark.parametrize(

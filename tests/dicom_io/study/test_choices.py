@@ -115,7 +115,7 @@ def test_the_highest_usual_b_value_is_read_or_the_nearest_with_a_warning(
 def test_a_series_without_a_weighted_image_is_no_dwi() -> None:
     item = dwi(0.0, 50.0)
     assert highest_b_volume(item, only_stack(item)) is None
-    assert why_unused([item]) == ["series 1 (DWI) is not used: its images name no b-value"]
+    assert why_unused([item]) == ["series 1 (DWI) is not used: its images have no b-value"]
 
 
 def test_directions_of_nearly_one_b_value_are_averaged_and_a_trace_is_taken_alone() -> None:

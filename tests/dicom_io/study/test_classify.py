@@ -183,9 +183,9 @@ def test_the_name_tells_fat_suppression_only_where_the_tags_do_not() -> None:
 def test_the_name_speaks_only_where_the_tags_are_silent() -> None:
     item = classified("t2 tse", acquisition=Acquisition())
     assert (item.role, item.certain) == (Role.T2, False)
-    assert "the tags do not tell" in item.why
+    assert "the tags are silent" in item.why
     silent = classified("8", acquisition=Acquisition())
-    assert (silent.role, silent.why) == (Role.OTHER, "neither tags nor name say what it is")
+    assert (silent.role, silent.why) == (Role.OTHER, "neither tags nor name identify it")
 
 
 # --- the site's rule, and the study

@@ -93,13 +93,13 @@ def test_a_computed_dynamic_is_read_only_where_no_original_one_is() -> None:
 def test_no_order_is_refused_with_its_code() -> None:
     code, words = refusal(series_role(volume(), "a"), series_role(volume(), "b"))
     assert code is Ineligibility.PHASE_ORDER_UNKNOWN
-    assert words.startswith("the order of the DCE phases cannot be known: ")
+    assert words.startswith("the order of the DCE phases cannot be determined: ")
 
 
 def test_the_last_of_two_equal_attempts_is_read_and_the_rest_is_told() -> None:
     dynamic = chosen(dynamic_series(*PAUSED, *(time + 1000 for time in PAUSED)))
     assert dynamic.times_s[0] == MORNING_S + 1000
-    assert dynamic.notes == ("4 other volumes of the same measurement take no part in the dynamic",)
+    assert dynamic.notes == ("4 other volumes of the same measurement are not part of the dynamic",)
 
 
 def test_several_attempts_that_show_no_pre_contrast_phase_are_refused() -> None:
@@ -118,7 +118,7 @@ def test_a_single_volume_soon_after_the_dynamic_is_told_and_left() -> None:
     dynamic = dynamic_series()
     found = chosen(dynamic, phase_of("delayed", PAUSED[-1] + 100))
     assert set(found.sources) == {dynamic}
-    assert found.notes == ("1 other volumes of the same measurement take no part in the dynamic",)
+    assert found.notes == ("1 other volumes of the same measurement are not part of the dynamic",)
 
 
 # --- what speaks against it
@@ -129,7 +129,7 @@ def test_a_series_of_phases_that_goes_on_where_the_dynamic_ends_is_refused() -> 
     other = dynamic_series(380, 450, image_type=("ORIGINAL", "PRIMARY", "T1"))
     code, words = refusal(dynamic, other)
     assert code is Ineligibility.PHASE_MISSING
-    assert "goes on where the dynamic ends" in words
+    assert "continues where the dynamic ends" in words
 
 
 def test_a_subtraction_by_name_that_was_taken_at_a_time_of_its_own_is_refused() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import dicom_io
 from datasets import elements
+from dicom_io.vendors.base import Vendor
 from dicom_io.vendors.registry import OTHER, VENDORS, safe_private_elements, vendor_of
 from dicom_io.vendors.siemens import IMAGE_TYPE_TEXT, MOSAIC_COUNT
 
@@ -54,6 +55,10 @@ def test_a_mosaic_and_the_texts_of_siemens_tell_themselves_when_the_manufacturer
     tiling = OTHER.tiling(image, ("ORIGINAL", "PRIMARY", "MOSAIC"))
     assert tiling is not None and len(tiling.tiles) == 4
     assert "MIP" in OTHER.derivation_words(image, ())
+
+
+def test_every_named_vendor_has_a_profile() -> None:
+    assert {str(vendor) for vendor in VENDORS} == set(map(str, Vendor))
 
 
 def test_no_private_element_stands_twice() -> None:

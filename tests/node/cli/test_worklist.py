@@ -19,7 +19,7 @@ import pytest
 
 from node.settings import Settings
 from node.settings_file import settings_toml
-from node.storage.health import HealthStore
+from node.storage.health import HealthStore, OpenAlert
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 
@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> Path:
     ledger.receiving.instances_stored([image], now)
     watch = HealthStore(ledger.engine)
     watch.beat("node", "worker", now - 999)
-    watch.raised("disk", "little [disk]", now)
+    watch.raised(OpenAlert("node", "disk-low", "", now, None, "little [disk]"))
     file = tmp_path / "node.toml"
     file.write_text(settings_toml(settings))
     return file

@@ -65,7 +65,7 @@ def node(settings: Settings) -> Iterator[Node]:
     group_commit = GroupCommit(archive, ledger)
     dicom = settings.dicom.model_copy(update={"port": 0})
     reception = StorageService(settings, archive, ledger, group_commit)
-    acceptor = open_acceptor(settings.model_copy(update={"dicom": dicom}), reception)
+    acceptor = open_acceptor(dicom, reception)
     thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
     thread.start()
     yield Node(settings, archive, ledger, acceptor)

@@ -19,7 +19,9 @@ from node.jobs import JobKind, JobState
 from node.reasons import ReasonCode
 from node.settings import Settings
 from node.storage.database import alembic_config, open_engine
+from node.storage.health import HealthStore, OpenAlert
 from node.storage.ledger.ledger import Ledger
+from node.watching.alerts import Alert
 from node.watching.metrics import Meter, exposition
 
 RECORDED = (  # study, event, state before, state after, words: as version 0.1 wrote them
@@ -166,3 +168,28 @@ def test_metrics_of_an_old_history_are_what_they_were(carried_over: Ledger, tmp_
     ]
     assert newest[-1].command == "mome-node peers allow 'MRI 2' --address 10.0.0.2"
     site.ledger.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("MOMENODE@vm:104: dead deliver pacs", ("MOMENODE@vm:104", "deliveries-failed", "pacs")),
+        ("MOMENODE@vm:104: dead analyze", ("MOMENODE@vm:104", "analyses-failed", "")),
+        ("MOMENODE@vm:104: down pacs", ("MOMENODE@vm:104", "destination-down", "pacs")),
+        ("MOMENODE@vm:104: disk", ("MOMENODE@vm:104", "disk-low", "")),
+        ("MOMENODE@vm:104: silent MRI at 3 T", ("MOMENODE@vm:104", "caller-silent", "MRI at 3 T")),
+        ("MOMENODE@vm:104: process worker", ("MOMENODE@vm:104", "process-silent", "worker")),
+        ("MOMENODE@vm:104: self-test", ("MOMENODE@vm:104", "self-test-failed", "")),
+    ],
+)
+def test_an_open_alert_keeps_its_identity(tmp_path: Path, name: str, expected: tuple[str, str, str]) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+    command.upgrade(alembic_config(engine), "0007")
+    with engine.begin() as db:
+        db.execute(
+            text("INSERT INTO alert (name, raised_at, told_at, words) VALUES (:name, 1, 2, 'w')"), {"name": name}
+        )
+    command.upgrade(alembic_config(engine), "0008")
+    (alert,) = HealthStore(engine).alerts()
+    assert alert == OpenAlert(*expected, 1.0, 2.0, "w")
+    assert expected[1] in {each.value.id for each in Alert}

@@ -1,14 +1,8 @@
-"""Alerts: told once when they begin and once when they are over, by a real mail server and a real webhook."""
+"""Alerts: one message when something begins to need a person, and one when it is over."""
 
 from __future__ import annotations
 
-import json
-import socketserver
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,122 +14,130 @@ from node.storage.archive import Archive
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, QueueDepth
-from node.watching.alerts import AlertMonitor, Facts, compare, sent, wrong
+from node.watching.alerts import Alert, AlertMonitor, Facts, compare, self_test, wrong
 from node.watching.echoes import echo_destinations
+from node.watching.findings import Finding, FindingLevel
 from node.watching.metrics import Meter
 
 GIB = 2**30
 WELL = Facts((), {}, 100 * GIB, {"MRI1": 60.0}, (), "")
 LIMITS = AlertSettings(disk_free_gib=20, destination_minutes=15, silence_hours=12)
+LITTLE_DISK = Alert.DISK_LOW.finding(value="20")
 
 
-def names(facts: Facts) -> list[str]:
-    return [name for name, _ in wrong(facts, LIMITS, 10_000.0)]
+def failed(jobs: int, kind: JobKind, destination: str = "") -> QueueDepth:
+    return QueueDepth(kind, destination, JobState.DEAD, jobs, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    ("facts", "expected", "message"),
     [
-        pytest.param(WELL, [], id="all is well"),
         pytest.param(
-            replace(WELL, depths=(QueueDepth(JobKind.DELIVER, "pacs", JobState.DEAD, 2, 1.0),)),
-            ["dead deliver pacs"],
-            id="dead letter",
+            replace(WELL, depths=(failed(2, JobKind.DELIVER, "pacs"),)),
+            Alert.DELIVERIES_FAILED,
+            "2 jobs failed: delivery to pacs",
+            id="failed deliveries",
         ),
         pytest.param(
-            replace(WELL, depths=(QueueDepth(JobKind.DELIVER, "pacs", JobState.WAITING, 9, 1.0),)),
-            [],
-            id="a queue is no alert",
+            replace(WELL, depths=(failed(1, JobKind.ANALYZE),)),
+            Alert.ANALYSES_FAILED,
+            "1 job failed: analysis",
+            id="a failed analysis",
         ),
-        pytest.param(replace(WELL, down_since={"pacs": 9_000.0}), ["down pacs"], id="destination down for 16 minutes"),
-        pytest.param(replace(WELL, down_since={"pacs": 9_500.0}), [], id="destination down for 8 minutes"),
-        pytest.param(replace(WELL, free_bytes=19 * GIB), ["disk"], id="disk"),
-        pytest.param(replace(WELL, silent_for={"MRI1": 13 * 3600.0}), ["silent MRI1"], id="silent scanner"),
-        pytest.param(replace(WELL, failing=("worker",)), ["process worker"], id="a process is silent"),
-        pytest.param(replace(WELL, self_test="model"), ["self-test"], id="self-test"),
+        pytest.param(
+            replace(WELL, down_since={"pacs": 9_000.0}),
+            Alert.DESTINATION_DOWN,
+            "destination pacs does not answer",
+            id="destination down for 16 minutes",
+        ),
+        pytest.param(
+            replace(WELL, free_bytes=19 * GIB), Alert.DISK_LOW, "less than 20 GiB of disk are free", id="little disk"
+        ),
+        pytest.param(
+            replace(WELL, silent_for={"MRI1": 13 * 3600.0}),
+            Alert.CALLER_SILENT,
+            "MRI1 has sent nothing for 12 hours",
+            id="silent scanner",
+        ),
+        pytest.param(
+            replace(WELL, failing=("worker",)),
+            Alert.PROCESS_SILENT,
+            "no heartbeat from the worker",
+            id="silent process",
+        ),
+        pytest.param(
+            replace(WELL, self_test="model"), Alert.SELF_TEST_FAILED, "the self-test failed: model", id="self-test"
+        ),
     ],
 )
-def test_what_needs_a_person(facts: Facts, expected: list[str]) -> None:
-    assert names(facts) == expected
+def test_what_needs_a_person(facts: Facts, expected: Alert, message: str) -> None:
+    (found,) = wrong(facts, LIMITS, 10_000.0)
+    assert (found.id, found.message, found.level) == (expected.value.id, message, FindingLevel.FAILED)
+    assert found.hint and "{" not in found.message + found.hint
 
 
-def test_an_alert_is_told_once_and_once_when_it_is_over(ledger: Ledger) -> None:
-    book, told = HealthStore(ledger.engine), []
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(WELL, id="all is well"),
+        pytest.param(
+            replace(WELL, depths=(QueueDepth(JobKind.DELIVER, "pacs", JobState.WAITING, 9, 1.0),)),
+            id="a queue is no alert",
+        ),
+        pytest.param(replace(WELL, down_since={"pacs": 9_500.0}), id="destination down for 8 minutes"),
+    ],
+)
+def test_what_needs_nobody(facts: Facts) -> None:
+    assert list(wrong(facts, LIMITS, 10_000.0)) == []
 
-    def send(words: str) -> bool:
-        told.append(words)
+
+def test_ids_of_alerts_are_unique() -> None:
+    ids = [each.value.id for each in Alert]
+    assert len(set(ids)) == len(ids)
+
+
+def test_an_alert_is_sent_once_and_once_when_it_is_over(ledger: Ledger) -> None:
+    store, messages = HealthStore(ledger.engine), []
+
+    def send(finding: Finding) -> bool:
+        messages.append(finding.message)
         return True
 
-    for found in ({"disk": "little disk"}, {"disk": "little disk"}, {}, {}):
-        compare(book, "one", found, send, 1.0)
-    assert told == ["little disk", "over: little disk"]
-    assert book.alerts() == []
+    for found in ([LITTLE_DISK], [LITTLE_DISK], [], []):
+        compare(store, "one", found, send, 1.0)
+    assert messages == [LITTLE_DISK.message, f"over: {LITTLE_DISK.message}"]
+    assert store.alerts() == []
+
+
+def test_alerts_of_one_kind_about_two_subjects_are_two(ledger: Ledger) -> None:
+    store = HealthStore(ledger.engine)
+    both = [Alert.DESTINATION_DOWN.finding(name) for name in ("pacs", "research")]
+    compare(store, "one", both, lambda _: True, 1.0)
+    compare(store, "one", both[1:], lambda _: True, 2.0)
+    assert [(each.id, each.subject) for each in store.alerts()] == [("destination-down", "research")]
 
 
 def test_nodes_on_one_ledger_leave_each_others_alerts_alone(ledger: Ledger) -> None:
-    book = HealthStore(ledger.engine)
+    store = HealthStore(ledger.engine)
     for node in ("one", "two"):
-        compare(book, node, {"disk": f"little disk on {node}"}, lambda _: True, 1.0)
-    compare(book, "one", {}, lambda _: True, 2.0)
-    assert [each.words for each in book.alerts()] == ["little disk on two"]
+        compare(store, node, [LITTLE_DISK], lambda _: True, 1.0)
+    compare(store, "one", [], lambda _: True, 2.0)
+    assert [each.node for each in store.alerts()] == ["two"]
 
 
-def test_a_message_that_could_not_be_sent_is_sent_at_the_next_round(ledger: Ledger) -> None:
-    book = HealthStore(ledger.engine)
-    compare(book, "one", {"disk": "little disk"}, lambda _: False, 1.0)
-    assert [each.told_at for each in book.alerts()] == [None]
-    compare(book, "one", {"disk": "little disk"}, lambda _: True, 2.0)
-    assert [each.told_at for each in book.alerts()] == [2.0]
+def test_a_message_that_could_not_be_sent_is_sent_after_the_next_check(ledger: Ledger) -> None:
+    store = HealthStore(ledger.engine)
+    compare(store, "one", [LITTLE_DISK], lambda _: False, 1.0)
+    assert [each.sent_at for each in store.alerts()] == [None]
+    compare(store, "one", [LITTLE_DISK], lambda _: True, 2.0)
+    assert [each.sent_at for each in store.alerts()] == [2.0]
 
 
-class Mailbox(socketserver.StreamRequestHandler):
-    """A mail server that keeps what it is given."""
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 here\r\n")
-        while line := self.rfile.readline().strip().upper():
-            if line == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                while (text := self.rfile.readline()) != b".\r\n":
-                    self.server.mail.append(text.decode())  # type: ignore[attr-defined]
-            self.wfile.write(b"221 bye\r\n" if line == b"QUIT" else b"250 ok\r\n")
-
-
-class Hook(BaseHTTPRequestHandler):
-    """A webhook that keeps what it is given."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.mail.append(json.loads(body))  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@contextmanager
-def listening(server: socketserver.BaseServer) -> Iterator[list[object]]:
-    server.mail = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.mail  # type: ignore[attr-defined]
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_mail_and_a_post_say_what_is_wrong() -> None:
-    mail_server, hook = socketserver.TCPServer(("127.0.0.1", 0), Mailbox), HTTPServer(("127.0.0.1", 0), Hook)
-    with listening(mail_server) as mail, listening(hook) as posts:
-        alerts = {"recipients": ("it@hospital.example",), "smtp": f"127.0.0.1:{mail_server.server_address[1]}"}
-        alerts["webhook"] = f"http://127.0.0.1:{hook.server_address[1]}/"
-        assert sent(Settings(alerts=alerts), "destination pacs does not answer")
-        assert any("Subject: MOME Node MOMENODE: destination pacs does not answer" in str(line) for line in mail)
-        assert any("Research use only." in str(line) for line in mail)
-        assert posts[0]["text"] == "MOME Node MOMENODE: destination pacs does not answer"  # type: ignore[index]
-
-
-def test_a_mail_server_that_is_down_is_no_reason_to_stop() -> None:
-    assert not sent(Settings(alerts={"recipients": ("it@hospital.example",), "smtp": "127.0.0.1:1"}), "words")
+def test_what_is_over_before_anyone_knew_is_closed_without_a_message(ledger: Ledger) -> None:
+    store = HealthStore(ledger.engine)
+    compare(store, "one", [LITTLE_DISK], lambda _: False, 1.0)
+    compare(store, "one", [], lambda _: pytest.fail("a message was sent"), 2.0)
+    assert store.alerts() == []
 
 
 def test_a_destination_that_does_not_answer_its_echo_opens_an_alert(tmp_path: Path) -> None:
@@ -146,5 +148,10 @@ def test_a_destination_that_does_not_answer_its_echo_opens_an_alert(tmp_path: Pa
     store = HealthStore(engine)
     echo_destinations("MOMENODE", settings.destinations, store)
     AlertMonitor(settings, Meter(settings, archive, Overview(engine), store)).check(1e12)
-    assert [each.words for each in store.alerts()] == ["destination pacs does not answer"]
+    assert [each.message for each in store.alerts(settings.node_name)] == ["destination pacs does not answer"]
     assert "is it running" in store.echoes()["pacs"].reason
+
+
+@pytest.mark.slow
+def test_a_self_test_that_cannot_be_run_says_so(tmp_path: Path) -> None:
+    assert self_test(tmp_path / "no such file") == "it could not be run"

@@ -92,7 +92,7 @@ def a_listener(root: Path, *callers: str) -> Iterator[DicomSettings]:
     """The real listener of a node that accepts these calling AE titles."""
     settings = Settings(storage={"root": root}, dicom={"port": free_port(), "callers": callers})
     archive, ledger = Archive(root), Ledger(settings.database_url)
-    acceptor = open_acceptor(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))
+    acceptor = open_acceptor(settings.dicom, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))
     thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
     thread.start()
     yield settings.dicom

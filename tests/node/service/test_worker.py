@@ -1,0 +1,158 @@
+"""One analysis job: its outcome reaches the ledger, whatever happens; a shadow never disturbs a study."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kept_studies import STUDY, delivered, keep
+from node.errors import NodeError
+from node.jobs import JobKind, JobState
+from node.service import worker
+from node.service.worker import analyze_next, heartbeat, shadow_next
+from node.settings import Settings
+from node.states import StudyState
+from node.storage.archive import Archive
+from node.storage.decisions import ModelDecisions
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import StudyAnalysis, StudyRevision
+from node.summary import AnalysisSummary
+
+REPORT = ("report", "1.2", "9.1", "9", b"a report")
+DIGEST = "a" * 64
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(storage={"root": tmp_path / "root"})
+
+
+@pytest.fixture
+def archive(settings: Settings) -> Archive:
+    return Archive(settings.storage.root)
+
+
+@pytest.fixture
+def ledger(settings: Settings, archive: Archive) -> Ledger:
+    """A study of two instances is complete and waits for its analysis."""
+    kept = keep(settings, 2)
+    kept.gathering.settle(150, 160)
+    return kept
+
+
+def state_of(ledger: Ledger) -> StudyState:
+    return ledger.reading.study(STUDY).study.state
+
+
+def test_objects_are_kept_and_a_delivery_waits_for_each_destination(ledger: Ledger, archive: Archive) -> None:
+    seen: list[tuple[int, StudyRevision]] = []
+
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+        seen.append((len(paths), revision))
+        return StudyAnalysis((REPORT,), AnalysisSummary())
+
+    assert analyze_next(("pacs", "research"), ledger, archive, analyst)
+    assert seen == [(2, StudyRevision(STUDY, 1, None))]
+    detail = ledger.reading.study(STUDY)
+    assert detail.study.state is StudyState.ANALYZED
+    assert (archive.root / detail.objects[0].path).read_bytes() == b"a report"
+    assert {job.destination for job in detail.jobs if job.kind == JobKind.DELIVER} == {"pacs", "research"}
+    assert not analyze_next(("pacs",), ledger, archive, analyst), "one job was done twice"
+
+
+def test_a_defect_in_the_analysis_is_tried_again(ledger: Ledger, archive: Archive) -> None:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+        raise RuntimeError("a library's words, perhaps with a name in them")
+
+    assert analyze_next((), ledger, archive, analyst)
+    (job,) = ledger.reading.study(STUDY).jobs
+    assert (job.state, job.attempts) == (JobState.WAITING, 1)
+    assert str(job.reason) == "analysis failed: RuntimeError"
+
+
+def test_an_error_that_trying_again_cannot_help_fails_the_study(ledger: Ledger, archive: Archive) -> None:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+        raise NodeError("there is no model")
+
+    assert analyze_next((), ledger, archive, analyst)
+    assert state_of(ledger) is StudyState.FAILED
+
+
+def test_a_file_that_changed_on_disk_fails_the_study_and_nothing_is_analysed(ledger: Ledger, archive: Archive) -> None:
+    _, _, path = next(iter(ledger.reading.instances(STUDY)))
+    (archive.root / path).write_bytes(b"other bytes")
+    assert analyze_next((), ledger, archive, lambda *_: pytest.fail("it was analysed"))
+    assert state_of(ledger) is StudyState.FAILED
+
+
+def test_the_result_of_an_old_revision_is_dropped(ledger: Ledger, archive: Archive, settings: Settings) -> None:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+        keep(settings, 1)  # an instance arrives meanwhile
+        return StudyAnalysis((REPORT,), AnalysisSummary())
+
+    assert analyze_next(("pacs",), ledger, archive, analyst)
+    assert state_of(ledger) is StudyState.RECEIVING
+    assert ledger.reading.study(STUDY).objects == ()
+
+
+def test_a_lease_is_extended_while_the_work_goes_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LEASE_SECONDS", 0.04)
+    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), 0.04)
+    assert job is not None
+    extended = threading.Event()
+    extend = ledger.jobs.extend
+
+    def noticed(*arguments: object) -> None:
+        extend(*arguments)  # type: ignore[arg-type]
+        extended.set()
+
+    monkeypatch.setattr(ledger.jobs, "extend", noticed)
+    with heartbeat(ledger, job):
+        assert extended.wait(30)
+    extended.clear()
+    assert not extended.wait(0.1), "it beats on after the work has ended"
+
+
+class ShadowOf:
+    """A shadow model that answers with what it was given."""
+
+    def __init__(self, digest: str, answer: tuple[dict[str, float], str] | Exception) -> None:
+        self.digest, self.since, self.answer, self.refreshed = digest, 0.0, answer, 0
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]:
+        assert len(paths) == 2
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def answered(settings: Settings, archive: Archive) -> Ledger:
+    """A study that the active model has answered."""
+    kept = keep(settings, 2)
+    delivered(settings, kept)
+    return kept
+
+
+@pytest.mark.parametrize(
+    "answer", [({"malignancy": 0.7}, ""), ({}, "no dynamic series"), RuntimeError("a library's words")]
+)
+def test_a_shadow_answers_each_study_once(
+    answered: Ledger, archive: Archive, answer: tuple[dict[str, float], str] | Exception
+) -> None:
+    decisions, shadow = ModelDecisions(answered.engine), ShadowOf(DIGEST, answer)
+    assert shadow_next(answered, archive, decisions, shadow)
+    assert not shadow_next(answered, archive, decisions, shadow)
+    assert shadow.refreshed == 2
+    assert state_of(answered) is StudyState.DELIVERED
+
+
+def test_without_a_shadow_nothing_is_answered_twice(answered: Ledger, archive: Archive) -> None:
+    assert not shadow_next(answered, archive, ModelDecisions(answered.engine), ShadowOf("", ({}, "")))
