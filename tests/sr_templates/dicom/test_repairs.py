@@ -15,8 +15,10 @@ from pydicom.dataset import Dataset
 
 from mome_core.case import Modality
 from sr_studies import DEVICE, MODEL, Layout, enhanced_evidence, make_evidence
+from sr_templates.build import ResultObjects
 from sr_templates.dicom import codes, document, repairs
 from sr_templates.dicom.evidence import Slices, SourceImage
+from sr_templates.kinds import Kind
 from sr_templates.objects.segmentation import algorithm_identification
 
 IMAGES = make_evidence(Layout(columns=9, rows=9, slices=3)).images(Modality.DCE)
@@ -194,6 +196,12 @@ def test_highdicom_cannot_read_floats_with_a_slope_other_than_one() -> None:
     saliency_map.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0].RealWorldValueSlope = 2.0
     with pytest.raises(AttributeError):
         saliency_map.get_volume()
+
+
+def test_no_stand_in_for_a_source_is_left_in_an_object(objects: ResultObjects) -> None:
+    for kind in (Kind.SALIENCY_MAP, Kind.SEGMENTATION):
+        uids = {str(e.value) for e in objects.by_kind[kind][0].iterall() if e.VR == "UI" and isinstance(e.value, str)}
+        assert not uids & {f"2.25.{number}" for number in range(20)}
 
 
 def test_a_source_header_is_not_touched_by_what_highdicom_is_handed() -> None:
