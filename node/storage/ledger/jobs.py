@@ -20,7 +20,7 @@ from node.storage.records import AnalysisRecord, JobRow, KeptObject, ObjectRecei
 from node.storage.rows import job_row, kept_object
 from sr_templates.kinds import Kind
 
-LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "the worker died or was too slow")
+LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "interrupted: the worker ended, or took longer than its lease")
 
 
 class JobQueue:
@@ -52,7 +52,7 @@ class JobQueue:
         if lost and row.kind is JobKind.ANALYZE:
             study = move(db, study, StudyEvent.ATTEMPT_LOST, now, LEASE_ENDED)
         if lost and row.attempts >= self.retry.attempts:
-            words = f"given up after {row.attempts} attempts: the worker died each time"
+            words = f"failed after {row.attempts} attempts, each interrupted by the end of its worker"
             _give_up(db, row, study, Reason(ReasonCode.WORKER_DIED, words), now)
             return None
         job = lease(db, row, study, lease_until)
