@@ -109,7 +109,7 @@ def frames_run_against_the_normal() -> bool:
     return z_of(frames[0]) > z_of(frames[-1])
 
 
-def four_maps_are_held() -> bool:
+def three_maps_are_held() -> bool:
     pixels = np.ones((3, 512, 512), dtype=np.float32)
     images = make_evidence(Layout(columns=512, rows=512, slices=3, phases=2)).images(Modality.DCE)
     sources = headers(images)
@@ -168,7 +168,7 @@ NEEDED: list[tuple[Callable[..., object], Callable[[], bool]]] = [
     (repairs.list_series_once, sources_are_listed_again),
     (repairs.add_content_creator, content_creator_is_missing),
     (repairs.order_along_normal, frames_run_against_the_normal),
-    (repairs.write_pixels, four_maps_are_held),
+    (repairs.write_pixels, three_maps_are_held),
     (repairs.add_frame_anatomy, frame_anatomy_is_missing),
     (repairs.identify_segment_per_frame, segment_is_identified_once),
     (repairs.add_burned_in_annotation, burned_in_annotation_is_missing),
