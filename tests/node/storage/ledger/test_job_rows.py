@@ -11,7 +11,7 @@ from node.storage.database import reading, writing
 from node.storage.ledger.job_rows import StaleJob, cancel_open_jobs, due_jobs, finish_job, lease, require_lease
 from node.storage.ledger.ledger import Ledger
 from node.storage.ledger.transitions import require_study
-from node.storage.rows import job_row
+from node.storage.rows import job_from_row
 
 
 def due(ledger: Ledger, now: float) -> int:
@@ -35,7 +35,7 @@ def test_a_time_that_nobody_can_have_written_is_due_at_once(ledger: Ledger) -> N
 def test_of_two_nodes_that_read_the_same_row_one_gets_the_job(ledger: Ledger) -> None:
     complete_study(ledger)
     with writing(ledger.engine) as db:
-        row, study = job_row(db.execute(due_jobs(JobKind.ANALYZE, 200)).one()), require_study(db, STUDY)
+        row, study = job_from_row(db.execute(due_jobs(JobKind.ANALYZE, 200)).one()), require_study(db, STUDY)
         assert lease(db, row, study, 260) is not None
         assert lease(db, row, study, 260) is None
 
