@@ -61,7 +61,7 @@ class PhantomSpec:
     post_phases
         DCE phases after the one pre-contrast phase; the paper's protocols have 5 to 7.
     b_values
-        S/mm2, ascending; each becomes one trace-weighted volume.
+        In s/mm2, ascending; each becomes one trace-weighted volume.
     phase_seconds
         From one post-contrast phase to the next.
     first_gap_seconds
