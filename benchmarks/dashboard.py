@@ -24,6 +24,7 @@ import httpx2
 import uvicorn
 from sqlalchemy import text
 
+from node.audit import AuditEvent
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.jobs import JobKind
@@ -66,6 +67,7 @@ PATH = (  # event, state before, state after: the life of a study that was deliv
     ("SENT", "", ""),
     ("ALL_DELIVERED", "ANALYZED", "DELIVERED"),
 )
+NO_SENDER = {"calling_ae_title": "", "count": 0}
 STATES = ("RECEIVING", "STABLE", "ANALYZED", "FAILED")
 
 
@@ -117,7 +119,8 @@ def add_study(rows: dict[Any, list[dict[str, Any]]], number: int, state: str, at
     for event, before, after in PATH if state == "DELIVERED" else PATH[:1]:
         told = {"event": event, "from_state": before, "to_state": after, "revision": 1, "digest": "d" * 64}
         detail = f"{INSTANCES} instances from MRI{number % 3} at 10.0.0.5" if event == "RECEIVED" else ""
-        rows[schema.audit].append(of_study | told | {"at": at, "detail": detail})
+        fields = {"calling_ae_title": f"MRI{number % 3}", "count": INSTANCES} if event == "RECEIVED" else NO_SENDER
+        rows[schema.audit].append(of_study | told | fields | {"at": at, "detail": detail})
 
 
 @contextmanager
@@ -185,7 +188,7 @@ def main(kind: str) -> bool:
     holds = True
     with tempfile.TemporaryDirectory() as name, database(kind, Path(name)) as url:
         site = Site.open(Settings(storage={"root": Path(name) / "root"}, database={"url": url}))
-        site.ledger.audit.record("LISTENING", time.time() - YEAR_SECONDS, "node")  # type: ignore[arg-type]
+        site.ledger.audit.record(AuditEvent.LISTENING, time.time() - YEAR_SECONDS, "node")
         filled = 0
         print(f"{kind}: first, median and 95 % in ms, {REPEATS} repetitions, {ACTIVE} studies on their way")
         for size in SIZES:

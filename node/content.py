@@ -100,8 +100,12 @@ class Known:
 class Judgement:
     """What the content of a study says.
 
-    alike : earlier studies that held exactly this; 0: it does not complete the study.
-    missing : images that studies of this protocol had more; 0: not known.
+    Parameters
+    ----------
+    alike
+        Earlier studies that held exactly this; 0: it does not complete the study.
+    missing
+        Images that studies of this protocol had more; 0: not known.
     """
 
     alike: int = 0

@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and when a failed attempt is repeated; a peer that is down is tried for ever.
+    """How often and when a failed attempt is repeated; a peer that is down is tried indefinitely.
 
     Parameters
     ----------

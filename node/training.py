@@ -181,7 +181,7 @@ def _train_one(start: Checkpoint, fold: _Fold, plan: TrainingPlan, progress: Tra
     writer = MetricsWriter(fold.run)
 
     def report(epoch: EpochReport) -> None:
-        writer.add(asdict(epoch))
+        writer.add(epoch)
         progress.epoch(fold.bundle.name, epoch, plan.config.epochs)
 
     result = train(task, fold.run, report)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from mome_core.training.run_state import HISTORY, EpochReport
 
 
 class MetricsWriter:
@@ -25,33 +25,33 @@ class MetricsWriter:
         for epoch in epochs_of(run):
             self.add(epoch)
 
-    def add(self, epoch: Mapping[str, Any]) -> None:
-        """The figures of one epoch: a line of `history.jsonl`."""
+    def add(self, report: EpochReport) -> None:
+        """The figures of one epoch."""
         if self.writer is None:
             return
-        named = {f"auroc/{endpoint}": value for endpoint, value in epoch["auroc"].items()}
-        for name, value in {"loss": epoch["loss"], "learning_rate": epoch["learning_rate"], **named}.items():
-            self.writer.add_scalar(name, value, epoch["epoch"] + 1)
+        named = {f"auroc/{endpoint}": value for endpoint, value in report.auroc.items()}
+        for name, value in {"loss": report.loss, "learning_rate": report.learning_rate, **named}.items():
+            self.writer.add_scalar(name, value, report.epoch + 1)
         self.writer.flush()
 
 
-def epochs_of(run: Path) -> list[dict[str, Any]]:
+def epochs_of(run: Path) -> list[EpochReport]:
     """The epochs that a run has had; none before its first is over."""
-    place = run / "history.jsonl"
-    return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
+    place = run / HISTORY
+    return [EpochReport(**json.loads(line)) for line in place.read_text().splitlines()] if place.exists() else []
 
 
 def draw_history(run: Path) -> Path:
     """Draw `history.jsonl` of a run's directory as `history.svg` beside it; gives the picture's place."""
     epochs = epochs_of(run)
-    numbers = [each["epoch"] + 1 for each in epochs]
+    numbers = [each.epoch + 1 for each in epochs]
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     loss, ranking = figure.subplots(1, 2)
-    loss.plot(numbers, [each["loss"] for each in epochs], "o-")
+    loss.plot(numbers, [each.loss for each in epochs], "o-")
     loss.set(title="Training loss", xlabel="epoch", ylabel="loss")
-    for endpoint in epochs[0]["auroc"]:
-        ranking.plot(numbers, [each["auroc"][endpoint] for each in epochs], "o-", label=endpoint.replace("_", " "))
-    best = max(each["epoch"] for each in epochs if each["best"]) + 1
+    for endpoint in epochs[0].auroc:
+        ranking.plot(numbers, [each.auroc[endpoint] for each in epochs], "o-", label=endpoint.replace("_", " "))
+    best = max(each.epoch for each in epochs if each.best) + 1
     ranking.axvline(best, color="grey", linestyle=":", label=f"best: epoch {best}")
     ranking.set(title="Validation", xlabel="epoch", ylabel="AUROC", ylim=(0, 1.02))
     ranking.legend(fontsize="small")

@@ -9,7 +9,7 @@ from statistics import median, quantiles
 
 from node.dashboard.site import Site
 from node.identity import graphics_cards
-from node.storage.health import ALIVE_SECONDS, Heartbeat, OpenAlert
+from node.storage.health import ALIVE_SECONDS, OpenAlert, ProcessHeartbeat
 from node.summary import AnalysisSummary
 from node.watching.metrics import Meter
 
@@ -21,7 +21,7 @@ HOURS = 24
 class ProcessStatus:
     """A process with its last heartbeat, and whether that is recent."""
 
-    beat: Heartbeat
+    beat: ProcessHeartbeat
     alive: bool
 
 

@@ -51,7 +51,10 @@ class Archive:
     def keep_received(self, batch: Sequence[tuple[ReceivedInstance, str]]) -> list[StoredInstance]:
         """Give synced files their final names and sync the folders; afterwards only the rows are missing.
 
-        batch : each instance with the AE title that sent it.
+        Parameters
+        ----------
+        batch
+            Each instance with the AE title that sent it.
         """
         stored, folders = [], set[Path]()
         for received, calling_ae_title in batch:

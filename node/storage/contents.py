@@ -19,7 +19,7 @@ IMAGE_CLASSES = frozenset(
     )
 )
 """What can change an answer. Anything else is kept, but opens no new revision: a PACS that routes our own results back
-to us would otherwise make us analyse for ever, and a radiologist's report on them is feedback, not input."""
+to us would otherwise make us analyse without end, and a radiologist's report on them is feedback, not input."""
 COMPARED = 200
 """So many of the newest contents of a protocol are compared: slices differ from patient to patient."""
 

@@ -33,9 +33,14 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision. digest : of the bundle that it chose, or of the cases.
+    """One decision about the model, or about the cases.
 
-    evidence : what it rests on, plain values for JSON.
+    Parameters
+    ----------
+    digest
+        Of the bundle that it chose, or of the cases.
+    evidence
+        What it rests on, plain values for JSON.
     """
 
     at: float
@@ -52,7 +57,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An analysis that the active model has finished. summary : as the worker wrote it."""
+    """An analysis that the active model has finished."""
 
     analysis_id: int
     study_instance_uid: str
@@ -62,7 +67,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class ShadowAnswer:
-    """What a shadow would have answered, beside what was answered. reason : why it has no probabilities."""
+    """The scores of the shadow model beside those of the active model; `reason`: why the shadow has none."""
 
     study_instance_uid: str
     at: float
@@ -72,13 +77,13 @@ class ShadowAnswer:
 
 
 class ModelDecisions:
-    """The decisions about models, oldest first, and what shadows answered."""
+    """The decisions about models, oldest first, and the scores of shadow models."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     def decide(self, act: Act, digest: str, by: str, evidence: Mapping[str, Any], now: float) -> None:
-        """Write a decision; it holds from this moment on."""
+        """Record a decision; it is in force from this moment on."""
         words, fields = f"{by}: {act} {digest[:12]}", AuditFields(person=by)
         entry = AuditEntry(now, None, AuditEvent.MODEL_DECIDED, "", "", 0, words, fields)
         values = {"at": now, "act": act, "digest": digest, "by": by, "evidence": json.dumps(dict(evidence))}
@@ -112,13 +117,13 @@ class ModelDecisions:
         )
 
     def shadowed(self, analysis_id: int, digest: str, probabilities: dict[str, float], reason: str, now: float) -> None:
-        """What the shadow answered, or why it could not."""
+        """Record the scores of the shadow, or why it gave none."""
         values = {"analysis_id": analysis_id, "digest": digest, "at": now, "reason": reason}
         with writing(self.engine) as db:
             db.execute(insert(schema.shadow_score).values(probabilities=json.dumps(probabilities), **values))
 
     def shadow_answers(self, digest: str) -> list[ShadowAnswer]:
-        """Everything that this shadow answered, oldest first."""
+        """All scores of this shadow, oldest first."""
         analysis, study, score = schema.analysis, schema.study, schema.shadow_score
         query = (
             select(study.c.study_instance_uid, score.c.at, analysis.c.summary, score.c.probabilities, score.c.reason)

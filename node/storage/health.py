@@ -16,7 +16,7 @@ LISTENER = "listener"
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class ProcessHeartbeat:
     """A process of a node, and when it was last alive.
 
     Parameters
@@ -81,11 +81,11 @@ class HealthStore:
             if not db.execute(stopped).rowcount:
                 db.execute(insert(table).values(node=node, part=LISTENER, at=0.0, associations=0))
 
-    def heartbeats(self) -> list[Heartbeat]:
+    def heartbeats(self) -> list[ProcessHeartbeat]:
         """The last sign of life of every process of every node on this ledger."""
         with reading(self.engine) as db:
             rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
-            return [Heartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
+            return [ProcessHeartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
 
     def echoed(self, echo: Echo) -> None:
         """A destination was called; what it answered replaces what it answered before."""

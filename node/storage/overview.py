@@ -22,7 +22,7 @@ from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
 from node.storage.records import AuditRecord, StudyRecord
-from node.storage.rows import audit_event, audit_record, study_record, study_state
+from node.storage.rows import audit_event, audit_record_from_row, study_record_from_row, study_state
 from node.summary import AnalysisSummary
 
 
@@ -115,7 +115,7 @@ class Overview:
             older = and_(table.last_received_at == at, table.id < number)
             query = query.where(table.last_received_at <= at, or_(table.last_received_at < at, older))
         with reading(self.engine) as db:
-            return [study_record(row) for row in db.execute(query)]
+            return [study_record_from_row(row) for row in db.execute(query)]
 
     def uid_of(self, number: int) -> str:
         """The Study Instance UID of a study; raises LookupError when there is none of this number."""
@@ -140,7 +140,7 @@ class Overview:
         table = schema.audit.c
         query = select(schema.audit).where(table.study_id == study_id).order_by(table.id).limit(limit)
         with reading(self.engine) as db:
-            return [audit_record(row) for row in db.execute(query)]
+            return [audit_record_from_row(row) for row in db.execute(query)]
 
     def series(self, study_id: int) -> list[SeriesRow]:
         """The series of a study in the order of their arrival."""
@@ -204,7 +204,7 @@ class Overview:
         table = schema.audit.c
         query = select(schema.audit).where(table.event == AuditEvent.REJECTED).order_by(table.id.desc()).limit(limit)
         with reading(self.engine) as db:
-            return [audit_record(row) for row in db.execute(query)]
+            return [audit_record_from_row(row) for row in db.execute(query)]
 
     def analyses(self, since: float, limit: int = 1000) -> list[AnalysisRow]:
         """Analyses that have finished since then, newest first."""

@@ -21,9 +21,14 @@ EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instanc
 class StoredInstance:
     """An instance whose file is durable; only its row is missing before the sender gets its response.
 
-    patient_digest : SHA-256 of patient ID and issuer; tells two patients apart without naming either.
-    path : of the file, relative to the storage root.
-    kind, slice_position : which part of its scanner's protocol it is, and where it lies (dicom_io.encoding.arrival).
+    Parameters
+    ----------
+    patient_digest
+        SHA-256 of patient ID and issuer; tells two patients apart without naming either.
+    path
+        Of the file, relative to the storage root.
+    kind, slice_position
+        Which part of its scanner's protocol it is, and where it lies (dicom_io.encoding.arrival).
     """
 
     study_instance_uid: str
@@ -129,7 +134,10 @@ class Feedback:
 class StudyRecord:
     """One line of the worklist. Times: seconds since 1970, UTC.
 
-    missing : images that earlier studies of its protocol had more, while it is arriving; 0: none that we know of.
+    Parameters
+    ----------
+    missing
+        Images that earlier studies of its protocol had more, while it is arriving; 0: none that we know of.
     """
 
     id: int
@@ -147,17 +155,21 @@ class StudyRecord:
 
     @property
     def awaits(self) -> str:
-        """What it still lacks, as far as the site's earlier studies tell."""
-        images = "1 image is" if self.missing == 1 else f"{self.missing} images are"
-        return f"{images} missing that others of its protocol had" if self.missing else ""
+        """How far it is behind the site's earlier studies; empty when it is not."""
+        images = "1 image" if self.missing == 1 else f"{self.missing} images"
+        return f"{images} fewer than in earlier studies of its protocol" if self.missing else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRow(StudyRecord):
     """A study inside a transaction.
 
-    judged_instances : how many it had when its content was last compared with that of earlier studies.
-    content : digest of what it held when it was complete, empty when that taught nothing.
+    Parameters
+    ----------
+    judged_instances
+        How many it had when its content was last compared with that of earlier studies.
+    content
+        Digest of what it held when it was complete, empty when that taught nothing.
     """
 
     patient_digest: str

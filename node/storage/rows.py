@@ -22,7 +22,7 @@ from node.storage.records import (
 )
 
 
-def study_record(row: Row[Any]) -> StudyRecord:
+def study_record_from_row(row: Row[Any]) -> StudyRecord:
     """One line of the worklist."""
     return StudyRecord(
         id=row.id,
@@ -40,7 +40,7 @@ def study_record(row: Row[Any]) -> StudyRecord:
     )
 
 
-def study_row(row: Row[Any]) -> StudyRow:
+def study_from_row(row: Row[Any]) -> StudyRow:
     """A study with all that the ledger's verbs look at."""
     return StudyRow(
         id=row.id,
@@ -61,7 +61,7 @@ def study_row(row: Row[Any]) -> StudyRow:
     )
 
 
-def job_row(row: Row[Any]) -> JobRow:
+def job_from_row(row: Row[Any]) -> JobRow:
     """A job with all that the ledger's verbs look at."""
     return JobRow(
         id=row.id,
@@ -75,17 +75,17 @@ def job_row(row: Row[Any]) -> JobRow:
     )
 
 
-def kept_object(row: Row[Any]) -> KeptObject:
+def kept_object_from_row(row: Row[Any]) -> KeptObject:
     """A result object on disk."""
     return KeptObject(row.kind, row.sop_class_uid, row.sop_instance_uid, row.series_instance_uid, row.sha256, row.path)
 
 
-def receipt(row: Row[Any]) -> ObjectReceipt:
+def receipt_from_row(row: Row[Any]) -> ObjectReceipt:
     """What a destination answered for one object."""
     return ObjectReceipt(row.sop_instance_uid, row.status, row.comment, row.committed_at)
 
 
-def job_record(row: Row[Any], receipts: Iterable[Row[Any]]) -> JobRecord:
+def job_record_from_row(row: Row[Any], receipts: Iterable[Row[Any]]) -> JobRecord:
     """One job as the operator sees it."""
     return JobRecord(
         kind=JobKind(row.kind),
@@ -95,12 +95,12 @@ def job_record(row: Row[Any], receipts: Iterable[Row[Any]]) -> JobRecord:
         attempts=row.attempts,
         not_before=row.not_before,
         reason=row.reason,
-        receipts=tuple(receipt(each) for each in receipts),
+        receipts=tuple(receipt_from_row(each) for each in receipts),
         reason_code=code_of(row.reason_code),
     )
 
 
-def audit_record(row: Row[Any]) -> AuditRecord:
+def audit_record_from_row(row: Row[Any]) -> AuditRecord:
     """One thing that happened to a study."""
     return AuditRecord(
         at=row.at,
@@ -109,11 +109,11 @@ def audit_record(row: Row[Any]) -> AuditRecord:
         to_state=study_state(row.to_state),
         revision=row.revision,
         detail=row.detail,
-        fields=_fields_of(row),
+        fields=_fields_from_row(row),
     )
 
 
-def audit_entry(row: Row[Any]) -> AuditEntry:
+def audit_entry_from_row(row: Row[Any]) -> AuditEntry:
     """One entry as it is chained; raises AuditBroken for an event or a state that nobody writes."""
     return AuditEntry(
         at=row.at,
@@ -123,7 +123,7 @@ def audit_entry(row: Row[Any]) -> AuditEntry:
         to_state=study_state(row.to_state),
         revision=row.revision,
         detail=row.detail,
-        fields=_fields_of(row),
+        fields=_fields_from_row(row),
         version=row.version,
     )
 
@@ -144,7 +144,7 @@ def study_state(text: str) -> StudyState | Literal[""]:
         raise AuditBroken(f"the audit trail was changed: there is no state {text!r}") from None
 
 
-def _fields_of(row: Row[Any]) -> AuditFields:
+def _fields_from_row(row: Row[Any]) -> AuditFields:
     return AuditFields(
         peer=row.peer,
         calling_ae_title=row.calling_ae_title,

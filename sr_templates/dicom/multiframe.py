@@ -15,7 +15,7 @@ from sr_templates.dicom.evidence import Slices, SourceImage
 
 SHARE_OF_PEAK_LABEL = "Share of peak"  # LUT Label of the first real world value mapping of a saliency map
 LOGIT_LABEL = "Saliency"
-_COPIED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
+_COPIED = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
 _TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
            "StudyTime")  # fmt: skip
 
@@ -37,8 +37,8 @@ def frame_sources(images: Slices, *, one_pixel: bool = False) -> list[Dataset]:
     """One header for each frame to be made, with what highdicom reads of a source image.
 
     Every source stands as a single-frame image: of multi-frame images highdicom takes one only, and matches its frames
-    by position, which finds the other phases of a dynamic too. `repairs.reference_source_frames` then states class and
-    frame number. Patient and study stay empty: those of `CommonAttributes` take their place.
+    by position, which finds the other phases of a dynamic too. `repairs.reference_source_frames` then states the
+    instance and its frame. Patient and study stay empty: those of `CommonAttributes` take their place.
 
     Parameters
     ----------
@@ -46,20 +46,21 @@ def frame_sources(images: Slices, *, one_pixel: bool = False) -> list[Dataset]:
         Frames of one pixel, for an object whose pixels `repairs.write_pixels` writes.
     """
     spacing = float(decimals([slice_spacing_mm(images)])[0])
-    sources = [_frame_source(image, spacing) for image in images]
+    sources = [_frame_source(image, number, spacing) for number, image in enumerate(images, start=1)]
     if one_pixel:
         for source in sources:
             source.Rows = source.Columns = 1
     return sources
 
 
-def _frame_source(image: SourceImage, slice_spacing: float) -> Dataset:
+def _frame_source(image: SourceImage, number: int, slice_spacing: float) -> Dataset:
     source = Dataset()
     for keyword in _COPIED:
         setattr(source, keyword, image.header[keyword].value)
     for keyword in _TYPE_2:
         setattr(source, keyword, "")
     source.SOPClassUID = MRImageStorage
+    source.SOPInstanceUID = f"2.25.{number}"  # frames of one instance would be logged as duplicates
     source.Modality = "MR"
     source.ImagePositionPatient = decimals(image.position_mm)
     source.ImageOrientationPatient = decimals(image.orientation)

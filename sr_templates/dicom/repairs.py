@@ -53,8 +53,8 @@ class FrameFacts:
 def keep_identity(instance: Dataset, built: Dataset) -> None:
     """Take over what highdicom built, except what the object already has.
 
-    highdicom copies eight attributes of patient and study, where archives split a study whose objects differ in any
-    (dcentvfy: "different information entities"); it reads the clock for five dates and times, so that no two runs give
+    highdicom copies a few attributes of patient and study, where archives split a study whose objects differ in any
+    (dcentvfy: "different information entities"); it reads the clock for creation and content, so that no two runs give
     the same bytes; and it signs the file with its own implementation class UID.
     """
     for element in built:
@@ -137,7 +137,7 @@ def _along_normal(instance: Dataset, groups: Dataset) -> float:
 
 
 def write_pixels(instance: Dataset, facts: FrameFacts) -> None:
-    """highdicom holds four maps to make one: the array, its frames as a list, these as bytes, and all bytes joined.
+    """highdicom holds three maps to make one: the array, the bytes of its frames, and all bytes joined.
 
     So it is handed frames of one pixel; those of the map are written here, in the order of the frames.
     """

@@ -208,7 +208,7 @@ def test_a_first_study_waits_for_silence(ledger: Ledger, headers: list[ReceivedI
     assert standing(ledger, "5").state is StudyState.RECEIVING
     sweep(ledger, 100 + QUIET)
     assert standing(ledger, "5").state is StudyState.STABLE
-    assert reason(ledger, "5") == "nothing came for 60 s"
+    assert reason(ledger, "5") == "no instance for 60 s"
 
 
 def test_what_a_known_protocol_lacks_is_waited_for_longer_and_then_said(
@@ -220,7 +220,7 @@ def test_what_a_known_protocol_lacks_is_waited_for_longer_and_then_said(
     assert standing(ledger, "5").state is StudyState.RECEIVING
     assert standing(ledger, "5").missing == 11
     sweep(ledger, now + QUIET * PATIENCE)
-    assert reason(ledger, "5") == "nothing came for 180 s; 11 images are missing that others of its protocol had"
+    assert reason(ledger, "5") == "no instance for 180 s; 11 images fewer than in earlier studies of its protocol"
 
 
 def test_a_late_image_makes_a_new_revision_and_unteaches(ledger: Ledger, headers: list[ReceivedInstance]) -> None:

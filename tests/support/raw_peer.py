@@ -36,7 +36,7 @@ def association_request(
 
 def associate(port: int, **request: str) -> socket.socket:
     """A connection on which the association was accepted."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.sendall(association_request(**request))  # type: ignore[arg-type]
     assert connection.recv(4096)[0] == PduType.ASSOCIATE_AC
     return connection

@@ -18,7 +18,7 @@ from node.storage.ledger.object_rows import keep_receipts, result_objects
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import KeptObject, ObjectReceipt, StudyRow
 
-AWAITED = Reason(ReasonCode.COMMITMENT_AWAITED, "awaits commitment")
+AWAITED = Reason(ReasonCode.COMMITMENT_AWAITED, "waiting for storage commitment")
 
 
 class Deliveries:
@@ -79,7 +79,7 @@ class Deliveries:
             if job.state is not JobState.COMMITTING:
                 return True
             if failed:
-                reason = Reason(ReasonCode.COMMITMENT_MISSING, f"no commitment to {len(failed)} objects")
+                reason = Reason(ReasonCode.COMMITMENT_MISSING, f"no storage commitment for {len(failed)} objects")
                 pause = self.retry.pause(job.attempts, self.rng)
                 again = {"state": JobState.WAITING, "not_before": now + pause, **reason_columns(reason)}
                 db.execute(update(schema.job).where(schema.job.c.id == job.id).values(again))

@@ -49,7 +49,7 @@ class Gathering:
                 return 0
             studies = locked_arriving(db, silent, limit)
             for study in studies:
-                why = f"nothing came for {max(0.0, now - study.last_received_at):.0f} s"
+                why = f"no instance for {max(0.0, now - study.last_received_at):.0f} s"
                 complete(db, study, now, f"{why}; {study.awaits}" if study.awaits else why)
             return len(studies)
 
@@ -82,7 +82,7 @@ class Gathering:
                 values = {"judged_instances": study.instances, "missing": found.missing}
                 db.execute(update(schema.study).where(table.id == study.id).values(values))
                 if found.alike:
-                    why = f"holds what all {found.alike} earlier studies of its protocol held"
+                    why = f"complete: the content of {found.alike} earlier studies of its protocol"
                     complete(db, study, now, why)
                     settled += 1
         return settled

@@ -11,7 +11,7 @@ from node.reasons import Reason
 from node.storage import schema
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, NO_REASON, locked_study, reason_columns
 from node.storage.records import JobRow, StudyRow
-from node.storage.rows import job_row
+from node.storage.rows import job_from_row
 
 UNFINISHED = (*OPEN, JobState.DEAD)
 """States of a job that its study waits for: something is still to come of it, or the operator must look."""
@@ -44,7 +44,7 @@ def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: fl
 
 def find_job(db: Connection, job_id: int) -> JobRow:
     """The job of this number."""
-    return job_row(db.execute(select(schema.job).where(schema.job.c.id == job_id)).one())
+    return job_from_row(db.execute(select(schema.job).where(schema.job.c.id == job_id)).one())
 
 
 def due_jobs(kind: JobKind, now: float) -> Select[Any]:

@@ -17,10 +17,10 @@ from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job
 from node.storage.ledger.object_rows import keep_object, keep_receipts
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
-from node.storage.rows import job_row, kept_object
+from node.storage.rows import job_from_row, kept_object_from_row
 from sr_templates.kinds import Kind
 
-LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "the worker died or was too slow")
+LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "interrupted: the worker ended, or took longer than its lease")
 
 
 class JobQueue:
@@ -40,7 +40,7 @@ class JobQueue:
             if db.execute(due.limit(1)).first() is None:
                 return None
         with writing(self.engine) as db:
-            for row in [job_row(each) for each in db.execute(due.limit(8))]:
+            for row in [job_from_row(each) for each in db.execute(due.limit(8))]:
                 job = self._claim(db, row, now, now + lease_seconds)
                 if job is not None:
                     return job
@@ -52,7 +52,7 @@ class JobQueue:
         if lost and row.kind is JobKind.ANALYZE:
             study = move(db, study, StudyEvent.ATTEMPT_LOST, now, LEASE_ENDED)
         if lost and row.attempts >= self.retry.attempts:
-            words = f"given up after {row.attempts} attempts: the worker died each time"
+            words = f"failed after {row.attempts} attempts, each interrupted by the end of its worker"
             _give_up(db, row, study, Reason(ReasonCode.WORKER_DIED, words), now)
             return None
         job = lease(db, row, study, lease_until)
@@ -121,7 +121,7 @@ class JobQueue:
         )
         with reading(self.engine) as db:
             row = db.execute(query.order_by(table.revision.desc()).limit(1)).first()
-        return None if row is None else kept_object(row)
+        return None if row is None else kept_object_from_row(row)
 
 
 def _give_up(db: Connection, row: JobRow, study: StudyRow, reason: Reason, now: float) -> None:

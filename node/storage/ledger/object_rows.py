@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, insert, select
 from node.jobs import Job
 from node.storage import schema
 from node.storage.records import KeptObject, ObjectReceipt
-from node.storage.rows import kept_object
+from node.storage.rows import kept_object_from_row
 
 
 def keep_object(db: Connection, study_id: int, revision: int, each: KeptObject) -> None:
@@ -32,7 +32,7 @@ def result_objects(db: Connection, study_id: int, revision: int) -> list[KeptObj
     """The result objects of one revision, in the order in which they were kept."""
     table = schema.result_object.c
     query = select(schema.result_object).where(table.study_id == study_id, table.revision == revision)
-    return [kept_object(row) for row in db.execute(query.order_by(table.id))]
+    return [kept_object_from_row(row) for row in db.execute(query.order_by(table.id))]
 
 
 def keep_receipts(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:

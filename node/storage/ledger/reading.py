@@ -13,7 +13,7 @@ from node.storage.database import reading
 from node.storage.ledger.object_rows import result_objects
 from node.storage.ledger.transitions import require_study
 from node.storage.records import AuditRecord, Feedback, HeldInstance, JobRecord, StudyDetail, StudyRecord
-from node.storage.rows import audit_record, job_record, study_record
+from node.storage.rows import audit_record_from_row, job_record_from_row, study_record_from_row
 from node.summary import AnalysisSummary
 
 DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
@@ -101,18 +101,18 @@ class LedgerReader:
 
 
 def _study_record(db: Connection, study_id: int) -> StudyRecord:
-    return study_record(db.execute(select(schema.study).where(schema.study.c.id == study_id)).one())
+    return study_record_from_row(db.execute(select(schema.study).where(schema.study.c.id == study_id)).one())
 
 
 def _job_records(db: Connection, study_id: int) -> Iterator[JobRecord]:
     jobs, receipts = schema.job.c, schema.receipt.c
     for row in db.execute(select(schema.job).where(jobs.study_id == study_id).order_by(jobs.id)).all():
         answers = db.execute(select(schema.receipt).where(receipts.job_id == row.id).order_by(receipts.id))
-        yield job_record(row, answers)
+        yield job_record_from_row(row, answers)
 
 
 def _timeline(db: Connection, study_id: int) -> Iterator[AuditRecord]:
     table = schema.audit.c
     transitions = select(schema.audit).where(table.study_id == study_id, table.to_state != "").order_by(table.id)
     for row in db.execute(transitions):
-        yield audit_record(row)
+        yield audit_record_from_row(row)

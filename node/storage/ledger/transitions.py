@@ -11,7 +11,7 @@ from node.reasons import Reason
 from node.states import StudyEvent, StudyState, next_state
 from node.storage import audit_trail, schema
 from node.storage.records import StudyRow
-from node.storage.rows import study_row
+from node.storage.rows import study_from_row
 
 CLOCK_WENT_BACK_SECONDS = 300.0  # nodes that share a ledger differ by less
 # A statement that every instance needs is made once: to put it together costs more than to execute it.
@@ -44,7 +44,7 @@ def move(
     after = next_state(study.state, event)
     table = schema.study
     db.execute(update(table).where(table.c.id == study.id).values(state=after, state_since=now, **values))
-    moved = study_row(db.execute(select(table).where(table.c.id == study.id)).one())
+    moved = study_from_row(db.execute(select(table).where(table.c.id == study.id)).one())
     fields = AuditFields(reason=why.code) if isinstance(why, Reason) else NO_FIELDS
     audit_trail.append(db, AuditEntry(now, study.id, event, study.state, after, moved.revision, str(why), fields))
     return moved
@@ -56,26 +56,26 @@ def locked_studies(db: Connection, study_instance_uids: Collection[str]) -> dict
     They are locked in one order (PostgreSQL; SQLite has one writer).
     """
     rows = db.execute(_LOCK_STUDIES, {"uids": list(study_instance_uids)})
-    return {row.study_instance_uid: study_row(row) for row in rows}
+    return {row.study_instance_uid: study_from_row(row) for row in rows}
 
 
 def locked_study(db: Connection, study_id: int) -> StudyRow:
     """A study that no other node changes until this transaction ends."""
-    return study_row(db.execute(select(schema.study).where(schema.study.c.id == study_id).with_for_update()).one())
+    return study_from_row(db.execute(select(schema.study).where(schema.study.c.id == study_id).with_for_update()).one())
 
 
 def locked_arriving(db: Connection, which: ColumnElement[bool], limit: int) -> Sequence[StudyRow]:
     """Studies that are RECEIVING, oldest first, locked; those that another node is changing are left out."""
     table = schema.study.c
     query = select(schema.study).where(table.state == StudyState.RECEIVING, which).order_by(table.last_received_at)
-    return [study_row(row) for row in db.execute(query.limit(limit).with_for_update(skip_locked=True))]
+    return [study_from_row(row) for row in db.execute(query.limit(limit).with_for_update(skip_locked=True))]
 
 
 def find_study(db: Connection, study_instance_uid: str) -> StudyRow | None:
     """The study of this UID; None when it is not known."""
     query = select(schema.study).where(schema.study.c.study_instance_uid == study_instance_uid)
     row = db.execute(query).first()
-    return None if row is None else study_row(row)
+    return None if row is None else study_from_row(row)
 
 
 def require_study(db: Connection, study_instance_uid: str, *, lock: bool = False) -> StudyRow:

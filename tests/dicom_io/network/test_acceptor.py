@@ -9,17 +9,24 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-from pynetdicom import AE, build_context
+from pynetdicom import build_context
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage, Verification
 
 from dicom_io.network import dimse
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.upper_layer import HEADER, PduLimits, PduType
 from memory_scp import MemoryScp
-from raw_peer import associate, association_request, pdv, store_request
+from raw_peer import associate, association_request, pdv, store, store_request
 
+VERIFICATION = str(Verification)
+ECHO = dimse.encode(
+    {
+        dimse.CommandElement.AFFECTED_SOP_CLASS_UID: VERIFICATION,
+        dimse.CommandElement.COMMAND_FIELD: int(dimse.CommandField.C_ECHO_RQ),
+        dimse.CommandElement.MESSAGE_ID: 1,
+        dimse.CommandElement.DATA_SET_TYPE: dimse.NO_DATA_SET,
+    }
+)
 PATIENT = PduLimits(first_pdu_seconds=30.0, pdu_seconds=30.0, idle_seconds=60.0)
 HASTY = PduLimits(first_pdu_seconds=2.0, pdu_seconds=2.0, idle_seconds=60.0)
 
@@ -53,29 +60,32 @@ def listening(shelf: MemoryScp, pdu: PduLimits) -> Iterator[Acceptor]:
     assert not thread.is_alive()
 
 
-def instance(size: int = 1000) -> Dataset:
-    data_set = Dataset()
-    data_set.file_meta = FileMetaDataset()
-    data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data_set.SOPClassUID = MRImageStorage
-    data_set.SOPInstanceUID = generate_uid()
-    data_set.PixelData = bytes(size)
-    data_set["PixelData"].VR = "OW"
-    return data_set
+def negotiated(acceptor: Acceptor, ae_title: str = "HONEST", abstract: str = VERIFICATION) -> tuple[socket.socket, int]:
+    """A connection on which an association was requested, and the type of the PDU that answered."""
+    connection = connect(acceptor)
+    connection.sendall(association_request(calling=ae_title.encode(), abstract=abstract))
+    return connection, connection.recv(4096)[0]
 
 
-def echo(acceptor: Acceptor, ae_title: str = "HONEST") -> bool:
-    scu = AE(ae_title)
-    association = scu.associate("127.0.0.1", acceptor.port, [build_context(Verification)])
-    if not association.is_established:
+def release(connection: socket.socket) -> None:
+    connection.sendall(HEADER.pack(PduType.RELEASE_RQ, 4) + bytes(4))
+    assert connection.recv(100)[0] == PduType.RELEASE_RP
+    connection.close()
+
+
+def echo(acceptor: Acceptor) -> bool:
+    """Whether an honest peer has its C-ECHO answered (no client library: they lose answers on a busy machine)."""
+    connection, answered = negotiated(acceptor)
+    if answered != PduType.ASSOCIATE_AC:
         return False
-    status = association.send_c_echo()
-    association.release()
-    return bool(status) and status.Status == 0
+    connection.sendall(pdv(ECHO, control=3))
+    status = dimse.decode(connection.recv(4096)[12:])[dimse.CommandElement.STATUS]
+    release(connection)
+    return status == dimse.SUCCESS
 
 
 def connect(acceptor: Acceptor) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", acceptor.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", acceptor.port), timeout=60)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -103,54 +113,54 @@ def closed(connection: socket.socket, within_seconds: float = 60.0) -> bool:
 
 @pytest.mark.parametrize("size", [0, 1, 131_064, 131_072, 700_001])
 def test_an_instance_arrives_whole_whatever_its_size(acceptor: Acceptor, shelf: MemoryScp, size: int) -> None:
-    scu = AE("MODALITY")
-    association = scu.associate("127.0.0.1", acceptor.port, [build_context(MRImageStorage, ExplicitVRLittleEndian)])
-    assert association.send_c_store(instance(size)).Status == 0
-    association.release()
-    assert len(shelf.kept) == 1
-    assert len(shelf.kept[0]) >= size
-    assert shelf.ends[-1] == ""
+    content = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    with associate(acceptor.port) as connection:
+        assert store(connection, content) == dimse.SUCCESS
+        release(connection)
+    wait_for(lambda: bool(shelf.ends))
+    assert shelf.kept == [content]
+    assert shelf.ends == [""]
 
 
 def test_an_object_over_the_limit_is_refused_and_the_association_lives(acceptor: Acceptor, shelf: MemoryScp) -> None:
-    scu = AE("MODALITY")
-    association = scu.associate("127.0.0.1", acceptor.port, [build_context(MRImageStorage, ExplicitVRLittleEndian)])
-    assert association.send_c_store(instance(11_000_000)).Status == 0xA700
-    assert association.send_c_store(instance()).Status == 0
-    association.release()
-    assert len(shelf.kept) == 1
+    with associate(acceptor.port) as connection:
+        assert store(connection, bytes(11_000_000)) == dimse.OUT_OF_RESOURCES
+        assert store(connection, b"small") == dimse.SUCCESS
+    assert shelf.kept == [b"small"]
 
 
 def test_an_unknown_caller_is_told_so(acceptor: Acceptor) -> None:
-    association = AE("BADGUY").associate("127.0.0.1", acceptor.port, [build_context(Verification)])
-    assert association.is_rejected
-    assert association.acceptor.primitive.diagnostic == 3
+    with connect(acceptor) as connection:
+        connection.sendall(association_request(calling=b"BADGUY"))
+        answer = connection.recv(4096)
+    assert (answer[0], answer[9]) == (PduType.ASSOCIATE_RJ, 3)
 
 
-def test_a_sop_class_that_was_not_offered_is_not_accepted(acceptor: Acceptor) -> None:
-    association = AE("CT").associate("127.0.0.1", acceptor.port, [build_context(CTImageStorage)])
-    assert not association.is_established
+def test_a_message_of_a_sop_class_that_was_not_offered_ends_the_association(acceptor: Acceptor) -> None:
+    connection, _ = negotiated(acceptor, abstract=str(CTImageStorage))
+    connection.sendall(pdv(store_request(sop_class_uid=str(CTImageStorage)), control=3))
+    assert connection.recv(100)[0] == PduType.ABORT
+    connection.close()
 
 
 def test_one_ae_title_cannot_take_all_slots(acceptor: Acceptor, shelf: MemoryScp) -> None:
-    context = [build_context(Verification)]
-    held = [AE("GREEDY").associate("127.0.0.1", acceptor.port, context) for _ in range(4)]
-    assert [each.is_established for each in held] == [True, True, True, False]
+    held = [negotiated(acceptor, "GREEDY") for _ in range(4)]
+    assert [answered for _, answered in held] == [*3 * [PduType.ASSOCIATE_AC], PduType.ASSOCIATE_RJ]
     assert shelf.rejections == ["GREEDY: this AE title has as many associations open as one may have"]
     assert echo(acceptor)
-    for each in held[:3]:
-        each.release()
+    for connection, _ in held:
+        connection.close()
 
 
 def test_all_ae_titles_together_cannot_take_more_than_all_slots(acceptor: Acceptor, shelf: MemoryScp) -> None:
-    context = [build_context(Verification)]
-    held = [AE(f"MODALITY{n}").associate("127.0.0.1", acceptor.port, context) for n in range(5)]
-    assert [each.is_established for each in held] == [True, True, True, True, False]
+    held = [negotiated(acceptor, f"MODALITY{n}") for n in range(5)]
+    assert [answered for _, answered in held] == [*4 * [PduType.ASSOCIATE_AC], PduType.ASSOCIATE_RJ]
     assert shelf.rejections == ["MODALITY4: as many associations are open as may be"]
-    held[0].release()
+    release(held[0][0])
+    wait_for(lambda: len(acceptor.associations) < 4)
     assert echo(acceptor)
-    for each in held[1:4]:
-        each.release()
+    for connection, _ in held[1:]:
+        connection.close()
 
 
 def test_strangers_who_say_nothing_do_not_keep_anyone_out(hasty: Acceptor) -> None:

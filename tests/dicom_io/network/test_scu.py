@@ -16,7 +16,9 @@ from pynetdicom.sop_class import Verification
 from dicom_io.errors import PeerUnreachable
 from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.dimse import NOT_SUPPORTED
+from dicom_io.network.negotiation import encode_rejection
 from dicom_io.network.scu import NothingAccepted, PeerRejected, RemoteAE, Timeouts, associate, echo, send, syntax_of
+from dicom_io.network.service import CALLING_UNKNOWN
 from memory_scp import MemoryScp
 
 PATIENT = Timeouts(connect=30.0, association=30.0, message=60.0)
@@ -71,15 +73,28 @@ def test_a_peer_that_accepts_no_class_at_all_answers_for_every_file(remote: Remo
         associate("NODE", remote, [build_context(CTImageStorage)], PATIENT)
 
 
-def test_a_peer_that_rejects_us_and_one_that_is_not_there_are_told_apart(remote: RemoteAE) -> None:
-    with pytest.raises(PeerRejected, match=r"pacs \(PACS at 127\.0\.0\.1 port .*AE title BADGUY"):
-        echo("BADGUY", remote, PATIENT)
+def test_a_peer_that_rejects_us_and_one_that_is_not_there_are_told_apart() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=reject_one, args=(server,))
+        thread.start()
+        with pytest.raises(PeerRejected, match=r"pacs \(PACS at 127\.0\.0\.1 port .*AE title BADGUY"):
+            echo("BADGUY", RemoteAE("pacs", "PACS", "127.0.0.1", server.getsockname()[1]), PATIENT)
+        thread.join(60)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(PeerUnreachable, match="is it running, and is the port open") as raised:
         echo("NODE", RemoteAE("pacs", "PACS", "127.0.0.1", port), PATIENT)
     assert not isinstance(raised.value, PeerRejected)
     assert raised.value.retryable
+
+
+def reject_one(server: socket.socket) -> None:
+    """Reject one association, and let the peer close the connection whenever it comes to it."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(encode_rejection(CALLING_UNKNOWN))
+        connection.recv(4096)
 
 
 def test_a_file_is_proposed_in_its_own_transfer_syntax(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.storage.health import Echo, HealthStore, Heartbeat
+from node.storage.health import Echo, HealthStore, ProcessHeartbeat
 from node.storage.ledger.ledger import Ledger
 
 WEEK = 7 * 86_400.0
@@ -14,7 +14,7 @@ def test_the_last_sign_of_life_of_each_process_is_kept(ledger: Ledger) -> None:
         book.beat("one", part, at)
     for at, associations in ((1.0, 7), (2.0, 4)):
         book.beat("one", "listener", at, associations)
-    assert book.heartbeats() == [Heartbeat("one", "listener", 2.0, 4), Heartbeat("one", "worker", 3.0)]
+    assert book.heartbeats() == [ProcessHeartbeat("one", "listener", 2.0, 4), ProcessHeartbeat("one", "worker", 3.0)]
 
 
 def test_a_node_that_was_taken_away_is_forgotten_after_a_week(ledger: Ledger) -> None:

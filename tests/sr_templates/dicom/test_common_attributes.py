@@ -79,7 +79,7 @@ def test_series_numbers_move_on_when_the_study_uses_ours() -> None:
     assert {each.SeriesNumber // 1000 for each in build_objects(make_result(evidence), evidence, DEVICE)} == {10}
 
 
-def test_series_numbers_of_one_edition_are_distinct(objects: ResultObjects) -> None:
+def test_series_numbers_of_one_revision_are_distinct(objects: ResultObjects) -> None:
     by_series = {each.SeriesInstanceUID: each.SeriesNumber for each in objects}
     assert len(set(by_series.values())) == len(by_series) == len(objects.by_kind)
 

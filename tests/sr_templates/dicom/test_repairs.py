@@ -15,8 +15,10 @@ from pydicom.dataset import Dataset
 
 from mome_core.case import Modality
 from sr_studies import DEVICE, MODEL, Layout, enhanced_evidence, make_evidence
+from sr_templates.build import ResultObjects
 from sr_templates.dicom import codes, document, repairs
 from sr_templates.dicom.evidence import Slices, SourceImage
+from sr_templates.kinds import Kind
 from sr_templates.objects.segmentation import algorithm_identification
 
 IMAGES = make_evidence(Layout(columns=9, rows=9, slices=3)).images(Modality.DCE)
@@ -107,7 +109,7 @@ def frames_run_against_the_normal() -> bool:
     return z_of(frames[0]) > z_of(frames[-1])
 
 
-def four_maps_are_held() -> bool:
+def three_maps_are_held() -> bool:
     pixels = np.ones((3, 512, 512), dtype=np.float32)
     images = make_evidence(Layout(columns=512, rows=512, slices=3, phases=2)).images(Modality.DCE)
     sources = headers(images)
@@ -166,7 +168,7 @@ NEEDED: list[tuple[Callable[..., object], Callable[[], bool]]] = [
     (repairs.list_series_once, sources_are_listed_again),
     (repairs.add_content_creator, content_creator_is_missing),
     (repairs.order_along_normal, frames_run_against_the_normal),
-    (repairs.write_pixels, four_maps_are_held),
+    (repairs.write_pixels, three_maps_are_held),
     (repairs.add_frame_anatomy, frame_anatomy_is_missing),
     (repairs.identify_segment_per_frame, segment_is_identified_once),
     (repairs.add_burned_in_annotation, burned_in_annotation_is_missing),
@@ -194,6 +196,12 @@ def test_highdicom_cannot_read_floats_with_a_slope_other_than_one() -> None:
     saliency_map.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0].RealWorldValueSlope = 2.0
     with pytest.raises(AttributeError):
         saliency_map.get_volume()
+
+
+def test_no_stand_in_for_a_source_is_left_in_an_object(objects: ResultObjects) -> None:
+    for kind in (Kind.SALIENCY_MAP, Kind.SEGMENTATION):
+        uids = {str(e.value) for e in objects.by_kind[kind][0].iterall() if e.VR == "UI" and isinstance(e.value, str)}
+        assert not uids & {f"2.25.{number}" for number in range(20)}
 
 
 def test_a_source_header_is_not_touched_by_what_highdicom_is_handed() -> None:

@@ -36,18 +36,18 @@ REJECTIONS = {
     "this AE title has as many associations open as one may have": "CALLER_HAS_TOO_MANY",
 }
 WORDS = {  # event -> how its words were put together
-    "RECEIVED": re.compile(r"(?P<count>\d+) instances from (?P<calling_ae_title>.*) at (?P<address>\S+)"),
-    "REJECTED": re.compile(
+    "RECEIVED": r"(?P<count>\d+) instances from (?P<calling_ae_title>.*) at (?P<address>\S+)",
+    "REJECTED": (
         r"(?P<why>.+?): (?P<calling_ae_title>.{1,16}?)(?: called (?P<called_ae_title>.{0,16}?))?"
         r" (?:at|from) (?P<address>\S+)(?: \((?P<left_out>\d+) alerts before it were not written\))?(?: \(.*)?"
     ),
-    "FORGED_REPORT": re.compile(r"(?P<calling_ae_title>.{1,16}?) at (?P<address>\S+)(?: \(.*)?"),
-    "SENT": re.compile(r"(?P<count>\d+) objects to (?P<peer>.+)"),
-    "LOGGED_IN": re.compile(r"(?P<person>.+) from (?P<address>[^\s,]+)(?:, first login)?"),
-    "LOGIN_REFUSED": re.compile(r"(?:(?P<person>.+) )?from (?P<address>[^\s:]+|\S*:\S*)(?:: in no .*)?"),
-    "LOGGED_OUT": re.compile(r"(?P<person>.+)"),
-    "OPERATED": re.compile(r"(?P<person>.+): \S+"),
-    "DOWNLOADED": re.compile(r"(?P<person>.+): \S+"),
+    "FORGED_REPORT": r"(?P<calling_ae_title>.{1,16}?) at (?P<address>\S+)(?: \(.*)?",
+    "SENT": r"(?P<count>\d+) objects to (?P<peer>.+)",
+    "LOGGED_IN": r"(?P<person>.+) from (?P<address>[^\s,]+)(?:, first login)?",
+    "LOGIN_REFUSED": r"(?:(?P<person>.+) )?from (?P<address>[^\s:]+|\S*:\S*)(?:: in no .*)?",
+    "LOGGED_OUT": r"(?P<person>.+)",
+    "OPERATED": r"(?P<person>.+): \S+",
+    "DOWNLOADED": r"(?P<person>.+): \S+",
 }
 LEFT_OUT = re.compile(r"\((?P<left_out>\d+) alerts before it were not written\)")
 
@@ -94,7 +94,7 @@ def fields_of(event: str, detail: str) -> Iterator[tuple[str, Any]]:
     if event == "REJECTED":
         left_out = LEFT_OUT.search(detail)
         yield "count", 1 + int(left_out["left_out"] if left_out else 0)
-    found = WORDS[event].fullmatch(detail)
+    found = re.fullmatch(WORDS[event], detail)
     for name, text in (found.groupdict() if found else {}).items():
         if name == "why":
             yield "reason_code", REJECTIONS.get(text, "UNKNOWN")

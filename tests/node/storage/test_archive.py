@@ -1,0 +1,59 @@
+"""The archive: files under their digest, found changed or gone, removed with their folders."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from node.errors import NotReady
+from node.storage.archive import Archive, IntegrityLost
+
+REPORT = ("report", "1.2", "9.1", "9", b"a report")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "root")
+
+
+def test_result_objects_lie_under_their_digest_and_the_same_ones_again_change_nothing(archive: Archive) -> None:
+    (kept,) = archive.keep_results("1.2.3", 1, [REPORT])
+    assert kept.sha256 == hashlib.sha256(REPORT[-1]).hexdigest()
+    assert archive.verified(kept.path, kept.sha256).read_bytes() == REPORT[-1]
+    assert archive.keep_results("1.2.3", 1, [REPORT]) == [kept]
+    assert not any(archive.temporary.iterdir())
+
+
+def test_a_file_that_has_changed_is_not_used(archive: Archive) -> None:
+    (kept,) = archive.keep_results("1.2.3", 1, [REPORT])
+    (archive.root / kept.path).write_bytes(b"another report")
+    with pytest.raises(IntegrityLost, match="changed on disk"):
+        archive.verified(kept.path, kept.sha256)
+
+
+def test_a_file_that_is_gone_is_named(archive: Archive) -> None:
+    with pytest.raises(IntegrityLost, match="nowhere"):
+        archive.verified("instances/nowhere.dcm", "0")
+
+
+def test_the_last_file_takes_its_folders_along_but_not_those_below_the_root(archive: Archive) -> None:
+    (kept,) = archive.keep_results("1.2.3", 1, [REPORT])
+    archive.remove([kept.path, "results/never/there.dcm"])
+    assert list((archive.root / "results").iterdir()) == []
+    assert (archive.root / "instances").is_dir()
+
+
+def test_what_a_crash_left_half_written_is_removed_at_start(archive: Archive) -> None:
+    first, second = archive.temporary_path(), archive.temporary_path()
+    assert first != second
+    first.write_bytes(b"half")
+    archive.clear_temporary()
+    assert not first.exists()
+
+
+def test_a_root_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotReady, match="cannot be written"):
+        Archive(tmp_path / "file")

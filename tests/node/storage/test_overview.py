@@ -1,0 +1,51 @@
+"""The lists that people look at."""
+
+from __future__ import annotations
+
+from ledger_studies import analyzed_study, claim_job, stored_instance
+from node.audit import AuditEvent, AuditFields
+from node.jobs import JobKind, JobState
+from node.reasons import Reason, ReasonCode
+from node.states import StudyState
+from node.storage.ledger.ledger import Ledger
+from node.storage.overview import Overview, Tally
+
+
+def test_the_worklist_is_newest_first_and_paged(ledger: Ledger) -> None:
+    for number in range(5):
+        ledger.receiving.instances_stored([stored_instance(study=f"1.{number}")], now=100 + number)
+    assert [each.study_instance_uid for each in Overview(ledger.engine).worklist(limit=3)[1:]] == ["1.3", "1.2"]
+    assert ledger.reading.counts() == {StudyState.RECEIVING: 5}
+
+
+def test_queues_are_counted_by_kind_destination_and_state(ledger: Ledger) -> None:
+    analyzed_study(ledger, "one", "two")
+    refused = Reason(ReasonCode.PEER_REFUSED, "refused")
+    ledger.jobs.failed(claim_job(ledger, JobKind.DELIVER), refused, 220, attempts=1)
+    overview = Overview(ledger.engine)
+    depths = {(each.kind, each.destination, each.state): each.jobs for each in overview.queues()}
+    assert depths == {
+        (JobKind.DELIVER, "one", JobState.DEAD): 1,
+        (JobKind.DELIVER, "two", JobState.WAITING): 1,
+    }
+    (dead,) = overview.jobs([JobState.DEAD])
+    assert (dead.kind, dead.destination, dead.reason) == (JobKind.DELIVER, "one", "refused")
+
+
+def test_tallies_count_what_is_new_by_its_fields(ledger: Ledger) -> None:
+    overview = Overview(ledger.engine)
+    newest, _ = overview.tallies(0)
+    for count, at in ((3, 1.0), (4, 2.0)):
+        fields = AuditFields(calling_ae_title="MRI1", count=count)
+        ledger.audit.record(AuditEvent.RECEIVED, at, f"{count} instances", fields=fields)
+    _, (tally,) = overview.tallies(newest)
+    assert tally == Tally(AuditEvent.RECEIVED, "", "MRI1", None, entries=2, counted=7, newest_at=2.0)
+
+
+def test_rejections_are_newest_first_with_who_called(ledger: Ledger) -> None:
+    for title in ("A", "B"):
+        fields = AuditFields(calling_ae_title=title, reason=ReasonCode.CALLING_UNKNOWN)
+        ledger.audit.record(AuditEvent.REJECTED, 1.0, "words", fields=fields)
+    found = Overview(ledger.engine).rejections()
+    assert [each.fields.calling_ae_title for each in found] == ["B", "A"]
+    assert {each.fields.reason for each in found} == {ReasonCode.CALLING_UNKNOWN}
