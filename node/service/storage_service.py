@@ -107,7 +107,7 @@ class StorageService:
         self.audit_writer = AuditWriter(ledger)
 
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
-        """Log who was turned away, with the way to allow it, and audit it."""
+        """Log and audit a rejected association, with the settings that would allow it."""
         log.warning(
             "association rejected: %s",
             why.words,

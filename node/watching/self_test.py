@@ -42,7 +42,7 @@ def run_self_test(settings: Settings) -> Iterator[SelfTestResult]:
     yield _run("database", _database, settings)
     yield _run("model", _model, settings)
     yield _run("known inference", _known_inference, settings)
-    for each in settings.destinations:  # a PACS that is down is retried for ever, and is no reason not to start
+    for each in settings.destinations:  # a PACS that is down is retried indefinitely: no reason not to start
         yield _run(f"echo {each.name}", partial(_echo, each), settings, required=False)
 
 

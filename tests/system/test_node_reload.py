@@ -89,7 +89,7 @@ def test_a_renewed_certificate_is_taken_without_interrupting_reception(tmp_path:
         assert listener_of(node) == before
         Path(first.certificate).write_text("no certificate")
         reload_with(node, settings_toml(node.settings))
-        wait_for(lambda: "the certificate stays the old one" in node.log.read_text(), 30, "the fault to be named")
+        wait_for(lambda: "new certificate is not usable" in node.log.read_text(), 30, "the fault to be named")
         assert node.echo()
 
 
