@@ -27,35 +27,35 @@ from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageSt
 from dicom_io.errors import DicomError
 from dicom_io.vendors.registry import safe_private_elements
 
-IMAGES = frozenset({MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage})
-STANDARD_UIDS = "1.2.840.10008."
-DATES = frozenset(f"{what}Date" for what in ("Study", "Series", "Acquisition", "Content", "InstanceCreation")) | {
+_IMAGES = frozenset({MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage})
+_STANDARD_UIDS = "1.2.840.10008."
+_DATES = frozenset(f"{what}Date" for what in ("Study", "Series", "Acquisition", "Content", "InstanceCreation")) | {
     "AcquisitionDateTime",
     "FrameAcquisitionDateTime",
     "FrameReferenceDateTime",
 }
-TIMES = frozenset(f"{what}Time" for what in ("Study", "Series", "Acquisition", "Content", "InstanceCreation")) | {
+_TIMES = frozenset(f"{what}Time" for what in ("Study", "Series", "Acquisition", "Content", "InstanceCreation")) | {
     "ContrastBolusStartTime",
     "ContrastBolusStopTime",
 }
-KEPT_PRIVATE = safe_private_elements()
-LONGEST_WORDS = 64
-KEEP_ITEMS = ((0x0008, 0x1140), (0x0008, 0x2112))  # ReferencedImageSequence, SourceImageSequence: X/Z/U*
+_KEPT_PRIVATE = safe_private_elements()
+_LONGEST_WORDS = 64
+_KEEP_ITEMS = ((0x0008, 0x1140), (0x0008, 0x2112))  # ReferencedImageSequence, SourceImageSequence: X/Z/U*
 AGENT, NO_AGENT = "CONTRAST AGENT", ("", "NONE", "PRE_CONTRAST")
-METHODS = (
+_METHODS = (
     Code("113100", "DCM", "Basic Application Confidentiality Profile"),
     Code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option"),
     Code("113111", "DCM", "Retain Safe Private Option"),
 )
 
-Action = Callable[[Dataset, tuple[int, int]], None]
+_Action = Callable[[Dataset, tuple[int, int]], None]
 
 
 class NotExportable(DicomError):
     """The object may show whose it is in a way that no rule for elements removes."""
 
 
-class AnonymizerMissing(DicomError):
+class _AnonymizerMissing(DicomError):
     """The library that knows what PS3.15 does to each element is not installed."""
 
 
@@ -76,7 +76,7 @@ class Mask:
 
     def uid(self, original: str) -> str:
         """The UID that stands for this one; those of the standard stay."""
-        if not original or original.startswith(STANDARD_UIDS):
+        if not original or original.startswith(_STANDARD_UIDS):
             return original
         return f"2.25.{self.number(f'uid {original}', 16)}"
 
@@ -117,44 +117,44 @@ def write_deidentified(source: Path, target: Path, mask: Mask) -> None:
 
 def deidentify(image: Dataset, mask: Mask) -> None:
     """Take the patient out of an image, in place. Raises NotExportable."""
-    if image.get("SOPClassUID") not in IMAGES:
+    if image.get("SOPClassUID") not in _IMAGES:
         raise NotExportable("only MR images are exported: text may be burned into others")
     if str(image.get("BurnedInAnnotation", "")).upper() == "YES":
         raise NotExportable("text is burned into its pixels")
-    clean(image, mask)
+    _clean(image, mask)
     image.PatientName = image.PatientID = mask.patient
     image.PatientBirthDate = ""
     image.PatientIdentityRemoved = "YES"
     image.LongitudinalTemporalInformationModified = "MODIFIED"
-    image.DeidentificationMethodCodeSequence = [coded(method) for method in METHODS]
+    image.DeidentificationMethodCodeSequence = [_coded(method) for method in _METHODS]
     syntax = image.file_meta.TransferSyntaxUID
     image.file_meta, image.preamble = FileMetaDataset(), bytes(128)
     image.file_meta.TransferSyntaxUID = syntax
 
 
-def coded(code: Code) -> Dataset:
+def _coded(code: Code) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
     return item
 
 
-def clean(dataset: Dataset, mask: Mask) -> None:
+def _clean(dataset: Dataset, mask: Mask) -> None:
     """Apply the profile to a data set and to everything inside it."""
-    kept = kept_private(dataset)
+    kept = _kept_private(dataset)
     for element in list(dataset):
         private = element.tag.is_private
         unknown = element.tag not in kept if private else element.VR == "UN"
-        if unknown or is_overlay_or_curve(element):
+        if unknown or _is_overlay_or_curve(element):
             del dataset[element.tag]
         elif not private or element.VR == "SQ":
-            clean_element(dataset, element, mask)
+            _clean_element(dataset, element, mask)
 
 
-def clean_element(dataset: Dataset, element: DataElement, mask: Mask) -> None:
+def _clean_element(dataset: Dataset, element: DataElement, mask: Mask) -> None:
     """One element: moved, replaced, emptied, removed, or left, as its kind and the table say."""
     tag = (element.tag.group, element.tag.element)
     if element.VR in ("DA", "DT", "TM"):
-        clean_time(dataset, element, mask)
+        _clean_time(dataset, element, mask)
     elif element.VR == "UI":
         many = isinstance(element.value, MultiValue)
         element.value = [mask.uid(uid) for uid in element.value] if many else mask.uid(str(element.value or ""))
@@ -162,7 +162,7 @@ def clean_element(dataset: Dataset, element: DataElement, mask: Mask) -> None:
         element.value = ""
     elif element.VR == "SQ" and tag not in actions():
         for item in element.value:
-            clean(item, mask)
+            _clean(item, mask)
     elif element.VR == "SQ":
         element.value = []
     elif element.keyword == "ContrastBolusAgent":  # whether there was an agent tells the phases apart; which one, no
@@ -171,44 +171,44 @@ def clean_element(dataset: Dataset, element: DataElement, mask: Mask) -> None:
         actions()[tag](dataset, tag)
 
 
-def clean_time(dataset: Dataset, element: DataElement, mask: Mask) -> None:
+def _clean_time(dataset: Dataset, element: DataElement, mask: Mask) -> None:
     """Dates of the examination move, its times of day stay; all others go."""
-    if element.keyword in DATES:
+    if element.keyword in _DATES:
         element.value = mask.date(str(element.value or ""))
-    elif element.keyword not in TIMES:
+    elif element.keyword not in _TIMES:
         del dataset[element.tag]
 
 
-def is_overlay_or_curve(element: DataElement) -> bool:
+def _is_overlay_or_curve(element: DataElement) -> bool:
     """Whether it belongs to a repeating group that draws over the image (60xx, 50xx)."""
     return element.tag.group & 0xFF00 in (0x5000, 0x6000)
 
 
-def kept_private(dataset: Dataset) -> frozenset[int]:
+def _kept_private(dataset: Dataset) -> frozenset[int]:
     """Tags of the private elements that stay, with those that say whose they are (PS3.5 7.8.1)."""
     kept = set[int]()
     for owner in dataset:
         if owner.tag.is_private_creator:
-            wanted = KEPT_PRIVATE.get((owner.tag.group, str(owner.value).strip().upper()), ())
+            wanted = _KEPT_PRIVATE.get((owner.tag.group, str(owner.value).strip().upper()), ())
             tags = [owner.tag.group << 16 | owner.tag.element << 8 | each for each in wanted]
-            found = {tag for tag in tags if tag in dataset and is_harmless(dataset[tag])}
+            found = {tag for tag in tags if tag in dataset and _is_harmless(dataset[tag])}
             kept |= {*found, int(owner.tag)} if found else set()
     return frozenset(kept)
 
 
-def is_harmless(element: DataElement) -> bool:
+def _is_harmless(element: DataElement) -> bool:
     """Whether a private element holds numbers, a few words about the scan, or items that are cleaned themselves."""
     if element.VR in ("SQ", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"):
         return True
-    return len(element.value if isinstance(element.value, bytes) else str(element.value)) <= LONGEST_WORDS
+    return len(element.value if isinstance(element.value, bytes) else str(element.value)) <= _LONGEST_WORDS
 
 
 @cache
-def actions() -> dict[tuple[int, int], Action]:
+def actions() -> dict[tuple[int, int], _Action]:
     """What PS3.15 table E.1-1 (2026c) does to each element; of two sequences only the UIDs inside are replaced."""
     try:
         from dicomanonymizer.simpledicomanonymizer import initialize_actions
     except ImportError:  # an extra; whoever never exports can do without
-        raise AnonymizerMissing("cohort export needs dicom-anonymizer: pip install 'mome-node[train]'") from None
+        raise _AnonymizerMissing("cohort export needs dicom-anonymizer: pip install 'mome-node[train]'") from None
     found = initialize_actions("dicomfields_2026c")
-    return {tag: action for tag, action in found.items() if len(tag) == 2 and tag not in KEEP_ITEMS}
+    return {tag: action for tag, action in found.items() if len(tag) == 2 and tag not in _KEEP_ITEMS}

@@ -10,8 +10,8 @@ from pydicom.errors import InvalidDicomError
 
 from dicom_io.encoding.elements import Elements
 
-LONGEST = 256  # characters of any one value; a comment may hold a book
-KEYWORDS = {
+_LONGEST = 256  # characters of any one value; a comment may hold a book
+_KEYWORDS = {
     "patient_name": "PatientName",
     "patient_id": "PatientID",
     "accession_number": "AccessionNumber",
@@ -46,13 +46,13 @@ class Labels:
 def read_labels(path: Path) -> Labels:
     """The labels of one stored image; empty ones for a file that is gone or cannot be read."""
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=["SpecificCharacterSet", *KEYWORDS.values()])
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["SpecificCharacterSet", *_KEYWORDS.values()])
     except (OSError, InvalidDicomError):
         return Labels()
     elements = Elements(header)
-    return Labels(**{name: short(elements.text(keyword)) for name, keyword in KEYWORDS.items()})
+    return Labels(**{name: _short(elements.text(keyword)) for name, keyword in _KEYWORDS.items()})
 
 
-def short(text: str) -> str:
+def _short(text: str) -> str:
     """The text, shortened to a readable length with a note of its full length."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text)} characters)"

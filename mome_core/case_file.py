@@ -30,12 +30,12 @@ from mome_core.case import Case, Modality
 from mome_core.errors import MomeError
 from mome_core.volume import Affine, Dynamic, Volume, Voxels, spacing_of
 
-FORMAT = "mome-case 1"
+_FORMAT = "mome-case 1"
 CASE_JSON = "case.json"
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-STORABLE = {np.dtype(name) for name in ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")}
-NIFTI_DATA_OFFSET = 352
-UNREADABLE = (
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_STORABLE = {np.dtype(name) for name in ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")}
+_NIFTI_DATA_OFFSET = 352
+_UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
@@ -82,7 +82,7 @@ def write_case(case: Case, folder: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         for modality, source in sources_of(case).items():
-            save(source, building / f"{modality.lower()}.nii")
+            _save(source, building / f"{modality.lower()}.nii")
         (building / CASE_JSON).write_text(json.dumps(describe(case), indent=2) + "\n", encoding="utf-8")
         building.chmod(0o755)
         building.rename(folder)
@@ -97,12 +97,12 @@ def read_case(folder: Path) -> Case:
         content: dict[str, Any] = json.loads((folder / CASE_JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CaseFileDamaged(f"{folder} is not a case folder: {CASE_JSON} cannot be read ({error})") from error
-    if content.get("format") != FORMAT:
+    if content.get("format") != _FORMAT:
         raise CaseFileDamaged(
-            f"{folder / CASE_JSON} has format {content.get('format')!r}, this version reads {FORMAT!r}"
+            f"{folder / CASE_JSON} has format {content.get('format')!r}, this version reads {_FORMAT!r}"
         )
     try:
-        parts = {Modality(name): read_part(folder, part) for name, part in content["modalities"].items()}
+        parts = {Modality(name): _read_part(folder, part) for name, part in content["modalities"].items()}
         dce, t2, dwi = (parts.get(modality) for modality in (Modality.DCE, Modality.T2, Modality.DWI))
         if isinstance(dce, Volume) or isinstance(t2, Dynamic) or isinstance(dwi, Dynamic):
             raise ValueError("the DCE has four axes, T2 and DWI have three")
@@ -122,7 +122,7 @@ def write_nifti(source: Volume | Dynamic | VolumeStream, path: Path) -> None:
     os.close(handle)
     building = Path(name)
     try:
-        save(source, building)
+        _save(source, building)
         building.chmod(0o644)
         building.replace(path)
     except BaseException:
@@ -135,7 +135,7 @@ def read_nifti(path: Path) -> Volume | Dynamic:
 
     Stored integers without a scale stay integers. NIfTI knows no frame of reference; it is empty.
     """
-    voxels, affine = load(path)
+    voxels, affine = _load(path)
     return Volume(voxels, affine, "") if voxels.ndim == 3 else Dynamic(voxels, affine, "")
 
 
@@ -148,14 +148,14 @@ def sources_of(case: Case) -> dict[Modality, Volume | Dynamic]:
 def describe(case: Case) -> dict[str, Any]:
     """What case.json says; no patient data, because a Case holds none."""
     return {
-        "format": FORMAT,
-        "modalities": {modality.value: describe_part(modality, part) for modality, part in sources_of(case).items()},
+        "format": _FORMAT,
+        "modalities": {modality.value: _describe_part(modality, part) for modality, part in sources_of(case).items()},
         "dwi_b_value": case.dwi_b_value,
         "acquisition": dict(case.acquisition),
     }
 
 
-def describe_part(modality: Modality, source: Volume | Dynamic) -> dict[str, Any]:
+def _describe_part(modality: Modality, source: Volume | Dynamic) -> dict[str, Any]:
     """One modality's entry of case.json."""
     times = {"times_s": source.times_s} if isinstance(source, Dynamic) else {}
     return {
@@ -167,10 +167,10 @@ def describe_part(modality: Modality, source: Volume | Dynamic) -> dict[str, Any
     }
 
 
-def read_part(folder: Path, part: Mapping[str, Any]) -> Volume | Dynamic:
+def _read_part(folder: Path, part: Mapping[str, Any]) -> Volume | Dynamic:
     """One modality of a case folder, with the exact affine."""
     path = folder / Path(str(part["file"])).name
-    voxels, stored = load(path)
+    voxels, stored = _load(path)
     affine = np.array(part["affine_lps_mm"], dtype=np.float64)
     if list(voxels.shape) != list(part["shape"]) or not np.allclose(affine, stored, rtol=1e-5, atol=1e-3):
         raise CaseFileDamaged(f"{path} does not lie where {CASE_JSON} says; was it changed by another program?")
@@ -179,55 +179,55 @@ def read_part(folder: Path, part: Mapping[str, Any]) -> Volume | Dynamic:
     return Dynamic(voxels, affine, part["frame_of_reference_uid"], tuple(part["times_s"]))
 
 
-def save(source: Volume | Dynamic | VolumeStream, path: Path) -> None:
+def _save(source: Volume | Dynamic | VolumeStream, path: Path) -> None:
     """Write a NIfTI file in place; voxels go from memory to the file without a copy where they lie in its order."""
-    turn = source if isinstance(source, VolumeStream) else in_turn(source)
-    if turn.dtype not in STORABLE:
+    turn = source if isinstance(source, VolumeStream) else _in_turn(source)
+    if turn.dtype not in _STORABLE:
         raise ValueError(f"NIfTI stores integers up to 32 bits and floats, not {turn.dtype}")
     with gzip.open(path, "wb") if path.name.endswith(".gz") else path.open("wb") as file:
-        nifti_header(turn).write_to(file)  # with the four bytes that say that no extension follows
+        _nifti_header(turn).write_to(file)  # with the four bytes that say that no extension follows
         for volume in turn.volumes:
             file.write(np.ascontiguousarray(volume.T).data)
 
 
-def in_turn(source: Volume | Dynamic) -> VolumeStream:
+def _in_turn(source: Volume | Dynamic) -> VolumeStream:
     """A volume or dynamic that is in memory, volume by volume."""
     voxels, times_s = (source.voxels, source.times_s) if isinstance(source, Dynamic) else (source.voxels[None], ())
     columns, rows, slices = voxels.shape[1:]
     return VolumeStream((columns, rows, slices, len(voxels)), voxels.dtype, source.affine, times_s, iter(voxels))
 
 
-def nifti_header(turn: VolumeStream) -> nibabel.Nifti1Header:
+def _nifti_header(turn: VolumeStream) -> nibabel.Nifti1Header:
     """Shape, place and time step of some voxels; one volume has three axes."""
     header = nibabel.Nifti1Header()
     header.set_data_dtype(turn.dtype)
     header.set_data_shape(turn.shape if turn.shape[3] > 1 else turn.shape[:3])
-    affine = LPS_TO_RAS @ turn.affine
+    affine = _LPS_TO_RAS @ turn.affine
     header.set_qform(affine, code=1)
     header.set_sform(affine, code=1)
     header.set_xyzt_units("mm", "sec")
-    if step := even_step(turn.times_s):
+    if step := _even_step(turn.times_s):
         header.set_zooms((*spacing_of(turn.affine), step))
     header.set_slope_inter(1.0, 0.0)
-    header["vox_offset"] = NIFTI_DATA_OFFSET
+    header["vox_offset"] = _NIFTI_DATA_OFFSET
     return header
 
 
-def load(path: Path) -> tuple[Voxels, Affine]:
+def _load(path: Path) -> tuple[Voxels, Affine]:
     """Voxels with phases first, and the affine in LPS; CaseFileDamaged where the file cannot be read."""
     try:
         image = nibabel.Nifti1Image.from_filename(path)
         voxels = np.asanyarray(image.dataobj)
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise CaseFileDamaged(f"{path} cannot be read: {error}") from error
     if voxels.ndim not in (3, 4):
         raise CaseFileDamaged(f"{path} has {voxels.ndim} axes; a volume has three, a dynamic four")
     ordered = np.moveaxis(voxels, -1, 0) if voxels.ndim == 4 else voxels
-    affine = np.asarray(LPS_TO_RAS @ image.affine, dtype=np.float64)
+    affine = np.asarray(_LPS_TO_RAS @ image.affine, dtype=np.float64)
     return np.array(ordered.astype(ordered.dtype.newbyteorder("="), copy=False)), affine
 
 
-def even_step(times_s: tuple[float, ...]) -> float | None:
+def _even_step(times_s: tuple[float, ...]) -> float | None:
     """Seconds between phases, when all gaps are equal within a tenth of a second."""
     gaps = np.diff(times_s)
     return float(gaps.mean()) if gaps.size and np.ptp(gaps) < 0.1 else None

@@ -40,15 +40,15 @@ from mome_core.preprocessing.quality import assess
 from mome_core.preprocessing.recipe import Recipe, Size
 from mome_core.results import Endpoint, Result, Saliency, Score, Severity
 
-Arrays = Mapping[Modality, NDArray[np.float32]]
-Progress = Callable[[str, int, int], None]
-Item = TypeVar("Item")
+_Arrays = Mapping[Modality, NDArray[np.float32]]
+_Progress = Callable[[str, int, int], None]
+_Item = TypeVar("_Item")
 
-LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
+_LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
 
 
 def analyze(
-    case: Case, checkpoint: Checkpoint, policy: Policy | None = None, progress: Progress | None = None
+    case: Case, checkpoint: Checkpoint, policy: Policy | None = None, progress: _Progress | None = None
 ) -> Result:
     """The answer to every endpoint of the checkpoint, with contributions and saliency in the patient's coordinates.
 
@@ -65,26 +65,26 @@ def analyze(
     policy = policy or default_policy(checkpoint.network)
     report = progress or (lambda stage, done, planned: None)
     timings: dict[str, float] = {}
-    with timed(timings, "prepare", report):
+    with _timed(timings, "prepare", report):
         prepared = prepare(case, checkpoint.recipe)
         flags = assess(case, prepared, checkpoint.recipe)
     reasons = [flag.message for flag in flags if flag.severity is Severity.WITHHOLD]
     if reasons:
         return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings)
     for modality, array in prepared.arrays.items():
-        require_sound(modality, array)
+        _require_sound(modality, array)
     with reproducible():
-        with timed(timings, "scores", report):
+        with _timed(timings, "scores", report):
             scores = score(prepared.arrays, checkpoint, policy, report)
-        with timed(timings, "contributions", report):
-            scores = with_contributions(scores, prepared.arrays, checkpoint) if policy.contributions else scores
-        with timed(timings, "saliency", report):
-            saliency = explain(prepared, checkpoint, policy, report) if policy.saliency else ()
+        with _timed(timings, "contributions", report):
+            scores = _with_contributions(scores, prepared.arrays, checkpoint) if policy.contributions else scores
+        with _timed(timings, "saliency", report):
+            saliency = _explain(prepared, checkpoint, policy, report) if policy.saliency else ()
     return Result(scores, saliency, prepared.modalities, flags, "", str(policy), timings)
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class _Prediction:
     """The network's answer to padded arrays, without augmentation."""
 
     endpoint: Endpoint
@@ -93,23 +93,23 @@ class Prediction:
 
 
 @torch.no_grad()
-def answer_arrays(checkpoint: Checkpoint, arrays: Arrays) -> tuple[Prediction, ...]:
+def answer_arrays(checkpoint: Checkpoint, arrays: _Arrays) -> tuple[_Prediction, ...]:
     """The answer to every endpoint for arrays (C, axis 0, axis 1, slices) as the network sees them, already padded."""
     for modality, array in arrays.items():
-        require_sound(modality, array)
+        _require_sound(modality, array)
     network, device = checkpoint.network, device_of(checkpoint.network)
     with reproducible():
         volumes = {m: torch.from_numpy(array.astype(np.float32))[None].to(device) for m, array in arrays.items()}
         logits = network(volumes)
     answers = []
     for endpoint, point in checkpoint.endpoints.items():
-        require_finite(logits[endpoint], f"the logits of {endpoint}")
+        _require_finite(logits[endpoint], f"the logits of {endpoint}")
         probability = network.probability(endpoint, logits[endpoint], point.temperature)
-        answers.append(Prediction(endpoint, tuple(logits[endpoint][0].tolist()), float(probability)))
+        answers.append(_Prediction(endpoint, tuple(logits[endpoint][0].tolist()), float(probability)))
     return tuple(answers)
 
 
-def score(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progress) -> tuple[Score, ...]:
+def score(arrays: _Arrays, checkpoint: Checkpoint, policy: Policy, report: _Progress) -> tuple[Score, ...]:
     """Mean and spread of each endpoint's probability over the policy's versions."""
     network = checkpoint.network
     answers = answer_versions(network, arrays, checkpoint.recipe, policy, report)
@@ -126,7 +126,7 @@ def score(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progre
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NetworkInput:
+class _NetworkInput:
     """One modality's array (C, axis 0, axis 1, slices), and the size it is padded to."""
 
     modality: Modality
@@ -143,14 +143,14 @@ class NetworkInput:
         return torch.from_numpy(np.stack(versions))
 
 
-def placeable(arrays: Arrays, recipe: Recipe) -> list[NetworkInput]:
+def _placeable(arrays: _Arrays, recipe: Recipe) -> list[_NetworkInput]:
     """The arrays with their padded sizes, in the network's order."""
-    return [NetworkInput(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
+    return [_NetworkInput(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
 
 
 @torch.no_grad()
 def answer_versions(
-    network: Mome, arrays: Arrays, recipe: Recipe, policy: Policy, report: Progress
+    network: Mome, arrays: _Arrays, recipe: Recipe, policy: Policy, report: _Progress
 ) -> dict[Endpoint, Tensor]:
     """Logits (versions, K) of each endpoint, float32: flip by flip, and in the order of the placements within.
 
@@ -158,37 +158,37 @@ def answer_versions(
     passes the modality stage once.
     """
     placements, flips, _ = VERSIONS[policy.augmentation]
-    inputs = placeable(arrays, recipe)
+    inputs = _placeable(arrays, recipe)
     rows: dict[Endpoint, list[Tensor]] = {head.endpoint: [] for head in network.answers}
-    batch = batch_size(network, arrays, policy)
+    batch = _batch_size(network, arrays, policy)
     device = device_of(network)
     for done, axes in enumerate(flips):
         report("scores", done * len(placements), len(flips) * len(placements))
         with autocast(device, policy.precision):
-            tokens = {each: modality_tokens(network, each, placements, axes, batch) for each in inputs}
-            for some in batches(placements, batch):
+            tokens = {each: _modality_tokens(network, each, placements, axes, batch) for each in inputs}
+            for some in _batches(placements, batch):
                 chosen = {e.modality: torch.stack([t[e.offset(place)] for place in some]) for e, t in tokens.items()}
                 for endpoint, logits_BK in network.joint_stage(chosen).items():
                     rows[endpoint].append(logits_BK.float().cpu())
     answers = {endpoint: torch.cat(parts) for endpoint, parts in rows.items()}
     for endpoint, logits in answers.items():
-        require_finite(logits, f"the logits of {endpoint}")
+        _require_finite(logits, f"the logits of {endpoint}")
     return answers
 
 
-def modality_tokens(
-    network: Mome, each: NetworkInput, placements: Sequence[Placement], axes: Axes, batch: int
+def _modality_tokens(
+    network: Mome, each: _NetworkInput, placements: Sequence[Placement], axes: Axes, batch: int
 ) -> dict[Offset, Tensor]:
     """Tokens (T, D) after the early layers for every distinct place of the array in its padding."""
     tokens: dict[Offset, Tensor] = {}
-    for offsets in batches(list(dict.fromkeys(each.offset(placement) for placement in placements)), batch):
+    for offsets in _batches(list(dict.fromkeys(each.offset(placement) for placement in placements)), batch):
         tokens_BTD = network.modality_stage(each.modality, each.volumes(offsets, axes).to(device_of(network)))
-        require_finite(tokens_BTD, f"the tokens of the {each.modality} after the early layers")
+        _require_finite(tokens_BTD, f"the tokens of the {each.modality} after the early layers")
         tokens |= zip(offsets, tokens_BTD, strict=True)
     return tokens
 
 
-def batch_size(network: Mome, arrays: Arrays, policy: Policy) -> int:
+def _batch_size(network: Mome, arrays: _Arrays, policy: Policy) -> int:
     """How many versions go through the network together: what fits into the policy's memory, 9 at most.
 
     One version takes its volume and, twice while it is normalised, the first convolution's output: an eighth of the
@@ -199,9 +199,9 @@ def batch_size(network: Mome, arrays: Arrays, policy: Policy) -> int:
     return int(np.clip(policy.memory_gib * 2**30 / (4 * channels * voxels), 1, len(PLACEMENTS)))
 
 
-def with_contributions(scores: tuple[Score, ...], arrays: Arrays, checkpoint: Checkpoint) -> tuple[Score, ...]:
+def _with_contributions(scores: tuple[Score, ...], arrays: _Arrays, checkpoint: Checkpoint) -> tuple[Score, ...]:
     """The scores with the Shapley value of each modality, from the centred, unflipped version."""
-    answers = answer_coalitions(checkpoint.network, centred(arrays, checkpoint))
+    answers = answer_coalitions(checkpoint.network, _centred(arrays, checkpoint))
     shared = []
     for each in scores:
         temperature = checkpoint.endpoints[each.endpoint].temperature
@@ -217,9 +217,9 @@ def with_contributions(scores: tuple[Score, ...], arrays: Arrays, checkpoint: Ch
     return tuple(shared)
 
 
-def explain(prepared: PreparedCase, checkpoint: Checkpoint, policy: Policy, report: Progress) -> tuple[Saliency, ...]:
+def _explain(prepared: PreparedCase, checkpoint: Checkpoint, policy: Policy, report: _Progress) -> tuple[Saliency, ...]:
     """Saliency of every endpoint and modality on the grid of the source images, from the centred, unflipped version."""
-    volumes = centred(prepared.arrays, checkpoint)
+    volumes = _centred(prepared.arrays, checkpoint)
     maps = []
     for endpoint in checkpoint.endpoints:
         attribution = attribute(
@@ -231,7 +231,7 @@ def explain(prepared: PreparedCase, checkpoint: Checkpoint, policy: Policy, repo
             limits=policy.limits,
             progress=lambda done, planned: report("saliency", done, planned),
         )
-        for each in placeable(prepared.arrays, checkpoint.recipe):
+        for each in _placeable(prepared.arrays, checkpoint.recipe):
             summed = attribution.summed(each.modality)
             maps.append(
                 Saliency(
@@ -247,13 +247,13 @@ def explain(prepared: PreparedCase, checkpoint: Checkpoint, policy: Policy, repo
     return tuple(maps)
 
 
-def centred(arrays: Arrays, checkpoint: Checkpoint) -> dict[Modality, Tensor]:
+def _centred(arrays: _Arrays, checkpoint: Checkpoint) -> dict[Modality, Tensor]:
     """Volumes (1, C, X, Y, Z) as in the published validation: centred in the padding, unflipped."""
-    inputs, device = placeable(arrays, checkpoint.recipe), device_of(checkpoint.network)
+    inputs, device = _placeable(arrays, checkpoint.recipe), device_of(checkpoint.network)
     return {each.modality: each.volumes([each.offset(CENTRE)]).to(device) for each in inputs}
 
 
-def require_sound(modality: Modality, array: NDArray[np.floating]) -> None:
+def _require_sound(modality: Modality, array: NDArray[np.floating]) -> None:
     """Raise NumericsFault, with modality and channel, unless the values can be those of a standardised volume."""
     for channel, values in enumerate(array):
         place = f"the {modality} array, channel {channel},"
@@ -261,23 +261,23 @@ def require_sound(modality: Modality, array: NDArray[np.floating]) -> None:
             raise NumericsFault(f"{place} is empty: no two voxels differ")
         if not np.isfinite(values).all():
             raise NumericsFault(f"{place} holds a value that is not finite")
-        if max(-values.min(), values.max()) > LARGEST_VALUE:
+        if max(-values.min(), values.max()) > _LARGEST_VALUE:
             raise NumericsFault(f"{place} reaches {np.abs(values).max():.3g}, it should be standardised")
 
 
-def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     """The items in their order, `size` at a time."""
     return (items[first : first + size] for first in range(0, len(items), size))
 
 
-def require_finite(tensor: Tensor, place: str) -> None:
+def _require_finite(tensor: Tensor, place: str) -> None:
     """Raise NumericsFault naming the place of a NaN or an infinity."""
     if not bool(torch.isfinite(tensor).all()):
         raise NumericsFault(f"{place} hold a value that is not finite")
 
 
 @contextmanager
-def timed(timings: dict[str, float], stage: str, report: Progress) -> Iterator[None]:
+def _timed(timings: dict[str, float], stage: str, report: _Progress) -> Iterator[None]:
     """Seconds spent within, under the stage's name; its beginning is reported."""
     report(stage, 0, 1)
     start = time.perf_counter()

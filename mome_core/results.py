@@ -23,10 +23,10 @@ class Endpoint(StrEnum):
     @property
     def words(self) -> str:
         """What the endpoint is called in a report or on a page, in the middle of a sentence."""
-        return ENDPOINT_WORDS[self]
+        return _ENDPOINT_WORDS[self]
 
 
-ENDPOINT_WORDS = {
+_ENDPOINT_WORDS = {
     Endpoint.MALIGNANCY: "malignancy",
     Endpoint.TRIPLE_NEGATIVE: "triple-negative subtype",
     Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: "pathologic complete response",

@@ -45,7 +45,7 @@ from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.errors import EvidenceRefused
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
 
-Progress = Callable[[str, int, int], None]
+_Progress = Callable[[str, int, int], None]
 
 log = logging.getLogger(__name__)
 
@@ -94,27 +94,27 @@ class AnalysisOutcome:
 
 
 def analyze_study(
-    paths: Sequence[Path], context: AnalysisContext, *, run: Revision | None = None, progress: Progress | None = None
+    paths: Sequence[Path], context: AnalysisContext, *, run: Revision | None = None, progress: _Progress | None = None
 ) -> AnalysisOutcome:
     """Analyse the files of one study; one that cannot be analysed has a reason, and objects that state it."""
     timings: dict[str, float] = {}
     run = run or Revision()
-    with timed(timings, "read headers"):
+    with _timed(timings, "read headers"):
         headers = read_series_headers(paths)
     try:
-        with timed(timings, "assemble"):
+        with _timed(timings, "assemble"):
             assembly = read_case(assign_roles(headers, context.rules))
         result = analyze(assembly.case, context.checkpoint, context.policy, progress)
     except StudyIneligible as reason:
-        objects = None if context.silent else refuse(headers, str(reason), context, run)
+        objects = None if context.silent else _refuse(headers, str(reason), context, run)
         return AnalysisOutcome(headers, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
-    with timed(timings, "result objects"):
-        objects = build_objects(result, evidence_of(assembly), context.device, run=run, options=context.options)
+    with _timed(timings, "result objects"):
+        objects = build_objects(result, _evidence_of(assembly), context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
-def refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:
+def _refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:
     """Objects that state why a study was not analysed; None when it holds no image that they could refer to."""
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
@@ -123,18 +123,18 @@ def refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Re
         return None
 
 
-def evidence_of(assembly: Assembly) -> Evidence:
+def _evidence_of(assembly: Assembly) -> Evidence:
     """The source images of an assembly as the result objects need them."""
     return Evidence(
-        dce=tuple(sources(phase) for phase in assembly.dce),
-        t2=sources(assembly.t2),
-        dwi=sources(assembly.dwi),
-        other=sources(assembly.dwi_all),
+        dce=tuple(_sources(phase) for phase in assembly.dce),
+        t2=_sources(assembly.t2),
+        dwi=_sources(assembly.dwi),
+        other=_sources(assembly.dwi_all),
         case=assembly.case,
     )
 
 
-def sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
+def _sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
     """Source images of a volume as the result objects refer to them."""
     return tuple(SourceImage(image.header, image.frame) for image in images)
 
@@ -155,12 +155,12 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
             bundle = active
             log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
         outcome = analyze_study(paths, context, run=revision_of(revision))
-        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), why_without_score(outcome))
+        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
 
     return analyst
 
 
-def why_without_score(outcome: AnalysisOutcome) -> Reason | None:
+def _why_without_score(outcome: AnalysisOutcome) -> Reason | None:
     """The reason for which there is no score, with its code; None when there is one."""
     code = outcome.code if isinstance(outcome.code, Ineligibility) else ReasonCode.SCORE_WITHHELD
     return Reason(code, outcome.reason) if outcome.reason else None
@@ -262,16 +262,16 @@ def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
     if result is not None:
         summary = replace(
             summary,
-            scores=tuple(summarize_score(score) for score in result.scores),
+            scores=tuple(_summarize_score(score) for score in result.scores),
             modalities=result.modalities_used,
             flags=result.flags,
             policy=result.policy,
-            saliency=tuple(summarize_saliency(each) for each in result.saliency),
+            saliency=tuple(_summarize_saliency(each) for each in result.saliency),
         )
     return summary
 
 
-def summarize_score(score: Score) -> ScoreSummary:
+def _summarize_score(score: Score) -> ScoreSummary:
     """One endpoint's score with its contributions and model."""
     return ScoreSummary(
         endpoint=score.endpoint,
@@ -285,7 +285,7 @@ def summarize_score(score: Score) -> ScoreSummary:
     )
 
 
-def summarize_saliency(saliency: Saliency) -> SaliencySummary:
+def _summarize_saliency(saliency: Saliency) -> SaliencySummary:
     """How a map was computed, and how complete it is."""
     return SaliencySummary(
         endpoint=saliency.endpoint,
@@ -298,7 +298,7 @@ def summarize_saliency(saliency: Saliency) -> SaliencySummary:
 
 
 @contextmanager
-def timed(timings: dict[str, float], name: str) -> Iterator[None]:
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
     """Measure the seconds of a stage, under its name."""
     started = time.perf_counter()
     yield

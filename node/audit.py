@@ -140,7 +140,7 @@ APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED, AUTHENTICATED, ACCESSED = (
     ("110114", "User Authentication"),
     ("110103", "DICOM Instances Accessed"),
 )
-MESSAGES: dict[AuditEvent | StudyEvent, tuple[tuple[str, str], str]] = {
+_MESSAGES: dict[AuditEvent | StudyEvent, tuple[tuple[str, str], str]] = {
     AuditEvent.STARTED: (APPLICATION, "E"),
     AuditEvent.LISTENING: (APPLICATION, "E"),
     AuditEvent.STOPPED: (APPLICATION, "E"),
@@ -158,7 +158,7 @@ MESSAGES: dict[AuditEvent | StudyEvent, tuple[tuple[str, str], str]] = {
     AuditEvent.ACCESS_CHANGED: (ALERT, "E"),
     AuditEvent.DOWNLOADED: (ACCESSED, "R"),
 }
-FAILURES: frozenset[AuditEvent | StudyEvent] = frozenset(
+_FAILURES: frozenset[AuditEvent | StudyEvent] = frozenset(
     (
         AuditEvent.REJECTED,
         AuditEvent.CONFLICT,
@@ -172,10 +172,10 @@ FAILURES: frozenset[AuditEvent | StudyEvent] = frozenset(
 
 def message(entry: AuditEntry, ae_title: str, study_instance_uid: str = "") -> str:
     """The entry as an audit message of PS3.15 A.5.1 (XML, one line); the study by its UID, no patient."""
-    (code, words), action = MESSAGES.get(entry.event, (APPLICATION, "E"))
+    (code, words), action = _MESSAGES.get(entry.event, (APPLICATION, "E"))
     root = Element("AuditMessage")
     happened = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
-    outcome = "4" if entry.event in FAILURES else "0"
+    outcome = "4" if entry.event in _FAILURES else "0"
     event = SubElement(
         root, "EventIdentification", EventActionCode=action, EventDateTime=happened, EventOutcomeIndicator=outcome
     )

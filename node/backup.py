@@ -12,7 +12,7 @@ from node.storage.archive import Archive
 from node.storage.database import copy_database
 from node.storage.ledger.ledger import Ledger
 
-KEPT = ("instances/**/*.dcm", "results/**/*.dcm", "models/*/*")
+_KEPT = ("instances/**/*.dcm", "results/**/*.dcm", "models/*/*")
 _ONLY_SQLITE = (
     "the ledger is in a PostgreSQL database: back that up with pg_dump first, then the folders "
     "instances/, results/ and models/ of the storage root with any tool (files never change once they are there)"
@@ -34,7 +34,7 @@ def back_up(settings: Settings, target: Path) -> tuple[int, int]:
     if (root / "installation").exists():
         shutil.copyfile(root / "installation", target / "installation")
     added = total = 0
-    for source in (path for pattern in KEPT for path in root.glob(pattern)):
+    for source in (path for pattern in _KEPT for path in root.glob(pattern)):
         copy = target / source.relative_to(root)
         total += 1
         if not copy.exists():

@@ -27,7 +27,7 @@ from node.errors import NodeError
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Record = dict[str, str]  # a row of the manifest's file: a value of each column
 _KEY_BYTES = 32
 _MODALITIES = (Modality.DCE, Modality.T2, Modality.DWI)  # in the order in which people name them
@@ -213,8 +213,8 @@ def _look_at_study(folder: Path) -> _SeenStudy:
 
 
 def in_processes(
-    step: Callable[..., T], tasks: Sequence[object], workers: int, progress: Callable[[int, int], None]
-) -> Iterator[T]:
+    step: Callable[..., _T], tasks: Sequence[object], workers: int, progress: Callable[[int, int], None]
+) -> Iterator[_T]:
     """What a step returns for each task, in their order; `progress` gets (tasks done, tasks)."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for done, answer in enumerate(pool.map(step, tasks), start=1):

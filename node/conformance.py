@@ -32,10 +32,10 @@ from node.settings_sections import DicomSettings
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
-TEMPLATE = Path(__file__).parent / "conformance_template.md"
+_TEMPLATE = Path(__file__).parent / "conformance_template.md"
 VERIFICATION, COMMITMENT = "1.2.840.10008.1.1", "1.2.840.10008.1.20.1"
-FIND = ("Study Root Query/Retrieve Information Model - FIND", "1.2.840.10008.5.1.4.1.2.2.1")
-INPUTS = (
+_FIND = ("Study Root Query/Retrieve Information Model - FIND", "1.2.840.10008.5.1.4.1.2.2.1")
+_INPUTS = (
     ("MR Image Storage", "1.2.840.10008.5.1.4.1.1.4"),
     ("Enhanced MR Image Storage", "1.2.840.10008.5.1.4.1.1.4.1"),
     ("Legacy Converted Enhanced MR Image Storage", "1.2.840.10008.5.1.4.1.1.4.4"),
@@ -45,35 +45,35 @@ INPUTS = (
 def statement() -> str:
     """The statement in Markdown."""
     dicom = DicomSettings()
-    return TEMPLATE.read_text("utf-8").format(
+    return _TEMPLATE.read_text("utf-8").format(
         version=version("mome-node"),
         ae_title=dicom.ae_title,
         port=dicom.port,
         host=dicom.host,
-        inputs=", ".join(name for name, _ in INPUTS),
+        inputs=", ".join(name for name, _ in _INPUTS),
         scheme=f"{codes.PRIVATE_SCHEME} version {codes.PRIVATE_SCHEME_VERSION}",
-        services=table(("Service", "SOP class UID", "SCU", "SCP"), services()),
-        transfer_syntaxes=table(("Transfer syntax", "UID", "Receives", "Creates"), transfer_syntaxes()),
-        ciphers="\n".join(f"- {each}" for each in ciphers()),
-        acceptor=table(("Property", "Value"), acceptor(dicom)),
-        rejections=table(("Result", "Source", "Reason", "Meaning"), rejections()),
-        store_statuses=table(("Status", "Meaning", "Sender's action"), store_statuses()),
-        commitment_statuses=table(("Status", "Meaning"), commitment_statuses()),
-        contexts=table(("SOP class", "UID", "Role"), contexts()),
-        initiator=table(("Property", "Value"), initiator()),
-        answers=table(("Status", "What the node does"), answers()),
-        objects=table(("Series", "Kind", "Series description", "Modality", "SOP class", "UID", "When"), objects()),
-        private_codes=table(("Code", "Meaning"), private_codes()),
+        services=_table(("Service", "SOP class UID", "SCU", "SCP"), _services()),
+        transfer_syntaxes=_table(("Transfer syntax", "UID", "Receives", "Creates"), _transfer_syntaxes()),
+        ciphers="\n".join(f"- {each}" for each in _ciphers()),
+        acceptor=_table(("Property", "Value"), _acceptor(dicom)),
+        rejections=_table(("Result", "Source", "Reason", "Meaning"), _rejections()),
+        store_statuses=_table(("Status", "Meaning", "Sender's action"), _store_statuses()),
+        commitment_statuses=_table(("Status", "Meaning"), _commitment_statuses()),
+        contexts=_table(("SOP class", "UID", "Role"), _contexts()),
+        initiator=_table(("Property", "Value"), _initiator()),
+        answers=_table(("Status", "What the node does"), _answers()),
+        objects=_table(("Series", "Kind", "Series description", "Modality", "SOP class", "UID", "When"), _objects()),
+        private_codes=_table(("Code", "Meaning"), _private_codes()),
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table in Markdown."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)]) + "\n"
 
 
-def services() -> list[tuple[str, str, str, str]]:
+def _services() -> list[tuple[str, str, str, str]]:
     """Services and roles."""
     received = len(acceptor_contexts()) - 2  # beside Verification and Storage Commitment
     created = len({kind.label.sop_class for kind in Kind})
@@ -81,16 +81,16 @@ def services() -> list[tuple[str, str, str, str]]:
         ("Verification", VERIFICATION, "yes", "yes"),
         (f"Storage ({received} classes received, {created} created)", "sections 4.4 and 7", "yes", "yes"),
         ("Storage Commitment Push Model", COMMITMENT, "yes", "yes"),
-        (*FIND, "by `mome-node doctor --phantom` only", "no"),
+        (*_FIND, "by `mome-node doctor --phantom` only", "no"),
     ]
 
 
-def transfer_syntaxes() -> list[tuple[str, str, str, str]]:
+def _transfer_syntaxes() -> list[tuple[str, str, str, str]]:
     """Transfer syntaxes that are received and created."""
     return [(each.name, str(each), "yes", "yes" if each in NATIVE else "no") for each in (*NATIVE, *LOSSLESS)]
 
 
-def acceptor(dicom: DicomSettings) -> list[tuple[str, str]]:
+def _acceptor(dicom: DicomSettings) -> list[tuple[str, str]]:
     """Properties of the association acceptor."""
     limits = AcceptorLimits()
     return [
@@ -110,19 +110,19 @@ def acceptor(dicom: DicomSettings) -> list[tuple[str, str]]:
     ]
 
 
-def ciphers() -> list[str]:
+def _ciphers() -> list[str]:
     """Cipher suites of TLS 1.2, by OpenSSL's names."""
     offered = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)).get_ciphers()
     return [each["name"] for each in offered if each["protocol"] == "TLSv1.2"]
 
 
-def rejections() -> list[tuple[int, int, int, str]]:
+def _rejections() -> list[tuple[int, int, int, str]]:
     """Rejections of an association."""
     known = (CALLING_UNKNOWN, CALLED_UNKNOWN, ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, NOT_DICOM)
     return [(each.result, each.source, each.reason, each.words) for each in known]
 
 
-def store_statuses() -> list[tuple[str, str, str]]:
+def _store_statuses() -> list[tuple[str, str, str]]:
     """Status codes of C-STORE responses."""
     return [
         (f"{SUCCESS:04X}", "stored durably, or already stored with the same content", "no action"),
@@ -138,7 +138,7 @@ def store_statuses() -> list[tuple[str, str, str]]:
     ]
 
 
-def commitment_statuses() -> list[tuple[str, str]]:
+def _commitment_statuses() -> list[tuple[str, str]]:
     """Status codes of responses to commitment requests and reports."""
     return [
         (f"{SUCCESS:04X}", "accepted"),
@@ -147,9 +147,9 @@ def commitment_statuses() -> list[tuple[str, str]]:
     ]
 
 
-def contexts() -> list[tuple[str, str, str]]:
+def _contexts() -> list[tuple[str, str, str]]:
     """Abstract syntaxes that are accepted."""
-    inputs = {uid for _, uid in INPUTS}
+    inputs = {uid for _, uid in _INPUTS}
     rows = []
     for each in acceptor_contexts():
         uid = each.abstract_syntax
@@ -159,7 +159,7 @@ def contexts() -> list[tuple[str, str, str]]:
     return rows
 
 
-def initiator() -> list[tuple[str, str]]:
+def _initiator() -> list[tuple[str, str]]:
     """Properties of the association requestor."""
     times = Timeouts()
     return [
@@ -174,7 +174,7 @@ def initiator() -> list[tuple[str, str]]:
     ]
 
 
-def answers() -> list[tuple[str, str]]:
+def _answers() -> list[tuple[str, str]]:
     """Status codes of C-STORE responses, and what the node does."""
     retry = RetryPolicy()
     later = ", ".join(f"{each:04X}" for each in sorted(TRY_LATER) if each < OUT_OF_RESOURCES)
@@ -188,7 +188,7 @@ def answers() -> list[tuple[str, str]]:
     ]
 
 
-def objects() -> list[tuple[object, ...]]:
+def _objects() -> list[tuple[object, ...]]:
     """Result objects that are created."""
     rows: list[tuple[object, ...]] = []
     for kind in sorted(Kind, key=lambda kind: kind.label.number):
@@ -197,7 +197,7 @@ def objects() -> list[tuple[object, ...]]:
     return rows
 
 
-def private_codes() -> list[tuple[str, str]]:
+def _private_codes() -> list[tuple[str, str]]:
     """Private codes, for concepts that PS3.16 lacks."""
     ours = [each for each in vars(codes).values() if getattr(each, "scheme_designator", "") == codes.PRIVATE_SCHEME]
     return sorted({(each.value, each.meaning) for each in ours})

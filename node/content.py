@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-FEWEST_SLICES = 4
-RARE = 20
+_FEWEST_SLICES = 4
+_RARE = 20
 """One study in so many may have gone on to hold more: a repeated series must not end the learning of a protocol."""
 
 
@@ -37,7 +37,7 @@ class ContentPart:
     def phases(self) -> int:
         """Complete passes over at least a few slices; 0 when slices disagree or images do not say where they lie."""
         agree = self.fewest == self.most and self.fewest * self.slices == self.images
-        return self.fewest if agree and self.slices >= FEWEST_SLICES else 0
+        return self.fewest if agree and self.slices >= _FEWEST_SLICES else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def judge(here: Content, known: Sequence[Known], learned_from: int) -> Judgement
     learned = [each for each in known if 0 < learned_from <= each.studies]
     alike = sum(each.studies for each in learned if each.content == here)
     larger = [each for each in known if here.is_within(each.content)]
-    if alike and here.has_dynamic and sum(each.studies for each in larger) * RARE <= alike:
+    if alike and here.has_dynamic and sum(each.studies for each in larger) * _RARE <= alike:
         return Judgement(alike=alike)
     expected = max((each for each in learned if each in larger), key=lambda each: each.studies, default=None)
     if expected is None or alike:

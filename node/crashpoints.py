@@ -23,7 +23,7 @@ NAMES = (
     "commit.recorded",
 )
 CHOSEN, _, VISITS = os.environ.get("MOME_CRASHPOINT", "").partition(":")
-visits_left = int(VISITS or 1)
+_visits_left = int(VISITS or 1)
 
 if CHOSEN and CHOSEN not in NAMES:
     raise ValueError(f"MOME_CRASHPOINT must be one of {', '.join(NAMES)}")
@@ -32,7 +32,7 @@ if CHOSEN and CHOSEN not in NAMES:
 def crash_point(name: str) -> None:
     """End the process at once, as kill -9 would, if this is the chosen place; otherwise nothing."""
     if name == CHOSEN:
-        global visits_left  # noqa: PLW0603 - the one counter of a process that is about to die
-        visits_left -= 1
-        if visits_left <= 0:
+        global _visits_left  # noqa: PLW0603 - the one counter of a process that is about to die
+        _visits_left -= 1
+        if _visits_left <= 0:
             os._exit(137)

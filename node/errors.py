@@ -24,7 +24,7 @@ class NotReady(NodeError):
     exit_code = Exit.NOT_READY
 
 
-OURS = ("node", "dicom_io", "mome_core", "sr_templates")
+_OURS = ("node", "dicom_io", "mome_core", "sr_templates")
 
 
 def words_of(error: BaseException) -> str:
@@ -34,6 +34,6 @@ def words_of(error: BaseException) -> str:
     """
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    if type(error).__module__.split(".")[0] in OURS:
+    if type(error).__module__.split(".")[0] in _OURS:
         return str(error)
     return type(error).__name__

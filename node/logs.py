@@ -17,7 +17,7 @@ import structlog
 
 from node.errors import words_of
 
-PATIENT_KEYS = frozenset({"patient_name", "patient_id", "birth_date", "accession_number", "PatientName", "PatientID"})
+_PATIENT_KEYS = frozenset({"patient_name", "patient_id", "birth_date", "accession_number", "PatientName", "PatientID"})
 
 
 def configure_logs(process: str, level: int = logging.INFO) -> None:
@@ -27,14 +27,14 @@ def configure_logs(process: str, level: int = logging.INFO) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact,
+        _redact,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            explain_exception,
-            add_process(process),
+            _explain_exception,
+            _add_process(process),
             structlog.processors.JSONRenderer(),
         ],
     )
@@ -46,10 +46,10 @@ def configure_logs(process: str, level: int = logging.INFO) -> None:
     for noisy in ("pynetdicom", "apscheduler", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)  # pynetdicom prints data sets at debug level
     logging.getLogger("pydicom").disabled = True  # it repeats the values that it finds invalid
-    warnings.showwarning = log_warning
+    warnings.showwarning = _log_warning
 
 
-def log_warning(  # noqa: PLR0917 - the standard library calls it so
+def _log_warning(  # noqa: PLR0917 - the standard library calls it so
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -62,7 +62,7 @@ def log_warning(  # noqa: PLR0917 - the standard library calls it so
     logging.getLogger("warnings").info("a library warned", extra=where)
 
 
-def explain_exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _explain_exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The exception of a record as kind, permitted words and places; each cause after its effect."""
     info = event.pop("exc_info", None)
     error = info[1] if isinstance(info, tuple) else info
@@ -76,14 +76,14 @@ def explain_exception(_logger: Any, _method: str, event: MutableMapping[str, Any
     return event
 
 
-def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace values under keys that name a patient."""
-    for key in PATIENT_KEYS & event.keys():
+    for key in _PATIENT_KEYS & event.keys():
         event[key] = "(redacted)"
     return event
 
 
-def add_process(process: str) -> Any:
+def _add_process(process: str) -> Any:
     """A processor that says which process of the node speaks."""
 
     def add(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -18,16 +18,16 @@ from node.storage.archive import sync
 from node.storage.decisions import ModelDecisions, promoted
 from node.storage.ledger.ledger import Ledger
 
-SHIPPED = Path(__file__).parent / "models_shipped"
+_SHIPPED = Path(__file__).parent / "models_shipped"
 _SHORTEST_DIGEST = 6
 
 
 def find_bundle(name: str) -> Path:
     """The bundle's folder, from a path or the name of a shipped model; raises NotReady with what there is."""
-    for place in (Path(name), SHIPPED / name):
+    for place in (Path(name), _SHIPPED / name):
         if (place / "manifest.json").is_file():
             return place
-    shipped = ", ".join(sorted(each.name for each in SHIPPED.iterdir())) if SHIPPED.is_dir() else "none"
+    shipped = ", ".join(sorted(each.name for each in _SHIPPED.iterdir())) if _SHIPPED.is_dir() else "none"
     raise NotReady(f"no model bundle at {name} (shipped models: {shipped}); see: mome-node model import --help")
 
 

@@ -136,7 +136,7 @@ def _locked_cases(
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveModel:
+class _ActiveModel:
     """The model that answers now.
 
     Parameters
@@ -152,7 +152,7 @@ class ActiveModel:
     sha256: str
 
 
-def roll_back(settings: Settings, *, by: str, now: float) -> ActiveModel:
+def roll_back(settings: Settings, *, by: str, now: float) -> _ActiveModel:
     """Let the model before the active one answer again; raises NotReady when nothing was promoted."""
     decisions, registry = open_decisions(settings), Registry(settings.storage.root)
     stack = promoted(decisions.decisions())
@@ -160,7 +160,7 @@ def roll_back(settings: Settings, *, by: str, now: float) -> ActiveModel:
         raise NotReady("nothing was promoted, so there is no model to go back to; see: mome-node model list")
     manifest = manifest_of(registry.bundle(stack[-2]))
     decisions.decide(Act.ROLLED_BACK, stack[-2], by, {"from": stack[-1]}, now)
-    return ActiveModel(manifest.name, manifest.version, manifest.weights_sha256)
+    return _ActiveModel(manifest.name, manifest.version, manifest.weights_sha256)
 
 
 # --- a candidate beside the active model

@@ -98,25 +98,25 @@ def load_settings(path: Path | None) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name}: is not TOML: {error}") from None
     except ValidationError as error:
-        raise SettingsError("\n".join(f"{name}: {mistake(each)}" for each in error.errors())) from None
+        raise SettingsError("\n".join(f"{name}: {_mistake(each)}" for each in error.errors())) from None
     names = [each.name for each in settings.destinations]
     if twice := {each for each in names if names.count(each) > 1}:
         raise SettingsError(f"{name}: destinations share the name {', '.join(sorted(twice))}; each needs its own")
     return settings
 
 
-def mistake(error: Any) -> str:
+def _mistake(error: Any) -> str:
     """Key, rule, and the nearest valid key for an unknown one."""
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         return f"{key}: {error['msg'].removeprefix('Value error, ')}"
-    valid = valid_keys(error["loc"][:-1])
+    valid = _valid_keys(error["loc"][:-1])
     nearest = difflib.get_close_matches(str(error["loc"][-1]), valid, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"valid keys: {', '.join(valid)}"
     return f"{key}: unknown key; {hint}"
 
 
-def valid_keys(place: tuple[str | int, ...]) -> list[str]:
+def _valid_keys(place: tuple[str | int, ...]) -> list[str]:
     """The keys of a section, e.g. ("destinations", 0)."""
     model: Any = Settings
     for part in place:

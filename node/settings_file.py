@@ -45,7 +45,7 @@ def with_caller(text: str, ae_title_: str, address: str) -> str:
                 continue
             values = tomllib.loads(f"values = {listed[2]}")["values"]
             if values and value not in values:  # an empty list lets everyone in
-                lines[number] = f"{listed[1]}{toml_value((*values, value))}{listed[3]}"
+                lines[number] = f"{listed[1]}{_toml_value((*values, value))}{listed[3]}"
             done = True
     if not done:
         raise SettingsError('write callers = ["..."] on one line of [dicom] first')
@@ -55,45 +55,45 @@ def with_caller(text: str, ae_title_: str, address: str) -> str:
 def example_toml() -> str:
     """A commented file with every key and its default; what `config init` writes and docs/configuration.md shows."""
     lines = ["# MOME Node. Every key can be overridden by the environment: MOME__DICOM__PORT=104", ""]
-    lines += sections(Settings())
+    lines += _sections(Settings())
     lines += [f"# {Destination.__doc__} Repeat the section for a second one.", "# [[destinations]]"]
     example = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
-    lines += [f"# {line}" for line in keys(example)]
+    lines += [f"# {line}" for line in _keys(example)]
     return "\n".join(lines) + "\n"
 
 
 def settings_toml(settings: Settings) -> str:
     """The settings in force as a file that would give the same."""
-    lines = sections(settings)
+    lines = _sections(settings)
     for each in settings.destinations:
-        lines += ["[[destinations]]", *keys(each), ""]
+        lines += ["[[destinations]]", *_keys(each), ""]
     return "\n".join(lines)
 
 
-def sections(settings: Settings) -> list[str]:
+def _sections(settings: Settings) -> list[str]:
     """Lines for every section but the destinations."""
     lines: list[str] = []
     for name in Settings.model_fields:
         section = getattr(settings, name)
         if isinstance(section, SettingsSection):
-            lines += [f"# {section.__doc__}", f"[{name}]", *keys(section), ""]
+            lines += [f"# {section.__doc__}", f"[{name}]", *_keys(section), ""]
     return lines
 
 
-def keys(section: SettingsSection) -> list[str]:
+def _keys(section: SettingsSection) -> list[str]:
     """One line for each key, with what it means."""
     return [
-        f"{key} = {toml_value(getattr(section, key))}  # {field.description}"
+        f"{key} = {_toml_value(getattr(section, key))}  # {field.description}"
         for key, field in type(section).model_fields.items()
     ]
 
 
-def toml_value(value: Any) -> str:
+def _toml_value(value: Any) -> str:
     """A default as TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return "[" + ", ".join(toml_value(each) for each in value) + "]"
+        return "[" + ", ".join(_toml_value(each) for each in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"'{key}' = {toml_value(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"'{key}' = {_toml_value(each)}" for key, each in value.items()) + "}"
     return str(value) if isinstance(value, int | float) else json.dumps(str(value), ensure_ascii=False)

@@ -23,9 +23,9 @@ def ae_title(value: str) -> str:
     return value
 
 
-AeTitle = Annotated[str, AfterValidator(ae_title)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
+_AeTitle = Annotated[str, AfterValidator(ae_title)]
+_Port = Annotated[int, Field(ge=1, le=65535)]
+_Seconds = Annotated[float, Field(gt=0)]
 
 
 class SettingsSection(BaseModel):
@@ -37,11 +37,11 @@ class SettingsSection(BaseModel):
 class DicomSettings(SettingsSection):
     """DICOM identity of this node, and who may connect to it."""
 
-    ae_title: AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
+    ae_title: _AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0: all interfaces")
-    port: Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
+    port: _Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
     check_called_ae_title: bool = Field(default=False, description="reject associations that call another AE title")
-    callers: tuple[AeTitle, ...] = Field(default=(), description="calling AE titles that are accepted; empty: any")
+    callers: tuple[_AeTitle, ...] = Field(default=(), description="calling AE titles that are accepted; empty: any")
     networks: tuple[str, ...] = Field(
         default=(), description="IP addresses or networks (10.0.0.0/8) that are accepted; empty: any"
     )
@@ -58,7 +58,7 @@ class DicomSettings(SettingsSection):
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
         """Refuse a certificate without its key, and client certificates without authorities."""
-        require_pair(self.certificate, self.key)
+        _require_pair(self.certificate, self.key)
         if self.client_certificates is not ClientCertificates.NONE and not (self.certificate and self.authorities):
             raise ValueError("client_certificates can be checked only with certificate, key and authorities")
         return self
@@ -90,13 +90,13 @@ class DatabaseSettings(SettingsSection):
 class GatherSettings(SettingsSection):
     """When a study counts as complete."""
 
-    quiet_seconds: Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
+    quiet_seconds: _Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
     patience: int = Field(
         default=3,
         ge=1,
         description="how many times as long, while images that its protocol usually has are missing",
     )
-    deadline_seconds: Seconds = Field(
+    deadline_seconds: _Seconds = Field(
         default=7200.0, description="complete this long after its first instance, even if instances still arrive"
     )
     learned_from: int = Field(
@@ -177,9 +177,9 @@ class Destination(SettingsSection):
     """A PACS that results are delivered to."""
 
     name: str = Field(description="name of this destination, unique on this node")
-    ae_title: AeTitle = Field(description="AE title")
+    ae_title: _AeTitle = Field(description="AE title")
     host: str = Field(description="host name or IP address")
-    port: Port = Field(description="TCP port")
+    port: _Port = Field(description="TCP port")
     commitment: bool = Field(default=False, description="request storage commitment")
     kinds: tuple[str, ...] = Field(default=(), description="result objects to send; empty: all")
     web: str = Field(default="", description="URL of a DICOMweb service: send by STOW-RS instead of C-STORE")
@@ -198,7 +198,7 @@ class Destination(SettingsSection):
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
         """Refuse incomplete TLS settings, and those that would accept any certificate."""
-        require_pair(self.certificate, self.key)
+        _require_pair(self.certificate, self.key)
         if not self.tls and (self.certificate or not self.check_name or (self.authorities and not self.web)):
             raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
         if self.web and not self.web.startswith(("https://", "http://")):
@@ -208,7 +208,7 @@ class Destination(SettingsSection):
         return self
 
 
-def require_pair(certificate: str, key: str) -> None:
+def _require_pair(certificate: str, key: str) -> None:
     """ValueError for one without the other."""
     if bool(certificate) != bool(key):
         raise ValueError("certificate and key belong together")
@@ -227,12 +227,12 @@ class DashboardSettings(SettingsSection):
         default="127.0.0.1",
         description="address to listen on; beyond loopback only with TLS or a proxy",
     )
-    port: Port = Field(default=8090, description="TCP port to listen on")
+    port: _Port = Field(default=8090, description="TCP port to listen on")
     names: tuple[str, ...] = Field(default=(), description="host names under which browsers reach it")
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM)")
     key: str = Field(default="", description="private key of the certificate (PEM)")
     proxies: tuple[str, ...] = Field(default=(), description="IP addresses of reverse proxies that terminate TLS")
-    session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
+    session_hours: _Seconds = Field(default=10.0, description="lifetime of a session, in hours")
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
@@ -254,7 +254,7 @@ class DashboardSettings(SettingsSection):
     @model_validator(mode="after")
     def stays_private(self) -> Self:
         """Refuse to send passwords over a network in clear text."""
-        require_pair(self.certificate, self.key)
+        _require_pair(self.certificate, self.key)
         if self.enabled and not (is_loopback(self.host) or self.is_secure):
             raise ValueError(
                 f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "

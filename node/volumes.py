@@ -68,7 +68,7 @@ class SeriesFile:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeriesFiles:
+class _SeriesFiles:
     """Every series of a study that forms a volume, and the files that were left out before."""
 
     series: tuple[SeriesFile, ...]
@@ -80,7 +80,7 @@ class SeriesFiles:
         return {"series": [each.to_json() for each in self.series], "excluded": excluded}
 
 
-def write_all_series(assignment: RoleAssignment, out: Path) -> SeriesFiles:
+def write_all_series(assignment: RoleAssignment, out: Path) -> _SeriesFiles:
     """Write every series that forms a volume, one after the other, each with a JSON file beside it."""
     files = []
     for index, exported in enumerate(export_series(assignment), start=1):
@@ -88,7 +88,7 @@ def write_all_series(assignment: RoleAssignment, out: Path) -> SeriesFiles:
         file = _write_series(exported, out, stem)
         (out / f"{stem}.json").write_text(json.dumps(file.to_json(), indent=2) + "\n", encoding="utf-8")
         files.append(file)
-    return SeriesFiles(tuple(files), assignment.excluded)
+    return _SeriesFiles(tuple(files), assignment.excluded)
 
 
 def _write_series(exported: Exported, out: Path, stem: str) -> SeriesFile:
@@ -104,7 +104,7 @@ def _write_series(exported: Exported, out: Path, stem: str) -> SeriesFile:
 
 
 @dataclass(frozen=True, slots=True)
-class NameRole:
+class _NameRole:
     """The role that a series' name suggests by itself.
 
     Parameters
@@ -130,11 +130,11 @@ class NameRole:
         return asdict(self)
 
 
-def role_of_name(name: str, rules: Iterable[RoleRule]) -> NameRole:
+def role_of_name(name: str, rules: Iterable[RoleRule]) -> _NameRole:
     """The role of one name alone; a rule of the site comes first."""
     reading = read_name(name)
     rule = next((rule for rule in rules if rule.fits_name(name)), None)
-    return NameRole(
+    return _NameRole(
         series_description=name,
         role=rule.role if rule else reading.role,
         confidence=1.0 if rule else reading.confidence,

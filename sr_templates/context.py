@@ -22,7 +22,7 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Region
 
 Instances = tuple[Dataset, ...]
-DOCUMENTS = ("SR", "KO")  # modalities of objects that refer to images; no other object refers to them
+_DOCUMENTS = ("SR", "KO")  # modalities of objects that refer to images; no other object refers to them
 
 
 class MapEncoding(StrEnum):
@@ -80,7 +80,7 @@ class BuildContext:
         return {
             kind: instances[len(instances) // 2]
             for kind, instances in self.made.items()
-            if kind.label.modality not in DOCUMENTS
+            if kind.label.modality not in _DOCUMENTS
         }
 
     @cached_property

@@ -19,7 +19,7 @@ from sr_templates.checks.refusal import refusal
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import REPORT_CLASSES
 
-MULTIFRAME = (ParametricMapStorage, SegmentationStorage)
+_MULTIFRAME = (ParametricMapStorage, SegmentationStorage)
 
 
 def check(objects: Iterable[Dataset], evidence: Evidence, *, elsewhere: Sequence[Dataset] = ()) -> None:
@@ -41,7 +41,7 @@ def check(objects: Iterable[Dataset], evidence: Evidence, *, elsewhere: Sequence
         check_coding_schemes(instance)
         if instance.SOPClassUID in (*REPORT_CLASSES, KeyObjectSelectionDocumentStorage):
             check_document(instance, known)
-        elif instance.SOPClassUID in MULTIFRAME:
+        elif instance.SOPClassUID in _MULTIFRAME:
             check_frames(instance, evidence)
         elif instance.SOPClassUID == SecondaryCaptureImageStorage:
             check_capture(instance, evidence)

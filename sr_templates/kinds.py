@@ -21,7 +21,7 @@ REPORT_CLASSES = (Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRSt
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesLabel:
+class _SeriesLabel:
     """How the series of one kind is labelled; `{...}` in a description is filled when the object is made."""
 
     number: int
@@ -30,7 +30,7 @@ class SeriesLabel:
     sop_class: UID
 
 
-_NO_LABEL = SeriesLabel(0, "", "", UID(""))  # never seen: `Kind(word)` looks a row up, which mypy takes for a call
+_NO_LABEL = _SeriesLabel(0, "", "", UID(""))  # never seen: `Kind(word)` looks a row up, which mypy takes for a call
 
 
 class Kind(StrEnum):
@@ -47,10 +47,10 @@ class Kind(StrEnum):
         Module of `sr_templates/objects` that builds it; empty for what is not part of a result.
     """
 
-    label: SeriesLabel
+    label: _SeriesLabel
     module: str
 
-    def __new__(cls, word: str, label: SeriesLabel = _NO_LABEL, module: str = "") -> Kind:
+    def __new__(cls, word: str, label: _SeriesLabel = _NO_LABEL, module: str = "") -> Kind:
         kind = str.__new__(cls, word)
         kind._value_ = word
         kind.label = label
@@ -59,29 +59,33 @@ class Kind(StrEnum):
 
     SALIENCY_MAP = (
         "saliency-map",
-        SeriesLabel(9010, "AI saliency map ({method}, {modality})", "OT", ParametricMapStorage),
+        _SeriesLabel(9010, "AI saliency map ({method}, {modality})", "OT", ParametricMapStorage),
         "saliency_map",
     )
     SEGMENTATION = (
         "segmentation",
-        SeriesLabel(9020, "AI region of highest saliency", "SEG", SegmentationStorage),
+        _SeriesLabel(9020, "AI region of highest saliency", "SEG", SegmentationStorage),
         "segmentation",
     )
     OVERLAY = (
         "overlay",
-        SeriesLabel(9030, "AI saliency overlay (rendered)", "OT", SecondaryCaptureImageStorage),
+        _SeriesLabel(9030, "AI saliency overlay (rendered)", "OT", SecondaryCaptureImageStorage),
         "overlay",
     )
-    SUMMARY = "summary", SeriesLabel(9031, "AI result summary", "OT", SecondaryCaptureImageStorage), "summary"
-    PDF = "pdf", SeriesLabel(9050, "AI result summary (PDF)", "DOC", EncapsulatedPDFStorage), "pdf"
+    SUMMARY = "summary", _SeriesLabel(9031, "AI result summary", "OT", SecondaryCaptureImageStorage), "summary"
+    PDF = "pdf", _SeriesLabel(9050, "AI result summary (PDF)", "DOC", EncapsulatedPDFStorage), "pdf"
     REGION = (
         "region",
-        SeriesLabel(9001, "AI region of highest saliency", "SR", Comprehensive3DSRStorage),
+        _SeriesLabel(9001, "AI region of highest saliency", "SR", Comprehensive3DSRStorage),
         "region_report",
     )
-    KEY_IMAGES = "key-images", SeriesLabel(9040, "AI key images", "KO", KeyObjectSelectionDocumentStorage), "key_images"
-    REPORT = "report", SeriesLabel(9000, "AI breast MRI results", "SR", Comprehensive3DSRStorage), "report"
-    REJECTION = "rejection", SeriesLabel(9090, "AI results withdrawn", "KO", KeyObjectSelectionDocumentStorage), ""
+    KEY_IMAGES = (
+        "key-images",
+        _SeriesLabel(9040, "AI key images", "KO", KeyObjectSelectionDocumentStorage),
+        "key_images",
+    )
+    REPORT = "report", _SeriesLabel(9000, "AI breast MRI results", "SR", Comprehensive3DSRStorage), "report"
+    REJECTION = "rejection", _SeriesLabel(9090, "AI results withdrawn", "KO", KeyObjectSelectionDocumentStorage), ""
 
 
 DEFAULT_KINDS = frozenset({Kind.REPORT, Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.SUMMARY})

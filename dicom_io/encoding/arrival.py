@@ -11,7 +11,7 @@ SERIAL_NUMBER, PROTOCOL = 0x00181000, 0x00181030
 TEMPORAL_POSITIONS, IMAGES_IN_ACQUISITION = 0x00200105, 0x00201002
 FRAMES, ROWS, COLUMNS = 0x00280008, 0x00280010, 0x00280011
 POSITION, ORIENTATION = 0x00200032, 0x00200037
-DESCRIBING = (
+_DESCRIBING = (
     IMAGE_TYPE,
     MODALITY,
     MANUFACTURER,
@@ -29,21 +29,21 @@ DESCRIBING = (
 )
 """Scanner, protocol, and what the scanner says of the whole: equal for all images of one part of a protocol."""
 
-WANTED = frozenset((*DESCRIBING, POSITION, ORIENTATION))
+WANTED = frozenset((*_DESCRIBING, POSITION, ORIENTATION))
 LONGEST_VALUE = 1024
 
 
 def kind_of(found: Mapping[int, bytes]) -> str:
     """A digest of the part of a protocol that an image belongs to; holds no text that was received."""
-    values = [found.get(tag, b"").strip(b" \0") for tag in DESCRIBING]
+    values = [found.get(tag, b"").strip(b" \0") for tag in _DESCRIBING]
     return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
 
 def slice_of(found: Mapping[int, bytes]) -> int | None:
     """Position of an image along its normal, in 1/100 mm; None without Image Plane attributes (PS3.3 C.7.6.2)."""
     try:
-        position = numbers(found[POSITION], 3)
-        row_x, row_y, row_z, column_x, column_y, column_z = numbers(found[ORIENTATION], 6)
+        position = _numbers(found[POSITION], 3)
+        row_x, row_y, row_z, column_x, column_y, column_z = _numbers(found[ORIENTATION], 6)
     except (KeyError, ValueError):
         return None
     normal = (
@@ -55,7 +55,7 @@ def slice_of(found: Mapping[int, bytes]) -> int | None:
     return round(place) if abs(place) < 1e9 else None  # false for NaN too
 
 
-def numbers(value: bytes, count: int) -> list[float]:
+def _numbers(value: bytes, count: int) -> list[float]:
     """The values of a decimal string; raises ValueError unless there are `count` of them."""
     found = [float(each) for each in value.strip(b" \0").split(b"\\")]
     if len(found) != count:

@@ -22,13 +22,13 @@ from pydicom.tag import BaseTag
 from dicom_io.encoding.tables import BINARY_NUMBERS
 
 RawElements = dict[BaseTag, tuple[str | None, bytes]]  # VR if the file says it, and the value
-PADDING = " \0\t\r\n"
-MAX_KEPT_BYTES = 1 << 14  # longer public elements are lookup tables, icons and overlays: nobody asks for them
-MANY = 4096
-MAX_REMEMBERED_BYTES = 256  # what a longer value says is not kept beyond its study
+_PADDING = " \0\t\r\n"
+_MAX_KEPT_BYTES = 1 << 14  # longer public elements are lookup tables, icons and overlays: nobody asks for them
+_MANY = 4096
+_MAX_REMEMBERED_BYTES = 256  # what a longer value says is not kept beyond its study
 
 
-@lru_cache(MANY)
+@lru_cache(_MANY)
 def tag_of(key: str | int) -> BaseTag:
     """The tag of a keyword ("SeriesDescription") or of a number (0x0008103E); the same object for both."""
     if not isinstance(key, str):
@@ -39,17 +39,17 @@ def tag_of(key: str | int) -> BaseTag:
     return tag_of(int(number))
 
 
-@lru_cache(MANY)
-def vr_of(tag: BaseTag) -> str:
+@lru_cache(_MANY)
+def _vr_of(tag: BaseTag) -> str:
     """The VR of a public tag, which implicit files do not write; UN of a private one."""
     return dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"
 
 
-def is_kept(tag: BaseTag, value: Any, vr: str | None) -> bool:
+def _is_kept(tag: BaseTag, value: Any, vr: str | None) -> bool:
     """Whether a reference to an image may need this element."""
     if tag & 0x10000:
         return False
-    return value.__class__ is not bytes or len(value) <= MAX_KEPT_BYTES or (vr or vr_of(tag)) == "SQ"
+    return value.__class__ is not bytes or len(value) <= _MAX_KEPT_BYTES or (vr or _vr_of(tag)) == "SQ"
 
 
 class Elements:
@@ -94,9 +94,9 @@ class Elements:
     def public(self) -> Elements:
         """Without private elements, and without long ones that are no sequence: lookup tables, icons, overlays."""
         if self._raw:
-            found = {tag: each for tag, each in self._elements.items() if is_kept(tag, each[1], each[0])}
+            found = {tag: each for tag, each in self._elements.items() if _is_kept(tag, each[1], each[0])}
             return Elements.of_bytes(found, implicit=self._implicit)
-        kept = Dataset({tag: each for tag, each in self.dataset.items() if is_kept(tag, each.value, each.VR)})
+        kept = Dataset({tag: each for tag, each in self.dataset.items() if _is_kept(tag, each.value, each.VR)})
         implicit, little_endian = self.dataset.original_encoding
         kept.set_original_encoding(implicit, little_endian, self.dataset.original_character_set)
         return Elements(kept)
@@ -114,10 +114,10 @@ class Elements:
         if value is None:
             return ()
         if isinstance(value, bytes):
-            remembered = len(value) <= MAX_REMEMBERED_BYTES and value.isascii()
-            return ascii_texts(value) if remembered else parts_of(self._decoded(value))
+            remembered = len(value) <= _MAX_REMEMBERED_BYTES and value.isascii()
+            return _ascii_texts(value) if remembered else _parts_of(self._decoded(value))
         several = hasattr(value, "append") or isinstance(value, tuple)
-        return tuple(str(part).strip(PADDING) for part in (value if several else (value,)))
+        return tuple(str(part).strip(_PADDING) for part in (value if several else (value,)))
 
     def numbers(self, key: str | int, binary: str = "") -> tuple[float, ...]:
         """The values as numbers; empty when one of them is invalid or not finite.
@@ -133,11 +133,11 @@ class Elements:
         if isinstance(value, bytes):
             element = self._elements[tag_of(key)]
             vr, little = (element[0], True) if self._raw else (element.VR, getattr(element, "is_little_endian", True))
-            read = remembered_numbers if len(value) <= MAX_REMEMBERED_BYTES else numbers_in
-            return read(value, vr or vr_of(tag_of(key)), little, binary)
+            read = _remembered_numbers if len(value) <= _MAX_REMEMBERED_BYTES else _numbers_in
+            return read(value, vr or _vr_of(tag_of(key)), little, binary)
         try:
             several = hasattr(value, "append") or isinstance(value, tuple)
-            return finite(tuple(float(part) for part in (value if several else (value,))))
+            return _finite(tuple(float(part) for part in (value if several else (value,))))
         except (TypeError, ValueError, OverflowError):
             return ()
 
@@ -212,28 +212,28 @@ class Elements:
             return value.decode("latin-1")
 
 
-def finite(values: tuple[float, ...]) -> tuple[float, ...]:
+def _finite(values: tuple[float, ...]) -> tuple[float, ...]:
     """The values; empty when one of them is NaN or infinite."""
     return values if all(map(math.isfinite, values)) else ()
 
 
-def is_numeric_text(value: bytes) -> bool:
+def _is_numeric_text(value: bytes) -> bool:
     """Whether bytes of unknown VR read as decimal strings."""
     return bool(value.strip(b" \0")) and not value.strip(b"0123456789+-.eE\\ \0")
 
 
-def parts_of(text: str) -> tuple[str, ...]:
+def _parts_of(text: str) -> tuple[str, ...]:
     """Several values of one element, without padding."""
-    return tuple(part.strip(PADDING) for part in text.split("\\"))
+    return tuple(part.strip(_PADDING) for part in text.split("\\"))
 
 
-@lru_cache(MANY)
-def ascii_texts(value: bytes) -> tuple[str, ...]:
+@lru_cache(_MANY)
+def _ascii_texts(value: bytes) -> tuple[str, ...]:
     """The values of a text element; cached, as the images of a series mostly share them."""
-    return parts_of(value.decode("ascii"))
+    return _parts_of(value.decode("ascii"))
 
 
-def numbers_in(value: bytes, vr: str, little_endian: bool, binary: str) -> tuple[float, ...]:
+def _numbers_in(value: bytes, vr: str, little_endian: bool, binary: str) -> tuple[float, ...]:
     """The numbers of an element, from decimal strings or binary; empty when one of them is invalid or not finite.
 
     Parameters
@@ -242,21 +242,21 @@ def numbers_in(value: bytes, vr: str, little_endian: bool, binary: str) -> tuple
         VR to assume where `vr` is not numeric and the value is not text.
     """
     form = BINARY_NUMBERS.get(vr)
-    if form is None and binary and not is_numeric_text(value):
+    if form is None and binary and not _is_numeric_text(value):
         form = BINARY_NUMBERS[binary]
     if form is None:
-        return parsed_numbers(value)
+        return _parsed_numbers(value)
     count = len(value) // struct.calcsize(form)
-    return finite(tuple(map(float, struct.unpack_from(f"{'<' if little_endian else '>'}{count}{form}", value))))
+    return _finite(tuple(map(float, struct.unpack_from(f"{'<' if little_endian else '>'}{count}{form}", value))))
 
 
-remembered_numbers = lru_cache(MANY)(numbers_in)
+_remembered_numbers = lru_cache(_MANY)(_numbers_in)
 
 
-def parsed_numbers(value: bytes) -> tuple[float, ...]:
+def _parsed_numbers(value: bytes) -> tuple[float, ...]:
     """Decimal strings as numbers; empty when one of them is invalid or not finite."""
     try:
-        return finite(tuple(float(part) for part in value.decode("ascii").strip(PADDING).split("\\")))
+        return _finite(tuple(float(part) for part in value.decode("ascii").strip(_PADDING).split("\\")))
     except (UnicodeDecodeError, ValueError):
         return ()
 

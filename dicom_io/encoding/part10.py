@@ -21,8 +21,8 @@ from dicom_io.errors import NotAnInstance
 # names. Not raised with the version: both stand in every received file, whose digest tells a repeat from a conflict.
 IMPLEMENTATION_CLASS_UID = "2.25.310281731925426098127712354198237714211"
 IMPLEMENTATION_VERSION_NAME = "MOME_NODE_0_1"
-META_START = PREAMBLE_BYTES + 16  # behind "DICM" and the group length (PS3.10 7.1)
-UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+_META_START = PREAMBLE_BYTES + 16  # behind "DICM" and the group length (PS3.10 7.1)
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class InstanceFile:
         self.digest = hashlib.sha256()
         self.size = 0
         self.descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        head = file_meta(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        head = _file_meta(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
         self.data_set_offset = len(head)
         self.write(memoryview(head))
 
@@ -81,7 +81,7 @@ class InstanceFile:
         explicit = self.transfer_syntax_uid != IMPLICIT_LITTLE_ENDIAN
         with mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ) as content:
             found = validate(content, self.data_set_offset, explicit=explicit)
-        examined = received(self.path, self.digest.hexdigest(), self.size, self.transfer_syntax_uid, found)
+        examined = _received(self.path, self.digest.hexdigest(), self.size, self.transfer_syntax_uid, found)
         if (examined.sop_class_uid, examined.sop_instance_uid) != (self.sop_class_uid, self.sop_instance_uid):
             raise NotAnInstance("the data set holds another SOP class or instance than the command announced")
         os.fsync(self.descriptor)
@@ -99,9 +99,11 @@ class InstanceFile:
             self.descriptor = -1  # closing a number twice could close another thread's file
 
 
-def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found: dict[int, bytes]) -> ReceivedInstance:
+def _received(
+    path: Path, sha256: str, size: int, transfer_syntax_uid: str, found: dict[int, bytes]
+) -> ReceivedInstance:
     """The record of a validated file; raises NotAnInstance when a UID is missing or invalid."""
-    uids = {tag: uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
+    uids = {tag: _uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
     patient = b"\0".join(found.get(tag, b"").strip(b" \0") for tag in (PATIENT_ID, PATIENT_ID_ISSUER))
     return ReceivedInstance(
         path=path,
@@ -118,7 +120,7 @@ def received(path: Path, sha256: str, size: int, transfer_syntax_uid: str, found
     )
 
 
-def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+def _file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """Preamble, "DICM" and group 0002, without the sender's AE title, so that a repeated send has the same bytes."""
 
     def element(number: int, vr: bytes, value: bytes) -> bytes:
@@ -132,10 +134,10 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
     return bytes(PREAMBLE_BYTES) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(body)) + body
 
 
-def uid_of(value: bytes, tag: int) -> str:
+def _uid_of(value: bytes, tag: int) -> str:
     """The value as a UID; raises NotAnInstance with a message that does not repeat the value."""
     text = value.decode("ascii", "replace").rstrip("\0 ")
-    if len(text) > 64 or not UID.fullmatch(text):
+    if len(text) > 64 or not _UID.fullmatch(text):
         raise NotAnInstance(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) holds no valid UID")
     return text
 
@@ -146,13 +148,13 @@ def copy_instance(source: Path, path: Path) -> ReceivedInstance:
     Raises NotAnInstance for a file that is not DICOM, or whose transfer syntax is not accepted from the network either.
     """
     content = source.read_bytes()
-    if content[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] != b"DICM" or len(content) < META_START:
+    if content[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] != b"DICM" or len(content) < _META_START:
         raise NotAnInstance("no DICOM file: the preamble is missing")
     meta = read_file_meta_info(source)
     syntax = str(meta.get("TransferSyntaxUID", ""))
     if syntax in (DEFLATED, BIG_ENDIAN) or not syntax:
         raise NotAnInstance("the transfer syntax is deflated, big endian or unknown; convert it, e.g. with dcmconv")
-    offset = META_START + int(meta.FileMetaInformationGroupLength)
+    offset = _META_START + int(meta.FileMetaInformationGroupLength)
     sop_class, sop_instance = str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID)
     file = InstanceFile(path, sop_class, sop_instance, syntax)
     try:
@@ -172,7 +174,7 @@ def examine(path: Path) -> ReceivedInstance:
         sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
         meta = read_file_meta_info(path)
         syntax = str(meta.get("TransferSyntaxUID", ""))
-        offset = META_START + int(meta.FileMetaInformationGroupLength)
+        offset = _META_START + int(meta.FileMetaInformationGroupLength)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             found = validate(content, offset, explicit=syntax != IMPLICIT_LITTLE_ENDIAN)
-    return received(path, sha256, size, syntax, found)
+    return _received(path, sha256, size, syntax, found)

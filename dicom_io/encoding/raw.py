@@ -30,11 +30,13 @@ from dicom_io.encoding.tables import (
     UNDEFINED_LENGTH,
 )
 
-MAX_DEPTH = 32
-MANY_HEADS = 1 << 14
+_MAX_DEPTH = 32
+_MANY_HEADS = 1 << 14
 
-Head = tuple[int, BaseTag, str | None, int, int]  # tag as number and as pydicom's, VR, length if short, bytes of it all
-HeadReader = Callable[[bytes], Head]
+_Head = tuple[
+    int, BaseTag, str | None, int, int
+]  # tag as number and as pydicom's, VR, length if short, bytes of it all
+_HeadReader = Callable[[bytes], _Head]
 
 
 class NeedsFullParser(Exception):
@@ -65,7 +67,7 @@ def raw_elements(buffer: bytes, start: int, explicit: bool) -> tuple[RawElements
     Raises NeedsFullParser when the buffer ends before that, or the elements are not in order.
     """
     elements: RawElements = {}
-    head_of = explicit_head if explicit else implicit_head
+    head_of = _explicit_head if explicit else _implicit_head
     at, end, before = start, len(buffer), -1
     while at < end:
         tag, key, vr, length, size = head_of(buffer[at : at + 8])
@@ -73,10 +75,10 @@ def raw_elements(buffer: bytes, start: int, explicit: bool) -> tuple[RawElements
             return elements, at
         value_at = at + size
         if size == LONG_HEADER_BYTES:
-            length = length_at(buffer, at + 8)
+            length = _length_at(buffer, at + 8)
         value_end = at = value_at + length
         if length == UNDEFINED_LENGTH:
-            at = whole_sequence(buffer, value_at, head_of, vr)
+            at = _whole_sequence(buffer, value_at, head_of, vr)
             value_end = at - 8
         if tag <= before or at > end:
             raise NeedsFullParser
@@ -85,8 +87,8 @@ def raw_elements(buffer: bytes, start: int, explicit: bool) -> tuple[RawElements
     raise NeedsFullParser
 
 
-@lru_cache(MANY_HEADS)
-def implicit_head(head: bytes) -> Head:
+@lru_cache(_MANY_HEADS)
+def _implicit_head(head: bytes) -> _Head:
     """The head of an element, from its first 8 bytes; cached, as the images of a series mostly share them.
 
     Raises NeedsFullParser when they are not 8.
@@ -97,8 +99,8 @@ def implicit_head(head: bytes) -> Head:
     return group << 16 | number, tag_of(group << 16 | number), None, length, SHORT_HEADER_BYTES
 
 
-@lru_cache(MANY_HEADS)
-def explicit_head(head: bytes) -> Head:
+@lru_cache(_MANY_HEADS)
+def _explicit_head(head: bytes) -> _Head:
     """The head of an element with an explicit VR, from its first 8 bytes; items and delimiters have no VR.
 
     Raises NeedsFullParser when they are not 8, or for a VR that does not exist.
@@ -116,49 +118,49 @@ def explicit_head(head: bytes) -> Head:
     raise NeedsFullParser
 
 
-def length_at(buffer: bytes, at: int) -> int:
+def _length_at(buffer: bytes, at: int) -> int:
     """The length of an element whose VR needs four bytes for it; raises NeedsFullParser at the end of the buffer."""
     if at + 4 > len(buffer):
         raise NeedsFullParser
     return int(LONG_LENGTH.unpack_from(buffer, at)[0])
 
 
-def element_at(buffer: bytes, at: int, head_of: HeadReader) -> tuple[int, int, int]:
+def _element_at(buffer: bytes, at: int, head_of: _HeadReader) -> tuple[int, int, int]:
     """Tag, length and offset of the value of the element that begins here."""
     tag, _, _, length, size = head_of(buffer[at : at + 8])
-    return tag, length_at(buffer, at + 8) if size == LONG_HEADER_BYTES else length, at + size
+    return tag, _length_at(buffer, at + 8) if size == LONG_HEADER_BYTES else length, at + size
 
 
-def whole_sequence(buffer: bytes, at: int, head_of: HeadReader, vr: str | None) -> int:
+def _whole_sequence(buffer: bytes, at: int, head_of: _HeadReader, vr: str | None) -> int:
     """Offset behind a sequence of undefined length.
 
     Raises NeedsFullParser when it is none (UN, whose inside is always implicit), or the buffer ends inside.
     """
     if vr not in ("SQ", None):
         raise NeedsFullParser
-    return end_of_sequence(buffer, at, head_of, 0)
+    return _end_of_sequence(buffer, at, head_of, 0)
 
 
-def end_of_sequence(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> int:
+def _end_of_sequence(buffer: bytes, at: int, head_of: _HeadReader, depth: int) -> int:
     """Offset behind the delimiter of a sequence of undefined length whose items begin at `at`.
 
     Raises NeedsFullParser when the buffer ends inside, or something in it is no item.
     """
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         raise NeedsFullParser
     while True:
-        tag, length, at = element_at(buffer, at, head_of)
+        tag, length, at = _element_at(buffer, at, head_of)
         if tag == SEQUENCE_END:
             return at
         if tag != ITEM:
             raise NeedsFullParser
-        at = end_of_item(buffer, at, head_of, depth) if length == UNDEFINED_LENGTH else at + length
+        at = _end_of_item(buffer, at, head_of, depth) if length == UNDEFINED_LENGTH else at + length
 
 
-def end_of_item(buffer: bytes, at: int, head_of: HeadReader, depth: int) -> int:
+def _end_of_item(buffer: bytes, at: int, head_of: _HeadReader, depth: int) -> int:
     """Offset behind the delimiter of an item of undefined length whose elements begin at `at`."""
     while True:
-        tag, length, at = element_at(buffer, at, head_of)
+        tag, length, at = _element_at(buffer, at, head_of)
         if tag == ITEM_END:
             return at
-        at = end_of_sequence(buffer, at, head_of, depth + 1) if length == UNDEFINED_LENGTH else at + length
+        at = _end_of_sequence(buffer, at, head_of, depth + 1) if length == UNDEFINED_LENGTH else at + length

@@ -59,7 +59,7 @@ def read_series_headers(paths: Iterable[Path]) -> StudyHeaders:
                 continue
             # An Enhanced copy can share the UID of its classic series (Canon): it stands apart.
             groups[elements.text("SeriesInstanceUID"), planes[0].frame is not None].append((instance, planes))
-    series = [series_of(uid, members) for (uid, _), members in sorted(groups.items())]
+    series = [_series_of(uid, members) for (uid, _), members in sorted(groups.items())]
     return StudyHeaders(tuple(series), tuple(omitted))
 
 
@@ -75,7 +75,7 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def series_of(uid: str, members: list[tuple[Instance, tuple[Plane, ...]]]) -> SeriesHeader:
+def _series_of(uid: str, members: list[tuple[Instance, tuple[Plane, ...]]]) -> SeriesHeader:
     """One series from its instances, in the order of their instance numbers."""
     members.sort(key=lambda member: (member[1][0].clocks.order or 0.0, member[0].sop_instance_uid))
     first = members[0][0].public

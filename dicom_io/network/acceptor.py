@@ -109,7 +109,7 @@ class Acceptor:
             if oldest is not None:
                 del self.pending[oldest]
         if oldest is not None:
-            wake_reader(oldest)
+            _wake_reader(oldest)
 
     def serve_connection(self, connection: socket.socket, address: str) -> None:
         """Serve one connection until it ends, and free its slot at once."""
@@ -151,7 +151,7 @@ class Acceptor:
     def stop(self, grace_seconds: float = 10.0) -> None:
         """Accept no new peers, give instances in flight some seconds to finish, then end every association."""
         self.stopping.set()
-        wake_reader(self.listener)
+        _wake_reader(self.listener)
         self.listener.close()
         deadline = time.monotonic() + grace_seconds
         while time.monotonic() < deadline:
@@ -159,17 +159,17 @@ class Acceptor:
                 idle = [each for each, association in self.associations.items() if association.idle]
                 busy = len(self.associations) - len(idle)
             for connection in idle:
-                wake_reader(connection)
+                _wake_reader(connection)
             if not busy:
                 break
             time.sleep(0.02)
         with self.lock:
             rest = [*self.pending, *self.associations]
         for connection in rest:
-            wake_reader(connection)
+            _wake_reader(connection)
 
 
-def wake_reader(connection: socket.socket) -> None:
+def _wake_reader(connection: socket.socket) -> None:
     """Wake the thread that reads from this socket, which then closes it."""
     try:
         connection.shutdown(socket.SHUT_RDWR)

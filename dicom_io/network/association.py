@@ -33,9 +33,9 @@ from dicom_io.network.upper_layer import (
     p_data,
 )
 
-CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 1.0
 RESPONSE, DATA_SET_FOLLOWS = 0x8000, 0x0001
-LARGEST_MESSAGE = 16 * 1024 * 1024  # a storage commitment request for 100,000 instances
+_LARGEST_MESSAGE = 16 * 1024 * 1024  # a storage commitment request for 100,000 instances
 
 
 class AcceptedAssociation:
@@ -52,7 +52,7 @@ class AcceptedAssociation:
         self.transfer_syntax: Mapping[int, str] = {}
         self.abstract_syntax: Mapping[int, str] = {}
         self.largest_pdu = 0
-        self.message: IncomingMessage | None = None
+        self.message: _IncomingMessage | None = None
 
     @property
     def idle(self) -> bool:
@@ -139,7 +139,7 @@ class AcceptedAssociation:
         if context_id not in self.transfer_syntax:
             raise ProtocolError("a message on a presentation context that was not accepted")
         if self.message is None:
-            self.message = IncomingMessage(context_id)
+            self.message = _IncomingMessage(context_id)
         if self.message.context_id != context_id or is_command is self.message.has_command:
             raise ProtocolError("fragments of two messages are mixed")
         if is_command:
@@ -149,7 +149,7 @@ class AcceptedAssociation:
             if is_last:
                 self.complete(self.message)
 
-    def receive_command(self, message: IncomingMessage, fragment: memoryview, is_last: bool) -> None:
+    def receive_command(self, message: _IncomingMessage, fragment: memoryview, is_last: bool) -> None:
         """Collect the command set; when it is complete, open what its data set goes into, or answer at once."""
         message.command_bytes += fragment
         if len(message.command_bytes) > dimse.LARGEST_COMMAND:
@@ -163,7 +163,7 @@ class AcceptedAssociation:
         if message.command.get(CommandElement.DATA_SET_TYPE, dimse.NO_DATA_SET) == dimse.NO_DATA_SET:
             self.complete(message)
 
-    def open_instance(self, message: IncomingMessage) -> None:
+    def open_instance(self, message: _IncomingMessage) -> None:
         """Begin to keep the instance of a C-STORE request, unless the service refuses it."""
         sop_class = str(message.command.get(CommandElement.AFFECTED_SOP_CLASS_UID, ""))
         sop_instance = str(message.command.get(CommandElement.AFFECTED_SOP_INSTANCE_UID, ""))
@@ -181,7 +181,7 @@ class AcceptedAssociation:
         except OSError:
             message.refusal = InstanceRefused(dimse.OUT_OF_RESOURCES, "storage is not writable")
 
-    def complete(self, message: IncomingMessage) -> None:
+    def complete(self, message: _IncomingMessage) -> None:
         """The message is whole: do what it asks and respond; a response to us needs none."""
         field = int(message.command[CommandElement.COMMAND_FIELD])
         if field != CommandField.C_CANCEL_RQ and not field & RESPONSE:
@@ -201,7 +201,7 @@ class AcceptedAssociation:
             pdus += p_data(context_id, data_set, command=False, largest=self.largest_pdu)
         self.stream.send(pdus)
 
-    def perform(self, message: IncomingMessage) -> DimseResponse:
+    def perform(self, message: _IncomingMessage) -> DimseResponse:
         """Do what the message asks for."""
         field = message.command[CommandElement.COMMAND_FIELD]
         if field == CommandField.C_ECHO_RQ:
@@ -222,7 +222,7 @@ class AcceptedAssociation:
     def await_close(self) -> None:
         """Let the peer close after a rejection, for a moment (PS3.8 9.2.3, ARTIM): it may not have read it yet."""
         try:
-            self.stream.read(CLOSE_SECONDS)
+            self.stream.read(_CLOSE_SECONDS)
         except ProtocolError:
             return
 
@@ -234,7 +234,7 @@ class AcceptedAssociation:
             return
 
 
-class IncomingMessage:
+class _IncomingMessage:
     """One DIMSE message while its fragments arrive."""
 
     def __init__(self, context_id: int) -> None:
@@ -252,7 +252,7 @@ class IncomingMessage:
             return
         if self.writer is None:
             self.data += fragment
-            if len(self.data) > LARGEST_MESSAGE:
+            if len(self.data) > _LARGEST_MESSAGE:
                 raise ProtocolError("the data set of a message is too large")
             return
         try:

@@ -19,11 +19,11 @@ from dicom_io.errors import DicomError, PeerUnreachable
 from dicom_io.network.dimse import Command, CommandElement, CommandField
 from dicom_io.network.scu import Remote, Timeouts, tls_of
 
-PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
+_PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1
 COMMITTED, COMMITTED_WITH_FAILURES = 1, 2
-NO_SUCH_OBJECT_INSTANCE = 0x0112
-SAME_ASSOCIATION_SECONDS = 1.0  # most archives report on a new association; a few at once on this one
+_NO_SUCH_OBJECT_INSTANCE = 0x0112
+_SAME_ASSOCIATION_SECONDS = 1.0  # most archives report on a new association; a few at once on this one
 
 
 class BadReport(DicomError):
@@ -59,18 +59,18 @@ def request_commitment(
     arrived = threading.Event()
 
     def on_report(event: Any) -> tuple[int, None]:
-        reports.append(report_of(event.event_information))
+        reports.append(_report_of(event.event_information))
         arrived.set()
         return 0x0000, None
 
     association = _associate(calling_ae_title, remote, timeouts or Timeouts(), on_report)
     try:
         status, _ = association.send_n_action(
-            request_of(transaction_uid, instances), REQUEST_COMMITMENT, StorageCommitmentPushModel, PUSH_MODEL_INSTANCE
+            request_of(transaction_uid, instances), REQUEST_COMMITMENT, StorageCommitmentPushModel, _PUSH_MODEL_INSTANCE
         )
         if not status or status.Status != 0:
             raise PeerUnreachable(f"{remote.name}: did not take the request for storage commitment")
-        arrived.wait(SAME_ASSOCIATION_SECONDS)
+        arrived.wait(_SAME_ASSOCIATION_SECONDS)
         association.release()
     finally:
         if association.is_established:
@@ -102,11 +102,11 @@ def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Da
     """The action information of the request."""
     request = Dataset()
     request.TransactionUID = transaction_uid
-    request.ReferencedSOPSequence = [reference(*each) for each in instances]
+    request.ReferencedSOPSequence = [_reference(*each) for each in instances]
     return request
 
 
-def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+def _reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     """A Referenced SOP Sequence item."""
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
@@ -117,7 +117,7 @@ def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
     """The report in the data set of an N-EVENT-REPORT; raises BadReport."""
     implicit = transfer_syntax_uid == ImplicitVRLittleEndian
     try:
-        return report_of(decode(BytesIO(content), implicit, True))
+        return _report_of(decode(BytesIO(content), implicit, True))
     except Exception:  # noqa: BLE001 - pydicom raises many kinds for bytes that are no data set
         raise BadReport("the commitment report cannot be read") from None
 
@@ -152,14 +152,14 @@ def encode_report(
     information.TransactionUID = transaction_uid
     kept, failed = [each for each in requested if each in held], [each for each in requested if each not in held]
     if kept:
-        information.ReferencedSOPSequence = [reference(*each) for each in kept]
+        information.ReferencedSOPSequence = [_reference(*each) for each in kept]
     if failed:
-        information.FailedSOPSequence = [reference(*each) for each in failed]
+        information.FailedSOPSequence = [_reference(*each) for each in failed]
         for item in information.FailedSOPSequence:
-            item.FailureReason = NO_SUCH_OBJECT_INSTANCE
+            item.FailureReason = _NO_SUCH_OBJECT_INSTANCE
     command: Command = {
         CommandElement.AFFECTED_SOP_CLASS_UID: str(StorageCommitmentPushModel),
-        CommandElement.AFFECTED_SOP_INSTANCE_UID: str(PUSH_MODEL_INSTANCE),
+        CommandElement.AFFECTED_SOP_INSTANCE_UID: str(_PUSH_MODEL_INSTANCE),
         CommandElement.COMMAND_FIELD: int(CommandField.N_EVENT_REPORT_RQ),
         CommandElement.MESSAGE_ID: 1,
         CommandElement.EVENT_TYPE_ID: COMMITTED_WITH_FAILURES if failed else COMMITTED,
@@ -170,7 +170,7 @@ def encode_report(
     return command, content
 
 
-def report_of(information: Dataset) -> CommitmentReport:
+def _report_of(information: Dataset) -> CommitmentReport:
     """The report in an event information data set."""
 
     def uids(keyword: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class CommandElement(IntEnum):
     ACTION_TYPE_ID = 0x1008
 
 
-UIDS = frozenset(
+_UIDS = frozenset(
     (
         CommandElement.AFFECTED_SOP_CLASS_UID,
         CommandElement.REQUESTED_SOP_CLASS_UID,
@@ -83,8 +83,8 @@ def decode(content: bytes) -> dict[int, int | str]:
         value = content[offset : offset + length]
         if group or len(value) != length:
             raise InvalidCommandSet("a command set holds a wrong group or length")
-        if element in UIDS:
-            command[element] = text(value)
+        if element in _UIDS:
+            command[element] = _text(value)
         elif length == 2:
             command[element] = int.from_bytes(value, "little")
         offset += length
@@ -93,7 +93,7 @@ def decode(content: bytes) -> dict[int, int | str]:
     return command
 
 
-def text(value: bytes) -> str:
+def _text(value: bytes) -> str:
     """A UID or text without its padding; what is not ASCII is no value of a command set."""
     try:
         return value.rstrip(b"\0 ").decode("ascii")
@@ -103,15 +103,15 @@ def text(value: bytes) -> str:
 
 def encode(command: Command) -> bytes:
     """The command set with its group length, elements in ascending order."""
-    body = b"".join(encode_element(element, command[element]) for element in sorted(command))
+    body = b"".join(_encode_element(element, command[element]) for element in sorted(command))
     return IMPLICIT_HEADER.pack(0, CommandElement.GROUP_LENGTH, 4) + struct.pack("<I", len(body)) + body
 
 
-def encode_element(element: int, value: int | str) -> bytes:
+def _encode_element(element: int, value: int | str) -> bytes:
     """One element: a number as US, a text padded to even length (a UID with a zero byte)."""
     if isinstance(value, int):
         return IMPLICIT_HEADER.pack(0, element, 2) + struct.pack("<H", value)
-    padding = b"\0" if element in UIDS else b" "
+    padding = b"\0" if element in _UIDS else b" "
     encoded = value.encode("ascii", "replace")
     encoded += padding * (len(encoded) % 2)
     return IMPLICIT_HEADER.pack(0, element, len(encoded)) + encoded

@@ -31,10 +31,10 @@ class FolderPacs:
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """Rejections and ends of associations are not recorded."""
 
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> FolderInstance:
+    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> _FolderInstance:
         """A file in the folder, under a temporary name."""
         path = self.folder / f"arriving-{next(self.numbers)}"
-        return FolderInstance(InstanceFile(path, sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+        return _FolderInstance(InstanceFile(path, sop_class_uid, sop_instance_uid, transfer_syntax_uid))
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
         """No other service is offered."""
@@ -44,7 +44,7 @@ class FolderPacs:
         """Rejections and ends of associations are not recorded."""
 
 
-class FolderInstance:
+class _FolderInstance:
     """An instance while it is being received."""
 
     def __init__(self, file: InstanceFile) -> None:

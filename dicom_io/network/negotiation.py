@@ -20,11 +20,11 @@ from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VE
 from dicom_io.network.service import AssociationRejection
 from dicom_io.network.upper_layer import PDV_HEADER, PduType, ProtocolError
 
-APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+_APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 
 
 @dataclass(frozen=True, slots=True)
-class AcceptedContexts:
+class _AcceptedContexts:
     """What was agreed on: abstract and transfer syntax of each presentation context by its ID.
 
     Parameters
@@ -50,7 +50,7 @@ def decode_request(content: memoryview) -> A_ASSOCIATE:
         request = pdu.to_primitive()
     except Exception:  # noqa: BLE001 - pynetdicom's decoder raises whatever a malformed item makes it trip over
         raise ProtocolError("the association request cannot be read") from None
-    if str(request.application_context_name) != APPLICATION_CONTEXT:
+    if str(request.application_context_name) != _APPLICATION_CONTEXT:
         raise ProtocolError("the association request is not for DICOM")
     if not request.presentation_context_definition_list:
         raise ProtocolError("the association request holds no presentation context")
@@ -64,7 +64,7 @@ def printable(ae_title: str | None) -> str:
 
 def accept_contexts(
     request: A_ASSOCIATE, offered: Sequence[PresentationContext], largest_p_data: int
-) -> AcceptedContexts:
+) -> _AcceptedContexts:
     """Negotiate presentation contexts and roles; raises ProtocolError for a peer that receives no PDU of any use.
 
     Parameters
@@ -82,7 +82,7 @@ def accept_contexts(
     largest_pdu = request.maximum_length_received or 0
     if 0 < largest_pdu <= PDV_HEADER.size:
         raise ProtocolError("the peer takes no PDU that could hold anything")
-    return AcceptedContexts(
+    return _AcceptedContexts(
         abstract_syntax={number: str(each.abstract_syntax) for number, each in accepted},
         transfer_syntax={number: str(each.transfer_syntax[0]) for number, each in accepted},
         largest_pdu=largest_pdu,
@@ -104,7 +104,7 @@ def _encode_acceptance(
     version = ImplementationVersionNameNotification()
     version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     primitive = A_ASSOCIATE()
-    primitive.application_context_name = UID(APPLICATION_CONTEXT)
+    primitive.application_context_name = UID(_APPLICATION_CONTEXT)
     primitive.calling_ae_title = request.calling_ae_title
     primitive.called_ae_title = request.called_ae_title
     primitive.result, primitive.result_source = 0, 1

@@ -12,7 +12,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # t
 from dicom_io.errors import PeerUnreachable
 from dicom_io.network.scu import Remote, Timeouts, associate
 
-PENDING = frozenset({0xFF00, 0xFF01})
+_PENDING = frozenset({0xFF00, 0xFF01})
 
 
 def accepted_classes(calling_ae_title: str, remote: Remote, sop_classes: Iterable[str]) -> set[str]:
@@ -36,7 +36,7 @@ def series_descriptions(calling_ae_title: str, remote: Remote, study_instance_ui
         if not association.accepted_contexts:
             raise PeerUnreachable(f"{remote.name}: answers no queries (Study Root C-FIND)")
         found = association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
-        responses = [data for status, data in found if status and status.Status in PENDING and data is not None]
+        responses = [data for status, data in found if status and status.Status in _PENDING and data is not None]
     finally:
         association.release()
     return [str(each.get("SeriesDescription", "")) for each in responses]

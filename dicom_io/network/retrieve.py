@@ -15,11 +15,11 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from dicom_io.errors import PeerUnreachable
 from dicom_io.network.scu import Remote, Timeouts, associate
 
-PENDING = (0xFF00, 0xFF01)
+_PENDING = (0xFF00, 0xFF01)
 
 
 @dataclass(frozen=True, slots=True)
-class MoveResult:
+class _MoveResult:
     """What an archive says it has sent.
 
     Parameters
@@ -43,7 +43,7 @@ def move_study(
     destination: str,
     seconds: float = 1800.0,
     progress: Callable[[int, int], None] = lambda done, planned: None,
-) -> MoveResult:
+) -> _MoveResult:
     """Ask for every instance of a study; returns when the archive is done.
 
     Parameters
@@ -69,7 +69,7 @@ def move_study(
             if not status:
                 raise PeerUnreachable(f"{remote.name}: no answer to a C-MOVE in time")
             response = status
-            if response.Status in PENDING:
+            if response.Status in _PENDING:
                 done = int(response.get("NumberOfCompletedSuboperations", 0))
                 progress(done, done + int(response.get("NumberOfRemainingSuboperations", 0)))
         association.release()
@@ -78,4 +78,4 @@ def move_study(
         if association.is_established:
             association.abort()
     completed, failed = (int(response.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed"))
-    return MoveResult(int(response.Status), completed, failed)
+    return _MoveResult(int(response.Status), completed, failed)

@@ -20,7 +20,7 @@ from dicom_io.errors import PeerUnreachable
 from dicom_io.network.dimse import NOT_SUPPORTED, is_kept
 from dicom_io.network.tls import TlsFilesUnusable, requestor_context
 
-MAX_CONTEXTS = 128
+_MAX_CONTEXTS = 128
 
 
 class NothingAccepted(PeerUnreachable):
@@ -133,29 +133,29 @@ def send(
     contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
     contexts += [build_context(each, ImplicitVRLittleEndian) for each in sorted({pair[0] for pair in pairs})]
     try:
-        association = associate(calling_ae_title, remote, contexts[:MAX_CONTEXTS], timeouts or Timeouts())
+        association = associate(calling_ae_title, remote, contexts[:_MAX_CONTEXTS], timeouts or Timeouts())
     except NothingAccepted:
-        yield from (not_supported(sop_class, sop_instance) for _, sop_class, sop_instance, _ in names)
+        yield from (_not_supported(sop_class, sop_instance) for _, sop_class, sop_instance, _ in names)
         return
     try:
         accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
         for path, sop_class, sop_instance, _ in names:
             if sop_class in accepted:
-                yield store(association, remote, path, sop_class, sop_instance)
+                yield _store(association, remote, path, sop_class, sop_instance)
             else:
-                yield not_supported(sop_class, sop_instance)
+                yield _not_supported(sop_class, sop_instance)
         association.release()
     finally:
         if association.is_established:
             association.abort()
 
 
-def not_supported(sop_class: str, sop_instance: str) -> StoreResponse:
+def _not_supported(sop_class: str, sop_instance: str) -> StoreResponse:
     """The response that stands for an instance whose SOP class the peer did not accept."""
     return StoreResponse(sop_class, sop_instance, NOT_SUPPORTED, "the peer accepts no such objects")
 
 
-def store(association: Association, remote: Remote, path: Path, sop_class: str, sop_instance: str) -> StoreResponse:
+def _store(association: Association, remote: Remote, path: Path, sop_class: str, sop_instance: str) -> StoreResponse:
     """Send one C-STORE; raises PeerUnreachable when there is no response."""
     try:
         status = association.send_c_store(dcmread(path))

@@ -14,9 +14,9 @@ from dicom_io.errors import PeerUnreachable
 from dicom_io.network.scu import StoreResponse, syntax_of
 
 REFERENCED, FAILED, REASON = "00081199", "00081198", "00081197"
-WARNING = "00081196"
-PROCESSING_FAILURE = 0x0110
-STORE_RESULT = (200, 202, 409)  # all, some, or none of the instances were stored: see the body (PS3.18 10.5.3)
+_WARNING = "00081196"
+_PROCESSING_FAILURE = 0x0110
+_STORE_RESULT = (200, 202, 409)  # all, some, or none of the instances were stored: see the body (PS3.18 10.5.3)
 
 
 def store_over_web(
@@ -52,16 +52,16 @@ def _store_one(client: httpx2.Client, name: str, url: str, instance: bytes) -> t
     kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
     try:
         response = client.post(url, content=body, headers={"Content-Type": kind})
-        result: dict[str, Any] = response.json() if response.status_code in STORE_RESULT else {}
+        result: dict[str, Any] = response.json() if response.status_code in _STORE_RESULT else {}
     except (httpx2.HTTPError, ValueError) as error:
         raise PeerUnreachable(f"{name}: no answer of STOW-RS ({type(error).__name__})") from error
-    if response.status_code not in STORE_RESULT:
+    if response.status_code not in _STORE_RESULT:
         raise PeerUnreachable(f"{name}: STOW-RS was answered with HTTP {response.status_code}")
     if reason := _number_in(result, FAILED, REASON):
         return reason, f"refused with HTTP {response.status_code}"
     if not result.get(REFERENCED, {}).get("Value"):
-        return PROCESSING_FAILURE, "the answer names no stored instance"
-    return _number_in(result, REFERENCED, WARNING) or 0, ""
+        return _PROCESSING_FAILURE, "the answer names no stored instance"
+    return _number_in(result, REFERENCED, _WARNING) or 0, ""
 
 
 def _number_in(result: dict[str, Any], sequence: str, element: str) -> int | None:
@@ -70,4 +70,4 @@ def _number_in(result: dict[str, Any], sequence: str, element: str) -> int | Non
     if not items:
         return None
     values = items[0].get(element, {}).get("Value", [])
-    return int(values[0]) if values else (PROCESSING_FAILURE if sequence == FAILED else None)
+    return int(values[0]) if values else (_PROCESSING_FAILURE if sequence == FAILED else None)

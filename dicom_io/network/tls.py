@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dicom_io.errors import DicomError
 
-CIPHERS = "ECDHE+AESGCM"  # RFC 9325 section 4.2, for TLS 1.2; every cipher of TLS 1.3 is acceptable
+_CIPHERS = "ECDHE+AESGCM"  # RFC 9325 section 4.2, for TLS 1.2; every cipher of TLS 1.3 is acceptable
 
 
 class ClientCertificates(StrEnum):
@@ -19,7 +19,7 @@ class ClientCertificates(StrEnum):
     REQUIRED = "required"
 
 
-VERIFICATION = {
+_VERIFICATION = {
     ClientCertificates.NONE: ssl.CERT_NONE,
     ClientCertificates.OPTIONAL: ssl.CERT_OPTIONAL,
     ClientCertificates.REQUIRED: ssl.CERT_REQUIRED,
@@ -35,10 +35,10 @@ def acceptor_context(
 ) -> ssl.SSLContext:
     """TLS for incoming connections, from PEM files; raises TlsFilesUnusable."""
     context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-    load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
+    _load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
     if clients is not ClientCertificates.NONE:
-        load(lambda: context.load_verify_locations(authorities), authorities)
-    context.verify_mode = VERIFICATION[clients]
+        _load(lambda: context.load_verify_locations(authorities), authorities)
+    context.verify_mode = _VERIFICATION[clients]
     return context
 
 
@@ -57,24 +57,24 @@ def requestor_context(certificate: str, key: str, authorities: str, *, check_nam
     context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     context.check_hostname = check_name
     if authorities:
-        load(lambda: context.load_verify_locations(authorities), authorities)
+        _load(lambda: context.load_verify_locations(authorities), authorities)
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the peer's own certificate is an authority too
     else:
         context.load_default_certs()
     if certificate:
-        load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
+        _load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
     return context
 
 
 def hardened(context: ssl.SSLContext) -> ssl.SSLContext:
     """Apply the protocol versions and ciphers of the profile."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS)
+    context.set_ciphers(_CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     return context
 
 
-def load(read: Callable[[], None], files: str) -> None:
+def _load(read: Callable[[], None], files: str) -> None:
     """Read PEM files; raises TlsFilesUnusable with their names."""
     try:
         read()

@@ -15,7 +15,7 @@ from dicom_io.errors import DicomError
 HEADER = struct.Struct(">BxI")  # PDU type, reserved, length of what follows
 PDV_HEADER = struct.Struct(">IBB")  # length of what follows, presentation context ID, message control header
 LARGEST_REQUEST = 160 * 1024  # 128 presentation contexts with many transfer syntaxes fit; more is an attack
-SMALL_PDU = 1024  # reject, release and abort hold 4 bytes; be lenient
+_SMALL_PDU = 1024  # reject, release and abort hold 4 bytes; be lenient
 
 
 class PduType(IntEnum):
@@ -66,7 +66,7 @@ class PduLimits:
         """The largest length that is accepted for a PDU of this type."""
         if pdu_type == PduType.P_DATA:
             return self.largest_p_data
-        return LARGEST_REQUEST if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) else SMALL_PDU
+        return LARGEST_REQUEST if pdu_type in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC) else _SMALL_PDU
 
 
 class PduStream:

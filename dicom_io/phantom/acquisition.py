@@ -25,8 +25,8 @@ from dicom_io.phantom.tissue import (
 from mome_core.volume import Dynamic, Volume
 
 Mask = NDArray[np.bool_]
-Table = NDArray[np.float32]
-INJECTION_BEFORE_FIRST_POST_S = 60.0
+_Table = NDArray[np.float32]
+_INJECTION_BEFORE_FIRST_POST_S = 60.0
 # stored value of signal 1 of each sequence, and the noise's standard deviation, in stored values at 3 T
 DCE_SCALE, DCE_NOISE = 9000.0, 6.0
 T2_SCALE, T2_NOISE = 1500.0, 7.0
@@ -54,7 +54,7 @@ def stream(spec: PhantomSpec, purpose: str) -> np.random.Generator:
     return np.random.default_rng([spec.seed, int.from_bytes(purpose.encode())])
 
 
-def signal_table(patient: SimulatedPatient, signal: Callable[[TissueProperties], Iterable[float]]) -> Table:
+def _signal_table(patient: SimulatedPatient, signal: Callable[[TissueProperties], Iterable[float]]) -> _Table:
     """(images, tissues): what each tissue sends in each image of a sequence."""
     return np.array([list(signal(patient.tissues[tissue])) for tissue in Tissue], np.float32).T
 
@@ -62,13 +62,13 @@ def signal_table(patient: SimulatedPatient, signal: Callable[[TissueProperties],
 def acquire_dce(patient: SimulatedPatient, grid: SamplingGrid) -> tuple[Dynamic, Mask]:
     """The fat-suppressed T1-weighted dynamic, and the masks (lesion, left breast, right breast) on its grid."""
     spec = patient.spec
-    since_injection = [time + INJECTION_BEFORE_FIRST_POST_S for time in spec.times_s]
+    since_injection = [time + _INJECTION_BEFORE_FIRST_POST_S for time in spec.times_s]
 
     def signal(tissue: TissueProperties) -> Curve:
         uptake = concentration(tissue, since_injection) if spec.contrast else np.zeros(len(since_injection))
         return spoiled_gradient_echo(patient.scanner, tissue, uptake, fat_signal=0.10)
 
-    table = signal_table(patient, signal) * np.float32(DCE_SCALE)
+    table = _signal_table(patient, signal) * np.float32(DCE_SCALE)
     images = np.empty((len(table), *grid.shape), np.int16)
     noise = RicianNoise(stream(spec, "dce noise"), DCE_NOISE * patient.scanner.noise)
     masks = np.zeros((3, *grid.shape), bool)
@@ -80,7 +80,7 @@ def acquire_dce(patient: SimulatedPatient, grid: SamplingGrid) -> tuple[Dynamic,
                 values = image(composition, table[phase], sensitivity, noise)
                 images[phase, :, :, slab] = values.reshape(grid.slab_shape(slab))
             if 0 in phases:
-                masks[:, :, :, slab] = truth_masks(patient.body, composition, grid, slab)
+                masks[:, :, :, slab] = _truth_masks(patient.body, composition, grid, slab)
     dynamic = Dynamic(images, grid.affine, patient.frame_of_reference_uid, spec.times_s)
     return dynamic, masks
 
@@ -88,33 +88,33 @@ def acquire_dce(patient: SimulatedPatient, grid: SamplingGrid) -> tuple[Dynamic,
 def acquire_t1(patient: SimulatedPatient, grid: SamplingGrid) -> Volume:
     """T1-weighted without fat suppression, before contrast."""
     nothing = np.zeros(1)
-    table = signal_table(patient, lambda t: spoiled_gradient_echo(patient.scanner, t, nothing, fat_signal=1.0))
-    return acquire(patient, grid, table * np.float32(DCE_SCALE), "t1", DCE_NOISE)[0]
+    table = _signal_table(patient, lambda t: spoiled_gradient_echo(patient.scanner, t, nothing, fat_signal=1.0))
+    return _acquire(patient, grid, table * np.float32(DCE_SCALE), "t1", DCE_NOISE)[0]
 
 
 def acquire_localizers(patient: SimulatedPatient, grids: Iterable[SamplingGrid]) -> tuple[Volume, ...]:
     """Quick T1-weighted images in three orientations."""
     nothing = np.zeros(1)
-    table = signal_table(patient, lambda t: spoiled_gradient_echo(patient.scanner, t, nothing, fat_signal=1.0))
-    return tuple(acquire(patient, g, table * np.float32(DCE_SCALE), f"loc {n}", 15.0)[0] for n, g in enumerate(grids))
+    table = _signal_table(patient, lambda t: spoiled_gradient_echo(patient.scanner, t, nothing, fat_signal=1.0))
+    return tuple(_acquire(patient, g, table * np.float32(DCE_SCALE), f"loc {n}", 15.0)[0] for n, g in enumerate(grids))
 
 
 def acquire_t2(patient: SimulatedPatient, grid: SamplingGrid) -> Volume:
     """T2-weighted with fat suppression."""
-    table = signal_table(patient, lambda t: [turbo_spin_echo(patient.scanner, t)])
-    return acquire(patient, grid, table * np.float32(T2_SCALE), "t2", T2_NOISE)[0]
+    table = _signal_table(patient, lambda t: [turbo_spin_echo(patient.scanner, t)])
+    return _acquire(patient, grid, table * np.float32(T2_SCALE), "t2", T2_NOISE)[0]
 
 
 def acquire_dwi(patient: SimulatedPatient, grid: SamplingGrid) -> dict[float, Volume]:
     """Trace-weighted volumes by b-value."""
     b_values = patient.spec.b_values
-    table = signal_table(patient, lambda t: [diffusion_weighted(t, b) for b in b_values])
-    volumes = acquire(patient, grid, table * np.float32(DWI_SCALE), "dwi", DWI_NOISE)
+    table = _signal_table(patient, lambda t: [diffusion_weighted(t, b) for b in b_values])
+    volumes = _acquire(patient, grid, table * np.float32(DWI_SCALE), "dwi", DWI_NOISE)
     return dict(zip(b_values, volumes, strict=True))
 
 
-def acquire(
-    patient: SimulatedPatient, grid: SamplingGrid, table: Table, purpose: str, noise_level: float
+def _acquire(
+    patient: SimulatedPatient, grid: SamplingGrid, table: _Table, purpose: str, noise_level: float
 ) -> list[Volume]:
     """One volume for each row of the table."""
     images = np.empty((len(table), *grid.shape), np.int16)
@@ -141,7 +141,7 @@ class RicianNoise:
         return magnitude
 
 
-def image(composition: Composition, signal: Table, sensitivity: Float, noise: RicianNoise) -> NDArray[np.int16]:
+def image(composition: Composition, signal: _Table, sensitivity: Float, noise: RicianNoise) -> NDArray[np.int16]:
     """Stored values of some voxels: mixed signal, seen by the coil, with noise."""
     values = noise.added_to((signal @ composition.shares) * sensitivity)
     stored: NDArray[np.int16] = np.clip(np.rint(values), 0, HIGHEST).astype(np.int16)
@@ -171,7 +171,7 @@ def fit_adc(dwi: Mapping[float, Volume]) -> Volume:
     return Volume(adc, some.affine, some.frame_of_reference_uid)
 
 
-def truth_masks(body: Body, composition: Composition, grid: SamplingGrid, slab: slice) -> Mask:
+def _truth_masks(body: Body, composition: Composition, grid: SamplingGrid, slab: slice) -> Mask:
     """(lesion, left, right) of some slices: voxels that mostly belong to each."""
     lesion = composition.shares[[Tissue.LESION_RIM, Tissue.LESION_CORE]].sum(axis=0)
     masks = np.zeros((3, lesion.size), bool)

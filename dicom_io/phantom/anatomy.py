@@ -105,7 +105,7 @@ def simulate(spec: PhantomSpec) -> Phantom:
     anatomy_rng, kinetics_rng = stream(spec, "patient"), stream(spec, "kinetics")
     body = draw_body(anatomy_rng, spec.lesion, spec.breasts, spec.position)
     patient = SimulatedPatient(
-        spec, body, TISSUES | lesion_tissues(spec.lesion, kinetics_rng), uid(spec.seed, "frame of reference")
+        spec, body, TISSUES | _lesion_tissues(spec.lesion, kinetics_rng), uid(spec.seed, "frame of reference")
     )
     grids = grids_of(spec)
     dynamic, masks = acquire_dce(patient, grids.dce)
@@ -119,11 +119,11 @@ def simulate(spec: PhantomSpec) -> Phantom:
         localizers=acquire_localizers(patient, grids.localizers),
         dwi=dwi,
         adc=fit_adc(dwi) if len(dwi) > 1 else None,
-        truth=truth_of(patient, masks, grids.dce),
+        truth=_truth_of(patient, masks, grids.dce),
     )
 
 
-def lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, TissueProperties]:
+def _lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, TissueProperties]:
     """The lesion's two tissues; without a lesion no voxel holds them."""
     if lesion is Lesion.MALIGNANT:
         return draw_malignant(rng)
@@ -132,7 +132,7 @@ def lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, Tis
     return dict.fromkeys((Tissue.LESION_RIM, Tissue.LESION_CORE), TISSUES[Tissue.PARENCHYMA])
 
 
-def truth_of(patient: SimulatedPatient, masks: Mask, grid: SamplingGrid) -> GroundTruth:
+def _truth_of(patient: SimulatedPatient, masks: Mask, grid: SamplingGrid) -> GroundTruth:
     """The ground truth about a patient. masks : (lesion, left breast, right breast) on the DCE grid."""
     shape = patient.body.lesion
     rim = patient.tissues[Tissue.LESION_RIM]

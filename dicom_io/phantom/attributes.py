@@ -72,15 +72,15 @@ def series_elements(study: StudyPlan, series: SeriesPlan) -> DataElements:
     enhanced = series.objects in {InstanceLayout.PER_STACK, InstanceLayout.WHOLE}
     elements: DataElements = {}
     put(elements, {"SOPClassUID": EnhancedMRImageStorage if enhanced else MRImageStorage})
-    put(elements, patient_attributes(study))
-    put(elements, study_attributes(study))
-    put(elements, series_attributes(study, series))
-    put(elements, {} if enhanced else classic_attributes(study, series))
+    put(elements, _patient_attributes(study))
+    put(elements, _study_attributes(study))
+    put(elements, _series_attributes(study, series))
+    put(elements, {} if enhanced else _classic_attributes(study, series))
     put(elements, series.attributes)
     return elements
 
 
-def patient_attributes(study: StudyPlan) -> Attributes:
+def _patient_attributes(study: StudyPlan) -> Attributes:
     options, spec = study.options, study.phantom.spec
     return {
         "SpecificCharacterSet": options.character_set,
@@ -95,7 +95,7 @@ def patient_attributes(study: StudyPlan) -> Attributes:
     }
 
 
-def study_attributes(study: StudyPlan) -> Attributes:
+def _study_attributes(study: StudyPlan) -> Attributes:
     accession = study.options.accession_number or f"SYN{study.phantom.spec.seed:08d}"
     return {
         "StudyInstanceUID": study.uid("study"),
@@ -109,7 +109,7 @@ def study_attributes(study: StudyPlan) -> Attributes:
     }
 
 
-def series_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
+def _series_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
     spec = study.phantom.spec
     first = series.images[0].stack
     return {
@@ -139,7 +139,7 @@ def series_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
     }
 
 
-def classic_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
+def _classic_attributes(study: StudyPlan, series: SeriesPlan) -> Attributes:
     """Attributes of a classic image that a multi-frame object holds in its functional groups instead."""
     return {
         "AcquisitionDate": study.date,

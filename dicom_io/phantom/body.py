@@ -68,7 +68,7 @@ class Ellipsoid:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Texture:
+class _Texture:
     """Periodic smooth noise, mean 0 and standard deviation 1; `pitch_mm` apart on a cube."""
 
     lattice: Float
@@ -89,8 +89,8 @@ class Body:
     breasts: tuple[Breast, ...]
     lesion: LesionShape | None
     cysts_and_nodes: tuple[Ellipsoid, ...]
-    coarse: Texture
-    fine: Texture
+    coarse: _Texture
+    fine: _Texture
     enhancement: float
     fat_failure: float
 
@@ -99,12 +99,12 @@ def draw_body(rng: Rng, lesion: Lesion, breasts: Breasts, position: Position) ->
     """One patient with such a lesion, breasts and position; every draw comes from `rng`."""
     density = float(rng.uniform(0.1, 0.9))
     size = float(rng.uniform(0.9, 1.1))
-    pair = (draw_breast(rng, -1, density, size, position), draw_breast(rng, +1, density, size, position))
+    pair = (_draw_breast(rng, -1, density, size, position), _draw_breast(rng, +1, density, size, position))
     present = {Breasts.BOTH: pair, Breasts.RIGHT: pair[:1], Breasts.LEFT: pair[1:]}[breasts]
     bearer = present[int(rng.integers(len(present)))]
-    shape = draw_lesion(rng, lesion, bearer)
-    cysts = tuple(draw_cyst(rng, present[int(rng.integers(len(present)))]) for _ in range(int(rng.integers(0, 4))))
-    nodes = tuple(draw_node(rng, side) for side in (-1, 1))
+    shape = _draw_lesion(rng, lesion, bearer)
+    cysts = tuple(_draw_cyst(rng, present[int(rng.integers(len(present)))]) for _ in range(int(rng.integers(0, 4))))
+    nodes = tuple(_draw_node(rng, side) for side in (-1, 1))
     return Body(
         breasts=present,
         lesion=shape,
@@ -116,7 +116,7 @@ def draw_body(rng: Rng, lesion: Lesion, breasts: Breasts, position: Position) ->
     )
 
 
-def draw_breast(rng: Rng, side: int, density: float, size: float, position: Position) -> Breast:
+def _draw_breast(rng: Rng, side: int, density: float, size: float, position: Position) -> Breast:
     """One breast: prone it hangs, supine it spreads on the chest. side : -1 right, +1 left."""
     jitter = rng.uniform(0.95, 1.05, 3)
     if position is Position.PRONE:
@@ -127,7 +127,7 @@ def draw_breast(rng: Rng, side: int, density: float, size: float, position: Posi
     return Breast(centre, (x, y, z), float(np.clip(density + rng.normal(0, 0.05), 0.0, 1.0)))
 
 
-def draw_lesion(rng: Rng, kind: Lesion, breast: Breast) -> LesionShape | None:
+def _draw_lesion(rng: Rng, kind: Lesion, breast: Breast) -> LesionShape | None:
     """A lesion in the gland: malignant ones are irregular and spiculated, benign ones oval and smooth."""
     if kind is Lesion.NONE:
         return None
@@ -138,15 +138,15 @@ def draw_lesion(rng: Rng, kind: Lesion, breast: Breast) -> LesionShape | None:
     offset = np.array([np.cos(angle) * out, -(1 - depth), np.sin(angle) * out]) * breast.semi_axes_mm
     x, y, z = (float(v) for v in np.array(breast.centre_mm) + offset)
     if malignant:
-        bumps = np.concatenate([bumps_of(rng, 7, (-0.22, 0.32), 5.0), bumps_of(rng, 16, (0.35, 0.95), 70.0)])
+        bumps = np.concatenate([_bumps_of(rng, 7, (-0.22, 0.32), 5.0), _bumps_of(rng, 16, (0.35, 0.95), 70.0)])
         stretch = tuple(float(v) for v in rng.uniform(0.85, 1.1, 3))
     else:
-        bumps = bumps_of(rng, 4, (-0.05, 0.05), 2.5)
+        bumps = _bumps_of(rng, 4, (-0.05, 0.05), 2.5)
         stretch = tuple(float(v) for v in rng.permutation([1.15, 1.0, 0.75]))
     return LesionShape((x, y, z), radius, (stretch[0], stretch[1], stretch[2]), bumps, float(rng.uniform(0.25, 0.5)))
 
 
-def bumps_of(rng: Rng, count: int, heights: tuple[float, float], sharpness: float) -> NDArray[np.float32]:
+def _bumps_of(rng: Rng, count: int, heights: tuple[float, float], sharpness: float) -> NDArray[np.float32]:
     """Directions spread over the sphere, each with a height and a sharpness."""
     directions = rng.standard_normal((count, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -154,17 +154,17 @@ def bumps_of(rng: Rng, count: int, heights: tuple[float, float], sharpness: floa
     return np.hstack([directions, height, np.full((count, 1), sharpness)]).astype(np.float32)
 
 
-def draw_cyst(rng: Rng, breast: Breast) -> Ellipsoid:
+def _draw_cyst(rng: Rng, breast: Breast) -> Ellipsoid:
     centre = np.array(breast.centre_mm) + rng.uniform(-0.5, 0.5, 3) * breast.semi_axes_mm
     centre[1] = breast.centre_mm[1] - rng.uniform(0.2, 0.7) * breast.semi_axes_mm[1]
     axes = rng.uniform(2.0, 6.0) * rng.uniform(0.8, 1.2, 3)
-    return Ellipsoid(Tissue.CYST, triple(centre), triple(axes))
+    return Ellipsoid(Tissue.CYST, _triple(centre), _triple(axes))
 
 
-def draw_node(rng: Rng, side: int) -> Ellipsoid:
+def _draw_node(rng: Rng, side: int) -> Ellipsoid:
     """A lymph node in the axilla."""
     centre = np.array([side * 138.0, 48.0, 62.0]) + rng.uniform(-5, 5, 3)
-    return Ellipsoid(Tissue.NODE, triple(centre), triple(np.array([5.0, 4.0, 8.0]) * rng.uniform(0.7, 1.1)))
+    return Ellipsoid(Tissue.NODE, _triple(centre), _triple(np.array([5.0, 4.0, 8.0]) * rng.uniform(0.7, 1.1)))
 
 
 def clear_of(lesion: LesionShape | None, each: Ellipsoid) -> bool:
@@ -175,12 +175,12 @@ def clear_of(lesion: LesionShape | None, each: Ellipsoid) -> bool:
     return bool(distance > 1.8 * lesion.radius_mm + max(each.semi_axes_mm))
 
 
-def draw_texture(rng: Rng, *, pitch_mm: float, sigma: float) -> Texture:
+def draw_texture(rng: Rng, *, pitch_mm: float, sigma: float) -> _Texture:
     """A periodic texture. sigma : of its smoothing, in lattice steps."""
     noise = gaussian_filter(rng.standard_normal((64, 64, 64), dtype=np.float32), sigma, mode="wrap")
-    return Texture(noise / noise.std(), pitch_mm)
+    return _Texture(noise / noise.std(), pitch_mm)
 
 
-def triple(values: NDArray[np.float64]) -> Millimetres:
+def _triple(values: NDArray[np.float64]) -> Millimetres:
     x, y, z = (float(v) for v in values)
     return x, y, z

@@ -45,22 +45,22 @@ def coverage(distance: Float, width_mm: float) -> Float:
     return share
 
 
-SKIN_MM = 2.2
-FAT_ON_CHEST_MM = 13.0
-CHEST = ((0.0, 124.0, 0.0), (146.0, 100.0, None))
-BODY_AXES = (CHEST[1][0] + FAT_ON_CHEST_MM + 6, CHEST[1][1] + FAT_ON_CHEST_MM, None)
+_SKIN_MM = 2.2
+_FAT_ON_CHEST_MM = 13.0
+_CHEST = ((0.0, 124.0, 0.0), (146.0, 100.0, None))
+_BODY_AXES = (_CHEST[1][0] + _FAT_ON_CHEST_MM + 6, _CHEST[1][1] + _FAT_ON_CHEST_MM, None)
 
 
-def skin_surface(body: Body, points: Points) -> Float:
+def _skin_surface(body: Body, points: Points) -> Float:
     """Signed distance to the outside of the skin: torso, breasts and nipples."""
-    surface = ellipsoid(points, CHEST[0], BODY_AXES)
+    surface = ellipsoid(points, _CHEST[0], _BODY_AXES)
     for breast in body.breasts:
         surface = smooth_union(surface, ellipsoid(points, breast.centre_mm, breast.semi_axes_mm), 22.0)
         surface = smooth_union(surface, ellipsoid(points, breast.nipple_mm, (5.5, 6.5, 5.5)), 8.0)
     return surface
 
 
-def lesion_surface(lesion: LesionShape, points: Points) -> Float:
+def _lesion_surface(lesion: LesionShape, points: Points) -> Float:
     """Signed distance in mm to the lesion's surface, along the ray from its centre."""
     offset = np.stack([c - np.float32(m) for c, m in zip(points, lesion.centre_mm, strict=True)])
     distance = np.sqrt((offset * offset).sum(axis=0)) + np.float32(1e-3)
@@ -74,7 +74,7 @@ def lesion_surface(lesion: LesionShape, points: Points) -> Float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class VoxelSubset:
+class _VoxelSubset:
     """Some voxels of a slab.
 
     Parameters
@@ -89,20 +89,20 @@ class VoxelSubset:
     where: NDArray[np.intp]
     width_mm: float
 
-    def near(self, centre: Millimetres, reach_mm: float) -> VoxelSubset:
+    def near(self, centre: Millimetres, reach_mm: float) -> _VoxelSubset:
         """The subset within a cube around a centre."""
         inside = np.abs(self.points[0] - np.float32(centre[0])) < reach_mm
         for axis in (1, 2):
             inside &= np.abs(self.points[axis] - np.float32(centre[axis])) < reach_mm
         chosen = np.flatnonzero(inside)
-        return VoxelSubset(at(self.points, chosen), self.where[chosen], self.width_mm)
+        return _VoxelSubset(_at(self.points, chosen), self.where[chosen], self.width_mm)
 
     def inside(self, distance: Float) -> Float:
         """Share of each voxel that lies inside a surface."""
         return coverage(distance, self.width_mm)
 
 
-def at(points: Points, where: NDArray[np.intp]) -> Points:
+def _at(points: Points, where: NDArray[np.intp]) -> Points:
     return points[0][where], points[1][where], points[2][where]
 
 
@@ -145,31 +145,31 @@ def compose(body: Body, grid: SamplingGrid, slab: slice) -> Composition:
     """Tissue shares of the voxels of some slices, flat in (column, row, slice) order."""
     points = grid.points(slab)
     width = float(np.prod(grid.spacing_mm) ** (1 / 3))
-    surface = skin_surface(body, points)
-    chest_surface = ellipsoid(points, *CHEST)
+    surface = _skin_surface(body, points)
+    chest_surface = ellipsoid(points, *_CHEST)
     inside, chest = coverage(surface, width), coverage(chest_surface, width)
-    breasts = [inside * (1 - chest) * coverage(breast, width) for breast in breast_surfaces(body, points)]
+    breasts = [inside * (1 - chest) * coverage(breast, width) for breast in _breast_surfaces(body, points)]
     layers = TissueLayers(inside)
-    layers.lay(Tissue.SKIN, 1 - coverage(surface + np.float32(SKIN_MM), max(width * 0.6, 1.0)))
+    layers.lay(Tissue.SKIN, 1 - coverage(surface + np.float32(_SKIN_MM), max(width * 0.6, 1.0)))
     within = np.flatnonzero(chest)
-    lay_chest(layers, VoxelSubset(at(points, within), within, width), chest[within])
+    _lay_chest(layers, _VoxelSubset(_at(points, within), within, width), chest[within])
     soft = np.flatnonzero(layers.free > 1e-4)
-    lay_soft_tissue(layers, body, VoxelSubset(at(points, soft), soft, width), -surface[soft])
+    _lay_soft_tissue(layers, body, _VoxelSubset(_at(points, soft), soft, width), -surface[soft])
     return Composition(layers.shares, np.stack(breasts))
 
 
-def breast_surfaces(body: Body, points: Points) -> list[Float]:
+def _breast_surfaces(body: Body, points: Points) -> list[Float]:
     """Each breast with the fillet at its base."""
     return [ellipsoid(points, breast.centre_mm, breast.semi_axes_mm) - np.float32(3.0) for breast in body.breasts]
 
 
-def lay_chest(layers: TissueLayers, voxels: VoxelSubset, chest: Float) -> None:
+def _lay_chest(layers: TissueLayers, voxels: _VoxelSubset, chest: Float) -> None:
     """Heart, vessels, spine, sternum, liver, lungs and ribs in a muscular wall. chest : share of the voxel in it."""
     points, inside = voxels.points, voxels.inside
     x, y, z = points
     heart = ellipsoid(points, (26, 84, -22), (50, 40, 50))
-    wall = ellipsoid(points, CHEST[0], (CHEST[1][0] - 9, CHEST[1][1] - 9, None))
-    thorax = ellipsoid(points, CHEST[0], (CHEST[1][0] - 22, CHEST[1][1] - 20, None))
+    wall = ellipsoid(points, _CHEST[0], (_CHEST[1][0] - 9, _CHEST[1][1] - 9, None))
+    thorax = ellipsoid(points, _CHEST[0], (_CHEST[1][0] - 22, _CHEST[1][1] - 20, None))
     lungs = np.minimum(*(ellipsoid(points, (side * 70, 128, 30), (58, 72, 150)) for side in (-1, 1)))
     ribs = np.cos((z + np.float32(0.30) * y + np.float32(0.12) * np.abs(x)) * np.float32(2 * np.pi / 27)) * 9 + 1
     organs = (
@@ -189,45 +189,45 @@ def lay_chest(layers: TissueLayers, voxels: VoxelSubset, chest: Float) -> None:
         layers.lay(tissue, chest * share, voxels.where)
 
 
-def lay_soft_tissue(layers: TissueLayers, body: Body, voxels: VoxelSubset, depth: Float) -> None:
+def _lay_soft_tissue(layers: TissueLayers, body: Body, voxels: _VoxelSubset, depth: Float) -> None:
     """Lesion, nodes, cysts, vessels and gland in fat. depth : mm under the skin."""
     if body.lesion is not None:
-        lay_lesion(layers, body.lesion, voxels)
+        _lay_lesion(layers, body.lesion, voxels)
     for each in body.cysts_and_nodes:
         near = voxels.near(each.centre_mm, max(each.semi_axes_mm) + 2 * voxels.width_mm)
         layers.lay(each.tissue, near.inside(ellipsoid(near.points, each.centre_mm, each.semi_axes_mm)), near.where)
     coarse, fine = body.coarse.at(voxels.points), body.fine.at(voxels.points)
-    layers.lay(Tissue.VESSEL, vessel_share(body, voxels) * (depth > 3), voxels.where)
-    gland = gland_share(body, voxels.points, coarse, fine) * np.clip((depth - 5) * np.float32(0.2), 0, 1)
+    layers.lay(Tissue.VESSEL, _vessel_share(body, voxels) * (depth > 3), voxels.where)
+    gland = _gland_share(body, voxels.points, coarse, fine) * np.clip((depth - 5) * np.float32(0.2), 0, 1)
     active = np.clip(np.float32(body.enhancement) * (1 + np.float32(0.8) * body.coarse.at(voxels.points, 40.7)), 0, 1)
     layers.lay(Tissue.PARENCHYMA_ENHANCING, gland * active, voxels.where)
     layers.lay(Tissue.PARENCHYMA, gland * (1 - active) / (1 - gland * active + np.float32(1e-6)), voxels.where)
     septa = np.clip(1 - np.abs(fine + coarse) * np.float32(7), 0, 1) * np.float32(0.35) * (depth > 2)
     layers.lay(Tissue.SKIN, septa, voxels.where)
-    layers.lay(Tissue.FAT_UNSUPPRESSED, fat_failure(body, voxels.points), voxels.where)
+    layers.lay(Tissue.FAT_UNSUPPRESSED, _fat_failure(body, voxels.points), voxels.where)
     layers.lay(Tissue.FAT, 1.0, voxels.where)
 
 
-def lay_lesion(layers: TissueLayers, lesion: LesionShape, voxels: VoxelSubset) -> None:
+def _lay_lesion(layers: TissueLayers, lesion: LesionShape, voxels: _VoxelSubset) -> None:
     """The core, and the rim around it."""
     near = voxels.near(lesion.centre_mm, lesion.radius_mm * 2.6 + voxels.width_mm)
-    surface = lesion_surface(lesion, near.points)
+    surface = _lesion_surface(lesion, near.points)
     layers.lay(Tissue.LESION_CORE, near.inside(surface + np.float32(lesion.rim * lesion.radius_mm)), near.where)
     layers.lay(Tissue.LESION_RIM, near.inside(surface), near.where)
 
 
-def vessel_share(body: Body, voxels: VoxelSubset) -> Float:
+def _vessel_share(body: Body, voxels: _VoxelSubset) -> Float:
     """Thin tubes: where two slow textures are both zero; their gradient turns value into about mm."""
     one, other = (body.coarse.at(voxels.points, offset, stretch=2.6) for offset in (21.3, 47.9))
     distance = np.hypot(one, other) * np.float32(22.0)
     return coverage(distance - np.float32(0.9), max(voxels.width_mm, 1.0))
 
 
-def gland_share(body: Body, points: Points, coarse: Float, fine: Float) -> Float:
+def _gland_share(body: Body, points: Points, coarse: Float, fine: Float) -> Float:
     """Fibroglandular tissue: a ragged cone behind the nipple, the wider the denser the breast."""
     total = np.zeros_like(coarse)
     for breast in body.breasts:
-        x, y, z = scaled_to(breast, points)
+        x, y, z = _scaled_to(breast, points)
         radial = np.sqrt(x * x + z * z) * np.float32(1.9 - 0.9 * breast.density)
         ahead = np.clip((-y - np.float32(0.42)) * np.float32(1.7), -1, 1)
         potential = np.float32(0.25 + 0.55 * breast.density) - radial - ahead * ahead * np.float32(0.8)
@@ -236,14 +236,14 @@ def gland_share(body: Body, points: Points, coarse: Float, fine: Float) -> Float
     return np.minimum(total, 1)
 
 
-def scaled_to(breast: Breast, points: Points) -> Points:
+def _scaled_to(breast: Breast, points: Points) -> Points:
     """Positions in the breast's ellipsoid, -1 to 1 along each axis."""
     zipped = zip(points, breast.centre_mm, breast.semi_axes_mm, strict=True)
     x, y, z = ((c - np.float32(middle)) * np.float32(1 / axis) for c, middle, axis in zipped)
     return x, y, z
 
 
-def fat_failure(body: Body, points: Points) -> Float:
+def _fat_failure(body: Body, points: Points) -> Float:
     """Share of fat that keeps its signal: little in the middle, more towards the ends of the shimmed volume."""
     x, y, z = points
     off_centre = (z / 95) ** 2 + (np.abs(x) / 170) ** 4 + np.maximum(y - 30, 0) / 260

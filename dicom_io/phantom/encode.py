@@ -20,7 +20,7 @@ from pydicom.uid import UID
 from dicom_io.phantom.options import TransferSyntax
 
 DataElements = dict[BaseTag, DataElement]
-SPECIFIC_CHARACTER_SET = BaseTag(0x00080005)
+_SPECIFIC_CHARACTER_SET = BaseTag(0x00080005)
 
 
 @dataclass(slots=True, eq=False)
@@ -34,11 +34,11 @@ class Encoder:
         """Encode elements that many instances will have."""
         for element in elements.values():
             if id(element) not in self._shared:
-                self._shared[id(element)] = (element, self.element(element, character_sets(elements)))
+                self._shared[id(element)] = (element, self.element(element, _character_sets(elements)))
 
     def data_set(self, elements: DataElements) -> bytes:
         """All elements in ascending order of tag."""
-        encodings = character_sets(elements)
+        encodings = _character_sets(elements)
         return b"".join(
             self._known(elements[tag]) or self.element(elements[tag], encodings) for tag in sorted(elements)
         )
@@ -56,8 +56,8 @@ class Encoder:
         return buffer.getvalue()
 
 
-def character_sets(elements: Mapping[BaseTag, DataElement]) -> list[str]:
-    return convert_encodings(elements[SPECIFIC_CHARACTER_SET].value)
+def _character_sets(elements: Mapping[BaseTag, DataElement]) -> list[str]:
+    return convert_encodings(elements[_SPECIFIC_CHARACTER_SET].value)
 
 
 def part10(meta: Iterable[DataElement], data_set: bytes, transfer_syntax: TransferSyntax) -> bytes:
@@ -65,11 +65,11 @@ def part10(meta: Iterable[DataElement], data_set: bytes, transfer_syntax: Transf
     plain = Encoder(TransferSyntax.EXPLICIT)
     group = b"".join(plain.element(element, ["iso8859"]) for element in meta)
     length = plain.element(DataElement(0x00020000, "UL", len(group)), ["iso8859"])
-    body = deflated(data_set) if transfer_syntax is TransferSyntax.DEFLATED else data_set
+    body = _deflated(data_set) if transfer_syntax is TransferSyntax.DEFLATED else data_set
     return b"".join((bytes(128), b"DICM", length, group, body))
 
 
-def deflated(data_set: bytes) -> bytes:
+def _deflated(data_set: bytes) -> bytes:
     """RFC 1951 without header, padded to even length (PS3.5 A.5)."""
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     data = compressor.compress(data_set) + compressor.flush()

@@ -11,27 +11,27 @@ from dicom_io.phantom.plan import Attributes, InstanceLayout, SeriesPlan, SliceP
 from mome_core.volume import Volume
 
 STACK_ID, IN_STACK_POSITION, TEMPORAL_INDEX = 0x00209056, 0x00209057, 0x00209128
-B_VALUE = 0x00189087
+_B_VALUE = 0x00189087
 FRAME_CONTENT, DIFFUSION = 0x00209111, 0x00189117
 
 
 def frames(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
     """The attributes that make an MR image multi-frame: frames, dimensions, pulse sequence."""
     return {
-        **whole_image(study, series, images),
-        **(pulse_sequence(series) if series.attributes["ImageType"][0] == "ORIGINAL" else {}),
-        **dimensions(study, series, images[0].stack),
+        **_whole_image(study, series, images),
+        **(_pulse_sequence(series) if series.attributes["ImageType"][0] == "ORIGINAL" else {}),
+        **_dimensions(study, series, images[0].stack),
         "NumberOfFrames": str(len(images)),
-        "SharedFunctionalGroupsSequence": [shared_groups(series, images)],
-        "PerFrameFunctionalGroupsSequence": [frame_groups(study, series, image) for image in images],
+        "SharedFunctionalGroupsSequence": [_shared_groups(series, images)],
+        "PerFrameFunctionalGroupsSequence": [_frame_groups(study, series, image) for image in images],
     }
 
 
-def whole_image(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
+def _whole_image(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
     """The Enhanced MR Image module's part (PS3.3 C.8.13.1)."""
     first = images[0].stack
     return {
-        **frame_kind(series),
+        **_frame_kind(series),
         "AcquisitionNumber": str(first.temporal_index),
         "AcquisitionDateTime": study.datetime(first.time_s),
         "AcquisitionDuration": 60.0,
@@ -45,7 +45,7 @@ def whole_image(study: StudyPlan, series: SeriesPlan, images: Sequence[SlicePlan
     }
 
 
-def frame_kind(series: SeriesPlan) -> Attributes:
+def _frame_kind(series: SeriesPlan) -> Attributes:
     """Attributes that an image shares with each of its frames (PS3.3 C.8.13.3)."""
     return {
         "PixelPresentation": "MONOCHROME",
@@ -56,7 +56,7 @@ def frame_kind(series: SeriesPlan) -> Attributes:
     }
 
 
-def pulse_sequence(series: SeriesPlan) -> Attributes:
+def _pulse_sequence(series: SeriesPlan) -> Attributes:
     """PS3.3 C.8.13.4; only for images as acquired."""
     sequence = series.sequence
     spin_echo = {"MultipleSpinEcho": "NO" if sequence.epi else "YES"}
@@ -79,10 +79,10 @@ def pulse_sequence(series: SeriesPlan) -> Attributes:
     }
 
 
-def dimensions(study: StudyPlan, series: SeriesPlan, first: StackPlan) -> Attributes:
+def _dimensions(study: StudyPlan, series: SeriesPlan, first: StackPlan) -> Attributes:
     """Stack, position in the stack, and time or b-value (PS3.3 C.7.6.17)."""
     organization = study.uid(series.key, "dimensions", first.temporal_index, first.b_value)
-    pointers = [(STACK_ID, FRAME_CONTENT), (IN_STACK_POSITION, FRAME_CONTENT), changing(series)]
+    pointers = [(STACK_ID, FRAME_CONTENT), (IN_STACK_POSITION, FRAME_CONTENT), _changing(series)]
     return {
         "DimensionOrganizationSequence": [{"DimensionOrganizationUID": organization}],
         "DimensionIndexSequence": [
@@ -96,14 +96,14 @@ def dimensions(study: StudyPlan, series: SeriesPlan, first: StackPlan) -> Attrib
     }
 
 
-def changing(series: SeriesPlan) -> tuple[int, int]:
+def _changing(series: SeriesPlan) -> tuple[int, int]:
     """The third dimension: b-value in a diffusion series, else time."""
     by_b_value = any(stack.b_value is not None for stack in series.stacks)
-    return (B_VALUE, DIFFUSION) if by_b_value else (TEMPORAL_INDEX, FRAME_CONTENT)
+    return (_B_VALUE, DIFFUSION) if by_b_value else (TEMPORAL_INDEX, FRAME_CONTENT)
 
 
 # Functional groups that are equal for every sequence: nothing that a reader of volumes would ask.
-CONSTANT_GROUPS: Attributes = {
+_CONSTANT_GROUPS: Attributes = {
     "FrameAnatomySequence": [{"AnatomicRegionSequence": [code("76752008", "SCT", "Breast")], "FrameLaterality": "B"}],
     "MRImagingModifierSequence": [
         {
@@ -130,19 +130,19 @@ CONSTANT_GROUPS: Attributes = {
 }
 
 
-def shared_groups(series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
+def _shared_groups(series: SeriesPlan, images: Sequence[SlicePlan]) -> Attributes:
     """The functional groups that all frames have in common."""
     return {
-        **CONSTANT_GROUPS,
-        **sampling(images[0].stack.volume),
-        "MRImageFrameTypeSequence": [{"FrameType": series.attributes["ImageType"], **frame_kind(series)}],
-        "MRTimingAndRelatedParametersSequence": [timing(series)],
+        **_CONSTANT_GROUPS,
+        **_sampling(images[0].stack.volume),
+        "MRImageFrameTypeSequence": [{"FrameType": series.attributes["ImageType"], **_frame_kind(series)}],
+        "MRTimingAndRelatedParametersSequence": [_timing(series)],
         "MREchoSequence": [{"EffectiveEchoTime": series.sequence.te_ms}],
-        "MRModifierSequence": [modifier(series)],
+        "MRModifierSequence": [_modifier(series)],
     }
 
 
-def sampling(volume: Volume) -> Attributes:
+def _sampling(volume: Volume) -> Attributes:
     """Pixel measures, orientation and matrix of a volume."""
     width, height, depth = volume.spacing_mm
     columns, rows, slices = volume.voxels.shape
@@ -167,7 +167,7 @@ def sampling(volume: Volume) -> Attributes:
     }
 
 
-def timing(series: SeriesPlan) -> Attributes:
+def _timing(series: SeriesPlan) -> Attributes:
     """MR Timing and Related Parameters (PS3.3 C.8.13.5.2)."""
     sequence = series.sequence
     return {
@@ -187,7 +187,7 @@ def timing(series: SeriesPlan) -> Attributes:
     }
 
 
-def modifier(series: SeriesPlan) -> Attributes:
+def _modifier(series: SeriesPlan) -> Attributes:
     """MR Modifier (PS3.3 C.8.13.5.5): inversion and fat suppression."""
     sequence = series.sequence
     inversion: Attributes = {"InversionRecovery": "YES" if sequence.inversion_ms else "NO"}
@@ -205,20 +205,20 @@ def modifier(series: SeriesPlan) -> Attributes:
     }
 
 
-def frame_groups(study: StudyPlan, series: SeriesPlan, image: SlicePlan) -> Attributes:
+def _frame_groups(study: StudyPlan, series: SeriesPlan, image: SlicePlan) -> Attributes:
     """The functional groups that differ from frame to frame."""
     stack, k = image.stack, image.slice
     affine = stack.volume.affine
     groups: Attributes = {
-        "FrameContentSequence": [frame_content(study, series, stack, k)],
+        "FrameContentSequence": [_frame_content(study, series, stack, k)],
         "PlanePositionSequence": [{"ImagePositionPatient": decimals(affine[:3, 3] + affine[:3, 2] * k)}],
         "PixelValueTransformationSequence": [
             {"RescaleIntercept": "0", "RescaleSlope": decimal(stack.slope), "RescaleType": "US"}
         ],
-        "FrameVOILUTSequence": [frame_window(image)],
+        "FrameVOILUTSequence": [_frame_window(image)],
     }
     if series.sequence.contrast == "DIFFUSION":
-        groups["MRDiffusionSequence"] = [diffusion(stack)]
+        groups["MRDiffusionSequence"] = [_diffusion(stack)]
     if "ContrastBolusAgentSequence" in series.attributes:
         given = "YES" if stack.temporal_index > 1 or not series.dynamic else "NO"
         usage = {
@@ -230,12 +230,12 @@ def frame_groups(study: StudyPlan, series: SeriesPlan, image: SlicePlan) -> Attr
     return {**groups, **stack.attributes, **image.attributes}
 
 
-def frame_window(image: SlicePlan) -> Attributes:
+def _frame_window(image: SlicePlan) -> Attributes:
     width = max(2, brightness(image))
     return {"WindowCenter": str(width // 2), "WindowWidth": str(width)}
 
 
-def frame_content(study: StudyPlan, series: SeriesPlan, stack: StackPlan, k: int) -> Attributes:
+def _frame_content(study: StudyPlan, series: SeriesPlan, stack: StackPlan, k: int) -> Attributes:
     """Frame Content (PS3.3 C.7.6.16.2.2); each instance of a PER_STACK series starts counting anew."""
     stacks = series.stacks
     third = next(n for n, other in enumerate(stacks, start=1) if other is stack)
@@ -252,7 +252,7 @@ def frame_content(study: StudyPlan, series: SeriesPlan, stack: StackPlan, k: int
     }
 
 
-def diffusion(stack: StackPlan) -> Attributes:
+def _diffusion(stack: StackPlan) -> Attributes:
     """MR Diffusion (PS3.3 C.8.13.5.9); isotropic without a b-value is an ADC map."""
     if stack.b_value is None:
         return {"DiffusionDirectionality": "ISOTROPIC"}

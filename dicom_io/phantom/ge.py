@@ -31,39 +31,39 @@ from dicom_io.phantom.plan import (
 )
 from dicom_io.phantom.spec import SliceOrientation
 
-PARAMETERS = "GEMS_PARM_01"
-B_VALUE = PrivateAttribute(0x0043, PARAMETERS, 0x39, "IS")
-VAS_COLLAPSE = PrivateAttribute(0x0043, PARAMETERS, 0x30, "SS")  # 14: b0, 15: combined directions
-RTIA_TIMER = PrivateAttribute(0x0021, "GEMS_RELA_01", 0x5E, "DS")
-PULSE_SEQUENCE = PrivateAttribute(0x0019, "GEMS_ACQU_01", 0x9C, "LO")
-IMAGES_IN_SERIES = PrivateAttribute(0x0025, "GEMS_SERS_01", 0x07, "SL")
-B_VALUE_OFFSET = 1_000_000_000  # of synthetic and multi-b diffusion on some software
-ORIGINAL = ["ORIGINAL", "PRIMARY", "OTHER"]
-FAT_SATURATED = ["FAST_GEMS", "EDR_GEMS", "TRF_GEMS", "ACC_GEMS", "FS"]
-VIBRANT: Attributes = {
+_PARAMETERS = "GEMS_PARM_01"
+_B_VALUE = PrivateAttribute(0x0043, _PARAMETERS, 0x39, "IS")
+_VAS_COLLAPSE = PrivateAttribute(0x0043, _PARAMETERS, 0x30, "SS")  # 14: b0, 15: combined directions
+_RTIA_TIMER = PrivateAttribute(0x0021, "GEMS_RELA_01", 0x5E, "DS")
+_PULSE_SEQUENCE = PrivateAttribute(0x0019, "GEMS_ACQU_01", 0x9C, "LO")
+_IMAGES_IN_SERIES = PrivateAttribute(0x0025, "GEMS_SERS_01", 0x07, "SL")
+_B_VALUE_OFFSET = 1_000_000_000  # of synthetic and multi-b diffusion on some software
+_ORIGINAL = ["ORIGINAL", "PRIMARY", "OTHER"]
+_FAT_SATURATED = ["FAST_GEMS", "EDR_GEMS", "TRF_GEMS", "ACC_GEMS", "FS"]
+_VIBRANT: Attributes = {
     "SequenceVariant": ["SS", "SK"],
-    "ScanOptions": FAT_SATURATED,
-    PULSE_SEQUENCE: "efgre3d",
+    "ScanOptions": _FAT_SATURATED,
+    _PULSE_SEQUENCE: "efgre3d",
     "ContrastBolusAgent": "10ML GADAVIST",
     "ContrastBolusRoute": "IV",
     "ContrastBolusVolume": "10",
 }
-DYNAMIC_NAME = "Ax Vibrant MultiPhase"
+_DYNAMIC_NAME = "Ax Vibrant MultiPhase"
 LAYOUTS = (Layout.ONE_SERIES, Layout.SERIES_PER_PHASE, Layout.INSTANCE_ONLY)  # the usual one first
 
 
 def plan(study: StudyPlan) -> list[SeriesPlan]:
     """All series of one examination, in the order of acquisition."""
     return [
-        *localizers(study),
-        *plain(study),
-        *diffusion(study),
-        *dynamic(study),
-        *(ready_made(study) if study.options.derived else []),
+        *_localizers(study),
+        *_plain(study),
+        *_diffusion(study),
+        *_dynamic(study),
+        *(_ready_made(study) if study.options.derived else []),
     ]
 
 
-def series(
+def _series(
     study: StudyPlan,
     key: str,
     number: int,
@@ -76,20 +76,20 @@ def series(
     each: Each | None = None,
 ) -> SeriesPlan:
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
-    shared = {"ImageType": image_type or ORIGINAL, B_VALUE: ["0", "0", "0", "0"], VAS_COLLAPSE: 0}
-    images = by_stack(stacks, lambda stack, k: placed(study, stack, k) | (each(stack, k) if each else {}))
+    shared = {"ImageType": image_type or _ORIGINAL, _B_VALUE: ["0", "0", "0", "0"], _VAS_COLLAPSE: 0}
+    images = by_stack(stacks, lambda stack, k: _placed(study, stack, k) | (each(stack, k) if each else {}))
     return SeriesPlan(
         key=key,
         number=number,
         description=description,
         sequence=sequence,
-        attributes=equipment() | shared | {IMAGES_IN_SERIES: len(images), "AcquisitionNumber": "1"} | attributes,
+        attributes=_equipment() | shared | {_IMAGES_IN_SERIES: len(images), "AcquisitionNumber": "1"} | attributes,
         images=images,
         dynamic=key.startswith("dce"),
     )
 
 
-def equipment() -> Attributes:
+def _equipment() -> Attributes:
     return {
         "Manufacturer": "GE MEDICAL SYSTEMS",
         "ManufacturerModelName": "SIGNA Premier",
@@ -100,7 +100,7 @@ def equipment() -> Attributes:
     }
 
 
-def placed(study: StudyPlan, stack: StackPlan, k: int) -> Attributes:
+def _placed(study: StudyPlan, stack: StackPlan, k: int) -> Attributes:
     """Orientation and position with this scanner's digits; an oblique one is a little different in each slice."""
     affine = stack.volume.affine
     directions = affine[:3, :2] / np.linalg.norm(affine[:3, :2], axis=0)
@@ -115,40 +115,42 @@ def placed(study: StudyPlan, stack: StackPlan, k: int) -> Attributes:
     }
 
 
-def localizers(study: StudyPlan) -> list[SeriesPlan]:
+def _localizers(study: StudyPlan) -> list[SeriesPlan]:
     """Three planes in one series."""
     if not study.options.localizers:
         return []
     stacks = [StackPlan(volume, LOCALIZER_S) for volume in study.phantom.localizers]
-    quick: Attributes = {"SequenceVariant": "SK", "ScanOptions": "FAST_GEMS", PULSE_SEQUENCE: "fgre"}
-    return [series(study, "localizer", 1, "3-Plane Loc", sequence=sequences.LOCALIZER, stacks=stacks, attributes=quick)]
+    quick: Attributes = {"SequenceVariant": "SK", "ScanOptions": "FAST_GEMS", _PULSE_SEQUENCE: "fgre"}
+    return [
+        _series(study, "localizer", 1, "3-Plane Loc", sequence=sequences.LOCALIZER, stacks=stacks, attributes=quick)
+    ]
 
 
-def plain(study: StudyPlan) -> list[SeriesPlan]:
+def _plain(study: StudyPlan) -> list[SeriesPlan]:
     """T1-weighted without fat suppression, T2-weighted with it."""
-    spoiled: Attributes = {"SequenceVariant": ["SS", "SK"], "ScanOptions": "FAST_GEMS", PULSE_SEQUENCE: "efgre3d"}
+    spoiled: Attributes = {"SequenceVariant": ["SS", "SK"], "ScanOptions": "FAST_GEMS", _PULSE_SEQUENCE: "efgre3d"}
     stacks = [StackPlan(study.phantom.t1, T1_S)]
-    found = [series(study, "t1", 2, "Ax 3D T1 NON FS", sequence=sequences.T1, stacks=stacks, attributes=spoiled)]
+    found = [_series(study, "t1", 2, "Ax 3D T1 NON FS", sequence=sequences.T1, stacks=stacks, attributes=spoiled)]
     if study.phantom.t2 is not None:
         stacks = [StackPlan(study.phantom.t2, T2_S)]
-        echoes: Attributes = {"SequenceVariant": "SK", "ScanOptions": ["SAT_GEMS", "FS"], PULSE_SEQUENCE: "frfse"}
-        found.append(series(study, "t2", 3, "Ax T2 FSE FS", sequence=sequences.T2, stacks=stacks, attributes=echoes))
+        echoes: Attributes = {"SequenceVariant": "SK", "ScanOptions": ["SAT_GEMS", "FS"], _PULSE_SEQUENCE: "frfse"}
+        found.append(_series(study, "t2", 3, "Ax T2 FSE FS", sequence=sequences.T2, stacks=stacks, attributes=echoes))
     return found
 
 
-def diffusion(study: StudyPlan) -> list[SeriesPlan]:
+def _diffusion(study: StudyPlan) -> list[SeriesPlan]:
     """Combined images of all b-values, then the ADC map, which carries a b-value too."""
     planar: Attributes = {"SequenceVariant": "NONE", "ScanOptions": ["SAT_GEMS", "EPI_GEMS", "FS"]}
-    planar |= {PULSE_SEQUENCE: "epi2"}
-    stacks = [weighted(study, stack) for stack in study.traces()]
+    planar |= {_PULSE_SEQUENCE: "epi2"}
+    stacks = [_weighted(study, stack) for stack in study.traces()]
     names = ("Ax DWI ASSET", "Apparent Diffusion Coefficient (mm2/s)")
     found = []
     if stacks:
-        found.append(series(study, "dwi", 4, names[0], sequence=sequences.DIFFUSION, stacks=stacks, attributes=planar))
+        found.append(_series(study, "dwi", 4, names[0], sequence=sequences.DIFFUSION, stacks=stacks, attributes=planar))
     if study.phantom.adc is not None and study.options.derived:
-        mapped = planar | {B_VALUE: [str(round(max(study.phantom.dwi))), "8", "0", "0"]}
+        mapped = planar | {_B_VALUE: [str(round(max(study.phantom.dwi))), "8", "0", "0"]}
         found.append(
-            series(
+            _series(
                 study,
                 "adc",
                 400,
@@ -162,47 +164,47 @@ def diffusion(study: StudyPlan) -> list[SeriesPlan]:
     return found
 
 
-def weighted(study: StudyPlan, stack: StackPlan) -> StackPlan:
+def _weighted(study: StudyPlan, stack: StackPlan) -> StackPlan:
     """A stack with its b-value: private always, standard unless it is 0."""
     b_value = round(stack.b_value or 0)
-    offset = B_VALUE_OFFSET if study.has(Trap.B_VALUE_OFFSET) and b_value else 0
-    attributes: Attributes = {B_VALUE: [str(b_value + offset), "8", "0", "0"], VAS_COLLAPSE: 15 if b_value else 14}
+    offset = _B_VALUE_OFFSET if study.has(Trap.B_VALUE_OFFSET) and b_value else 0
+    attributes: Attributes = {_B_VALUE: [str(b_value + offset), "8", "0", "0"], _VAS_COLLAPSE: 15 if b_value else 14}
     if b_value and not offset:
         attributes["DiffusionBValue"] = float(b_value)
     return replace(stack, attributes=attributes)
 
 
-def dynamic(study: StudyPlan) -> list[SeriesPlan]:
+def _dynamic(study: StudyPlan) -> list[SeriesPlan]:
     """The phases in one series or as Ph series."""
     phases = study.phases()
     if not phases:
         return []
     more: dict[str, Any] = {"sequence": sequences.DYNAMIC}
-    shared = VIBRANT | {"NumberOfTemporalPositions": str(len(phases))}
+    shared = _VIBRANT | {"NumberOfTemporalPositions": str(len(phases))}
     if study.layout == Layout.INSTANCE_ONLY:
-        timed = [replace(s, attributes={RTIA_TIMER: f"{s.time_s - phases[0].time_s:.6f}"}) for s in phases]
-        return [series(study, "dce", 5, DYNAMIC_NAME, stacks=timed, attributes=VIBRANT, **more)]
+        timed = [replace(s, attributes={_RTIA_TIMER: f"{s.time_s - phases[0].time_s:.6f}"}) for s in phases]
+        return [_series(study, "dce", 5, _DYNAMIC_NAME, stacks=timed, attributes=_VIBRANT, **more)]
 
     def each(stack: StackPlan, k: int) -> Attributes:
-        return phase_attributes(study, phases, stack, k)
+        return _phase_attributes(study, phases, stack, k)
 
     if study.layout == Layout.ONE_SERIES:
-        return [series(study, "dce", 5, DYNAMIC_NAME, stacks=phases, attributes=shared, each=each, **more)]
-    names = phase_names(study, len(phases))
+        return [_series(study, "dce", 5, _DYNAMIC_NAME, stacks=phases, attributes=shared, each=each, **more)]
+    names = _phase_names(study, len(phases))
     return [
-        series(study, f"dce{n}", number, name, stacks=[stack], attributes=shared, each=each, **more)
+        _series(study, f"dce{n}", number, name, stacks=[stack], attributes=shared, each=each, **more)
         for n, (stack, (number, name)) in enumerate(zip(phases, names, strict=True))
     ]
 
 
-def phase_names(study: StudyPlan, count: int) -> list[tuple[int, str]]:
+def _phase_names(study: StudyPlan, count: int) -> list[tuple[int, str]]:
     """SeriesNumber and SeriesDescription: Ph1 is the first post-contrast phase, at some sites the pre-contrast one."""
     if study.has(Trap.PH1_IS_PRE):
-        return [(501 + n, f"Ph{n + 1}/{DYNAMIC_NAME}") for n in range(count)]
-    return [(5, DYNAMIC_NAME), *((500 + n, f"Ph{n}/{DYNAMIC_NAME}") for n in range(1, count))]
+        return [(501 + n, f"Ph{n + 1}/{_DYNAMIC_NAME}") for n in range(count)]
+    return [(5, _DYNAMIC_NAME), *((500 + n, f"Ph{n}/{_DYNAMIC_NAME}") for n in range(1, count))]
 
 
-def phase_attributes(study: StudyPlan, phases: list[StackPlan], stack: StackPlan, k: int) -> Attributes:
+def _phase_attributes(study: StudyPlan, phases: list[StackPlan], stack: StackPlan, k: int) -> Attributes:
     """TemporalPositionIdentifier of a phase, and the TriggerTime that differs between its images of one position."""
     since_first = stack.time_s - phases[0].time_s
     slices = stack.volume.voxels.shape[2]
@@ -218,7 +220,7 @@ def phase_attributes(study: StudyPlan, phases: list[StackPlan], stack: StackPlan
     return attributes
 
 
-def ready_made(study: StudyPlan) -> list[SeriesPlan]:
+def _ready_made(study: StudyPlan) -> list[SeriesPlan]:
     """The first subtraction and its projection."""
     if study.phantom.dce is None:
         return []
@@ -228,14 +230,14 @@ def ready_made(study: StudyPlan) -> list[SeriesPlan]:
         ("mip", 5002, "PJN", projection(difference), ["DERIVED", "SECONDARY", "PROJECTION IMAGE"]),
     )
     return [
-        series(
+        _series(
             study,
             key,
             number,
             name,
             sequence=sequences.DYNAMIC,
             stacks=[StackPlan(volume, DERIVED_S)],
-            attributes=VIBRANT,
+            attributes=_VIBRANT,
             image_type=kind,
         )
         for key, number, name, volume, kind in made_of

@@ -12,15 +12,15 @@ from dicom_io.phantom.spec import Millimetres, PhantomSpec, Size, SliceOrientati
 from mome_core.volume import Affine
 
 Float = NDArray[np.float32]
-SLAB_VOXELS = 1_000_000  # evaluated at once; bounds the memory of a simulation whatever its size
+_SLAB_VOXELS = 1_000_000  # evaluated at once; bounds the memory of a simulation whatever its size
 
 # columns of each matrix: patient directions (LPS) of column index, row index and slice index
-DIRECTIONS: dict[SliceOrientation, NDArray[np.float64]] = {
+_DIRECTIONS: dict[SliceOrientation, NDArray[np.float64]] = {
     SliceOrientation.AXIAL: np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], float).T,
     SliceOrientation.AXIAL_TURNED: np.array([[-1, 0, 0], [0, -1, 0], [0, 0, 1]], float).T,
     SliceOrientation.SAGITTAL: np.array([[0, 1, 0], [0, 0, -1], [1, 0, 0]], float).T,
 }
-OBLIQUE_DEGREES = (12.0, 5.0)  # about the left-right axis, then about the head-feet axis
+_OBLIQUE_DEGREES = (12.0, 5.0)  # about the left-right axis, then about the head-feet axis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ class SamplingGrid:
 
     def slabs(self) -> Iterator[slice]:
         """Ranges of slices that are small enough to evaluate at once."""
-        thickness = max(1, SLAB_VOXELS // (self.shape[0] * self.shape[1]))
+        thickness = max(1, _SLAB_VOXELS // (self.shape[0] * self.shape[1]))
         for first in range(0, self.shape[2], thickness):
             yield slice(first, min(first + thickness, self.shape[2]))
 
@@ -79,7 +79,7 @@ class SequenceGeometry:
         """The voxels that this protocol acquires in that orientation."""
         directions = directions_of(orientation)
         spacing = np.array([self.in_plane_mm, self.in_plane_mm, self.slice_mm]) * scale
-        extent = np.abs(DIRECTIONS.get(orientation, DIRECTIONS[SliceOrientation.AXIAL])).T @ np.array(self.fov_mm)
+        extent = np.abs(_DIRECTIONS.get(orientation, _DIRECTIONS[SliceOrientation.AXIAL])).T @ np.array(self.fov_mm)
         columns, rows, slices = (max(4, round(e / s)) for e, s in zip(extent, spacing, strict=True))
         affine = np.eye(4)
         affine[:3, :3] = directions * spacing
@@ -90,8 +90,8 @@ class SequenceGeometry:
 def directions_of(orientation: SliceOrientation) -> NDArray[np.float64]:
     """Unit vectors (as columns) along columns, rows and slices; an oblique plane is an axial one turned twice."""
     if orientation is not SliceOrientation.OBLIQUE:
-        return DIRECTIONS[orientation]
-    tilt, turn = np.radians(OBLIQUE_DEGREES)
+        return _DIRECTIONS[orientation]
+    tilt, turn = np.radians(_OBLIQUE_DEGREES)
     about_x = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
     about_z = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
     product: NDArray[np.float64] = about_z @ about_x
@@ -99,19 +99,19 @@ def directions_of(orientation: SliceOrientation) -> NDArray[np.float64]:
 
 
 # in-plane mm, slice mm of (DCE and T1), T2, DWI; fields of view in voxels of the axial protocol follow from FOV_MM
-SPACINGS: dict[Size, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
+_SPACINGS: dict[Size, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     Size.TINY: ((5.25, 9.9), (5.25, 14.4), (7.0, 14.4)),
     Size.SMALL: ((3.0, 4.95), (3.0, 7.2), (5.25, 7.2)),
     Size.DEMO: ((2.1, 3.3), (2.1, 6.6), (3.5, 6.6)),
     Size.PAPER: ((0.875, 1.24), (0.875, 4.0), (1.75, 5.0)),
 }
-LOCALIZER_GAP_MM = 25.0
-FOV_MM: Millimetres = (336.0, 336.0, 158.4)
-DWI_FOV_MM: Millimetres = (336.0, 224.0, 158.4)
+_LOCALIZER_GAP_MM = 25.0
+_FOV_MM: Millimetres = (336.0, 336.0, 158.4)
+_DWI_FOV_MM: Millimetres = (336.0, 224.0, 158.4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SequenceGrids:
+class _SequenceGrids:
     """One grid per sequence."""
 
     dce: SamplingGrid
@@ -121,35 +121,35 @@ class SequenceGrids:
     localizers: tuple[SamplingGrid, ...]
 
 
-def grids_of(spec: PhantomSpec) -> SequenceGrids:
+def grids_of(spec: PhantomSpec) -> _SequenceGrids:
     """Every sequence has its own matrix, slice thickness and field of view, as in practice."""
-    (dce, t2, dwi) = SPACINGS[spec.size]
-    whole = SequenceGeometry(*dce, FOV_MM, (0.0, 40.0, 0.0))
-    thick = SequenceGeometry(*t2, FOV_MM, (2.0, 41.0, -1.5))
-    diffusion = SequenceGeometry(*dwi, DWI_FOV_MM, (-1.0, 8.0, 1.0))
-    return SequenceGrids(
+    (dce, t2, dwi) = _SPACINGS[spec.size]
+    whole = SequenceGeometry(*dce, _FOV_MM, (0.0, 40.0, 0.0))
+    thick = SequenceGeometry(*t2, _FOV_MM, (2.0, 41.0, -1.5))
+    diffusion = SequenceGeometry(*dwi, _DWI_FOV_MM, (-1.0, 8.0, 1.0))
+    return _SequenceGrids(
         dce=whole.grid(spec.orientation, spec.spacing_scale),
         t1=thick.grid(spec.orientation),
         t2=thick.grid(spec.orientation),
         dwi=diffusion.grid(spec.orientation),
-        localizers=tuple(localizer_grids(spec)),
+        localizers=tuple(_localizer_grids(spec)),
     )
 
 
-def localizer_grids(spec: PhantomSpec) -> list[SamplingGrid]:
+def _localizer_grids(spec: PhantomSpec) -> list[SamplingGrid]:
     """Three slices each of axial, sagittal and coronal orientation."""
-    in_plane = max(2.6, SPACINGS[spec.size][0][0] * 1.5)
-    count = round(FOV_MM[0] / in_plane)
+    in_plane = max(2.6, _SPACINGS[spec.size][0][0] * 1.5)
+    count = round(_FOV_MM[0] / in_plane)
     coronal = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float).T
     return [
-        three_slices(directions, in_plane, count)
-        for directions in (DIRECTIONS[SliceOrientation.AXIAL], DIRECTIONS[SliceOrientation.SAGITTAL], coronal)
+        _three_slices(directions, in_plane, count)
+        for directions in (_DIRECTIONS[SliceOrientation.AXIAL], _DIRECTIONS[SliceOrientation.SAGITTAL], coronal)
     ]
 
 
-def three_slices(directions: NDArray[np.float64], in_plane_mm: float, count: int) -> SamplingGrid:
+def _three_slices(directions: NDArray[np.float64], in_plane_mm: float, count: int) -> SamplingGrid:
     """A square field of view about the breasts, three slices far apart."""
     affine = np.eye(4)
-    affine[:3, :3] = directions * (in_plane_mm, in_plane_mm, LOCALIZER_GAP_MM)
+    affine[:3, :3] = directions * (in_plane_mm, in_plane_mm, _LOCALIZER_GAP_MM)
     affine[:3, 3] = np.array([0.0, 20.0, 0.0]) - affine[:3, :3] @ np.array([(count - 1) / 2, (count - 1) / 2, 1.0])
     return SamplingGrid((count, count, 3), affine)

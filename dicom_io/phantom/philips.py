@@ -31,39 +31,39 @@ from dicom_io.phantom.plan import (
 from dicom_io.phantom.siemens import AGENT_ENHANCED
 
 IMAGING, MR, MR5 = "Philips Imaging DD 001", "Philips MR Imaging DD 001", "Philips MR Imaging DD 005"
-B_FACTOR = PrivateAttribute(0x2001, IMAGING, 0x03, "FL")
-DIFFUSION_DIRECTION = PrivateAttribute(0x2001, IMAGING, 0x04, "CS")
-SLICE_NUMBER = PrivateAttribute(0x2001, IMAGING, 0x0A, "IS")
-NUMBER_OF_SLICES = PrivateAttribute(0x2001, IMAGING, 0x18, "SL")
-TECHNIQUE = PrivateAttribute(0x2001, IMAGING, 0x20, "LO")
-SPIR = PrivateAttribute(0x2001, IMAGING, 0x21, "CS")
-NUMBER_OF_DYNAMICS = PrivateAttribute(0x2001, IMAGING, 0x81, "IS")
-SCALE_SLOPE = PrivateAttribute(0x2005, MR, 0x0E, "FL")
-DYNAMIC_BEGIN_TIME = PrivateAttribute(0x2005, MR, 0xA0, "FL")
-CLASSIC_COPY = PrivateAttribute(0x2005, MR5, 0x0F, "SQ", block=0x14)
-FIELD_ECHO = ["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"]
-SPIN_ECHO = ["ORIGINAL", "PRIMARY", "M_SE", "M", "SE"]
-DYNAMIC_NAME = "dyn_eTHRIVE SENSE"
-AGENT: Attributes = {"ContrastBolusAgent": "Dotarem", "ContrastBolusRoute": "IV", "ContrastBolusVolume": "13"}
+_B_FACTOR = PrivateAttribute(0x2001, IMAGING, 0x03, "FL")
+_DIFFUSION_DIRECTION = PrivateAttribute(0x2001, IMAGING, 0x04, "CS")
+_SLICE_NUMBER = PrivateAttribute(0x2001, IMAGING, 0x0A, "IS")
+_NUMBER_OF_SLICES = PrivateAttribute(0x2001, IMAGING, 0x18, "SL")
+_TECHNIQUE = PrivateAttribute(0x2001, IMAGING, 0x20, "LO")
+_SPIR = PrivateAttribute(0x2001, IMAGING, 0x21, "CS")
+_NUMBER_OF_DYNAMICS = PrivateAttribute(0x2001, IMAGING, 0x81, "IS")
+_SCALE_SLOPE = PrivateAttribute(0x2005, MR, 0x0E, "FL")
+_DYNAMIC_BEGIN_TIME = PrivateAttribute(0x2005, MR, 0xA0, "FL")
+_CLASSIC_COPY = PrivateAttribute(0x2005, MR5, 0x0F, "SQ", block=0x14)
+_FIELD_ECHO = ["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"]
+_SPIN_ECHO = ["ORIGINAL", "PRIMARY", "M_SE", "M", "SE"]
+_DYNAMIC_NAME = "dyn_eTHRIVE SENSE"
+_AGENT: Attributes = {"ContrastBolusAgent": "Dotarem", "ContrastBolusRoute": "IV", "ContrastBolusVolume": "13"}
 LAYOUTS = (Layout.ONE_SERIES, Layout.ENHANCED)  # the usual one first
 
 
 def plan(study: StudyPlan) -> list[SeriesPlan]:
     """All series of one examination, in the order of acquisition."""
     return [
-        *localizers(study),
-        *plain(study),
-        *diffusion(study),
-        *dynamic(study),
-        *(ready_made(study) if study.options.derived else []),
+        *_localizers(study),
+        *_plain(study),
+        *_diffusion(study),
+        *_dynamic(study),
+        *(_ready_made(study) if study.options.derived else []),
     ]
 
 
-def is_enhanced(study: StudyPlan) -> bool:
+def _is_enhanced(study: StudyPlan) -> bool:
     return study.layout == Layout.ENHANCED
 
 
-def series(
+def _series(
     study: StudyPlan,
     key: str,
     number: int,
@@ -74,18 +74,18 @@ def series(
     image_type: list[str],
 ) -> SeriesPlan:
     """One series as this scanner writes it; keys that begin with "dce" are phases of the dynamic."""
-    said = copy_of_classic if is_enhanced(study) else slice_number
+    said = _copy_of_classic if _is_enhanced(study) else _slice_number
     images = by_position(stacks, said) if key == "dce" else by_stack(stacks, said)
-    if is_enhanced(study):
+    if _is_enhanced(study):
         kind = [*image_type[:2], sequence.contrast, "ADC" if key == "adc" else "NONE"]
-        attributes: Attributes = equipment() | {"ImageType": kind}
-        attributes |= {"PulseSequenceName": TECHNIQUES[sequence]} if kind[0] == "ORIGINAL" else {}
+        attributes: Attributes = _equipment() | {"ImageType": kind}
+        attributes |= {"PulseSequenceName": _TECHNIQUES[sequence]} if kind[0] == "ORIGINAL" else {}
     else:
         attributes = (
-            equipment() | classic(study, sequence) | {"ImageType": image_type, "AcquisitionNumber": number // 100}
+            _equipment() | _classic(study, sequence) | {"ImageType": image_type, "AcquisitionNumber": number // 100}
         )
-        attributes[NUMBER_OF_SLICES] = stacks[0].volume.voxels.shape[2]
-    agent = AGENT_ENHANCED if is_enhanced(study) else AGENT
+        attributes[_NUMBER_OF_SLICES] = stacks[0].volume.voxels.shape[2]
+    agent = AGENT_ENHANCED if _is_enhanced(study) else _AGENT
     return SeriesPlan(
         key=key,
         number=number,
@@ -93,17 +93,17 @@ def series(
         sequence=sequence,
         attributes=attributes | (agent if key in {"dce", "sub", "mip"} else {}),
         images=images,
-        objects=InstanceLayout.WHOLE if is_enhanced(study) and key != "localizer" else objects_of(study),
+        objects=InstanceLayout.WHOLE if _is_enhanced(study) and key != "localizer" else _objects_of(study),
         dynamic=key.startswith("dce"),
     )
 
 
-def objects_of(study: StudyPlan) -> InstanceLayout:
+def _objects_of(study: StudyPlan) -> InstanceLayout:
     """Localizers of three orientations are one object for each."""
-    return InstanceLayout.PER_STACK if is_enhanced(study) else InstanceLayout.CLASSIC
+    return InstanceLayout.PER_STACK if _is_enhanced(study) else InstanceLayout.CLASSIC
 
 
-TECHNIQUES = {
+_TECHNIQUES = {
     sequences.LOCALIZER: "T1FFE",
     sequences.T1: "T1FFE",
     sequences.T2: "TSE",
@@ -112,7 +112,7 @@ TECHNIQUES = {
 }
 
 
-def equipment() -> Attributes:
+def _equipment() -> Attributes:
     return {
         "Manufacturer": "Philips Medical Systems",
         "ManufacturerModelName": "Ingenia",
@@ -124,7 +124,7 @@ def equipment() -> Attributes:
     }
 
 
-def classic(study: StudyPlan, sequence: sequences.PulseSequence) -> Attributes:
+def _classic(study: StudyPlan, sequence: sequences.PulseSequence) -> Attributes:
     """Attributes of a classic image of any sequence."""
     suppressed = sequence.fat_suppressed
     return {
@@ -133,19 +133,19 @@ def classic(study: StudyPlan, sequence: sequences.PulseSequence) -> Attributes:
         "SpectrallySelectedSuppression": "FAT" if suppressed else "NONE",
         "DiffusionBValue": 0.0,
         "DiffusionGradientOrientation": [0.0, 0.0, 0.0],
-        B_FACTOR: 0.0,
-        DIFFUSION_DIRECTION: "",
-        TECHNIQUE: TECHNIQUES[sequence],
-        SPIR: "Y" if suppressed else "N",
+        _B_FACTOR: 0.0,
+        _DIFFUSION_DIRECTION: "",
+        _TECHNIQUE: _TECHNIQUES[sequence],
+        _SPIR: "Y" if suppressed else "N",
         "NumberOfTemporalPositions": str(len(study.phantom.spec.times_s) if sequence is sequences.DYNAMIC else 1),
     }
 
 
-def slice_number(_stack: StackPlan, k: int) -> Attributes:
-    return {SLICE_NUMBER: str(k + 1)}
+def _slice_number(_stack: StackPlan, k: int) -> Attributes:
+    return {_SLICE_NUMBER: str(k + 1)}
 
 
-def copy_of_classic(stack: StackPlan, k: int) -> Attributes:
+def _copy_of_classic(stack: StackPlan, k: int) -> Attributes:
     """In enhanced frames: the classic header again, with a position that is half a voxel off."""
     affine = stack.volume.affine
     shifted = affine[:3, 3] + affine[:3, 2] * k - (affine[:3, 0] + affine[:3, 1]) / 2
@@ -153,120 +153,122 @@ def copy_of_classic(stack: StackPlan, k: int) -> Attributes:
         "InstanceNumber": str(k + 1),
         "ImagePositionPatient": decimals(shifted),
         **rescale(stack.slope),
-        SCALE_SLOPE: scale_slope(stack.slope),
+        _SCALE_SLOPE: _scale_slope(stack.slope),
     }
-    return {CLASSIC_COPY: [copy]}
+    return {_CLASSIC_COPY: [copy]}
 
 
-def scale_slope(slope: float) -> float:
+def _scale_slope(slope: float) -> float:
     """The Philips scale slope; floating point value = displayed value / (slope x scale slope)."""
     return round(0.0052 / slope, 8)
 
 
-def stack_of(study: StudyPlan, stack: StackPlan, slope: float) -> StackPlan:
+def _stack_of(study: StudyPlan, stack: StackPlan, slope: float) -> StackPlan:
     """A stack with its own slope and the times that this scanner writes."""
-    if is_enhanced(study):
+    if _is_enhanced(study):
         return replace(stack, slope=slope)
     times = {"AcquisitionTime": study.time(stack.time_s), "ContentTime": study.time(stack.time_s)}
-    attributes = stack.attributes | times | rescale(slope) | {SCALE_SLOPE: scale_slope(slope)}
+    attributes = stack.attributes | times | rescale(slope) | {_SCALE_SLOPE: _scale_slope(slope)}
     return replace(stack, slope=slope, attributes=attributes)
 
 
-def localizers(study: StudyPlan) -> list[SeriesPlan]:
+def _localizers(study: StudyPlan) -> list[SeriesPlan]:
     """The survey: three orientations."""
     if not study.options.localizers:
         return []
-    stacks = [stack_of(study, StackPlan(volume, LOCALIZER_S), 1.7) for volume in study.phantom.localizers]
+    stacks = [_stack_of(study, StackPlan(volume, LOCALIZER_S), 1.7) for volume in study.phantom.localizers]
     name = "Survey_MST"
-    return [series(study, "localizer", 101, name, sequence=sequences.LOCALIZER, stacks=stacks, image_type=FIELD_ECHO)]
+    return [_series(study, "localizer", 101, name, sequence=sequences.LOCALIZER, stacks=stacks, image_type=_FIELD_ECHO)]
 
 
-def plain(study: StudyPlan) -> list[SeriesPlan]:
+def _plain(study: StudyPlan) -> list[SeriesPlan]:
     """T1-weighted without fat suppression, T2-weighted SPAIR."""
-    stacks = [stack_of(study, StackPlan(study.phantom.t1, T1_S), 1.4713)]
-    found = [series(study, "t1", 201, "T1W_3D_FFE", sequence=sequences.T1, stacks=stacks, image_type=FIELD_ECHO)]
+    stacks = [_stack_of(study, StackPlan(study.phantom.t1, T1_S), 1.4713)]
+    found = [_series(study, "t1", 201, "T1W_3D_FFE", sequence=sequences.T1, stacks=stacks, image_type=_FIELD_ECHO)]
     if study.phantom.t2 is not None:
-        stacks = [stack_of(study, StackPlan(study.phantom.t2, T2_S), 1.1203)]
-        found.append(series(study, "t2", 301, "T2W_SPAIR", sequence=sequences.T2, stacks=stacks, image_type=SPIN_ECHO))
+        stacks = [_stack_of(study, StackPlan(study.phantom.t2, T2_S), 1.1203)]
+        found.append(
+            _series(study, "t2", 301, "T2W_SPAIR", sequence=sequences.T2, stacks=stacks, image_type=_SPIN_ECHO)
+        )
     return found
 
 
-def diffusion(study: StudyPlan) -> list[SeriesPlan]:
+def _diffusion(study: StudyPlan) -> list[SeriesPlan]:
     """Isotropic images of all b-values, then the ADC map."""
-    stacks = [weighted(study, stack, n) for n, stack in enumerate(study.traces())]
+    stacks = [_weighted(study, stack, n) for n, stack in enumerate(study.traces())]
     found = []
     if stacks:
         found.append(
-            series(study, "dwi", 401, "DWI_SSh", sequence=sequences.DIFFUSION, stacks=stacks, image_type=SPIN_ECHO)
+            _series(study, "dwi", 401, "DWI_SSh", sequence=sequences.DIFFUSION, stacks=stacks, image_type=_SPIN_ECHO)
         )
     if study.phantom.adc is not None and study.options.derived:
         kind = ["DERIVED", "PRIMARY", "ADC", "ADC", "SE"]
-        stacks = [stack_of(study, StackPlan(study.phantom.adc, DWI_S), 1.0)]
-        found.append(series(study, "adc", 402, "dADC", sequence=sequences.DIFFUSION, stacks=stacks, image_type=kind))
+        stacks = [_stack_of(study, StackPlan(study.phantom.adc, DWI_S), 1.0)]
+        found.append(_series(study, "adc", 402, "dADC", sequence=sequences.DIFFUSION, stacks=stacks, image_type=kind))
     return found
 
 
-def weighted(study: StudyPlan, stack: StackPlan, n: int) -> StackPlan:
+def _weighted(study: StudyPlan, stack: StackPlan, n: int) -> StackPlan:
     """A trace-weighted stack; "I" is the isotropic one."""
-    written = stack_of(study, stack, round(1.05 + 0.11 * n, 4))
-    if is_enhanced(study):
+    written = _stack_of(study, stack, round(1.05 + 0.11 * n, 4))
+    if _is_enhanced(study):
         return written
     b_value = float(stack.b_value or 0.0)
-    named = {"DiffusionBValue": b_value, B_FACTOR: b_value, DIFFUSION_DIRECTION: "I" if b_value else ""}
+    named = {"DiffusionBValue": b_value, _B_FACTOR: b_value, _DIFFUSION_DIRECTION: "I" if b_value else ""}
     return replace(written, attributes=written.attributes | named)
 
 
-def dynamic(study: StudyPlan) -> list[SeriesPlan]:
+def _dynamic(study: StudyPlan) -> list[SeriesPlan]:
     """All phases in one series; their slopes differ, and the first slice runs through time before the second."""
     phases = study.phases()
     if not phases:
         return []
-    stacks = [phase(study, stack, stack.time_s - phases[0].time_s) for stack in phases]
-    found = series(study, "dce", 501, DYNAMIC_NAME, sequence=sequences.DYNAMIC, stacks=stacks, image_type=FIELD_ECHO)
-    more = {} if is_enhanced(study) else {NUMBER_OF_DYNAMICS: str(len(phases))}
+    stacks = [_phase(study, stack, stack.time_s - phases[0].time_s) for stack in phases]
+    found = _series(study, "dce", 501, _DYNAMIC_NAME, sequence=sequences.DYNAMIC, stacks=stacks, image_type=_FIELD_ECHO)
+    more = {} if _is_enhanced(study) else {_NUMBER_OF_DYNAMICS: str(len(phases))}
     return [replace(found, attributes=found.attributes | more)]
 
 
-def phase(study: StudyPlan, stack: StackPlan, since_first_s: float) -> StackPlan:
+def _phase(study: StudyPlan, stack: StackPlan, since_first_s: float) -> StackPlan:
     """A phase with TemporalPositionIdentifier, TriggerTime and the private begin of the dynamic scan."""
-    written = stack_of(study, stack, round(1.29035 - 0.037 * (stack.temporal_index % 5), 5))
-    if is_enhanced(study):
+    written = _stack_of(study, stack, round(1.29035 - 0.037 * (stack.temporal_index % 5), 5))
+    if _is_enhanced(study):
         return written
     jump = 420.0 if study.has(Trap.CLOCK_JUMPS_BACK) and stack.temporal_index > 3 else 0.0
     clock = study.time(stack.time_s - jump)
     timed = {
         "TemporalPositionIdentifier": str(stack.temporal_index),
         "TriggerTime": f"{since_first_s * 1000:g}",
-        DYNAMIC_BEGIN_TIME: since_first_s,
+        _DYNAMIC_BEGIN_TIME: since_first_s,
         "AcquisitionTime": clock,
         "ContentTime": clock,
     }
     return replace(written, attributes=written.attributes | timed)
 
 
-def ready_made(study: StudyPlan) -> list[SeriesPlan]:
+def _ready_made(study: StudyPlan) -> list[SeriesPlan]:
     """The first subtraction and its projection; their types look like the scanner's own."""
     if study.phantom.dce is None:
         return []
     difference = subtraction(study.phantom.dce, 1)
     made_of = (
-        ("sub", 502, f"S2-1{DYNAMIC_NAME}", difference, ["DERIVED", "PRIMARY", "M_FFE", "M", "FFE"]),
+        ("sub", 502, f"S2-1{_DYNAMIC_NAME}", difference, ["DERIVED", "PRIMARY", "M_FFE", "M", "FFE"]),
         (
             "mip",
             503,
-            f"MIP SUB {DYNAMIC_NAME}",
+            f"MIP SUB {_DYNAMIC_NAME}",
             projection(difference),
             ["DERIVED", "PRIMARY", "PROJECTION IMAGE", "M", "FFE"],
         ),
     )
     return [
-        series(
+        _series(
             study,
             key,
             number,
             name,
             sequence=sequences.DYNAMIC,
-            stacks=[stack_of(study, StackPlan(volume, DERIVED_S), 1.2)],
+            stacks=[_stack_of(study, StackPlan(volume, DERIVED_S), 1.2)],
             image_type=kind,
         )
         for key, number, name, volume, kind in made_of

@@ -107,16 +107,16 @@ class SeriesPlan:
 Each = Callable[[StackPlan, int], Attributes]
 
 
-def nothing_more(_stack: StackPlan, _slice: int) -> Attributes:
+def _nothing_more(_stack: StackPlan, _slice: int) -> Attributes:
     return {}
 
 
-def by_stack(stacks: Iterable[StackPlan], each: Each = nothing_more) -> tuple[SlicePlan, ...]:
+def by_stack(stacks: Iterable[StackPlan], each: Each = _nothing_more) -> tuple[SlicePlan, ...]:
     """Volume after volume, as most scanners number their images."""
     return tuple(SlicePlan(stack, k, each(stack, k)) for stack in stacks for k in range(stack.volume.voxels.shape[2]))
 
 
-def by_position(stacks: list[StackPlan], each: Each = nothing_more) -> tuple[SlicePlan, ...]:
+def by_position(stacks: list[StackPlan], each: Each = _nothing_more) -> tuple[SlicePlan, ...]:
     """The first slice through all time points, then the second: Philips."""
     return tuple(
         SlicePlan(stack, k, each(stack, k)) for k in range(stacks[0].volume.voxels.shape[2]) for stack in stacks

@@ -108,7 +108,7 @@ def draw_benign(rng: Rng) -> dict[Tissue, TissueProperties]:
     return {Tissue.LESION_RIM: body, Tissue.LESION_CORE: replace(body, ktrans=ktrans * 1.05)}
 
 
-def arterial_plasma(minutes: Curve) -> Curve:
+def _arterial_plasma(minutes: Curve) -> Curve:
     """Concentration in arterial plasma, mM, at times after injection (Parker 2006, haematocrit 0.42)."""
     t = np.maximum(minutes, 0.0)
     first = 0.809 / (0.0563 * np.sqrt(2 * np.pi)) * np.exp(-((t - 0.17046) ** 2) / (2 * 0.0563**2))
@@ -122,7 +122,7 @@ def concentration(tissue: TissueProperties, seconds: Sequence[float]) -> Curve:
     """Contrast agent in a tissue, mM, at times after injection (extended Tofts model)."""
     last = max(*seconds, 1.0)
     minutes = np.arange(0.0, last + 1.0, 0.5) / 60.0
-    plasma = arterial_plasma(minutes)
+    plasma = _arterial_plasma(minutes)
     step = minutes[1]
     decay = np.exp(-tissue.ktrans / tissue.ve * minutes)
     extravascular = tissue.ktrans * np.convolve(plasma, decay)[: len(minutes)] * step
@@ -146,7 +146,7 @@ class Scanner:
         return min(2.5, 3.0 / self.field_strength_t)
 
 
-RELAXIVITY = 4.5  # 1/(mM s), gadobutrol in plasma
+_RELAXIVITY = 4.5  # 1/(mM s), gadobutrol in plasma
 
 
 def spoiled_gradient_echo(scanner: Scanner, tissue: TissueProperties, conc_mm: Curve, *, fat_signal: float) -> Curve:
@@ -157,7 +157,7 @@ def spoiled_gradient_echo(scanner: Scanner, tissue: TissueProperties, conc_mm: C
     fat_signal
         Share of fat's signal that is left by fat suppression (1: not suppressed).
     """
-    r1 = 1000.0 / scanner.t1_ms(tissue) + RELAXIVITY * conc_mm
+    r1 = 1000.0 / scanner.t1_ms(tissue) + _RELAXIVITY * conc_mm
     e1 = np.exp(-0.0046 * r1)
     angle = np.radians(10.0)
     signal = tissue.density * np.sin(angle) * (1 - e1) / (1 - e1 * np.cos(angle)) * np.exp(-1.7 / tissue.t2_ms)

@@ -21,11 +21,11 @@ from dicom_io.phantom.plan import DERIVED_S, T1_S, InstanceLayout, SeriesPlan, S
 from dicom_io.phantom.spec import Size
 from mome_core.volume import Volume
 
-Plan = Callable[[StudyPlan], list[SeriesPlan]]
-EARLIER = timedelta(minutes=10)
-RELOCATED_BY = 0x05
+_Plan = Callable[[StudyPlan], list[SeriesPlan]]
+_EARLIER = timedelta(minutes=10)
+_RELOCATED_BY = 0x05
 # what an anonymiser may remove: optional in the MR Image IOD, or private
-OPTIONAL = [
+_OPTIONAL = [
     "ProtocolName",
     "SequenceName",
     "SliceLocation",
@@ -70,21 +70,21 @@ OPTIONAL = [
 # ---------------------------------------------------------------------------------------------------------- the plan
 
 
-def with_traps(study: StudyPlan, plan: Plan) -> list[SeriesPlan]:
+def with_traps(study: StudyPlan, plan: _Plan) -> list[SeriesPlan]:
     """The series of a study after the traps that its options set."""
     series = plan(study)
-    for trap, change in CHANGES.items():
+    for trap, change in _CHANGES.items():
         if study.has(trap):
             series = change(study, series)
-    return [*extra_dynamics(study, plan), *series]
+    return [*_extra_dynamics(study, plan), *series]
 
 
-def split_series(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
+def _split_series(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """The second half of the dynamic's phases in a series of their own."""
-    return [part for each in series for part in (halves(each) if each.dynamic else [each])]
+    return [part for each in series for part in (_halves(each) if each.dynamic else [each])]
 
 
-def halves(series: SeriesPlan) -> list[SeriesPlan]:
+def _halves(series: SeriesPlan) -> list[SeriesPlan]:
     middle = len(series.stacks) // 2
     if not middle:
         return [series]
@@ -95,12 +95,12 @@ def halves(series: SeriesPlan) -> list[SeriesPlan]:
     return [replace(series, images=first), continued]
 
 
-def two_slabs(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
+def _two_slabs(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """The T2 series without its middle slices: two blocks in one series."""
-    return [replace(each, images=slabs(each)) if each.key == "t2" else each for each in series]
+    return [replace(each, images=_slabs(each)) if each.key == "t2" else each for each in series]
 
 
-def slabs(series: SeriesPlan) -> tuple[SlicePlan, ...]:
+def _slabs(series: SeriesPlan) -> tuple[SlicePlan, ...]:
     depth = series.stacks[0].volume.voxels.shape[2]
     gap = max(2, depth // 5)
     low, high = (depth - gap) // 2, (depth + gap) // 2
@@ -110,29 +110,29 @@ def slabs(series: SeriesPlan) -> tuple[SlicePlan, ...]:
     )
 
 
-def partial_temporal_position(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
+def _partial_temporal_position(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """TemporalPositionIdentifier only in the upper half of the slices."""
-    return [replace(each, images=tuple(map(maybe_without_time, each.images))) for each in series]
+    return [replace(each, images=tuple(map(_maybe_without_time, each.images))) for each in series]
 
 
-def maybe_without_time(image: SlicePlan) -> SlicePlan:
+def _maybe_without_time(image: SlicePlan) -> SlicePlan:
     if image.slice >= image.stack.volume.voxels.shape[2] // 2:
         return image
     return replace(image, hidden=("TemporalPositionIdentifier",))
 
 
-def script_in_description(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
+def _script_in_description(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """Script in the series description, which a web page must not run."""
     script = "<script>alert(1)</script>"
     return [replace(s, description=f"{script}{s.description}"[:64]) if s.dynamic else s for s in series]
 
 
-def enhanced_copy(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
+def _enhanced_copy(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """The dynamic a second time, as Enhanced MR under the same SeriesInstanceUID."""
-    return [*series, *(copy_of(each) for each in series if each.dynamic and each.objects is InstanceLayout.CLASSIC)]
+    return [*series, *(_copy_of(each) for each in series if each.dynamic and each.objects is InstanceLayout.CLASSIC)]
 
 
-def copy_of(series: SeriesPlan) -> SeriesPlan:
+def _copy_of(series: SeriesPlan) -> SeriesPlan:
     kept = {"Manufacturer", "ManufacturerModelName", "SoftwareVersions", "StationName", "DeviceSerialNumber"}
     kept |= {"BitsStored", "HighBit", "PixelRepresentation"}
     attributes = {key: value for key, value in series.attributes.items() if key in kept}
@@ -141,7 +141,7 @@ def copy_of(series: SeriesPlan) -> SeriesPlan:
     return replace(series, attributes=attributes, images=by_stack(stacks), objects=InstanceLayout.PER_STACK)
 
 
-def segmentation(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
+def _segmentation(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """An analysis mask stored as an MR image, as in I-SPY 2."""
     dynamic = study.phantom.dce
     if dynamic is None:
@@ -153,7 +153,7 @@ def segmentation(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]
     return [*series, SeriesPlan("mask", 9001, name, sequences.DYNAMIC, attributes, by_stack([stack]))]
 
 
-def multi_echo(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
+def _multi_echo(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     """Two echoes of one T1-weighted acquisition, which are no two phases."""
     t1 = study.phantom.t1
     source = next(each for each in series if each.key == "t1")
@@ -166,38 +166,38 @@ def multi_echo(study: StudyPlan, series: list[SeriesPlan]) -> list[SeriesPlan]:
     return [*series, SeriesPlan("echoes", 9002, name, sequences.TWO_ECHOES, source.attributes, by_stack(stacks))]
 
 
-CHANGES: dict[Trap, Callable[[StudyPlan, list[SeriesPlan]], list[SeriesPlan]]] = {
-    Trap.SPLIT_SERIES: split_series,
-    Trap.TWO_SLABS: two_slabs,
-    Trap.PARTIAL_TEMPORAL_POSITION: partial_temporal_position,
-    Trap.SCRIPT_IN_DESCRIPTION: script_in_description,
-    Trap.ENHANCED_COPY: enhanced_copy,
-    Trap.SEGMENTATION: segmentation,
-    Trap.MULTI_ECHO: multi_echo,
+_CHANGES: dict[Trap, Callable[[StudyPlan, list[SeriesPlan]], list[SeriesPlan]]] = {
+    Trap.SPLIT_SERIES: _split_series,
+    Trap.TWO_SLABS: _two_slabs,
+    Trap.PARTIAL_TEMPORAL_POSITION: _partial_temporal_position,
+    Trap.SCRIPT_IN_DESCRIPTION: _script_in_description,
+    Trap.ENHANCED_COPY: _enhanced_copy,
+    Trap.SEGMENTATION: _segmentation,
+    Trap.MULTI_ECHO: _multi_echo,
 }
 
 
-def extra_dynamics(study: StudyPlan, plan: Plan) -> list[SeriesPlan]:
+def _extra_dynamics(study: StudyPlan, plan: _Plan) -> list[SeriesPlan]:
     """Dynamics besides the one to be read: repeated, interrupted, ultrafast."""
     extra = []
-    earlier = replace(study, options=replace(study.options, start=study.options.start - EARLIER))
+    earlier = replace(study, options=replace(study.options, start=study.options.start - _EARLIER))
     if study.has(Trap.REPEATED_DYNAMIC):
-        extra += [renamed(each, "repeated", 100) for each in plan(earlier) if each.dynamic]
+        extra += [_renamed(each, "repeated", 100) for each in plan(earlier) if each.dynamic]
     if study.has(Trap.INTERRUPTED_DYNAMIC):
-        extra += [renamed(each, "interrupted", 200) for each in plan(earlier) if each.dynamic]
-        extra = [stopped for each in extra if (stopped := first_two_phases(each)).images]
+        extra += [_renamed(each, "interrupted", 200) for each in plan(earlier) if each.dynamic]
+        extra = [stopped for each in extra if (stopped := _first_two_phases(each)).images]
     if study.has(Trap.ULTRAFAST):
         fast = replace(study.phantom.spec, size=Size.TINY, post_phases=18, phase_seconds=4.0, first_gap_seconds=60.0)
         coarse = replace(study, phantom=simulate(fast))
-        extra += [renamed(each, "ultrafast", 300) for each in plan(coarse) if each.dynamic]
+        extra += [_renamed(each, "ultrafast", 300) for each in plan(coarse) if each.dynamic]
     return extra
 
 
-def renamed(series: SeriesPlan, word: str, offset: int) -> SeriesPlan:
+def _renamed(series: SeriesPlan, word: str, offset: int) -> SeriesPlan:
     return replace(series, key=f"{word}-{series.key}", number=series.number + offset)
 
 
-def first_two_phases(series: SeriesPlan) -> SeriesPlan:
+def _first_two_phases(series: SeriesPlan) -> SeriesPlan:
     if not series.key.startswith("interrupted"):
         return series
     return replace(series, images=tuple(image for image in series.images if image.stack.temporal_index <= 2))
@@ -217,24 +217,24 @@ def instance_order(study: StudyPlan, series: SeriesPlan) -> list[int]:
 def altered(study: StudyPlan, elements: DataElements) -> DataElements:
     """DataElements after an anonymiser and an archive had them, as the options say."""
     if study.has(Trap.NO_OPTIONAL_TAGS):
-        dropped = {known(keyword)[0] for keyword in OPTIONAL}
+        dropped = {known(keyword)[0] for keyword in _OPTIONAL}
         elements = {tag: e for tag, e in elements.items() if tag not in dropped and not tag.is_private}
     if study.has(Trap.RELOCATED_PRIVATE):
-        elements = {moved.tag: moved for moved in map(relocated, elements.values())}
+        elements = {moved.tag: moved for moved in map(_relocated, elements.values())}
     if study.has(Trap.PRIVATE_AS_UN):
-        elements = {tag: as_unknown(element) for tag, element in elements.items()}
+        elements = {tag: _as_unknown(element) for tag, element in elements.items()}
     return elements
 
 
-def relocated(element: DataElement) -> DataElement:
+def _relocated(element: DataElement) -> DataElement:
     """The element moved to another private block, as PS3.5 7.8.1 allows an archive to do."""
     if not element.tag.is_private:
         return element
-    shift = RELOCATED_BY if element.tag.is_private_creator else RELOCATED_BY << 8
+    shift = _RELOCATED_BY if element.tag.is_private_creator else _RELOCATED_BY << 8
     return DataElement(BaseTag(element.tag + shift), element.VR, element.value)
 
 
-def as_unknown(element: DataElement) -> DataElement:
+def _as_unknown(element: DataElement) -> DataElement:
     """A private value as bytes of VR UN, as an archive stores what it does not know."""
     if not element.tag.is_private or element.tag.is_private_creator:
         return element

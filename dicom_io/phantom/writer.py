@@ -18,8 +18,8 @@ from dicom_io.phantom.options import TransferSyntax, Trap
 from dicom_io.phantom.plan import Attributes, InstanceLayout, SeriesPlan, StackPlan, StudyPlan
 from dicom_io.phantom.traps import altered, duplicated, instance_order
 
-PIXEL_DATA = BaseTag(0x7FE00010)
-Pixels = NDArray[np.uint16]
+_PIXEL_DATA = BaseTag(0x7FE00010)
+_Pixels = NDArray[np.uint16]
 
 
 def write_series(study: StudyPlan, series: SeriesPlan, out_dir: Path) -> list[Path]:
@@ -30,43 +30,45 @@ def write_series(study: StudyPlan, series: SeriesPlan, out_dir: Path) -> list[Pa
     paths = []
     for number, elements in INSTANCES[series.objects](study, series, encoder):
         path = folder / f"{number:05d}.dcm"
-        path.write_bytes(file_of(elements, encoder))
+        path.write_bytes(_file_of(elements, encoder))
         paths.append(path)
     return duplicated(sorted(paths)) if study.has(Trap.DUPLICATES) else sorted(paths)
 
 
-def classic_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
+def _classic_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
     """One MR Image instance for each slice. Stack by stack, so that only one is unpacked at a time."""
     numbered = list(zip(instance_order(study, series), series.images, strict=True))
     shared = series_elements(study, series)
     for stack in series.stacks:
         planes = stored_planes(stack)
         common = dict(shared)
-        put(common, placement(stack) | size_of(planes) | stack.attributes)
+        put(common, placement(stack) | _size_of(planes) | stack.attributes)
         common = altered(study, common)
         encoder.share(common)
         for number, image in numbered:
             if image.stack is stack:
                 own: DataElements = {}
-                said = names(study, series, number) | position(stack, image.slice) | image.attributes
+                said = _names(study, series, number) | position(stack, image.slice) | image.attributes
                 put(own, {key: value for key, value in said.items() if key not in image.hidden})
                 elements = common | altered(study, own)
-                set_pixels(elements, planes[image.slice], encoder.transfer_syntax)
+                _set_pixels(elements, planes[image.slice], encoder.transfer_syntax)
                 yield number, elements
 
 
-def tiled_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
+def _tiled_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
     """One MR Image instance for each stack, its slices side by side, left to right and top to bottom."""
     shared = series_elements(study, series)
     for number, stack in enumerate(series.stacks, start=1):
         elements = dict(shared)
         pixels = tiled(stored_planes(stack))
-        put(elements, placement(stack) | size_of(pixels) | names(study, series, number) | stack.attributes)
-        set_pixels(elements, pixels, encoder.transfer_syntax)
+        put(elements, placement(stack) | _size_of(pixels) | _names(study, series, number) | stack.attributes)
+        _set_pixels(elements, pixels, encoder.transfer_syntax)
         yield number, altered(study, elements)
 
 
-def multi_frame_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder) -> Iterator[tuple[int, DataElements]]:
+def _multi_frame_instances(
+    study: StudyPlan, series: SeriesPlan, encoder: Encoder
+) -> Iterator[tuple[int, DataElements]]:
     """Enhanced MR Image instances: one for the whole series, or one for each stack."""
     shared = series_elements(study, series)
     groups = [series.stacks] if series.objects is InstanceLayout.WHOLE else [(stack,) for stack in series.stacks]
@@ -75,25 +77,25 @@ def multi_frame_instances(study: StudyPlan, series: SeriesPlan, encoder: Encoder
         planes = {id(stack): stored_planes(stack) for stack in stacks}
         pixels = np.stack([planes[id(image.stack)][image.slice] for image in images])
         elements = dict(shared)
-        put(elements, frames(study, series, images) | size_of(pixels) | names(study, series, number))
-        set_pixels(elements, pixels, encoder.transfer_syntax)
+        put(elements, frames(study, series, images) | _size_of(pixels) | _names(study, series, number))
+        _set_pixels(elements, pixels, encoder.transfer_syntax)
         yield number, altered(study, elements)
 
 
 INSTANCES = {
-    InstanceLayout.CLASSIC: classic_instances,
-    InstanceLayout.TILED: tiled_instances,
-    InstanceLayout.PER_STACK: multi_frame_instances,
-    InstanceLayout.WHOLE: multi_frame_instances,
+    InstanceLayout.CLASSIC: _classic_instances,
+    InstanceLayout.TILED: _tiled_instances,
+    InstanceLayout.PER_STACK: _multi_frame_instances,
+    InstanceLayout.WHOLE: _multi_frame_instances,
 }
 
 
-def names(study: StudyPlan, series: SeriesPlan, number: int) -> Attributes:
+def _names(study: StudyPlan, series: SeriesPlan, number: int) -> Attributes:
     """Identity of the instance of that number."""
     return {"SOPInstanceUID": study.uid(series.key, series.objects, number), "InstanceNumber": str(number)}
 
 
-def stored_planes(stack: StackPlan) -> Pixels:
+def stored_planes(stack: StackPlan) -> _Pixels:
     """(slices, rows, columns) as stored."""
     planes = stack.volume.voxels.transpose(2, 1, 0)
     if stack.slope != 1.0:
@@ -101,7 +103,7 @@ def stored_planes(stack: StackPlan) -> Pixels:
     return np.ascontiguousarray(planes, np.uint16)
 
 
-def tiled(planes: Pixels) -> Pixels:
+def tiled(planes: _Pixels) -> _Pixels:
     """Slices as tiles, as many to a row as makes it nearly square; the last tiles stay black."""
     slices, rows, columns = planes.shape
     across = int(np.ceil(np.sqrt(slices)))
@@ -130,20 +132,20 @@ def position(stack: StackPlan, k: int) -> Attributes:
     return {"ImagePositionPatient": decimals(corner), "SliceLocation": decimal(location)}
 
 
-def size_of(pixels: Pixels) -> Attributes:
+def _size_of(pixels: _Pixels) -> Attributes:
     rows, columns = pixels.shape[-2:]
     return {"Rows": rows, "Columns": columns}
 
 
-def set_pixels(elements: DataElements, pixels: Pixels, transfer_syntax: TransferSyntax) -> None:
+def _set_pixels(elements: DataElements, pixels: _Pixels, transfer_syntax: TransferSyntax) -> None:
     """Pixel data of one plane (rows, columns) or many (frames, rows, columns)."""
     ordered = pixels.astype(">u2" if transfer_syntax is TransferSyntax.BIG_ENDIAN else "<u2", copy=False)
-    elements[PIXEL_DATA] = DataElement(PIXEL_DATA, "OW", ordered.tobytes())
+    elements[_PIXEL_DATA] = DataElement(_PIXEL_DATA, "OW", ordered.tobytes())
     if transfer_syntax.compressed:
         compressed_pixels(elements, transfer_syntax)
 
 
-def file_of(elements: DataElements, encoder: Encoder) -> bytes:
+def _file_of(elements: DataElements, encoder: Encoder) -> bytes:
     """One Part 10 file."""
     meta: DataElements = {}
     put(

@@ -18,8 +18,8 @@ from dicom_io.errors import PixelsUnreadable
 from dicom_io.headers.records import Instance
 from dicom_io.pixels.frames import Array, PlaneTarget, by_frame, fill_planes, frame_buffer, stored_dtype
 
-CHILD_MEMORY_BYTES = 6 << 30  # address space of a decoding child: an Enhanced object, its decoded frames, the codecs
-SECONDS_PER_ANSWER = 120.0
+_CHILD_MEMORY_BYTES = 6 << 30  # address space of a decoding child: an Enhanced object, its decoded frames, the codecs
+_SECONDS_PER_ANSWER = 120.0
 
 
 def read_compressed(instances: Sequence[Sequence[PlaneTarget]]) -> None:
@@ -45,7 +45,7 @@ class DecoderProcess(AbstractContextManager["DecoderProcess"]):
         package_root = Path(__file__).resolve().parents[2]
         environment = os.environ | {"PYTHONPATH": str(package_root), "OMP_NUM_THREADS": "1"}
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "dicom_io.pixels.decoder", str(CHILD_MEMORY_BYTES)],
+            [sys.executable, "-P", "-m", "dicom_io.pixels.decoder", str(_CHILD_MEMORY_BYTES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -74,7 +74,7 @@ class DecoderProcess(AbstractContextManager["DecoderProcess"]):
     def read_frame(self, frame: Array) -> None:
         """The next frame, little-endian as the child sends it."""
         view = frame.data.cast("B")
-        deadline = time.monotonic() + SECONDS_PER_ANSWER
+        deadline = time.monotonic() + _SECONDS_PER_ANSWER
         while view.nbytes:
             view = view[self._read_some(view, deadline) :]
         if sys.byteorder == "big":
@@ -89,7 +89,7 @@ class DecoderProcess(AbstractContextManager["DecoderProcess"]):
         self._answers.close()
 
     def _line(self) -> bytes:
-        deadline = time.monotonic() + SECONDS_PER_ANSWER
+        deadline = time.monotonic() + _SECONDS_PER_ANSWER
         line, byte = bytearray(), bytearray(1)
         while not line.endswith(b"\n"):
             self._read_some(memoryview(byte), deadline)
@@ -99,7 +99,7 @@ class DecoderProcess(AbstractContextManager["DecoderProcess"]):
     def _read_some(self, view: memoryview, deadline: float) -> int:
         ready, _, _ = select.select([self._answers], [], [], max(deadline - time.monotonic(), 0.0))
         if not ready:
-            raise PixelsUnreadable(f"its compressed pixels were not decoded within {SECONDS_PER_ANSWER:.0f} s")
+            raise PixelsUnreadable(f"its compressed pixels were not decoded within {_SECONDS_PER_ANSWER:.0f} s")
         count = os.readv(self._answers.fileno(), [view])
         if count == 0:
             raise PixelsUnreadable(

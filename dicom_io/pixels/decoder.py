@@ -18,30 +18,30 @@ from pydicom import config, dcmread
 from pydicom.pixels.decoders.base import get_decoder
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until stdin closes; a failure is an answer, not the end."""
     for line in requests:
         request = json.loads(line)
         try:
-            frames = decode(request)
+            frames = _decode(request)
         except MemoryError:
-            answer(answers, error="its codec asked for more memory than it may have")
+            _answer(answers, error="its codec asked for more memory than it may have")
         except Exception as error:  # noqa: BLE001 - whatever a codec raises is the answer
-            answer(answers, error=str(error).partition("\n")[0] or type(error).__name__)
+            _answer(answers, error=str(error).partition("\n")[0] or type(error).__name__)
         else:
-            answer(answers)
+            _answer(answers)
             for frame in frames:
                 answers.write(frame.data)
             answers.flush()
 
 
-def answer(answers: BinaryIO, error: str = "") -> None:
+def _answer(answers: BinaryIO, error: str = "") -> None:
     """One line: {"error": ""} when frames follow."""
     answers.write(json.dumps({"error": error}).encode() + b"\n")
     answers.flush()
 
 
-def decode(request: dict[str, Any]) -> list[NDArray[Any]]:
+def _decode(request: dict[str, Any]) -> list[NDArray[Any]]:
     """The stored values of the frames `indices` (from 0) of the file `path`, each contiguous, of dtype and shape asked.
 
     Raises ValueError when what comes out is not what the header announced.
@@ -64,4 +64,4 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     config.settings.reading_validation_mode = config.IGNORE
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    _serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -35,7 +35,7 @@ from dicom_io.pixels.compressed import read_compressed
 from dicom_io.pixels.frames import Array, PlaneTarget, by_frame, fill_planes, frame_buffer, stored_dtype
 
 # JPEG Extended (.4.51) is not here: neither gdcm nor openjpeg decodes its 12 bits (measured, spec/series.md).
-DECODABLE = frozenset(
+_DECODABLE = frozenset(
     {
         DeflatedExplicitVRLittleEndian,
         RLELossless,
@@ -51,15 +51,15 @@ DECODABLE = frozenset(
         HTJ2K,
     }
 )
-MAX_INSTANCE_BYTES = 4 << 30
-LARGEST_RESCALE = 1e28  # times any stored value it still fits a 32-bit float
-WORKERS = max(os.cpu_count() or 1, 1)
+_MAX_INSTANCE_BYTES = 4 << 30
+_LARGEST_RESCALE = 1e28  # times any stored value it still fits a 32-bit float
+_WORKERS = max(os.cpu_count() or 1, 1)
 
 
-def require_decodable(instances: Sequence[Instance]) -> None:
+def _require_decodable(instances: Sequence[Instance]) -> None:
     """Raise PixelsUnreadable unless every instance holds grey values of a size and coding that can be read."""
     for instance in instances:
-        if instance.transfer_syntax_uid not in NATIVE | DECODABLE:
+        if instance.transfer_syntax_uid not in NATIVE | _DECODABLE:
             uid = UID(instance.transfer_syntax_uid)
             raise PixelsUnreadable(
                 f"its pixels are coded as {uid.name} ({uid}), which cannot be decoded here; have them sent uncompressed"
@@ -69,7 +69,7 @@ def require_decodable(instances: Sequence[Instance]) -> None:
                 f"its pixels are {instance.samples} x {instance.bits_allocated} bit, not single grey values"
             )
         expected = instance.frame_bytes * instance.frames
-        if expected > MAX_INSTANCE_BYTES:
+        if expected > _MAX_INSTANCE_BYTES:
             raise PixelsUnreadable(f"one instance would take {expected >> 20} MiB of pixels")
         if instance.offset is not None and instance.length < expected:
             raise PixelsUnreadable(f"it announces {expected} bytes of pixels and holds {instance.length}")
@@ -123,22 +123,22 @@ def _read_volume(buffer: Array, volume: Sequence[Plane]) -> Array:
 def _allocate(volumes: Sequence[Sequence[Plane]], count: int) -> Array:
     """An array (count, slices, rows, columns) for these volumes; PixelsUnreadable when one of them cannot be read."""
     planes = [plane for volume in volumes for plane in volume]
-    require_decodable(list({id(plane.instance): plane.instance for plane in planes}.values()))
-    if not all(map(is_rescalable, planes)):
+    _require_decodable(list({id(plane.instance): plane.instance for plane in planes}.values()))
+    if not all(map(_is_rescalable, planes)):
         raise PixelsUnreadable("an image's rescale slope or intercept is zero, too large or not a number")
     shape = (count, len(volumes[0]), planes[0].rows, planes[0].columns)
     try:
-        return np.empty(shape, result_dtype(planes))
+        return np.empty(shape, _result_dtype(planes))
     except MemoryError as error:
         raise PixelsUnreadable(f"its volumes of {shape} voxels do not fit into memory") from error
 
 
-def is_rescalable(plane: Plane) -> bool:
+def _is_rescalable(plane: Plane) -> bool:
     """Whether slope and intercept give real values that a 32-bit float can hold."""
-    return 0 < abs(plane.slope) < LARGEST_RESCALE and abs(plane.intercept) < LARGEST_RESCALE
+    return 0 < abs(plane.slope) < _LARGEST_RESCALE and abs(plane.intercept) < _LARGEST_RESCALE
 
 
-def result_dtype(planes: Sequence[Plane]) -> np.dtype[Any]:
+def _result_dtype(planes: Sequence[Plane]) -> np.dtype[Any]:
     """The stored type where all images share it and none is rescaled, float32 otherwise."""
     stored = {stored_dtype(plane.instance) for plane in planes}
     rescaled = any(plane.slope != 1.0 or plane.intercept != 0.0 for plane in planes)
@@ -154,14 +154,14 @@ def _read_all(voxels: Array, volumes: Sequence[Sequence[Plane]]) -> None:
     instances = list(by_instance.values())
     native = [planes for planes in instances if planes[0].plane.instance.offset is not None]
     compressed = [planes for planes in instances if planes[0].plane.instance.offset is None]
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(_WORKERS) as pool:
         list(pool.map(_read_native, _shared_out(native)))
         list(pool.map(read_compressed, _shared_out(compressed)))
 
 
 def _shared_out(instances: list[list[PlaneTarget]]) -> list[list[list[PlaneTarget]]]:
     """The instances in as many shares as there are workers."""
-    return [instances[start::WORKERS] for start in range(min(WORKERS, len(instances)))]
+    return [instances[start::_WORKERS] for start in range(min(_WORKERS, len(instances)))]
 
 
 def _read_native(instances: Sequence[Sequence[PlaneTarget]]) -> None:

@@ -48,12 +48,12 @@ class Attempt:
         return _times(self.phases)
 
     @property
-    def preference(self) -> AttemptPreference:
+    def preference(self) -> _AttemptPreference:
         """What speaks for it when there are several."""
-        return AttemptPreference(len(self.phases), min(self.times_s, default=0.0))
+        return _AttemptPreference(len(self.phases), min(self.times_s, default=0.0))
 
 
-class AttemptPreference(NamedTuple):
+class _AttemptPreference(NamedTuple):
     """Which of several attempts is read: the longest, of equals the last (the first was repeated for a reason)."""
 
     phases: int

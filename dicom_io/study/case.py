@@ -49,8 +49,8 @@ class SourceFrame:
         return self.instance.path
 
 
-SourceSlices = tuple[SourceFrame, ...]
-UsedSeries = tuple[tuple[Modality, tuple[str, ...]], ...]
+_SourceSlices = tuple[SourceFrame, ...]
+_UsedSeries = tuple[tuple[Modality, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,30 +85,30 @@ class Assembly:
 
     case: Case
     roles: RoleAssignment
-    dce: tuple[SourceSlices, ...]
+    dce: tuple[_SourceSlices, ...]
     dce_order: str
     dce_pre: PreContrastFinding
     dce_times_s: tuple[float, ...] = ()
-    t2: SourceSlices = ()
-    dwi: SourceSlices = ()
-    dwi_all: SourceSlices = ()
+    t2: _SourceSlices = ()
+    dwi: _SourceSlices = ()
+    dwi_all: _SourceSlices = ()
     b_values: tuple[float, ...] = ()
-    used: UsedSeries = ()
+    used: _UsedSeries = ()
     left_out: tuple[Omission, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReadVolume:
+class _ReadVolume:
     """A T2 or DWI with its voxels."""
 
     choice: ChosenVolume
     volume: Volume
 
     @property
-    def sources(self) -> SourceSlices:
+    def sources(self) -> _SourceSlices:
         """The images behind its slices; of a mean over several those of the first."""
-        return sources_of(self.choice.repeats[0])
+        return _sources_of(self.choice.repeats[0])
 
 
 def read_case(assignment: RoleAssignment) -> Assembly:
@@ -131,21 +131,21 @@ def read_case(assignment: RoleAssignment) -> Assembly:
     return Assembly(
         case=_case_of(dynamic, dce, t2, dwi),
         roles=assignment,
-        dce=tuple(sources_of(phase) for phase in dynamic.phases),
+        dce=tuple(_sources_of(phase) for phase in dynamic.phases),
         dce_order=str(dynamic.clue or ""),
         dce_pre=dynamic.pre_contrast,
         dce_times_s=dce.times_s,
         t2=t2.sources if t2 else (),
         dwi=dwi.sources if dwi else (),
-        dwi_all=sources_of(tuple(dwi.choice.stack.planes)) if dwi else (),
+        dwi_all=_sources_of(tuple(dwi.choice.stack.planes)) if dwi else (),
         b_values=dwi.choice.b_values if dwi else (),
         used=used,
-        left_out=left_out(assignment, used),
+        left_out=_left_out(assignment, used),
         warnings=tuple(warnings),
     )
 
 
-def _case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> Case:
+def _case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: _ReadVolume | None, dwi: _ReadVolume | None) -> Case:
     """The network's inputs, with the facts of the first phase."""
     return Case(
         dce=dce,
@@ -156,7 +156,7 @@ def _case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: ReadVolume | None, dwi: R
     )
 
 
-def _used_series(dynamic: ChosenDynamic, t2: ReadVolume | None, dwi: ReadVolume | None) -> UsedSeries:
+def _used_series(dynamic: ChosenDynamic, t2: _ReadVolume | None, dwi: _ReadVolume | None) -> _UsedSeries:
     """The UIDs of the series behind each modality that the case has."""
     others = ((Modality.T2, t2), (Modality.DWI, dwi))
     return (
@@ -206,7 +206,7 @@ def _read_dynamic(dynamic: ChosenDynamic) -> Dynamic:
     return Dynamic(voxels, dynamic.stack.affine, dynamic.sources[0].series.frame_of_reference_uid, times)
 
 
-def _read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> ReadVolume | None:
+def _read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> _ReadVolume | None:
     """The first choice whose pixels can be read; what could not is added to the warnings."""
     for choice in choices:
         try:
@@ -217,7 +217,7 @@ def _read_first(choices: Sequence[ChosenVolume], warnings: list[str]) -> ReadVol
         if choice.warning:
             warnings.append(choice.warning)
         frame_of_reference_uid = choice.item.series.frame_of_reference_uid
-        return ReadVolume(choice, Volume(voxels, choice.stack.affine, frame_of_reference_uid))
+        return _ReadVolume(choice, Volume(voxels, choice.stack.affine, frame_of_reference_uid))
     return None
 
 
@@ -233,7 +233,7 @@ def _mean_voxels(repeats: Sequence[Slices]) -> Voxels:
     return total
 
 
-def sources_of(slices: Slices) -> SourceSlices:
+def _sources_of(slices: Slices) -> _SourceSlices:
     """The images behind the slices of one volume."""
     return tuple(SourceFrame(p.instance, p.frame) for p in slices)
 
@@ -254,7 +254,7 @@ def acquisition_facts(plane: Plane) -> dict[str, str | float]:
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def left_out(assignment: RoleAssignment, used: UsedSeries) -> tuple[Omission, ...]:
+def _left_out(assignment: RoleAssignment, used: _UsedSeries) -> tuple[Omission, ...]:
     """Every series that is not used, with the reason, and the files that were left out before."""
     uids = {uid for _, series_uids in used for uid in series_uids}
     series = tuple(

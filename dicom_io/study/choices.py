@@ -46,7 +46,7 @@ class ChosenVolume:
     warning: str = ""
 
 
-class T2Preference(NamedTuple):
+class _T2Preference(NamedTuple):
     """What makes one T2 better than another, the most important first; the paper's T2 is fat suppressed."""
 
     fat_suppression: int
@@ -56,7 +56,7 @@ class T2Preference(NamedTuple):
     before_series: int
 
 
-class DwiPreference(NamedTuple):
+class _DwiPreference(NamedTuple):
     """What makes one DWI better than another, the most important first."""
 
     has_usual_b_value: bool
@@ -78,14 +78,14 @@ def t2_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
     return sorted(choices, key=lambda choice: _t2_preference(choice, dce), reverse=True)
 
 
-def _t2_preference(choice: ChosenVolume, dce: Stack) -> T2Preference:
+def _t2_preference(choice: ChosenVolume, dce: Stack) -> _T2Preference:
     """What speaks for a T2 beside a dynamic on this grid."""
     suppressed = choice.item.series.acquisition.fat_suppressed
     if choice.item.role is Role.T2_IR:
         suppressed = True
     elif suppressed is None:
         suppressed = choice.item.name.fat_suppressed
-    return T2Preference(
+    return _T2Preference(
         fat_suppression={True: 2, None: 1, False: 0}[suppressed],
         is_parallel=parallel(choice.stack, dce),
         is_original=choice.item.is_original,
@@ -100,9 +100,9 @@ def dwi_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
     return sorted(choices, key=lambda choice: _dwi_preference(choice, dce), reverse=True)
 
 
-def _dwi_preference(choice: ChosenVolume, dce: Stack) -> DwiPreference:
+def _dwi_preference(choice: ChosenVolume, dce: Stack) -> _DwiPreference:
     """What speaks for a DWI beside a dynamic on this grid."""
-    return DwiPreference(
+    return _DwiPreference(
         has_usual_b_value=not choice.warning,
         b_value=choice.b_value or 0.0,
         is_trace=_is_trace(choice.repeats[0]),

@@ -57,11 +57,11 @@ class Measurement:
         return all(member.item.is_original for member in self.members)
 
     @property
-    def preference(self) -> Preference:
+    def preference(self) -> _Preference:
         """What speaks for it when a study has several dynamics."""
         first = self.members[0]
         columns, rows, slices = first.stack.shape
-        return Preference(
+        return _Preference(
             is_dynamic=self.phases >= 3,
             fat_suppression={True: 2, None: 1, False: 0}[first.acquisition.fat_suppressed],
             is_of_usual_length=self.phases < ULTRAFAST_PHASES,
@@ -70,7 +70,7 @@ class Measurement:
         )
 
 
-class Preference(NamedTuple):
+class _Preference(NamedTuple):
     """Which of several dynamics is read, the most important first: the larger one.
 
     Parameters

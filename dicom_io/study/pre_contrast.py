@@ -58,10 +58,10 @@ class PreContrastFinding:
         return self.verdict is PreContrast.PROVEN
 
 
-FIRST_IN_TIME = PreContrastFinding(
+_FIRST_IN_TIME = PreContrastFinding(
     PreContrast.UNKNOWN, PreContrastEvidence.FIRST_IN_TIME, "it is the first in time, and nothing contradicts"
 )
-EARLIER_SERIES = PreContrastFinding(
+_EARLIER_SERIES = PreContrastFinding(
     PreContrast.PROVEN,
     PreContrastEvidence.EARLIER_SERIES,
     "a series of the same measurement that came before the others",
@@ -75,7 +75,7 @@ def with_pre_contrast_phase(attempt: Attempt, series: Sequence[SeriesRepeats]) -
     """
     finding = examine_first_phase(attempt)
     if not finding.is_proven and (single := _single_before(attempt, series)) is not None:
-        attempt, finding = replace(attempt, phases=(single, *attempt.phases)), EARLIER_SERIES
+        attempt, finding = replace(attempt, phases=(single, *attempt.phases)), _EARLIER_SERIES
     if finding.verdict is PreContrast.REFUTED:
         raise StudyIneligible(
             f"the pre-contrast phase is missing: the first phase is not pre-contrast: {finding.words}",
@@ -99,7 +99,7 @@ def examine_first_phase(attempt: Attempt) -> PreContrastFinding:
     for proof in _PROOFS:
         if finding := proof(attempt):
             return finding
-    return FIRST_IN_TIME
+    return _FIRST_IN_TIME
 
 
 def _single_before(attempt: Attempt, series: Sequence[SeriesRepeats]) -> Phase | None:

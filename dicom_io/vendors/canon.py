@@ -10,7 +10,7 @@ from dicom_io.vendors.base import Diffusion, Vendor, VendorProfile, standard_dif
 _COMMENT = re.compile(r"\bb=(\d+(?:\.\d+)?)")  # b=1500(0.895,0.000,0.445)
 
 
-def diffusion(elements: Elements) -> Diffusion:
+def _diffusion(elements: Elements) -> Diffusion:
     """The standard b-value, or that of the comment; the b0 of Toshiba V5 has neither."""
     standard = standard_diffusion(elements)
     comment = _COMMENT.search(elements.text("ImageComments"))
@@ -19,4 +19,4 @@ def diffusion(elements: Elements) -> Diffusion:
     return standard
 
 
-CANON = VendorProfile(Vendor.CANON, manufacturers=("CANON", "TOSHIBA"), diffusion=diffusion)
+CANON = VendorProfile(Vendor.CANON, manufacturers=("CANON", "TOSHIBA"), diffusion=_diffusion)

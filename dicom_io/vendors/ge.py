@@ -22,7 +22,7 @@ _B_VALUE_OFFSET = 1_000_000_000  # some GE software adds 1e9 to (0043,1039) on m
 _DIRECTIONS = {14: Direction.NONE, 15: Direction.ISOTROPIC, 16: Direction.DIRECTIONAL}
 
 
-def diffusion(elements: Elements) -> Diffusion:
+def _diffusion(elements: Elements) -> Diffusion:
     """(0043,1039) is right on b0 images too, where (0018,9087) is missing; it may arrive as UN text."""
     standard = standard_diffusion(elements)
     b_value = elements.number(B_VALUE.within(elements))
@@ -39,7 +39,7 @@ def diffusion(elements: Elements) -> Diffusion:
 GE = VendorProfile(
     Vendor.GE,
     manufacturers=("GE ", "GENERAL ELECTRIC"),
-    diffusion=diffusion,
+    diffusion=_diffusion,
     fat_suppression=unsuppressed_when_options_are_listed,
     phase_order=(*LABELS, Clue.TRIGGER_TIME, Clue.CONTENT_TIME, Clue.ACQUISITION_TIME, Clue.INSTANCE_NUMBER),
     timing_clues=(Clue.ACQUISITION_TIME, Clue.TRIGGER_TIME),  # Content Time is when the image was written

@@ -26,7 +26,7 @@ WATER_EXCITATION = PrivateTag(0x2005, _MR_IMAGING, 0x2F)
 DYNAMIC_NUMBER = PrivateTag(0x2005, _MR_IMAGING, 0xA0)
 
 
-def diffusion(elements: Elements) -> Diffusion:
+def _diffusion(elements: Elements) -> Diffusion:
     """Software 2.5 has only the private b-value; the trace volume is marked by the direction label I alone."""
     standard = standard_diffusion(elements)
     b_value = standard.b_value
@@ -37,14 +37,14 @@ def diffusion(elements: Elements) -> Diffusion:
     return Diffusion(b_value, direction, standard.gradient)
 
 
-def fat_suppression(elements: Elements, options: frozenset[str]) -> bool | None:
+def _fat_suppression(elements: Elements, options: frozenset[str]) -> bool | None:
     """Whether SPIR or water excitation was on."""
     del options
     switches = (elements.text(tag.within(elements)).upper() for tag in (SPIR, WATER_EXCITATION))
     return True if "Y" in switches else None
 
 
-def clocks(elements: Elements) -> Clocks:
+def _clocks(elements: Elements) -> Clocks:
     """The standard clocks; the private dynamic number where the temporal position is missing."""
     standard = standard_clocks(elements)
     if standard.temporal_position is not None:
@@ -55,9 +55,9 @@ def clocks(elements: Elements) -> Clocks:
 PHILIPS = VendorProfile(
     Vendor.PHILIPS,
     manufacturers=("PHILIPS",),
-    diffusion=diffusion,
-    fat_suppression=fat_suppression,
-    clocks=clocks,
+    diffusion=_diffusion,
+    fat_suppression=_fat_suppression,
+    clocks=_clocks,
     # never the instance number
     phase_order=(Clue.TEMPORAL_POSITION, Clue.TRIGGER_TIME, Clue.CONTENT_TIME, Clue.ACQUISITION_TIME),
     safe_private=(B_VALUE, DIRECTION_LABEL, SPIR, WATER_EXCITATION, DYNAMIC_NUMBER),

@@ -34,7 +34,7 @@ CSA_IMAGE_HEADER = PrivateTag(0x0029, "SIEMENS CSA HEADER", 0x10)  # not safe to
 _DIFFUSION_NAME = re.compile(r"^\*?ep_b(\d+)(?:t|#\d+)?$")  # ep_b1000#6, ep_b1000t; not the ADC ep_b0_1000
 
 
-def diffusion(elements: Elements) -> Diffusion:
+def _diffusion(elements: Elements) -> Diffusion:
     """The private b-value, then the standard one, then the CSA header or the sequence name of an echo-planar image."""
     standard = standard_diffusion(elements)
     b_value = elements.number(B_VALUE.within(elements))
@@ -102,7 +102,7 @@ def _csa_numbers(value: object) -> tuple[float, ...]:
 SIEMENS = VendorProfile(
     Vendor.SIEMENS,
     manufacturers=("SIEMENS",),
-    diffusion=diffusion,
+    diffusion=_diffusion,
     fat_suppression=unsuppressed_when_options_are_listed,
     tiling=tiling,
     image_type_copy=IMAGE_TYPE_TEXT,

@@ -22,7 +22,7 @@ NOMINAL_B_VALUE = PrivateTag(0x0065, _HEADER, 0x0A)
 SLICES = PrivateTag(0x0065, _HEADER, 0x51)
 
 
-def diffusion(elements: Elements) -> Diffusion:
+def _diffusion(elements: Elements) -> Diffusion:
     """The protocol's nominal b-value; the actual one (929.75 for 1000) only where no nominal is kept."""
     standard = standard_diffusion(elements)
     actual = elements.number(ACTUAL_B_VALUE.within(elements), "FD")
@@ -33,7 +33,7 @@ def diffusion(elements: Elements) -> Diffusion:
     return Diffusion(b_value, standard.direction, standard.gradient)
 
 
-def tiling(elements: Elements, image_type: tuple[str, ...]) -> Tiling | None:
+def _tiling(elements: Elements, image_type: tuple[str, ...]) -> Tiling | None:
     """The slices of a VFRAME image: an item each, with its own Image Position (Patient) and Acquisition Time."""
     items = elements.items(SLICES.within(elements)) if "VFRAME" in image_type else []
     if not items:
@@ -54,7 +54,7 @@ def tiling(elements: Elements, image_type: tuple[str, ...]) -> Tiling | None:
 UIH = VendorProfile(
     Vendor.UIH,
     manufacturers=("UIH", "UNITED IMAGING"),
-    diffusion=diffusion,
-    tiling=tiling,
+    diffusion=_diffusion,
+    tiling=_tiling,
     safe_private=(ACTUAL_B_VALUE, NOMINAL_B_VALUE, SLICES),
 )

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mome_core.case import Modality
 
-BLUR_SHARE = 1 / 8
+_BLUR_SHARE = 1 / 8
 """Standard deviation of the blur, as a share of each axis of the padded volume (384 x 256 x 128: 48, 32, 16 voxels)."""
 
 
@@ -34,27 +34,27 @@ def baseline_volumes(baseline: Baseline, volumes: Mapping[Modality, Tensor]) -> 
     """The volumes that a baseline puts in place of the given ones, (B, C, X, Y, Z) each; not for MEAN_PATCH."""
     replacements: dict[Baseline, Callable[[Tensor], Tensor]] = {
         Baseline.BLUR: blurred,
-        Baseline.MEAN_PHASE: without_kinetics,
+        Baseline.MEAN_PHASE: _without_kinetics,
         Baseline.ZERO: torch.zeros_like,
     }
     return {modality: replacements[baseline](volume) for modality, volume in volumes.items()}
 
 
-def blurred(volume_BCXYZ: Tensor, share: float = BLUR_SHARE) -> Tensor:
+def blurred(volume_BCXYZ: Tensor, share: float = _BLUR_SHARE) -> Tensor:
     """Smoothed beyond recognition of any lesion; each channel keeps its mean and its standard deviation.
 
     A Gaussian of `share` of each axis; at the border its weights are renormalised, so nothing leaks out of the volume.
     """
     out = volume_BCXYZ
     for axis in (2, 3, 4):
-        out = smoothed(out, axis, share * out.shape[axis])
+        out = _smoothed(out, axis, share * out.shape[axis])
     mean, std = statistics(volume_BCXYZ)
     blurred_mean, blurred_std = statistics(out)
     tiny = torch.finfo(out.dtype).tiny  # a constant channel stays as it is
     return (out - blurred_mean) * (std / blurred_std.clamp_min(tiny)) + mean
 
 
-def smoothed(volume: Tensor, axis: int, sigma: float) -> Tensor:
+def _smoothed(volume: Tensor, axis: int, sigma: float) -> Tensor:
     """Gaussian of `sigma` voxels along one axis, as a product with a (voxels, voxels) matrix whose rows sum to 1."""
     place = torch.arange(volume.shape[axis], dtype=volume.dtype, device=volume.device)
     weights = torch.exp(-0.5 * ((place[:, None] - place) / sigma) ** 2)
@@ -63,7 +63,7 @@ def smoothed(volume: Tensor, axis: int, sigma: float) -> Tensor:
     return smooth
 
 
-def without_kinetics(volume_BCXYZ: Tensor) -> Tensor:
+def _without_kinetics(volume_BCXYZ: Tensor) -> Tensor:
     """Every phase replaced by the mean of the phases; a volume of one channel has none and is blurred instead."""
     if volume_BCXYZ.shape[1] == 1:
         return blurred(volume_BCXYZ)

@@ -24,14 +24,14 @@ from mome_core.errors import NumericsFault
 from mome_core.model.mome import Mome
 from mome_core.results import Contribution, Endpoint
 
-Coalition = frozenset[Modality]
-Answers = Mapping[Coalition, Mapping[Endpoint, Tensor]]
+_Coalition = frozenset[Modality]
+_Answers = Mapping[_Coalition, Mapping[Endpoint, Tensor]]
 
-NO_OPINION = 0.5  # what two classes give without any input; the paper leaves v(empty) undefined
+_NO_OPINION = 0.5  # what two classes give without any input; the paper leaves v(empty) undefined
 
 
 @dataclass(frozen=True, slots=True)
-class Contributions:
+class _Contributions:
     """Shapley value of each modality in one endpoint's probability (Shapley 1953; paper, Methods).
 
     Parameters
@@ -44,7 +44,7 @@ class Contributions:
 
     endpoint: Endpoint
     values: Mapping[Modality, float]
-    coalitions: Mapping[Coalition, float]
+    coalitions: Mapping[_Coalition, float]
 
     @property
     def base_probability(self) -> float:
@@ -64,7 +64,7 @@ class Contributions:
     def __post_init__(self) -> None:
         for coalition, probability in self.coalitions.items():
             if not np.isfinite(probability):
-                raise NumericsFault(f"the probability of {self.endpoint} from {name_of(coalition)} is not finite")
+                raise NumericsFault(f"the probability of {self.endpoint} from {_name_of(coalition)} is not finite")
         if not isclose(self.efficiency_gap, 0, abs_tol=1e-9):
             raise ValueError(f"{self.endpoint}: the values miss their sum by {self.efficiency_gap}")
 
@@ -78,9 +78,9 @@ def shapley(
     volumes: Mapping[Modality, Tensor],
     endpoint: Endpoint,
     *,
-    base_probability: float = NO_OPINION,
+    base_probability: float = _NO_OPINION,
     temperature: float = 1.0,
-) -> Contributions:
+) -> _Contributions:
     """Exact contribution of each present modality to one endpoint's probability.
 
     For several endpoints of one network call `answer_coalitions` once and `share` for each.
@@ -104,7 +104,7 @@ def shapley(
 
 
 @torch.no_grad()
-def answer_coalitions(network: Mome, volumes: Mapping[Modality, Tensor]) -> Answers:
+def answer_coalitions(network: Mome, volumes: Mapping[Modality, Tensor]) -> _Answers:
     """Logits (B, K) of each endpoint for every non-empty coalition of the given modalities."""
     network.require_volumes(volumes)
     tokens = {modality: network.modality_stage(modality, volume) for modality, volume in volumes.items()}
@@ -118,12 +118,12 @@ def answer_coalitions(network: Mome, volumes: Mapping[Modality, Tensor]) -> Answ
 
 def share(
     network: Mome,
-    answers: Answers,
+    answers: _Answers,
     endpoint: Endpoint,
     *,
-    base_probability: float = NO_OPINION,
+    base_probability: float = _NO_OPINION,
     temperature: float = 1.0,
-) -> Contributions:
+) -> _Contributions:
     """The contributions to one endpoint, from the answers of all coalitions; NumericsFault names a bad coalition."""
     if not 0.0 <= base_probability <= 1.0:
         raise ValueError(f"a base probability lies in [0, 1], got {base_probability}")
@@ -132,20 +132,20 @@ def share(
         for coalition, logits in answers.items()
     }
     worth[frozenset()] = base_probability
-    return Contributions(endpoint, shapley_values(worth), worth)
+    return _Contributions(endpoint, shapley_values(worth), worth)
 
 
-def shapley_values(worth: Mapping[Coalition, float]) -> dict[Modality, float]:
+def shapley_values(worth: Mapping[_Coalition, float]) -> dict[Modality, float]:
     """Shapley value of each player from the worth of every coalition, the empty one included.
 
     phi_i = 1/n * sum over S without i of (v(S + i) - v(S)) / C(n - 1, |S|)
     """
     everyone = max(worth, key=len)
     players = [modality for modality in Modality if modality in everyone]
-    return {player: sum(gains(worth, everyone, player)) / len(players) for player in players}
+    return {player: sum(_gains(worth, everyone, player)) / len(players) for player in players}
 
 
-def gains(worth: Mapping[Coalition, float], everyone: Coalition, player: Modality) -> list[float]:
+def _gains(worth: Mapping[_Coalition, float], everyone: _Coalition, player: Modality) -> list[float]:
     """What the player adds to each coalition of the others, weighted so that every size counts the same."""
     others = everyone - {player}
     return [
@@ -154,12 +154,12 @@ def gains(worth: Mapping[Coalition, float], everyone: Coalition, player: Modalit
     ]
 
 
-def coalitions_of(modalities: Mapping[Modality, object] | Coalition) -> list[Coalition]:
+def coalitions_of(modalities: Mapping[Modality, object] | _Coalition) -> list[_Coalition]:
     """All subsets, small ones first, the empty one included."""
     players = [modality for modality in Modality if modality in modalities]
     return [frozenset(some) for size in range(len(players) + 1) for some in combinations(players, size)]
 
 
-def name_of(coalition: Coalition) -> str:
+def _name_of(coalition: _Coalition) -> str:
     """E.g. "DCE + T2"."""
     return " + ".join(modality for modality in Modality if modality in coalition) or "no modality"

@@ -83,7 +83,7 @@ class AttributionPath:
 
     def points(self, shares: NDArray[np.float64]) -> dict[Modality, Tensor]:
         """start + a (end - start) for each share a, as the samples of one batch."""
-        return {modality: between(self.start[modality], end, shares) for modality, end in self.end.items()}
+        return {modality: _between(self.start[modality], end, shares) for modality, end in self.end.items()}
 
     @torch.no_grad()
     def value(self, place: float) -> float:
@@ -102,18 +102,18 @@ class AttributionPath:
         integral: dict[Modality, Tensor] = {}
         for first in range(0, len(rule), self.nodes_per_pass):
             some = slice(first, first + self.nodes_per_pass)
-            add(integral, self.gradients(rule.shares[some], rule.weights[some]))
+            _add(integral, self.gradients(rule.shares[some], rule.weights[some]))
         return {m: gradient.mul_(self.end[m] - self.start[m]) for m, gradient in integral.items()}
 
     def gradients(self, shares: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[Modality, Tensor]:
         """Weighted sum of the gradients at these points, shaped like `end`."""
         points = {modality: point.requires_grad_() for modality, point in self.points(shares).items()}
         gradients = torch.autograd.grad(self.answer(points).sum(), list(points.values()))
-        return {m: weighted_sum(m, gradient, weights) for m, gradient in zip(points, gradients, strict=True)}
+        return {m: _weighted_sum(m, gradient, weights) for m, gradient in zip(points, gradients, strict=True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Integral:
+class _Integral:
     """Attributions of whatever a path runs through, shaped like it.
 
     Parameters
@@ -133,7 +133,7 @@ class Integral:
     baseline_value: float
 
 
-def integrate(path: AttributionPath, limits: AttributionLimits, report: Progress) -> Integral:
+def integrate(path: AttributionPath, limits: AttributionLimits, report: Progress) -> _Integral:
     """The gradient integrated along the path, in panels halved until each misses at most its share of the tolerance.
 
     Panels are settled from baseline to input, so that besides the sum only one panel's maps are in memory. What
@@ -155,22 +155,22 @@ def integrate(path: AttributionPath, limits: AttributionLimits, report: Progress
         gradients += nodes
         report(gradients, gradients + nodes * len(panels))
         miss = abs(total_of(part) - panel.change)
-        if wide and miss > tolerance * share_of(panel, panels) and spare >= 3 * nodes:
+        if wide and miss > tolerance * _share_of(panel, panels) and spare >= 3 * nodes:
             panels.extend(reversed(panel.halves(path.value)))
             continue
-        add(maps, part)
+        _add(maps, part)
         steps += nodes
         tolerance = max(0.0, tolerance - miss)
-    return Integral(maps, steps, gradients, whole.high_value, whole.low_value)
+    return _Integral(maps, steps, gradients, whole.high_value, whole.low_value)
 
 
-def share_of(panel: Panel, later: Sequence[Panel]) -> float:
+def _share_of(panel: Panel, later: Sequence[Panel]) -> float:
     """What a panel may use of the tolerance that is left: its part of the way, or of the change, whichever is more."""
     change = abs(panel.change) + sum(abs(each.change) for each in later)
     return max(panel.width / (1 - panel.low), abs(panel.change) / change if change else 0.0)
 
 
-def add(total: dict[Modality, Tensor], part: Mapping[Modality, Tensor]) -> None:
+def _add(total: dict[Modality, Tensor], part: Mapping[Modality, Tensor]) -> None:
     """Add the part to the total, in place."""
     for modality, values in part.items():
         total[modality] = total[modality].add_(values) if modality in total else values
@@ -181,13 +181,13 @@ def total_of(maps: Inputs) -> float:
     return sum(float(values.sum(dtype=torch.float64)) for values in maps.values())
 
 
-def between(start: Tensor, end: Tensor, shares: NDArray[np.float64]) -> Tensor:
+def _between(start: Tensor, end: Tensor, shares: NDArray[np.float64]) -> Tensor:
     """start + a (end - start) for each share a, (B, ...)."""
     weight = torch.as_tensor(shares, dtype=end.dtype, device=end.device).view(-1, *[1] * (end.ndim - 1))
     return torch.lerp(start, end, weight)
 
 
-def weighted_sum(modality: Modality, gradient: Tensor, weights: NDArray[np.float64]) -> Tensor:
+def _weighted_sum(modality: Modality, gradient: Tensor, weights: NDArray[np.float64]) -> Tensor:
     """Sum over the batch of weight times gradient, (1, ...), without a second batch; NumericsFault if not finite."""
     total = torch.zeros_like(gradient[:1])
     for node, weight in enumerate(weights):

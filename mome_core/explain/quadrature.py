@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST_SHARE = 1e-12
+_SMALLEST_SHARE = 1e-12
 """Where a logarithmic path begins: a volume scaled by less is lost in the tokenizer's epsilon (docs/explanation.md)."""
 
 
@@ -30,11 +30,11 @@ class Spacing(StrEnum):
         places = np.asarray(place, dtype=np.float64)
         if self is Spacing.EVEN:
             return places
-        return np.where(places == 0, 0.0, SMALLEST_SHARE ** (1 - places))
+        return np.where(places == 0, 0.0, _SMALLEST_SHARE ** (1 - places))
 
     def slope(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """d share / d place."""
-        return np.ones_like(places) if self is Spacing.EVEN else -np.log(SMALLEST_SHARE) * self.share(places)
+        return np.ones_like(places) if self is Spacing.EVEN else -np.log(_SMALLEST_SHARE) * self.share(places)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -75,7 +75,7 @@ class Attribution:
     @property
     def completeness_error(self) -> float:
         """|total - (value - baseline value)| / |value - baseline value|; NaN without baseline."""
-        return relative_error(self.total, self.value - self.baseline_value)
+        return _relative_error(self.total, self.value - self.baseline_value)
 
     def summed(self, modality: Modality) -> NDArray[np.floating]:
         """(X, Y, Z): the sum over channels, e.g. the phases of the DCE."""
@@ -105,36 +105,36 @@ def attribute(
         Called with (gradients done, gradients planned) after every pass; an exception from it ends the work.
     """
     network.require_volumes(volumes)
-    require_one_finite_case(volumes)
+    _require_one_finite_case(volumes)
     report = progress or (lambda done, planned: None)
-    with torch.enable_grad(), recomputing(network, pass_gib(network, volumes) > limits.memory_gib):
+    with torch.enable_grad(), _recomputing(network, _pass_gib(network, volumes) > limits.memory_gib):
         if method is Method.GRADIENT_TIMES_INPUT:
-            return gradient_times_input(network, volumes, endpoint, report)
-        path = path_from(baseline, network, volumes, endpoint, limits)
+            return _gradient_times_input(network, volumes, endpoint, report)
+        path = _path_from(baseline, network, volumes, endpoint, limits)
         integral = integrate(path, limits, report)
-    maps = on_voxels(network, integral.maps) if baseline is Baseline.MEAN_PATCH else as_arrays(integral.maps)
+    maps = _on_voxels(network, integral.maps) if baseline is Baseline.MEAN_PATCH else _as_arrays(integral.maps)
     return Attribution(
         endpoint, method, baseline, maps, integral.steps, integral.gradients, integral.value, integral.baseline_value
     )
 
 
-def gradient_times_input(network: Mome, volumes: Inputs, endpoint: Endpoint, report: Progress) -> Attribution:
+def _gradient_times_input(network: Mome, volumes: Inputs, endpoint: Endpoint, report: Progress) -> Attribution:
     """One gradient: up to a factor what integrated gradients from zero give on this network with evenly spaced nodes.
 
     Its sum over a modality is zero but for rounding, because the tokenizer is blind to scale (Euler's theorem).
     """
     path = AttributionPath(log_odds_of(network, endpoint), baseline_volumes(Baseline.ZERO, volumes), volumes)
     at_the_input = QuadratureRule(np.ones(1), np.ones(1))
-    maps = as_arrays(path.attributions(at_the_input))
+    maps = _as_arrays(path.attributions(at_the_input))
     report(1, 1)
     return Attribution(endpoint, Method.GRADIENT_TIMES_INPUT, None, maps, 1, 1, path.value(1.0), np.nan)
 
 
-def path_from(
+def _path_from(
     baseline: Baseline, network: Mome, volumes: Inputs, endpoint: Endpoint, limits: AttributionLimits
 ) -> AttributionPath:
     """From the baseline to these volumes, or from the mean tokens to these volumes' tokens."""
-    nodes = max(1, int(limits.memory_gib / pass_gib(network, volumes)))
+    nodes = max(1, int(limits.memory_gib / _pass_gib(network, volumes)))
     if baseline is not Baseline.MEAN_PATCH:
         spacing = Spacing.LOGARITHMIC if baseline is Baseline.ZERO else Spacing.EVEN
         return AttributionPath(
@@ -161,7 +161,7 @@ def log_odds_of_tokens(network: Mome, endpoint: Endpoint) -> Callable[[Inputs], 
     return answer
 
 
-def on_voxels(network: Mome, attributions: Inputs) -> dict[Modality, NDArray[np.floating]]:
+def _on_voxels(network: Mome, attributions: Inputs) -> dict[Modality, NDArray[np.floating]]:
     """Attributions of tokens (1, T, D) spread evenly over the tokens' voxels, (1, X, Y, Z); sums are kept."""
     maps = {}
     for modality, attribution_1TD in attributions.items():
@@ -170,18 +170,18 @@ def on_voxels(network: Mome, attributions: Inputs) -> dict[Modality, NDArray[np.
     return maps
 
 
-def as_arrays(attributions: Inputs) -> dict[Modality, NDArray[np.floating]]:
+def _as_arrays(attributions: Inputs) -> dict[Modality, NDArray[np.floating]]:
     """Attributions of voxels (1, C, X, Y, Z) as arrays (C, X, Y, Z)."""
     return {modality: attribution[0].cpu().numpy() for modality, attribution in attributions.items()}
 
 
-def relative_error(total: float, expected: float) -> float:
+def _relative_error(total: float, expected: float) -> float:
     """|total - expected| / |expected|: 0 where both agree, infinite where only the expectation is 0."""
     miss = abs(total - expected)
     return miss / abs(expected) if expected else (np.inf if miss else 0.0)
 
 
-def require_one_finite_case(volumes: Inputs) -> None:
+def _require_one_finite_case(volumes: Inputs) -> None:
     """Raise for a batch of several cases (ValueError), or for a volume with NaN or infinity (NumericsFault)."""
     for modality, volume in volumes.items():
         if len(volume) != 1:
@@ -190,7 +190,7 @@ def require_one_finite_case(volumes: Inputs) -> None:
             raise NumericsFault(f"the {modality} volume holds a value that is not finite")
 
 
-def pass_gib(network: Mome, volumes: Inputs) -> float:
+def _pass_gib(network: Mome, volumes: Inputs) -> float:
     """Memory that the forward and backward pass of one node takes when all activations are kept, roughly, GiB.
 
     An estimate that counts tensors: per voxel what the tokenizer keeps, per token what the layers keep. 7.0 for the
@@ -205,7 +205,7 @@ def pass_gib(network: Mome, volumes: Inputs) -> float:
 
 
 @contextmanager
-def recomputing(network: Mome, needed: bool) -> Iterator[None]:
+def _recomputing(network: Mome, needed: bool) -> Iterator[None]:
     """Within, the network keeps only its layers' inputs for the backward pass, if that is needed."""
     before = network.recompute
     network.recompute = before or needed

@@ -12,7 +12,7 @@ from mome_core.errors import CheckpointRefused
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
-Grid = tuple[int, int, int]
+_Grid = tuple[int, int, int]
 PATCH = 16  # the tokenizer halves each axis four times
 
 
@@ -123,9 +123,9 @@ class Architecture:
     soft_slots: int = 1
     stem_widths: tuple[int, int] = (64, 128)
     dce_channels: int = 6
-    dce_grid: Grid = (24, 16, 8)
-    dwi_grid: Grid = (16, 8, 2)
-    t2_grid: Grid = (24, 16, 3)
+    dce_grid: _Grid = (24, 16, 8)
+    dwi_grid: _Grid = (16, 8, 2)
+    t2_grid: _Grid = (24, 16, 3)
     answers: tuple[Head, ...] = (Head(Endpoint.MALIGNANCY),)
     drop_path: float = 0.15
     sub_layer_norm: bool = True
@@ -144,7 +144,7 @@ class Architecture:
             raise ValueError("every size of an architecture is at least 1")
         require_distinct_answers(self.answers)
 
-    def grid(self, modality: Modality) -> Grid:
+    def grid(self, modality: Modality) -> _Grid:
         """Tokens along (axis 0, axis 1, slices) of one modality."""
         return {Modality.DCE: self.dce_grid, Modality.DWI: self.dwi_grid, Modality.T2: self.t2_grid}[modality]
 
@@ -164,7 +164,7 @@ class Architecture:
 
     def for_recipe(self, recipe: Recipe) -> Architecture:
         """This architecture on the volume sizes and phases of a recipe."""
-        dce_grid, dwi_grid, t2_grid = (grid_of(recipe, modality) for modality in Modality)
+        dce_grid, dwi_grid, t2_grid = (_grid_of(recipe, modality) for modality in Modality)
         return replace(self, dce_channels=recipe.dce_phases, dce_grid=dce_grid, dwi_grid=dwi_grid, t2_grid=t2_grid)
 
     def require_fits(self, recipe: Recipe) -> None:
@@ -181,7 +181,7 @@ class Architecture:
         return asdict(self)
 
 
-def grid_of(recipe: Recipe, modality: Modality) -> Grid:
+def _grid_of(recipe: Recipe, modality: Modality) -> _Grid:
     """Tokens along each axis of a recipe's padded volume."""
     axis0, axis1, slices = recipe.size(modality)
     return axis0 // PATCH, axis1 // PATCH, slices // PATCH
@@ -225,6 +225,6 @@ BASE = Architecture()
 LARGE = Architecture(width=1024, heads=16, ffn_width=4096, layers=24, adapter_width=256)
 
 # Ablations of the paper: the same backbone with less around it.
-MLP_ADAPTER = replace(BASE, late_adapter=LateAdapter.SHARED)
-WITHOUT_EXPERTS = replace(BASE, early_adapter=EarlyAdapter.NONE, late_adapter=LateAdapter.NONE)
-BEIT3_ONLY = replace(WITHOUT_EXPERTS, sparse_layers=0)
+_MLP_ADAPTER = replace(BASE, late_adapter=LateAdapter.SHARED)
+_WITHOUT_EXPERTS = replace(BASE, early_adapter=EarlyAdapter.NONE, late_adapter=LateAdapter.NONE)
+_BEIT3_ONLY = replace(_WITHOUT_EXPERTS, sparse_layers=0)

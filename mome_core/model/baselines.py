@@ -23,7 +23,7 @@ from mome_core.model.network import Network
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
-ALL = "all"
+_ALL = "all"
 
 
 class Fusion(StrEnum):
@@ -100,12 +100,12 @@ class ResNetFusion(Network):
         a = architecture
         super().__init__(a.answers, {modality: a.volume_shape(modality) for modality in a.modalities})
         self.architecture = a
-        self.trunks = nn.ModuleDict({m.value: ResNet3d(a.recipe.channels(m), a) for m in a.modalities})
+        self.trunks = nn.ModuleDict({m.value: _ResNet3d(a.recipe.channels(m), a) for m in a.modalities})
         features = a.stage_widths[-1]
         late = a.fusion is Fusion.LATE
-        readers = [m.value for m in a.modalities] if late else [ALL]
-        self.perceptron = nn.Identity() if late else three_layers(features * len(a.modalities), features)
-        names = {head_name(reader, h): h for reader in readers for h in a.answers}
+        readers = [m.value for m in a.modalities] if late else [_ALL]
+        self.perceptron = nn.Identity() if late else _three_layers(features * len(a.modalities), features)
+        names = {_head_name(reader, h): h for reader in readers for h in a.answers}
         self.heads = nn.ModuleDict({name: nn.Linear(features, h.classes) for name, h in names.items()})
 
     def forward(self, volumes: Mapping[Modality, Tensor]) -> dict[Endpoint, Tensor]:
@@ -119,15 +119,15 @@ class ResNetFusion(Network):
                 f"feature fusion needs {', '.join(self.architecture.modalities)}, got {', '.join(features)}"
             )
         fused_BF = self.perceptron(torch.cat(list(features.values()), dim=1))
-        return {head.endpoint: self.heads[head_name(ALL, head)](fused_BF) for head in self.answers}
+        return {head.endpoint: self.heads[_head_name(_ALL, head)](fused_BF) for head in self.answers}
 
     def mean_of_probabilities(self, head: Head, features: Mapping[Modality, Tensor]) -> Tensor:
         """(B, K) logarithm of the mean probability over the present modalities; its softmax is that mean."""
-        logs = [self.heads[head_name(m, head)](f_BF).log_softmax(dim=1) for m, f_BF in features.items()]
+        logs = [self.heads[_head_name(m, head)](f_BF).log_softmax(dim=1) for m, f_BF in features.items()]
         return torch.stack(logs).logsumexp(dim=0) - torch.tensor(float(len(logs))).log()
 
 
-class ResNet3d(nn.Module):
+class _ResNet3d(nn.Module):
     """(B, C, X, Y, Z) -> (B, F): He et al. 2016 in three dimensions, without its classifier."""
 
     def __init__(self, channels: int, a: ResNetArchitecture) -> None:
@@ -143,7 +143,7 @@ class ResNet3d(nn.Module):
         before = first
         for stage, (width, count) in enumerate(zip(a.stage_widths, a.stage_blocks, strict=True)):
             for block in range(count):
-                blocks.append(BasicBlock(before, width, stride=2 if stage and not block else 1))
+                blocks.append(_BasicBlock(before, width, stride=2 if stage and not block else 1))
                 before = width
         self.blocks = nn.Sequential(*blocks)
         for convolution in (m for m in self.modules() if isinstance(m, nn.Conv3d)):
@@ -154,7 +154,7 @@ class ResNet3d(nn.Module):
         return features_BF
 
 
-class BasicBlock(nn.Module):
+class _BasicBlock(nn.Module):
     """Two 3 x 3 x 3 convolutions around an identity, or around a 1 x 1 x 1 convolution where the shape changes."""
 
     def __init__(self, before: int, width: int, stride: int) -> None:
@@ -174,11 +174,11 @@ class BasicBlock(nn.Module):
         return torch.relu(self.branch(x) + self.shortcut(x))
 
 
-def head_name(reader: str, head: Head) -> str:
+def _head_name(reader: str, head: Head) -> str:
     """Name of the classifier that reads the features of one modality, or of ALL, for one endpoint."""
     return f"{reader}_{head.endpoint.value}"
 
 
-def three_layers(features_in: int, features: int) -> nn.Sequential:
+def _three_layers(features_in: int, features: int) -> nn.Sequential:
     """The perceptron of feature fusion up to its classifier, which is the head."""
     return nn.Sequential(nn.Linear(features_in, features), nn.ReLU(), nn.Linear(features, features), nn.ReLU())

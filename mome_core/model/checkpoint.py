@@ -39,9 +39,9 @@ from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 
-AnyNetwork = TypeVar("AnyNetwork", Mome, ResNetFusion)
+_AnyNetwork = TypeVar("_AnyNetwork", Mome, ResNetFusion)
 MOME, RESNETS = "MOME", "ResNets"
-KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versions round otherwise
+_KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versions round otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BaselineCheckpoint:
+class _BaselineCheckpoint:
     """A network that MOME is compared with, with everything that belongs to its weights."""
 
     network: ResNetFusion
@@ -144,7 +144,7 @@ def save_checkpoint(
         Store float16 (half the size); the manifest says so, and loading gives float32 again.
     """
     network.architecture.require_fits(recipe)
-    weights = safetensors.torch.save({name: stored(tensor, half) for name, tensor in network.state_dict().items()})
+    weights = safetensors.torch.save({name: _stored(tensor, half) for name, tensor in network.state_dict().items()})
     points = {head.endpoint: (endpoints or {}).get(head.endpoint, OperatingPoint()) for head in network.answers}
     about_weights = {
         "file": WEIGHTS,
@@ -152,17 +152,17 @@ def save_checkpoint(
         "dtype": "float16" if half else "float32",
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
-    manifest = manifest_of(network, recipe, description, points, about_weights)
+    manifest = _manifest_of(network, recipe, description, points, about_weights)
     files = {
         WEIGHTS: weights,
         MANIFEST: json.dumps(manifest, indent=2).encode(),
         CARD: (description.card or short_card(manifest)).encode(),
     }
     write_directory(bundle, files)
-    return identity_of(manifest)
+    return _identity_of(manifest)
 
 
-def manifest_of(
+def _manifest_of(
     network: Mome | ResNetFusion,
     recipe: Recipe,
     description: Description,
@@ -205,7 +205,7 @@ def known_answer_repeats(checkpoint: Checkpoint) -> bool:
     """Whether the network still gives the known answer of its bundle, within the rounding of another machine."""
     expected, answered = checkpoint.manifest["known_answer"], known_answer(checkpoint.network)
     return answered.keys() == expected.keys() and all(
-        np.allclose(answered[endpoint], expected[endpoint], rtol=KNOWN_ANSWER_TOLERANCE, atol=KNOWN_ANSWER_TOLERANCE)
+        np.allclose(answered[endpoint], expected[endpoint], rtol=_KNOWN_ANSWER_TOLERANCE, atol=_KNOWN_ANSWER_TOLERANCE)
         for endpoint in expected
     )
 
@@ -216,29 +216,29 @@ def load_checkpoint(bundle: Path, device: str | torch.device = "cpu") -> Checkpo
     if manifest["family"] != MOME:
         raise CheckpointRefused(f"{bundle} holds a baseline for comparison ({manifest['family']}), not MOME")
     architecture = architecture_from_json(manifest["architecture"])
-    recipe, endpoints = read_use(bundle, manifest, architecture)
+    recipe, endpoints = _read_use(bundle, manifest, architecture)
     network = network_with(build_empty(architecture), read_weights(bundle, manifest)).to(device)
-    return Checkpoint(network, architecture, recipe, endpoints, identity_of(manifest), manifest)
+    return Checkpoint(network, architecture, recipe, endpoints, _identity_of(manifest), manifest)
 
 
-def load_baseline(bundle: Path, device: str | torch.device = "cpu") -> BaselineCheckpoint:
+def load_baseline(bundle: Path, device: str | torch.device = "cpu") -> _BaselineCheckpoint:
     """Read and verify a bundle of a baseline, as `load_checkpoint` does for MOME."""
     manifest = read_manifest(bundle)
     if manifest["family"] != RESNETS:
         raise CheckpointRefused(f"{bundle} does not hold a baseline but {manifest['family']}")
     architecture = resnet_architecture_from_json(manifest["architecture"])
-    recipe, endpoints = read_use(bundle, manifest, architecture)
+    recipe, endpoints = _read_use(bundle, manifest, architecture)
     network = network_with(build_empty(architecture), read_weights(bundle, manifest)).to(device)
-    return BaselineCheckpoint(network, architecture, recipe, endpoints, identity_of(manifest), manifest)
+    return _BaselineCheckpoint(network, architecture, recipe, endpoints, _identity_of(manifest), manifest)
 
 
-def load_either(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint | BaselineCheckpoint:
+def load_either(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint | _BaselineCheckpoint:
     """Read and verify a bundle of MOME or of a baseline, for comparing them."""
     baseline = read_manifest(bundle)["family"] == RESNETS
     return load_baseline(bundle, device) if baseline else load_checkpoint(bundle, device)
 
 
-def read_use(
+def _read_use(
     bundle: Path, manifest: Mapping[str, Any], architecture: Architecture | ResNetArchitecture
 ) -> tuple[Recipe, dict[Endpoint, OperatingPoint]]:
     """How the manifest says that the network is used: with which recipe, at which operating points."""
@@ -263,7 +263,7 @@ def build_empty(architecture: Architecture | ResNetArchitecture) -> Mome | ResNe
         return build_network(architecture)
 
 
-def network_with(empty: AnyNetwork, weights: Mapping[str, Tensor]) -> AnyNetwork:
+def network_with(empty: _AnyNetwork, weights: Mapping[str, Tensor]) -> _AnyNetwork:
     """The network, frozen, with exactly these tensors; CheckpointRefused names the first that does not fit."""
     expected = {name: tensor.shape for name, tensor in empty.state_dict().items()}
     for name in sorted(expected.keys() | weights.keys()):
@@ -281,13 +281,13 @@ def network_with(empty: AnyNetwork, weights: Mapping[str, Tensor]) -> AnyNetwork
     return empty
 
 
-def identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:
+def _identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:
     """The identity that a manifest states."""
     sha256 = manifest["weights"]["sha256"]
     return ModelIdentity(manifest["name"], manifest["version"], sha256, manifest["statement"])
 
 
-def stored(tensor: Tensor, half: bool) -> Tensor:
+def _stored(tensor: Tensor, half: bool) -> Tensor:
     """The tensor as the file stores it: on the CPU, contiguous, float16 if asked."""
     plain = tensor.detach().cpu().contiguous()
     return plain.half() if half and plain.is_floating_point() else plain

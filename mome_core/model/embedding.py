@@ -14,9 +14,9 @@ from torch.autograd.function import once_differentiable
 
 from mome_core.model.architecture import TokenizerNorm
 
-INSTANCE_NORM_EPSILON = 1e-5
-CHANNELS_LAST = torch.channels_last_3d  # convolutions take 0.6 times as long as in torch's default layout
-SLAB = 8  # slices of axis X at a time: products that stay in the cache cost a tenth of those that do not
+_INSTANCE_NORM_EPSILON = 1e-5
+_CHANNELS_LAST = torch.channels_last_3d  # convolutions take 0.6 times as long as in torch's default layout
+_SLAB = 8  # slices of axis X at a time: products that stay in the cache cost a tenth of those that do not
 
 
 class Tokenizer(nn.Module):
@@ -29,14 +29,14 @@ class Tokenizer(nn.Module):
             nn.Conv3d(before, after, kernel_size=3, stride=2, padding=1, bias=False)
             for before, after in pairwise(sizes)
         )
-        self.convolutions.to(memory_format=CHANNELS_LAST)  # type: ignore[call-overload]  # torch's stubs lack it
+        self.convolutions.to(memory_format=_CHANNELS_LAST)  # type: ignore[call-overload]  # torch's stubs lack it
         batch_norms = [nn.BatchNorm3d(after) for after in sizes[1:]] if norm is TokenizerNorm.BATCH else []
         self.batch_norms = nn.ModuleList(batch_norms)
 
     def forward(self, volume_BCXYZ: Tensor) -> Tensor:
         x_BNXYZ = volume_BCXYZ
         for layer, convolution in enumerate(self.convolutions):
-            x_BNXYZ = convolution(x_BNXYZ.contiguous(memory_format=CHANNELS_LAST))
+            x_BNXYZ = convolution(x_BNXYZ.contiguous(memory_format=_CHANNELS_LAST))
             x_BNXYZ = self.normalise(layer, x_BNXYZ)
         x_BNXYZ = nn.functional.max_pool3d(x_BNXYZ, kernel_size=3, stride=2, padding=1)
         return x_BNXYZ.flatten(2).transpose(1, 2)  # axis X slowest, Z fastest
@@ -44,11 +44,11 @@ class Tokenizer(nn.Module):
     def normalise(self, layer: int, x_BNXYZ: Tensor) -> Tensor:
         """Norm and ReLU after one convolution; overwrites its argument."""
         if not self.batch_norms:
-            return normalise_and_rectify(x_BNXYZ)
+            return _normalise_and_rectify(x_BNXYZ)
         return nn.functional.relu(self.batch_norms[layer](x_BNXYZ), inplace=True)
 
 
-def normalise_and_rectify(x_BNXYZ: Tensor) -> Tensor:
+def _normalise_and_rectify(x_BNXYZ: Tensor) -> Tensor:
     """Instance norm without affine, then ReLU; overwrites its argument."""
     normalised: Tensor = NormaliseAndRectify.apply(x_BNXYZ)  # type: ignore[no-untyped-call]
     return normalised
@@ -65,7 +65,7 @@ class NormaliseAndRectify(torch.autograd.Function):
     def forward(ctx: Any, x_BNXYZ: Tensor) -> Tensor:
         x = x_BNXYZ.float() if x_BNXYZ.dtype in (torch.float16, torch.bfloat16) else x_BNXYZ
         x.sub_(x.mean(dim=(2, 3, 4), keepdim=True))
-        scale = torch.rsqrt(mean_product(x, x) + INSTANCE_NORM_EPSILON)
+        scale = torch.rsqrt(_mean_product(x, x) + _INSTANCE_NORM_EPSILON)
         normal = x.mul_(scale).to(x_BNXYZ.dtype)
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(normal, scale)
@@ -77,13 +77,13 @@ class NormaliseAndRectify(torch.autograd.Function):
     def backward(ctx: Any, gradient_BNXYZ: Tensor) -> Tensor:
         normal, scale = ctx.saved_tensors
         gradient = torch.where(normal > 0, gradient_BNXYZ, 0)
-        along = mean_product(gradient, normal).to(normal.dtype)
+        along = _mean_product(gradient, normal).to(normal.dtype)
         gradient.sub_(gradient.mean(dim=(2, 3, 4), keepdim=True)).addcmul_(normal, along, value=-1)
         return gradient.mul_(scale)
 
 
-def mean_product(a_BNXYZ: Tensor, b_BNXYZ: Tensor) -> Tensor:
+def _mean_product(a_BNXYZ: Tensor, b_BNXYZ: Tensor) -> Tensor:
     """Mean over the voxels of a * b, (B, N, 1, 1, 1)."""
-    slabs = zip(torch.split(a_BNXYZ, SLAB, dim=2), torch.split(b_BNXYZ, SLAB, dim=2), strict=True)
+    slabs = zip(torch.split(a_BNXYZ, _SLAB, dim=2), torch.split(b_BNXYZ, _SLAB, dim=2), strict=True)
     sums = [(a * b).sum(dim=(2, 3, 4), keepdim=True) for a, b in slabs]
     return torch.stack(sums).sum(dim=0) / a_BNXYZ[0, 0].numel()

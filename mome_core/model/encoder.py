@@ -25,7 +25,7 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = a.heads
         self.qkv = nn.Linear(a.width, 3 * a.width)
-        self.inner_norm = sub_layer_norm(a, a.width)
+        self.inner_norm = _sub_layer_norm(a, a.width)
         self.out = nn.Linear(a.width, a.width)
 
     def forward(self, tokens_BTD: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class FeedForward(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         self.up = nn.Linear(a.width, a.ffn_width)
-        self.inner_norm = sub_layer_norm(a, a.ffn_width)
+        self.inner_norm = _sub_layer_norm(a, a.ffn_width)
         self.down = nn.Linear(a.ffn_width, a.width)
 
     def forward(self, tokens_BTD: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class GeluAndNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_BTF: Tensor, weight_F: Tensor, bias_F: Tensor) -> Tensor:
         ctx.save_for_backward(hidden_BTF, weight_F, bias_F)
-        return gelu_and_norm(hidden_BTF, weight_F, bias_F)
+        return _gelu_and_norm(hidden_BTF, weight_F, bias_F)
 
     @staticmethod
     @once_differentiable
@@ -73,12 +73,12 @@ class GeluAndNorm(torch.autograd.Function):
         needed = ctx.needs_input_grad
         inputs = [t.detach().requires_grad_(n) for t, n in zip(ctx.saved_tensors, needed, strict=True)]
         with torch.enable_grad():
-            out_BTF = gelu_and_norm(*inputs)
+            out_BTF = _gelu_and_norm(*inputs)
         gradients = iter(torch.autograd.grad(out_BTF, [t for t in inputs if t.requires_grad], gradient_BTF))
         return tuple(next(gradients) if n else None for n in needed)
 
 
-def gelu_and_norm(hidden_BTF: Tensor, weight_F: Tensor, bias_F: Tensor) -> Tensor:
+def _gelu_and_norm(hidden_BTF: Tensor, weight_F: Tensor, bias_F: Tensor) -> Tensor:
     """The norm is float32 whatever the input."""
     active_BTF = nn.functional.gelu(hidden_BTF).to(weight_F.dtype)
     return nn.functional.layer_norm(active_BTF, weight_F.shape, weight_F, bias_F, LAYER_NORM_EPSILON)
@@ -110,16 +110,16 @@ class Block(nn.Module):
         paths_2B
             Factor of the two residual branches for each sample in training (stochastic depth).
         """
-        x_BTD = x_BTD + kept(self.attention(self.attention_norm(x_BTD)), paths_2B, 0)
+        x_BTD = x_BTD + _kept(self.attention(self.attention_norm(x_BTD)), paths_2B, 0)
         g_BTD = self.ffn_norm(x_BTD)
         branch_BTD = self.ffn(g_BTD[:, :first])
         if self.adapters:
             adapter = self.adapters[expert if expert in self.adapters else JOINT]
             branch_BTD = branch_BTD + adapter(g_BTD, first=first)
-        return x_BTD[:, :first] + kept(branch_BTD, paths_2B, 1)
+        return x_BTD[:, :first] + _kept(branch_BTD, paths_2B, 1)
 
 
-def kept(branch_BTD: Tensor, paths_2B: Tensor | None, which: int) -> Tensor:
+def _kept(branch_BTD: Tensor, paths_2B: Tensor | None, which: int) -> Tensor:
     """The residual branch as each sample of this training step keeps it."""
     return branch_BTD if paths_2B is None else branch_BTD * paths_2B[which, :, None, None]
 
@@ -130,5 +130,5 @@ def recomputed(step: Callable[..., Any], *arguments: Any) -> Tensor:
     return out
 
 
-def sub_layer_norm(a: Architecture, width: int) -> nn.Module:
+def _sub_layer_norm(a: Architecture, width: int) -> nn.Module:
     return nn.LayerNorm(width, eps=LAYER_NORM_EPSILON) if a.sub_layer_norm else nn.Identity()

@@ -7,7 +7,7 @@ from torch import nn
 from mome_core.model.experts import Adapter, SoftMixture
 
 LINEAR_STD = 0.02
-HEAD_SCALE = 0.001
+_HEAD_SCALE = 0.001
 
 
 def initialise_linear(module: nn.Module) -> None:
@@ -36,4 +36,4 @@ def initialise_heads(heads: nn.ModuleDict) -> None:
     """Heads start close to zero, so that every probability starts close to one over the classes."""
     for head in heads.values():
         for parameter in head.parameters():
-            parameter.data.mul_(HEAD_SCALE)
+            parameter.data.mul_(_HEAD_SCALE)

@@ -23,7 +23,7 @@ from mome_core.model.initialise import initialise_adapters, initialise_heads, in
 from mome_core.model.network import Network
 from mome_core.results import Endpoint
 
-Paths = Tensor | None  # (layers, 2, B): factor of each residual branch in training, see `draw_paths`
+_Paths = Tensor | None  # (layers, 2, B): factor of each residual branch in training, see `draw_paths`
 
 
 class Mome(Network):
@@ -60,23 +60,23 @@ class Mome(Network):
         tokens = {m: self.modality_stage(m, volumes[m], paths) for m in Modality if m in volumes}
         return self.joint_stage(tokens, paths=paths)
 
-    def modality_stage(self, modality: Modality, volume_BCXYZ: Tensor, paths: Paths = None) -> Tensor:
+    def modality_stage(self, modality: Modality, volume_BCXYZ: Tensor, paths: _Paths = None) -> Tensor:
         """(B, T, D) after the early layers, from this modality alone; the DCE's have CLS at index 0."""
         return self.after_tokenizer(modality, self.tokenizers[modality.value](volume_BCXYZ), paths)
 
-    def after_tokenizer(self, modality: Modality, patches_BTD: Tensor, paths: Paths = None) -> Tensor:
+    def after_tokenizer(self, modality: Modality, patches_BTD: Tensor, paths: _Paths = None) -> Tensor:
         """The rest of the modality stage, from the tokenizer's output, which token-space explanations start from."""
         tokens_BTD = patches_BTD + self.positions[modality.value]
         if modality is Modality.DCE:
             tokens_BTD = torch.cat([self.cls_B1D(len(tokens_BTD)), tokens_BTD], dim=1)
         return self.through_early(tokens_BTD, modality, paths)
 
-    def cls_alone(self, batch: int, paths: Paths = None) -> Tensor:
+    def cls_alone(self, batch: int, paths: _Paths = None) -> Tensor:
         """(B, 1, D) CLS after the early layers when there is no DCE: it attends to itself, beside the DCE's expert."""
         return self.through_early(self.cls_B1D(batch), Modality.DCE, paths)
 
     def joint_stage(
-        self, tokens: Mapping[Modality, Tensor], cls_B1D: Tensor | None = None, paths: Paths = None
+        self, tokens: Mapping[Modality, Tensor], cls_B1D: Tensor | None = None, paths: _Paths = None
     ) -> dict[Endpoint, Tensor]:
         """Logits (B, K) of each endpoint from the modality stages given; without DCE, `cls_B1D` is `cls_alone`'s."""
         parts = [tokens[modality] for modality in Modality if modality in tokens]
@@ -85,7 +85,7 @@ class Mome(Network):
         x_BLD = torch.cat(parts, dim=1)  # CLS, DCE, DWI, T2
         for layer, block in enumerate(self.late):
             first = 1 if layer == len(self.late) - 1 else None  # of the last layer only CLS is read
-            x_BLD = self.through(block, x_BLD, JOINT, path(paths, len(self.early) + layer), first)
+            x_BLD = self.through(block, x_BLD, JOINT, _path(paths, len(self.early) + layer), first)
         return self.answer(x_BLD[:, 0])
 
     def answer(self, cls_BD: Tensor) -> dict[Endpoint, Tensor]:
@@ -99,10 +99,10 @@ class Mome(Network):
         """CLS with its position, before the first layer."""
         return (self.cls_D + self.cls_position_D).expand(batch, 1, -1)
 
-    def through_early(self, x_BTD: Tensor, modality: Modality, paths: Paths) -> Tensor:
+    def through_early(self, x_BTD: Tensor, modality: Modality, paths: _Paths) -> Tensor:
         """(B, T, D) after the early layers, beside the experts of this modality."""
         for layer, block in enumerate(self.early):
-            x_BTD = self.through(block, x_BTD, modality.value, path(paths, layer))
+            x_BTD = self.through(block, x_BTD, modality.value, _path(paths, layer))
         return x_BTD
 
     def through(self, block: nn.Module, x_BTD: Tensor, *arguments: object) -> Tensor:
@@ -110,7 +110,7 @@ class Mome(Network):
         out_BTD: Tensor = recomputed(block, x_BTD, *arguments) if self.recompute else block(x_BTD, *arguments)
         return out_BTD
 
-    def draw_paths(self, batch: int) -> Paths:
+    def draw_paths(self, batch: int) -> _Paths:
         """Which residual branches each sample keeps in this training step (stochastic depth); None in evaluation."""
         if not self.training or not self.architecture.drop_path:
             return None
@@ -126,6 +126,6 @@ class Mome(Network):
             block.adapters.requires_grad_(True)
 
 
-def path(paths: Paths, layer: int) -> Paths:
+def _path(paths: _Paths, layer: int) -> _Paths:
     """Paths (2, B) of one layer, of those of all layers."""
     return None if paths is None else paths[layer]

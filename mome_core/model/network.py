@@ -14,7 +14,7 @@ from mome_core.case import Modality
 from mome_core.model.architecture import Head
 from mome_core.results import Endpoint
 
-VolumeShapes = Mapping[Modality, tuple[int, int, int, int]]
+_VolumeShapes = Mapping[Modality, tuple[int, int, int, int]]
 
 
 class Network(nn.Module):
@@ -28,7 +28,7 @@ class Network(nn.Module):
         (channels, axis 0, axis 1, slices) of each modality that it can take.
     """
 
-    def __init__(self, answers: tuple[Head, ...], volume_shapes: VolumeShapes) -> None:
+    def __init__(self, answers: tuple[Head, ...], volume_shapes: _VolumeShapes) -> None:
         super().__init__()
         self.answers = answers
         self.volume_shapes = volume_shapes

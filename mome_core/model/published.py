@@ -36,13 +36,13 @@ from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
 MOME_KIND, BEIT3_KIND = "MOME training checkpoint", "BEiT-3 backbone"
-HEAD_WIDTH = 64  # of BEiT-3, base and large
-BRANCH = {Modality.DCE: "A", Modality.DWI: "B", Modality.T2: "C"}
-EMBED = {modality: f"beit3.{modality.lower()}_embed" for modality in Modality}
-LAYER = re.compile(r"beit3\.encoder\.layers\.(\d+)\.")
+_HEAD_WIDTH = 64  # of BEiT-3, base and large
+_BRANCH = {Modality.DCE: "A", Modality.DWI: "B", Modality.T2: "C"}
+_EMBED = {modality: f"beit3.{modality.lower()}_embed" for modality in Modality}
+_LAYER = re.compile(r"beit3\.encoder\.layers\.(\d+)\.")
 
 # ours -> theirs within one layer; {X} is the branch
-BACKBONE = {
+_BACKBONE = {
     "attention_norm": "self_attn_layer_norm.{X}",
     "attention.out": "self_attn.out_proj.{X}",
     "attention.inner_norm": "self_attn.inner_attn_ln.{X}",
@@ -51,10 +51,10 @@ BACKBONE = {
     "ffn.inner_norm": "ffn.{X}.ffn_layernorm",
     "ffn.down": "ffn.{X}.fc2",
 }
-ADAPTER = {"down": "D_fc1", "up": "D_fc2", "norm": "norm"}
-MIXTURE = {"phi_AES": "phi", "weight_EAA": "experts.weight", "bias_EA": "experts.bias"}
+_ADAPTER = {"down": "D_fc1", "up": "D_fc2", "norm": "norm"}
+_MIXTURE = {"phi_AES": "phi", "weight_EAA": "experts.weight", "bias_EA": "experts.bias"}
 
-IGNORED_OF_BEIT3 = {
+_IGNORED_OF_BEIT3 = {
     r"beit3\.text_embed\..*": "language input",
     r"beit3\.vision_embed\..*": "input of natural images",
     r"beit3\.encoder\.embed_positions\..*": "positions of natural images and text",
@@ -108,26 +108,26 @@ def import_published(
         What the file's head answers; files do not say. Four classes are always the subtyping task.
     """
     keys = read_keys(path)
-    if f"{EMBED[Modality.DCE]}.cls_token" in keys.tensors:
-        kind, network = MOME_KIND, mome_from(keys, recipe, heads, endpoint)
+    if f"{_EMBED[Modality.DCE]}.cls_token" in keys.tensors:
+        kind, network = MOME_KIND, _mome_from(keys, recipe, heads, endpoint)
     elif "beit3.encoder.layers.0.self_attn.q_proj.A.weight" in keys.tensors:
-        kind, network = BEIT3_KIND, mome_from_beit3(keys, recipe, heads, endpoint)
+        kind, network = BEIT3_KIND, _mome_from_beit3(keys, recipe, heads, endpoint)
     else:
         raise CheckpointRefused(f"{path.name} is neither a MOME training checkpoint nor a BEiT-3 file")
     keys.require_all_accounted()
     recipe = replace(recipe or Recipe(), dce_phases=network.architecture.dce_channels)
-    digest = file_digest(path)
+    digest = _file_digest(path)
     return ImportedNetwork(network, recipe, kind, digest, tuple(keys.used), keys.ignored)
 
 
-def mome_from(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
+def _mome_from(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
     """The authors' network: three equal copies of the backbone become one."""
-    a = architecture_of(keys, heads, endpoint)
+    a = _architecture_of(keys, heads, endpoint)
     a = a.for_recipe(replace(recipe or Recipe(), dce_phases=a.dce_channels))
-    weights = embeddings(keys, a)
+    weights = _embeddings(keys, a)
     for layer in range(a.layers):
-        weights |= backbone_layer(keys, a, layer) | adapter_layer(keys, a, layer)
-        require_equal_branches(keys, layer)
+        weights |= _backbone_layer(keys, a, layer) | _adapter_layer(keys, a, layer)
+        _require_equal_branches(keys, layer)
     head = f"heads.{a.answers[0].endpoint.value}"
     weights |= keys.take_affine("norm", "fc_norm")
     weights |= {f"{head}.weight": keys.take("head.weight")}
@@ -136,45 +136,45 @@ def mome_from(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoin
     return network_with(build_empty(a), weights)
 
 
-def mome_from_beit3(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
+def _mome_from_beit3(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
     """MOME with a BEiT-3 backbone (its vision branch) and everything else untrained."""
     for name in keys.tensors:
-        reason = next((why for pattern, why in IGNORED_OF_BEIT3.items() if re.fullmatch(pattern, name)), None)
+        reason = next((why for pattern, why in _IGNORED_OF_BEIT3.items() if re.fullmatch(pattern, name)), None)
         if reason:
             keys.ignored[name] = reason
-    if layer_count(keys) <= BASE.sparse_layers:
-        raise CheckpointRefused(f"BEiT-3 has 12 or 24 layers, the file has {layer_count(keys)}")
-    ffn_width, width = keys.shape_of(f"{layer_name(0)}.ffn.A.fc1.weight")
+    if _layer_count(keys) <= BASE.sparse_layers:
+        raise CheckpointRefused(f"BEiT-3 has 12 or 24 layers, the file has {_layer_count(keys)}")
+    ffn_width, width = keys.shape_of(f"{_layer_name(0)}.ffn.A.fc1.weight")
     a = replace(
         BASE.for_recipe(recipe or Recipe()),
         width=width,
         ffn_width=ffn_width,
-        heads=heads or width // HEAD_WIDTH,
-        layers=layer_count(keys),
+        heads=heads or width // _HEAD_WIDTH,
+        layers=_layer_count(keys),
         adapter_width=width // 4,
         answers=(Head(endpoint),),
     )
     weights: dict[str, Tensor] = dict(build_network(a).state_dict())
     for layer in range(a.layers):
-        weights |= backbone_layer(keys, a, layer)
+        weights |= _backbone_layer(keys, a, layer)
     return network_with(build_empty(a), weights)
 
 
-def architecture_of(keys: StateDict, heads: int | None, endpoint: Endpoint) -> Architecture:
+def _architecture_of(keys: StateDict, heads: int | None, endpoint: Endpoint) -> Architecture:
     """Sizes and variants that the shapes and names of a MOME training checkpoint tell, on the paper's volumes."""
-    layers = layer_count(keys)
-    joint = [i for i in range(layers) if f"{layer_name(i)}.MLP_Adapter.D_fc1.weight" in keys.tensors]
+    layers = _layer_count(keys)
+    joint = [i for i in range(layers) if f"{_layer_name(i)}.MLP_Adapter.D_fc1.weight" in keys.tensors]
     sparse_layers = joint[0] if joint else layers
-    mixture = f"{layer_name(sparse_layers)}.MLP_Adapter.moe.phi" in keys.tensors
-    width = keys.shape_of(f"{EMBED[Modality.DCE]}.cls_token")[2]
-    adapter = f"{layer_name(sparse_layers)}.MLP_Adapter"
+    mixture = f"{_layer_name(sparse_layers)}.MLP_Adapter.moe.phi" in keys.tensors
+    width = keys.shape_of(f"{_EMBED[Modality.DCE]}.cls_token")[2]
+    adapter = f"{_layer_name(sparse_layers)}.MLP_Adapter"
     sizes = keys.shape_of(f"{adapter}.moe.phi")[1:] if mixture else (BASE.soft_experts, BASE.soft_slots)
     classes = keys.shape_of("head.weight")[0]
-    stem = f"{EMBED[Modality.DCE]}.stem"
+    stem = f"{_EMBED[Modality.DCE]}.stem"
     return Architecture(
         width=width,
-        heads=heads or max(1, width // HEAD_WIDTH),
-        ffn_width=keys.shape_of(f"{layer_name(0)}.ffn.A.fc1.weight")[0],
+        heads=heads or max(1, width // _HEAD_WIDTH),
+        ffn_width=keys.shape_of(f"{_layer_name(0)}.ffn.A.fc1.weight")[0],
         layers=layers,
         sparse_layers=sparse_layers,
         adapter_width=keys.shape_of(f"{adapter}.D_fc1.weight")[0],
@@ -183,7 +183,7 @@ def architecture_of(keys: StateDict, heads: int | None, endpoint: Endpoint) -> A
         stem_widths=(keys.shape_of(f"{stem}.0.weight")[0], keys.shape_of(f"{stem}.3.weight")[0]),
         dce_channels=keys.shape_of(f"{stem}.0.weight")[1],
         answers=(replace(SUBTYPE) if classes == SUBTYPE.classes else Head(endpoint, classes),),
-        sub_layer_norm=f"{layer_name(0)}.ffn.A.ffn_layernorm.weight" in keys.tensors,
+        sub_layer_norm=f"{_layer_name(0)}.ffn.A.ffn_layernorm.weight" in keys.tensors,
         tokenizer_norm=TokenizerNorm.BATCH if f"{stem}.1.weight" in keys.tensors else TokenizerNorm.INSTANCE,
         head_kind=HeadKind.LINEAR if "head.bias" in keys.tensors else HeadKind.COSINE,
         early_adapter=EarlyAdapter.EXPERT_PER_MODALITY,
@@ -191,26 +191,26 @@ def architecture_of(keys: StateDict, heads: int | None, endpoint: Endpoint) -> A
     )
 
 
-def embeddings(keys: StateDict, a: Architecture) -> dict[str, Tensor]:
+def _embeddings(keys: StateDict, a: Architecture) -> dict[str, Tensor]:
     """Tokenizers, positional tables and CLS."""
-    weights: dict[str, Tensor] = {"cls_D": keys.take(f"{EMBED[Modality.DCE]}.cls_token").flatten()}
+    weights: dict[str, Tensor] = {"cls_D": keys.take(f"{_EMBED[Modality.DCE]}.cls_token").flatten()}
     for modality in Modality:
         for layer, place in enumerate((0, 3, 6)):
-            stem = f"{EMBED[modality]}.stem"
+            stem = f"{_EMBED[modality]}.stem"
             ours = f"tokenizers.{modality.value}"
             weights[f"{ours}.convolutions.{layer}.weight"] = keys.take(f"{stem}.{place}.weight")
             if a.tokenizer_norm is TokenizerNorm.BATCH:
                 for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
                     weights[f"{ours}.batch_norms.{layer}.{part}"] = keys.take(f"{stem}.{place + 1}.{part}")
-        table = keys.take(f"beit3.encoder.embed_positions.{BRANCH[modality]}.weight")
+        table = keys.take(f"beit3.encoder.embed_positions.{_BRANCH[modality]}.weight")
         if modality is Modality.DCE:  # row 0 is never used, row 1 is CLS
             weights["cls_position_D"], table = table[1], table[2:]
-        require_tokens(modality, len(table), a)
+        _require_tokens(modality, len(table), a)
         weights[f"positions.{modality.value}"] = table
     return weights
 
 
-def require_tokens(modality: Modality, count: int, a: Architecture) -> None:
+def _require_tokens(modality: Modality, count: int, a: Architecture) -> None:
     """Raise CheckpointRefused when the positional table is of other volumes."""
     if count != a.tokens(modality):
         size = "x".join(str(n) for n in a.volume_shape(modality)[1:])
@@ -220,37 +220,37 @@ def require_tokens(modality: Modality, count: int, a: Architecture) -> None:
         )
 
 
-def backbone_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
+def _backbone_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
     """One layer of branch A; query, key and value become one map."""
-    ours, theirs = our_layer(a, layer), layer_name(layer)
+    ours, theirs = _our_layer(a, layer), _layer_name(layer)
     weights: dict[str, Tensor] = {}
     for part in ("weight", "bias"):
         rows = [keys.take(f"{theirs}.self_attn.{letter}_proj.A.{part}") for letter in "qkv"]
         weights[f"{ours}.attention.qkv.{part}"] = torch.cat(rows)
-    for our_name, their_name in BACKBONE.items():
+    for our_name, their_name in _BACKBONE.items():
         if a.sub_layer_norm or "inner_norm" not in our_name:
             weights |= keys.take_affine(f"{ours}.{our_name}", f"{theirs}.{their_name.format(X='A')}")
     return weights
 
 
-def adapter_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
+def _adapter_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
     """The adapters of one layer: three experts in an early one, one adapter in a late one."""
-    ours, theirs = f"{our_layer(a, layer)}.adapters", f"{layer_name(layer)}.MLP_Adapter"
+    ours, theirs = f"{_our_layer(a, layer)}.adapters", f"{_layer_name(layer)}.MLP_Adapter"
     early = layer < a.sparse_layers
-    pairs = {f"{ours}.{m.value}": f"{theirs}.{BRANCH[m]}" for m in Modality} if early else {f"{ours}.{JOINT}": theirs}
+    pairs = {f"{ours}.{m.value}": f"{theirs}.{_BRANCH[m]}" for m in Modality} if early else {f"{ours}.{JOINT}": theirs}
     weights: dict[str, Tensor] = {}
     for our_adapter, their_adapter in pairs.items():
-        for our_name, their_name in ADAPTER.items():
+        for our_name, their_name in _ADAPTER.items():
             weights |= keys.take_affine(f"{our_adapter}.{our_name}", f"{their_adapter}.{their_name}")
     if not early and a.late_adapter is LateAdapter.SOFT_MIXTURE:
-        for our_name, their_name in MIXTURE.items():
+        for our_name, their_name in _MIXTURE.items():
             weights[f"{ours}.{JOINT}.mixture.{our_name}"] = keys.take(f"{theirs}.moe.{their_name}")
     return weights
 
 
-def require_equal_branches(keys: StateDict, layer: int) -> None:
+def _require_equal_branches(keys: StateDict, layer: int) -> None:
     """Account for copies B and C of a layer's backbone; CheckpointRefused names the first that differs from A."""
-    prefix = f"{layer_name(layer)}."
+    prefix = f"{_layer_name(layer)}."
     for name in [name for name in keys.used if name.startswith(prefix) and ".A." in name and "MLP_Adapter" not in name]:
         for copy in (name.replace(".A.", ".B."), name.replace(".A.", ".C.")):
             if copy not in keys.tensors:
@@ -263,19 +263,19 @@ def require_equal_branches(keys: StateDict, layer: int) -> None:
             keys.ignored[copy] = "equal to branch A, stored once"
 
 
-def our_layer(a: Architecture, layer: int) -> str:
+def _our_layer(a: Architecture, layer: int) -> str:
     return f"early.{layer}" if layer < a.sparse_layers else f"late.{layer - a.sparse_layers}"
 
 
-def layer_name(layer: int) -> str:
+def _layer_name(layer: int) -> str:
     return f"beit3.encoder.layers.{layer}"
 
 
-def layer_count(keys: StateDict) -> int:
-    return 1 + max(int(found[1]) for name in keys.tensors if (found := LAYER.match(name)))
+def _layer_count(keys: StateDict) -> int:
+    return 1 + max(int(found[1]) for name in keys.tensors if (found := _LAYER.match(name)))
 
 
-def file_digest(path: Path) -> str:
+def _file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

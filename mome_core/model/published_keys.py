@@ -63,11 +63,11 @@ def read_keys(path: Path) -> StateDict:
             keys.ignored = {name: "not a weight" for name in content if name != wrapper}
             content = content[wrapper]
             break
-    keys.tensors = {name.removeprefix("module."): tensor for name, tensor in require_tensors(path, content).items()}
+    keys.tensors = {name.removeprefix("module."): tensor for name, tensor in _require_tensors(path, content).items()}
     return keys
 
 
-def require_tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
+def _require_tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
     """The content, when it is a mapping of floating-point tensors by name."""
     if not isinstance(content, Mapping) or not content:
         raise CheckpointRefused(f"{path.name} holds no tensors by name")

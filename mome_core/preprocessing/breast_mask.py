@@ -20,11 +20,11 @@ from mome_core.preprocessing.chest_wall import ANGLES, POLE_BEHIND_STERNUM_MM, R
 from mome_core.preprocessing.recipe import BreastRules, Size
 from mome_core.volume import Affine
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+_Array = NDArray[np.float32]
+_Mask = NDArray[np.bool_]
 
-BRIGHT = 210.0  # 99th percentile; log(1 + x) then keeps air and fat apart
-LEAST_SIGNAL_TO_AIR = 2.0
+_BRIGHT = 210.0  # 99th percentile; log(1 + x) then keeps air and fat apart
+_LEAST_SIGNAL_TO_AIR = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +41,12 @@ class BreastMask:
         (4, 4) from an index of `share` to LPS mm.
     """
 
-    share: Array
-    left: Mask
+    share: _Array
+    left: _Mask
     affine: Affine
 
     @property
-    def mask(self) -> Mask:
+    def mask(self) -> _Mask:
         return np.asarray(self.share > 0.5)
 
     @property
@@ -55,7 +55,7 @@ class BreastMask:
         voxel_ml = abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000
         return float((self.mask & self.left).sum() * voxel_ml), float((self.mask & ~self.left).sum() * voxel_ml)
 
-    def on(self, affine: Affine, shape: Size) -> Mask:
+    def on(self, affine: Affine, shape: Size) -> _Mask:
         """Which voxels of another grid (index to LPS mm) lie in a breast."""
         index = np.linalg.inv(self.affine) @ affine
         matrix, shift = index[:3, :3], index[:3, 3]
@@ -82,19 +82,19 @@ class BreastMask:
         return (a, b, c), (d, e, f)
 
 
-def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMask:
+def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
     """Breasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
 
     StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast.
     """
-    volume = rescaled(volume)
-    body = body_of(volume, rules)
-    middle, sternum = landmarks(body, rules)
+    volume = _rescaled(volume)
+    body = _body_of(volume, rules)
+    middle, sternum = _landmarks(body, rules)
     polar = PolarSampling(middle, sternum + POLE_BEHIND_STERNUM_MM / rules.working_mm, rules.working_mm)
     wall_mm = chest_wall(volume, body, polar, rules)
-    footprint = breast_footprint(body, polar, wall_mm, rules)
+    footprint = _breast_footprint(body, polar, wall_mm, rules)
     mask = body & polar.in_front(wall_mm, footprint, volume.shape[:2])
-    share = smoothed(keep_large(mask, rules), rules)
+    share = _smoothed(_keep_large(mask, rules), rules)
     left = np.broadcast_to(np.arange(volume.shape[0])[:, None, None] > middle, volume.shape)
     found = BreastMask(share, left, affine)
     if max(found.volumes_ml) < rules.smallest_breast_ml:
@@ -102,13 +102,13 @@ def find_breasts(volume: Array, affine: Affine, rules: BreastRules) -> BreastMas
     return found
 
 
-def rescaled(volume: Array) -> Array:
+def _rescaled(volume: _Array) -> _Array:
     """Brightness in the same units whatever the scanner's: some store 0 to 4095, others 0 to 5."""
     bright = float(np.percentile(volume, 99))
-    return volume * np.float32(BRIGHT / bright) if bright > 0 else volume
+    return volume * np.float32(_BRIGHT / bright) if bright > 0 else volume
 
 
-def body_of(volume: Array, rules: BreastRules) -> Mask:
+def _body_of(volume: _Array, rules: BreastRules) -> _Mask:
     """Everything but the air around the patient: the largest piece that is brighter than air, holes filled."""
     smooth = ndimage.gaussian_filter(np.maximum(volume, 0.0), rules.air_smoothing_mm / rules.working_mm)
     measured = smooth[volume > 0]  # some scanners write zeros where they did not measure
@@ -116,14 +116,14 @@ def body_of(volume: Array, rules: BreastRules) -> Mask:
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
         )
-    threshold = air_threshold(measured)
+    threshold = _air_threshold(measured)
     pieces, count = ndimage.label(ndimage.binary_opening(smooth > threshold, iterations=2))
     if not count:
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows no body", Ineligibility.NO_BREAST
         )
     largest = pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    if np.median(smooth[largest]) < LEAST_SIGNAL_TO_AIR * np.median(smooth[~largest]):
+    if np.median(smooth[largest]) < _LEAST_SIGNAL_TO_AIR * np.median(smooth[~largest]):
         raise StudyIneligible(
             "no breast was found: the fat-suppressed T1-weighted series shows noise only", Ineligibility.NO_BREAST
         )
@@ -135,7 +135,7 @@ def body_of(volume: Array, rules: BreastRules) -> Mask:
     return np.asarray(largest)
 
 
-def air_threshold(values: Array) -> float:
+def _air_threshold(values: _Array) -> float:
     """Half-way between air and the darkest tissue, of three classes of log brightness: air, suppressed fat, the rest.
 
     The classes are Otsu's (IEEE Trans Syst Man Cybern 1979;9:62).
@@ -155,7 +155,7 @@ def air_threshold(values: Array) -> float:
     return float(np.median(values[air]) + np.median(values[fat if fat.any() else ~air])) / 2
 
 
-def landmarks(body: Mask, rules: BreastRules) -> tuple[float, NDArray[np.float64]]:
+def _landmarks(body: _Mask, rules: BreastRules) -> tuple[float, NDArray[np.float64]]:
     """The body's middle (index along left) and, slice by slice, the skin over the sternum (index along posterior)."""
     rows = np.flatnonzero(body.any(axis=(0, 2)))
     behind = body[:, rows[len(rows) // 2] :, :].any(axis=(1, 2))
@@ -174,7 +174,7 @@ def landmarks(body: Mask, rules: BreastRules) -> tuple[float, NDArray[np.float64
     return middle, np.asarray(ndimage.gaussian_filter1d(smooth, 10.0 / rules.working_mm, mode="nearest"))
 
 
-def breast_footprint(body: Mask, polar: PolarSampling, wall_mm: Array, rules: BreastRules) -> Mask:
+def _breast_footprint(body: _Mask, polar: PolarSampling, wall_mm: _Array, rules: BreastRules) -> _Mask:
     """(slices, angles) rays on which the tissue before the wall is thicker than over the sternum by a breast's rim."""
     inside = polar.unroll(body.astype(np.float32)) > 0.5
     beyond = RADII_MM[None, None, :] > wall_mm[:, :, None]
@@ -186,7 +186,7 @@ def breast_footprint(body: Mask, polar: PolarSampling, wall_mm: Array, rules: Br
     return np.asarray(ndimage.binary_opening(thick, np.ones((3, 3), dtype=bool)))
 
 
-def keep_large(mask: Mask, rules: BreastRules) -> Mask:
+def _keep_large(mask: _Mask, rules: BreastRules) -> _Mask:
     """The mask without bridges and rims of each slice, and without pieces too small to be a breast."""
     radius = max(1, round(rules.opening_mm / rules.working_mm))
     offsets = np.arange(-radius, radius + 1)
@@ -197,7 +197,7 @@ def keep_large(mask: Mask, rules: BreastRules) -> Mask:
     return np.asarray((sizes_ml >= rules.smallest_breast_ml)[pieces])
 
 
-def smoothed(mask: Mask, rules: BreastRules) -> Array:
+def _smoothed(mask: _Mask, rules: BreastRules) -> _Array:
     """The stacked slices after a 3-D Gaussian, as shares in [0, 1]."""
     sigma = rules.smoothing_mm / rules.working_mm
     return np.asarray(ndimage.gaussian_filter(mask.astype(np.float32), sigma, mode="nearest"))

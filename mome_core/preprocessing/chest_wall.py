@@ -14,11 +14,11 @@ from scipy import ndimage
 
 from mome_core.preprocessing.recipe import BreastRules
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+_Array = NDArray[np.float32]
+_Mask = NDArray[np.bool_]
 
 POLE_BEHIND_STERNUM_MM = 100.0
-SKIN_MM = 4.0  # deeper than this is no skin
+_SKIN_MM = 4.0  # deeper than this is no skin
 ANGLES = np.radians(np.arange(-88.0, 89.0, 2.0))  # 0 is anterior, positive to the patient's left
 RADII_MM = np.arange(40.0, 200.0, 1.25)
 
@@ -39,7 +39,7 @@ class PolarSampling:
     depth: NDArray[np.float64]
     voxel_mm: float
 
-    def unroll(self, volume: Array) -> Array:
+    def unroll(self, volume: _Array) -> _Array:
         """(slices, angles, radii) float32."""
         radius = RADII_MM / self.voxel_mm
         x = self.middle + np.sin(ANGLES)[:, None] * radius
@@ -49,7 +49,7 @@ class PolarSampling:
         ]
         return np.stack(slices)
 
-    def in_front(self, wall_mm: Array, footprint: Mask, shape: tuple[int, ...]) -> Mask:
+    def in_front(self, wall_mm: _Array, footprint: _Mask, shape: tuple[int, ...]) -> _Mask:
         """Voxels beyond the wall on rays of the footprint."""
         x, y = np.ogrid[: shape[0], : shape[1]]
         inside = np.zeros((*shape, len(self.depth)), dtype=bool)
@@ -62,12 +62,12 @@ class PolarSampling:
         return inside
 
 
-def chest_wall(volume: Array, body: Mask, polar: PolarSampling, rules: BreastRules) -> Array:
+def chest_wall(volume: _Array, body: _Mask, polar: PolarSampling, rules: BreastRules) -> _Array:
     """(slices, angles) radius of the chest wall's front in mm.
 
     Where fat suppression fails there is little evidence; the wall of the slices around counts more there.
     """
-    edge = wall_evidence(volume, body, polar, rules)
+    edge = _wall_evidence(volume, body, polar, rules)
     lines = cheapest_lines(edge, expected_wall(body, polar))
     trust = np.clip(np.take_along_axis(edge, lines[:, :, None], axis=2)[:, :, 0], 0.02, None) ** 2
     step_mm = POLE_BEHIND_STERNUM_MM * (ANGLES[1] - ANGLES[0])
@@ -76,13 +76,13 @@ def chest_wall(volume: Array, body: Mask, polar: PolarSampling, rules: BreastRul
     return np.asarray(total / ndimage.gaussian_filter(trust, sigma, mode="nearest"), dtype=np.float32)
 
 
-def wall_evidence(volume: Array, body: Mask, polar: PolarSampling, rules: BreastRules) -> Array:
+def _wall_evidence(volume: _Array, body: _Mask, polar: PolarSampling, rules: BreastRules) -> _Array:
     """(slices, angles, radii) how much each place looks like fat outside and muscle inside, in units of log brightness.
 
     Each side is the mean over 6 mm of what lies under the skin; where there is nothing under the skin it is -1.
     """
     depth_mm = ndimage.distance_transform_edt(body, sampling=rules.working_mm).astype(np.float32)
-    under_skin = (polar.unroll(depth_mm) > SKIN_MM).astype(np.float32)
+    under_skin = (polar.unroll(depth_mm) > _SKIN_MM).astype(np.float32)
     log = polar.unroll(np.log1p(np.maximum(volume, 0.0))) * under_skin
     along = (8.0 / rules.working_mm, 1.0, 0.0)
     total, count = (ndimage.gaussian_filter(each, along, mode="nearest") for each in (log, under_skin))
@@ -95,7 +95,7 @@ def wall_evidence(volume: Array, body: Mask, polar: PolarSampling, rules: Breast
     return np.where(seen, np.clip(edge, -1.0, 1.0), -1.0).astype(np.float32)
 
 
-def expected_wall(body: Mask, polar: PolarSampling) -> Array:
+def expected_wall(body: _Mask, polar: PolarSampling) -> _Array:
     """(angles,) radius in mm of an ellipse as wide as the torso that lies under the sternum's skin."""
     rows = np.flatnonzero(body.any(axis=(0, 2)))
     half_mm = np.flatnonzero(body[:, rows[len(rows) // 2] :, :].any(axis=(1, 2))).size * polar.voxel_mm / 2 - 15.0
@@ -108,7 +108,7 @@ def expected_wall(body: Mask, polar: PolarSampling) -> Array:
     return np.asarray(np.interp(ANGLES, seen[order], np.hypot(x, y)[order]), dtype=np.float32)
 
 
-def cheapest_lines(edge: Array, expected_mm: Array) -> NDArray[np.int_]:
+def cheapest_lines(edge: _Array, expected_mm: _Array) -> NDArray[np.int_]:
     """(slices, angles) index of the radius: lines with most evidence that bend little and stay near the expected.
 
     Dynamic programming from one end of the angles to the other, all slices at once.

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mome_core.preprocessing.recipe import Recipe, StatisticsOver
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+_Array = NDArray[np.float32]
+_Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def phase_weights(found: int, wanted: int) -> NDArray[np.float64]:
     return np.asarray(np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(found)[None, :])))
 
 
-def standardise(array: Array, mask: Mask, recipe: Recipe) -> Statistics:
+def standardise(array: _Array, mask: _Mask, recipe: Recipe) -> Statistics:
     """Take out mean and sigma in place and put zeros outside of the mask.
 
     Parameters
@@ -68,7 +68,7 @@ def standardise(array: Array, mask: Mask, recipe: Recipe) -> Statistics:
     return Statistics(means, sigmas, finite, constant)
 
 
-def _moments(group: Array, mask: Mask, over: StatisticsOver) -> tuple[float, float]:
+def _moments(group: _Array, mask: _Mask, over: StatisticsOver) -> tuple[float, float]:
     """Mean and sigma of (channel, axis0, axis1, slice); sigma 0 where rounding is all that varies."""
     values = group[:, mask] if over is StatisticsOver.MASK else group
     if values.size == 0:

@@ -45,39 +45,39 @@ def correct_motion(
     dynamic: Dynamic, survey: Survey, breasts: BreastMask, rules: MotionRules
 ) -> tuple[Dynamic, Survey, Motion]:
     """The dynamic with the phases that moved more than the rules allow registered to the pre-contrast phase."""
-    outlines = outlines_of(survey, breasts, rules)
-    transforms = [rigid(outlines, phase, rules) for phase in range(1, len(outlines.phases))]
+    outlines = _outlines_of(survey, breasts, rules)
+    transforms = [_rigid(outlines, phase, rules) for phase in range(1, len(outlines.phases))]
     found = displacements_mm(transforms, breasts)
     moved = tuple(distance > rules.limit_mm for distance in found)
     if not any(moved):
         return dynamic, survey, Motion(found, found, moved)
     voxels, phases = dynamic.voxels.copy(), survey.phases.copy()
     for phase in np.flatnonzero(moved).tolist():
-        whole = elastic(outlines, phase + 1, transforms[phase], rules)
+        whole = _elastic(outlines, phase + 1, transforms[phase], rules)
         voxels[phase + 1] = resampled_to_pre_contrast(voxels[phase + 1], dynamic.affine, whole)
         phases[phase + 1] = resampled_to_pre_contrast(phases[phase + 1], survey.affine, whole)
     still = replace(survey, phases=phases)
-    outlines = outlines_of(still, breasts, rules)
-    again = [rigid(outlines, phase, rules) for phase in range(1, len(outlines.phases))]
+    outlines = _outlines_of(still, breasts, rules)
+    again = [_rigid(outlines, phase, rules) for phase in range(1, len(outlines.phases))]
     return replace(dynamic, voxels=voxels), still, Motion(found, displacements_mm(again, breasts), moved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outlines:
+class _Outlines:
     """The patient's outline in each phase, and the neighbourhood of the breasts in which outlines are compared."""
 
     phases: tuple[sitk.Image, ...]
     around: sitk.Image
 
 
-def outlines_of(survey: Survey, breasts: BreastMask, rules: MotionRules) -> Outlines:
+def _outlines_of(survey: Survey, breasts: BreastMask, rules: MotionRules) -> _Outlines:
     """Small copies of the phases, clipped at the brightness of the suppressed fat."""
     small = survey.at(rules.working_mm)
     inside = breasts.on(small.affine, spatial(small.phases))
     around = ndimage.binary_dilation(inside, iterations=max(1, round(rules.reach_mm / rules.working_mm)))
     ceiling = np.percentile(small.phases[0][inside], rules.clip_percentile)
     phases = tuple(image_of(np.minimum(phase, ceiling), small.affine) for phase in small.phases)
-    return Outlines(phases, image_of(around.astype(np.uint8), small.affine))
+    return _Outlines(phases, image_of(around.astype(np.uint8), small.affine))
 
 
 def image_of(voxels: Voxels, affine: Affine) -> sitk.Image:
@@ -99,9 +99,9 @@ def displacements_mm(transforms: list[sitk.Transform], breasts: BreastMask) -> t
     return tuple(float(np.percentile(np.linalg.norm(there - points, axis=1), 95)) for there in moved)
 
 
-def rigid(outlines: Outlines, phase: int, rules: MotionRules) -> sitk.Transform:
+def _rigid(outlines: _Outlines, phase: int, rules: MotionRules) -> sitk.Transform:
     """Rotation and translation from the pre-contrast phase to a later one."""
-    method, fixed = registration(outlines, rules), outlines.phases[0]
+    method, fixed = _registration(outlines, rules), outlines.phases[0]
     start = sitk.Euler3DTransform()
     start.SetCenter(fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()]))
     method.SetInitialTransform(start, inPlace=False)
@@ -113,9 +113,9 @@ def rigid(outlines: Outlines, phase: int, rules: MotionRules) -> sitk.Transform:
     return found
 
 
-def elastic(outlines: Outlines, phase: int, start: sitk.Transform, rules: MotionRules) -> sitk.Transform:
+def _elastic(outlines: _Outlines, phase: int, start: sitk.Transform, rules: MotionRules) -> sitk.Transform:
     """The rigid transform followed by a B-spline that brings what is left."""
-    method, fixed = registration(outlines, rules), outlines.phases[0]
+    method, fixed = _registration(outlines, rules), outlines.phases[0]
     extent_mm = [n * spacing for n, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)]
     mesh = [max(2, round(mm / rules.grid_mm)) for mm in extent_mm]
     method.SetMovingInitialTransform(start)
@@ -126,7 +126,7 @@ def elastic(outlines: Outlines, phase: int, start: sitk.Transform, rules: Motion
     return sitk.CompositeTransform([start, method.Execute(fixed, outlines.phases[phase])])
 
 
-def registration(outlines: Outlines, rules: MotionRules) -> sitk.ImageRegistrationMethod:
+def _registration(outlines: _Outlines, rules: MotionRules) -> sitk.ImageRegistrationMethod:
     """Mattes mutual information over a fixed random sample, one thread: the same answer every time."""
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)

@@ -24,8 +24,8 @@ from mome_core.preprocessing.resample import Sampling
 from mome_core.preprocessing.survey import enhancement, grid_of, survey_of
 from mome_core.volume import Affine, Dynamic, Volume, Voxels
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+_Array = NDArray[np.float32]
+_Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,9 +51,9 @@ class PreparedCase:
         Measured on the DCE; None without one, or where the recipe does not ask.
     """
 
-    arrays: Mapping[Modality, Array]
+    arrays: Mapping[Modality, _Array]
     samplings: Mapping[Modality, Sampling]
-    masks: Mapping[Modality, Mask]
+    masks: Mapping[Modality, _Mask]
     statistics: Mapping[Modality, Statistics]
     breasts: BreastMask | None
     enhancement: tuple[float, ...] = ()
@@ -94,24 +94,24 @@ def prepare(case: Case, recipe: Recipe) -> PreparedCase:
         raise StudyIneligible(
             "the study holds neither a DCE nor a T2 nor a diffusion series that can be analysed", Ineligibility.NO_INPUT
         )
-    require_post_contrast(case.dce)
-    breasts, dynamic, uptake, motion = surveyed(case, recipe)
-    arrays: dict[Modality, Array] = {}
+    _require_post_contrast(case.dce)
+    breasts, dynamic, uptake, motion = _surveyed(case, recipe)
+    arrays: dict[Modality, _Array] = {}
     samplings: dict[Modality, Sampling] = {}
-    masks: dict[Modality, Mask] = {}
+    masks: dict[Modality, _Mask] = {}
     statistics: dict[Modality, Statistics] = {}
-    for modality, source in sources(case, dynamic).items():
-        sampling = sampling_of(source, modality, breasts, recipe)
+    for modality, source in _sources(case, dynamic).items():
+        sampling = _sampling_of(source, modality, breasts, recipe)
         if sampling is None:
             continue
         samplings[modality] = sampling
-        masks[modality] = kept(sampling, modality, breasts, recipe)
-        arrays[modality] = channels_of(source, sampling, recipe)
+        masks[modality] = _kept(sampling, modality, breasts, recipe)
+        arrays[modality] = _channels_of(source, sampling, recipe)
         statistics[modality] = standardise(arrays[modality], masks[modality], recipe)
     return PreparedCase(arrays, samplings, masks, statistics, breasts, uptake, motion)
 
 
-def require_post_contrast(dynamic: Dynamic | None) -> None:
+def _require_post_contrast(dynamic: Dynamic | None) -> None:
     """Refuse a dynamic without a phase after the contrast agent."""
     if dynamic is not None and dynamic.phase_count < 2:
         raise StudyIneligible(
@@ -120,7 +120,7 @@ def require_post_contrast(dynamic: Dynamic | None) -> None:
         )
 
 
-def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | None, tuple[float, ...], Motion | None]:
+def _surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | None, tuple[float, ...], Motion | None]:
     """The breasts, the dynamic corrected for motion, its uptake and motion; without DCE the T2 shows the breasts."""
     source = case.dce or case.t2
     if source is None:
@@ -135,13 +135,13 @@ def surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | N
     return breasts, dynamic, enhancement(survey, breasts), motion
 
 
-def sources(case: Case, dynamic: Dynamic | None) -> dict[Modality, Dynamic | Volume]:
+def _sources(case: Case, dynamic: Dynamic | None) -> dict[Modality, Dynamic | Volume]:
     """What each modality is sampled from, in the network's order."""
     found = {Modality.DCE: dynamic, Modality.DWI: case.dwi, Modality.T2: case.t2}
     return {modality: source for modality, source in found.items() if source is not None}
 
 
-def sampling_of(
+def _sampling_of(
     source: Dynamic | Volume, modality: Modality, breasts: BreastMask | None, recipe: Recipe
 ) -> Sampling | None:
     """Resize, crop and fit as one sampling of the source; None where the source has nothing of the breasts in it."""
@@ -161,14 +161,14 @@ def sampling_of(
     return sampling.resized((i, j, k))
 
 
-def kept(sampling: Sampling, modality: Modality, breasts: BreastMask | None, recipe: Recipe) -> Mask:
+def _kept(sampling: Sampling, modality: Modality, breasts: BreastMask | None, recipe: Recipe) -> _Mask:
     """Voxels of the array that are not set to zero."""
     if breasts is None or modality not in recipe.masked:
         return np.ones(sampling.shape, dtype=bool)
     return breasts.on(sampling.affine, sampling.shape)
 
 
-def channels_of(source: Dynamic | Volume, sampling: Sampling, recipe: Recipe) -> Array:
+def _channels_of(source: Dynamic | Volume, sampling: Sampling, recipe: Recipe) -> _Array:
     """(channel, axis0, axis1, slice): the subtraction phases interpolated in time, or the volume itself."""
     if isinstance(source, Volume):
         return np.ascontiguousarray(sampling.take(source.voxels)[None])

@@ -14,9 +14,9 @@ from mome_core.preprocessing.recipe import RANGES, QualityLimits, Range, Recipe,
 from mome_core.results import QualityFlag, Severity
 from mome_core.volume import Dynamic
 
-Doubt = tuple[str, Severity, str]
+_Doubt = tuple[str, Severity, str]
 
-OUTSIDE: dict[str, tuple[str, str, str]] = {
+_OUTSIDE: dict[str, tuple[str, str, str]] = {
     "field_strength_t": ("OUTSIDE_TRAINING_FIELD_STRENGTH", "field strength", "T"),
     "dce_in_plane_mm": ("OUTSIDE_TRAINING_SPACING", "in-plane voxel size of the DCE", "mm"),
     "dce_slice_mm": ("OUTSIDE_TRAINING_SPACING", "slice spacing of the DCE", "mm"),
@@ -30,14 +30,14 @@ def assess(case: Case, prepared: PreparedCase, recipe: Recipe) -> tuple[QualityF
     """Every doubt about a case and what was prepared of it; none for a clean study within the training range."""
     limits = recipe.quality
     doubts = [
-        *missing(case, prepared),
-        *breasts(prepared, recipe),
-        *uptake(prepared, limits),
-        *(phases(case.dce, limits) if case.dce is not None else ()),
-        *motion(prepared, limits),
-        *intensities(prepared),
-        *frames(case),
-        *(outside_training(case, limits.trained_on, limits.tolerance) if limits.trained_on else ()),
+        *_missing(case, prepared),
+        *_breasts(prepared, recipe),
+        *_uptake(prepared, limits),
+        *(_phases(case.dce, limits) if case.dce is not None else ()),
+        *_motion(prepared, limits),
+        *_intensities(prepared),
+        *_frames(case),
+        *(_outside_training(case, limits.trained_on, limits.tolerance) if limits.trained_on else ()),
     ]
     return tuple(
         QualityFlag(code, Severity.WITHHOLD if code in limits.withhold else severity, message)
@@ -45,7 +45,7 @@ def assess(case: Case, prepared: PreparedCase, recipe: Recipe) -> tuple[QualityF
     )
 
 
-def missing(case: Case, prepared: PreparedCase) -> Iterator[Doubt]:
+def _missing(case: Case, prepared: PreparedCase) -> Iterator[_Doubt]:
     """Modalities that were not acquired, and those that lie beside the breasts."""
     for modality in Modality:
         if modality not in case.modalities:
@@ -55,7 +55,7 @@ def missing(case: Case, prepared: PreparedCase) -> Iterator[Doubt]:
             yield f"BESIDE_BREASTS_{modality}", Severity.WARNING, f"The {modality} does not show the breasts."
 
 
-def breasts(prepared: PreparedCase, recipe: Recipe) -> Iterator[Doubt]:
+def _breasts(prepared: PreparedCase, recipe: Recipe) -> Iterator[_Doubt]:
     """Sides on which no breast was found."""
     if prepared.breasts is None:
         return
@@ -65,7 +65,7 @@ def breasts(prepared: PreparedCase, recipe: Recipe) -> Iterator[Doubt]:
             yield f"BREAST_NOT_FOUND_{side}", Severity.WARNING, text
 
 
-def uptake(prepared: PreparedCase, limits: QualityLimits) -> Iterator[Doubt]:
+def _uptake(prepared: PreparedCase, limits: QualityLimits) -> Iterator[_Doubt]:
     """A bolus that did not arrive, or phases that are all the same."""
     strongest = max(prepared.enhancement, default=None)
     if strongest is not None and strongest < limits.least_enhancement:
@@ -77,7 +77,7 @@ def uptake(prepared: PreparedCase, limits: QualityLimits) -> Iterator[Doubt]:
         )
 
 
-def phases(dynamic: Dynamic, limits: QualityLimits) -> Iterator[Doubt]:
+def _phases(dynamic: Dynamic, limits: QualityLimits) -> Iterator[_Doubt]:
     """Too few phases, no times, or times that no protocol has."""
     post = dynamic.phase_count - 1
     if post < limits.least_post_phases:
@@ -87,8 +87,8 @@ def phases(dynamic: Dynamic, limits: QualityLimits) -> Iterator[Doubt]:
         yield "TIMES_UNKNOWN", Severity.NOTE, "The DCE's phases have an order but no times."
         return
     first, *gaps = (later - sooner for sooner, later in zip(dynamic.times_s, dynamic.times_s[1:], strict=False))
-    odd = [gap for gap in gaps if not within(gap, limits.phase_gap_s)]
-    if odd or not within(first, limits.first_gap_s):
+    odd = [gap for gap in gaps if not _within(gap, limits.phase_gap_s)]
+    if odd or not _within(first, limits.first_gap_s):
         gap = odd[0] if odd else first
         yield (
             "TIMES_IMPLAUSIBLE",
@@ -97,7 +97,7 @@ def phases(dynamic: Dynamic, limits: QualityLimits) -> Iterator[Doubt]:
         )
 
 
-def motion(prepared: PreparedCase, limits: QualityLimits) -> Iterator[Doubt]:
+def _motion(prepared: PreparedCase, limits: QualityLimits) -> Iterator[_Doubt]:
     """Motion that was corrected, and motion that is left."""
     if prepared.motion is None:
         return
@@ -109,7 +109,7 @@ def motion(prepared: PreparedCase, limits: QualityLimits) -> Iterator[Doubt]:
         yield "MOTION_LEFT", Severity.WARNING, text
 
 
-def intensities(prepared: PreparedCase) -> Iterator[Doubt]:
+def _intensities(prepared: PreparedCase) -> Iterator[_Doubt]:
     """Voxels that are no numbers, and volumes without contrast of any kind."""
     for modality, statistics in prepared.statistics.items():
         if not statistics.finite:
@@ -122,7 +122,7 @@ def intensities(prepared: PreparedCase) -> Iterator[Doubt]:
             )
 
 
-def frames(case: Case) -> Iterator[Doubt]:
+def _frames(case: Case) -> Iterator[_Doubt]:
     """Series that need not share their coordinates."""
     uids = {source.frame_of_reference_uid for source in (case.dce, case.t2, case.dwi) if source is not None}
     if len(uids) > 1:
@@ -130,17 +130,17 @@ def frames(case: Case) -> Iterator[Doubt]:
         yield "FRAMES_DIFFER", Severity.WARNING, text
 
 
-def outside_training(case: Case, seen: TrainingRange, tolerance: float) -> Iterator[Doubt]:
+def _outside_training(case: Case, seen: TrainingRange, tolerance: float) -> Iterator[_Doubt]:
     """What the checkpoint has not seen the like of."""
     vendor = str(case.acquisition.get("vendor", ""))
     if seen.vendors and vendor and not any(known.casefold() in vendor.casefold() for known in seen.vendors):
         text = f"The model was not trained on this vendor's scanners ({vendor}), only on {', '.join(seen.vendors)}."
         yield "OUTSIDE_TRAINING_VENDOR", Severity.WARNING, text
-    for name, values in measures(case).items():
+    for name, values in _measures(case).items():
         span: Range | None = getattr(seen, name)
         for value in values:
-            if span is not None and not within(value, (span[0] * (1 - tolerance), span[1] * (1 + tolerance))):
-                code, words, unit = OUTSIDE[name]
+            if span is not None and not _within(value, (span[0] * (1 - tolerance), span[1] * (1 + tolerance))):
+                code, words, unit = _OUTSIDE[name]
                 text = (
                     f"The {words} ({value:g} {unit}) lies outside of the training range ({span[0]:g} to {span[1]:g})."
                 )
@@ -148,7 +148,7 @@ def outside_training(case: Case, seen: TrainingRange, tolerance: float) -> Itera
                 break
 
 
-def measures(case: Case) -> dict[str, tuple[float, ...]]:
+def _measures(case: Case) -> dict[str, tuple[float, ...]]:
     """What a training range is made of, by its names; what the case does not tell is left out."""
     found: dict[str, tuple[float, ...]] = {}
     strength = case.acquisition.get("field_strength_t")
@@ -171,12 +171,12 @@ def training_range(cases: Iterable[Case]) -> TrainingRange:
     spans: dict[str, Range] = {}
     for case in cases:
         vendors |= {str(case.acquisition["vendor"])} if "vendor" in case.acquisition else set()
-        for name, values in measures(case).items():
+        for name, values in _measures(case).items():
             low, high = spans.get(name, (values[0], values[0]))
             spans[name] = min(low, *values), max(high, *values)
     return TrainingRange(tuple(sorted(vendors)), **{name: spans.get(name) for name in RANGES})
 
 
-def within(value: float, span: Range) -> bool:
+def _within(value: float, span: Range) -> bool:
     """Whether a value lies in a span, ends included."""
     return span[0] <= value <= span[1]

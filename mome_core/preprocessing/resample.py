@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mome_core.preprocessing.recipe import Size
 from mome_core.volume import Affine, Volume, Voxels, require_affine
 
-Weights = NDArray[np.float32]
+_Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class AxisSampling:
         low, high = max(self.low, int(np.floor(start))), min(self.high, int(np.ceil(stop)) + 1)
         return AxisSampling(start, self.step, end - first, low, high)
 
-    def weights(self, antialias: bool) -> Weights:
+    def weights(self, antialias: bool) -> _Weights:
         """(count, high - low): row n holds the weights of the source elements that make element n; each sums to 1.
 
         The kernel is a triangle of half-width one source element (linear interpolation, clamped at the ends), or
@@ -244,7 +244,7 @@ def _centred(axis: AxisSampling, count: int, step: float) -> float:
     return middle - (count - 1) * step / 2
 
 
-def _mix(values: NDArray[np.float32], weights: Weights, axis: int) -> NDArray[np.float32]:
+def _mix(values: NDArray[np.float32], weights: _Weights, axis: int) -> NDArray[np.float32]:
     """Apply (rows, columns) weights, few of them non-zero in each row, along one axis of the values."""
     taps = int((weights != 0).sum(axis=1).max())
     columns = np.argsort(weights == 0, axis=1, kind="stable")[:, :taps]

@@ -11,7 +11,7 @@ from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.preprocessing.resample import Grid, Sampling
 from mome_core.volume import Affine, Dynamic, Volume
 
-Array = NDArray[np.float32]
+_Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Survey:
         (4, 4) from the last three indices to LPS mm.
     """
 
-    phases: Array
+    phases: _Array
     affine: Affine
 
     def at(self, voxel_mm: float) -> Survey:

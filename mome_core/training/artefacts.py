@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from mome_core.training.errors import TrainingRefused
 
-Array = NDArray[np.float32]
+_Array = NDArray[np.float32]
 
 
-def with_artefact(array: Array, rng: np.random.Generator) -> Array:
+def with_artefact(array: _Array, rng: np.random.Generator) -> _Array:
     """The array (channel, axis0, axis1, slice) with a bias field, ghosts, motion or noise; the same in all channels.
 
     Its darkest value counts as no signal, because these effects act on signal and prepared arrays are standardised.

@@ -17,10 +17,10 @@ from mome_core.preprocessing.recipe import Recipe, Size
 from mome_core.training.artefacts import with_artefact
 from mome_core.training.config import TrainingConfig
 
-Arrays = Mapping[Modality, NDArray[np.float32]]
+_Arrays = Mapping[Modality, NDArray[np.float32]]
 
 
-def augment(arrays: Arrays, recipe: Recipe, config: TrainingConfig, rng: np.random.Generator) -> Arrays:
+def augment(arrays: _Arrays, recipe: Recipe, config: TrainingConfig, rng: np.random.Generator) -> _Arrays:
     """Padded arrays (channel, axis0, axis1, slice) of one case, another version at each draw."""
     mirrored = config.flips.axes[rng.integers(len(config.flips.axes))]
     versions: dict[Modality, NDArray[np.float32]] = {}
@@ -29,13 +29,13 @@ def augment(arrays: Arrays, recipe: Recipe, config: TrainingConfig, rng: np.rand
         fitting = fit(array, size)
         if config.artefacts and rng.random() < config.artefacts:
             fitting = with_artefact(fitting, rng)
-        offset = random_offset(spatial(fitting), size, rng)
+        offset = _random_offset(spatial(fitting), size, rng)
         padded = pad_at(fitting, size, offset) if config.random_padding else pad(fitting, size)
         versions[modality] = np.ascontiguousarray(flip(padded, mirrored), dtype=np.float32)
     return versions
 
 
-def centred(arrays: Arrays, recipe: Recipe) -> Arrays:
+def centred(arrays: _Arrays, recipe: Recipe) -> _Arrays:
     """Padded arrays as validation and testing see them: in the centre, not mirrored."""
     return {m: np.ascontiguousarray(pad(fit(a, recipe.size(m)), recipe.size(m)), np.float32) for m, a in arrays.items()}
 
@@ -46,7 +46,7 @@ def kept_modalities(present: Sequence[Modality], dropout: float, rng: np.random.
     return kept or (present[int(rng.integers(len(present)))],)
 
 
-def random_offset(shape: Size, size: Size, rng: np.random.Generator) -> Offset:
+def _random_offset(shape: Size, size: Size, rng: np.random.Generator) -> Offset:
     """Where an array of `shape` begins in a padding of `size`, each place equally likely."""
     i, j, k = (int(rng.integers(target - n + 1)) for n, target in zip(shape, size, strict=True))
     return i, j, k

@@ -21,10 +21,10 @@ from mome_core.training.evaluate import Evaluation, Scores, auroc_difference
 from mome_core.training.metrics import auroc, confusion
 from mome_core.training.statistics import Comparison, Interval, bootstrap
 
-FEWEST = 5  # cases of each class for which a group is measured
-SUSPICIOUS = 4.0  # a reader's BI-RADS category from which on the case is called positive
-BI_RADS_4 = ("4", "4a", "4b", "4c")
-SENSITIVITY = 0.98  # of the operating point below which a BI-RADS 4 finding is downgraded
+_FEWEST = 5  # cases of each class for which a group is measured
+_SUSPICIOUS = 4.0  # a reader's BI-RADS category from which on the case is called positive
+_BI_RADS_4 = ("4", "4a", "4b", "4c")
+_SENSITIVITY = 0.98  # of the operating point below which a BI-RADS 4 finding is downgraded
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,15 @@ def by_group(
         for value in sorted(set(values) - {""}):
             inside = np.flatnonzero([each == value for each in values])
             labels = evaluation.truth[inside]
-            if min(labels.sum(), (~labels).sum()) < FEWEST:
+            if min(labels.sum(), (~labels).sum()) < _FEWEST:
                 continue
             patients = [evaluation.examples[n].patient for n in inside]
-            measured = auroc_interval(labels, evaluation.probability[inside], patients, repeats, seed)
+            measured = _auroc_interval(labels, evaluation.probability[inside], patients, repeats, seed)
             found.append(Subgroup(column, value, len(inside), int(labels.sum()), measured))
     return found
 
 
-def auroc_interval(
+def _auroc_interval(
     labels: NDArray[np.bool_], scores: Scores, patients: Sequence[str], repeats: int, seed: int
 ) -> Interval:
     """AUROC with its 95 % interval over patients."""
@@ -119,7 +119,7 @@ def against_readers(
         labels, ours = evaluation.truth[read], evaluation.probability[read]
         if not read or labels.all() or not labels.any():
             continue
-        cut = SUSPICIOUS if given.max() > 1 else 0.5
+        cut = _SUSPICIOUS if given.max() > 1 else 0.5
         counts = confusion(labels, given, float(np.nextafter(cut, 0)))
         patients = [evaluation.examples[n].patient for n in read]
         compared = auroc_difference(labels, ours, given, patients, repeats=repeats, seed=seed)
@@ -141,11 +141,11 @@ def downgrade(
     chosen: Evaluation, chosen_bi_rads: Sequence[str], other: Evaluation, other_bi_rads: Sequence[str]
 ) -> Downgrade | None:
     """The operating point from some cases, what it does to the BI-RADS 4 findings of others; None without any."""
-    mine, theirs = is_bi_rads_4(chosen_bi_rads), is_bi_rads_4(other_bi_rads)
+    mine, theirs = _is_bi_rads_4(chosen_bi_rads), _is_bi_rads_4(other_bi_rads)
     malignant = chosen.probability[mine & chosen.truth]
     if not malignant.size or not theirs.any():
         return None
-    threshold = float(np.sort(malignant)[int(np.floor((1 - SENSITIVITY) * malignant.size))])
+    threshold = float(np.sort(malignant)[int(np.floor((1 - _SENSITIVITY) * malignant.size))])
     below = other.probability[theirs] < threshold
     truth = other.truth[theirs]
     return Downgrade(
@@ -159,9 +159,9 @@ def downgrade(
     )
 
 
-def is_bi_rads_4(values: Sequence[str]) -> NDArray[np.bool_]:
+def _is_bi_rads_4(values: Sequence[str]) -> NDArray[np.bool_]:
     """Which cases were called BI-RADS 4, with or without a letter."""
-    return np.array([value.lower() in BI_RADS_4 for value in values], bool)
+    return np.array([value.lower() in _BI_RADS_4 for value in values], bool)
 
 
 def mean_contributions(

@@ -20,8 +20,8 @@ from mome_core.training.loop import Task, TrainingResult
 from mome_core.training.metrics import all_metrics
 from mome_core.training.predict import log_odds, probabilities, truth
 
-MOST_QUANTILES = 200
-Figures = dict[str, dict[str, float]]
+_MOST_QUANTILES = 200
+_Figures = dict[str, dict[str, float]]
 
 
 def write_bundle(
@@ -39,8 +39,8 @@ def write_bundle(
     network = result.network
     if half:
         network.half().float()
-    points = operating_points(network, task.validation, task.recipe)
-    figures = figures_at(network, points, task.validation, task.recipe)
+    points = _operating_points(network, task.validation, task.recipe)
+    figures = _figures_at(network, points, task.validation, task.recipe)
     seen = seen_in(task.training)
     recipe = replace(task.recipe, quality=replace(task.recipe.quality, trained_on=seen))
     provenance = {
@@ -50,15 +50,17 @@ def write_bundle(
         "best_epoch": result.best_epoch + 1,
         "config": task.config.to_json(),
         "validation": figures,
-        "baseline": baseline_of(network, points, task.validation, task.recipe),
+        "baseline": _baseline_of(network, points, task.validation, task.recipe),
     }
-    card = description.card or card_of(description, task.config, points, provenance, figures)
+    card = description.card or _card_of(description, task.config, points, provenance, figures)
     return save_checkpoint(
         bundle, network, recipe, replace(description, provenance=provenance, card=card), points, half=half
     )
 
 
-def operating_points(network: Network, validation: Sequence[Example], recipe: Recipe) -> dict[Endpoint, OperatingPoint]:
+def _operating_points(
+    network: Network, validation: Sequence[Example], recipe: Recipe
+) -> dict[Endpoint, OperatingPoint]:
     """Threshold and temperature of each endpoint."""
     answers = log_odds(network, validation, recipe)
     return {
@@ -67,9 +69,9 @@ def operating_points(network: Network, validation: Sequence[Example], recipe: Re
     }
 
 
-def figures_at(
+def _figures_at(
     network: Network, points: dict[Endpoint, OperatingPoint], examples: Sequence[Example], recipe: Recipe
-) -> Figures:
+) -> _Figures:
     """Every metric of each endpoint at its operating point."""
     answers = log_odds(network, examples, recipe)
     return {
@@ -82,7 +84,7 @@ def figures_at(
     }
 
 
-def baseline_of(
+def _baseline_of(
     network: Network, points: dict[Endpoint, OperatingPoint], examples: Sequence[Example], recipe: Recipe
 ) -> dict[str, list[float]]:
     """How the answers to the validation cases are spread, which later answers are compared with: sorted, no case named.
@@ -92,17 +94,17 @@ def baseline_of(
     spread = {}
     for endpoint, log_odds_N in log_odds(network, examples, recipe).items():
         answers = probabilities(log_odds_N, points[endpoint].temperature)
-        quantiles = np.quantile(answers, np.linspace(0, 1, min(len(answers), MOST_QUANTILES)))
+        quantiles = np.quantile(answers, np.linspace(0, 1, min(len(answers), _MOST_QUANTILES)))
         spread[endpoint.value] = [round(float(each), 4) for each in quantiles]
     return spread
 
 
-def card_of(
+def _card_of(
     description: Description,
     config: TrainingConfig,
     points: dict[Endpoint, OperatingPoint],
     provenance: dict[str, Any],
-    figures: Figures,
+    figures: _Figures,
 ) -> str:
     """Text of MODEL_CARD.md."""
     rows = "\n".join(

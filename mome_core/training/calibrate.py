@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from mome_core.training.metrics import checked, roc_curve
 from mome_core.training.predict import probabilities
 
-LARGEST_FACTOR = 20.0
+_LARGEST_FACTOR = 20.0
 
 
 def fit_temperature(labels: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> float:
@@ -25,7 +25,7 @@ def fit_temperature(labels: NDArray[np.bool_], log_odds: NDArray[np.float64]) ->
     def cross_entropy(log_temperature: float) -> float:
         return float(np.mean(np.logaddexp(0.0, signs * logits * np.exp(-log_temperature))))
 
-    limit = np.log(LARGEST_FACTOR)
+    limit = np.log(_LARGEST_FACTOR)
     return float(np.exp(minimize_scalar(cross_entropy, bounds=(-limit, limit), method="bounded").x))
 
 

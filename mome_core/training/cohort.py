@@ -23,8 +23,8 @@ from mome_core.training.dataset import Example, Labels, assign_folds
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.table import Record, read_table
 
-NEEDED = ("case", "patient")
-FEW = 10  # cases of a class: fewer teach and prove little
+_NEEDED = ("case", "patient")
+_FEW = 10  # cases of a class: fewer teach and prove little
 GROUPS = ("age", "bpe", "bi_rads", "field_strength", "site", "vendor")  # columns that name subgroups
 
 
@@ -62,45 +62,45 @@ class ManifestRow:
 def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
     """The rows of a manifest; TrainingRefused names line and rule of the first mistake."""
     columns, records = read_table(path)
-    require_columns(path, columns)
-    rows = [row_of(path, number, record) for number, record in enumerate(records, start=2)]
+    _require_columns(path, columns)
+    rows = [_row_of(path, number, record) for number, record in enumerate(records, start=2)]
     if not rows:
         raise TrainingRefused(f"the cohort {path} has no case")
-    require_each_once(path, rows)
+    _require_each_once(path, rows)
     return tuple(rows)
 
 
-def require_columns(path: Path, columns: Sequence[str]) -> None:
+def _require_columns(path: Path, columns: Sequence[str]) -> None:
     """Raise TrainingRefused unless the manifest says where, who, and at least one answer; unknown columns are fine."""
-    for needed in NEEDED:
+    for needed in _NEEDED:
         if needed not in columns:
             raise TrainingRefused(f"the cohort {path} has no column '{needed}'; it has {', '.join(columns) or 'none'}")
     if not set(columns) & set(Endpoint):
         raise TrainingRefused(f"the cohort {path} has no column with labels: one of {', '.join(Endpoint)}")
 
 
-def row_of(path: Path, number: int, values: Record) -> ManifestRow:
+def _row_of(path: Path, number: int, values: Record) -> ManifestRow:
     """One line of the manifest."""
     place = f"{path}, line {number}"
     if not values["case"] or not values["patient"]:
         raise TrainingRefused(f"{place}: case and patient must not be empty")
-    labels = {e: label_of(values[e], e, place) for e in Endpoint if values.get(e)}
+    labels = {e: _label_of(values[e], e, place) for e in Endpoint if values.get(e)}
     split = values.get("split", "")
     if split and split not in set(Split):
         raise TrainingRefused(f"{place}: split is '{split}'; it must be one of {', '.join(Split)}, or empty")
-    facts = {name: value for name, value in values.items() if name not in (*NEEDED, *Endpoint, "split")}
+    facts = {name: value for name, value in values.items() if name not in (*_NEEDED, *Endpoint, "split")}
     side = Split(split) if split else None
     return ManifestRow(values["case"], path.parent / values["case"], values["patient"], labels, side, facts)
 
 
-def label_of(text: str, endpoint: Endpoint, place: str) -> int:
+def _label_of(text: str, endpoint: Endpoint, place: str) -> int:
     """A class index."""
     if not text.isdecimal():
         raise TrainingRefused(f"{place}: {endpoint} is '{text}'; it must be a class index such as 0 or 1, or empty")
     return int(text)
 
 
-def require_each_once(path: Path, rows: Iterable[ManifestRow]) -> None:
+def _require_each_once(path: Path, rows: Iterable[ManifestRow]) -> None:
     """Raise TrainingRefused when a study is listed twice."""
     seen: set[Path] = set()
     for row in rows:
@@ -138,7 +138,7 @@ def problems_of(rows: Sequence[ManifestRow]) -> list[CohortProblem]:
     """What can be seen in the manifest alone: patients on two sides, splits of one class, rare classes, no labels."""
     found = [
         CohortProblem(f"the patient of case {row.name} is in the {first} and the {row.split} split", fatal=True)
-        for row, first in leaking(rows)
+        for row, first in _leaking(rows)
     ]
     for endpoint, splits in balance(rows).items():
         for split, classes in splits.items():
@@ -148,7 +148,7 @@ def problems_of(rows: Sequence[ManifestRow]) -> list[CohortProblem]:
                 found.append(
                     CohortProblem(f"{endpoint}: all {count} labelled cases of {where} are of class {only}", fatal=True)
                 )
-            elif min(classes.values()) < FEW:
+            elif min(classes.values()) < _FEW:
                 rare = min(classes, key=lambda each: classes[each])
                 found.append(
                     CohortProblem(f"{endpoint}: {where} has only {classes[rare]} cases of class {rare}", fatal=False)
@@ -160,7 +160,7 @@ def problems_of(rows: Sequence[ManifestRow]) -> list[CohortProblem]:
     return found
 
 
-def leaking(rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
+def _leaking(rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
     """Rows whose patient was in another split before, with that split."""
     first: dict[str, str] = {}
     return [

@@ -29,7 +29,7 @@ from mome_core.training.errors import NotWritable, TrainingRefused
 from mome_core.training.files import write_whole
 
 Labels = Mapping[Endpoint, int]
-SEEN = "seen"  # name of the acquisition's numbers beside the arrays
+_SEEN = "seen"  # name of the acquisition's numbers beside the arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,14 @@ def prepare_cohort(
     workers
         Processes that prepare side by side; with more than one, a source's `read` must be picklable.
     """
-    prepare_one = partial(prepare_example, recipe=recipe, folder=folder)
+    prepare_one = partial(_prepare_example, recipe=recipe, folder=folder)
     if workers == 1:
-        return collected(sources, map(prepare_one, sources), progress)
+        return _collected(sources, map(prepare_one, sources), progress)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return collected(sources, pool.map(prepare_one, sources), progress)
+        return _collected(sources, pool.map(prepare_one, sources), progress)
 
 
-def collected(
+def _collected(
     sources: Sequence[Source], prepared: Iterable[Example | ExcludedCase], progress: Callable[[str], None]
 ) -> Cohort:
     """The examples and the exclusions, in the order of their sources."""
@@ -129,7 +129,7 @@ def collected(
     return Cohort(tuple(examples), tuple(exclusions))
 
 
-def prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | ExcludedCase:
+def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | ExcludedCase:
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
     try:
         path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
@@ -169,7 +169,7 @@ def keep_arrays(path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen
     Kept as float16: standardised voxels are a few units large, so it rounds by less than 0.1 % of a deviation.
     """
     halves = {m.value: np.ascontiguousarray(a, np.float16) for m, a in arrays.items()}
-    write_whole(path, safetensors.numpy.save(halves, metadata={SEEN: json.dumps(asdict(seen))}))
+    write_whole(path, safetensors.numpy.save(halves, metadata={_SEEN: json.dumps(asdict(seen))}))
 
 
 def seen_in(examples: Iterable[Example]) -> TrainingRange:
@@ -177,7 +177,7 @@ def seen_in(examples: Iterable[Example]) -> TrainingRange:
     ranges: list[TrainingRange] = []
     for example in examples:
         with safetensors.safe_open(example.path, "numpy") as kept:
-            ranges.append(TrainingRange.from_json(json.loads(kept.metadata()[SEEN])))
+            ranges.append(TrainingRange.from_json(json.loads(kept.metadata()[_SEEN])))
     spans = {name: [span for r in ranges if (span := getattr(r, name)) is not None] for name in RANGES}
     joined = {name: (min(low for low, _ in s), max(high for _, high in s)) for name, s in spans.items() if s}
     return TrainingRange(tuple(sorted({vendor for r in ranges for vendor in r.vendors})), **joined)
@@ -197,7 +197,7 @@ def assign_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int
 
     Patients come in random order, those with most cases first; each goes where the cases of its strata are fewest.
     """
-    require_folds(patients, strata, folds)
+    _require_folds(patients, strata, folds)
     cases: dict[str, Counter[Hashable]] = {}
     for patient, stratum in zip(patients, strata, strict=True):
         cases.setdefault(patient, Counter())[stratum] += 1
@@ -211,7 +211,7 @@ def assign_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int
     return [fold_of[patient] for patient in patients]
 
 
-def require_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int) -> None:
+def _require_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int) -> None:
     """Raise TrainingRefused unless every stratum has a patient for every fold."""
     if folds < 2:
         raise TrainingRefused(f"cross-validation needs two folds or more, got {folds}")

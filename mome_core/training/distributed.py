@@ -13,7 +13,7 @@ from torch import distributed, nn
 
 from mome_core.compute import collectives, device_of_process
 
-TIMEOUT = timedelta(hours=12)  # the other processes wait while the main one prepares a cohort
+_TIMEOUT = timedelta(hours=12)  # the other processes wait while the main one prepares a cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +65,5 @@ def process_group() -> ProcessGroup:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ProcessGroup()
-    distributed.init_process_group(collectives(), timeout=TIMEOUT)
+    distributed.init_process_group(collectives(), timeout=_TIMEOUT)
     return ProcessGroup(distributed.get_rank(), distributed.get_world_size())

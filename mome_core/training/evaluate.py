@@ -18,7 +18,7 @@ from mome_core.training.predict import log_odds, probabilities, truth
 from mome_core.training.statistics import Comparison, Interval, bootstrap, delong, paired_bootstrap
 
 Scores = NDArray[np.float64]
-SUBSETS: tuple[tuple[Modality, ...], ...] = (
+_SUBSETS: tuple[tuple[Modality, ...], ...] = (
     (Modality.DCE,),
     (Modality.T2,),
     (Modality.DWI,),
@@ -71,7 +71,7 @@ def evaluate(
         repeats=repeats,
         seed=seed,
     )
-    subsets = {"+".join(s): measured for s in SUBSETS if (measured := subset_auroc(checkpoint, labelled, endpoint, s))}
+    subsets = {"+".join(s): measured for s in _SUBSETS if (measured := subset_auroc(checkpoint, labelled, endpoint, s))}
     return Evaluation(endpoint, labelled, positive, scores, point.threshold, figures, subsets)
 
 

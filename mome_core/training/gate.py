@@ -23,8 +23,8 @@ from mome_core.training.evaluate import auroc_difference, scored
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
 
-Scores = NDArray[np.float64]
-REPEATED = 3  # cases that are answered twice and explained
+_Scores = NDArray[np.float64]
+_REPEATED = 3  # cases that are answered twice and explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class PairedPredictions:
     """What both models answered: truth, probabilities of the candidate and of the active model, patients."""
 
     positive: NDArray[np.bool_]
-    new: Scores
-    old: Scores
+    new: _Scores
+    old: _Scores
     patients: tuple[str, ...]
 
 
@@ -108,17 +108,17 @@ def examine(
         scored(active, cases.active, cases.endpoint),
         tuple(each.patient for each in cases.candidate),
     )
-    require_enough(answers.positive, rules)
+    _require_enough(answers.positive, rules)
     return (
-        is_no_worse(answers, rules, repeats),
+        _is_no_worse(answers, rules, repeats),
         *subgroups(answers, cases.groups, rules),
-        gives_known_answer(candidate),
-        is_deterministic(candidate, cases, answers.new),
-        is_explained(candidate, cases, rules),
+        _gives_known_answer(candidate),
+        _is_deterministic(candidate, cases, answers.new),
+        _is_explained(candidate, cases, rules),
     )
 
 
-def require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
+def _require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
     """Raise TrainingRefused for a set with too few cases of a class."""
     fewer = int(min(positive.sum(), (~positive).sum()))
     if fewer < rules.fewest:
@@ -128,7 +128,7 @@ def require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
         )
 
 
-def is_no_worse(answers: PairedPredictions, rules: GateRules, repeats: int) -> AcceptanceCheck:
+def _is_no_worse(answers: PairedPredictions, rules: GateRules, repeats: int) -> AcceptanceCheck:
     """Non-inferiority: the lower end of the 95 % interval of the difference lies above minus the margin."""
     found = auroc_difference(answers.positive, answers.new, answers.old, answers.patients, repeats=repeats)
     words = (
@@ -157,31 +157,31 @@ def subgroups(
             yield AcceptanceCheck(f"{column} {value}", ours - theirs > -rules.subgroup_margin, words)
 
 
-def gives_known_answer(candidate: Checkpoint) -> AcceptanceCheck:
+def _gives_known_answer(candidate: Checkpoint) -> AcceptanceCheck:
     """The answer that the bundle says it gives to a fixed noise."""
     passed = known_answer_repeats(candidate)
     words = "its known answer is repeated" if passed else "it does not give the answer that its bundle was written with"
     return AcceptanceCheck("known answer", passed, words)
 
 
-def is_deterministic(candidate: Checkpoint, cases: LockedCases, new: Scores) -> AcceptanceCheck:
+def _is_deterministic(candidate: Checkpoint, cases: LockedCases, new: _Scores) -> AcceptanceCheck:
     """Whether the candidate answers a case twice with equal bits."""
-    again = scored(candidate, cases.candidate[:REPEATED], cases.endpoint)
-    passed = bool(np.array_equal(again, new[:REPEATED]))
+    again = scored(candidate, cases.candidate[:_REPEATED], cases.endpoint)
+    passed = bool(np.array_equal(again, new[:_REPEATED]))
     words = (
         f"{len(again)} cases answered twice are equal to the last bit" if passed else "the same case gives two answers"
     )
     return AcceptanceCheck("deterministic", passed, words)
 
 
-def is_explained(candidate: Checkpoint, cases: LockedCases, rules: GateRules) -> AcceptanceCheck:
+def _is_explained(candidate: Checkpoint, cases: LockedCases, rules: GateRules) -> AcceptanceCheck:
     """Integrated gradients account for the answer."""
-    worst = max(completeness_error(candidate, each, cases.endpoint) for each in cases.candidate[:REPEATED])
+    worst = max(_completeness_error(candidate, each, cases.endpoint) for each in cases.candidate[:_REPEATED])
     words = f"completeness error of the explanation up to {worst:.2%}; at most {rules.completeness:.0%} is allowed"
     return AcceptanceCheck("explained", bool(worst <= rules.completeness), words)
 
 
-def completeness_error(checkpoint: Checkpoint, example: Example, endpoint: Endpoint) -> float:
+def _completeness_error(checkpoint: Checkpoint, example: Example, endpoint: Endpoint) -> float:
     """How far the attributions of one case miss what they explain, relative to it or to log odds of 1."""
     device = device_of(checkpoint.network)
     padded = centred(example.arrays(), checkpoint.recipe)

@@ -44,8 +44,8 @@ from mome_core.training.run_state import (
     write_state,
 )
 
-Batch = tuple[Example, ...]
-Logits = dict[Endpoint, Tensor]
+_Batch = tuple[Example, ...]
+_Logits = dict[Endpoint, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Task:
         self.network.architecture.require_fits(self.recipe)
         require_separate_patients({"training": self.training, "validation": self.validation})
         for split, examples in (("training", self.training), ("validation", self.validation)):
-            require_both_answers(self.network, split, examples)
+            _require_both_answers(self.network, split, examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,13 @@ def train(task: Task, run: Path, progress: Callable[[EpochReport], None] = lambd
     Started by torchrun, the processes share the passes of every step; all get the same network.
     Raises TrainingRefused when the directory belongs to another training, NumericsFault when the loss is not finite.
     """
-    training = Training(task, run)
+    training = _Training(task, run)
     while not training.finished():
         progress(training.run_epoch())
     return training.result()
 
 
-class Training:
+class _Training:
     """A run in progress: the network, its optimizer, and how far it is."""
 
     def __init__(self, task: Task, run: Path) -> None:
@@ -100,7 +100,7 @@ class Training:
             )
         if self.config.artefacts:
             artefacts()  # refuses now what would be missing at the first pass
-        self.fingerprint = fingerprint(task)
+        self.fingerprint = _fingerprint(task)
         select_parts(self.network, self.config.parts)
         self.network.recompute = self.config.recompute
         self.device = device_of(self.network)
@@ -109,7 +109,7 @@ class Training:
         torch.manual_seed(self.config.seed)
         self.reader = PatchReader(self.network).to(self.device) if self.config.patch_loss else None
         self.tensors = trained_tensors(self.network, self.reader, self.config)
-        self.class_weights = weigh_classes(task, self.device)
+        self.class_weights = _weigh_classes(task, self.device)
         self.progress = self.resumed()
 
     def resumed(self) -> RunProgress:
@@ -118,7 +118,7 @@ class Training:
             remove_unfinished(self.run)
         progress = read_state(self.run, self.fingerprint, self.tensors, gradients=self.group.is_main)
         if progress is None and self.group.is_main:
-            begin_run(self.run, description(self.task))
+            begin_run(self.run, _description(self.task))
         return progress or RunProgress()
 
     def finished(self) -> bool:
@@ -151,7 +151,7 @@ class Training:
         self.save()
         return report
 
-    def learn(self, batch: Batch, number: int) -> None:
+    def learn(self, batch: _Batch, number: int) -> None:
         """One pass forward and back; the number of the batch in its epoch decides what is drawn."""
         rng = np.random.default_rng((self.config.seed, self.progress.epoch, number))
         torch.manual_seed(int(rng.integers(2**62)))  # stochastic depth draws from torch's generator
@@ -170,7 +170,7 @@ class Training:
             )
         (loss / self.config.accumulation).backward()  # type: ignore[no-untyped-call]
 
-    def answer(self, volumes: dict[Modality, Tensor]) -> tuple[Logits, list[Logits]]:
+    def answer(self, volumes: dict[Modality, Tensor]) -> tuple[_Logits, list[_Logits]]:
         """The network's logits, and those of the patches of each modality if the config asks for them."""
         if self.reader is None:
             return self.network(volumes), []
@@ -178,12 +178,12 @@ class Training:
         tokens = {m: self.network.modality_stage(m, volume, paths) for m, volume in volumes.items()}
         return self.network.joint_stage(tokens, paths=paths), self.reader(tokens)
 
-    def loss_of(self, logits: Logits, batch: Batch) -> Tensor:
+    def loss_of(self, logits: _Logits, batch: _Batch) -> Tensor:
         """Loss of one answer to a batch."""
         labels = [example.labels for example in batch]
         return endpoint_loss(logits, labels, self.class_weights, self.config.label_smoothing)
 
-    def draw_volumes(self, batch: Batch, rng: np.random.Generator) -> dict[Modality, Tensor]:
+    def draw_volumes(self, batch: _Batch, rng: np.random.Generator) -> dict[Modality, Tensor]:
         """Augmented volumes (B, C, X, Y, Z) of the modalities that this pass keeps."""
         kept = kept_modalities(batch[0].modalities, self.config.modality_dropout, rng)
         chosen = [{m: a for m, a in example.arrays().items() if m in kept} for example in batch]
@@ -232,7 +232,7 @@ class Training:
         return TrainingResult(self.network, best_epoch, history[best_epoch].mean_auroc, history)
 
 
-def weigh_classes(task: Task, device: torch.device) -> dict[Endpoint, Tensor]:
+def _weigh_classes(task: Task, device: torch.device) -> dict[Endpoint, Tensor]:
     """Weights of the classes of each endpoint; none unless the config asks."""
     if not task.config.class_weighted:
         return {}
@@ -240,7 +240,7 @@ def weigh_classes(task: Task, device: torch.device) -> dict[Endpoint, Tensor]:
     return {h.endpoint: class_weights(labels, h.classes).to(device) for h, labels in known.items()}
 
 
-def epoch_batches(examples: Sequence[Example], config: TrainingConfig, epoch: int) -> list[Batch]:
+def epoch_batches(examples: Sequence[Example], config: TrainingConfig, epoch: int) -> list[_Batch]:
     """The epoch's cases in random order, in batches of cases that have the same modalities."""
     rng = np.random.default_rng((config.seed, epoch))
     alike: dict[tuple[Modality, ...], list[Example]] = {}
@@ -251,7 +251,7 @@ def epoch_batches(examples: Sequence[Example], config: TrainingConfig, epoch: in
     return [batches[n] for n in rng.permutation(len(batches))]
 
 
-def require_both_answers(network: Mome, split: str, examples: Sequence[Example]) -> None:
+def _require_both_answers(network: Mome, split: str, examples: Sequence[Example]) -> None:
     """Raise TrainingRefused when an endpoint has no label, or one answer only, in a split."""
     for head in network.answers:
         known = [e.labels[head.endpoint] == head.positive_class for e in examples if head.endpoint in e.labels]
@@ -264,7 +264,7 @@ def require_both_answers(network: Mome, split: str, examples: Sequence[Example])
             )
 
 
-def description(task: Task) -> dict[str, Any]:
+def _description(task: Task) -> dict[str, Any]:
     """Config, network, recipe and cases of a run, for people and for its fingerprint."""
 
     def listed(examples: Sequence[Example]) -> list[Any]:
@@ -282,9 +282,9 @@ def description(task: Task) -> dict[str, Any]:
     }
 
 
-def fingerprint(task: Task) -> str:
+def _fingerprint(task: Task) -> str:
     """Digest of everything that decides the weights of a run."""
-    return hashlib.sha256(json.dumps(description(task), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_description(task), sort_keys=True).encode()).hexdigest()
 
 
 def digest(network: nn.Module) -> str:

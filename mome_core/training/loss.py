@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mome_core.results import Endpoint
 
-ClassWeights = Mapping[Endpoint, Tensor]
+_ClassWeights = Mapping[Endpoint, Tensor]
 
 
 def class_weights(labels: Sequence[int], classes: int) -> Tensor:
@@ -25,7 +25,7 @@ def class_weights(labels: Sequence[int], classes: int) -> Tensor:
 def endpoint_loss(
     logits: Mapping[Endpoint, Tensor],
     labels: Sequence[Mapping[Endpoint, int]],
-    weights: ClassWeights,
+    weights: _ClassWeights,
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """Sum over the endpoints of the weighted cross-entropies of the batch, over its size.

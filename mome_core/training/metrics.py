@@ -15,12 +15,12 @@ from scipy.stats import rankdata
 
 from mome_core.training.errors import TrainingRefused
 
-Numbers = NDArray[np.float64]
-ABBREVIATIONS = frozenset(("auroc", "auprc", "ppv", "npv", "f1", "mcc", "ece"))
+_Numbers = NDArray[np.float64]
+_ABBREVIATIONS = frozenset(("auroc", "auprc", "ppv", "npv", "f1", "mcc", "ece"))
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
+class _Confusion:
     """Cases by truth and answer; a ratio without cases is NaN."""
 
     true_positive: int
@@ -30,29 +30,29 @@ class Confusion:
 
     @property
     def sensitivity(self) -> float:
-        return ratio(self.true_positive, self.true_positive + self.false_negative)
+        return _ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def specificity(self) -> float:
-        return ratio(self.true_negative, self.true_negative + self.false_positive)
+        return _ratio(self.true_negative, self.true_negative + self.false_positive)
 
     @property
     def ppv(self) -> float:
-        return ratio(self.true_positive, self.true_positive + self.false_positive)
+        return _ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def npv(self) -> float:
-        return ratio(self.true_negative, self.true_negative + self.false_negative)
+        return _ratio(self.true_negative, self.true_negative + self.false_negative)
 
     @property
     def accuracy(self) -> float:
         right = self.true_positive + self.true_negative
-        return ratio(right, right + self.false_positive + self.false_negative)
+        return _ratio(right, right + self.false_positive + self.false_negative)
 
     @property
     def f1(self) -> float:
         wrong = self.false_positive + self.false_negative
-        return ratio(2 * self.true_positive, 2 * self.true_positive + wrong)
+        return _ratio(2 * self.true_positive, 2 * self.true_positive + wrong)
 
     @property
     def mcc(self) -> float:
@@ -62,11 +62,11 @@ class Confusion:
         return (tp * tn - fp * fn) / float(product) ** 0.5 if product else 0.0
 
 
-def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Confusion:
+def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> _Confusion:
     """Counts with a score above the threshold taken for positive (paper: score > 0.5)."""
     positive = np.asarray(labels).astype(bool)
     called = np.asarray(scores) > threshold
-    return Confusion(
+    return _Confusion(
         int((positive & called).sum()),
         int((~positive & called).sum()),
         int((~positive & ~called).sum()),
@@ -82,7 +82,7 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def roc_curve(labels: ArrayLike, scores: ArrayLike) -> tuple[Numbers, Numbers]:
+def roc_curve(labels: ArrayLike, scores: ArrayLike) -> tuple[_Numbers, _Numbers]:
     """(false-positive rates, true-positive rates) from (0, 0) to (1, 1), one point for each distinct score."""
     positive, values = checked(labels, scores)
     order = np.argsort(-values, kind="stable")
@@ -125,22 +125,22 @@ def brier(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reliability:
+class _Reliability:
     """Mean probability and observed frequency in bins of equal width; empty bins are left out."""
 
-    probability: Numbers
-    frequency: Numbers
+    probability: _Numbers
+    frequency: _Numbers
     count: NDArray[np.int64]
 
 
-def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> Reliability:
+def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> _Reliability:
     """Reliability curve over [0, 1]."""
     truth, values = np.asarray(labels, float), np.asarray(probabilities, float)
     which = np.clip((values * bins).astype(int), 0, bins - 1)
     count = np.bincount(which, minlength=bins)
     filled = count > 0
     sums = [np.bincount(which, weights, minlength=bins)[filled] / count[filled] for weights in (values, truth)]
-    return Reliability(sums[0], sums[1], count[filled])
+    return _Reliability(sums[0], sums[1], count[filled])
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:
@@ -181,10 +181,10 @@ def all_metrics(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -
 def spelled(name: str) -> str:
     """A figure's name as people write it."""
     words = name.split("_")
-    return " ".join(word.upper() if word in ABBREVIATIONS else word for word in words)
+    return " ".join(word.upper() if word in _ABBREVIATIONS else word for word in words)
 
 
-def ratio(part: int, whole: int) -> float:
+def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 

@@ -17,7 +17,7 @@ from mome_core.results import Endpoint
 from mome_core.training.augment import centred
 from mome_core.training.dataset import Example
 
-Predictions = dict[Endpoint, NDArray[np.float64]]
+_Predictions = dict[Endpoint, NDArray[np.float64]]
 
 
 @torch.no_grad()
@@ -26,7 +26,7 @@ def log_odds(
     examples: Sequence[Example],
     recipe: Recipe,
     modalities: Sequence[Modality] = tuple(Modality),
-) -> Predictions:
+) -> _Predictions:
     """Logit of each endpoint's probability for each case, padded in the centre, not mirrored.
 
     Parameters
@@ -38,7 +38,7 @@ def log_odds(
     was_training = network.training
     network.eval()
     device = device_of(network)
-    answers: Predictions = {head.endpoint: np.full(len(examples), np.nan) for head in network.answers}
+    answers: _Predictions = {head.endpoint: np.full(len(examples), np.nan) for head in network.answers}
     for n, example in enumerate(examples):
         arrays = {m: a for m, a in example.arrays().items() if m in modalities}
         if not arrays:

@@ -10,7 +10,7 @@ from mome_core.model.build import build_network, with_new_heads
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.mome import Mome
 
-POSITION_STD = 0.1
+_POSITION_STD = 0.1
 
 
 def from_scratch(architecture: Architecture, seed: int) -> Mome:
@@ -27,7 +27,7 @@ def from_scratch(architecture: Architecture, seed: int) -> Mome:
         nn.init.xavier_normal_(linear.weight)
     with torch.no_grad():
         for position in (*network.positions.values(), network.cls_position_D):
-            position.mul_(POSITION_STD)
+            position.mul_(_POSITION_STD)
     return network
 
 

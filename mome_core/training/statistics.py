@@ -12,7 +12,7 @@ from scipy.stats import norm, rankdata
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.metrics import checked
 
-Figures = Mapping[str, float]
+_Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def bootstrap_draws(patients: Sequence[str], repeats: int, seed: int) -> list[ND
 
 
 def bootstrap(
-    measure: Callable[[NDArray[np.int64]], Figures],
+    measure: Callable[[NDArray[np.int64]], _Figures],
     patients: Sequence[str],
     *,
     repeats: int = 1000,
@@ -47,18 +47,18 @@ def bootstrap(
 ) -> dict[str, Interval]:
     """Each figure of `measure(indices of cases)` with its percentile interval over draws of patients."""
     whole = measure(np.arange(len(patients)))
-    drawn = drawn_figures(measure, patients, repeats, seed)
-    return {name: interval_of(value, [figures[name] for figures in drawn], level) for name, value in whole.items()}
+    drawn = _drawn_figures(measure, patients, repeats, seed)
+    return {name: _interval_of(value, [figures[name] for figures in drawn], level) for name, value in whole.items()}
 
 
-def drawn_figures(
-    measure: Callable[[NDArray[np.int64]], Figures], patients: Sequence[str], repeats: int, seed: int
-) -> list[Figures]:
+def _drawn_figures(
+    measure: Callable[[NDArray[np.int64]], _Figures], patients: Sequence[str], repeats: int, seed: int
+) -> list[_Figures]:
     """What each draw measures.
 
     Draws that hold one class only measure nothing and are left out; TrainingRefused when that is most of them.
     """
-    drawn: list[Figures] = []
+    drawn: list[_Figures] = []
     for indices in bootstrap_draws(patients, repeats, seed):
         try:
             drawn.append(measure(indices))
@@ -69,7 +69,7 @@ def drawn_figures(
     return drawn
 
 
-def interval_of(value: float, drawn: Sequence[float], level: float = 0.95) -> Interval:
+def _interval_of(value: float, drawn: Sequence[float], level: float = 0.95) -> Interval:
     """The percentile interval; NaN where no draw has a number."""
     finite = [number for number in drawn if np.isfinite(number)]
     if not finite:
@@ -103,14 +103,14 @@ def delong_covariance(
     labels: ArrayLike, scores: Sequence[ArrayLike]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """AUROC of each list of scores, and their covariance matrix."""
-    parts = [placements(*checked(labels, values)) for values in scores]
+    parts = [_placements(*checked(labels, values)) for values in scores]
     of_positives = np.stack([p for p, _ in parts])
     of_negatives = np.stack([n for _, n in parts])
     covariance = np.cov(of_positives) / of_positives.shape[1] + np.cov(of_negatives) / of_negatives.shape[1]
     return of_positives.mean(axis=1), np.atleast_2d(covariance)
 
 
-def placements(
+def _placements(
     positive: NDArray[np.bool_], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of negatives below each positive case, and of positives above each negative one; ties count half."""
@@ -132,12 +132,12 @@ def paired_bootstrap(
 ) -> Comparison:
     """Two models by the same draws of patients; p-value: twice the smaller share of differences beyond zero."""
 
-    def figures(indices: NDArray[np.int64]) -> Figures:
+    def figures(indices: NDArray[np.int64]) -> _Figures:
         first, second = measure(indices)
         return {"difference": first - second}
 
     first, second = measure(np.arange(len(patients)))
-    differences = np.array([drawn["difference"] for drawn in drawn_figures(figures, patients, repeats, seed)])
+    differences = np.array([drawn["difference"] for drawn in _drawn_figures(figures, patients, repeats, seed)])
     tail = min(np.mean(differences <= 0), np.mean(differences >= 0))
-    interval = interval_of(first - second, differences.tolist())
+    interval = _interval_of(first - second, differences.tolist())
     return Comparison(first, second, interval, min(1.0, 2 * float(tail)))

@@ -18,7 +18,7 @@ Record = dict[str, str]
 def read_table(path: Path) -> tuple[list[str], list[Record]]:
     """Names of the columns, and the lines; what is empty is "". TrainingRefused when the file cannot be read."""
     try:
-        names, rows = read_parquet(path) if is_parquet(path) else read_csv(path)
+        names, rows = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
     except (OSError, ValueError, csv.Error) as error:  # a broken Parquet file or encoding is a ValueError
         raise TrainingRefused(f"cannot read the table {path}: {error}") from error
     return names, [{name: as_text(row.get(name)) for name in names} for row in rows]
@@ -28,15 +28,15 @@ def write_table(path: Path, rows: Iterable[Record]) -> None:
     """The table, whole or not at all; every column that any row has. NotWritable when the disk does not take it."""
     rows = list(rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    write_whole(path, parquet_of(names, rows) if is_parquet(path) else csv_of(names, rows))
+    write_whole(path, _parquet_of(names, rows) if _is_parquet(path) else _csv_of(names, rows))
 
 
-def is_parquet(path: Path) -> bool:
+def _is_parquet(path: Path) -> bool:
     """Whether the ending says Parquet."""
     return path.suffix.lower() in (".parquet", ".pq")
 
 
-def read_csv(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
+def _read_csv(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
     """Columns and lines; a column without a name is left out."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
@@ -44,13 +44,13 @@ def read_csv(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
         return names, list(reader)
 
 
-def read_parquet(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
+def _read_parquet(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
     """Columns and rows with the types that the file gives them."""
-    table = parquet().read_table(path)
+    table = _parquet().read_table(path)
     return list(table.column_names), table.to_pylist()
 
 
-def csv_of(names: list[str], rows: list[Record]) -> bytes:
+def _csv_of(names: list[str], rows: list[Record]) -> bytes:
     """The content of a CSV file."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names, restval="")
@@ -59,17 +59,17 @@ def csv_of(names: list[str], rows: list[Record]) -> bytes:
     return text.getvalue().encode()
 
 
-def parquet_of(names: list[str], rows: list[Record]) -> bytes:
+def _parquet_of(names: list[str], rows: list[Record]) -> bytes:
     """The content of a Parquet file, all columns as text: what a column is, the manifest says (`cohort`)."""
     import pyarrow
 
     columns = {name: pyarrow.array([row.get(name, "") for row in rows], pyarrow.string()) for name in names}
     content = io.BytesIO()
-    parquet().write_table(pyarrow.table(columns), content)
+    _parquet().write_table(pyarrow.table(columns), content)
     return content.getvalue()
 
 
-def parquet() -> Any:
+def _parquet() -> Any:
     """pyarrow's module for Parquet; TrainingRefused when it is not installed."""
     try:
         from pyarrow import parquet as module

@@ -7,7 +7,7 @@ import typer
 from node.conformance import statement
 
 
-def conformance() -> None:
+def _conformance() -> None:
     """Print the DICOM conformance statement of this version, in Markdown.
 
     Example: mome-node conformance > conformance.md

@@ -45,7 +45,7 @@ _QUIET_SECONDS = 2.0
 _LONGEST_SECONDS = 600.0
 
 
-def demo(
+def _demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for everything that the demo leaves.")] = Path("demo-out"),
     vendor: Annotated[str, typer.Option(help="siemens, ge, philips or uih.")] = "siemens",
     lesion: Annotated[str, typer.Option(help="malignant, benign or none.")] = "malignant",
@@ -67,7 +67,7 @@ def demo(
         shutil.rmtree(out / folder, ignore_errors=True)
     with destinations(out, config) as (settings, file):
         study = _make_study(out / "scanner", vendor, lesion, seed, console)
-        with running_node(file, settings, out / "node.log", console):
+        with _running_node(file, settings, out / "node.log", console):
             _send_study(out / "scanner", settings, console)
             detail = follow(study, settings, console)
     show_outcome(detail, settings, out, console)
@@ -105,7 +105,7 @@ def _make_study(folder: Path, vendor: str, lesion: str, seed: int, console: Cons
 
 
 @contextmanager
-def running_node(file: Path, settings: Settings, log: Path, console: Console) -> Iterator[None]:
+def _running_node(file: Path, settings: Settings, log: Path, console: Console) -> Iterator[None]:
     """`mome-node serve` as processes of their own, until the block ends."""
     with log.open("wb") as output:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -17,7 +17,7 @@ from node.errors import NodeError
 from node.exit_codes import Exit
 from sr_templates.errors import ObjectsError
 
-HELP = """Radiology AI node for breast MRI: studies in over DICOM, MOME's answer explained and back in the PACS.
+_HELP = """Radiology AI node for breast MRI: studies in over DICOM, MOME's answer explained and back in the PACS.
 
 RESEARCH USE ONLY - not for clinical use. Start with: mome-node demo
 """
@@ -30,7 +30,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def options(
+def _options(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
@@ -44,10 +44,10 @@ def command_meant(arguments: Sequence[str]) -> str | None:
     return next((words for n in (2, 1) if (words := " ".join(given[:n])) in COMMANDS), None)
 
 
-def build_app(meant: str | None) -> typer.Typer:
+def _build_app(meant: str | None) -> typer.Typer:
     """The Typer application with the command that is meant; if none is, with the summary of every command."""
-    app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.callback(help=HELP)(options)
+    app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(help=_HELP)(_options)
     commands: Mapping[str, CommandInfo] = COMMANDS if meant is None else {meant: COMMANDS[meant]}
     groups: dict[str, typer.Typer] = {}
     for name, help_text in GROUPS.items():
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: runs one command and turns our errors into one line on stderr and an exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        build_app(command_meant(_completed_line() or given))(args=given, prog_name="mome-node")
+        _build_app(command_meant(_completed_line() or given))(args=given, prog_name="mome-node")
     except Exception as error:  # the last stop before the user
         code = exit_code(error)
         if code is None:

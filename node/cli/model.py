@@ -22,7 +22,7 @@ _Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", sh
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
-def import_(
+def _import_(
     file: Annotated[Path, typer.Argument(help="A PyTorch file: model.th or beit3_*.pth.", show_default=False)],
     *,
     out: Annotated[Path, typer.Option(help="Directory of the new bundle.", show_default=False)],
@@ -60,7 +60,7 @@ def import_(
         typer.echo(f"{list(imported.ignored.values()).count(reason)} ignored: {reason}")
 
 
-def run(
+def _run(
     bundle: _Bundle,
     arrays: Annotated[Path, typer.Argument(help="NPZ file with any of dce, t2, dwi.", show_default=False)],
     as_json: _AsJson = False,
@@ -72,7 +72,7 @@ def run(
     Example: mome-node model run models/mome arrays.npz --json
     """
     checkpoint = load_checkpoint(bundle)
-    answers = answer_arrays(checkpoint, read_arrays(arrays))
+    answers = answer_arrays(checkpoint, _read_arrays(arrays))
     if as_json:
         endpoints = {a.endpoint.value: {"logits": list(a.logits), "probability": a.probability} for a in answers}
         typer.echo(json.dumps({"model": checkpoint.identity.sha256, "endpoints": endpoints}, indent=2))
@@ -83,7 +83,7 @@ def run(
         typer.echo(f"{a.endpoint}: probability {a.probability:.6f}  (logits {logits})")
 
 
-def show(bundle: _Bundle, as_json: _AsJson = False) -> None:
+def _show(bundle: _Bundle, as_json: _AsJson = False) -> None:
     """Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance.
 
     Example: mome-node model show models/mome
@@ -100,7 +100,7 @@ def show(bundle: _Bundle, as_json: _AsJson = False) -> None:
             typer.echo(f"  {key}: {json.dumps(value)}")
 
 
-def verify(bundle: _Bundle, as_json: _AsJson = False) -> None:
+def _verify(bundle: _Bundle, as_json: _AsJson = False) -> None:
     """Read a whole bundle and check its digest, architecture and every tensor; a damaged one is refused.
 
     Example: mome-node model verify models/mome
@@ -127,7 +127,7 @@ def _recipe_of(sizes: str) -> Recipe | None:
     return Recipe.from_json(given)
 
 
-def read_arrays(path: Path) -> dict[Modality, NDArray[Any]]:
+def _read_arrays(path: Path) -> dict[Modality, NDArray[Any]]:
     """Arrays by modality from an NPZ file; ValueError for a name that is not dce, t2 or dwi."""
     with np.load(path, allow_pickle=False) as file:
         if unknown := set(file) - {"dce", "t2", "dwi"}:

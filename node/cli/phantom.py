@@ -16,14 +16,14 @@ from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, Size, 
 from dicom_io.phantom.vendors import study_of, write_study, write_truth
 from mome_core.case import Modality
 
-LAYOUTS = "one-series, series-per-phase, xa-classic, enhanced, instance-only or vframe; vendor's habit"
+_LAYOUTS = "one-series, series-per-phase, xa-classic, enhanced, instance-only or vframe; vendor's habit"
 _Out = Annotated[Path, typer.Option(help="Folder for the DICOM files; it must be empty or not exist.")]
 _VendorName = Annotated[
     Literal["siemens", "ge", "philips", "uih"], typer.Option(help="Whose scanner's habits the files follow.")
 ]
 _LesionName = Annotated[Literal["malignant", "benign", "none"], typer.Option(help="What the simulated patient has.")]
 _Seed = Annotated[int, typer.Option(min=0, help="Another seed is another patient.")]
-_Layout = Annotated[str | None, typer.Option(help=LAYOUTS)]
+_Layout = Annotated[str | None, typer.Option(help=_LAYOUTS)]
 _SizeName = Annotated[
     Literal["tiny", "small", "demo", "paper"], typer.Option(help="tiny: 64x64x16 voxels; paper: 384x384x128.")
 ]

@@ -18,7 +18,7 @@ from node.storage.ledger.ledger import Ledger
 from node.withdrawal import WithdrawalReason, withdraw
 
 
-def retract(
+def _retract(
     uid: StudyUid,
     reason: Annotated[str, typer.Option(help="quality, safety or wrong-patient.")] = "quality",
     config: Config = None,
@@ -35,7 +35,7 @@ def retract(
     typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {uid}")
 
 
-def reproduce(
+def _reproduce(
     report: Annotated[Path, typer.Argument(help="A structured report that this node made.", exists=True)],
     config: Config = None,
     as_json: Json = False,

@@ -25,7 +25,7 @@ from node.storage.overview import Overview
 from node.storage.records import StudyRecord
 
 
-def list_studies(
+def _list_studies(
     config: Config = None,
     state: Annotated[str, typer.Option(help="Only studies in this state, e.g. FAILED.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 50,
@@ -41,7 +41,7 @@ def list_studies(
     overview, states = Overview(open_ledger(config).engine), [StudyState(state)] if state else []
     gather = load_settings(config).gather
     if watch:
-        follow(lambda rows: _worklist_table(overview.worklist(states, limit=min(limit, rows)), gather))
+        _follow(lambda rows: _worklist_table(overview.worklist(states, limit=min(limit, rows)), gather))
         return
     found = overview.worklist(states, limit=limit)
     if as_json:
@@ -78,7 +78,7 @@ _STATE_STYLES = {
 }
 
 
-def follow(render: Callable[[int], RenderableType], seconds: float = 1.0) -> None:
+def _follow(render: Callable[[int], RenderableType], seconds: float = 1.0) -> None:
     """Draw again every second until Ctrl-C; `render` gets the number of lines."""
     console = Console()
     try:
@@ -90,7 +90,7 @@ def follow(render: Callable[[int], RenderableType], seconds: float = 1.0) -> Non
         return
 
 
-def top(config: Config = None) -> None:
+def _top(config: Config = None) -> None:
     """Processes, queues, alerts and the newest studies on one screen, until Ctrl-C.
 
     Example: mome-node top --config mome-node.toml
@@ -103,7 +103,7 @@ def top(config: Config = None) -> None:
         newest = overview.worklist(limit=max(5, rows - len(lines) - 3))
         return Group("[bold]MOME Node[/] - research use only", *lines, "", _worklist_table(newest, gather))
 
-    follow(render)
+    _follow(render)
 
 
 def _alert_lines(health: HealthStore) -> list[str]:
@@ -129,7 +129,7 @@ def _queue_lines(overview: Overview) -> list[str]:
     return lines
 
 
-def list_instances(config: Config = None, as_json: Json = False) -> None:
+def _list_instances(config: Config = None, as_json: Json = False) -> None:
     """Every instance that is safely stored; with --json one object on each line.
 
     Example: mome-node instances list --json

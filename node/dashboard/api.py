@@ -31,15 +31,15 @@ class ErrorAnswer(BaseModel):
     detail: str
 
 
-Responses = dict[int | str, dict[str, Any]]  # as FastAPI wants them
+_Responses = dict[int | str, dict[str, Any]]  # as FastAPI wants them
 
 
-def responses(descriptions: Mapping[int, str]) -> Responses:
+def _responses(descriptions: Mapping[int, str]) -> _Responses:
     """Errors of a route for its description, by HTTP status."""
     return {status: {"model": ErrorAnswer, "description": words} for status, words in descriptions.items()}
 
 
-ALWAYS = responses(
+_ALWAYS = _responses(
     {
         400: "the request is not valid HTTP",
         401: "not authenticated: send Authorization: Bearer KEY",
@@ -47,10 +47,10 @@ ALWAYS = responses(
         422: "a parameter is missing or has an invalid value",
     }
 )
-NOT_FOUND = responses({404: "no such study, object or destination"})
-CONFLICT = responses({409: "not possible in its present state"})
-router = APIRouter(prefix="/api", responses=ALWAYS)
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of the study on this node")]
+_NOT_FOUND = _responses({404: "no such study, object or destination"})
+_CONFLICT = _responses({409: "not possible in its present state"})
+router = APIRouter(prefix="/api", responses=_ALWAYS)
+_Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of the study on this node")]
 
 
 class WorklistEntry(BaseModel):
@@ -145,21 +145,21 @@ def studies(
     return Worklist(studies=[WorklistEntry.model_validate(each) for each in found.studies], before=found.before)
 
 
-@router.get("/studies/{number}", responses=NOT_FOUND)
-def study(site: CurrentSite, number: Number, _user: Viewer) -> StudyAnswer:
+@router.get("/studies/{number}", responses=_NOT_FOUND)
+def study(site: CurrentSite, number: _Number, _user: Viewer) -> StudyAnswer:
     """One study, found by its number on this node."""
-    return study_answer(site.ledger.reading.study(site.overview.uid_of(number)))
+    return _study_answer(site.ledger.reading.study(site.overview.uid_of(number)))
 
 
-@router.get("/uids/{study_instance_uid}", responses=NOT_FOUND)
+@router.get("/uids/{study_instance_uid}", responses=_NOT_FOUND)
 def study_by_uid(
     site: CurrentSite, study_instance_uid: Annotated[str, Path(max_length=64)], _user: Viewer
 ) -> StudyAnswer:
     """One study, found by its Study Instance UID."""
-    return study_answer(site.ledger.reading.study(study_instance_uid))
+    return _study_answer(site.ledger.reading.study(study_instance_uid))
 
 
-def study_answer(detail: StudyDetail) -> StudyAnswer:
+def _study_answer(detail: StudyDetail) -> StudyAnswer:
     """Everything that the ledger knows of a study."""
     return StudyAnswer(
         study=detail.study,
@@ -171,10 +171,10 @@ def study_answer(detail: StudyDetail) -> StudyAnswer:
     )
 
 
-@router.post("/studies/{number}/{action}", responses=NOT_FOUND | CONFLICT)
+@router.post("/studies/{number}/{action}", responses=_NOT_FOUND | _CONFLICT)
 def operate(
     site: CurrentSite,
-    number: Number,
+    number: _Number,
     action: Action,
     user: Operator,
     reason: WithdrawalReason = WithdrawalReason.QUALITY,
@@ -199,7 +199,7 @@ def peers(site: CurrentSite, _user: Viewer) -> PeersAnswer:
     return PeersAnswer(destinations=destinations, rejections=recent_rejections(site))
 
 
-@router.post("/peers/{name}/echo", responses=NOT_FOUND)
+@router.post("/peers/{name}/echo", responses=_NOT_FOUND)
 def echo(site: CurrentSite, name: Annotated[str, Path(max_length=64)], _user: Operator) -> Echo:
     """Send a C-ECHO to one destination now."""
     return echo_now(site, name)

@@ -24,7 +24,7 @@ from node.watching.metrics import Meter
 from sr_templates.errors import ObjectsError
 
 STATIC = Path(__file__).parent / "static"
-ERROR_TITLES = {
+_ERROR_TITLES = {
     403: "Not allowed",
     404: "Not found",
     409: "Not possible now",
@@ -50,50 +50,50 @@ def build_app(site: Site) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC))
     for router in (probes.router, login.router, oidc.router, pages.router, api.router):
         app.include_router(router)
-    app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(RequestValidationError, validation_error)
-    app.add_exception_handler(LookupError, not_found)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(LookupError, _not_found)
     for kind in (ImpossibleTransition, NodeError, DicomError, ObjectsError):
-        app.add_exception_handler(kind, conflict)
-    app.add_exception_handler(Exception, internal_error)
+        app.add_exception_handler(kind, _conflict)
+    app.add_exception_handler(Exception, _internal_error)
     return app
 
 
-def error_response(request: Request, status: int, words: str, headers: Mapping[str, str] | None = None) -> Response:
+def _error_response(request: Request, status: int, words: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error as a page for a browser, as JSON for a program."""
     if request.url.path.startswith("/api") or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"detail": words}, status, headers)
     if status == 401:
         return page(request, "login.html", status=401, wanted=request.url.path)
-    return page(request, "error.html", status=status, title=ERROR_TITLES.get(status, "Not possible"), words=words)
+    return page(request, "error.html", status=status, title=_ERROR_TITLES.get(status, "Not possible"), words=words)
 
 
-async def http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     """Answer a request without the rights it needs, or for an address that does not exist."""
     if not isinstance(error, HTTPException):
         raise TypeError("only for HTTPException")
-    return error_response(request, error.status_code, str(error.detail), error.headers)
+    return _error_response(request, error.status_code, str(error.detail), error.headers)
 
 
-async def validation_error(request: Request, _error: Exception) -> Response:
+async def _validation_error(request: Request, _error: Exception) -> Response:
     """Answer 422 to an invalid parameter; what was sent is not repeated."""
-    return error_response(request, 422, "a parameter is missing or has an invalid value")
+    return _error_response(request, 422, "a parameter is missing or has an invalid value")
 
 
-async def not_found(request: Request, error: Exception) -> Response:
+async def _not_found(request: Request, error: Exception) -> Response:
     """Answer 404 for a study, account or object that does not exist; a KeyError is our own defect and stays one."""
     if type(error) is not LookupError:
         raise error
-    return error_response(request, 404, str(error))
+    return _error_response(request, 404, str(error))
 
 
-async def conflict(request: Request, error: Exception) -> Response:
+async def _conflict(request: Request, error: Exception) -> Response:
     """Answer 409 when ledger, archive, reader or writer refuse; their messages hold no patient data."""
-    return error_response(request, 409, str(error))
+    return _error_response(request, 409, str(error))
 
 
-async def internal_error(request: Request, _error: Exception) -> Response:
+async def _internal_error(request: Request, _error: Exception) -> Response:
     """Answer 500 for a defect of this program; details are in the log only."""
-    response = error_response(request, 500, "internal error: see the node's log for details")
+    response = _error_response(request, 500, "internal error: see the node's log for details")
     response.headers.update(SECURITY_HEADERS)
     return response

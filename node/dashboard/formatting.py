@@ -37,12 +37,12 @@ JOB_STATE_WORDS = {
     JobState.CANCELLED: "cancelled",
 }
 
-CREDENTIAL_WORDS = {TokenKind.INVITATION: "one-time token", TokenKind.KEY: "API key"}
+_CREDENTIAL_WORDS = {TokenKind.INVITATION: "one-time token", TokenKind.KEY: "API key"}
 
 
 def credentials(account: Account) -> list[str]:
     """What an account signs in with."""
-    tokens = [words for kind, words in CREDENTIAL_WORDS.items() if kind in account.kinds]
+    tokens = [words for kind, words in _CREDENTIAL_WORDS.items() if kind in account.kinds]
     return ["password", *tokens] if account.has_password else tokens
 
 

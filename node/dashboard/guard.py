@@ -10,10 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.settings_sections import DashboardSettings
 
-LARGEST_BODY = 64 * 1024  # forms only: nothing is ever uploaded here
+_LARGEST_BODY = 64 * 1024  # forms only: nothing is ever uploaded here
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-CONTENT_SECURITY_POLICY = "; ".join(
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -28,7 +28,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -38,7 +38,7 @@ SECURITY_HEADERS = {
 }
 
 
-class BodyTooLarge(Exception):
+class _BodyTooLarge(Exception):
     """A request body is larger than the largest that is read."""
 
 
@@ -47,7 +47,7 @@ class SecurityMiddleware:
 
     def __init__(self, app: ASGIApp, settings: DashboardSettings) -> None:
         self.app = app
-        self.names = LOOPBACK_NAMES | {settings.host, *settings.names}
+        self.names = _LOOPBACK_NAMES | {settings.host, *settings.names}
         self.secure = settings.is_secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,8 +58,8 @@ class SecurityMiddleware:
         refusal = self.refusal(scope["method"], Headers(scope=scope))
         answer = PlainTextResponse(refusal, 403) if refusal else self.app
         try:
-            await answer(scope, size_limited(receive), self.with_security_headers(scope, send))
-        except BodyTooLarge:
+            await answer(scope, _size_limited(receive), self.with_security_headers(scope, send))
+        except _BodyTooLarge:
             await PlainTextResponse("the request is too large", 413)(scope, receive, send)
 
     def refusal(self, method: str, headers: Headers) -> str:
@@ -97,16 +97,16 @@ def host_name(host: str) -> str:
     return host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]
 
 
-def size_limited(receive: Receive) -> Receive:
-    """A `receive` that raises BodyTooLarge instead of reading a body that is too large."""
+def _size_limited(receive: Receive) -> Receive:
+    """A `receive` that raises _BodyTooLarge instead of reading a body that is too large."""
     seen = 0
 
     async def receive_limited() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > LARGEST_BODY:
-            raise BodyTooLarge
+        if seen > _LARGEST_BODY:
+            raise _BodyTooLarge
         return message
 
     return receive_limited

@@ -13,12 +13,12 @@ from node.storage.health import ALIVE_SECONDS, OpenAlert, ProcessHeartbeat
 from node.summary import AnalysisSummary
 from node.watching.metrics import Meter
 
-DAY_SECONDS = 86_400.0
-HOURS = 24
+_DAY_SECONDS = 86_400.0
+_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessStatus:
+class _ProcessStatus:
     """A process with its last heartbeat, and whether that is recent."""
 
     beat: ProcessHeartbeat
@@ -26,7 +26,7 @@ class ProcessStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class _Sender:
     """A scanner or PACS that has sent instances."""
 
     ae_title: str
@@ -36,9 +36,9 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class NodeHealth:
-    """Health of the node. Times in seconds; `by_hour`: analyses in each of the last 24 hours, oldest first."""
+    """Health of the node. Times in seconds; `_by_hour`: analyses in each of the last 24 hours, oldest first."""
 
-    parts: list[ProcessStatus]
+    parts: list[_ProcessStatus]
     alerts: list[OpenAlert]
     free_bytes: int
     total_bytes: int
@@ -48,7 +48,7 @@ class NodeHealth:
     median_seconds: float | None
     slowest_seconds: float | None
     stages: list[tuple[str, float]]
-    callers: list[Sender]
+    callers: list[_Sender]
     failures: list[tuple[str, int]]
     graphics: list[str]
 
@@ -56,35 +56,35 @@ class NodeHealth:
 def node_health(site: Site, meter: Meter, now: float) -> NodeHealth:
     """Gather the health of the node."""
     totals = meter.up_to_date()
-    analyses = site.overview.analyses(now - DAY_SECONDS)
-    seconds = site.overview.delivery_seconds(now - DAY_SECONDS)
+    analyses = site.overview.analyses(now - _DAY_SECONDS)
+    seconds = site.overview.delivery_seconds(now - _DAY_SECONDS)
     disk = shutil.disk_usage(site.archive.root)
     return NodeHealth(
-        parts=[ProcessStatus(each, now - each.at < ALIVE_SECONDS) for each in site.watch.heartbeats()],
+        parts=[_ProcessStatus(each, now - each.at < ALIVE_SECONDS) for each in site.watch.heartbeats()],
         alerts=site.watch.alerts(),
         free_bytes=disk.free,
         total_bytes=disk.total,
         reserve_bytes=site.settings.storage.reserve_mib * 2**20,
-        by_hour=by_hour([each.finished_at for each in analyses], now),
+        by_hour=_by_hour([each.finished_at for each in analyses], now),
         delivered=len(seconds),
         median_seconds=median(seconds) if seconds else None,
         slowest_seconds=quantiles(seconds, n=20)[-1] if len(seconds) > 1 else None,
-        stages=stages(each.summary for each in analyses),
-        callers=[Sender(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
+        stages=_stages(each.summary for each in analyses),
+        callers=[_Sender(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
         failures=totals.failures.most_common(),
         graphics=graphics_cards(),
     )
 
 
-def by_hour(moments: list[float], now: float) -> list[int]:
+def _by_hour(moments: list[float], now: float) -> list[int]:
     """How many of these moments fall into each of the last 24 hours, oldest first."""
-    counts = [0] * HOURS
+    counts = [0] * _HOURS
     for each in moments:
-        counts[HOURS - 1 - min(HOURS - 1, max(0, int((now - each) // 3600)))] += 1
+        counts[_HOURS - 1 - min(_HOURS - 1, max(0, int((now - each) // 3600)))] += 1
     return counts
 
 
-def stages(summaries: Iterable[AnalysisSummary]) -> list[tuple[str, float]]:
+def _stages(summaries: Iterable[AnalysisSummary]) -> list[tuple[str, float]]:
     """Median seconds of each stage of the analysis."""
     found: dict[str, list[float]] = {}
     for summary in summaries:

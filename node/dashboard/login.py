@@ -16,7 +16,7 @@ from node.dashboard.site import CurrentSite, Site, site_of
 from node.storage.accounts import AccessRefused
 
 router = APIRouter(include_in_schema=False)
-Text = Annotated[str, Form(max_length=256)]
+_Text = Annotated[str, Form(max_length=256)]
 
 
 @router.get("/login")
@@ -26,7 +26,7 @@ def login_form(request: Request) -> Response:
 
 
 @router.post("/login")
-def log_in(request: Request, site: CurrentSite, name: Text, password: Text, wanted: Text = "/") -> Response:
+def log_in(request: Request, site: CurrentSite, name: _Text, password: _Text, wanted: _Text = "/") -> Response:
     """Begin a session under a new secret, so that a cookie planted beforehand is worthless."""
     now = time.time()
     keys = (f"address {address_of(request)}", f"name {name}")
@@ -57,7 +57,7 @@ def welcome_form(request: Request) -> Response:
 
 
 @router.post("/welcome")
-def welcome(request: Request, site: CurrentSite, token: Text, password: Text, again: Text) -> Response:
+def welcome(request: Request, site: CurrentSite, token: _Text, password: _Text, again: _Text) -> Response:
     """Use up the token, set the password, log in."""
     now = time.time()
     limiter: LoginRateLimiter = request.app.state.limiter

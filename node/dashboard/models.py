@@ -19,13 +19,13 @@ from node.storage.decisions import ModelDecisions
 from node.summary import AnalysisSummary
 from node.watching.drift import ModelReport, model_report, population_stability
 
-DAY_SECONDS = 86_400.0
-BINS = 10
-Manifest = Mapping[str, Any]  # a bundle's manifest.json
+_DAY_SECONDS = 86_400.0
+_BINS = 10
+_Manifest = Mapping[str, Any]  # a bundle's manifest.json
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreDistribution:
+class _ScoreDistribution:
     """The probabilities of one endpoint over a time: how many, their median, and how many in each tenth of [0, 1]."""
 
     answers: int
@@ -34,7 +34,7 @@ class ScoreDistribution:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCard:
+class _ModelCard:
     """What a manifest says of its model, as pairs of label and value."""
 
     statement: str = ""
@@ -53,19 +53,19 @@ class ModelInUse:
     name: str
     version: str
     sha256: str
-    manifest: Manifest
-    month: Mapping[Endpoint, ScoreDistribution]
-    week: Mapping[Endpoint, ScoreDistribution]
+    manifest: _Manifest
+    month: Mapping[Endpoint, _ScoreDistribution]
+    week: Mapping[Endpoint, _ScoreDistribution]
     shift: Mapping[Endpoint, float]
 
     @property
-    def card(self) -> ModelCard:
+    def card(self) -> _ModelCard:
         """The manifest for people."""
         return model_card(self.manifest)
 
 
 @dataclass(slots=True)
-class ModelScores:
+class _ModelScores:
     """The scores of one model."""
 
     name: str = ""
@@ -75,18 +75,18 @@ class ModelScores:
 
 def models_in_use(site: Site, now: float) -> list[ModelInUse]:
     """The active model first, then others that gave a score in the last month."""
-    analyses = site.overview.analyses(now - 30 * DAY_SECONDS)
-    week_ago = now - 7 * DAY_SECONDS
+    analyses = site.overview.analyses(now - 30 * _DAY_SECONDS)
+    week_ago = now - 7 * _DAY_SECONDS
     new = scores_by_model(each.summary for each in analyses if each.finished_at >= week_ago)
     old = scores_by_model(each.summary for each in analyses if each.finished_at < week_ago)
-    active = active_manifest(site)
+    active = _active_manifest(site)
     digest = str(active.get("weights", {}).get("sha256", ""))
     earlier = sorted((new.keys() | old.keys()) - {digest})
     models = [model_in_use("active", active, digest, new[digest], old[digest])] if active else []
     return models + [model_in_use("earlier", {}, each, new[each], old[each]) for each in earlier]
 
 
-def model_in_use(role: str, manifest: Manifest, digest: str, new: ModelScores, old: ModelScores) -> ModelInUse:
+def model_in_use(role: str, manifest: _Manifest, digest: str, new: _ModelScores, old: _ModelScores) -> ModelInUse:
     """One model with its scores of the last week (`new`) and of the three weeks before (`old`)."""
     week, before = new.probabilities, old.probabilities
     endpoints = sorted(week.keys() | before.keys())
@@ -103,9 +103,9 @@ def model_in_use(role: str, manifest: Manifest, digest: str, new: ModelScores, o
     )
 
 
-def scores_by_model(summaries: Iterable[AnalysisSummary]) -> defaultdict[str, ModelScores]:
+def scores_by_model(summaries: Iterable[AnalysisSummary]) -> defaultdict[str, _ModelScores]:
     """The scores of each model, by the SHA-256 of its weights."""
-    found: defaultdict[str, ModelScores] = defaultdict(ModelScores)
+    found: defaultdict[str, _ModelScores] = defaultdict(_ModelScores)
     for summary in summaries:
         for score in summary.scores:
             scores = found[score.model.sha256]
@@ -114,15 +114,15 @@ def scores_by_model(summaries: Iterable[AnalysisSummary]) -> defaultdict[str, Mo
     return found
 
 
-def distribution(probabilities: Sequence[float]) -> ScoreDistribution:
+def distribution(probabilities: Sequence[float]) -> _ScoreDistribution:
     """The distribution of some probabilities in [0, 1]."""
-    bins = [0] * BINS
+    bins = [0] * _BINS
     for value in probabilities:
-        bins[min(BINS - 1, int(value * BINS))] += 1
-    return ScoreDistribution(len(probabilities), median(probabilities), tuple(bins))
+        bins[min(_BINS - 1, int(value * _BINS))] += 1
+    return _ScoreDistribution(len(probabilities), median(probabilities), tuple(bins))
 
 
-def model_card(manifest: Manifest) -> ModelCard:
+def model_card(manifest: _Manifest) -> _ModelCard:
     """The parts of a manifest that a page shows; empty for a manifest that could not be read."""
     provenance = manifest.get("provenance", {})
     facts = [(_label(key), str(value)) for key, value in provenance.items() if isinstance(value, (str, int, float))]
@@ -132,14 +132,14 @@ def model_card(manifest: Manifest) -> ModelCard:
         endpoint: [(key.replace("_", " "), value) for key, value in figures.items() if isinstance(value, (int, float))]
         for endpoint, figures in provenance.get("validation", {}).items()
     }
-    return ModelCard(str(manifest.get("statement", "")), facts, validation)
+    return _ModelCard(str(manifest.get("statement", "")), facts, validation)
 
 
-def active_manifest(site: Site) -> Manifest:
+def _active_manifest(site: Site) -> _Manifest:
     """The manifest of the active bundle; empty when it cannot be read."""
     try:
         bundle = bundle_in_use(site.settings, ModelDecisions(site.ledger.engine))
-        found: Manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
+        found: _Manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
     except (NotReady, OSError, ValueError):
         return {}
     return found

@@ -34,14 +34,14 @@ from node.settings_sections import DashboardSettings
 from node.storage.accounts import AccountRole
 
 router = APIRouter(include_in_schema=False)
-COOKIE = "mome-oidc"
-PATIENCE_SECONDS = 600.0
-LEEWAY_SECONDS = 60
-SIGNATURES = ["RS256", "ES256", "PS256", "EdDSA"]
+_COOKIE = "mome-oidc"
+_PATIENCE_SECONDS = 600.0
+_LEEWAY_SECONDS = 60
+_SIGNATURES = ["RS256", "ES256", "PS256", "EdDSA"]
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderMetadata:
+class _ProviderMetadata:
     """What the provider publishes about itself (OpenID Connect Discovery 1.0); fields as in its document."""
 
     issuer: str
@@ -51,7 +51,7 @@ class ProviderMetadata:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingLogin:
+class _PendingLogin:
     """A login that was sent to the provider and has not returned yet; `began`: time.monotonic()."""
 
     nonce: str
@@ -63,43 +63,43 @@ class PendingLogin:
 class PendingLogins:
     """Logins that were sent to the provider, by their OAuth `state`."""
 
-    pending: dict[str, PendingLogin] = field(default_factory=dict)
+    pending: dict[str, _PendingLogin] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> tuple[str, PendingLogin]:
+    def begin(self) -> tuple[str, _PendingLogin]:
         """Begin a login and forget those that never returned."""
-        state, new = secrets.token_urlsafe(24), PendingLogin(generate_token(32), generate_token(64), time.monotonic())
+        state, new = secrets.token_urlsafe(24), _PendingLogin(generate_token(32), generate_token(64), time.monotonic())
         with self.lock:
-            late = [key for key, each in self.pending.items() if new.began - each.began > PATIENCE_SECONDS]
+            late = [key for key, each in self.pending.items() if new.began - each.began > _PATIENCE_SECONDS]
             for key in late:
                 del self.pending[key]
             self.pending[state] = new
         return state, new
 
-    def end(self, state: str) -> PendingLogin | None:
+    def end(self, state: str) -> _PendingLogin | None:
         """Take out the login of this state; None when there is none or it took too long."""
         with self.lock:
             found = self.pending.pop(state, None)
-        return found if found and time.monotonic() - found.began <= PATIENCE_SECONDS else None
+        return found if found and time.monotonic() - found.began <= _PATIENCE_SECONDS else None
 
 
 @router.get("/oidc/login")
 def log_in(request: Request) -> Response:
     """Redirect to the provider."""
-    settings = oidc_settings(request)
+    settings = _oidc_settings(request)
     state, pending = request.app.state.logins.begin()
-    with client_of(request, settings) as client:
+    with _client_of(request, settings) as client:
         target, _ = client.create_authorization_url(
-            discover(settings).authorization_endpoint,
+            _discover(settings).authorization_endpoint,
             state=state,
             nonce=pending.nonce,
             code_verifier=pending.verifier,
         )
     answer = RedirectResponse(target, 303)
     answer.set_cookie(
-        COOKIE,
+        _COOKIE,
         state,
-        max_age=int(PATIENCE_SECONDS),
+        max_age=int(_PATIENCE_SECONDS),
         httponly=True,
         samesite="lax",
         secure=settings.is_secure,
@@ -115,11 +115,11 @@ def callback(
     code: Annotated[str, Query(max_length=4000)] = "",
 ) -> Response:
     """Verify what the provider returned, and begin a session."""
-    settings, now = oidc_settings(request), time.time()
-    pending = request.app.state.logins.end(state) if state == request.cookies.get(COOKIE) else None
+    settings, now = _oidc_settings(request), time.time()
+    pending = request.app.state.logins.end(state) if state == request.cookies.get(_COOKIE) else None
     if pending is None or not code:
         raise HTTPException(403, "this login was not started here or took too long; try again")
-    claims = verified_claims(request, settings, code, pending)
+    claims = _verified_claims(request, settings, code, pending)
     role = role_of(claims, settings)
     name = account_name(claims, settings)
     if role is None:
@@ -130,11 +130,11 @@ def callback(
     session = site.access.admit(name, role, now, now + settings.session_seconds)
     record_login(site, request, name, f"{name} from {address_of(request)}", now)
     answer = with_session(request, page(request, "arrived.html"), session)
-    answer.delete_cookie(COOKIE)
+    answer.delete_cookie(_COOKIE)
     return answer
 
 
-def oidc_settings(request: Request) -> DashboardSettings:
+def _oidc_settings(request: Request) -> DashboardSettings:
     """The dashboard's settings; 404 for a site without an identity provider."""
     settings = site_of(request).settings.dashboard
     if not settings.oidc_issuer:
@@ -142,7 +142,7 @@ def oidc_settings(request: Request) -> DashboardSettings:
     return settings
 
 
-def client_of(request: Request, settings: DashboardSettings) -> OAuth2Client:
+def _client_of(request: Request, settings: DashboardSettings) -> OAuth2Client:
     """The OAuth 2.0 client of this node."""
     return OAuth2Client(
         settings.oidc_client_id,
@@ -154,11 +154,11 @@ def client_of(request: Request, settings: DashboardSettings) -> OAuth2Client:
     )
 
 
-def discover(settings: DashboardSettings) -> ProviderMetadata:
+def _discover(settings: DashboardSettings) -> _ProviderMetadata:
     """Read the provider's discovery document."""
-    found = fetch_json(settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration")
+    found = _fetch_json(settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration")
     try:
-        provider = ProviderMetadata(*(str(found[each.name]) for each in fields(ProviderMetadata)))
+        provider = _ProviderMetadata(*(str(found[each.name]) for each in fields(_ProviderMetadata)))
     except (KeyError, TypeError):
         raise HTTPException(502, "the identity provider's discovery document is incomplete") from None
     if provider.issuer != settings.oidc_issuer:
@@ -166,7 +166,7 @@ def discover(settings: DashboardSettings) -> ProviderMetadata:
     return provider
 
 
-def fetch_json(address: str) -> Any:
+def _fetch_json(address: str) -> Any:
     """Read a JSON document of the provider."""
     try:
         return httpx2.get(address, timeout=10).raise_for_status().json()
@@ -174,18 +174,18 @@ def fetch_json(address: str) -> Any:
         raise HTTPException(502, "the identity provider does not answer") from None
 
 
-def verified_claims(
-    request: Request, settings: DashboardSettings, code: str, pending: PendingLogin
+def _verified_claims(
+    request: Request, settings: DashboardSettings, code: str, pending: _PendingLogin
 ) -> Mapping[str, object]:
     """The claims of the ID token, after signature, issuer, audience, age and nonce were checked."""
-    provider = discover(settings)
+    provider = _discover(settings)
     try:
-        with client_of(request, settings) as client:
+        with _client_of(request, settings) as client:
             answer = client.fetch_token(provider.token_endpoint, code=code, code_verifier=pending.verifier)
-        keys = KeySet.import_key_set(fetch_json(provider.jwks_uri))
-        token = jwt.decode(answer["id_token"], keys, algorithms=SIGNATURES)
+        keys = KeySet.import_key_set(_fetch_json(provider.jwks_uri))
+        token = jwt.decode(answer["id_token"], keys, algorithms=_SIGNATURES)
         rules = jwt.JWTClaimsRegistry(
-            leeway=LEEWAY_SECONDS,
+            leeway=_LEEWAY_SECONDS,
             iss={"essential": True, "value": settings.oidc_issuer},
             aud={"essential": True, "value": settings.oidc_client_id},
             exp={"essential": True},

@@ -33,8 +33,8 @@ from sr_templates.kinds import Kind
 from sr_templates.objects.summary import to_png
 
 router = APIRouter(include_in_schema=False)
-PAGE_STUDIES = 50
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+_PAGE_STUDIES = 50
+_Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("/")
@@ -49,7 +49,7 @@ def worklist(
     """Every study, newest first."""
     if sought := find.strip():
         return RedirectResponse(f"/studies/{find_study(site, sought)}", 303)
-    found = worklist_page(site, state, before, PAGE_STUDIES)
+    found = worklist_page(site, state, before, _PAGE_STUDIES)
     return page(
         request,
         "worklist.html",
@@ -63,7 +63,7 @@ def worklist(
 
 
 @router.get("/studies/{number}")
-def study(request: Request, site: CurrentSite, number: Number, _user: Viewer, done: Action | None = None) -> Response:
+def study(request: Request, site: CurrentSite, number: _Number, _user: Viewer, done: Action | None = None) -> Response:
     """One study."""
     said = CONFIRMATIONS[done] if done else ""
     return page(
@@ -74,7 +74,7 @@ def study(request: Request, site: CurrentSite, number: Number, _user: Viewer, do
 @router.post("/studies/{number}/{action}")
 def operate(
     site: CurrentSite,
-    number: Number,
+    number: _Number,
     action: Action,
     user: Operator,
     reason: Annotated[WithdrawalReason, Form()] = WithdrawalReason.QUALITY,
@@ -85,32 +85,32 @@ def operate(
 
 
 @router.get("/studies/{number}/summary.png")
-def summary_picture(site: CurrentSite, number: Number, _user: Viewer) -> Response:
+def summary_picture(site: CurrentSite, number: _Number, _user: Viewer) -> Response:
     """The summary page as every PACS viewer shows it."""
-    kept = newest_object(site, number, lambda each: each.kind == Kind.SUMMARY)
+    kept = _newest_object(site, number, lambda each: each.kind == Kind.SUMMARY)
     file = site.archive.verified(kept.path, kept.sha256)
     return Response(to_png(picture_of(decode(file.read_bytes()))), media_type="image/png")
 
 
 @router.get("/studies/{number}/preview/{layer}.nii")
-def preview(site: CurrentSite, number: Number, layer: Layer, _user: Viewer) -> Response:
+def preview(site: CurrentSite, number: _Number, layer: Layer, _user: Viewer) -> Response:
     """One volume of the preview as NIfTI."""
     return FileResponse(layer_file(site, number, layer), media_type="application/octet-stream")
 
 
 @router.get("/studies/{number}/objects/{sop_instance_uid}")
 def download(
-    site: CurrentSite, number: Number, sop_instance_uid: Annotated[str, Path(max_length=64)], user: Viewer
+    site: CurrentSite, number: _Number, sop_instance_uid: Annotated[str, Path(max_length=64)], user: Viewer
 ) -> Response:
     """One result object as a DICOM file; the audit trail records who downloaded it."""
-    kept = newest_object(site, number, lambda each: each.sop_instance_uid == sop_instance_uid)
+    kept = _newest_object(site, number, lambda each: each.sop_instance_uid == sop_instance_uid)
     file = site.archive.verified(kept.path, kept.sha256)
     uid, fields = site.overview.uid_of(number), AuditFields(person=user.name)
     site.ledger.audit.record(AuditEvent.DOWNLOADED, time.time(), f"{user.name}: {kept.kind}", uid, fields)
     return FileResponse(file, media_type="application/dicom", filename=f"study-{number}-{kept.kind}.dcm")
 
 
-def newest_object(site: Site, number: int, wanted: Callable[[KeptObject], bool]) -> KeptObject:
+def _newest_object(site: Site, number: int, wanted: Callable[[KeptObject], bool]) -> KeptObject:
     """The first wanted result object of a study's newest revision; raises LookupError when there is none."""
     detail = site.ledger.reading.study(site.overview.uid_of(number))
     for each in detail.objects:
@@ -158,7 +158,7 @@ def health(request: Request, site: CurrentSite, _user: Viewer) -> Response:
     return page(request, "health.html", health=node_health(site, request.app.state.meter, time.time()))
 
 
-class AccessForm(BaseModel):
+class _AccessForm(BaseModel):
     """Who gets access, as what, and whether by an invitation (a person) or an API key (a program)."""
 
     name: Annotated[str, Field(max_length=64)]
@@ -169,7 +169,7 @@ class AccessForm(BaseModel):
 @router.get("/access")
 def access(request: Request, site: CurrentSite, _user: Admin) -> Response:
     """Accounts."""
-    return access_page(request, site)
+    return _access_page(request, site)
 
 
 @router.post("/access")
@@ -177,7 +177,7 @@ def give_access(
     request: Request,
     site: CurrentSite,
     user: Admin,
-    form: Annotated[AccessForm, Form()],
+    form: Annotated[_AccessForm, Form()],
 ) -> Response:
     """A new invitation or API key, shown once."""
     holder, kind, now = form.name.strip(), form.kind, time.time()
@@ -185,10 +185,10 @@ def give_access(
         issue = site.access.invite if kind == "invitation" else site.access.new_key
         issued = issue(holder, form.role, now)
     except AccessRefused as refusal:
-        return access_page(request, site, status=400, words=str(refusal))
+        return _access_page(request, site, status=400, words=str(refusal))
     words, fields = f"{user.name}: {kind} for {holder} as {form.role}", AuditFields(person=user.name)
     site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, now, words, fields=fields)
-    return access_page(request, site, issued=issued, holder=holder, words=kind)
+    return _access_page(request, site, issued=issued, holder=holder, words=kind)
 
 
 @router.post("/access/{name}/remove")
@@ -197,14 +197,14 @@ def remove_access(
 ) -> Response:
     """Delete an account with its password, sessions and keys."""
     if name == user.name:
-        return access_page(request, site, status=400, words="you cannot remove yourself; another admin can")
+        return _access_page(request, site, status=400, words="you cannot remove yourself; another admin can")
     site.access.remove(name)
     words, fields = f"{user.name}: removed {name}", AuditFields(person=user.name)
     site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, time.time(), words, fields=fields)
     return RedirectResponse("/access", 303)
 
 
-def access_page(
+def _access_page(
     request: Request, site: Site, *, status: int = 200, issued: str = "", holder: str = "", words: str = ""
 ) -> Response:
     """The page of accounts; `issued` is the new secret of `holder`, `words` its kind or why there is none."""

@@ -15,13 +15,13 @@ from node.storage.health import Echo
 from node.storage.overview import QueueDepth
 from node.watching.echoes import echo_destination
 
-REASONS: dict[ReasonCode | Ineligibility | None, str] = {
+_REASONS: dict[ReasonCode | Ineligibility | None, str] = {
     code: rejection.words for rejection, code in REJECTION_CODES.items()
 }
 
 
 @dataclass(frozen=True, slots=True)
-class DestinationStatus:
+class _DestinationStatus:
     """A destination, its last C-ECHO, and how many jobs wait for it or have failed."""
 
     destination: Destination
@@ -42,11 +42,11 @@ class RejectedAssociation:
     command: str
 
 
-def destination_statuses(site: Site) -> list[DestinationStatus]:
+def destination_statuses(site: Site) -> list[_DestinationStatus]:
     """Every destination in the settings."""
     echoes, depths = site.watch.echoes(), site.overview.queues()
     return [
-        DestinationStatus(
+        _DestinationStatus(
             destination=each,
             echo=echoes.get(each.name),
             waiting=_jobs_for(depths, each.name, dead=False),
@@ -74,7 +74,7 @@ def recent_rejections(site: Site) -> list[RejectedAssociation]:
     return [
         RejectedAssociation(
             at=entry.at,
-            why=REASONS.get(entry.fields.reason, entry.detail),
+            why=_REASONS.get(entry.fields.reason, entry.detail),
             calling=entry.fields.calling_ae_title,
             called=entry.fields.called_ae_title,
             address=entry.fields.address,

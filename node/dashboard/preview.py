@@ -23,7 +23,7 @@ from sr_templates.build import decode
 from sr_templates.kinds import Kind
 from sr_templates.reading.parametric_map import read_map
 
-building = threading.Lock()  # one at a time: a study takes some hundred MiB
+_building = threading.Lock()  # one at a time: a study takes some hundred MiB
 
 
 class Layer(StrEnum):
@@ -39,29 +39,29 @@ def layer_file(site: Site, number: int, layer: Layer) -> Path:
     """The NIfTI file of a layer, built when it is first asked for; raises LookupError when the study has no map."""
     revision = site.ledger.reading.study(site.overview.uid_of(number)).study.revision
     folder = site.archive.previews / f"{number}-{revision}"
-    with building:
+    with _building:
         if not folder.is_dir():
-            build(site, number, folder)
+            _build(site, number, folder)
     return folder / f"{layer}.nii"
 
 
-def build(site: Site, number: int, folder: Path) -> None:
+def _build(site: Site, number: int, folder: Path) -> None:
     """Write all layers of a study; the folder appears when it is whole."""
     uid = site.overview.uid_of(number)
     kept = [each for each in site.ledger.reading.study(uid).objects if each.kind == Kind.SALIENCY_MAP]
     if not kept:
         raise LookupError("this study has no saliency map")
     saliency = read_map(decode(site.archive.verified(kept[0].path, kept[0].sha256).read_bytes()))
-    dce = dynamic_of(site, uid)
+    dce = _dynamic_of(site, uid)
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700, parents=True)
-    for layer, volume in layers(dce, saliency).items():
+    for layer, volume in _layers(dce, saliency).items():
         write_nifti(volume, part / f"{layer}.nii")
     part.rename(folder)
 
 
-def dynamic_of(site: Site, uid: str) -> Dynamic:
+def _dynamic_of(site: Site, uid: str) -> Dynamic:
     """The DCE of a study as the model saw it."""
     rules = tuple(RoleRule(pattern, Role(role)) for pattern, role in site.settings.series.rules.items())
     paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.reading.instances(uid)]
@@ -74,7 +74,7 @@ def dynamic_of(site: Site, uid: str) -> Dynamic:
     return dce
 
 
-def layers(dce: Dynamic, saliency: Volume) -> dict[Layer, Volume]:
+def _layers(dce: Dynamic, saliency: Volume) -> dict[Layer, Volume]:
     """Before contrast, the first phase after it, their difference, and the saliency."""
     pre, post = (dce.phase(index).voxels.astype(np.float32) for index in (0, min(1, dce.phase_count - 1)))
     volumes = {Layer.PRE: pre, Layer.POST: post, Layer.DIFFERENCE: post - pre}

@@ -21,7 +21,7 @@ from node.storage.accounts import AccountRole
 
 
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     """Jinja2 with autoescape for everything, and an error for a value that the caller forgot."""
     jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -64,4 +64,4 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
         "oidc": bool(site.settings.dashboard.oidc_issuer),
         "now": time.time(),
     }
-    return HTMLResponse(environment().get_template(name).render(common | values), status)
+    return HTMLResponse(_environment().get_template(name).render(common | values), status)

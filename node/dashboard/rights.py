@@ -63,30 +63,30 @@ class LoginRateLimiter:
         return max(0.0, times[0] + WINDOW_SECONDS - now) if times and len(times) == FAILURES else 0.0
 
 
-def csrf_token(session: str) -> str:
+def _csrf_token(session: str) -> str:
     """The token of a session's pages; another site can neither read nor guess it."""
     return hmac.new(session.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
-def authenticate(request: Request) -> User | None:
+def _authenticate(request: Request) -> User | None:
     """The user behind a request; None without a valid session or API key."""
     access, now = site_of(request).access, time.time()
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return _user(access.holder(key.strip(), TokenKind.KEY, now))
     session = request.cookies.get(COOKIE, "")
-    return _user(access.holder(session, TokenKind.SESSION, now), csrf_token(session)) if session else None
+    return _user(access.holder(session, TokenKind.SESSION, now), _csrf_token(session)) if session else None
 
 
 def _user(account: Account | None, csrf: str = "") -> User | None:
     return None if account is None else User(account.name, account.role, csrf)
 
 
-def require(role: AccountRole) -> Callable[[Request], Awaitable[User]]:
+def _require(role: AccountRole) -> Callable[[Request], Awaitable[User]]:
     """A dependency for users of at least this role: 401 for strangers, 403 for a lower role or a forged request."""
 
     async def check(request: Request) -> User:
-        user = await run_in_threadpool(authenticate, request)
+        user = await run_in_threadpool(_authenticate, request)
         request.state.user = user
         if user is None:
             raise HTTPException(401, "log in first", {"WWW-Authenticate": "Bearer"})
@@ -102,9 +102,9 @@ def require(role: AccountRole) -> Callable[[Request], Awaitable[User]]:
 
 
 require_viewer, require_operator, require_admin = (
-    require(AccountRole.VIEWER),
-    require(AccountRole.OPERATOR),
-    require(AccountRole.ADMIN),
+    _require(AccountRole.VIEWER),
+    _require(AccountRole.OPERATOR),
+    _require(AccountRole.ADMIN),
 )
 Viewer = Annotated[User, Depends(require_viewer)]
 Operator = Annotated[User, Depends(require_operator)]

@@ -20,7 +20,7 @@ def run_dashboard(settings: Settings) -> None:
     """Serve pages and API until SIGTERM; raises NotReady when the port is taken."""
     site = Site.open(settings)
     app = build_app(site)
-    log_first_token(site)
+    _log_first_token(site)
     here = settings.dashboard
     server_config = uvicorn.Config(
         app,
@@ -37,21 +37,21 @@ def run_dashboard(settings: Settings) -> None:
         limit_concurrency=200,
     )
     server = uvicorn.Server(server_config)
-    log.info("dashboard on %s", address(settings))
+    log.info("dashboard on %s", _address(settings))
     server.run()
     if not server.started:
         raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
 
 
-def address(settings: Settings) -> str:
+def _address(settings: Settings) -> str:
     """The URL of the dashboard."""
     here = settings.dashboard
     scheme = "https" if here.certificate else "http"
     return f"{scheme}://{here.names[0] if here.names else here.host}:{here.port}/"
 
 
-def log_first_token(site: Site) -> None:
+def _log_first_token(site: Site) -> None:
     """While no account exists, make a one-time token for the first admin and log it."""
     if site.access.is_empty(now := time.time()):
         token = site.access.invite("admin", AccountRole.ADMIN, now)
-        log.warning("first start: open %swelcome and use this one-time token: %s", address(site.settings), token)
+        log.warning("first start: open %swelcome and use this one-time token: %s", _address(site.settings), token)

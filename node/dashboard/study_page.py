@@ -18,7 +18,7 @@ from sr_templates.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesDetail:
+class _SeriesDetail:
     """One series with its labels, and the role that the analysis gave it (None before an analysis)."""
 
     row: SeriesRow
@@ -27,7 +27,7 @@ class SeriesDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectDetail:
+class _ObjectDetail:
     """One result object, and its delivery status by destination."""
 
     kept: KeptObject
@@ -36,7 +36,7 @@ class ObjectDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineEntry:
+class _TimelineEntry:
     """One entry of the timeline with its title."""
 
     event: AuditRecord
@@ -44,15 +44,15 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyPage:
+class _StudyPage:
     """The page of one study; `labels` hold patient data and are for this page only."""
 
     study: StudyRecord
     labels: Labels
-    series: list[SeriesDetail]
-    timeline: list[TimelineEntry]
+    series: list[_SeriesDetail]
+    timeline: list[_TimelineEntry]
     deliveries: list[JobRecord]
-    objects: list[ObjectDetail]
+    objects: list[_ObjectDetail]
     actions: list[Action]
     summary: AnalysisSummary
     waits: str
@@ -70,20 +70,20 @@ class StudyPage:
         return any(line.kept.kind == Kind.SALIENCY_MAP for line in self.objects)
 
 
-def study_page(site: Site, number: int, now: float) -> StudyPage:
+def study_page(site: Site, number: int, now: float) -> _StudyPage:
     """Gather the page; raises LookupError when there is no such study."""
     uid = site.overview.uid_of(number)
     detail = site.ledger.reading.study(uid)
     summary = detail.summary or AnalysisSummary()
-    series = series_lines(site, number, summary)
-    waits, until = next_step(site, detail)
-    return StudyPage(
+    series = _series_lines(site, number, summary)
+    waits, until = _next_step(site, detail)
+    return _StudyPage(
         study=detail.study,
         labels=series[0].labels if series else Labels(),
         series=series,
-        timeline=[TimelineEntry(each, title_of(each)) for each in site.overview.events(number)],
+        timeline=[_TimelineEntry(each, title_of(each)) for each in site.overview.events(number)],
         deliveries=[job for job in detail.jobs if job.kind is JobKind.DELIVER],
-        objects=object_lines(detail),
+        objects=_object_lines(detail),
         actions=possible_actions(detail),
         summary=summary,
         waits=waits,
@@ -92,27 +92,27 @@ def study_page(site: Site, number: int, now: float) -> StudyPage:
     )
 
 
-def series_lines(site: Site, number: int, summary: AnalysisSummary) -> list[SeriesDetail]:
+def _series_lines(site: Site, number: int, summary: AnalysisSummary) -> list[_SeriesDetail]:
     """Each series with its labels, and its role once the study was analysed."""
     roles = {each.series_instance_uid: each for each in summary.series}
     lines = []
     for row in site.overview.series(number):
         labels = read_labels(site.archive.root / row.path)
-        lines.append(SeriesDetail(row, labels, roles.get(row.series_instance_uid)))
+        lines.append(_SeriesDetail(row, labels, roles.get(row.series_instance_uid)))
     return lines
 
 
-def object_lines(detail: StudyDetail) -> list[ObjectDetail]:
+def _object_lines(detail: StudyDetail) -> list[_ObjectDetail]:
     """The objects of the newest revision, several of a kind numbered, with the delivery status of each."""
     totals, seen, lines = Counter(each.kind for each in detail.objects), Counter[str](), []
     for each in detail.objects:
         seen[each.kind] += 1
         name = f"{each.kind} {seen[each.kind]}" if totals[each.kind] > 1 else each.kind
-        lines.append(ObjectDetail(each, name, delivery_status(each, detail)))
+        lines.append(_ObjectDetail(each, name, _delivery_status(each, detail)))
     return lines
 
 
-def delivery_status(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
+def _delivery_status(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
     """Whether each destination has stored or committed one object."""
     status = {}
     for job in detail.jobs:
@@ -123,7 +123,7 @@ def delivery_status(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
     return status
 
 
-def next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
+def _next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
     """What a study is waiting for, in words, and when that happens unless something else does first."""
     study = detail.study
     if study.state is StudyState.RECEIVING:
@@ -138,7 +138,7 @@ def next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
     return "", None
 
 
-TITLES: dict[str, str] = {
+_TITLES: dict[str, str] = {
     AuditEvent.RECEIVED: "Instances received",
     AuditEvent.SENT: "Objects sent",
     AuditEvent.CONFLICT: "Conflict found",
@@ -160,4 +160,4 @@ TITLES: dict[str, str] = {
 
 def title_of(event: AuditRecord) -> str:
     """The title of an event; its code in words where there is none."""
-    return TITLES.get(event.event, event.event.replace("_", " ").capitalize())
+    return _TITLES.get(event.event, event.event.replace("_", " ").capitalize())

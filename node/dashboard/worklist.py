@@ -10,19 +10,19 @@ from node.storage.records import StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
-class WorklistPage:
+class _WorklistPage:
     """Studies, newest first; `before` is the cursor of the page of older ones, empty at the end."""
 
     studies: list[StudyRecord]
     before: str
 
 
-def worklist_page(site: Site, state: StudyState | None, before: str, limit: int) -> WorklistPage:
+def worklist_page(site: Site, state: StudyState | None, before: str, limit: int) -> _WorklistPage:
     """Studies in a state (None: all), from a cursor on (empty or invalid: from the newest)."""
     states = [state] if state else ()
     found = site.overview.worklist(states, before=_position(before), limit=limit + 1)
     studies = found[:limit]
-    return WorklistPage(studies, _cursor(studies[-1]) if len(found) > limit else "")
+    return _WorklistPage(studies, _cursor(studies[-1]) if len(found) > limit else "")
 
 
 def find_study(site: Site, sought: str) -> int:

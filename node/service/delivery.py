@@ -26,14 +26,14 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import KeptObject, ObjectReceipt
 
 log = logging.getLogger(__name__)
-LEASE_SECONDS = 900.0
-REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is repeated this soon
+_LEASE_SECONDS = 900.0
+_REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is repeated this soon
 COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we send and request again
-REPORTS = frozenset(("report", "region"))
+_REPORTS = frozenset(("report", "region"))
 TRY_LATER = frozenset((0x0110, 0x0213, *range(0xA700, 0xA800)))  # processing failure, out of resources: may pass
 
 
-class DeliveryRefused(NodeError):
+class _DeliveryRefused(NodeError):
     """The destination answered, and did not accept the objects."""
 
 
@@ -48,7 +48,7 @@ class DeliveryClient:
 
     def deliver_next(self) -> bool:
         """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
-        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, self.destination.name)
+        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), _LEASE_SECONDS, self.destination.name)
         if job is None:
             return False
         receipts: list[ObjectReceipt] = []
@@ -56,7 +56,7 @@ class DeliveryClient:
             self.deliver(job, receipts)
         except StaleJob:
             log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
-        except DeliveryRefused as reason:
+        except _DeliveryRefused as reason:
             later = any(each.status in TRY_LATER for each in receipts)
             attempts = None if later else self.ledger.jobs.retry.refusals
             self.fail(job, Reason(ReasonCode.PEER_REFUSED, str(reason)), receipts, attempts=attempts)
@@ -76,7 +76,7 @@ class DeliveryClient:
         for answer in self.send(paths):
             receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
         crash_point("deliver.after_status")
-        kept = require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
+        kept = _require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
         if self.destination.commitment:
             self.request_storage_commitment(job, kept, receipts)
         else:
@@ -94,7 +94,7 @@ class DeliveryClient:
     def send_older_reports(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
         """Reports whose SR class the destination does not know, in older classes; those that were tried."""
         unknown = {each.sop_instance_uid for each in receipts if each.status == NOT_SUPPORTED}
-        refused = [each for each in wanted if each.kind in REPORTS and each.sop_instance_uid in unknown]
+        refused = [each for each in wanted if each.kind in _REPORTS and each.sop_instance_uid in unknown]
         return [tried for report in refused for tried in self.send_older(report, receipts)]
 
     def send_older(self, report: KeptObject, receipts: list[ObjectReceipt]) -> Iterator[KeptObject]:
@@ -118,7 +118,7 @@ class DeliveryClient:
     ) -> None:
         """The transaction is a row before the peer hears of it: the report may come after a restart."""
         transaction, uids = new_transaction_uid(), [each.sop_instance_uid for each in kept]
-        self.ledger.deliveries.commitment_requested(job, transaction, receipts, time.time(), REQUEST_SECONDS)
+        self.ledger.deliveries.commitment_requested(job, transaction, receipts, time.time(), _REQUEST_SECONDS)
         crash_point("commit.requested")
         pairs = [(each.sop_class_uid, each.sop_instance_uid) for each in kept]
         try:
@@ -145,8 +145,8 @@ def delivery_clients(settings: Settings, ledger: Ledger, archive: Archive) -> li
     return [DeliveryClient(settings.dicom.ae_title, each, ledger, archive) for each in settings.destinations]
 
 
-def require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> list[KeptObject]:
-    """The objects that the destination has; raises DeliveryRefused when it rejected one that it could have taken.
+def _require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> list[KeptObject]:
+    """The objects that the destination has; raises _DeliveryRefused when it rejected one that it could have taken.
 
     An object of a class that it does not support is left out: the rest is of use without it.
     """
@@ -154,7 +154,7 @@ def require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]
     kept = {each.sop_instance_uid for each in receipts if each.kept}
     if refused or not kept:
         statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused or receipts}))
-        raise DeliveryRefused(
+        raise _DeliveryRefused(
             f"{len(refused) or len(receipts)} of {len(wanted)} objects were refused (status {statuses})"
         )
     return [each for each in wanted if each.sop_instance_uid in kept]

@@ -17,12 +17,12 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
-LARGEST_GROUP = 64
-LONGEST_WAIT_S = 0.005  # for instances that are arriving; an image takes two to four milliseconds
+_LARGEST_GROUP = 64
+_LONGEST_WAIT_S = 0.005  # for instances that are arriving; an image takes two to four milliseconds
 FRESH_S = 0.01  # an instance that began to arrive longer ago comes slowly: nobody waits for it
 
 
-class PendingInstance:
+class _PendingInstance:
     """An instance that is synced and waits for its name and row; its thread sleeps until it is woken."""
 
     def __init__(self, received: ReceivedInstance, calling_ae_title: str) -> None:
@@ -53,7 +53,7 @@ class GroupCommit:
         self.archive = archive
         self.ledger = ledger
         self.arriving: dict[InstanceFile, float] = {}  # since when
-        self.waiting: list[PendingInstance] = []
+        self.waiting: list[_PendingInstance] = []
         self.busy = False
         self.lock = threading.Lock()
         self.all_came = threading.Condition(self.lock)
@@ -84,7 +84,7 @@ class GroupCommit:
         """
         received = file.finish()
         crash_point("store.synced")
-        pending = PendingInstance(received, calling_ae_title)
+        pending = _PendingInstance(received, calling_ae_title)
         if self.join(file, pending):
             pending.sleep()
         if not pending.done:
@@ -93,7 +93,7 @@ class GroupCommit:
             raise InstanceRefused(OUT_OF_RESOURCES, "the instance could not be stored")
         return received, pending.verdict
 
-    def join(self, file: InstanceFile, pending: PendingInstance) -> bool:
+    def join(self, file: InstanceFile, pending: _PendingInstance) -> bool:
         """Those that wait, with this one; True when another is at the commit."""
         with self.lock:
             self._arrived(file)
@@ -101,14 +101,14 @@ class GroupCommit:
             was_busy, self.busy = self.busy, True
             return was_busy
 
-    def next_group(self) -> list[PendingInstance]:
+    def next_group(self) -> list[_PendingInstance]:
         """Those that wait, oldest first: the one whose turn it is, and who came meanwhile."""
         with self.lock:
-            self.all_came.wait_for(lambda: not self.worth_waiting(), LONGEST_WAIT_S)
-            group, self.waiting = self.waiting[:LARGEST_GROUP], self.waiting[LARGEST_GROUP:]
+            self.all_came.wait_for(lambda: not self.worth_waiting(), _LONGEST_WAIT_S)
+            group, self.waiting = self.waiting[:_LARGEST_GROUP], self.waiting[_LARGEST_GROUP:]
             return group
 
-    def commit(self, group: Sequence[PendingInstance]) -> None:
+    def commit(self, group: Sequence[_PendingInstance]) -> None:
         """One sync and one transaction for all of them; then it is the turn of the oldest that waits."""
         try:
             stored = self.archive.keep_received([(each.received, each.calling_ae_title) for each in group])

@@ -13,7 +13,7 @@ from node.storage.database import open_engine
 from node.storage.health import HealthStore
 
 log = logging.getLogger(__name__)
-HEARTBEAT_SECONDS = 15.0
+_HEARTBEAT_SECONDS = 15.0
 
 
 class HeartbeatSender:
@@ -34,7 +34,7 @@ class HeartbeatSender:
         """A heartbeat every 15 seconds."""
         while True:
             self.beat()
-            time.sleep(HEARTBEAT_SECONDS)
+            time.sleep(_HEARTBEAT_SECONDS)
 
     def beat(self) -> None:
         """One heartbeat; a ledger that does not take it is logged."""

@@ -34,7 +34,7 @@ def run_listener(settings: Settings, heartbeat: HeartbeatSender) -> None:
     heartbeat.associations = lambda: len(acceptor.associations)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())
-    signal.signal(signal.SIGHUP, lambda *_: renew_tls(acceptor, settings.dicom))
+    signal.signal(signal.SIGHUP, lambda *_: _renew_tls(acceptor, settings.dicom))
     heartbeat.listening(time.time())
     ledger.audit.record(AuditEvent.LISTENING, time.time(), settings.node_name)
     gc.freeze()  # what is here now stays; without this, the collector looks through it again and again
@@ -49,14 +49,14 @@ def open_acceptor(dicom: DicomSettings, service: StorageService) -> Acceptor:
     """Bind the port; raises NotReady when it is taken."""
     address = (dicom.host, dicom.port)
     limits = AcceptorLimits(associations=dicom.associations, per_ae_title=dicom.associations_per_caller)
-    tls = tls_of(dicom)
+    tls = _tls_of(dicom)
     try:
         return Acceptor(address, acceptor_contexts(), service, limits=limits, tls=tls)
     except OSError as error:
         raise NotReady(f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from None
 
 
-def tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
+def _tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
     """TLS of incoming associations, None without a certificate; raises NotReady for unusable files."""
     if not dicom.certificate:
         return None
@@ -66,9 +66,9 @@ def tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
         raise NotReady(f"dicom.certificate, key, authorities: {error}") from None
 
 
-def renew_tls(acceptor: Acceptor, dicom: DicomSettings) -> None:
+def _renew_tls(acceptor: Acceptor, dicom: DicomSettings) -> None:
     """Read certificate, key and authorities again; connections that are open keep theirs."""
     try:
-        acceptor.tls = tls_of(dicom)
+        acceptor.tls = _tls_of(dicom)
     except NotReady as error:
         log.error("the new certificate is not usable and the old one stays in force: %s", error)

@@ -18,11 +18,11 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
-BATCH = 200
+_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class _Recovery:
     """What was found: instances that the ledger lacked and now has, that it had, and files that are no instance."""
 
     adopted: int
@@ -31,7 +31,7 @@ class Recovery:
     damaged_ledger: Path | None
 
 
-def recover(settings: Settings, now: float) -> Recovery:
+def recover(settings: Settings, now: float) -> _Recovery:
     """Give every instance in the archive its row; a damaged SQLite ledger is put aside and begun anew.
 
     The studies become complete and are analysed again; their results have the same UIDs as before.
@@ -44,19 +44,19 @@ def recover(settings: Settings, now: float) -> Recovery:
         file = sqlite_file(settings.database_url)
         if file is None:
             raise
-        damaged = put_aside(file, now)
+        damaged = _put_aside(file, now)
         ledger = Ledger(settings.database_url)
     verdicts: list[StoreOutcome] = []
     unusable: list[Path] = []
-    for batch in batches(found_in(archive, unusable)):
+    for batch in _batches(_found_in(archive, unusable)):
         verdicts += ledger.receiving.instances_stored(archive.described(batch), now)
     adopted = verdicts.count(StoreOutcome.STORED)
     words = f"{adopted} instances adopted, {len(unusable)} files unusable"
     ledger.audit.record(AuditEvent.RECOVERED, now, words, fields=AuditFields(count=adopted))
-    return Recovery(adopted, len(verdicts) - adopted, tuple(unusable), damaged)
+    return _Recovery(adopted, len(verdicts) - adopted, tuple(unusable), damaged)
 
 
-def put_aside(ledger: Path, now: float) -> Path:
+def _put_aside(ledger: Path, now: float) -> Path:
     """Rename a damaged ledger with the files that belong to it; gives its new name."""
     aside = ledger.with_name(f"{ledger.name}.damaged-{int(now)}")
     for suffix in ("", "-wal", "-shm"):
@@ -66,7 +66,7 @@ def put_aside(ledger: Path, now: float) -> Path:
     return aside
 
 
-def found_in(archive: Archive, unusable: list[Path]) -> Iterator[ReceivedInstance]:
+def _found_in(archive: Archive, unusable: list[Path]) -> Iterator[ReceivedInstance]:
     """Every whole instance of the archive, oldest first, so that of two versions the first is kept."""
     for path in archive.instance_files():
         try:
@@ -80,12 +80,12 @@ def found_in(archive: Archive, unusable: list[Path]) -> Iterator[ReceivedInstanc
             unusable.append(path)
 
 
-def batches(instances: Iterator[ReceivedInstance]) -> Iterator[Sequence[ReceivedInstance]]:
+def _batches(instances: Iterator[ReceivedInstance]) -> Iterator[Sequence[ReceivedInstance]]:
     """The instances in groups, so that memory stays small and transactions few."""
     batch: list[ReceivedInstance] = []
     for each in instances:
         batch.append(each)
-        if len(batch) == BATCH:
+        if len(batch) == _BATCH:
             yield batch
             batch = []
     if batch:

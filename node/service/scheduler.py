@@ -34,13 +34,13 @@ from node.watching.echoes import echo_destinations
 from node.watching.metrics import Meter
 
 log = logging.getLogger(__name__)
-SWEEP_SECONDS = 1.0
-CLEAN_UP_SECONDS = 600.0
-ECHO_SECONDS = 300.0
-ALERT_SECONDS = 30.0
-SELF_TEST_SECONDS = 86_400.0
-FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
-FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
+_SWEEP_SECONDS = 1.0
+_CLEAN_UP_SECONDS = 600.0
+_ECHO_SECONDS = 300.0
+_ALERT_SECONDS = 30.0
+_SELF_TEST_SECONDS = 86_400.0
+_FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
+_FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
 
 
 class SteadyTime(tzinfo):
@@ -113,12 +113,12 @@ def periodic_tasks(
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
 
     return (
-        PeriodicTask("settle", SWEEP_SECONDS, settle),
-        PeriodicTask("retention", CLEAN_UP_SECONDS, retention),
-        PeriodicTask("previews", CLEAN_UP_SECONDS, previews),
-        PeriodicTask("echoes", ECHO_SECONDS, echoes),
-        PeriodicTask("self-test", SELF_TEST_SECONDS, monitor.run_self_test, FIRST_SELF_TEST_SECONDS),
-        PeriodicTask("alerts", ALERT_SECONDS, lambda: monitor.check(time.time()), FIRST_ALERTS_SECONDS),
+        PeriodicTask("settle", _SWEEP_SECONDS, settle),
+        PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),
+        PeriodicTask("previews", _CLEAN_UP_SECONDS, previews),
+        PeriodicTask("echoes", _ECHO_SECONDS, echoes),
+        PeriodicTask("self-test", _SELF_TEST_SECONDS, monitor.run_self_test, _FIRST_SELF_TEST_SECONDS),
+        PeriodicTask("alerts", _ALERT_SECONDS, lambda: monitor.check(time.time()), _FIRST_ALERTS_SECONDS),
     )
 
 
@@ -141,7 +141,7 @@ def run_scheduler(settings: Settings, config: Path | None = None) -> None:
         threading.Thread(target=deliver_until, args=(stopping, client), name=client.destination.name, daemon=True)
         for client in delivery_clients(settings, ledger, archive)
     ]
-    threading.excepthook = lambda failure: end_after(failure.exc_value)
+    threading.excepthook = lambda failure: _end_after(failure.exc_value)
     scheduler.start()
     for thread in threads:
         thread.start()
@@ -161,7 +161,7 @@ def planned(tasks: tuple[PeriodicTask, ...]) -> BackgroundScheduler:
     return scheduler
 
 
-def end_after(defect: BaseException | None) -> None:
+def _end_after(defect: BaseException | None) -> None:
     """End the process after a defect: it is started again, and a job that does this three times is given up."""
     log.critical("a delivery ended by a defect of this program", exc_info=defect)
     os._exit(1)
@@ -172,7 +172,7 @@ def deliver_until(stopping: threading.Event, client: DeliveryClient) -> None:
     deliver = repeatable(client.deliver_next)
     while not stopping.is_set():
         if not deliver():
-            stopping.wait(SWEEP_SECONDS)
+            stopping.wait(_SWEEP_SECONDS)
 
 
 def repeatable(step: Callable[[], object]) -> Callable[[], object]:

@@ -31,9 +31,9 @@ from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
-GRACE_SECONDS = 15.0
-LONGEST_PAUSE_SECONDS = 30.0
-WATCHDOG_SECONDS = 10.0
+_GRACE_SECONDS = 15.0
+_LONGEST_PAUSE_SECONDS = 30.0
+_WATCHDOG_SECONDS = 10.0
 
 
 class NodeProcess(StrEnum):
@@ -45,11 +45,11 @@ class NodeProcess(StrEnum):
     DASHBOARD = "dashboard"
 
 
-CommandOf = Callable[[NodeProcess, Path | None], list[str]]
+_CommandOf = Callable[[NodeProcess, Path | None], list[str]]
 """Gives the command line of a process, for a settings file."""
 
 
-def run_process(name: NodeProcess, config: Path | None) -> None:
+def _run_process(name: NodeProcess, config: Path | None) -> None:
     """The body of one process. It imports what it runs and nothing else: the listener must never load torch."""
     configure_logs(name)
     end_with_supervisor()
@@ -74,12 +74,12 @@ def run_process(name: NodeProcess, config: Path | None) -> None:
         run_worker(settings, make_analyst, ShadowModel)
 
 
-def command_of(name: NodeProcess, config: Path | None) -> list[str]:
+def _command_of(name: NodeProcess, config: Path | None) -> list[str]:
     """The command line of a process."""
     return [sys.executable, "-m", "node.service.serve", name, *([str(config)] if config else [])]
 
 
-def serve(settings: Settings, config: Path | None, command_of: CommandOf = command_of) -> None:
+def serve(settings: Settings, config: Path | None, command_of: _CommandOf = _command_of) -> None:
     """Start every process and keep them running until SIGTERM or SIGINT; raises NotReady when it cannot begin.
 
     SIGHUP reads the settings again.
@@ -95,7 +95,7 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
 class Supervisor:
     """Keeps the processes of a node running."""
 
-    def __init__(self, settings: Settings, config: Path | None, ledger: Ledger, command_of: CommandOf) -> None:
+    def __init__(self, settings: Settings, config: Path | None, ledger: Ledger, command_of: _CommandOf) -> None:
         self.settings, self.config, self.ledger, self.command_of = settings, config, ledger, command_of
         self.running: dict[NodeProcess, subprocess.Popen[bytes]] = {}
         self.restarts = dict.fromkeys(NodeProcess, 0)
@@ -120,7 +120,7 @@ class Supervisor:
                     self.restart(name)
             ready = ready or "NOTIFY_SOCKET" not in os.environ or listens(self.settings)
             if time.monotonic() >= next_notice:
-                next_notice = time.monotonic() + WATCHDOG_SECONDS
+                next_notice = time.monotonic() + _WATCHDOG_SECONDS
                 notify_systemd("READY=1\nWATCHDOG=1" if ready else "WATCHDOG=1")
         notify_systemd("STOPPING=1")
         end_processes(self.running)
@@ -143,8 +143,8 @@ class Supervisor:
             self.restarts[name] += 1
             log.error("a process ended and is started again", extra={"part": name, "code": code})
             if name is NodeProcess.LISTENER:
-                record_that_nobody_listens(self.ledger, self.settings)
-            self.due[name] = now + min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[name], 6))
+                _record_that_nobody_listens(self.ledger, self.settings)
+            self.due[name] = now + min(_LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self.restarts[name], 6))
         if now >= self.due[name]:
             del self.due[name]
             self.running[name] = start_process(self.command_of(name, self.config), again=True)
@@ -203,7 +203,7 @@ def processes_of(settings: Settings) -> list[NodeProcess]:
     return [name for name in NodeProcess if name is not NodeProcess.DASHBOARD or settings.dashboard.enabled]
 
 
-def record_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
+def _record_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
     """Until the listener is back, no study is complete because of its silence."""
     try:
         HealthStore(ledger.engine).listener_stopped(settings.node_name)
@@ -236,7 +236,7 @@ def end_processes(running: Mapping[NodeProcess, subprocess.Popen[bytes]]) -> Non
     """SIGTERM for all, then SIGKILL for those that do not end in time."""
     for process in running.values():
         process.terminate()
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + _GRACE_SECONDS
     for process in running.values():
         try:
             process.wait(max(0.1, deadline - time.monotonic()))
@@ -267,15 +267,15 @@ class LedgerLock:
             os.close(self.descriptor)
 
 
-def main() -> None:
+def _main() -> None:
     """Entry point of a process: `python -m node.service.serve listener [CONFIG]`."""
     name, *config = sys.argv[1:]
     try:
-        run_process(NodeProcess(name), Path(config[0]) if config else None)
+        _run_process(NodeProcess(name), Path(config[0]) if config else None)
     except NodeError as error:
         log.critical("%s cannot run: %s", name, error)
         sys.exit(int(error.exit_code))
 
 
 if __name__ == "__main__":
-    main()
+    _main()

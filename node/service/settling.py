@@ -10,9 +10,9 @@ from node.settings_sections import GatherSettings
 from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
-PAUSE_SECONDS = 2.0  # a study is compared with earlier ones in the pauses between its images
-JUMP_SECONDS = 5.0
-FOREVER_SECONDS = 1e9
+_PAUSE_SECONDS = 2.0  # a study is compared with earlier ones in the pauses between its images
+_JUMP_SECONDS = 5.0
+_FOREVER_SECONDS = 1e9
 
 
 class QuietPeriod:
@@ -24,16 +24,16 @@ class QuietPeriod:
     def __init__(self, wall: float, monotonic: float) -> None:
         self.wall = wall
         self.monotonic = self.sweep_ended_at = monotonic
-        self.since = self.steady_since = wall - FOREVER_SECONDS
+        self.since = self.steady_since = wall - _FOREVER_SECONDS
 
     def update(self, wall: float, monotonic: float) -> None:
         """Compare the clocks, and the time since the last sweep ended with the second that it should be."""
         jump, pause = (wall - self.wall) - (monotonic - self.monotonic), monotonic - self.sweep_ended_at
         self.wall, self.monotonic = wall, monotonic
-        if abs(jump) > JUMP_SECONDS:
+        if abs(jump) > _JUMP_SECONDS:
             log.warning("the clock jumped; silence is counted anew", extra={"seconds": round(jump)})
             self.since = self.steady_since = wall
-        elif pause > JUMP_SECONDS:
+        elif pause > _JUMP_SECONDS:
             log.warning("this machine stood still; silence is counted anew", extra={"seconds": round(pause)})
             self.since = wall
 
@@ -55,7 +55,7 @@ def settle_studies(gather: GatherSettings, node_name: str, ledger: Ledger, quiet
     now = time.time()
     quiet.update(now, time.monotonic())
     try:
-        settled = ledger.gathering.settle_by_content(now - PAUSE_SECONDS, now, gather.learned_from)
+        settled = ledger.gathering.settle_by_content(now - _PAUSE_SECONDS, now, gather.learned_from)
         settled += _settle_silent(gather, node_name, ledger, quiet, now)
     finally:
         quiet.sweep_ended(time.monotonic())
@@ -71,7 +71,7 @@ def _settle_silent(gather: GatherSettings, node_name: str, ledger: Ledger, quiet
     quiet_since, opened_before = quiet.quiet_for(gather.quiet_seconds), quiet.steady_for(gather.deadline_seconds)
     extended_quiet_since = quiet.quiet_for(gather.quiet_seconds * gather.patience)
     if quiet_since is not None:
-        extended_quiet_since = now - FOREVER_SECONDS if extended_quiet_since is None else extended_quiet_since
+        extended_quiet_since = now - _FOREVER_SECONDS if extended_quiet_since is None else extended_quiet_since
         settled += ledger.gathering.settle(
             quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=node_name
         )

@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 PROCESSING_FAILURE = 0x0110
 NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
-MIB = 1024 * 1024
-TO_ALLOW = {  # the settings behind a rejection
+_MIB = 1024 * 1024
+_TO_ALLOW = {  # the settings behind a rejection
     CALLING_UNKNOWN: "dicom.callers, dicom.networks",
     CALLED_UNKNOWN: "dicom.check_called_ae_title",
     ALL_SLOTS_TAKEN: "dicom.associations",
@@ -100,8 +100,8 @@ class StorageService:
         self.dicom = settings.dicom
         self.destinations = {each.ae_title for each in settings.destinations}
         self.ledger = ledger
-        self.networks = networks_of(settings.dicom)
-        self.reserve_bytes = settings.storage.reserve_mib * MIB
+        self.networks = _networks_of(settings.dicom)
+        self.reserve_bytes = settings.storage.reserve_mib * _MIB
         self.archive = archive
         self.group_commit = group_commit
         self.audit_writer = AuditWriter(ledger)
@@ -115,7 +115,7 @@ class StorageService:
                 "calling_ae_title": peer.calling_ae_title,
                 "called_ae_title": peer.called_ae_title,
                 "address": peer.address,
-                "to_allow": TO_ALLOW[why],
+                "to_allow": _TO_ALLOW[why],
             },
         )
         words = f"{why.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
@@ -137,7 +137,7 @@ class StorageService:
         if self.archive.free_bytes() < self.reserve_bytes:
             raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
         file = InstanceFile(self.archive.temporary_path(), sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-        return IncomingInstance(file, peer, self.group_commit, self.audit_writer, self.dicom.max_object_mib * MIB)
+        return IncomingInstance(file, peer, self.group_commit, self.audit_writer, self.dicom.max_object_mib * _MIB)
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
         """Storage commitment: a peer reports the commitment of our results, or requests it for what it sent."""
@@ -192,7 +192,7 @@ class StorageService:
             log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})
 
 
-def networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def _networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """The allowed networks; raises NotReady for one that is none."""
     try:
         return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]

@@ -24,13 +24,13 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
-LEASE_SECONDS = 60.0
-IDLE_SECONDS = 0.5
-Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
+_LEASE_SECONDS = 60.0
+_IDLE_SECONDS = 0.5
+_Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
 """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
 
-class Shadow(Protocol):
+class _Shadow(Protocol):
     """Answers studies beside the active model, for comparison only.
 
     Parameters
@@ -53,8 +53,8 @@ class Shadow(Protocol):
 
 def run_worker(
     settings: Settings,
-    make_analyst: Callable[[Settings], Analyst],
-    make_shadow: Callable[[Settings], Shadow] | None = None,
+    make_analyst: Callable[[Settings], _Analyst],
+    make_shadow: Callable[[Settings], _Shadow] | None = None,
 ) -> None:
     """Analyse what is due until SIGTERM; the shadow model answers when nothing else is due."""
     stopping = threading.Event()
@@ -74,10 +74,10 @@ def run_worker(
             log.error("the worker could not go on and tries again: %s", error)
             busy = False
         if not busy:
-            stopping.wait(IDLE_SECONDS)
+            stopping.wait(_IDLE_SECONDS)
 
 
-def analyze_next(destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: Analyst) -> bool:
+def analyze_next(destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: _Analyst) -> bool:
     """Carry out one due analysis job; False when there is none.
 
     Parameters
@@ -85,19 +85,19 @@ def analyze_next(destinations: tuple[str, ...], ledger: Ledger, archive: Archive
     destinations
         names of those that get the result objects
     """
-    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
+    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), _LEASE_SECONDS)
     if job is None:
         return False
     crash_point("claim.committed")
     try:
         with heartbeat(ledger, job):
-            analyze(job, destinations, ledger, archive, analyst)
+            _analyze(job, destinations, ledger, archive, analyst)
     except StaleJob:
         log.info("analysis dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
     return True
 
 
-def analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: Analyst) -> None:
+def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: _Analyst) -> None:
     """Analyse one revision; the ledger learns the outcome, whatever it is."""
     try:
         stored = list(ledger.reading.instances(job.study_instance_uid))
@@ -126,7 +126,7 @@ def analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: Ar
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
 
 
-def shadow_next(ledger: Ledger, archive: Archive, decisions: ModelDecisions, shadow: Shadow) -> bool:
+def shadow_next(ledger: Ledger, archive: Archive, decisions: ModelDecisions, shadow: _Shadow) -> bool:
     """Let the shadow answer one study that the active model has answered; False when there is none.
 
     Whatever goes wrong is the shadow's answer: a shadow never disturbs a study.
@@ -151,9 +151,9 @@ def heartbeat(ledger: Ledger, job: Job) -> Iterator[None]:
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(LEASE_SECONDS / 4):
+        while not done.wait(_LEASE_SECONDS / 4):
             try:
-                ledger.jobs.extend(job, time.time() + LEASE_SECONDS)
+                ledger.jobs.extend(job, time.time() + _LEASE_SECONDS)
             except StaleJob:
                 return
             except NodeError:

@@ -14,10 +14,10 @@ from node.errors import NodeError
 from node.storage import schema
 from node.storage.database import reading, writing
 
-INVITATION_SECONDS = 7 * 86_400.0
-SHORTEST_PASSWORD = 12
-NOBODY = f"{bytes(16).hex()}:{bytes(64).hex()}"  # the hash of no password, compared when a name is unknown
-SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # RFC 7914; 16 MiB and some 50 ms for each guess
+_INVITATION_SECONDS = 7 * 86_400.0
+_SHORTEST_PASSWORD = 12
+_NOBODY = f"{bytes(16).hex()}:{bytes(64).hex()}"  # the hash of no password, compared when a name is unknown
+_SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # RFC 7914; 16 MiB and some 50 ms for each guess
 
 
 class AccountRole(StrEnum):
@@ -74,7 +74,7 @@ class Accounts:
 
     def invite(self, name: str, role: AccountRole, now: float) -> str:
         """A one-time token by which its holder chooses a password; of an existing account it changes role too."""
-        return self._issue(name, role, TokenKind.INVITATION, now, now + INVITATION_SECONDS)
+        return self._issue(name, role, TokenKind.INVITATION, now, now + _INVITATION_SECONDS)
 
     def new_key(self, name: str, role: AccountRole, now: float) -> str:
         """An API key for a program of its own; the key is shown once, here."""
@@ -82,14 +82,14 @@ class Accounts:
 
     def accept(self, invitation: str, password: str, now: float) -> str:
         """Set the password of an invited account; gives its name. The invitation is used up, its sessions end."""
-        if len(password) < SHORTEST_PASSWORD:
-            raise AccessRefused(f"a password has at least {SHORTEST_PASSWORD} characters")
+        if len(password) < _SHORTEST_PASSWORD:
+            raise AccessRefused(f"a password has at least {_SHORTEST_PASSWORD} characters")
         with writing(self.engine) as db:
             holder = _find_holder(db, invitation, TokenKind.INVITATION, now)
             if holder is None:
                 raise AccessRefused("this token is unknown, used, or too old; ask for a new one")
             accounts = schema.account
-            db.execute(update(accounts).where(accounts.c.id == holder.id).values(password=hashed(password)))
+            db.execute(update(accounts).where(accounts.c.id == holder.id).values(password=_hashed(password)))
             theirs = schema.token.c.account_id == holder.id
             db.execute(delete(schema.token).where(theirs, schema.token.c.kind != TokenKind.KEY))
             return holder.name
@@ -99,15 +99,15 @@ class Accounts:
         table = schema.account.c
         with reading(self.engine) as db:
             row = db.execute(select(schema.account).where(table.name == name)).first()
-        known = row.password if row is not None and row.password else NOBODY
-        if not matches(password, known) or row is None or not row.password:
+        known = row.password if row is not None and row.password else _NOBODY
+        if not _matches(password, known) or row is None or not row.password:
             raise AccessRefused("name or password is wrong")
         return self._new_session(row.id, now, until)
 
     def admit(self, name: str, role: AccountRole, now: float, until: float) -> str:
         """A new session for whom an identity provider has vouched; the account is made, or gets this role."""
         with writing(self.engine) as db:
-            number = account_of(db, name, role, now)
+            number = _account_of(db, name, role, now)
         return self._new_session(number, now, until)
 
     def holder(self, secret: str, kind: TokenKind, now: float) -> Account | None:
@@ -130,7 +130,7 @@ class Accounts:
             rows = db.execute(select(table).order_by(table.c.name)).all()
         return [
             Account(
-                row.id, row.name, AccountRole(row.role), row.created_at, bool(row.password), kinds_of(kinds, row.id)
+                row.id, row.name, AccountRole(row.role), row.created_at, bool(row.password), _kinds_of(kinds, row.id)
             )
             for row in rows
         ]
@@ -150,17 +150,17 @@ class Accounts:
             raise AccessRefused("a name has 1 to 64 printable characters")
         secret = secrets.token_urlsafe(24)
         with writing(self.engine) as db:
-            number = account_of(db, name, role, now)
+            number = _account_of(db, name, role, now)
             stale = schema.token.delete().where(schema.token.c.account_id == number, schema.token.c.kind == kind)
             db.execute(stale)
-            put_token(db, number, kind, secret, now, until=until)
+            _put_token(db, number, kind, secret, now, until=until)
         return secret
 
     def _new_session(self, account_id: int, now: float, until: float) -> str:
         secret, table = secrets.token_urlsafe(32), schema.token
         with writing(self.engine) as db:
             db.execute(table.delete().where(table.c.kind == TokenKind.SESSION, table.c.expires_at < now))
-            put_token(db, account_id, TokenKind.SESSION, secret, now, until=until)
+            _put_token(db, account_id, TokenKind.SESSION, secret, now, until=until)
         return secret
 
 
@@ -169,23 +169,23 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def hashed(password: str) -> str:
+def _hashed(password: str) -> str:
     """What is kept of a password: salt and scrypt."""
     salt = secrets.token_bytes(16)
-    return f"{salt.hex()}:{hashlib.scrypt(password.encode(), salt=salt, **SCRYPT).hex()}"
+    return f"{salt.hex()}:{hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT).hex()}"
 
 
-def matches(password: str, kept: str) -> bool:
+def _matches(password: str, kept: str) -> bool:
     """Whether this is the password, in the same time whichever it is."""
     salt, _, expected = kept.partition(":")
-    found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **SCRYPT).hex()
+    found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **_SCRYPT).hex()
     return hmac.compare_digest(found, expected)
 
 
 # --- parts of the verbs, each inside the caller's transaction
 
 
-def account_of(db: Connection, name: str, role: AccountRole, now: float) -> int:
+def _account_of(db: Connection, name: str, role: AccountRole, now: float) -> int:
     """The number of the account of this name, which now has this role; made when it is missing."""
     table = schema.account
     if not db.execute(update(table).where(table.c.name == name).values(role=role)).rowcount:
@@ -193,11 +193,11 @@ def account_of(db: Connection, name: str, role: AccountRole, now: float) -> int:
     return int(db.execute(select(table.c.id).where(table.c.name == name)).scalar_one())
 
 
-def kinds_of(kinds: dict[int, set[str]], account_id: int) -> tuple[str, ...]:
+def _kinds_of(kinds: dict[int, set[str]], account_id: int) -> tuple[str, ...]:
     return tuple(sorted(kinds.get(account_id, ())))
 
 
-def put_token(
+def _put_token(
     db: Connection, account_id: int, kind: TokenKind, secret: str, now: float, *, until: float | None
 ) -> None:
     values = {"account_id": account_id, "kind": kind, "digest": digest(secret)}

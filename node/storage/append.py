@@ -15,11 +15,11 @@ from node.states import StudyState
 from node.storage.database import LedgerUnavailable
 from node.storage.records import StoredInstance
 
-GROW = """
+_GROW = """
 UPDATE study SET instances = instances + 1, last_received_at = ?
 WHERE study_instance_uid = ? AND patient_digest = ? AND state = ?
 """
-INSERT = """
+_INSERT = """
 INSERT INTO instance (study_id, sop_instance_uid, sop_class_uid, series_instance_uid, transfer_syntax_uid, sha256, path,
                       size_bytes, received_at, calling_ae_title, kind, slice_position)
 VALUES ((SELECT id FROM study WHERE study_instance_uid = :study_instance_uid), :sop_instance_uid, :sop_class_uid,
@@ -39,10 +39,10 @@ def append(engine: Engine, batch: Sequence[StoredInstance], now: float) -> bool:
             cursor = connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             for each in batch:
-                cursor.execute(GROW, (now, each.study_instance_uid, each.patient_digest, StudyState.RECEIVING))
+                cursor.execute(_GROW, (now, each.study_instance_uid, each.patient_digest, StudyState.RECEIVING))
                 if cursor.rowcount != 1:
                     return False
-                cursor.execute(INSERT, {"study_instance_uid": each.study_instance_uid, **row_of(each, now)})
+                cursor.execute(_INSERT, {"study_instance_uid": each.study_instance_uid, **row_of(each, now)})
             connection.commit()
             return True
     except sqlite3.IntegrityError:

@@ -14,7 +14,7 @@ from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
 from node.storage.records import EncodedObject, KeptObject, StoredInstance
 
-counter = itertools.count()
+_counter = itertools.count()
 
 
 class IntegrityLost(NodeError):
@@ -37,7 +37,7 @@ class Archive:
 
     def temporary_path(self) -> Path:
         """A name that no other process or thread uses."""
-        return self.temporary / f"{os.getpid()}-{next(counter)}"
+        return self.temporary / f"{os.getpid()}-{next(_counter)}"
 
     def clear_temporary(self) -> None:
         """Remove what a crash left half written; called once at start, before anything arrives."""
@@ -58,7 +58,7 @@ class Archive:
         """
         stored, folders = [], set[Path]()
         for received, calling_ae_title in batch:
-            folder = self.root / "instances" / short_digest(received.study_instance_uid)
+            folder = self.root / "instances" / _short_digest(received.study_instance_uid)
             if not folder.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
                 folders.add(folder.parent)
@@ -99,13 +99,13 @@ class Archive:
         for path in paths:
             place = self.root / path
             place.unlink(missing_ok=True)
-            remove_empty(place.parent, self.root)
+            _remove_empty(place.parent, self.root)
 
     def keep_results(
         self, study_instance_uid: str, revision: int, encoded: Iterable[EncodedObject]
     ) -> list[KeptObject]:
         """Write result objects durably; the same objects again overwrite themselves."""
-        folder = self.root / "results" / short_digest(study_instance_uid) / str(revision)
+        folder = self.root / "results" / _short_digest(study_instance_uid) / str(revision)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = []
         for kind, sop_class_uid, sop_instance_uid, series_instance_uid, content in encoded:
@@ -131,12 +131,12 @@ class Archive:
         return place
 
 
-def short_digest(uid: str) -> str:
+def _short_digest(uid: str) -> str:
     """A folder name for a UID that came from outside."""
     return hashlib.sha256(uid.encode()).hexdigest()[:24]
 
 
-def remove_empty(folder: Path, root: Path) -> None:
+def _remove_empty(folder: Path, root: Path) -> None:
     """Remove a folder and those around it while they are empty, up to the folders directly below the root."""
     while folder.parent != root:
         try:

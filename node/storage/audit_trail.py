@@ -37,7 +37,7 @@ class AuditTrail:
     def verify(self) -> int:
         """Check the chain of the whole trail; gives the number of entries, raises AuditBroken."""
         with reading(self.engine) as db:
-            return verify(entries(db), *head(db))
+            return verify(_entries(db), *_head(db))
 
     def entries(self) -> Iterator[tuple[AuditEntry, str]]:
         """Every entry, oldest first, with the Study Instance UID that it is about (or an empty text)."""
@@ -46,7 +46,7 @@ class AuditTrail:
             uids = {
                 row.id: row.study_instance_uid for row in db.execute(select(studies.id, studies.study_instance_uid))
             }
-            for _, entry, _ in entries(db):
+            for _, entry, _ in _entries(db):
                 yield entry, uids.get(entry.study_id or 0, "")
 
 
@@ -77,13 +77,13 @@ def append(db: Connection, entry: AuditEntry) -> None:
     db.execute(update(head).values(entries=newest.entries + 1, digest=digest))
 
 
-def entries(db: Connection) -> Iterator[tuple[int, AuditEntry, str]]:
+def _entries(db: Connection) -> Iterator[tuple[int, AuditEntry, str]]:
     """(number, entry, digest) of the whole trail, oldest first."""
     for row in db.execution_options(yield_per=1000).execute(select(schema.audit).order_by(schema.audit.c.id)):
         yield row.id, audit_entry_from_row(row), row.digest
 
 
-def head(db: Connection) -> tuple[int, str]:
+def _head(db: Connection) -> tuple[int, str]:
     """How many entries were written, and the digest of the newest."""
     newest = db.execute(select(schema.audit_head)).one()
     return newest.entries, newest.digest

@@ -20,7 +20,7 @@ IMAGE_CLASSES = frozenset(
 )
 """What can change an answer. Anything else is kept, but opens no new revision: a PACS that routes our own results back
 to us would otherwise make us analyse without end, and a radiologist's report on them is feedback, not input."""
-COMPARED = 200
+_COMPARED = 200
 """So many of the newest contents of a protocol are compared: slices differ from patient to patient."""
 
 
@@ -55,7 +55,7 @@ def known_like(db: Connection, content: Content) -> list[Known]:
     table = schema.known_content.c
     alike = table.parts.contains(content.parts[0].kind, autoescape=True)
     query = select(table.parts, table.studies).where(alike, table.studies > 0)
-    rows = db.execute(query.order_by(table.last_at.desc()).limit(COMPARED))
+    rows = db.execute(query.order_by(table.last_at.desc()).limit(_COMPARED))
     return [Known(Content.read(row.parts), row.studies) for row in rows]
 
 

@@ -56,7 +56,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class _Answered:
     """An analysis that the active model has finished."""
 
     analysis_id: int
@@ -97,7 +97,7 @@ class ModelDecisions:
             rows = db.execute(select(schema.model_decision).order_by(schema.model_decision.c.id)).all()
         return [Decision(row.at, Act(row.act), row.digest, row.by, json.loads(row.evidence)) for row in rows]
 
-    def unshadowed(self, digest: str, since: float) -> Answered | None:
+    def unshadowed(self, digest: str, since: float) -> _Answered | None:
         """The oldest analysis finished since then that this shadow has not seen, of the study's present revision."""
         analysis, study, score = schema.analysis, schema.study, schema.shadow_score
         of_shadow = and_(score.c.analysis_id == analysis.c.id, score.c.digest == digest)
@@ -112,7 +112,7 @@ class ModelDecisions:
         )
         with reading(self.engine) as db:
             row = db.execute(query).one_or_none()
-        return row and Answered(
+        return row and _Answered(
             row.id, row.study_instance_uid, row.revision, AnalysisSummary.from_json(json.loads(row.summary))
         )
 

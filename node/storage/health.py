@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert,
 from node.storage import schema
 from node.storage.database import reading, writing
 
-FORGOTTEN_SECONDS = 7 * 86_400.0
+_FORGOTTEN_SECONDS = 7 * 86_400.0
 ALIVE_SECONDS = 60.0  # a process beats every 15
 LISTENER = "listener"
 
@@ -69,8 +69,8 @@ class HealthStore:
         table = schema.heartbeat.c
         values = {"at": now, "associations": associations, "listening_since": listening_since}
         with writing(self.engine) as db:
-            put(db, schema.heartbeat, {"node": node, "part": part}, values)
-            forgotten = delete(schema.heartbeat).where(table.node != node, table.at < now - FORGOTTEN_SECONDS)
+            _put(db, schema.heartbeat, {"node": node, "part": part}, values)
+            forgotten = delete(schema.heartbeat).where(table.node != node, table.at < now - _FORGOTTEN_SECONDS)
             db.execute(forgotten)
 
     def listener_stopped(self, node: str) -> None:
@@ -91,7 +91,7 @@ class HealthStore:
         """A destination was called; what it answered replaces what it answered before."""
         values = {"echoed_at": echo.at, "seconds": echo.seconds, "reason": echo.reason}
         with writing(self.engine) as db:
-            put(db, schema.peer, {"name": echo.name}, values)
+            _put(db, schema.peer, {"name": echo.name}, values)
 
     def echoes(self) -> dict[str, Echo]:
         """The last echo of each destination by name."""
@@ -119,21 +119,21 @@ class HealthStore:
     def sent(self, alert: OpenAlert, now: float) -> None:
         """A message about this alert went out."""
         with writing(self.engine) as db:
-            db.execute(update(schema.alert).where(*identity(alert)).values(sent_at=now))
+            db.execute(update(schema.alert).where(*_identity(alert)).values(sent_at=now))
 
     def resolved(self, alert: OpenAlert) -> None:
         """The alert is over."""
         with writing(self.engine) as db:
-            db.execute(delete(schema.alert).where(*identity(alert)))
+            db.execute(delete(schema.alert).where(*_identity(alert)))
 
 
-def identity(alert: OpenAlert) -> tuple[ColumnElement[bool], ...]:
+def _identity(alert: OpenAlert) -> tuple[ColumnElement[bool], ...]:
     """What tells the row of this alert from others."""
     table = schema.alert.c
     return table.node == alert.node, table.id == alert.id, table.subject == alert.subject
 
 
-def put(db: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+def _put(db: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
     """The row with this key has these values, whether or not it was there."""
     found = update(table).where(*(table.c[name] == value for name, value in key.items()))
     if not db.execute(found.values(values)).rowcount:

@@ -80,7 +80,7 @@ def kept_object_from_row(row: Row[Any]) -> KeptObject:
     return KeptObject(row.kind, row.sop_class_uid, row.sop_instance_uid, row.series_instance_uid, row.sha256, row.path)
 
 
-def receipt_from_row(row: Row[Any]) -> ObjectReceipt:
+def _receipt_from_row(row: Row[Any]) -> ObjectReceipt:
     """What a destination answered for one object."""
     return ObjectReceipt(row.sop_instance_uid, row.status, row.comment, row.committed_at)
 
@@ -95,7 +95,7 @@ def job_record_from_row(row: Row[Any], receipts: Iterable[Row[Any]]) -> JobRecor
         attempts=row.attempts,
         not_before=row.not_before,
         reason=row.reason,
-        receipts=tuple(receipt_from_row(each) for each in receipts),
+        receipts=tuple(_receipt_from_row(each) for each in receipts),
         reason_code=code_of(row.reason_code),
     )
 

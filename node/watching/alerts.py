@@ -26,12 +26,12 @@ from node.watching.findings import Finding, FindingLevel
 from node.watching.metrics import Health, Meter
 
 log = logging.getLogger(__name__)
-START_SECONDS = 90.0  # processes load their libraries before their first heartbeat
-GIB = 2**30
+_START_SECONDS = 90.0  # processes load their libraries before their first heartbeat
+_GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class AlertText:
+class _AlertText:
     """Stable id, message, and what to do; `{subject}` and `{value}` are filled in."""
 
     id: str
@@ -42,37 +42,37 @@ class AlertText:
 class Alert(Enum):
     """What needs a person. A new alert is one row here and one fact in `wrong`."""
 
-    ANALYSES_FAILED = AlertText(
+    ANALYSES_FAILED = _AlertText(
         "analyses-failed",
         "{value} failed: analysis",
         "fix the cause that the study names, then mome-node studies reprocess UID",
     )
-    DELIVERIES_FAILED = AlertText(
+    DELIVERIES_FAILED = _AlertText(
         "deliveries-failed",
         "{value} failed: delivery to {subject}",
         "mome-node doctor shows what {subject} refuses; then mome-node studies redeliver UID",
     )
-    DESTINATION_DOWN = AlertText(
+    DESTINATION_DOWN = _AlertText(
         "destination-down",
         "destination {subject} does not answer",
         "mome-node echo {subject}; results wait and are sent when it is back",
     )
-    DISK_LOW = AlertText(
+    DISK_LOW = _AlertText(
         "disk-low",
         "less than {value} GiB of disk are free",
         "add space, or set retention.days",
     )
-    CALLER_SILENT = AlertText(
+    CALLER_SILENT = _AlertText(
         "caller-silent",
         "{subject} has sent nothing for {value} hours",
         "is the scanner in use? if it is, mome-node peers list shows whether it was rejected",
     )
-    PROCESS_SILENT = AlertText(
+    PROCESS_SILENT = _AlertText(
         "process-silent",
         "no heartbeat from the {subject}",
         "the log says why; systemctl restart mome-node loses nothing",
     )
-    SELF_TEST_FAILED = AlertText(
+    SELF_TEST_FAILED = _AlertText(
         "self-test-failed",
         "the self-test failed: {value}",
         "mome-node check",
@@ -118,7 +118,7 @@ def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
     for name, since in facts.down_since.items():
         if now - since >= limits.destination_minutes * 60:
             yield Alert.DESTINATION_DOWN.finding(name)
-    if facts.free_bytes < limits.disk_free_gib * GIB:
+    if facts.free_bytes < limits.disk_free_gib * _GIB:
         yield Alert.DISK_LOW.finding(value=f"{limits.disk_free_gib:g}")
     for caller, seconds in facts.silent_for.items():
         if limits.silence_hours and seconds >= limits.silence_hours * 3600:
@@ -165,7 +165,7 @@ class AlertMonitor:
             else:
                 self.down_since.pop(name, None)
         configured = {each.name for each in self.settings.destinations}
-        started = time.monotonic() - self.began > START_SECONDS
+        started = time.monotonic() - self.began > _START_SECONDS
         return Facts(
             depths=tuple(self.meter.overview.queues()),
             down_since={name: since for name, since in self.down_since.items() if name in configured},
@@ -202,12 +202,12 @@ def compare(
     for each in store.alerts(node):
         current = wanted.get((each.id, each.subject))
         if current is None:
-            if each.sent_at is None or send(over(each)):
+            if each.sent_at is None or send(_over(each)):
                 store.resolved(each)
         elif each.sent_at is None and send(replace(current, message=each.message)):
             store.sent(each, now)
 
 
-def over(alert: OpenAlert) -> Finding:
+def _over(alert: OpenAlert) -> Finding:
     """The message that an alert is over."""
     return Finding(alert.id, alert.id, FindingLevel.OK, f"over: {alert.message}", subject=alert.subject)

@@ -30,11 +30,11 @@ from node.watching.findings import Finding, FindingLevel
 from node.watching.phantom_check import check_phantom, own_listener
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
-SLOW_FLUSH_MS = 20.0
-ENOUGH_FREE_GIB = 20.0
-LARGEST_SKEW_SECONDS = 5.0
-DELAYED_ACK_SECONDS = (0.035, 0.060)  # a sender that waits for delayed acknowledgements pauses 40 ms for each image
-FEWEST_PAUSES = 20
+_SLOW_FLUSH_MS = 20.0
+_ENOUGH_FREE_GIB = 20.0
+_LARGEST_SKEW_SECONDS = 5.0
+_DELAYED_ACK_SECONDS = (0.035, 0.060)  # a sender that waits for delayed acknowledgements pauses 40 ms for each image
+_FEWEST_PAUSES = 20
 OK, ADVICE, FAILED, UNKNOWN = FindingLevel
 
 
@@ -103,7 +103,7 @@ def check_listener(settings: Settings) -> Finding:
 def check_disk_space(root: Path) -> Finding:
     """Room for what arrives."""
     free = shutil.disk_usage(root if root.exists() else root.parent).free / 2**30
-    level, hint = (FAILED, "add space, or set retention.days") if free < ENOUGH_FREE_GIB else (OK, "")
+    level, hint = (FAILED, "add space, or set retention.days") if free < _ENOUGH_FREE_GIB else (OK, "")
     return Finding(Check.DISK_SPACE, "disk", level, f"{free:.0f} GiB free in {root}", hint)
 
 
@@ -117,7 +117,7 @@ def check_disk_flush(root: Path) -> Finding:
         times.append(1000 * (time.perf_counter() - started))
         path.unlink()
     level, hint = OK, ""
-    if median(times) > SLOW_FLUSH_MS:
+    if median(times) > _SLOW_FLUSH_MS:
         level, hint = ADVICE, "reception is slow: use an SSD, or a controller with a battery"
     return Finding(Check.DISK_FLUSH, "disk flush", level, f"a durable write takes {median(times):.1f} ms", hint)
 
@@ -126,7 +126,7 @@ def check_clock(settings: Settings) -> Finding:
     """Whether the clock is synchronised, and agrees with that of the database."""
     if not settings.is_sqlite:
         skew = Overview(Ledger(settings.database_url).engine).clock() - time.time()
-        if abs(skew) > LARGEST_SKEW_SECONDS:
+        if abs(skew) > _LARGEST_SKEW_SECONDS:
             message = f"{skew:+.0f} s off the database's"
             return Finding(Check.CLOCK, "clock", FAILED, message, "run NTP (chrony) on both machines")
     program = shutil.which("timedatectl")
@@ -168,10 +168,10 @@ def check_destination(calling_ae_title: str, destination: Destination) -> Iterat
         yield Finding(Check.DESTINATION_ECHO, echoed, FAILED, str(error), hint, subject=name)
         return
     yield Finding(Check.DESTINATION_ECHO, echoed, OK, f"answers in {1000 * seconds:.0f} ms", subject=name)
-    yield from check_classes(calling_ae_title, destination)
+    yield from _check_classes(calling_ae_title, destination)
 
 
-def check_classes(calling_ae_title: str, destination: Destination) -> Iterator[Finding]:
+def _check_classes(calling_ae_title: str, destination: Destination) -> Iterator[Finding]:
     """Whether a PACS accepts the SOP class of each kind of result that it is sent."""
     kinds = [Kind(kind) for kind in destination.kinds] or sorted(DEFAULT_KINDS)
     sop_classes = sorted({str(kind.label.sop_class) for kind in kinds})
@@ -189,7 +189,7 @@ def check_senders(database_url: str) -> Finding:
     """Whether a sender waits 40 ms for each image: it has Nagle's algorithm on and our acknowledgement is delayed."""
     slow = []
     for caller, pauses in Overview(Ledger(database_url).engine).pauses().items():
-        if len(pauses) >= FEWEST_PAUSES and DELAYED_ACK_SECONDS[0] <= median(pauses) <= DELAYED_ACK_SECONDS[1]:
+        if len(pauses) >= _FEWEST_PAUSES and _DELAYED_ACK_SECONDS[0] <= median(pauses) <= _DELAYED_ACK_SECONDS[1]:
             slow.append(f"{caller} ({1000 * median(pauses):.0f} ms)")
     if slow:
         hint = "they wait for delayed acknowledgements: set TCP_NODELAY there (DCMTK: environment TCP_NODELAY=1)"

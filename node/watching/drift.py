@@ -14,14 +14,14 @@ from node.settings import Settings
 from node.storage.decisions import Decision, ModelDecisions, ShadowAnswer, shadow_of
 from node.storage.overview import AnalysisRow, Overview
 
-DAY_SECONDS = 86_400.0
-LEAST_SCORES = 20  # on both sides, before a shift is reported
+_DAY_SECONDS = 86_400.0
+_LEAST_SCORES = 20  # on both sides, before a shift is reported
 SHIFTED = 0.2  # population stability index; by convention below 0.1 is no shift and from 0.2 on is one
-OUTSIDE_PREFIX = "OUTSIDE_TRAINING_"
+_OUTSIDE_PREFIX = "OUTSIDE_TRAINING_"
 
 
 @dataclass(frozen=True, slots=True)
-class ScannerDrift:
+class _ScannerDrift:
     """The scores of one scanner's studies against those of the validation cases, which the bundle holds.
 
     Parameters
@@ -51,7 +51,7 @@ class ScannerDrift:
 
 
 @dataclass(frozen=True, slots=True)
-class ShadowReport:
+class _ShadowReport:
     """A shadow beside the active model on the same studies, for one endpoint.
 
     Parameters
@@ -87,9 +87,9 @@ class ModelReport:
     """
 
     active: Mapping[str, Any]
-    drift: list[ScannerDrift]
+    drift: list[_ScannerDrift]
     shadow: Mapping[str, Any]
-    reports: list[ShadowReport]
+    reports: list[_ShadowReport]
     unanswered: list[tuple[str, str]]
     decisions: list[Decision]
 
@@ -99,7 +99,7 @@ def model_report(settings: Settings, overview: Overview, now: float, days: float
     book = ModelDecisions(overview.engine)
     decisions = book.decisions()
     active = manifest_of(bundle_in_use(settings, book))
-    drift = drift_by_scanner(overview.analyses(now - days * DAY_SECONDS), active)
+    drift = drift_by_scanner(overview.analyses(now - days * _DAY_SECONDS), active)
     begun = shadow_of(decisions)
     if begun is None:
         return ModelReport(active.content, drift, {}, [], [], decisions)
@@ -111,31 +111,31 @@ def model_report(settings: Settings, overview: Overview, now: float, days: float
     )
 
 
-def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: BundleManifest) -> list[ScannerDrift]:
+def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: BundleManifest) -> list[_ScannerDrift]:
     """The drift of one model (by its manifest) for each scanner and endpoint."""
     baseline = manifest.baseline
     answers: dict[tuple[str, str], list[float]] = defaultdict(list)
     outside: dict[str, list[bool]] = defaultdict(list)
     for each in analyses:
-        outside[each.scanner].append(any(flag.code.startswith(OUTSIDE_PREFIX) for flag in each.summary.flags))
+        outside[each.scanner].append(any(flag.code.startswith(_OUTSIDE_PREFIX) for flag in each.summary.flags))
         for score in each.summary.scores:
             if score.model.sha256 == manifest.weights_sha256:
                 answers[each.scanner, score.endpoint].append(score.probability)
     return [
-        ScannerDrift(
+        _ScannerDrift(
             scanner,
             endpoint,
             len(values),
             median(values),
             population_stability(baseline.get(endpoint, ()), values),
-            kolmogorov_smirnov(baseline.get(endpoint, ()), values),
+            _kolmogorov_smirnov(baseline.get(endpoint, ()), values),
             mean(outside[scanner]),
         )
         for (scanner, endpoint), values in sorted(answers.items())
     ]
 
 
-def shadow_reports(answers: Sequence[ShadowAnswer], thresholds: Mapping[str, float]) -> list[ShadowReport]:
+def shadow_reports(answers: Sequence[ShadowAnswer], thresholds: Mapping[str, float]) -> list[_ShadowReport]:
     """One report for each endpoint that both models score; `thresholds` are the shadow's, by endpoint."""
     pairs: dict[str, list[tuple[str, float, float, bool]]] = defaultdict(list)
     for each in answers:
@@ -148,19 +148,19 @@ def shadow_reports(answers: Sequence[ShadowAnswer], thresholds: Mapping[str, flo
     return [_shadow_report(endpoint, found) for endpoint, found in sorted(pairs.items())]
 
 
-def _shadow_report(endpoint: str, pairs: Sequence[tuple[str, float, float, bool]]) -> ShadowReport:
+def _shadow_report(endpoint: str, pairs: Sequence[tuple[str, float, float, bool]]) -> _ShadowReport:
     apart = sorted((pair for pair in pairs if not pair[3]), key=lambda pair: -abs(pair[1] - pair[2]))
-    return ShadowReport(
+    return _ShadowReport(
         endpoint=endpoint,
         studies=len(pairs),
         agreement=mean(same for *_, same in pairs),
         shift=mean(ours - theirs for _, theirs, ours, _ in pairs),
-        correlation=correlation([pair[1] for pair in pairs], [pair[2] for pair in pairs]),
+        correlation=_correlation([pair[1] for pair in pairs], [pair[2] for pair in pairs]),
         disagreements=tuple((uid, theirs, ours) for uid, theirs, ours, _ in apart),
     )
 
 
-def correlation(first: Sequence[float], second: Sequence[float]) -> float:
+def _correlation(first: Sequence[float], second: Sequence[float]) -> float:
     """Pearson's coefficient; NaN where one side has no spread."""
     a, b = mean(first), mean(second)
     spread = math.sqrt(sum((x - a) ** 2 for x in first) * sum((y - b) ** 2 for y in second))
@@ -169,7 +169,7 @@ def correlation(first: Sequence[float], second: Sequence[float]) -> float:
 
 def population_stability(old: Sequence[float], new: Sequence[float]) -> float | None:
     """Population stability index of two sets of probabilities, over fifths of [0, 1]; None for too few of either."""
-    if min(len(old), len(new)) < LEAST_SCORES:
+    if min(len(old), len(new)) < _LEAST_SCORES:
         return None
     total = 0.0
     for fifth in range(5):
@@ -183,9 +183,9 @@ def _fraction_in(values: Sequence[float], fifth: int) -> float:
     return (sum(min(4, int(5 * each)) == fifth for each in values) + 0.5) / (len(values) + 2.5)
 
 
-def kolmogorov_smirnov(old: Sequence[float], new: Sequence[float]) -> float | None:
+def _kolmogorov_smirnov(old: Sequence[float], new: Sequence[float]) -> float | None:
     """Kolmogorov-Smirnov statistic: the largest gap between the two cumulative distributions; None for too few."""
-    if min(len(old), len(new)) < LEAST_SCORES:
+    if min(len(old), len(new)) < _LEAST_SCORES:
         return None
     return max(abs(_fraction_up_to(old, at) - _fraction_up_to(new, at)) for at in {*old, *new})
 

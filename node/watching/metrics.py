@@ -24,7 +24,7 @@ from node.storage.archive import Archive
 from node.storage.health import ALIVE_SECONDS, LISTENER, HealthStore
 from node.storage.overview import Overview, Tally
 
-CAUSES = {  # code of a reason -> the label of its cause, a word that an alert rule can name
+_CAUSES = {  # code of a reason -> the label of its cause, a word that an alert rule can name
     ReasonCode.ANALYSIS_FAILED: "analysis",
     ReasonCode.WORKER_DIED: "crash",
     ReasonCode.PEER_REFUSED: "refused",
@@ -32,8 +32,8 @@ CAUSES = {  # code of a reason -> the label of its cause, a word that an alert r
     ReasonCode.TWO_PATIENTS: "conflict",
     ReasonCode.TWO_VERSIONS: "conflict",
 }
-OTHER_CAUSE = "other"
-BUCKETS = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14400.0)
+_OTHER_CAUSE = "other"
+_BUCKETS = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14400.0)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Totals:
     @staticmethod
     def cause_of(tally: Tally) -> str:
         """The label for the reason of a failure."""
-        return CAUSES.get(tally.reason, OTHER_CAUSE) if isinstance(tally.reason, ReasonCode) else OTHER_CAUSE
+        return _CAUSES.get(tally.reason, _OTHER_CAUSE) if isinstance(tally.reason, ReasonCode) else _OTHER_CAUSE
 
 
 class Health:
@@ -128,7 +128,7 @@ class Meter:
             count = sum(n for (each, _), n in totals.transitions.items() if each == event)
             yield CounterMetricFamily(name, words, value=count)
         failed = CounterMetricFamily("mome_studies_failed", "Failed studies, by cause", labels=["cause"])
-        for cause in sorted({*CAUSES.values(), OTHER_CAUSE}):
+        for cause in sorted({*_CAUSES.values(), _OTHER_CAUSE}):
             failed.add_metric([cause], totals.failures[cause])
         yield failed
         for audit_event, name, words in (
@@ -159,7 +159,7 @@ class Meter:
     def latencies(self, now: float) -> Iterator[HistogramMetricFamily]:
         """From the last image to the last receipt, of the last hour's deliveries."""
         seconds = sorted(self.overview.delivery_seconds(now - 3600.0))
-        below = [(f"{bound:g}", sum(each <= bound for each in seconds)) for bound in BUCKETS]
+        below = [(f"{bound:g}", sum(each <= bound for each in seconds)) for bound in _BUCKETS]
         words = "Last image to last receipt, deliveries of the last hour"
         family = HistogramMetricFamily("mome_delivery_seconds", words)
         family.add_metric([], [*below, ("+Inf", len(seconds))], sum_value=sum(seconds))

@@ -22,7 +22,7 @@ from node.states import FINAL, StudyState
 from node.storage.ledger.ledger import Ledger
 from node.watching.findings import Finding, FindingLevel
 
-PHANTOM_SECONDS = 600.0
+_PHANTOM_SECONDS = 600.0
 OK, FAILED, UNKNOWN = FindingLevel.OK, FindingLevel.FAILED, FindingLevel.UNKNOWN
 
 
@@ -56,7 +56,7 @@ def check_phantom(settings: Settings) -> Iterator[Finding]:
         paths = write_study(phantom, "siemens", None, Path(name))
         uid = read_series_headers(paths[:1])[0].study_uid
         yield send_phantom(settings.dicom, paths)
-    outcome = wait_for(lambda: final_state(settings.database_url, uid))
+    outcome = _wait_for(lambda: final_state(settings.database_url, uid))
     if outcome is not StudyState.DELIVERED:
         message, hint = str(outcome or "none in time"), f"mome-node studies show {uid}"
         yield Finding(PhantomStep.ANALYSED, "phantom: answer", FAILED, message, hint)
@@ -88,9 +88,9 @@ def final_state(database_url: str, uid: str) -> StudyState | None:
     return detail.study.state if detail.study.state in FINAL else None
 
 
-def wait_for(look: Callable[[], StudyState | None]) -> StudyState | None:
+def _wait_for(look: Callable[[], StudyState | None]) -> StudyState | None:
     """What it finds, or None after the longest time."""
-    deadline = time.monotonic() + PHANTOM_SECONDS
+    deadline = time.monotonic() + _PHANTOM_SECONDS
     while time.monotonic() < deadline:
         if (seen := look()) is not None:
             return seen

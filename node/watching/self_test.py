@@ -16,7 +16,7 @@ from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
 from node.storage.ledger.ledger import Ledger
 
-ENOUGH_FREE_GIB = 5
+_ENOUGH_FREE_GIB = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def _storage(settings: Settings) -> str:
     same = probe.read_bytes() == b"MOME" * 65536
     probe.unlink()
     free_gib = archive.free_bytes() / 2**30
-    if not same or free_gib < ENOUGH_FREE_GIB:
-        raise NotReady(f"{settings.storage.root}: {free_gib:.1f} GiB free, {ENOUGH_FREE_GIB} are needed")
+    if not same or free_gib < _ENOUGH_FREE_GIB:
+        raise NotReady(f"{settings.storage.root}: {free_gib:.1f} GiB free, {_ENOUGH_FREE_GIB} are needed")
     return f"{settings.storage.root}: {free_gib:.0f} GiB free, a durable write takes {milliseconds:.1f} ms"
 
 

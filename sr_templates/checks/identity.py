@@ -9,7 +9,7 @@ from sr_templates.checks.refusal import refusal
 from sr_templates.dicom.common_attributes import PATIENT_AND_STUDY, TYPE_2
 from sr_templates.dicom.evidence import Evidence
 
-REQUIRED = [
+_REQUIRED = [
     "SOPClassUID",
     "SOPInstanceUID",
     "StudyInstanceUID",
@@ -29,7 +29,7 @@ REQUIRED = [
 
 def check_identity(instance: Dataset, evidence: Evidence) -> None:
     """Structure, UIDs, and the patient and study of the source."""
-    for keyword in REQUIRED:
+    for keyword in _REQUIRED:
         if not str(instance.get(keyword) or ""):
             raise refusal(instance, f"{keyword} is missing")
     for element in instance.iterall():

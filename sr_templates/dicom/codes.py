@@ -19,45 +19,45 @@ def private(value: str, meaning: str) -> Code:
     return Code(value, PRIVATE_SCHEME, meaning)
 
 
-def dcm(value: str, meaning: str) -> Code:
+def _dcm(value: str, meaning: str) -> Code:
     return Code(value, "DCM", meaning)
 
 
-def sct(value: str, meaning: str) -> Code:
+def _sct(value: str, meaning: str) -> Code:
     return Code(value, "SCT", meaning)
 
 
 # Document (TID 1500) and its context (TID 1001 - 1004, 1204)
-ONCOLOGY_MEASUREMENT_REPORT = dcm("126001", "Oncology Measurement Report")
-IMAGING_MEASUREMENT_REPORT = dcm("126000", "Imaging Measurement Report")
-LANGUAGE = dcm("121049", "Language of Content Item and Descendants")
+ONCOLOGY_MEASUREMENT_REPORT = _dcm("126001", "Oncology Measurement Report")
+IMAGING_MEASUREMENT_REPORT = _dcm("126000", "Imaging Measurement Report")
+LANGUAGE = _dcm("121049", "Language of Content Item and Descendants")
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")
-OBSERVER_TYPE = dcm("121005", "Observer Type")
-DEVICE = dcm("121007", "Device")
-PROCEDURE_REPORTED = dcm("121058", "Procedure reported")
-MULTIPARAMETRIC_MRI = dcm("126020", "Multiparametric MRI")  # CID 100; SCT "MRI of breast" is not in it
-IMAGE_LIBRARY = dcm("111028", "Image Library")
-IMAGE_LIBRARY_GROUP = dcm("126200", "Image Library Group")
-IMAGING_MEASUREMENTS = dcm("126010", "Imaging Measurements")
+OBSERVER_TYPE = _dcm("121005", "Observer Type")
+DEVICE = _dcm("121007", "Device")
+PROCEDURE_REPORTED = _dcm("121058", "Procedure reported")
+MULTIPARAMETRIC_MRI = _dcm("126020", "Multiparametric MRI")  # CID 100; SCT "MRI of breast" is not in it
+IMAGE_LIBRARY = _dcm("111028", "Image Library")
+IMAGE_LIBRARY_GROUP = _dcm("126200", "Image Library Group")
+IMAGING_MEASUREMENTS = _dcm("126010", "Imaging Measurements")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 
 # Measurement group (TID 1501, TID 1410) and algorithm (TID 4019)
-MEASUREMENT_GROUP = dcm("125007", "Measurement Group")
-TRACKING_IDENTIFIER = dcm("112039", "Tracking Identifier")
-TRACKING_UID = dcm("112040", "Tracking Unique Identifier")
-FINDING_SITE = sct("363698007", "Finding Site")
-BREAST = sct("76752008", "Breast")
-LATERALITY = sct("272741003", "Laterality")
-BILATERAL = sct("51440002", "Right and left")
-LEFT = sct("7771000", "Left")
-RIGHT = sct("24028007", "Right")
-ALGORITHM_NAME = dcm("111001", "Algorithm Name")
-ALGORITHM_VERSION = dcm("111003", "Algorithm Version")
-ALGORITHM_PARAMETERS = dcm("111002", "Algorithm Parameters")
-ARTIFICIAL_INTELLIGENCE = dcm("123110", "Artificial Intelligence")
-SOURCE_OF_MEASUREMENT = dcm("121112", "Source of Measurement")
-VISUAL_EXPLANATION = dcm("130401", "Visual explanation")
-SALIENCY = dcm("130404", "Saliency")
+MEASUREMENT_GROUP = _dcm("125007", "Measurement Group")
+TRACKING_IDENTIFIER = _dcm("112039", "Tracking Identifier")
+TRACKING_UID = _dcm("112040", "Tracking Unique Identifier")
+FINDING_SITE = _sct("363698007", "Finding Site")
+BREAST = _sct("76752008", "Breast")
+LATERALITY = _sct("272741003", "Laterality")
+BILATERAL = _sct("51440002", "Right and left")
+LEFT = _sct("7771000", "Left")
+RIGHT = _sct("24028007", "Right")
+ALGORITHM_NAME = _dcm("111001", "Algorithm Name")
+ALGORITHM_VERSION = _dcm("111003", "Algorithm Version")
+ALGORITHM_PARAMETERS = _dcm("111002", "Algorithm Parameters")
+ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
+SOURCE_OF_MEASUREMENT = _dcm("121112", "Source of Measurement")
+VISUAL_EXPLANATION = _dcm("130401", "Visual explanation")
+SALIENCY = _dcm("130404", "Saliency")
 PERCENT = Code("%", "UCUM", "Percent")
 NO_UNITS = Code("1", "UCUM", "no units")
 
@@ -88,7 +88,7 @@ REGION_OF_HIGHEST_SALIENCY = private("SALIENT_REGION", "Region of highest salien
 ATTRIBUTION = private("ATTRIBUTION", "Attribution of a network's score to voxels")
 
 PROBABILITY = {
-    Endpoint.MALIGNANCY: dcm("111047", "Probability of cancer"),
+    Endpoint.MALIGNANCY: _dcm("111047", "Probability of cancer"),
     Endpoint.TRIPLE_NEGATIVE: private("PROB_TNBC", "Probability of triple-negative subtype"),
     Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: private("PROB_PCR", "Probability of pathologic complete response"),
 }
@@ -98,25 +98,25 @@ CONTRIBUTION = {
     Modality.T2: private("SHAP_T2", "Contribution of T2"),
 }
 SEQUENCE = {
-    Modality.DCE: dcm("130567", "Dynamic Contrast-Enhanced Acquisition"),
-    Modality.DWI: dcm("113043", "Diffusion weighted"),
-    Modality.T2: dcm("110805", "T2 Weighted MR Signal Intensity"),
+    Modality.DCE: _dcm("130567", "Dynamic Contrast-Enhanced Acquisition"),
+    Modality.DWI: _dcm("113043", "Diffusion weighted"),
+    Modality.T2: _dcm("110805", "T2 Weighted MR Signal Intensity"),
 }
 
 # Key object titles (CID 7010, CID 7011)
-OF_INTEREST = dcm("113000", "Of Interest")
-REJECTED_FOR_QUALITY = dcm("113001", "Rejected for Quality Reasons")
-REJECTED_FOR_PATIENT_SAFETY = dcm("113037", "Rejected for Patient Safety Reasons")
-INCORRECT_WORKLIST_ENTRY = dcm("113038", "Incorrect Modality Worklist Entry")
-RETENTION_EXPIRED = dcm("113039", "Data Retention Policy Expired")
+OF_INTEREST = _dcm("113000", "Of Interest")
+REJECTED_FOR_QUALITY = _dcm("113001", "Rejected for Quality Reasons")
+REJECTED_FOR_PATIENT_SAFETY = _dcm("113037", "Rejected for Patient Safety Reasons")
+INCORRECT_WORKLIST_ENTRY = _dcm("113038", "Incorrect Modality Worklist Entry")
+RETENTION_EXPIRED = _dcm("113039", "Data Retention Policy Expired")
 
-RUN_STARTED = dcm("111526", "DateTime Started")
-RUN_ENDED = dcm("111527", "DateTime Ended")
+RUN_STARTED = _dcm("111526", "DateTime Started")
+RUN_ENDED = _dcm("111527", "DateTime Ended")
 
 # Relations and roles
-ACQUISITION_EQUIPMENT = dcm("109101", "Acquisition Equipment")
-SOURCE_FOR_PROCESSING = dcm("121322", "Source image for image processing operation")
-SPATIAL_CONCEPT = sct("309825002", "Spatial and Relational Concept")  # CID 7150: a place, not a finding
+ACQUISITION_EQUIPMENT = _dcm("109101", "Acquisition Equipment")
+SOURCE_FOR_PROCESSING = _dcm("121322", "Source image for image processing operation")
+SPATIAL_CONCEPT = _sct("309825002", "Spatial and Relational Concept")  # CID 7150: a place, not a finding
 
 
 def code_item(code: Code) -> Dataset:

@@ -20,8 +20,8 @@ from sr_templates.dicom.evidence import Evidence
 from sr_templates.dicom.text import plain, short
 from sr_templates.kinds import Kind
 
-FORMAT_VERSION = "2"  # raise it when the same Result would be written differently
-NAMESPACE = UUID("6f3f2b0e-6c0c-5d0a-9a55-3a1f6d0c9be1")  # of every UID derived here; fixed for ever
+_FORMAT_VERSION = "2"  # raise it when the same Result would be written differently
+_NAMESPACE = UUID("6f3f2b0e-6c0c-5d0a-9a55-3a1f6d0c9be1")  # of every UID derived here; fixed for ever
 RESEARCH = "research use only"
 
 # One fixed list for every object: entities that differ between objects of a study make archives split it (dcentvfy).
@@ -85,7 +85,7 @@ TYPE_2 = [
 
 def derived_uid(*parts: str) -> UID:
     """A UID that the same parts always give: 2.25 and a name-based UUID (PS3.5 B.2)."""
-    return UID(f"2.25.{uuid5(NAMESPACE, chr(10).join(parts)).int}")
+    return UID(f"2.25.{uuid5(_NAMESPACE, chr(10).join(parts)).int}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ class CommonAttributes:
     def uid(self, *parts: str) -> UID:
         """UID of a part of this common: same inputs, model and software give the same one on any day."""
         before = self.run.predecessor.sop_instance_uid if self.run.predecessor else ""
-        signed_by = (FORMAT_VERSION, self.device.software_version, str(self.device.uid), str(self.run.started or ""))
+        signed_by = (_FORMAT_VERSION, self.device.software_version, str(self.device.uid), str(self.run.started or ""))
         return derived_uid(self.study_uid, self.input_digest, *self.answered_by, *signed_by, before, *parts)
 
     def tracking_uid(self, what: str) -> UID:

@@ -48,7 +48,7 @@ MeasurementGroup = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurements
 _CONTAINS = "CONTAINS"
 
 
-def container(name: Code, children: Sequence[ContentItem]) -> ContentItem:
+def _container(name: Code, children: Sequence[ContentItem]) -> ContentItem:
     """A container below the root; containers are made SEPARATE when the document is finished."""
     item = ContainerContentItem(name, relationship_type=_CONTAINS)
     if children:
@@ -73,7 +73,7 @@ def image(name: Code, source: Dataset, frame: int | None = None) -> ContentItem:
 # --- context (TID 1001, 1002, 1004, 1204)
 
 
-def language_of_content() -> LanguageOfContentItemAndDescendants:
+def _language_of_content() -> LanguageOfContentItemAndDescendants:
     """TID 1204."""
     return LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH))
 
@@ -167,20 +167,20 @@ def measurement_report(
     statements
         Qualitative Evaluations of the whole study.
     """
-    library = [container(codes.IMAGE_LIBRARY_GROUP, [_library_entry(key) for key in keys])] if keys else []
+    library = [_container(codes.IMAGE_LIBRARY_GROUP, [_library_entry(key) for key in keys])] if keys else []
     context = ObservationContext(observer_device_context=device_observer_context(device))
     if groups:
-        root = MeasurementReport(context, codes.MULTIPARAMETRIC_MRI, groups, title, language_of_content())[0]
+        root = MeasurementReport(context, codes.MULTIPARAMETRIC_MRI, groups, title, _language_of_content())[0]
         *front, measurements = root.ContentSequence
     else:  # highdicom refuses a report without a measurement group, which is what "not analysed" is
         root = ContainerContentItem(title, template_id="1500")
         procedure = CodeContentItem(
             codes.PROCEDURE_REPORTED, codes.MULTIPARAMETRIC_MRI, relationship_type="HAS CONCEPT MOD"
         )
-        front, measurements = [*language_of_content(), *context, procedure], container(codes.IMAGING_MEASUREMENTS, ())
-    root.ContentSequence = [*front, container(codes.IMAGE_LIBRARY, library), measurements]
+        front, measurements = [*_language_of_content(), *context, procedure], _container(codes.IMAGING_MEASUREMENTS, ())
+    root.ContentSequence = [*front, _container(codes.IMAGE_LIBRARY, library), measurements]
     if statements:
-        add_items(root, [container(codes.QUALITATIVE_EVALUATIONS, statements)])
+        add_items(root, [_container(codes.QUALITATIVE_EVALUATIONS, statements)])
     return separate(root)
 
 

@@ -15,7 +15,7 @@ from sr_templates.errors import EvidenceRefused
 
 PLANE_TOLERANCE_MM = 0.01
 DIRECTION_TOLERANCE = 1e-3
-RESAMPLED = (
+_RESAMPLED = (
     "Resampled to the {carrier} series: viewers cannot overlay a map on the {source} series, which does not hold one "
     "image at each position."
 )
@@ -71,11 +71,11 @@ def place_as_analysed(saliency: Saliency, evidence: Evidence) -> Placement:
         off_mm = float(np.abs(expected[:3] - image.position_mm).max())
         if off_mm > PLANE_TOLERANCE_MM:
             raise EvidenceRefused(f"slice {k + 1} of {saliency.modality} lies {off_mm:.2f} mm from its source image")
-    require_same_directions(saliency.volume.affine, image_affine(images))
+    _require_same_directions(saliency.volume.affine, image_affine(images))
     return Placement(saliency.volume, images)
 
 
-def require_same_directions(affine: Affine, source: Affine) -> None:
+def _require_same_directions(affine: Affine, source: Affine) -> None:
     """Raise EvidenceRefused unless rows and columns of both grids run the same way at the same spacing."""
     if np.abs(affine[:3, :2] - source[:3, :2]).max() > DIRECTION_TOLERANCE:
         raise EvidenceRefused("rows or columns of the saliency run differently from those of its source images")
@@ -93,7 +93,7 @@ def place_for_overlay(saliency: Saliency, evidence: Evidence) -> Placement | Non
         if _can_carry(modality, saliency, evidence):
             images = evidence.images(modality)
             volume = resample(saliency.volume, image_affine(images), _shape(images))
-            return Placement(volume, images, RESAMPLED.format(carrier=modality, source=saliency.modality))
+            return Placement(volume, images, _RESAMPLED.format(carrier=modality, source=saliency.modality))
     return None
 
 

@@ -20,7 +20,7 @@ _TYPE_2 = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "Access
            "StudyTime")  # fmt: skip
 
 
-def sequence_of(**attributes: object) -> list[Dataset]:
+def _sequence_of(**attributes: object) -> list[Dataset]:
     """A sequence with one item that holds these attributes."""
     item = Dataset()
     for keyword, value in attributes.items():
@@ -45,7 +45,7 @@ def frame_sources(images: Slices, *, one_pixel: bool = False) -> list[Dataset]:
     one_pixel
         Frames of one pixel, for an object whose pixels `repairs.write_pixels` writes.
     """
-    spacing = float(decimals([slice_spacing_mm(images)])[0])
+    spacing = float(decimals([_slice_spacing_mm(images)])[0])
     sources = [_frame_source(image, number, spacing) for number, image in enumerate(images, start=1)]
     if one_pixel:
         for source in sources:
@@ -84,7 +84,7 @@ def identity_arguments(instance: Dataset) -> dict[str, Any]:
     }
 
 
-def slice_spacing_mm(images: Sequence[SourceImage]) -> float:
+def _slice_spacing_mm(images: Sequence[SourceImage]) -> float:
     """Distance between neighbouring slices; of a single slice, its thickness as the header states it."""
     if len(images) < 2:
         return float(images[0].header.get("SliceThickness") or 1.0)
@@ -94,4 +94,4 @@ def slice_spacing_mm(images: Sequence[SourceImage]) -> float:
 
 def laterality_of_both() -> list[Dataset]:
     """Frame Anatomy of frames that cover both breasts."""
-    return sequence_of(FrameLaterality="B", AnatomicRegionSequence=[codes.code_item(codes.BREAST)])
+    return _sequence_of(FrameLaterality="B", AnatomicRegionSequence=[codes.code_item(codes.BREAST)])

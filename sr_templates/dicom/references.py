@@ -11,7 +11,7 @@ from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import SourceImage
 
 
-def instance_item(header: Dataset) -> Dataset:
+def _instance_item(header: Dataset) -> Dataset:
     """Reference to an instance by its SOP class and UID."""
     item = Dataset()
     item.ReferencedSOPClassUID = header.SOPClassUID
@@ -21,7 +21,7 @@ def instance_item(header: Dataset) -> Dataset:
 
 def source_item(image: SourceImage) -> Dataset:
     """Reference to the image, and its frame, that was processed."""
-    item = instance_item(image.header)
+    item = _instance_item(image.header)
     if image.frame is not None:
         item.ReferencedFrameNumber = image.frame
     item.SpatialLocationsPreserved = "YES"
@@ -56,5 +56,5 @@ def _by_series(headers: Iterable[Dataset]) -> dict[str, dict[str, Dataset]]:
 def _series_item(series_uid: str, keyword: str, members: Mapping[str, Dataset]) -> Dataset:
     item = Dataset()
     item.SeriesInstanceUID = series_uid
-    setattr(item, keyword, [instance_item(header) for header in members.values()])
+    setattr(item, keyword, [_instance_item(header) for header in members.values()])
     return item

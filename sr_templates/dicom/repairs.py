@@ -181,14 +181,14 @@ def add_side(instance: Dataset, facts: FrameFacts) -> None:
         region.AnatomicRegionModifierSequence = [codes.code_item(facts.side)]
 
 
-IMAGE_REPAIRS: tuple[Callable[[Dataset, FrameFacts], None], ...] = (
+_IMAGE_REPAIRS: tuple[Callable[[Dataset, FrameFacts], None], ...] = (
     fix_dimension_uid,
     reference_source_frames,
     list_series_once,
     add_content_creator,
 )
-MAP_REPAIRS = (*IMAGE_REPAIRS, order_along_normal, write_pixels, add_frame_anatomy)
-SEGMENTATION_REPAIRS = (*IMAGE_REPAIRS, identify_segment_per_frame, add_burned_in_annotation, pad_with_zero, add_side)
+MAP_REPAIRS = (*_IMAGE_REPAIRS, order_along_normal, write_pixels, add_frame_anatomy)
+SEGMENTATION_REPAIRS = (*_IMAGE_REPAIRS, identify_segment_per_frame, add_burned_in_annotation, pad_with_zero, add_side)
 
 
 def repair(

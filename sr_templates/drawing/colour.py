@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 RGB = NDArray[np.uint8]
 SHOWN_SHARE = 0.25  # of the peak; weaker saliency leaves the anatomy untouched
-OPAQUE_SHARE = 0.75
-OPACITY = 0.65
+_OPAQUE_SHARE = 0.75
+_OPACITY = 0.65
 RAISED = ((150, 20, 60), (255, 105, 20), (255, 235, 90))  # weak to strong: the score was raised
-LOWERED = ((20, 60, 150), (40, 130, 255), (150, 225, 255))
+_LOWERED = ((20, 60, 150), (40, 130, 255), (150, 225, 255))
 
 
 def window_of(voxels: NDArray[Any]) -> tuple[float, float]:
@@ -38,7 +38,7 @@ def ramp(share: NDArray[Any], colours: tuple[tuple[int, int, int], ...]) -> NDAr
 def painted(anatomy: RGB, saliency: NDArray[Any], peak: float) -> RGB:
     """Anatomy (rows, columns, 3) under the saliency (rows, columns): warm raised the score, cool lowered it."""
     share = np.clip(np.abs(saliency) / peak, 0, 1)
-    opacity = OPACITY * np.clip((share - SHOWN_SHARE) / (OPAQUE_SHARE - SHOWN_SHARE), 0, 1)[..., None]
-    colour = np.where((saliency > 0)[..., None], ramp(share, RAISED), ramp(share, LOWERED))
+    opacity = _OPACITY * np.clip((share - SHOWN_SHARE) / (_OPAQUE_SHARE - SHOWN_SHARE), 0, 1)[..., None]
+    colour = np.where((saliency > 0)[..., None], ramp(share, RAISED), ramp(share, _LOWERED))
     blend: RGB = (anatomy * (1 - opacity) + colour * opacity).astype(np.uint8)
     return blend

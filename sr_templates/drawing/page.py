@@ -18,7 +18,7 @@ INK: Colour = (232, 236, 241)
 QUIET: Colour = (150, 160, 172)
 FAINT: Colour = (58, 66, 76)
 PAPER: Colour = (13, 16, 20)
-CARD: Colour = (24, 29, 35)
+_CARD: Colour = (24, 29, 35)
 ACCENT: Colour = (255, 159, 64)
 COOL: Colour = (96, 165, 250)
 WARN: Colour = (255, 196, 61)
@@ -97,7 +97,7 @@ class Page:
                        stroke_fill=(0, 0, 0))  # fmt: skip
 
     def card(self, box: Box) -> None:
-        self.draw.rounded_rectangle((box.x, box.y, box.right, box.bottom), radius=10, fill=CARD)
+        self.draw.rounded_rectangle((box.x, box.y, box.right, box.bottom), radius=10, fill=_CARD)
 
     def bar(self, box: Box, colour: Colour) -> None:
         self.draw.rectangle((box.x, box.y, box.right, box.bottom), fill=colour)

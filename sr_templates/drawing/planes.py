@@ -15,7 +15,7 @@ from mome_core.volume import Affine, Dynamic, Volume
 from sr_templates.dicom.evidence import Vector
 from sr_templates.saliency.region import Box
 
-Plane = NDArray[np.float32]
+_Plane = NDArray[np.float32]
 
 
 def anatomy(case: Case, modality: Modality) -> Volume | None:
@@ -46,7 +46,7 @@ SAGITTAL = View("sagittal", (0, 1, 0), (0, 0, -1), ("A", "P", "H", "F"))
 CORONAL = View("coronal", (1, 0, 0), (0, 0, -1), ("R", "L", "H", "F"))
 
 
-def cut(volume: Volume, view: View, centre_mm: Vector, field_mm: float, pixels: int) -> Plane:
+def cut(volume: Volume, view: View, centre_mm: Vector, field_mm: float, pixels: int) -> _Plane:
     """(pixels, pixels) of the volume on a square plane through a point, linear; zero outside the volume."""
     steps = (np.arange(pixels) - (pixels - 1) / 2) * field_mm / pixels
     right, down = np.array(view.right, dtype=float), np.array(view.down, dtype=float)
@@ -57,7 +57,7 @@ def cut(volume: Volume, view: View, centre_mm: Vector, field_mm: float, pixels: 
     )
     to_index = np.linalg.inv(volume.affine)
     index = np.tensordot(to_index[:3, :3], points, axes=1) + to_index[:3, 3][:, None, None]
-    plane: Plane = map_coordinates(volume.voxels, index, order=1, mode="constant", output=np.float32)
+    plane: _Plane = map_coordinates(volume.voxels, index, order=1, mode="constant", output=np.float32)
     return plane
 
 

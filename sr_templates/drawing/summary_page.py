@@ -14,12 +14,12 @@ from sr_templates.drawing.summary_scores import draw_scores
 from sr_templates.saliency.placed import PlacedSaliency
 
 WIDTH, HEIGHT, MARGIN = 1600, 1276, 56  # viewers draw their own bars over the edges
-RESEARCH_STATEMENT = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
-READING_HELP = (
+_RESEARCH_STATEMENT = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
+_READING_HELP = (
     "Scores apply to the patient, not to one breast or lesion. Colour marks where the network's score came from; it "
     "does not outline a lesion. Diagnosis rests on the source images."
 )
-SEVERITY_COLOURS = {Severity.NOTE: QUIET, Severity.WARNING: WARN, Severity.WITHHOLD: ALARM}
+_SEVERITY_COLOURS = {Severity.NOTE: QUIET, Severity.WARNING: WARN, Severity.WITHHOLD: ALARM}
 
 
 def render(common: CommonAttributes, result: Result, placed: PlacedSaliency | None) -> RGB:
@@ -58,7 +58,7 @@ def _page(common: CommonAttributes) -> Page:
     page.text((MARGIN, 136), f"{common.device.model_name} {common.device.software_version}{revision}", SMALL, QUIET)
     badge = Box(WIDTH - MARGIN - 520, 92, 520, 48)
     page.draw.rounded_rectangle((badge.x, badge.y, badge.right, badge.bottom), radius=10, outline=WARN, width=2)
-    page.text((badge.x + 260, badge.y + 24), RESEARCH_STATEMENT, 20, WARN, bold=True, anchor="mm")
+    page.text((badge.x + 260, badge.y + 24), _RESEARCH_STATEMENT, 20, WARN, bold=True, anchor="mm")
     return page
 
 
@@ -68,7 +68,7 @@ def _footer(page: Page, box: Box, common: CommonAttributes, result: Result) -> N
     _models(page, Box(box.x + third + 20, box.y, third, box.height), [score.model for score in result.scores])
     statement = Box(box.x + 2 * (third + 20), box.y, third, box.height)
     inner = _titled(page, statement, "How to read this")
-    page.paragraph(inner, READING_HELP, SMALL, QUIET, lines=5)
+    page.paragraph(inner, _READING_HELP, SMALL, QUIET, lines=5)
 
 
 def _titled(page: Page, box: Box, title: str) -> Box:
@@ -90,7 +90,7 @@ def _flags(page: Page, box: Box, flags: Sequence[QualityFlag]) -> None:
         if room < 1 or (room == 1 and count + 1 < len(ranked)):
             page.text((inner.x, below), f"and {len(ranked) - count} more, see the report", SMALL, QUIET)
             return
-        colour = SEVERITY_COLOURS[flag.severity]
+        colour = _SEVERITY_COLOURS[flag.severity]
         page.bar(Box(inner.x, below + 5, 8, 8), colour)
         below = page.paragraph(
             Box(inner.x + 20, below, inner.width - 20, 0), flag.message, SMALL, INK, lines=min(room, 2)

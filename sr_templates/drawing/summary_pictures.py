@@ -16,8 +16,8 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Box as IndexBox
 from sr_templates.saliency.region import Region, Side, box_of, corners_mm
 
-FIELD_MM = 140.0
-SIDE_WORDS = {Side.LEFT: "left", Side.RIGHT: "right"}
+_FIELD_MM = 140.0
+_SIDE_WORDS = {Side.LEFT: "left", Side.RIGHT: "right"}
 
 
 def draw_projection(page: Page, box: Box, case: Case, placed: PlacedSaliency | None) -> None:
@@ -46,7 +46,7 @@ def _where(placed: PlacedSaliency, region: Region) -> str:
     """Where to look in the viewer: side, size, series and image of the region's peak."""
     source = placed.images[region.peak[2]]
     number = source.header.get("InstanceNumber") if source.frame is None else source.frame
-    side = "side not determined" if region.side is None else f"{SIDE_WORDS[region.side]} side"
+    side = "side not determined" if region.side is None else f"{_SIDE_WORDS[region.side]} side"
     image = "" if number is None else f", image {number}"
     series = f"{placed.saliency.modality} series {source.header.get('SeriesNumber')}{image}"
     return f"Highest saliency: {side}, {region.volume_ml:.1f} ml, {series}"
@@ -93,7 +93,7 @@ def _legend(page: Page, x: int, y: int, placed: PlacedSaliency) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MprPanel:
+class _MprPanel:
     """One cut of one modality; volume is None when the study lacks it."""
 
     title: str
@@ -106,11 +106,11 @@ def draw_cuts(page: Page, box: Box, case: Case, placed: PlacedSaliency | None) -
     """Three planes of the DCE, and axial T2 and DWI, through the same point at the same scale."""
     dwi = "DWI" if case.dwi_b_value is None else f"DWI b {case.dwi_b_value:.0f}"
     panels = (
-        MprPanel("DCE axial", Modality.DCE, AXIAL, anatomy(case, Modality.DCE)),
-        MprPanel("DCE sagittal", Modality.DCE, SAGITTAL, anatomy(case, Modality.DCE)),
-        MprPanel("DCE coronal", Modality.DCE, CORONAL, anatomy(case, Modality.DCE)),
-        MprPanel("T2 axial", Modality.T2, AXIAL, case.t2),
-        MprPanel(f"{dwi} axial", Modality.DWI, AXIAL, case.dwi),
+        _MprPanel("DCE axial", Modality.DCE, AXIAL, anatomy(case, Modality.DCE)),
+        _MprPanel("DCE sagittal", Modality.DCE, SAGITTAL, anatomy(case, Modality.DCE)),
+        _MprPanel("DCE coronal", Modality.DCE, CORONAL, anatomy(case, Modality.DCE)),
+        _MprPanel("T2 axial", Modality.T2, AXIAL, case.t2),
+        _MprPanel(f"{dwi} axial", Modality.DWI, AXIAL, case.dwi),
     )
     size = (box.width - 4 * 18) // 5
     for column, panel in enumerate(panels):
@@ -123,20 +123,20 @@ def draw_cuts(page: Page, box: Box, case: Case, placed: PlacedSaliency | None) -
             _panel(page, at, panel, panel.volume, placed)
 
 
-def _panel(page: Page, box: Box, panel: MprPanel, volume: Volume, placed: PlacedSaliency | None) -> None:
+def _panel(page: Page, box: Box, panel: _MprPanel, volume: Volume, placed: PlacedSaliency | None) -> None:
     """The cut through the peak of the saliency, with an open cross around it."""
     region = None if placed is None else placed.region
     low, high = corners_mm(volume)
     point = (low + high) / 2 if region is None else region.peak_mm
     centre = _inside(point, panel.view, low, high)
-    plane = cut(volume, panel.view, centre, FIELD_MM, box.width)
+    plane = cut(volume, panel.view, centre, _FIELD_MM, box.width)
     picture = grey(plane, window_of(plane))
     if placed is not None and placed.smoothed is not None and placed.saliency.modality is panel.modality:
-        picture = painted(picture, cut(placed.smoothed, panel.view, centre, FIELD_MM, box.width), placed.peak)
+        picture = painted(picture, cut(placed.smoothed, panel.view, centre, _FIELD_MM, box.width), placed.peak)
     page.picture(box, picture)
     page.edge_letters(box, panel.view.letters)
     if region is not None:
-        scale = box.width / FIELD_MM
+        scale = box.width / _FIELD_MM
         x = box.x + box.width // 2 + round(float((point - centre) @ panel.view.right) * scale)
         y = box.y + box.width // 2 + round(float((point - centre) @ panel.view.down) * scale)
         for step_x, step_y in ((1, 0), (-1, 0), (0, 1), (0, -1)):  # open in the middle: it must not cover what it marks
@@ -149,6 +149,6 @@ def _inside(point_mm: Vector, view: View, low: Vector, high: Vector) -> Vector:
     moved = point_mm.copy()
     for axis in range(3):
         if view.right[axis] or view.down[axis]:
-            first, last = low[axis] + FIELD_MM / 2, high[axis] - FIELD_MM / 2
+            first, last = low[axis] + _FIELD_MM / 2, high[axis] - _FIELD_MM / 2
             moved[axis] = np.clip(point_mm[axis], first, last) if first <= last else (first + last) / 2
     return moved

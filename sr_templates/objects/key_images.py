@@ -29,15 +29,15 @@ class RejectionReason(Enum):
     RETENTION_EXPIRED = codes.RETENTION_EXPIRED
 
 
-def build(context: BuildContext) -> Instances:
+def _build(context: BuildContext) -> Instances:
     """One selection: the key slice of each sequence, the summary and the middle of the overlay."""
     evidence, links = context.common.evidence, context.links
     sources = [each.header for each in key_sources(evidence, context.result.modalities_used, context.saliency)]
     rendered = [links[kind] for kind in (Kind.SUMMARY, Kind.OVERLAY) if kind in links]
-    return (build_key_images(context.common, [*sources, *rendered]),)
+    return (_build_key_images(context.common, [*sources, *rendered]),)
 
 
-def build_key_images(common: CommonAttributes, selected: Sequence[Dataset]) -> Dataset:
+def _build_key_images(common: CommonAttributes, selected: Sequence[Dataset]) -> Dataset:
     """The images of this study, source or result, that a reader should see first."""
     instance = common.new_instance(Kind.KEY_IMAGES, *(str(each.SOPInstanceUID) for each in selected))
     what = "Key images of the AI result, research use only, not for diagnosis"

@@ -18,12 +18,12 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Region
 
 
-def build(context: BuildContext) -> Instances:
+def _build(context: BuildContext) -> Instances:
     """The slices that hold the region, with one more at both ends."""
-    return build_overlay(context.common, context.placed, context.region, context.anatomy)
+    return _build_overlay(context.common, context.placed, context.region, context.anatomy)
 
 
-def build_overlay(common: CommonAttributes, placed: PlacedSaliency, region: Region, volume: Volume) -> Instances:
+def _build_overlay(common: CommonAttributes, placed: PlacedSaliency, region: Region, volume: Volume) -> Instances:
     """One secondary capture for each slice with signal and a margin, with the geometry of its source image.
 
     Parameters

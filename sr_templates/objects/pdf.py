@@ -12,15 +12,15 @@ from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.drawing.colour import RGB
 from sr_templates.kinds import Kind
 
-PIXELS_PER_INCH = 150
+_PIXELS_PER_INCH = 150
 
 
-def build(context: BuildContext) -> Instances:
+def _build(context: BuildContext) -> Instances:
     """One page."""
-    return (build_pdf(context.common, context.page),)
+    return (_build_pdf(context.common, context.page),)
 
 
-def build_pdf(common: CommonAttributes, pixels: RGB) -> Dataset:
+def _build_pdf(common: CommonAttributes, pixels: RGB) -> Dataset:
     """One page that shows the summary."""
     instance = common.new_instance(Kind.PDF)
     instance.ConversionType = "WSD"
@@ -42,7 +42,7 @@ def _as_pdf(common: CommonAttributes, pixels: RGB) -> bytes:
     made = common.moment.timetuple()
     page = Image.fromarray(pixels)
     page.save(
-        buffer, "PDF", resolution=PIXELS_PER_INCH, creationDate=made, modDate=made, title="AI breast MRI summary",
+        buffer, "PDF", resolution=_PIXELS_PER_INCH, creationDate=made, modDate=made, title="AI breast MRI summary",
         quality=92,
     )  # fmt: skip
     return buffer.getvalue()

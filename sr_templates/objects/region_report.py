@@ -32,12 +32,12 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import SIDE_CODES, Region, region_name
 
 
-def build(context: BuildContext) -> Instances:
+def _build(context: BuildContext) -> Instances:
     """One document, where viewers can draw on the images."""
-    return (build_region_report(context.common, context.annotated, context.region, context.links),)
+    return (_build_region_report(context.common, context.annotated, context.region, context.links),)
 
 
-def build_region_report(
+def _build_region_report(
     common: CommonAttributes, placed: PlacedSaliency, region: Region, links: Mapping[Kind, Dataset]
 ) -> Dataset:
     """A box around the region on the slice of its peak, with the patient's score and a name that says what it is."""

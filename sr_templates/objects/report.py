@@ -36,13 +36,13 @@ from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.saliency.placed import PlacedSaliency, key_sources
 
 
-def build(context: BuildContext) -> Instances:
+def _build(context: BuildContext) -> Instances:
     """One document; it comes last, because it lists what was not written."""
-    report = build_report(context.common, context.result, context.saliency, context.links, context.not_written)
+    report = _build_report(context.common, context.result, context.saliency, context.links, context.not_written)
     return (report,)
 
 
-def build_report(
+def _build_report(
     common: CommonAttributes,
     result: Result,
     placed: PlacedSaliency | None,

@@ -24,21 +24,21 @@ from sr_templates.dicom.repairs import MAP_REPAIRS, FrameFacts, repair
 from sr_templates.dicom.text import short
 from sr_templates.kinds import Kind
 
-UNSIGNED_ZERO = 32768  # stored value of "no influence" in the 16-bit encoding
+_UNSIGNED_ZERO = 32768  # stored value of "no influence" in the 16-bit encoding
 
 
-def build(context: BuildContext) -> Instances:
+def _build(context: BuildContext) -> Instances:
     """One map of the saliency that is shown, on a series that viewers can overlay."""
     placement, options = context.overlay_placement, context.options
     placed = context.placed
     return (
-        build_saliency_map(
+        _build_saliency_map(
             context.common, placed.saliency, placed.peak, placement, options.map_encoding, crop=options.crop_map
         ),
     )
 
 
-def build_saliency_map(
+def _build_saliency_map(
     common: CommonAttributes,
     saliency: Saliency,
     peak: float,
@@ -56,10 +56,10 @@ def build_saliency_map(
     crop
         Leave out the slices at both ends on which every value is zero, where the network did not look.
     """
-    placement = without_empty_ends(placement) if crop else placement
+    placement = _without_empty_ends(placement) if crop else placement
     variant = (saliency.endpoint, saliency.modality, encoding, str(crop))
     instance = common.new_instance(
-        Kind.SALIENCY_MAP, *variant, method=abbreviation(saliency.method), modality=saliency.modality
+        Kind.SALIENCY_MAP, *variant, method=_abbreviation(saliency.method), modality=saliency.modality
     )
     _describe(instance, saliency, placement.note)
     planes = placement.volume.voxels.transpose(2, 1, 0)  # (slice, row, column), the order of pixel data
@@ -93,13 +93,13 @@ def _map_of_one_pixel(
     )
 
 
-def abbreviation(method: str) -> str:
+def _abbreviation(method: str) -> str:
     """IG for integrated gradients: a series description has 64 characters."""
     words = method.split()
     return "".join(word[0] for word in words).upper() if len(words) > 1 else short(method, 16)
 
 
-def without_empty_ends(placement: Placement) -> Placement:
+def _without_empty_ends(placement: Placement) -> Placement:
     """The placement without the slices at its ends that hold zeros only; all of it when every slice does."""
     held = np.flatnonzero(placement.volume.voxels.any(axis=(0, 1)))
     if not held.size:
@@ -127,11 +127,11 @@ def _stored(planes: NDArray[Any], peak: float, encoding: MapEncoding) -> tuple[N
     """
     if encoding is MapEncoding.FLOAT32:
         return np.divide(planes, peak, dtype=np.float32), 0.0, peak
-    unit = (max(float(planes.max()), -float(planes.min())) or 1.0) / (UNSIGNED_ZERO - 1)
+    unit = (max(float(planes.max()), -float(planes.min())) or 1.0) / (_UNSIGNED_ZERO - 1)
     stored = np.empty(planes.shape, dtype=np.uint16)
     for k, plane in enumerate(planes):  # a plane at a time, so that no other copy of the map is held
-        stored[k] = np.rint(plane / unit + UNSIGNED_ZERO)
-    return stored, float(UNSIGNED_ZERO), unit
+        stored[k] = np.rint(plane / unit + _UNSIGNED_ZERO)
+    return stored, float(_UNSIGNED_ZERO), unit
 
 
 def _real_world_values(stored: NDArray[Any], zero: float, unit: float, peak: float) -> list[RealWorldValueMapping]:

@@ -18,16 +18,16 @@ from sr_templates.dicom.text import short
 from sr_templates.kinds import Kind
 from sr_templates.saliency.region import SHARE_OF_PEAK, SIDE_CODES, Region, region_name
 
-ORANGE = CIELabColor(67.0, 42.0, 79.0)
+_ORANGE = CIELabColor(67.0, 42.0, 79.0)
 
 
-def build(context: BuildContext) -> Instances:
+def _build(context: BuildContext) -> Instances:
     """One segment: the region of the saliency that is shown."""
     placed = context.placed
-    return (build_segmentation(context.common, placed.saliency, context.region, placed.images, placed.score.model),)
+    return (_build_segmentation(context.common, placed.saliency, context.region, placed.images, placed.score.model),)
 
 
-def build_segmentation(
+def _build_segmentation(
     common: CommonAttributes, saliency: Saliency, region: Region, images: Slices, model: ModelIdentity
 ) -> Dataset:
     """One binary segment on the slices that hold the region, on the grid that was analysed."""
@@ -65,7 +65,7 @@ def _segment(common: CommonAttributes, saliency: Saliency, region: Region, model
         common.tracking_uid("region of highest saliency"),
         region_name(region),
         [codes.BREAST],
-        display_color=ORANGE,
+        display_color=_ORANGE,
     )
     segment.SegmentDescription = short(
         f"Voxels around the peak that reach {100 * SHARE_OF_PEAK:.0f} % of it; saliency of {saliency.modality} "

@@ -22,10 +22,10 @@ def read_map(instance: Dataset) -> Volume:
     normal = np.cross(orientation[:3], orientation[3:])
     gap = (positions[-1] - positions[0]) / (len(frames) - 1) if len(frames) > 1 else normal * measures.SliceThickness
     affine[:3, 2], affine[:3, 3] = gap, positions[0]
-    return Volume(voxels_of(instance, len(frames), shared), affine, str(instance.FrameOfReferenceUID))
+    return Volume(_voxels_of(instance, len(frames), shared), affine, str(instance.FrameOfReferenceUID))
 
 
-def voxels_of(instance: Dataset, frames: int, shared: Dataset) -> np.ndarray:
+def _voxels_of(instance: Dataset, frames: int, shared: Dataset) -> np.ndarray:
     """(columns, rows, slices) after the real world value mapping."""
     stored = instance.FloatPixelData if "FloatPixelData" in instance else instance.PixelData
     kind = "<f4" if "FloatPixelData" in instance else "<u2"

@@ -40,7 +40,7 @@ def read_numbers(file: bytes) -> ReportedNumbers:
         raise EvidenceRefused("this is no structured report")
     numbers: dict[str, str] = {}
     weights = ""
-    for path, item in content_items(document, ()):
+    for path, item in _content_items(document, ()):
         if item.ValueType == "TEXT" and str(item.TextValue).startswith(codes.WEIGHTS):
             weights = str(item.TextValue).removeprefix(codes.WEIGHTS)
         if item.ValueType == "NUM":
@@ -51,15 +51,15 @@ def read_numbers(file: bytes) -> ReportedNumbers:
     return ReportedNumbers(str(document.StudyInstanceUID), numbers, frozenset(referenced), weights)
 
 
-def content_items(parent: Dataset, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Dataset]]:
+def _content_items(parent: Dataset, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Dataset]]:
     """Every content item below, with the names that lead to it; a group is named by its tracking identifier."""
     for item in parent.get("ContentSequence", []):
-        names = (*path, label(item))
+        names = (*path, _label(item))
         yield names, item
-        yield from content_items(item, names)
+        yield from _content_items(item, names)
 
 
-def label(item: Dataset) -> str:
+def _label(item: Dataset) -> str:
     """The concept name, or the tracking identifier of a group that has one."""
     for child in item.get("ContentSequence", []):
         concept = child.get("ConceptNameCodeSequence")

@@ -15,10 +15,10 @@ from mome_core.volume import Volume
 from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Vector
 
-SMOOTHING_MM = 2.0
+_SMOOTHING_MM = 2.0
 SHARE_OF_PEAK = 0.5
-BILATERAL_WIDTH_MM = 220.0  # a narrower field of view may hold one breast only
-MIDLINE_MARGIN_MM = 15.0
+_BILATERAL_WIDTH_MM = 220.0  # a narrower field of view may hold one breast only
+_MIDLINE_MARGIN_MM = 15.0
 Box = tuple[slice, slice, slice]
 
 
@@ -82,7 +82,7 @@ def box_of(voxels: NDArray[Any], margin: tuple[int, int, int] = (0, 0, 0)) -> Bo
 
 def smooth(saliency: Volume) -> Volume | None:
     """The signed saliency blurred by 2 mm, in the box where the network looked; None where it is zero everywhere."""
-    sigma = [SMOOTHING_MM / step for step in saliency.spacing_mm]
+    sigma = [_SMOOTHING_MM / step for step in saliency.spacing_mm]
     i, j, k = (int(np.ceil(2 * width)) for width in sigma)
     box = box_of(saliency.voxels, margin=(i, j, k))
     if box is None:
@@ -126,15 +126,15 @@ def side_of(point_mm: Vector, acquired: Volume, header: Dataset) -> Side | None:
     """
     middle, width = _field_across(acquired)
     stated = str(header.get("ImageLaterality") or header.get("Laterality") or "")
-    if width >= BILATERAL_WIDTH_MM:
+    if width >= _BILATERAL_WIDTH_MM:
         distances = (float(point_mm[0]), float(point_mm[0]) - middle)
     elif stated in (Side.LEFT, Side.RIGHT):
-        return Side(stated) if (middle > 0) == (stated == Side.LEFT) or abs(middle) < MIDLINE_MARGIN_MM else None
+        return Side(stated) if (middle > 0) == (stated == Side.LEFT) or abs(middle) < _MIDLINE_MARGIN_MM else None
     else:
         distances = (float(point_mm[0]), middle)
-    if min(distances) > MIDLINE_MARGIN_MM:
+    if min(distances) > _MIDLINE_MARGIN_MM:
         return Side.LEFT
-    return Side.RIGHT if max(distances) < -MIDLINE_MARGIN_MM else None
+    return Side.RIGHT if max(distances) < -_MIDLINE_MARGIN_MM else None
 
 
 def _field_across(acquired: Volume) -> tuple[float, float]:

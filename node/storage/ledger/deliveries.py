@@ -18,7 +18,7 @@ from node.storage.ledger.object_rows import keep_receipts, result_objects
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import KeptObject, ObjectReceipt, StudyRow
 
-AWAITED = Reason(ReasonCode.COMMITMENT_AWAITED, "waiting for storage commitment")
+_AWAITED = Reason(ReasonCode.COMMITMENT_AWAITED, "waiting for storage commitment")
 
 
 class Deliveries:
@@ -56,7 +56,7 @@ class Deliveries:
                     transaction_uid=transaction_uid, job_id=job.id, requested_at=now, answered_at=None, failed=0
                 )
             )
-            waiting = {"state": JobState.COMMITTING, "not_before": now + patience_s, **reason_columns(AWAITED)}
+            waiting = {"state": JobState.COMMITTING, "not_before": now + patience_s, **reason_columns(_AWAITED)}
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(waiting))
 
     def commitment_awaited(self, job: Job, until: float) -> None:

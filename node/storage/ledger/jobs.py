@@ -20,7 +20,7 @@ from node.storage.records import AnalysisRecord, JobRow, KeptObject, ObjectRecei
 from node.storage.rows import job_from_row, kept_object_from_row
 from sr_templates.kinds import Kind
 
-LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "interrupted: the worker ended, or took longer than its lease")
+_LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "interrupted: the worker ended, or took longer than its lease")
 
 
 class JobQueue:
@@ -50,7 +50,7 @@ class JobQueue:
         """This job, None when it is given up now or another node was faster."""
         study, lost = locked_study(db, row.study_id), row.state is JobState.RUNNING
         if lost and row.kind is JobKind.ANALYZE:
-            study = move(db, study, StudyEvent.ATTEMPT_LOST, now, LEASE_ENDED)
+            study = move(db, study, StudyEvent.ATTEMPT_LOST, now, _LEASE_ENDED)
         if lost and row.attempts >= self.retry.attempts:
             words = f"failed after {row.attempts} attempts, each interrupted by the end of its worker"
             _give_up(db, row, study, Reason(ReasonCode.WORKER_DIED, words), now)

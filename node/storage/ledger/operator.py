@@ -17,7 +17,7 @@ from node.storage.ledger.object_rows import keep_object, result_objects
 from node.storage.ledger.transitions import NO_REASON, move, require_study
 from node.storage.records import KeptObject
 
-REQUEUED = Reason(ReasonCode.REQUEUED, "requeued by the operator")
+_REQUEUED = Reason(ReasonCode.REQUEUED, "requeued by the operator")
 
 
 class OperatorActions:
@@ -36,7 +36,7 @@ class OperatorActions:
         """Analyse anew, as the next revision."""
         with writing(self.engine) as db:
             study = require_study(db, study_instance_uid, lock=True)
-            cancel_open_jobs(db, study.id, REQUEUED, now)
+            cancel_open_jobs(db, study.id, _REQUEUED, now)
             study = move(db, study, StudyEvent.REQUEUED, now, revision=study.revision + 1, **NO_REASON)
             add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
 

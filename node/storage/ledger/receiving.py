@@ -18,15 +18,15 @@ from node.storage.ledger.job_rows import cancel_open_jobs
 from node.storage.ledger.transitions import locked_studies, move, reason_columns, require_study
 from node.storage.records import StoredInstance, StoreOutcome, StudyRow
 
-TWO_PATIENTS = Reason(
+_TWO_PATIENTS = Reason(
     ReasonCode.TWO_PATIENTS,
     "two patients share this Study Instance UID; it is not analysed until the sender has corrected that",
 )
-TWO_VERSIONS = Reason(
+_TWO_VERSIONS = Reason(
     ReasonCode.TWO_VERSIONS,
     "an instance came twice with different content; the first is kept, and the study is not analysed",
 )
-NEW_INSTANCE = Reason(ReasonCode.NEW_INSTANCE, "a new instance arrived")
+_NEW_INSTANCE = Reason(ReasonCode.NEW_INSTANCE, "a new instance arrived")
 
 # The statements that every instance needs are made once: to put one together costs more than to execute it.
 _INSERT_INSTANCES = insert(schema.instance)
@@ -79,11 +79,11 @@ def _compare(
     study = _open_study(db, each, studies.get(each.study_instance_uid), now)
     studies[each.study_instance_uid] = study
     if digest:
-        _note_conflict(db, study.id, each, TWO_VERSIONS, now)
+        _note_conflict(db, study.id, each, _TWO_VERSIONS, now)
         return StoreOutcome.CONFLICT
     known[each.sop_instance_uid] = each.sha256
     if study.patient_digest != each.patient_digest:
-        _note_conflict(db, study.id, each, TWO_PATIENTS, now)
+        _note_conflict(db, study.id, each, _TWO_PATIENTS, now)
     return StoreOutcome.STORED
 
 
@@ -92,7 +92,7 @@ def _open_study(db: Connection, each: StoredInstance, study: StudyRow | None, no
     if study is None:
         return _insert_study(db, each, now)
     if study.state is not StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
-        cancel_open_jobs(db, study.id, NEW_INSTANCE, now)
+        cancel_open_jobs(db, study.id, _NEW_INSTANCE, now)
         unlearn(db, study.content)
         return move(db, study, StudyEvent.INSTANCE_STORED, now, revision=study.revision + 1, content="")
     return study

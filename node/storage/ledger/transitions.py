@@ -71,7 +71,7 @@ def locked_arriving(db: Connection, which: ColumnElement[bool], limit: int) -> S
     return [study_from_row(row) for row in db.execute(query.limit(limit).with_for_update(skip_locked=True))]
 
 
-def find_study(db: Connection, study_instance_uid: str) -> StudyRow | None:
+def _find_study(db: Connection, study_instance_uid: str) -> StudyRow | None:
     """The study of this UID; None when it is not known."""
     query = select(schema.study).where(schema.study.c.study_instance_uid == study_instance_uid)
     row = db.execute(query).first()
@@ -82,7 +82,7 @@ def require_study(db: Connection, study_instance_uid: str, *, lock: bool = False
     """The study of this UID; raises LookupError when it is not known."""
     if lock:
         locked_studies(db, [study_instance_uid])
-    study = find_study(db, study_instance_uid)
+    study = _find_study(db, study_instance_uid)
     if study is None:
         raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
     return study
