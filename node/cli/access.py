@@ -18,7 +18,7 @@ _Name = Annotated[str, typer.Argument(help="Name of the account.")]
 _RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
 
 
-def _invite(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
+def invite(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
     """Make a one-time token by which a person chooses a password on the dashboard's welcome page; the way back in.
 
     Example: mome-node access invite alice --role operator
@@ -30,7 +30,7 @@ def _invite(name: _Name, role: _RoleOption = "viewer", config: Config = None) ->
     )
 
 
-def _key(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
+def key(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
     """Make an API key for a program; it is shown only now, and replaces an older one of that name.
 
     Example: mome-node access key prometheus --role viewer
@@ -40,7 +40,7 @@ def _key(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> No
     typer.echo(secret)
 
 
-def _list_accounts(config: Config = None, as_json: Json = False) -> None:
+def list_accounts(config: Config = None, as_json: Json = False) -> None:
     """Every account with its role and how it signs in.
 
     Example: mome-node access list
@@ -56,7 +56,7 @@ def _list_accounts(config: Config = None, as_json: Json = False) -> None:
         typer.echo("no accounts yet; the dashboard prints a one-time token when it first starts")
 
 
-def _remove(name: _Name, config: Config = None) -> None:
+def remove(name: _Name, config: Config = None) -> None:
     """Delete an account with its password, sessions and keys.
 
     Example: mome-node access remove alice

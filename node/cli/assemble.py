@@ -24,7 +24,7 @@ _AllSeries = Annotated[bool, typer.Option("--all-series", help="Write every seri
 _Names = Annotated[Path, typer.Option("--names", help="CSV with a column series_description.", exists=True)]
 
 
-def _assemble(
+def assemble(
     folder: _Folder, out: _Out, all_series: _AllSeries = False, config: Config = None, as_json: Json = False
 ) -> None:
     """Turn one study into volumes and say why: DCE, T2 and DWI as NIfTI with case.json, or every series by itself.
@@ -46,7 +46,7 @@ def _assemble(
         gc.freeze()  # or Python would look for cycles once more before it ends
 
 
-def _roles(names: _Names, config: Config = None, as_json: Json = False) -> None:
+def roles(names: _Names, config: Config = None, as_json: Json = False) -> None:
     """Say which role each series name suggests by itself, so that a site can try its names and rules.
 
     Example: mome-node roles --names names.csv --json

@@ -13,7 +13,7 @@ from node.cli.options import Config, Json
 from node.settings import load_settings
 
 
-def _verify(config: Config = None) -> None:
+def verify(config: Config = None) -> None:
     """Check that no entry of the audit trail was changed, removed, added or swapped; exit code 1 if one was.
 
     Example: mome-node audit verify --config mome-node.toml
@@ -22,7 +22,7 @@ def _verify(config: Config = None) -> None:
     typer.echo(f"{entries}, the chain is whole")
 
 
-def _list_entries(config: Config = None, as_json: Json = False) -> None:
+def list_entries(config: Config = None, as_json: Json = False) -> None:
     """Print the audit trail, oldest first; with --json one object on each line.
 
     Example: mome-node audit list --json
@@ -35,7 +35,7 @@ def _list_entries(config: Config = None, as_json: Json = False) -> None:
             typer.echo(f"{clock(entry.at)}  {'  '.join(word for word in words if word)}")
 
 
-def _export(config: Config = None) -> None:
+def export(config: Config = None) -> None:
     """Print the audit trail as messages of PS3.15 A.5 (XML), one on each line, for an audit repository.
 
     Example: mome-node audit export > audit.xml.txt

@@ -13,7 +13,7 @@ from node.settings import load_settings
 from node.watching.self_test import SelfTestResult, run_self_test
 
 
-def _check(config: Config = None, as_json: Json = False) -> None:
+def check(config: Config = None, as_json: Json = False) -> None:
     """Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.
 
     Example: mome-node check --config mome-node.toml

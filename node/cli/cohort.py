@@ -28,7 +28,7 @@ _Labels = Annotated[
 _Studies = Annotated[list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")]
 
 
-def _init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
+def init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
     """Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.
 
     The pseudonyms come from a secret beside the manifest (COHORT.key): who has it and a patient ID can find the row.
@@ -42,7 +42,7 @@ def _init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json
         typer.echo(f"{out}: {counted(begun.cases, 'case')} of {counted(begun.patients, 'patient')}, no label yet")
 
 
-def _add(
+def add(
     manifest: _Manifest, labels: _Labels = None, study: _Studies = None, config: Config = None, as_json: Json = False
 ) -> None:
     """Join labels from a table (pathology, feedback), or add studies of this node's archive.
@@ -62,7 +62,7 @@ def _add(
         typer.echo(f"{manifest}: labels of {counted(addition.joined, 'case')} joined, {addition.added} added")
 
 
-def _show(manifest: _Manifest, as_json: Json = False) -> None:
+def show(manifest: _Manifest, as_json: Json = False) -> None:
     """Cases, patients, and classes of every endpoint and split; nothing but the manifest is read.
 
     Example: mome-node cohort show cohort.csv
@@ -74,7 +74,7 @@ def _show(manifest: _Manifest, as_json: Json = False) -> None:
         _print_check(found)
 
 
-def _check(
+def check(
     manifest: _Manifest,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that read studies.")] = 1,
     as_json: Json = False,
@@ -95,7 +95,7 @@ def _check(
         )
 
 
-def _export(
+def export(
     manifest: _Manifest,
     out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist.")],
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that copy studies.")] = 1,

@@ -9,7 +9,7 @@ from importlib import import_module
 
 @dataclass(frozen=True, slots=True)
 class CommandInfo:
-    """Where a command is ("module:function" in node.cli), and what its help says first."""
+    """Where a command is ("module:function"), and what its help says first."""
 
     target: str
     summary: str
@@ -17,188 +17,202 @@ class CommandInfo:
     def load(self) -> Callable[..., None]:
         """Import the command's module, and only that; return its function."""
         module, function = self.target.split(":")
-        found: Callable[..., None] = getattr(import_module(f"node.cli.{module}"), function)
+        found: Callable[..., None] = getattr(import_module(module), function)
         return found
 
 
 # "command" or "group command", in the order of `--help`. A test holds each summary equal to the docstring's first line.
 COMMANDS: dict[str, CommandInfo] = {
     "demo": CommandInfo(
-        "demo:demo",
+        "node.cli.demo:demo",
         "One synthetic breast MRI study from a scanner through the node into a PACS, over real DICOM sockets.",
     ),
-    "serve": CommandInfo("serve:serve", "Run the node: receive, analyse, deliver, until Ctrl-C or SIGTERM."),
+    "serve": CommandInfo("node.cli.serve:serve", "Run the node: receive, analyse, deliver, until Ctrl-C or SIGTERM."),
     "check": CommandInfo(
-        "check:check",
+        "node.cli.check:check",
         "Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.",
     ),
     "doctor": CommandInfo(
-        "doctor:doctor",
+        "node.cli.doctor:doctor",
         "Examine AE title, port, disk, clock, GPU and every PACS, and say what to do; exit code 5 when one fails.",
     ),
-    "infer": CommandInfo("infer:infer", "Analyse one study from a folder: DICOM in, result objects out, no network."),
+    "infer": CommandInfo(
+        "node.cli.infer:infer", "Analyse one study from a folder: DICOM in, result objects out, no network."
+    ),
     "assemble": CommandInfo(
-        "assemble:assemble",
+        "node.cli.assemble:assemble",
         "Turn one study into volumes and say why: DCE, T2 and DWI as NIfTI with case.json, or every series by itself.",
     ),
     "roles": CommandInfo(
-        "assemble:roles",
+        "node.cli.assemble:roles",
         "Say which role each series name suggests by itself, so that a site can try its names and rules.",
     ),
     "phantom": CommandInfo(
-        "phantom:phantom",
+        "node.cli.phantom:phantom",
         "Write a synthetic breast MRI study as a vendor's scanner would, and the truth about it beside the folder.",
     ),
-    "config init": CommandInfo("config:init", "Write a commented settings file with every key and its default."),
+    "config init": CommandInfo(
+        "node.cli.config:init", "Write a commented settings file with every key and its default."
+    ),
     "config check": CommandInfo(
-        "config:check", "Read the settings and name every mistake; exit code 3 when there is one."
+        "node.cli.config:check", "Read the settings and name every mistake; exit code 3 when there is one."
     ),
     "config show": CommandInfo(
-        "config:show", "Print the settings in force, file, environment and defaults together, without passwords."
+        "node.cli.config:show",
+        "Print the settings in force, file, environment and defaults together, without passwords.",
     ),
-    "top": CommandInfo("worklist:top", "Processes, queues, alerts and the newest studies on one screen, until Ctrl-C."),
-    "studies list": CommandInfo("worklist:list_studies", "The worklist: every study, its state, and why."),
+    "top": CommandInfo(
+        "node.cli.worklist:top", "Processes, queues, alerts and the newest studies on one screen, until Ctrl-C."
+    ),
+    "studies list": CommandInfo("node.cli.worklist:list_studies", "The worklist: every study, its state, and why."),
     "studies show": CommandInfo(
-        "studies:show", "Everything about one study: timeline, scores, objects, deliveries and their receipts."
+        "node.cli.studies:show", "Everything about one study: timeline, scores, objects, deliveries and their receipts."
     ),
     "studies explain": CommandInfo(
-        "explain:explain",
+        "node.cli.explain:explain",
         "Say which role each series of a stored study plays, and why, whether or not it could be analysed.",
     ),
     "studies fetch": CommandInfo(
-        "transfer:fetch",
+        "node.cli.transfer:fetch",
         "Have a PACS send a study, or what is missing of it, to this node (C-MOVE); the node must be serving.",
     ),
-    "studies force": CommandInfo("studies:force", "Declare a study complete now, without waiting for the settle time."),
-    "studies reprocess": CommandInfo("studies:reprocess", "Analyse a study anew, as its next revision."),
+    "studies force": CommandInfo(
+        "node.cli.studies:force", "Declare a study complete now, without waiting for the settle time."
+    ),
+    "studies reprocess": CommandInfo("node.cli.studies:reprocess", "Analyse a study anew, as its next revision."),
     "studies redeliver": CommandInfo(
-        "studies:redeliver", "Send the result objects of a study again, the same instances."
+        "node.cli.studies:redeliver", "Send the result objects of a study again, the same instances."
     ),
     "instances list": CommandInfo(
-        "worklist:list_instances", "Every instance that is safely stored; with --json one object on each line."
+        "node.cli.worklist:list_instances", "Every instance that is safely stored; with --json one object on each line."
     ),
     "cohort init": CommandInfo(
-        "cohort:init",
+        "node.cli.cohort:init",
         "Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.",
     ),
     "cohort add": CommandInfo(
-        "cohort:add", "Join labels from a table (pathology, feedback), or add studies of this node's archive."
+        "node.cli.cohort:add", "Join labels from a table (pathology, feedback), or add studies of this node's archive."
     ),
     "cohort show": CommandInfo(
-        "cohort:show", "Cases, patients, and classes of every endpoint and split; nothing but the manifest is read."
+        "node.cli.cohort:show",
+        "Cases, patients, and classes of every endpoint and split; nothing but the manifest is read.",
     ),
     "cohort check": CommandInfo(
-        "cohort:check",
+        "node.cli.cohort:check",
         "Read every study and say what would go wrong before any hour is spent; exit code 1 for what forbids training.",
     ),
     "cohort export": CommandInfo(
-        "cohort:export",
+        "node.cli.cohort:export",
         "Copy a cohort without its patients: the MR images de-identified (PS3.15), and a manifest of pseudonyms.",
     ),
     "train": CommandInfo(
-        "train:train",
+        "node.cli.train:train",
         "Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.",
     ),
     "evaluate": CommandInfo(
-        "evaluate:evaluate",
+        "node.cli.evaluate:evaluate",
         "Measure a model on labelled studies: every figure with its 95 % interval by a bootstrap over patients.",
     ),
     "retract": CommandInfo(
-        "results:retract", "Withdraw the results of a study: a rejection note goes to every destination (IHE IOCM)."
+        "node.cli.results:retract",
+        "Withdraw the results of a study: a rejection note goes to every destination (IHE IOCM).",
     ),
     "reproduce": CommandInfo(
-        "results:reproduce",
+        "node.cli.results:reproduce",
         "Find the inputs of a report, analyse them again, and compare every number; exit code 1 when one differs.",
     ),
     "feedback list": CommandInfo(
-        "feedback:list_feedback",
+        "node.cli.feedback:list_feedback",
         "Reports, corrections and rejection notes that others sent about studies this node answered.",
     ),
     "feedback export": CommandInfo(
-        "feedback:export_feedback", "Write the feedback as CSV, with provenance, for the trainer's labels."
+        "node.cli.feedback:export_feedback", "Write the feedback as CSV, with provenance, for the trainer's labels."
     ),
     "model list": CommandInfo(
-        "promotion:list_models",
+        "node.cli.promotion:list_models",
         "The active model, those below it, the shadow, and every decision with its date and author.",
     ),
     "model lock": CommandInfo(
-        "promotion:lock",
+        "node.cli.promotion:lock",
         "Lock the cases that candidates are judged by: labels and images must not change, or are locked anew.",
     ),
     "model promote": CommandInfo(
-        "promotion:promote",
+        "node.cli.promotion:promote",
         "Let a candidate answer if it passes every check on the locked cases; a running node needs no restart.",
     ),
     "model rollback": CommandInfo(
-        "promotion:rollback",
+        "node.cli.promotion:rollback",
         "Let the model before the active one answer again; a running node needs no restart.",
     ),
     "model shadow": CommandInfo(
-        "promotion:shadow",
+        "node.cli.promotion:shadow",
         "Let a candidate answer beside the active model on live studies; nothing of it is delivered. See: model report",
     ),
     "model report": CommandInfo(
-        "promotion:report",
+        "node.cli.promotion:report",
         "How the models do: drift of the active one for each scanner, and the shadow's agreement with it.",
     ),
     "model import": CommandInfo(
-        "model:import_",
+        "node.cli.model:import_",
         "Turn published weights into a bundle: a training checkpoint of the MOME authors, or Microsoft's BEiT-3.",
     ),
     "model show": CommandInfo(
-        "model:show", "Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance."
+        "node.cli.model:show",
+        "Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance.",
     ),
     "model verify": CommandInfo(
-        "model:verify",
+        "node.cli.model:verify",
         "Read a whole bundle and check its digest, architecture and every tensor; a damaged one is refused.",
     ),
     "model run": CommandInfo(
-        "model:run",
+        "node.cli.model:run",
         "Print logits and probabilities of arrays that are padded already: (channels, axis 0, axis 1, slices).",
     ),
     "backup": CommandInfo(
-        "maintenance:backup",
+        "node.cli.maintenance:backup",
         "Copy ledger, instances and results into a folder while the node runs; later runs add only what is new.",
     ),
     "restore": CommandInfo(
-        "maintenance:restore",
+        "node.cli.maintenance:restore",
         "Fill an empty storage root from a backup, on this host or another; every instance is verified.",
     ),
     "recover": CommandInfo(
-        "maintenance:recover", "Rebuild the ledger from the files, after it was damaged or lost; stop the node first."
+        "node.cli.maintenance:recover",
+        "Rebuild the ledger from the files, after it was damaged or lost; stop the node first.",
     ),
     "audit verify": CommandInfo(
-        "audit:verify",
+        "node.cli.audit:verify",
         "Check that no entry of the audit trail was changed, removed, added or swapped; exit code 1 if one was.",
     ),
     "audit list": CommandInfo(
-        "audit:list_entries", "Print the audit trail, oldest first; with --json one object on each line."
+        "node.cli.audit:list_entries", "Print the audit trail, oldest first; with --json one object on each line."
     ),
     "audit export": CommandInfo(
-        "audit:export",
+        "node.cli.audit:export",
         "Print the audit trail as messages of PS3.15 A.5 (XML), one on each line, for an audit repository.",
     ),
     "conformance": CommandInfo(
-        "conformance:conformance", "Print the DICOM conformance statement of this version, in Markdown."
+        "node.cli.conformance:conformance", "Print the DICOM conformance statement of this version, in Markdown."
     ),
     "access invite": CommandInfo(
-        "access:invite",
+        "node.cli.access:invite",
         "Make a one-time token by which a person chooses a password on the dashboard's welcome page; the way back in.",
     ),
     "access key": CommandInfo(
-        "access:key", "Make an API key for a program; it is shown only now, and replaces an older one of that name."
+        "node.cli.access:key",
+        "Make an API key for a program; it is shown only now, and replaces an older one of that name.",
     ),
-    "access list": CommandInfo("access:list_accounts", "Every account with its role and how it signs in."),
-    "access remove": CommandInfo("access:remove", "Delete an account with its password, sessions and keys."),
+    "access list": CommandInfo("node.cli.access:list_accounts", "Every account with its role and how it signs in."),
+    "access remove": CommandInfo("node.cli.access:remove", "Delete an account with its password, sessions and keys."),
     "peers list": CommandInfo(
-        "peers:list_peers", "Destinations with their last echo, and the connections that were rejected last."
+        "node.cli.peers:list_peers", "Destinations with their last echo, and the connections that were rejected last."
     ),
     "peers allow": CommandInfo(
-        "peers:allow", "Let a caller send to this node: edits the settings file; reload the node afterwards."
+        "node.cli.peers:allow", "Let a caller send to this node: edits the settings file; reload the node afterwards."
     ),
-    "ingest": CommandInfo("transfer:ingest", "Take every DICOM file of a folder as if it had been received."),
-    "send": CommandInfo("transfer:send", "C-STORE every DICOM file of a folder to a destination."),
-    "echo": CommandInfo("transfer:echo", "C-ECHO a destination; exit code 4 when it does not answer."),
+    "ingest": CommandInfo("node.cli.transfer:ingest", "Take every DICOM file of a folder as if it had been received."),
+    "send": CommandInfo("node.cli.transfer:send", "C-STORE every DICOM file of a folder to a destination."),
+    "echo": CommandInfo("node.cli.transfer:echo", "C-ECHO a destination; exit code 4 when it does not answer."),
 }
 GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",

@@ -14,7 +14,7 @@ from node.settings import load_settings
 from node.settings_file import example_toml, settings_toml
 
 
-def _init(
+def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("mome-node.toml"),
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
@@ -30,7 +30,7 @@ def _init(
     )
 
 
-def _check(config: Config = None) -> None:
+def check(config: Config = None) -> None:
     """Read the settings and name every mistake; exit code 3 when there is one.
 
     Example: mome-node config check --config mome-node.toml
@@ -39,7 +39,7 @@ def _check(config: Config = None) -> None:
     typer.echo(f"{config or 'defaults'}: valid, {counted(len(settings.destinations), 'destination')}")
 
 
-def _show(config: Config = None, as_json: Json = False) -> None:
+def show(config: Config = None, as_json: Json = False) -> None:
     """Print the settings in force, file, environment and defaults together, without passwords.
 
     Example: mome-node config show --config mome-node.toml

@@ -7,7 +7,7 @@ import typer
 from node.conformance import statement
 
 
-def _conformance() -> None:
+def conformance() -> None:
     """Print the DICOM conformance statement of this version, in Markdown.
 
     Example: mome-node conformance > conformance.md

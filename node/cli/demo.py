@@ -45,7 +45,7 @@ _QUIET_SECONDS = 2.0
 _LONGEST_SECONDS = 600.0
 
 
-def _demo(
+def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for everything that the demo leaves.")] = Path("demo-out"),
     vendor: Annotated[str, typer.Option(help="siemens, ge, philips or uih.")] = "siemens",
     lesion: Annotated[str, typer.Option(help="malignant, benign or none.")] = "malignant",

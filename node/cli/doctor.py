@@ -22,7 +22,7 @@ _COLOURS = {
 }
 
 
-def _doctor(
+def doctor(
     config: Config = None,
     phantom: Annotated[
         bool, typer.Option("--phantom", help="Also send a synthetic study through the node and find it in the PACS.")

@@ -14,7 +14,7 @@ from node.cli.tables import print_rows
 from node.settings import load_settings
 
 
-def _explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
+def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
     """Say which role each series of a stored study plays, and why, whether or not it could be analysed.
 
     Example: mome-node studies explain 1.2.840.113619.2.1

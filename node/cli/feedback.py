@@ -16,7 +16,7 @@ from node.cli.options import Config, Json
 from node.storage.records import Feedback
 
 
-def _list_feedback(config: Config = None, as_json: Json = False) -> None:
+def list_feedback(config: Config = None, as_json: Json = False) -> None:
     """Reports, corrections and rejection notes that others sent about studies this node answered.
 
     Example: mome-node feedback list
@@ -32,7 +32,7 @@ def _list_feedback(config: Config = None, as_json: Json = False) -> None:
         typer.echo("nobody has sent feedback yet")
 
 
-def _export_feedback(
+def export_feedback(
     out: Annotated[Path, typer.Option("--out", help="CSV file to write.")], config: Config = None
 ) -> None:
     """Write the feedback as CSV, with provenance, for the trainer's labels.

@@ -23,7 +23,7 @@ from sr_templates.kinds import Kind
 from sr_templates.objects.summary import to_png
 
 
-def _infer(
+def infer(
     folder: Annotated[Path, typer.Argument(help="Folder with one study.", exists=True, file_okay=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the result objects.")],
     model: Annotated[str, typer.Option("--model", help="Bundle folder or name of a shipped model.")] = "",

@@ -18,7 +18,7 @@ from node.settings import load_settings
 _Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
 
 
-def _recover(config: Config = None) -> None:
+def recover(config: Config = None) -> None:
     """Rebuild the ledger from the files, after it was damaged or lost; stop the node first.
 
     Every file is examined. Studies are analysed again; their results keep their UIDs, so no PACS gets them twice.
@@ -35,7 +35,7 @@ def _recover(config: Config = None) -> None:
         typer.echo(f"unusable: {path}", err=True)
 
 
-def _backup(folder: _Backup, config: Config = None) -> None:
+def backup(folder: _Backup, config: Config = None) -> None:
     """Copy ledger, instances and results into a folder while the node runs; later runs add only what is new.
 
     Example: mome-node backup /mnt/backup/mome-node --config mome-node.toml
@@ -44,7 +44,7 @@ def _backup(folder: _Backup, config: Config = None) -> None:
     typer.echo(f"{folder}: ledger copied, {added} of {total} files added")
 
 
-def _restore(folder: _Backup, config: Config = None) -> None:
+def restore(folder: _Backup, config: Config = None) -> None:
     """Fill an empty storage root from a backup, on this host or another; every instance is verified.
 
     Example: mome-node restore /mnt/backup/mome-node --config mome-node.toml

@@ -22,7 +22,7 @@ _Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", sh
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
-def _import_(
+def import_(
     file: Annotated[Path, typer.Argument(help="A PyTorch file: model.th or beit3_*.pth.", show_default=False)],
     *,
     out: Annotated[Path, typer.Option(help="Directory of the new bundle.", show_default=False)],
@@ -60,7 +60,7 @@ def _import_(
         typer.echo(f"{list(imported.ignored.values()).count(reason)} ignored: {reason}")
 
 
-def _run(
+def run(
     bundle: _Bundle,
     arrays: Annotated[Path, typer.Argument(help="NPZ file with any of dce, t2, dwi.", show_default=False)],
     as_json: _AsJson = False,
@@ -83,7 +83,7 @@ def _run(
         typer.echo(f"{a.endpoint}: probability {a.probability:.6f}  (logits {logits})")
 
 
-def _show(bundle: _Bundle, as_json: _AsJson = False) -> None:
+def show(bundle: _Bundle, as_json: _AsJson = False) -> None:
     """Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance.
 
     Example: mome-node model show models/mome
@@ -100,7 +100,7 @@ def _show(bundle: _Bundle, as_json: _AsJson = False) -> None:
             typer.echo(f"  {key}: {json.dumps(value)}")
 
 
-def _verify(bundle: _Bundle, as_json: _AsJson = False) -> None:
+def verify(bundle: _Bundle, as_json: _AsJson = False) -> None:
     """Read a whole bundle and check its digest, architecture and every tensor; a damaged one is refused.
 
     Example: mome-node model verify models/mome

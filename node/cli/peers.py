@@ -17,7 +17,7 @@ from node.storage.health import HealthStore
 from node.storage.overview import Overview
 
 
-def _list_peers(config: Config = None, as_json: Json = False) -> None:
+def list_peers(config: Config = None, as_json: Json = False) -> None:
     """Destinations with their last echo, and the connections that were rejected last.
 
     Example: mome-node peers list
@@ -39,7 +39,7 @@ def _list_peers(config: Config = None, as_json: Json = False) -> None:
         typer.echo(f"rejected {clock(rejection.at)}  {rejection.detail}")
 
 
-def _allow(
+def allow(
     ae_title: Annotated[str, typer.Argument(help="AE title of the caller.")],
     address: Annotated[str, typer.Option(help="Its address, added when the settings list networks.")] = "",
     config: Config = None,

@@ -46,7 +46,7 @@ _SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Examine only; change nothing.")]
 
 
-def _list_models(config: Config = None, as_json: Json = False) -> None:
+def list_models(config: Config = None, as_json: Json = False) -> None:
     """The active model, those below it, the shadow, and every decision with its date and author.
 
     Example: mome-node model list
@@ -60,7 +60,7 @@ def _list_models(config: Config = None, as_json: Json = False) -> None:
         _print_models(sorted(models, key=lambda each: each.role), taken)
 
 
-def _lock(
+def lock(
     manifest: _LockManifest,
     split: _SplitOption = "",
     endpoint: EndpointOption = "malignancy",
@@ -79,7 +79,7 @@ def _lock(
         typer.echo(f"{counted(locked.cases, 'case')} of {manifest} locked ({locked.digest[:12]})")
 
 
-def _promote(
+def promote(
     bundle: _Bundle,
     dry_run: _DryRun = False,
     cache: CacheOption = CACHE,
@@ -100,7 +100,7 @@ def _promote(
         typer.echo(f"{name} passes; nothing was changed" if dry_run else f"{name} answers from the next study on")
 
 
-def _rollback(config: Config = None, as_json: Json = False) -> None:
+def rollback(config: Config = None, as_json: Json = False) -> None:
     """Let the model before the active one answer again; a running node needs no restart.
 
     Example: mome-node model rollback
@@ -109,7 +109,7 @@ def _rollback(config: Config = None, as_json: Json = False) -> None:
     typer.echo(json.dumps(asdict(model)) if as_json else f"{model.active} {model.version} answers again")
 
 
-def _shadow(
+def shadow(
     bundle: _ShadowBundle = "",
     stop: Annotated[bool, typer.Option("--stop", help="End the shadow.")] = False,
     config: Config = None,
@@ -129,7 +129,7 @@ def _shadow(
     typer.echo(json.dumps({"shadow": digest}) if as_json else words)
 
 
-def _report(
+def report(
     days: Annotated[float, typer.Option("--days", min=0.01, help="How far back the answers are looked at.")] = 7.0,
     config: Config = None,
     as_json: Json = False,

@@ -18,7 +18,7 @@ from node.storage.ledger.ledger import Ledger
 from node.withdrawal import WithdrawalReason, withdraw
 
 
-def _retract(
+def retract(
     uid: StudyUid,
     reason: Annotated[str, typer.Option(help="quality, safety or wrong-patient.")] = "quality",
     config: Config = None,
@@ -35,7 +35,7 @@ def _retract(
     typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {uid}")
 
 
-def _reproduce(
+def reproduce(
     report: Annotated[Path, typer.Argument(help="A structured report that this node made.", exists=True)],
     config: Config = None,
     as_json: Json = False,

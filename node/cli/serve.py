@@ -8,7 +8,7 @@ from node.service.serve import serve as run
 from node.settings import load_settings
 
 
-def _serve(config: Config = None) -> None:
+def serve(config: Config = None) -> None:
     """Run the node: receive, analyse, deliver, until Ctrl-C or SIGTERM.
 
     Example: mome-node serve --config mome-node.toml

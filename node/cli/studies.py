@@ -18,7 +18,7 @@ from node.settings import load_settings
 from node.storage.records import StudyDetail
 
 
-def _show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
+def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
     """Everything about one study: timeline, scores, objects, deliveries and their receipts.
 
     Example: mome-node studies show 1.2.840.113619.2.1
@@ -69,7 +69,7 @@ def _jobs_table(detail: StudyDetail) -> Table:
     return table
 
 
-def _reprocess(uid: StudyUid, config: Config = None) -> None:
+def reprocess(uid: StudyUid, config: Config = None) -> None:
     """Analyse a study anew, as its next revision.
 
     Example: mome-node studies reprocess 1.2.840.113619.2.1
@@ -78,7 +78,7 @@ def _reprocess(uid: StudyUid, config: Config = None) -> None:
     typer.echo("queued; watch it with: mome-node studies show " + uid)
 
 
-def _redeliver(uid: StudyUid, config: Config = None) -> None:
+def redeliver(uid: StudyUid, config: Config = None) -> None:
     """Send the result objects of a study again, the same instances.
 
     Example: mome-node studies redeliver 1.2.840.113619.2.1
@@ -88,7 +88,7 @@ def _redeliver(uid: StudyUid, config: Config = None) -> None:
     typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {uid}")
 
 
-def _force(uid: StudyUid, config: Config = None) -> None:
+def force(uid: StudyUid, config: Config = None) -> None:
     """Declare a study complete now, without waiting for the settle time.
 
     Example: mome-node studies force 1.2.840.113619.2.1

@@ -27,7 +27,7 @@ _Name = Annotated[str, typer.Argument(help="Name of a destination in the setting
 _Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
 
 
-def _echo(name: _Name, config: Config = None) -> None:
+def echo(name: _Name, config: Config = None) -> None:
     """C-ECHO a destination; exit code 4 when it does not answer.
 
     Example: mome-node echo pacs --config mome-node.toml
@@ -37,7 +37,7 @@ def _echo(name: _Name, config: Config = None) -> None:
     typer.echo(f"{name} answers ({1000 * seconds:.0f} ms)")
 
 
-def _send(
+def send(
     folder: _Folder,
     to: Annotated[str, typer.Option("--to", help="Destination in the settings, or AETITLE@HOST:PORT.")],
     config: Config = None,
@@ -56,7 +56,7 @@ def _send(
     typer.echo(f"{to} took {len(paths)} instances")
 
 
-def _fetch(
+def fetch(
     uid: StudyUid,
     archive: Annotated[str, typer.Option("--from", help="Destination in the settings, or AETITLE@HOST:PORT.")],
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="Give up after this long.")] = 1800.0,
@@ -86,7 +86,7 @@ def _fetch(
     typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {uid}")
 
 
-def _ingest(folder: _Folder, config: Config = None) -> None:
+def ingest(folder: _Folder, config: Config = None) -> None:
     """Take every DICOM file of a folder as if it had been received.
 
     Example: mome-node ingest /media/cd --config mome-node.toml

@@ -25,7 +25,7 @@ from node.storage.overview import Overview
 from node.storage.records import StudyRecord
 
 
-def _list_studies(
+def list_studies(
     config: Config = None,
     state: Annotated[str, typer.Option(help="Only studies in this state, e.g. FAILED.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 50,
@@ -90,7 +90,7 @@ def _follow(render: Callable[[int], RenderableType], seconds: float = 1.0) -> No
         return
 
 
-def _top(config: Config = None) -> None:
+def top(config: Config = None) -> None:
     """Processes, queues, alerts and the newest studies on one screen, until Ctrl-C.
 
     Example: mome-node top --config mome-node.toml
@@ -129,7 +129,7 @@ def _queue_lines(overview: Overview) -> list[str]:
     return lines
 
 
-def _list_instances(config: Config = None, as_json: Json = False) -> None:
+def list_instances(config: Config = None, as_json: Json = False) -> None:
     """Every instance that is safely stored; with --json one object on each line.
 
     Example: mome-node instances list --json

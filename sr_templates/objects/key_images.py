@@ -29,7 +29,7 @@ class RejectionReason(Enum):
     RETENTION_EXPIRED = codes.RETENTION_EXPIRED
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """One selection: the key slice of each sequence, the summary and the middle of the overlay."""
     evidence, links = context.common.evidence, context.links
     sources = [each.header for each in key_sources(evidence, context.result.modalities_used, context.saliency)]

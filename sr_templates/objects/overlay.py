@@ -18,7 +18,7 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Region
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """The slices that hold the region, with one more at both ends."""
     return _build_overlay(context.common, context.placed, context.region, context.anatomy)
 

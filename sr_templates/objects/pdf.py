@@ -15,7 +15,7 @@ from sr_templates.kinds import Kind
 _PIXELS_PER_INCH = 150
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """One page."""
     return (_build_pdf(context.common, context.page),)
 

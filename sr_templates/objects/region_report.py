@@ -32,7 +32,7 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import SIDE_CODES, Region, region_name
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """One document, where viewers can draw on the images."""
     return (_build_region_report(context.common, context.annotated, context.region, context.links),)
 

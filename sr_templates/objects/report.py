@@ -36,7 +36,7 @@ from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.saliency.placed import PlacedSaliency, key_sources
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """One document; it comes last, because it lists what was not written."""
     report = _build_report(context.common, context.result, context.saliency, context.links, context.not_written)
     return (report,)

@@ -27,7 +27,7 @@ from sr_templates.kinds import Kind
 _UNSIGNED_ZERO = 32768  # stored value of "no influence" in the 16-bit encoding
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """One map of the saliency that is shown, on a series that viewers can overlay."""
     placement, options = context.overlay_placement, context.options
     placed = context.placed

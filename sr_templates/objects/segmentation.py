@@ -21,7 +21,7 @@ from sr_templates.saliency.region import SHARE_OF_PEAK, SIDE_CODES, Region, regi
 _ORANGE = CIELabColor(67.0, 42.0, 79.0)
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """One segment: the region of the saliency that is shown."""
     placed = context.placed
     return (_build_segmentation(context.common, placed.saliency, context.region, placed.images, placed.score.model),)

@@ -14,7 +14,7 @@ from sr_templates.drawing.colour import RGB
 from sr_templates.kinds import Kind
 
 
-def _build(context: BuildContext) -> Instances:
+def build(context: BuildContext) -> Instances:
     """One page."""
     return (build_summary(context.common, context.page),)
 
