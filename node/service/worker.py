@@ -24,7 +24,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
-_LEASE_SECONDS = 60.0
+LEASE_SECONDS = 60.0
 _IDLE_SECONDS = 0.5
 _Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
 """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
@@ -85,7 +85,7 @@ def analyze_next(destinations: tuple[str, ...], ledger: Ledger, archive: Archive
     destinations
         names of those that get the result objects
     """
-    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), _LEASE_SECONDS)
+    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
     if job is None:
         return False
     crash_point("claim.committed")
@@ -151,9 +151,9 @@ def heartbeat(ledger: Ledger, job: Job) -> Iterator[None]:
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(_LEASE_SECONDS / 4):
+        while not done.wait(LEASE_SECONDS / 4):
             try:
-                ledger.jobs.extend(job, time.time() + _LEASE_SECONDS)
+                ledger.jobs.extend(job, time.time() + LEASE_SECONDS)
             except StaleJob:
                 return
             except NodeError:

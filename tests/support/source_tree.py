@@ -110,6 +110,8 @@ def _imported(tree: ast.Module, known: set[str]) -> set[tuple[str, str]]:
         if isinstance(node, ast.Attribute):
             place = ast.unparse(node.value)
             used.add((modules_by_alias.get(place, place), node.attr))
+        elif isinstance(node, ast.Call) and len(node.args) == 3 and isinstance(node.args[1], ast.Constant):
+            used.add((modules_by_alias.get(ast.unparse(node.args[0]), ""), node.args[1].value))  # monkeypatch.setattr
     return used
 
 
