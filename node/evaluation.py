@@ -172,7 +172,7 @@ def write_figures(path: Path, report: EvaluationReport) -> None:
 
 
 def write_cases(path: Path, evaluation: Evaluation) -> None:
-    """A CSV file: one line for each case, the surest mistakes first, since those are the ones to look at."""
+    """A CSV file: one line for each case, most confident errors first, since those are the ones to look at."""
     mistake = abs(evaluation.probability - evaluation.truth)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

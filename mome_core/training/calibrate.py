@@ -15,7 +15,7 @@ _LARGEST_FACTOR = 20.0
 def fit_temperature(labels: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> float:
     """The temperature with the smallest cross-entropy (Guo et al. 2017), between 1/20 and 20.
 
-    1 where the log odds part the classes: there the cross-entropy falls for ever, and surer is not truer.
+    1 where the log odds part the classes: there the cross-entropy falls without limit, and surer is not truer.
     """
     positive, logits = checked(labels, log_odds)
     if logits[~positive].max() < 0.0 < logits[positive].min():

@@ -186,7 +186,7 @@ class Overview:
             ]
 
     def queues(self) -> list[QueueDepth]:
-        """Depth and age of every queue that holds something, dead letters included."""
+        """Depth and age of every queue that holds something, failed jobs included."""
         table = schema.job.c
         query = (
             select(table.kind, table.destination, table.state, func.count(), func.min(table.created_at))

@@ -58,7 +58,7 @@ def test_every_number_is_a_line_of_the_figures(report: EvaluationReport, tmp_pat
     assert figures["groups.0.cases"] == "4"
 
 
-def test_the_surest_mistake_is_the_first_case(evaluation: Evaluation, tmp_path: Path) -> None:
+def test_the_most_confident_error_is_the_first_case(evaluation: Evaluation, tmp_path: Path) -> None:
     write_cases(tmp_path / "cases.csv", evaluation)
     with (tmp_path / "cases.csv").open() as file:
         lines = list(csv.DictReader(file))

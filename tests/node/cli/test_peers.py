@@ -1,4 +1,4 @@
-"""A caller that was turned away is let in by one command, which changes one line of the settings."""
+"""A caller that was rejected is let in by one command, which changes one line of the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signs of life and echoes; on SQLite and PostgreSQL."""
+"""Heartbeats and echoes; on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
