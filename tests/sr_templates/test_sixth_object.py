@@ -10,7 +10,7 @@ from pathlib import Path
 
 from places import ROOT
 
-ROW = '    POSTER = "poster", SeriesLabel(9060, "AI poster", "OT", SecondaryCaptureImageStorage), "poster"\n'
+ROW = '    POSTER = "poster", _SeriesLabel(9060, "AI poster", "OT", SecondaryCaptureImageStorage), "poster"\n'
 MODULE = '''"""A dummy object: the summary page with its colours inverted."""
 
 from __future__ import annotations
