@@ -39,5 +39,6 @@ def print_summary(summary: AnalysisSummary, console: Console) -> None:
         console.print(table)
     for flag in summary.flags:
         console.print(f"[yellow]{flag.severity}[/] {flag.code}: {escape(flag.message)}")
-    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.timings_s.items())
-    console.print(f"\ntime: {times}")
+    if summary.timings_s:
+        times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.timings_s.items())
+        console.print(f"\ntime: {times}")
