@@ -11,7 +11,6 @@ EXHAUSTIVE = {
     "test_viewer_ohif.py",
     "test_validators.py",
     "test_results_vendors.py",
-    "test_node_crashes.py",
     "test_node_durability.py",
     "test_node_faults.py",
     "test_model_promotion.py",

@@ -74,6 +74,7 @@ def test_a_crash_at_any_named_point_ends_in_one_result(pacs: orthanc.Orthanc, tm
     assert delivery.receipts[0].committed_at is not None
 
 
+@pytest.mark.exhaustive
 def test_nothing_acknowledged_is_lost_when_the_node_is_killed_under_load(tmp_path: Path) -> None:
     chance, acknowledged = random.Random(6), set[str]()
     with live_node(tmp_path, quiet_seconds=3600) as node:
@@ -97,6 +98,7 @@ def test_nothing_acknowledged_is_lost_when_the_node_is_killed_under_load(tmp_pat
     assert acknowledged <= kept
 
 
+@pytest.mark.exhaustive
 def test_a_study_in_gathering_is_taken_up_after_a_restart(pacs: orthanc.Orthanc, tmp_path: Path) -> None:
     study = new_study()
     with live_node(tmp_path, destination(pacs), quiet_seconds=4.0) as node:
@@ -108,6 +110,7 @@ def test_a_study_in_gathering_is_taken_up_after_a_restart(pacs: orthanc.Orthanc,
         node.outcome(study, "DELIVERED")
 
 
+@pytest.mark.exhaustive
 def test_when_only_the_supervisor_is_killed_its_processes_leave_the_port(tmp_path: Path) -> None:
     with live_node(tmp_path) as node:
         node.start()
@@ -119,6 +122,7 @@ def test_when_only_the_supervisor_is_killed_its_processes_leave_the_port(tmp_pat
         assert node.stop() == 0
 
 
+@pytest.mark.exhaustive
 def test_sigterm_under_load_ends_within_15_seconds_without_a_torn_file(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     with live_node(tmp_path, quiet_seconds=3600) as node:
@@ -135,6 +139,7 @@ def test_sigterm_under_load_ends_within_15_seconds_without_a_torn_file(tmp_path:
         assert acknowledged
 
 
+@pytest.mark.exhaustive
 def test_a_second_node_on_the_same_sqlite_ledger_is_refused(tmp_path: Path) -> None:
     with live_node(tmp_path) as first, live_node(tmp_path) as second:
         first.start()
@@ -148,6 +153,7 @@ def test_a_second_node_on_the_same_sqlite_ledger_is_refused(tmp_path: Path) -> N
         assert first.echo()
 
 
+@pytest.mark.exhaustive
 def test_no_line_of_the_log_and_no_file_name_names_the_patient(pacs: orthanc.Orthanc, tmp_path: Path) -> None:
     study = new_study()
     with live_node(tmp_path, destination(pacs)) as node:
