@@ -40,9 +40,11 @@ class Hook(BaseHTTPRequestHandler):
 def listening(server: socketserver.BaseServer) -> Iterator[list[object]]:
     server.mail = []  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.mail  # type: ignore[attr-defined]
-    server.shutdown()
-    server.server_close()
+    try:
+        yield server.mail  # type: ignore[attr-defined]
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager

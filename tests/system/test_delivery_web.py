@@ -76,8 +76,10 @@ def asked(code: int, body: str, file: Path) -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), answer_of(code, body)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        yield from (each.status for each in store_over_web("web", url, [file], token="s3cret"))  # noqa: S106
-        server.shutdown()
+        try:
+            yield from (each.status for each in store_over_web("web", url, [file], token="s3cret"))  # noqa: S106
+        finally:
+            server.shutdown()  # or its thread would go round at full speed until the last test
 
 
 FAILURE = '{"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [%d]}}]}}'
