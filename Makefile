@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := node mome_core dicom_io sr_templates
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal
-SYSTEM := $(PYTEST) -n auto --dist loadfile# servers wait for each other more than they compute
+SYSTEM := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist loadfile# servers wait for each other more than they compute
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 SHELL := /bin/bash

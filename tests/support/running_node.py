@@ -123,7 +123,7 @@ def running(
             [sys.executable, "-m", "node.cli.main", "serve", "--config", str(config)],
             stdout=output,
             stderr=output,
-            env={**os.environ, "OMP_NUM_THREADS": "2", **(environment or {})},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
             start_new_session=True,
         )
     node = RunningNode(settings, config, process, log)
