@@ -32,9 +32,10 @@ class HeartbeatSender:
 
     def beat_forever(self) -> None:
         """A heartbeat every 15 seconds."""
+        pause = threading.Event()  # never set; its wait survives a jump of the wall clock, where time.sleep may raise
         while True:
             self.beat()
-            time.sleep(_HEARTBEAT_SECONDS)
+            pause.wait(_HEARTBEAT_SECONDS)
 
     def beat(self) -> None:
         """One heartbeat; a ledger that does not take it is logged."""
