@@ -16,6 +16,8 @@ from node.summary import AnalysisSummary
 
 EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
+REPORT_KIND = "report"  # sr_templates.kinds.Kind.REPORT, without loading pydicom with every ledger
+
 
 @dataclass(frozen=True, slots=True)
 class StoredInstance:

@@ -16,9 +16,8 @@ from node.storage.database import reading, writing
 from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job, lease, require_lease
 from node.storage.ledger.object_rows import keep_object, keep_receipts
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
-from node.storage.records import AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
+from node.storage.records import REPORT_KIND, AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
 from node.storage.rows import job_from_row, kept_object_from_row
-from sr_templates.kinds import Kind
 
 _LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "interrupted: the worker ended, or took longer than its lease")
 
@@ -117,7 +116,7 @@ class JobQueue:
         """The report of the newest earlier revision, which this job's report supersedes."""
         table = schema.result_object.c
         query = select(schema.result_object).where(
-            table.study_id == job.study_id, table.kind == Kind.REPORT, table.revision < job.revision
+            table.study_id == job.study_id, table.kind == REPORT_KIND, table.revision < job.revision
         )
         with reading(self.engine) as db:
             row = db.execute(query.order_by(table.revision.desc()).limit(1)).first()
