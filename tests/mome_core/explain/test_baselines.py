@@ -7,23 +7,9 @@ from torch import Tensor
 
 from mome_core.case import Modality
 from mome_core.explain.baselines import Baseline, baseline_volumes, blurred, statistics
-from mome_core.model.architecture import Architecture
+from small_network import SMALL
 
 DCE, DWI, T2 = Modality
-SMALL = Architecture(
-    width=24,
-    heads=2,
-    ffn_width=32,
-    layers=3,
-    sparse_layers=2,
-    adapter_width=8,
-    soft_experts=4,
-    stem_widths=(4, 8),
-    dce_channels=3,
-    dce_grid=(2, 2, 1),
-    dwi_grid=(1, 2, 1),
-    t2_grid=(2, 1, 1),
-)
 
 
 def random_volumes(*modalities: Modality) -> dict[Modality, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -12,29 +13,16 @@ from torch import Tensor
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.explain.contribution import answer_coalitions, coalitions_of, shapley, shapley_values, share
-from mome_core.model.architecture import Architecture, Head
+from mome_core.model.architecture import Head
 from mome_core.model.build import build_network
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
+from small_network import SMALL as SMALL_ARCHITECTURE
 
 DCE, DWI, T2 = Modality
 ENDPOINT = Endpoint.MALIGNANCY
 TWO_ANSWERS = (Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE, classes=4, positive_class=3))
-SMALL = Architecture(
-    width=24,
-    heads=2,
-    ffn_width=32,
-    layers=3,
-    sparse_layers=2,
-    adapter_width=8,
-    soft_experts=4,
-    stem_widths=(4, 8),
-    dce_channels=3,
-    dce_grid=(2, 2, 1),
-    dwi_grid=(1, 2, 1),
-    t2_grid=(2, 1, 1),
-    answers=TWO_ANSWERS,
-)
+SMALL = replace(SMALL_ARCHITECTURE, answers=TWO_ANSWERS)
 
 
 def scrambled_network() -> Mome:

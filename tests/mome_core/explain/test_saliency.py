@@ -21,23 +21,10 @@ from mome_core.model.architecture import Architecture
 from mome_core.model.build import build_network
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
+from small_network import SMALL
 
 DCE, DWI, T2 = Modality
 ENDPOINT = Endpoint.MALIGNANCY
-SMALL = Architecture(
-    width=24,
-    heads=2,
-    ffn_width=32,
-    layers=3,
-    sparse_layers=2,
-    adapter_width=8,
-    soft_experts=4,
-    stem_widths=(4, 8),
-    dce_channels=3,
-    dce_grid=(2, 2, 1),
-    dwi_grid=(1, 2, 1),
-    t2_grid=(2, 1, 1),
-)
 ONE_PANEL = AttributionLimits(panel_nodes=12, max_gradients=12)
 
 
