@@ -7,13 +7,8 @@ from dataclasses import asdict
 
 import typer
 
-<<<<<<< HEAD
 from node.audit_messages import AuditSubject, message
-from node.cli.common import clock, counted, open_ledger
-=======
-from node.audit import message
 from node.cli.common import counted, open_ledger
->>>>>>> main
 from node.cli.options import Config, Json
 from node.settings import load_settings
 from node.words import local_time
