@@ -37,7 +37,15 @@ class StudyEvent(StrEnum):
 
 
 class ImpossibleTransition(Exception):
-    """An event that cannot happen in this state: a defect of the node, never of a sender."""
+    """An event that cannot happen in this state: an operator asks for it too early, or the node has a defect."""
+
+
+_WORDS = {
+    StudyEvent.SETTLED: "declared complete",
+    StudyEvent.REQUEUED: "analysed again",
+    StudyEvent.REDELIVERED: "sent again",
+}
+"""What an operator asks for."""
 
 
 S, E = StudyState, StudyEvent
@@ -54,7 +62,7 @@ TRANSITIONS: dict[tuple[StudyState, StudyEvent], StudyState] = {
     (S.ANALYZED, E.ALL_DELIVERED): S.DELIVERED,
     (S.ANALYZED, E.GAVE_UP): S.FAILED,
     **{(state, E.REQUEUED): S.STABLE for state in (*FINAL, S.ANALYZED)},
-    **{(state, E.REDELIVERED): S.ANALYZED for state in (S.DELIVERED, S.FAILED)},
+    **{(state, E.REDELIVERED): S.ANALYZED for state in (S.DELIVERED, S.FAILED, S.ANALYZED)},
 }
 
 
@@ -63,4 +71,6 @@ def next_state(state: StudyState, event: StudyEvent) -> StudyState:
     try:
         return TRANSITIONS[state, event]
     except KeyError:
-        raise ImpossibleTransition(f"{event} cannot happen to a study that is {state}") from None
+        words = _WORDS.get(event)
+        told = f"cannot be {words}" if words else f"cannot have the event {event}"
+        raise ImpossibleTransition(f"a study that is {state} {told}") from None
