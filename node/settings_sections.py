@@ -88,6 +88,16 @@ class DatabaseSettings(SettingsSection):
 
     url: str = Field(default="", description="postgresql://user@host/name; empty: SQLite in the storage root")
     password_file: str = Field(default="", description="file with the database password, mode 0600; empty: no password")
+    wait_seconds: float = Field(
+        default=120.0, ge=0, description="how long `serve` waits for a PostgreSQL server that does not answer yet"
+    )
+
+    @model_validator(mode="after")
+    def is_known(self) -> Self:
+        """Refuse what is no URL of a database that we can use."""
+        if self.url and not self.url.startswith(("postgresql://", "sqlite:///")):
+            raise ValueError("url is postgresql://user@host/name, or empty for SQLite in the storage root")
+        return self
 
 
 class GatherSettings(SettingsSection):

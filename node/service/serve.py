@@ -25,6 +25,7 @@ from node.errors import NodeError, NotReady, SettingsError
 from node.exit_codes import Exit
 from node.logs import configure_logs
 from node.service.heartbeat import HeartbeatSender
+from node.service.late_database import ledger_when_there
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 _GRACE_SECONDS = 15.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _WATCHDOG_SECONDS = 10.0
+_LONGER_START_USEC = 30_000_000  # what systemd is asked for while the database is late
 
 
 class NodeProcess(StrEnum):
@@ -85,7 +87,7 @@ def serve(settings: Settings, config: Path | None, command_of: _CommandOf = _com
     SIGHUP reads the settings again.
     """
     Archive(settings.storage.root)
-    ledger = Ledger(settings.database_url)
+    ledger = ledger_when_there(settings, lambda: notify_systemd(f"EXTEND_TIMEOUT_USEC={_LONGER_START_USEC}"))
     with LedgerLock(settings):
         HealthStore(ledger.engine).listener_stopped(settings.node_name)
         ledger.audit.record(AuditEvent.STARTED, time.time(), settings.node_name)

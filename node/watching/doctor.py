@@ -19,6 +19,7 @@ from statistics import median
 from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.scu import echo
 from mome_core.compute import has_device
+from node.errors import NodeError
 from node.identity import graphics_cards
 from node.settings import Settings
 from node.settings_sections import is_loopback
@@ -46,6 +47,7 @@ class Check(StrEnum):
     LISTENER = "listener"
     DISK_SPACE = "disk-space"
     DISK_FLUSH = "disk-flush"
+    DATABASE = "database"
     CLOCK = "clock"
     GPU = "gpu"
     DESTINATIONS = "destinations"
@@ -58,6 +60,9 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
     yield check_listener(settings)
     yield check_disk_space(settings.storage.root)
     yield check_disk_flush(settings.storage.root)
+    yield (database := check_database(settings.database_url))
+    if database.level is FAILED:
+        return  # the rest is in it, or needs it
     yield check_clock(settings)
     yield check_gpu(settings.model.device)
     if not settings.destinations:
@@ -120,6 +125,15 @@ def check_disk_flush(root: Path) -> Finding:
     if median(times) > _SLOW_FLUSH_MS:
         level, hint = ADVICE, "reception is slow: use an SSD, or a controller with a battery"
     return Finding(Check.DISK_FLUSH, "disk flush", level, f"a durable write takes {median(times):.1f} ms", hint)
+
+
+def check_database(url: str) -> Finding:
+    """Whether the ledger's database can be used."""
+    try:
+        counts = Ledger(url).reading.counts()
+    except NodeError as error:
+        return Finding(Check.DATABASE, "database", FAILED, str(error), "see docs/operate.md#postgresql")
+    return Finding(Check.DATABASE, "database", OK, f"answers; {sum(counts.values())} studies")
 
 
 def check_clock(settings: Settings) -> Finding:

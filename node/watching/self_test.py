@@ -42,14 +42,34 @@ class SelfTestResult:
 
 
 def run_self_test(settings: Settings) -> Iterator[SelfTestResult]:
-    """Run every test, one after the other; whatever goes wrong is what a test found."""
-    yield _run("settings", lambda _: "valid", settings)
-    yield _run("storage", _storage, settings)
-    yield _run("database", _database, settings)
-    yield _run("DICOM port", check_port, settings)
-    yield _run("model", _model, settings)
-    yield _run("known inference", _known_inference, settings)
-    for each in settings.destinations:  # a PACS that is down is retried indefinitely: no reason not to start
+    """Run every test, one after the other; whatever goes wrong is what a test found, once."""
+    failed: set[str] = set()
+    for name, test, needs in _required_tests():
+        if needs in failed:
+            result = SelfTestResult(name, False, False, f"not tested: it needs what failed above ({needs})")
+        else:
+            result = _run(name, test, settings)
+        if not result.passed:
+            failed.add(name)
+        yield result
+    yield from _test_surroundings(settings)
+
+
+def _required_tests() -> tuple[tuple[str, Callable[[Settings], str], str], ...]:
+    """What a node cannot work without: name, test, and the test that must have passed before."""
+    return (
+        ("settings", lambda _: "valid", ""),
+        ("storage", _storage, ""),
+        ("database", _database, "storage"),
+        ("DICOM port", check_port, "database"),
+        ("model", _model, "database"),
+        ("known inference", _known_inference, "model"),
+    )
+
+
+def _test_surroundings(settings: Settings) -> Iterator[SelfTestResult]:
+    """Those around the node; one that is down is retried indefinitely, and is no reason not to start."""
+    for each in settings.destinations:
         yield _run(f"echo {each.name}", partial(_echo, each), settings, required=False)
         if each.commitment:
             yield _run(f"return {each.name}", partial(_return, each), settings, required=False)
