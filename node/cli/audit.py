@@ -8,9 +8,10 @@ from dataclasses import asdict
 import typer
 
 from node.audit import message
-from node.cli.common import clock, counted, open_ledger
+from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
 from node.settings import load_settings
+from node.words import local_time
 
 
 def verify(config: Config = None) -> None:
@@ -32,7 +33,7 @@ def list_entries(config: Config = None, as_json: Json = False) -> None:
             typer.echo(json.dumps({**asdict(entry), "study_instance_uid": study}))
         else:
             words = (entry.event, entry.to_state and f"-> {entry.to_state}", study, entry.detail)
-            typer.echo(f"{clock(entry.at)}  {'  '.join(word for word in words if word)}")
+            typer.echo(f"{local_time(entry.at)}  {'  '.join(word for word in words if word)}")
 
 
 def export(config: Config = None) -> None:
