@@ -53,6 +53,20 @@ def read_labels(path: Path) -> Labels:
     return Labels(**{name: _short(elements.text(keyword)) for name, keyword in _KEYWORDS.items()})
 
 
+def patient_identity(path: Path) -> str:
+    """Patient ID and birth date of one image, to tell whether two studies are of one patient; empty without an ID.
+
+    It is for comparison only: never shown, logged or kept.
+    """
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["PatientID", "PatientBirthDate"])
+    except (OSError, InvalidDicomError):
+        return ""
+    elements = Elements(header)
+    patient_id = elements.text("PatientID").strip()
+    return f"{patient_id} {elements.text('PatientBirthDate').strip()}" if patient_id else ""
+
+
 def _short(text: str) -> str:
     """The text, shortened to a readable length with a note of its full length."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text)} characters)"

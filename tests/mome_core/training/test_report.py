@@ -16,7 +16,8 @@ from mome_core.training.breakdown import (
     downgrade,
     mean_contributions,
 )
-from mome_core.training.evaluate import auroc_difference, evaluate
+from mome_core.training.evaluate import Evaluation, auroc_difference, evaluate
+from mome_core.training.exposure import exposure_report
 from mome_core.training.report import Breakdown, MeasuredModel, render
 from node.evaluation import augmented_scores
 from training_examples import examples
@@ -39,11 +40,15 @@ def test_every_side_of_a_trained_model_is_on_its_page(folder: Path, trained: Che
         contributions=shares,
         augmented=compared,
     )
-    page = render([MeasuredModel(trained.identity, about)], {}, sides)
+    page = render([measured(trained, about)], {}, sides)
     for title in ("Contributions", "Groups of patients", "Readers", "BI-RADS 4", "Test-time augmentation"):
         assert f"<h2>{title}</h2>" in page
     assert page.count("<svg") == 3 and "<b>north" not in page
-    assert page == render([MeasuredModel(trained.identity, about)], {}, sides)
+    assert page == render([measured(trained, about)], {}, sides)
+
+
+def measured(model: Checkpoint, about: Evaluation) -> MeasuredModel:
+    return MeasuredModel(model.identity, about, exposure_report(model.manifest, about.examples))
 
 
 @pytest.mark.system
@@ -55,7 +60,7 @@ def test_the_page_opens_in_a_browser_without_a_complaint(
 ) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     about = evaluate(trained, examples(folder, 24, first=200), Endpoint.MALIGNANCY, repeats=100)
-    (tmp_path / "page.html").write_text(render([MeasuredModel(trained.identity, about)], {}))
+    (tmp_path / "page.html").write_text(render([measured(trained, about)], {}))
     complaints: list[str] = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
