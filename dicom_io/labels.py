@@ -21,6 +21,8 @@ _KEYWORDS = {
     "series_description": "SeriesDescription",
     "modality": "Modality",
     "manufacturer": "Manufacturer",
+    "model": "ManufacturerModelName",
+    "station": "StationName",
     "comments": "ImageComments",
     "field_strength": "MagneticFieldStrength",
 }
@@ -39,6 +41,8 @@ class Labels:
     series_description: str = ""
     modality: str = ""
     manufacturer: str = ""
+    model: str = ""
+    station: str = ""
     comments: str = ""
     field_strength: str = ""
 

@@ -102,21 +102,6 @@ class Overview:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def worklist(
-        self, states: Sequence[StudyState] = (), *, before: tuple[float, int] | None = None, limit: int = 50
-    ) -> list[StudyRecord]:
-        """Studies in these states (none: all), newest first; `before`: time and number of the last one seen."""
-        table = schema.study.c
-        query = select(schema.study).order_by(table.last_received_at.desc(), table.id.desc()).limit(limit)
-        if states:
-            query = query.where(table.state.in_(states))
-        if before is not None:
-            at, number = before
-            older = and_(table.last_received_at == at, table.id < number)
-            query = query.where(table.last_received_at <= at, or_(table.last_received_at < at, older))
-        with reading(self.engine) as db:
-            return [study_record_from_row(row) for row in db.execute(query)]
-
     def uid_of(self, number: int) -> str:
         """The Study Instance UID of a study; raises LookupError when there is none of this number."""
         table = schema.study.c
