@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import typer
 
-from node.audit import message
+from node.audit_messages import AuditSubject, message
 from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
 from node.settings import load_settings
@@ -37,10 +37,12 @@ def list_entries(config: Config = None, as_json: Json = False) -> None:
 
 
 def export(config: Config = None) -> None:
-    """Print the audit trail as messages of PS3.15 A.5 (XML), one on each line, for an audit repository.
+    """Print the audit trail as messages of PS3.15 A.5 (XML), one on each line and without a patient.
+
+    With [audit_repository] in the settings the node sends them by itself, over TLS and with the patient.
 
     Example: mome-node audit export > audit.xml.txt
     """
     ae_title = load_settings(config).dicom.ae_title
     for entry, study in open_ledger(config).audit.entries():
-        typer.echo(message(entry, ae_title, study))
+        typer.echo(message(entry, ae_title, AuditSubject(study)))

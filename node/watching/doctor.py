@@ -27,6 +27,7 @@ from node.storage.archive import Archive, write_durably
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.findings import Finding, FindingLevel
+from node.watching.integrations import examine_integrations
 from node.watching.phantom_check import check_phantom, own_listener
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
@@ -67,6 +68,7 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
         yield Finding(Check.DESTINATIONS, "destinations", ADVICE, "none", hint)
     for each in settings.destinations:
         yield from check_destination(settings.dicom.ae_title, each)
+    yield from examine_integrations(settings)
     yield check_senders(settings.database_url)
     if with_phantom:
         yield from check_phantom(settings)
