@@ -134,16 +134,16 @@ def study_search(text: str, key: SearchKey, *, patients: bool) -> StudySearch:
     kinds = frozenset(TermKind) if patients else frozenset(TermKind) - _OF_PATIENTS
     typed = _PARTING.sub(" ", text).split()[:_MOST_WORDS]
     words = tuple(_search_word(each, key, kinds) for each in typed)
-    whole = [(kind, _identifier(text)) for kind in _IDENTIFIERS if kind in kinds and len(words) > 1]
+    whole = [(kind, _identifier(text)) for kind in _IDENTIFIERS if kind in kinds and _identifier(text)]
     return StudySearch(words, frozenset(digests_of(whole, key)))
 
 
 def _search_word(word: str, key: SearchKey, kinds: frozenset[TermKind]) -> SearchWord:
-    folded = _folded(word)[:_LONGEST_WORD]
+    is_number = word.isascii() and word.isdigit() and len(word) < 10
+    folded = "" if is_number else _folded(word)[:_LONGEST_WORD]  # a number is no name
     terms = [(kind, _identifier(word)) for kind in _IDENTIFIERS]
     terms += [(TermKind.NAME, folded), (TermKind.SCANNER, folded), (TermKind.STUDY_DATE, _day(word))]
     digests = frozenset(digests_of(((kind, term) for kind, term in terms if term and kind in kinds), key))
-    is_number = word.isascii() and word.isdigit() and len(word) < 10
     is_uid = len(word) >= _FEWEST_UID_CHARACTERS and set(word) <= set("0123456789.")
     return SearchWord(digests, int(word) if is_number else None, word if is_uid else "")
 

@@ -23,9 +23,7 @@ _Patients = Annotated[
 ]
 
 
-def invite(
-    name: _Name, role: _RoleOption = "viewer", patients: _Patients = True, config: Config = None
-) -> None:
+def invite(name: _Name, role: _RoleOption = "viewer", patients: _Patients = True, config: Config = None) -> None:
     """Make a one-time token by which a person chooses a password on the dashboard's welcome page; the way back in.
 
     Example: mome-node access invite alice --role operator

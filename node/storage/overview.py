@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from sqlalchemy import Engine, and_, func, or_, select
+from sqlalchemy import Engine, func, select
 
 from mome_core.errors import Ineligibility
 from node.audit import AuditEvent
@@ -21,8 +21,8 @@ from node.reasons import ReasonCode, code_of
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
-from node.storage.records import AuditRecord, StudyRecord
-from node.storage.rows import audit_event, audit_record_from_row, study_record_from_row, study_state
+from node.storage.records import AuditRecord
+from node.storage.rows import audit_event, audit_record_from_row, study_state
 from node.summary import AnalysisSummary
 
 

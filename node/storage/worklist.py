@@ -74,7 +74,7 @@ class Worklist:
         before: tuple[float, int] | None = None,
         limit: int = 50,
     ) -> list[WorklistRow]:
-        """Studies in these states (none: all) that fit, newest first; `before`: time and number of the last one seen."""
+        """Studies in these states (none: all) that fit, newest first; `before`: time and number of the last seen."""
         table = schema.study.c
         query = select(schema.study).where(*_fitting(search)).limit(limit)
         query = query.order_by(table.last_received_at.desc(), table.id.desc())
@@ -89,9 +89,7 @@ class Worklist:
             revisions = {row.id: row.revision for row in rows}
             jobs, summaries = _jobs_of(db, revisions), _summaries_of(db, revisions)
         return [
-            WorklistRow(
-                study_record_from_row(row), row.scanner, row.labels, tuple(jobs[row.id]), summaries.get(row.id)
-            )
+            WorklistRow(study_record_from_row(row), row.scanner, row.labels, tuple(jobs[row.id]), summaries.get(row.id))
             for row in rows
         ]
 
@@ -117,10 +115,10 @@ def _fitting(search: StudySearch) -> list[ColumnElement[bool]]:
         return []
     by_word = [_numbers_of(each) for each in search.words]
     every = intersect(*by_word) if len(by_word) > 1 else by_word[0]
-    fits = schema.study.c.id.in_(select(every.subquery().c[0]))
+    ways = [schema.study.c.id.in_(select(every.subquery().c[0]))]
     if search.whole:
-        fits = or_(fits, schema.study.c.id.in_(_with_digest(search.whole)))
-    return [fits]
+        ways.append(schema.study.c.id.in_(_with_digest(search.whole)))
+    return [or_(*ways)]
 
 
 def _numbers_of(word: SearchWord) -> _Numbers:
