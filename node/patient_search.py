@@ -31,7 +31,7 @@ _DATES = (
 _IDENTIFIERS = (TermKind.PATIENT_ID, TermKind.ACCESSION_NUMBER)
 _OF_PATIENTS = frozenset((TermKind.NAME, *_IDENTIFIERS))
 
-Term = tuple[TermKind, str]
+_Term = tuple[TermKind, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class StudySearch:
         return bool(self.words)
 
 
-def terms_of(labels: Iterable[Labels], scanner: str) -> set[Term]:
+def terms_of(labels: Iterable[Labels], scanner: str) -> set[_Term]:
     """Everything that a study is found by; `scanner` is the AE title that sent it."""
     terms = {(TermKind.SCANNER, each) for each in _words_of(scanner)}
     for each in labels:
@@ -124,7 +124,7 @@ def terms_of(labels: Iterable[Labels], scanner: str) -> set[Term]:
     return terms
 
 
-def digests_of(terms: Iterable[Term], key: SearchKey) -> list[int]:
+def digests_of(terms: Iterable[_Term], key: SearchKey) -> list[int]:
     """What the ledger keeps of these terms, each once."""
     return sorted({key.digest(kind, term) for kind, term in terms})
 

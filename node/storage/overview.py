@@ -111,15 +111,6 @@ class Overview:
             raise LookupError(f"no study {number}")
         return str(uid)
 
-    def number_of(self, study_instance_uid: str) -> int:
-        """Our number of a study; raises LookupError when it is not known."""
-        table = schema.study.c
-        with reading(self.engine) as db:
-            number = db.execute(select(table.id).where(table.study_instance_uid == study_instance_uid)).scalar()
-        if number is None:
-            raise LookupError("no study with this Study Instance UID")
-        return int(number)
-
     def events(self, study_id: int, limit: int = 500) -> list[AuditRecord]:
         """All that happened to a study, transitions and the rest, oldest first."""
         table = schema.audit.c
