@@ -63,6 +63,7 @@ _ACTIVITY = _Code("110100", "Application Activity")
 _TRANSFERRED = _Code("110104", "DICOM Instances Transferred")
 _DELETED = _Code("110105", "DICOM Study Deleted")
 _ACCESSED = _Code("110103", "DICOM Instances Accessed")
+_QUERY = _Code("110112", "Query")
 _PROCEDURE = _Code("110111", "Procedure Record")
 _ALERT = _Code("110113", "Security Alert")
 _AUTHENTICATION = _Code("110114", "User Authentication")
@@ -96,6 +97,8 @@ _KINDS: dict[AuditEvent | StudyEvent, _Kind] = {
     AuditEvent.LOGIN_REFUSED: _Kind(_AUTHENTICATION, _LOGIN, failure=True),
     AuditEvent.ACCESS_CHANGED: _Kind(_ALERT, _USER),
     AuditEvent.OPERATED: _Kind(_PROCEDURE, action="U"),
+    AuditEvent.SEARCHED: _Kind(_QUERY),
+    AuditEvent.ACCESSED: _Kind(_ACCESSED, action="R"),
     AuditEvent.DOWNLOADED: _Kind(_ACCESSED, action="R"),
     AuditEvent.MODEL_DECIDED: _Kind(_ALERT, _SOFTWARE),
     StudyEvent.GAVE_UP: _Kind(_PROCEDURE, action="U", failure=True),
