@@ -12,8 +12,8 @@ from rich.progress import track
 from dicom_io.encoding.part10 import copy_instance
 from dicom_io.errors import NotAnInstance
 from dicom_io.files import dicom_files, files_under
+from dicom_io.network.remote import Remote, RemoteAE
 from dicom_io.network.retrieve import move_study
-from dicom_io.network.scu import Remote, RemoteAE
 from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
 from node.cli.common import open_ledger, progress, uid_of

@@ -16,9 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from statistics import median
 
-from dicom_io.errors import PeerUnreachable
+from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.probe import accepted_classes
-from dicom_io.network.scu import PeerRejected, echo
+from dicom_io.network.scu import echo
 from mome_core.compute import has_device
 from node.identity import graphics_cards
 from node.settings import Settings
@@ -92,10 +92,11 @@ def check_listener(settings: Settings) -> Finding:
     try:
         seconds = echo(here.ae_title, own_listener(here))
         message = f"{where} answers in {1000 * seconds:.0f} ms"
-    except PeerRejected:
-        message = f"{where} answers (and rejects {here.ae_title}, as it should)"
-    except PeerUnreachable:
-        level, message, hint = FAILED, f"{where} does not answer", "start the node: systemctl start mome-node"
+    except PeerUnreachable as error:
+        if error.fault is PeerFault.CALLING_TITLE:
+            message = f"{where} answers (and rejects {here.ae_title}, as it should)"
+        else:
+            level, message, hint = FAILED, f"{where} does not answer", "start the node: systemctl start mome-node"
     else:
         if is_loopback(here.host):
             level, message, hint = ADVICE, f"{where} answers", 'scanners cannot reach it: dicom.host = "0.0.0.0"'

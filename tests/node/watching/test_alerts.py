@@ -156,7 +156,7 @@ def test_a_destination_that_does_not_answer_its_echo_opens_an_alert(tmp_path: Pa
     echo_destinations("MOMENODE", settings.destinations, store)
     AlertMonitor(settings, Meter(settings, archive, Overview(engine), store)).check(1e12)
     assert [each.message for each in store.alerts(settings.node_name)] == ["destination pacs does not answer"]
-    assert "is it running" in store.echoes()["pacs"].reason
+    assert "nothing listens" in store.echoes()["pacs"].reason
 
 
 @pytest.mark.slow
