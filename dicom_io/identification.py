@@ -1,4 +1,4 @@
-"""Who and what a study is in the words of other systems: patient, order, study; for messages to them, never for a log."""
+"""Who and what a study is in the words of other systems: patient, order, study. For messages, never for a log."""
 
 from __future__ import annotations
 
