@@ -85,11 +85,11 @@ class PreliminaryResult:
             return f"The AI result of this study was withdrawn. {_RESEARCH_USE}."
         if not self.scores:
             return f"Preliminary AI result: not analysed, {self.summary.reason or 'no score'}. {_RESEARCH_USE}."
-        told = "; ".join(score_words(each) for each in self.scores)
+        told = "; ".join(_score_words(each) for each in self.scores)
         return f"Preliminary AI result: {told}. {_RESEARCH_USE}."
 
 
-def score_words(score: ScoreSummary) -> str:
+def _score_words(score: ScoreSummary) -> str:
     """One score in words."""
     reading = "above" if score.probability > score.threshold else "not above"
     percent, limit = 100 * score.probability, 100 * score.threshold

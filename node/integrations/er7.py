@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 FIELD, COMPONENT, REPETITION, ESCAPE, SUBCOMPONENT = "|^~\\&"
-ENCODING_CHARACTERS = COMPONENT + REPETITION + ESCAPE + SUBCOMPONENT
+_ENCODING_CHARACTERS = COMPONENT + REPETITION + ESCAPE + SUBCOMPONENT
 _NAMES = {ESCAPE: "E", FIELD: "F", COMPONENT: "S", SUBCOMPONENT: "T", REPETITION: "R"}
 _CONTROLS = frozenset(("Cc", "Cs", "Zl", "Zp"))
 Field = str | Sequence[str]
@@ -48,7 +48,7 @@ def _field(field: Field | Sequence[Field]) -> str:
 
 def message_header(*fields: Field) -> str:
     """The MSH segment, from its field 3 on: fields 1 and 2 are the delimiters themselves."""
-    return segment(f"MSH{FIELD}{ENCODING_CHARACTERS}", *fields)
+    return segment(f"MSH{FIELD}{_ENCODING_CHARACTERS}", *fields)
 
 
 def encoded(segments: Sequence[str]) -> bytes:
