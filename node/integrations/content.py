@@ -19,7 +19,7 @@ from sr_templates.kinds import Kind
 _RESEARCH_USE = "Research use only, not for diagnosis"
 
 
-class _Code(Protocol):
+class _ReportCode(Protocol):
     """A code of sr_templates."""
 
     @property
@@ -44,7 +44,7 @@ class CodedConcept:
     meaning: str
 
 
-def concept_of(code: _Code) -> CodedConcept:
+def concept_of(code: _ReportCode) -> CodedConcept:
     """The report's code as other systems are told it."""
     return CodedConcept(code.value, code.scheme_designator, code.meaning)
 
