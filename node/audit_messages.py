@@ -63,6 +63,7 @@ _ACTIVITY = _AuditCode("110100", "Application Activity")
 _TRANSFERRED = _AuditCode("110104", "DICOM Instances Transferred")
 _DELETED = _AuditCode("110105", "DICOM Study Deleted")
 _ACCESSED = _AuditCode("110103", "DICOM Instances Accessed")
+_QUERY = _AuditCode("110112", "Query")
 _PROCEDURE = _AuditCode("110111", "Procedure Record")
 _ALERT = _AuditCode("110113", "Security Alert")
 _AUTHENTICATION = _AuditCode("110114", "User Authentication")
@@ -96,6 +97,8 @@ _KINDS: dict[AuditEvent | StudyEvent, _AuditKind] = {
     AuditEvent.LOGIN_REFUSED: _AuditKind(_AUTHENTICATION, _LOGIN, failure=True),
     AuditEvent.ACCESS_CHANGED: _AuditKind(_ALERT, _USER),
     AuditEvent.OPERATED: _AuditKind(_PROCEDURE, action="U"),
+    AuditEvent.SEARCHED: _AuditKind(_QUERY),
+    AuditEvent.ACCESSED: _AuditKind(_ACCESSED, action="R"),
     AuditEvent.DOWNLOADED: _AuditKind(_ACCESSED, action="R"),
     AuditEvent.MODEL_DECIDED: _AuditKind(_ALERT, _SOFTWARE),
     StudyEvent.GAVE_UP: _AuditKind(_PROCEDURE, action="U", failure=True),

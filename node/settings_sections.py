@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -78,6 +79,14 @@ class StorageSettings(SettingsSection):
         ge=1,
         description="free MiB below which C-STORE is refused (A700, out of resources)",
     )
+    search_key_file: str = Field(
+        default="", description="file with the key of the patient search, mode 0600; empty: search.key in root"
+    )
+
+    @property
+    def search_key_path(self) -> Path:
+        """Where the key of the patient search lies; made at the first start."""
+        return Path(self.search_key_file) if self.search_key_file else self.root / "search.key"
 
 
 class DatabaseSettings(SettingsSection):
@@ -219,6 +228,14 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
+class PatientDisplay(StrEnum):
+    """What lists show of a patient."""
+
+    NONE = "none"
+    ID = "id"
+    NAME = "name"
+
+
 class DashboardSettings(SettingsSection):
     """Web pages and API; reachable from the network only over TLS or through a reverse proxy."""
 
@@ -232,11 +249,17 @@ class DashboardSettings(SettingsSection):
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM)")
     key: str = Field(default="", description="private key of the certificate (PEM)")
     proxies: tuple[str, ...] = Field(default=(), description="IP addresses of reverse proxies that terminate TLS")
+    patients: PatientDisplay = Field(
+        default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
+    )
     session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
     oidc_claim: str = Field(default="groups", description="claim with the groups of a user")
+    oidc_patients: tuple[str, ...] = Field(
+        default=(), description="groups that may see patients; empty: everybody who may log in"
+    )
     oidc_viewers: tuple[str, ...] = Field(default=(), description="groups with role viewer")
     oidc_operators: tuple[str, ...] = Field(default=(), description="groups with role operator")
     oidc_admins: tuple[str, ...] = Field(default=(), description="groups with role admin")

@@ -24,6 +24,7 @@ from node.errors import NodeError
 from node.jobs import JobKind
 from node.service.audit_forwarding import AuditForwarder, audit_subject
 from node.service.delivery import delivery_clients
+from node.service.indexing import StudyIndexer
 from node.service.message_delivery import message_clients
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
@@ -116,6 +117,8 @@ def periodic_tasks(
     def previews() -> None:
         delete_old_previews(archive, time.time())
 
+    indexer = StudyIndexer(settings, archive, Overview(ledger.engine))
+
     def echoes() -> None:
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
         call_receivers(settings, health)
@@ -125,6 +128,7 @@ def periodic_tasks(
     return (
         *audit,
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
+        PeriodicTask("search index", _SWEEP_SECONDS, indexer.run),
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),
         PeriodicTask("previews", _CLEAN_UP_SECONDS, previews),
         PeriodicTask("echoes", _ECHO_SECONDS, echoes),
