@@ -65,7 +65,7 @@ class QueueDepth:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedDelivery:
+class _RefusedDelivery:
     """A destination for which results wait, since when the oldest, why the newest, and when it is tried again."""
 
     destination: str
@@ -186,7 +186,7 @@ class Overview:
                 for kind, destination, state, jobs, oldest_at in db.execute(query)
             ]
 
-    def refused_deliveries(self) -> list[RefusedDelivery]:
+    def refused_deliveries(self) -> list[_RefusedDelivery]:
         """Destinations that took not, or did not answer, what is tried again; the one that waits longest first."""
         table = schema.job.c
         waits = (table.kind == JobKind.DELIVER, table.state == JobState.WAITING, table.attempts > 0, table.reason != "")
@@ -204,7 +204,9 @@ class Overview:
             reasons = {
                 row.id: row.reason for row in db.execute(select(table.id, table.reason).where(table.id.in_(newest)))
             }
-        return [RefusedDelivery(name, studies, since, reasons[job], again) for name, studies, since, job, again in rows]
+        return [
+            _RefusedDelivery(name, studies, since, reasons[job], again) for name, studies, since, job, again in rows
+        ]
 
     def rejections(self, limit: int = 20) -> list[AuditRecord]:
         """The last associations that were rejected, newest first."""
