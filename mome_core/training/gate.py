@@ -107,7 +107,7 @@ def unseen_check(candidate: Checkpoint, cases: LockedCases, *, vouched_by: str =
     """
     report = exposure_report(candidate.manifest, cases.candidate)
     if report.seen:
-        return AcceptanceCheck("unseen cases", False, shared_words(report))
+        return AcceptanceCheck("unseen cases", False, _shared_words(report))
     if report.complete:
         words = f"none of the {report.patients} locked patients taught it, and it was chosen on none of them"
         return AcceptanceCheck("unseen cases", True, words)
@@ -118,7 +118,7 @@ def unseen_check(candidate: Checkpoint, cases: LockedCases, *, vouched_by: str =
     return AcceptanceCheck("unseen cases", False, f"{words}; if you know that it is no locked patient: --vouch")
 
 
-def shared_words(report: ExposureReport) -> str:
+def _shared_words(report: ExposureReport) -> str:
     """How many patients a model shares with the cases that measure it."""
     shared = report.training + report.validation
     return (
