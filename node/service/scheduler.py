@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -20,10 +19,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from node.errors import NodeError
-from node.jobs import JobKind
+from node.jobs import NodePart
 from node.service.delivery import DeliveryClient, delivery_clients
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
+from node.service.stopping import EndRequest
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
@@ -122,8 +122,8 @@ def periodic_tasks(
     )
 
 
-def run_scheduler(settings: Settings, config: Path | None = None) -> None:
-    """Do what is periodic, and deliver, until SIGTERM.
+def run_scheduler(settings: Settings, config: Path | None, me: NodePart) -> None:
+    """Do what is periodic, and deliver, until this process is to end.
 
     Parameters
     ----------
@@ -131,24 +131,22 @@ def run_scheduler(settings: Settings, config: Path | None = None) -> None:
         the file that the daily self-test checks the node with; None leaves the self-test out
     """
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
-    if settings.is_sqlite:
-        ledger.jobs.release(JobKind.DELIVER)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
+    ledger.jobs.release(me)
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))
     threads = [
-        threading.Thread(target=deliver_until, args=(stopping, client), name=client.destination.name, daemon=True)
-        for client in delivery_clients(settings, ledger, archive)
+        threading.Thread(target=deliver_until, args=(end.begun, client), name=client.destination.name, daemon=True)
+        for client in delivery_clients(settings, ledger, archive, me)
     ]
     threading.excepthook = lambda failure: _end_after(failure.exc_value)
     scheduler.start()
     for thread in threads:
         thread.start()
-    stopping.wait()
+    end.begun.wait()
     scheduler.shutdown(wait=False)
     for thread in threads:
-        thread.join(10)
+        thread.join()
+    end.done.set()
     os._exit(0)  # an echo or a self-test may wait a minute for its answer; all else is a transaction, or done again
 
 
