@@ -65,7 +65,16 @@ def processes_of(settings: Settings) -> list[ProcessId]:
 
 
 _NOT_OF_THE_SCHEDULER = {"dicom", "dashboard", "model", "promotion", "series", "results"}
-_NOT_OF_A_WORKER = {"dicom", "dashboard", "gather", "retention", "alerts", "promotion", "destinations"}
+_NOT_OF_A_WORKER = {
+    "dicom",
+    "dashboard",
+    "gather",
+    "retention",
+    "alerts",
+    "promotion",
+    "destinations",
+    "audit_repository",
+}
 
 
 def works_by(kind: NodeProcess, settings: Settings) -> tuple[object, ...]:
