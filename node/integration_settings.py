@@ -52,7 +52,7 @@ def _private(url: str) -> str:
     return url.rstrip("/")
 
 
-PrivateUrl = Annotated[str, AfterValidator(_private)]
+_PrivateUrl = Annotated[str, AfterValidator(_private)]
 """https, or http on this machine only."""
 
 
@@ -83,14 +83,14 @@ class FhirServer(TlsPeer):
     """A FHIR server that gets each result as DiagnosticReport and Observations, preliminary."""
 
     name: str = Field(description="name of this server, unique among all that results go to")
-    url: PrivateUrl = Field(description="its base URL, https://...")
+    url: _PrivateUrl = Field(description="its base URL, https://...")
     release: Literal["R4", "R5"] = Field(default="R4", description="R4 or R5")
     patient_system: str = Field(default="", description="system (URI) of patient identifiers on that server")
     accession_system: str = Field(default="", description="system (URI) of accession numbers on that server")
     find_patient: bool = Field(
         default=False, description="let the server find the Patient; a patient whom it does not know is refused"
     )
-    token_url: PrivateUrl | Literal[""] = Field(
+    token_url: _PrivateUrl | Literal[""] = Field(
         default="", description="OAuth2 token endpoint (client credentials); empty: no login"
     )
     client_id: str = Field(default="", description="client ID of this node there")

@@ -21,7 +21,7 @@ from node.integrations.errors import LibraryMissing, NothingToTell
 from node.summary import ScoreSummary
 from sr_templates.dicom import codes
 
-Json = Mapping[str, object]
+_Json = Mapping[str, object]
 _NAMESPACE = UUID("3c1f0d5e-6b0a-5f1b-9c68-0a5c1b7d9e42")  # of every identifier made here; fixed for ever
 _PRELIMINARY, _IN_ERROR = "preliminary", "entered-in-error"
 _URI = "urn:ietf:rfc:3986"
@@ -32,9 +32,9 @@ _SYSTEMS = {
 }
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 _UCUM = "http://unitsofmeasure.org"
-_RADIOLOGY: Json = {"coding": [{"system": f"{_TERMINOLOGY}/v2-0074", "code": "RAD", "display": "Radiology"}]}
-_IMAGING: Json = {"coding": [{"system": f"{_TERMINOLOGY}/observation-category", "code": "imaging"}]}
-_STUDY: Json = {"coding": [{"system": "http://loinc.org", "code": "18748-4", "display": "Diagnostic imaging study"}]}
+_RADIOLOGY: _Json = {"coding": [{"system": f"{_TERMINOLOGY}/v2-0074", "code": "RAD", "display": "Radiology"}]}
+_IMAGING: _Json = {"coding": [{"system": f"{_TERMINOLOGY}/observation-category", "code": "imaging"}]}
+_STUDY: _Json = {"coding": [{"system": "http://loinc.org", "code": "18748-4", "display": "Diagnostic imaging study"}]}
 _PACKAGES = {"R4": "fhir.resources.R4B.bundle", "R5": "fhir.resources.bundle"}
 
 
@@ -61,7 +61,7 @@ def result_bundle(server: FhirServer, node: str, result: PreliminaryResult) -> s
     return _checked(server, {"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
-def _checked(server: FhirServer, bundle: Json) -> str:
+def _checked(server: FhirServer, bundle: _Json) -> str:
     """The bundle as JSON after fhir.resources has judged it."""
     try:
         module = importlib.import_module(_PACKAGES[server.release])
@@ -83,7 +83,7 @@ def _key(node: str, study: StudyIdentification, part: str = "report") -> str:
     return f"urn:uuid:{uuid5(_NAMESPACE, chr(10).join((node, study.study_instance_uid, part)))}"
 
 
-def _entry(kind: str, key: str, resource: Json) -> Json:
+def _entry(kind: str, key: str, resource: _Json) -> _Json:
     """Create or update the resource with this identifier."""
     return {
         "fullUrl": key,
@@ -92,11 +92,13 @@ def _entry(kind: str, key: str, resource: Json) -> Json:
     }
 
 
-def _reference(node: str, study: StudyIdentification, endpoint: Endpoint) -> Json:
+def _reference(node: str, study: StudyIdentification, endpoint: Endpoint) -> _Json:
     return {"reference": _key(node, study, endpoint)}
 
 
-def _report(server: FhirServer, node: str, result: PreliminaryResult, subject: Json, results: Sequence[Json]) -> Json:
+def _report(
+    server: FhirServer, node: str, result: PreliminaryResult, subject: _Json, results: Sequence[_Json]
+) -> _Json:
     """The DiagnosticReport: identifiers, order, study, observations, one sentence."""
     study = result.identification
     place = "imagingStudy" if server.release == "R4" else "study"
@@ -119,7 +121,9 @@ def _report(server: FhirServer, node: str, result: PreliminaryResult, subject: J
     )
 
 
-def _observation(server: FhirServer, node: str, result: PreliminaryResult, score: ScoreSummary, subject: Json) -> Json:
+def _observation(
+    server: FhirServer, node: str, result: PreliminaryResult, score: ScoreSummary, subject: _Json
+) -> _Json:
     """One endpoint: its probability, the operating point and how it reads there, the model as the device."""
     study = result.identification
     reading = codes.ABOVE if score.probability > score.threshold else codes.NOT_ABOVE
@@ -145,7 +149,7 @@ def _observation(server: FhirServer, node: str, result: PreliminaryResult, score
     )
 
 
-def _retired(node: str, study: StudyIdentification, endpoint: Endpoint, subject: Json) -> Json:
+def _retired(node: str, study: StudyIdentification, endpoint: Endpoint, subject: _Json) -> _Json:
     """What an earlier revision said and this one does not: it must not be read any more."""
     return {
         "resourceType": "Observation",
@@ -157,7 +161,7 @@ def _retired(node: str, study: StudyIdentification, endpoint: Endpoint, subject:
     }
 
 
-def _device(server: FhirServer, score: ScoreSummary) -> Json:
+def _device(server: FhirServer, score: ScoreSummary) -> _Json:
     """The model: name, version, digest of its weights."""
     name = {"type": "user-friendly-name"}
     names = (
@@ -170,7 +174,7 @@ def _device(server: FhirServer, score: ScoreSummary) -> Json:
     return {"resourceType": "Device", "id": "model", "identifier": [weights], "version": version, **names}
 
 
-def _subject(server: FhirServer, study: StudyIdentification) -> Json:
+def _subject(server: FhirServer, study: StudyIdentification) -> _Json:
     """The patient: by identifier, or by a search that the server carries out in the transaction."""
     if server.find_patient:
         value = f"{server.patient_system}|{study.patient_id}" if server.patient_system else study.patient_id
@@ -178,7 +182,7 @@ def _subject(server: FhirServer, study: StudyIdentification) -> Json:
     return _logical("Patient", server.patient_system, study.patient_id)
 
 
-def _orders(server: FhirServer, study: StudyIdentification) -> Iterator[Json]:
+def _orders(server: FhirServer, study: StudyIdentification) -> Iterator[_Json]:
     """The order by each of its numbers (v2 table 0203: accession, placer, filler)."""
     numbers = (("ACSN", study.accession_number), ("PLAC", study.placer_order), ("FILL", study.filler_order))
     for kind, number in numbers:
@@ -189,17 +193,17 @@ def _orders(server: FhirServer, study: StudyIdentification) -> Iterator[Json]:
             yield {"type": "ServiceRequest", "identifier": identifier}
 
 
-def _logical(kind: str, system: str, value: str) -> Json:
+def _logical(kind: str, system: str, value: str) -> _Json:
     """A reference by identifier: the resource need not be on that server."""
     return {"type": kind, "identifier": _without_empty(system=system, value=value)}
 
 
-def _concept(concept: CodedConcept) -> Json:
+def _concept(concept: CodedConcept) -> _Json:
     coding = {"system": _SYSTEMS[concept.scheme], "code": concept.value, "display": concept.meaning}
     return {"coding": [coding], "text": concept.meaning}
 
 
-def _percent(share: float) -> Json:
+def _percent(share: float) -> _Json:
     return {"value": round(100 * share, 1), "unit": "%", "system": _UCUM, "code": "%"}
 
 
@@ -218,6 +222,6 @@ def _instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
-def _without_empty(**members: object) -> Json:
+def _without_empty(**members: object) -> _Json:
     """FHIR has no empty texts and lists."""
     return {name: value for name, value in members.items() if value not in ("", [], None)}
