@@ -26,7 +26,7 @@ def ae_title(value: str) -> str:
 
 _AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-_Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class SettingsSection(BaseModel):
@@ -99,13 +99,13 @@ class DatabaseSettings(SettingsSection):
 class GatherSettings(SettingsSection):
     """When a study counts as complete."""
 
-    quiet_seconds: _Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
+    quiet_seconds: Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
     patience: int = Field(
         default=3,
         ge=1,
         description="how many times as long, while images that its protocol usually has are missing",
     )
-    deadline_seconds: _Seconds = Field(
+    deadline_seconds: Seconds = Field(
         default=7200.0, description="complete this long after its first instance, even if instances still arrive"
     )
     learned_from: int = Field(
@@ -252,7 +252,7 @@ class DashboardSettings(SettingsSection):
     patients: PatientDisplay = Field(
         default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
     )
-    session_hours: _Seconds = Field(default=10.0, description="lifetime of a session, in hours")
+    session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")

@@ -64,7 +64,7 @@ def processes_of(settings: Settings) -> list[ProcessId]:
     return [ProcessId(kind) for kind in kinds]
 
 
-_NOT_OF_THE_SCHEDULER = {"dicom", "dashboard", "model", "promotion", "series", "results"}
+_NOT_OF_THE_SCHEDULER = {"dicom", "model", "promotion", "series", "results"}
 _NOT_OF_A_WORKER = {
     "dicom",
     "dashboard",
@@ -74,6 +74,8 @@ _NOT_OF_A_WORKER = {
     "promotion",
     "destinations",
     "audit_repository",
+    "hl7",
+    "fhir",
 }
 
 
@@ -88,7 +90,7 @@ def works_by(kind: NodeProcess, settings: Settings) -> tuple[object, ...]:
         return (settings.dashboard,)
     if kind is NodeProcess.SCHEDULER:
         return (settings.model_dump(exclude=_NOT_OF_THE_SCHEDULER),)
-    return ([each.name for each in settings.destinations], settings.model_dump(exclude=_NOT_OF_A_WORKER))
+    return (settings.result_receivers, settings.model_dump(exclude=_NOT_OF_A_WORKER))
 
 
 REREADS_ON_SIGHUP = frozenset((NodeProcess.LISTENER, NodeProcess.DASHBOARD))

@@ -22,8 +22,9 @@ from apscheduler.triggers.base import BaseTrigger
 from node.errors import NodeError
 from node.jobs import NodePart
 from node.service.audit_forwarding import AuditForwarder, audit_subject
-from node.service.delivery import DeliveryClient, delivery_clients
+from node.service.delivery import delivery_clients
 from node.service.indexing import StudyIndexer
+from node.service.message_delivery import message_clients
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
 from node.service.stopping import EndRequest
@@ -35,6 +36,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.alerts import AlertMonitor
 from node.watching.echoes import echo_destinations
+from node.watching.integrations import call_receivers
 from node.watching.metrics import Meter
 
 log = logging.getLogger(__name__)
@@ -119,6 +121,7 @@ def periodic_tasks(
 
     def echoes() -> None:
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
+        call_receivers(settings, health)
 
     forwarder = AuditForwarder(settings, archive, AuditForwarding(ledger.engine))
     audit = (PeriodicTask("audit", _AUDIT_SECONDS, forwarder.forward),) if settings.audit_repository.enabled else ()
@@ -146,9 +149,11 @@ def run_scheduler(settings: Settings, config: Path | None, me: NodePart) -> None
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))
+    clients = [(each.destination.name, each.deliver_next) for each in delivery_clients(settings, ledger, archive, me)]
+    clients += [(each.name, each.deliver_next) for each in message_clients(settings, ledger, archive, me)]
     threads = [
-        threading.Thread(target=deliver_until, args=(end.begun, client), name=client.destination.name, daemon=True)
-        for client in delivery_clients(settings, ledger, archive, me)
+        threading.Thread(target=deliver_until, args=(end.begun, deliver_next), name=name, daemon=True)
+        for name, deliver_next in clients
     ]
     threading.excepthook = lambda failure: _end_after(failure.exc_value)
     scheduler.start()
@@ -177,9 +182,9 @@ def _end_after(defect: BaseException | None) -> None:
     os._exit(1)
 
 
-def deliver_until(stopping: threading.Event, client: DeliveryClient) -> None:
+def deliver_until(stopping: threading.Event, deliver_next: Callable[[], object]) -> None:
     """One destination's deliveries, one after the other."""
-    deliver = repeatable(client.deliver_next)
+    deliver = repeatable(deliver_next)
     while not stopping.is_set():
         if not deliver():
             stopping.wait(_SWEEP_SECONDS)

@@ -62,7 +62,7 @@ def run_worker(
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
-    decisions, destinations = ModelDecisions(ledger.engine), tuple(each.name for each in settings.destinations)
+    decisions, destinations = ModelDecisions(ledger.engine), settings.result_receivers
     log.info("ready to analyse")
     while not end.begun.is_set():
         try:

@@ -53,7 +53,7 @@ def test_a_site_without_dashboard_has_three_processes(settings: Settings) -> Non
         ("dicom", {"networks": ("10.0.0.0/8",), "associations": 3}, set()),
         ("dicom", {"certificate": "a.pem", "key": "a.key"}, set()),
         ("dicom", {"host": "10.0.0.2"}, {NodeProcess.LISTENER}),
-        ("dashboard", {"session_hours": 1.0}, {NodeProcess.DASHBOARD}),
+        ("dashboard", {"session_hours": 1.0}, {NodeProcess.DASHBOARD, NodeProcess.SCHEDULER}),
         ("gather", {"quiet_seconds": 5.0}, {NodeProcess.SCHEDULER}),
         ("alerts", {"webhook": "https://example.org"}, {NodeProcess.SCHEDULER}),
         ("model", {"policy": "paper"}, {NodeProcess.WORKER}),

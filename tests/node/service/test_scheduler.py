@@ -98,7 +98,7 @@ def test_a_destination_without_work_is_asked_again_until_the_node_stops(tmp_path
     clients = delivery_clients(settings, Ledger(settings.database_url), Archive(tmp_path))
     assert [each.destination.name for each in clients] == ["pacs"]
     stopping = threading.Event()
-    thread = threading.Thread(target=deliver_until, args=(stopping, clients[0]))
+    thread = threading.Thread(target=deliver_until, args=(stopping, clients[0].deliver_next))
     thread.start()
     stopping.set()
     thread.join(30)
