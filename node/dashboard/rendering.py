@@ -18,6 +18,8 @@ from node.dashboard.site import site_of
 from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import AccountRole
+from node.summary_words import score_call, score_proof
+from sr_templates.dicom.text import percent
 
 
 @cache
@@ -37,6 +39,9 @@ def _environment() -> Environment:
         "size": formatting.size,
         "percent": formatting.percent,
         "endpoint": formatting.endpoint_title,
+        "probability": percent,
+        "call": score_call,
+        "proof": score_proof,
     }
     jinja.globals |= {
         "StudyState": StudyState,

@@ -15,11 +15,11 @@ from mome_core.case import Modality
 from mome_core.explain.path import DEFAULT_LIMITS
 from mome_core.inference import analyze
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.policy import Augmentation, Policy
+from mome_core.policy import Policy
 from places import ROOT
 
 CHECKPOINT = load_checkpoint(ROOT / "node" / "models_shipped" / "demo")
-ONE_MAP = Policy(Augmentation.NONE, contributions=False)
+ONE_MAP = Policy(contributions=False)
 
 pytestmark = pytest.mark.slow
 
