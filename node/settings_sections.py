@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -24,8 +25,8 @@ def ae_title(value: str) -> str:
 
 
 _AeTitle = Annotated[str, AfterValidator(ae_title)]
-_Port = Annotated[int, Field(ge=1, le=65535)]
-_Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class SettingsSection(BaseModel):
@@ -39,7 +40,7 @@ class DicomSettings(SettingsSection):
 
     ae_title: _AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0: all interfaces")
-    port: _Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
+    port: Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
     check_called_ae_title: bool = Field(default=False, description="reject associations that call another AE title")
     callers: tuple[_AeTitle, ...] = Field(default=(), description="calling AE titles that are accepted; empty: any")
     networks: tuple[str, ...] = Field(
@@ -58,7 +59,7 @@ class DicomSettings(SettingsSection):
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
         """Refuse a certificate without its key, and client certificates without authorities."""
-        _require_pair(self.certificate, self.key)
+        require_pair(self.certificate, self.key)
         if self.client_certificates is not ClientCertificates.NONE and not (self.certificate and self.authorities):
             raise ValueError("client_certificates can be checked only with certificate, key and authorities")
         return self
@@ -78,6 +79,14 @@ class StorageSettings(SettingsSection):
         ge=1,
         description="free MiB below which C-STORE is refused (A700, out of resources)",
     )
+    search_key_file: str = Field(
+        default="", description="file with the key of the patient search, mode 0600; empty: search.key in root"
+    )
+
+    @property
+    def search_key_path(self) -> Path:
+        """Where the key of the patient search lies; made at the first start."""
+        return Path(self.search_key_file) if self.search_key_file else self.root / "search.key"
 
 
 class DatabaseSettings(SettingsSection):
@@ -90,13 +99,13 @@ class DatabaseSettings(SettingsSection):
 class GatherSettings(SettingsSection):
     """When a study counts as complete."""
 
-    quiet_seconds: _Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
+    quiet_seconds: Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
     patience: int = Field(
         default=3,
         ge=1,
         description="how many times as long, while images that its protocol usually has are missing",
     )
-    deadline_seconds: _Seconds = Field(
+    deadline_seconds: Seconds = Field(
         default=7200.0, description="complete this long after its first instance, even if instances still arrive"
     )
     learned_from: int = Field(
@@ -180,7 +189,7 @@ class Destination(SettingsSection):
     name: str = Field(description="name of this destination, unique on this node")
     ae_title: _AeTitle = Field(description="AE title")
     host: str = Field(description="host name or IP address")
-    port: _Port = Field(description="TCP port")
+    port: Port = Field(description="TCP port")
     commitment: bool = Field(default=False, description="request storage commitment")
     kinds: tuple[str, ...] = Field(default=(), description="result objects to send; empty: all")
     web: str = Field(default="", description="URL of a DICOMweb service: send by STOW-RS instead of C-STORE")
@@ -199,7 +208,7 @@ class Destination(SettingsSection):
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
         """Refuse incomplete TLS settings, and those that would accept any certificate."""
-        _require_pair(self.certificate, self.key)
+        require_pair(self.certificate, self.key)
         if not self.tls and (self.certificate or not self.check_name or (self.authorities and not self.web)):
             raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
         if self.web and not self.web.startswith(("https://", "http://")):
@@ -209,8 +218,8 @@ class Destination(SettingsSection):
         return self
 
 
-def _require_pair(certificate: str, key: str) -> None:
-    """ValueError for one without the other."""
+def require_pair(certificate: str, key: str) -> None:
+    """ValueError for a certificate without its key, or the other way round."""
     if bool(certificate) != bool(key):
         raise ValueError("certificate and key belong together")
 
@@ -218,6 +227,14 @@ def _require_pair(certificate: str, key: str) -> None:
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address."""
     return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+class PatientDisplay(StrEnum):
+    """What lists show of a patient."""
+
+    NONE = "none"
+    ID = "id"
+    NAME = "name"
 
 
 class DashboardSettings(SettingsSection):
@@ -228,16 +245,22 @@ class DashboardSettings(SettingsSection):
         default="127.0.0.1",
         description="address to listen on; beyond loopback only with TLS or a proxy",
     )
-    port: _Port = Field(default=8090, description="TCP port to listen on")
+    port: Port = Field(default=8090, description="TCP port to listen on")
     names: tuple[str, ...] = Field(default=(), description="host names under which browsers reach it")
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM)")
     key: str = Field(default="", description="private key of the certificate (PEM)")
     proxies: tuple[str, ...] = Field(default=(), description="IP addresses of reverse proxies that terminate TLS")
-    session_hours: _Seconds = Field(default=10.0, description="lifetime of a session, in hours")
+    patients: PatientDisplay = Field(
+        default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
+    )
+    session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
     oidc_claim: str = Field(default="groups", description="claim with the groups of a user")
+    oidc_patients: tuple[str, ...] = Field(
+        default=(), description="groups that may see patients; empty: everybody who may log in"
+    )
     oidc_viewers: tuple[str, ...] = Field(default=(), description="groups with role viewer")
     oidc_operators: tuple[str, ...] = Field(default=(), description="groups with role operator")
     oidc_admins: tuple[str, ...] = Field(default=(), description="groups with role admin")
@@ -255,7 +278,7 @@ class DashboardSettings(SettingsSection):
     @model_validator(mode="after")
     def stays_private(self) -> Self:
         """Refuse to send passwords over a network in clear text."""
-        _require_pair(self.certificate, self.key)
+        require_pair(self.certificate, self.key)
         if self.enabled and not (is_loopback(self.host) or self.is_secure):
             raise ValueError(
                 f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "

@@ -9,9 +9,18 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mome_core.protocol import PartState, ProtocolItem
 from node.summary import AnalysisSummary, ScoreSummary
 from node.summary_words import score_call, score_proof
+from node.words import PART_STATE_WORDS, PART_WORDS, protocol_words
 from sr_templates.dicom.text import percent
+
+_STYLES = {
+    PartState.COMPLETE: "green",
+    PartState.INCOMPLETE: "bold yellow",
+    PartState.MISSING: "bold red",
+    PartState.UNKNOWN: "yellow",
+}
 
 
 def print_rows(titles: list[str], rows: list[list[str]]) -> None:
@@ -20,6 +29,13 @@ def print_rows(titles: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in row))
     Console().print(table)
+
+
+def print_protocol(protocol: tuple[ProtocolItem, ...], console: Console) -> None:
+    """What the protocol needs, one line each."""
+    for item in protocol:
+        state = f"[{_STYLES[item.state]}]{PART_STATE_WORDS[item.state]:<11}[/]"
+        console.print(f"{PART_WORDS[item.part]:<22}{state} {escape(protocol_words(item))}")
 
 
 def print_summary(summary: AnalysisSummary, console: Console) -> None:

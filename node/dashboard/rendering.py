@@ -12,6 +12,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mome_core.protocol import PartState
+from node import words
 from node.dashboard import formatting
 from node.dashboard.actions import Action
 from node.dashboard.site import site_of
@@ -19,6 +21,7 @@ from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import AccountRole
 from node.summary_words import score_call, score_proof
+from node.watching.problems import DELIVERY_WAITS, current_problems
 from sr_templates.dicom.text import percent
 
 
@@ -33,26 +36,33 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     jinja.filters |= {
-        "local_time": formatting.local_time,
+        "local_time": words.local_time,
         "iso": formatting.iso,
-        "duration": formatting.duration,
+        "duration": words.duration,
         "size": formatting.size,
         "percent": formatting.percent,
         "endpoint": formatting.endpoint_title,
         "probability": percent,
         "call": score_call,
         "proof": score_proof,
+        "protocol": words.protocol_words,
+        "person": formatting.person_name,
+        "date": formatting.study_date,
     }
     jinja.globals |= {
         "StudyState": StudyState,
         "AccountRole": AccountRole,
         "Action": Action,
         "JobState": JobState,
-        "state_words": formatting.STATE_WORDS,
+        "PartState": PartState,
+        "part_words": words.PART_WORDS,
+        "part_state_words": words.PART_STATE_WORDS,
+        "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
         "job_kinds": formatting.JOB_KIND_WORDS,
         "job_states": formatting.JOB_STATE_WORDS,
+        "DELIVERY_WAITS": DELIVERY_WAITS,
         "version": version("mome-node"),
     }
     return jinja
@@ -60,11 +70,12 @@ def _environment() -> Environment:
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template for the user of the request."""
-    site = site_of(request)
+    site, user = site_of(request), getattr(request.state, "user", None)
     common = {
-        "user": getattr(request.state, "user", None),
+        "user": user,
+        "problems": current_problems(site.overview, site.watch) if user else [],
         "path": request.url.path,
-        "query": request.url.query,
+        "query_string": request.url.query,
         "ae_title": site.settings.dicom.ae_title,
         "oidc": bool(site.settings.dashboard.oidc_issuer),
         "now": time.time(),

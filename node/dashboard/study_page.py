@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from dicom_io.labels import Labels, read_labels
+from dicom_io.labels import Labels, read_labels, without_patient
+from mome_core.protocol import ProtocolItem
 from node.audit import AuditEvent
 from node.dashboard.actions import Action, possible_actions
 from node.dashboard.site import Site
-from node.jobs import OPEN, JobKind, JobState
+from node.dashboard.study_roles import roles_now
+from node.jobs import OPEN, JobKind
+from node.next_step import NextStep, next_step
+from node.series_roles import StudyRoles
 from node.states import StudyEvent, StudyState
+from node.storage.analysis_queue import analysis_queue
 from node.storage.overview import SeriesRow
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
 from node.summary import AnalysisSummary, SeriesSummary
@@ -55,8 +60,8 @@ class _StudyPage:
     objects: list[_ObjectDetail]
     actions: list[Action]
     summary: AnalysisSummary
-    waits: str
-    until: float | None
+    protocol: tuple[ProtocolItem, ...]
+    step: NextStep
     busy: bool
 
     @property
@@ -70,36 +75,43 @@ class _StudyPage:
         return any(line.kept.kind == Kind.SALIENCY_MAP for line in self.objects)
 
 
-def study_page(site: Site, number: int, now: float) -> _StudyPage:
-    """Gather the page; raises LookupError when there is no such study."""
+def study_page(site: Site, number: int, now: float, *, patients: bool) -> _StudyPage:
+    """Gather the page, with the patient or without; raises LookupError when there is no such study."""
     uid = site.overview.uid_of(number)
     detail = site.ledger.reading.study(uid)
     summary = detail.summary or AnalysisSummary()
-    series = _series_lines(site, number, summary)
-    waits, until = _next_step(site, detail)
+    roles = roles_now(site, detail, now)
+    series = _series_lines(site, number, roles)
+    step = next_step(detail.study, detail.jobs, analysis_queue(site.ledger.engine, now), site.settings.gather, now)
+    labels = series[0].labels if series else Labels()
     return _StudyPage(
         study=detail.study,
-        labels=series[0].labels if series else Labels(),
+        labels=labels if patients else without_patient(labels),
         series=series,
         timeline=[_TimelineEntry(each, title_of(each)) for each in site.overview.events(number)],
         deliveries=[job for job in detail.jobs if job.kind is JobKind.DELIVER],
         objects=_object_lines(detail),
         actions=possible_actions(detail),
         summary=summary,
-        waits=waits,
-        until=until,
+        protocol=roles.protocol,
+        step=step,
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
     )
 
 
-def _series_lines(site: Site, number: int, summary: AnalysisSummary) -> list[_SeriesDetail]:
-    """Each series with its labels, and its role once the study was analysed."""
-    roles = {each.series_instance_uid: each for each in summary.series}
+def _series_lines(site: Site, number: int, found: StudyRoles) -> list[_SeriesDetail]:
+    """Each series with its labels and its role, as the scanner counts them."""
+    roles = {each.series_instance_uid: each for each in found.series}
     lines = []
     for row in site.overview.series(number):
         labels = read_labels(site.archive.root / row.path)
         lines.append(_SeriesDetail(row, labels, roles.get(row.series_instance_uid)))
-    return lines
+    return sorted(lines, key=_series_number)
+
+
+def _series_number(line: _SeriesDetail) -> tuple[int, str]:
+    text = line.labels.series_number
+    return int(text) if text.isdecimal() and len(text) < 10 else 0, line.row.series_instance_uid
 
 
 def _object_lines(detail: StudyDetail) -> list[_ObjectDetail]:
@@ -123,27 +135,13 @@ def _delivery_status(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
     return status
 
 
-def _next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
-    """What a study is waiting for, in words, and when that happens unless something else does first."""
-    study = detail.study
-    if study.state is StudyState.RECEIVING:
-        missing = f"{study.awaits}; " if study.awaits else ""
-        at = site.settings.gather.complete_at(study.state_since, study.last_received_at, study.missing)
-        return f"{missing}if no more instances arrive: complete", at
-    for job in detail.jobs:
-        if job.state in (JobState.WAITING, JobState.COMMITTING) and job.attempts:
-            committing = job.state is JobState.COMMITTING
-            waits = "waiting for storage commitment, retry" if committing else "retry"
-            return f"{job.destination or 'analysis'}: {waits}", job.not_before
-    return "", None
-
-
 _TITLES: dict[str, str] = {
     AuditEvent.RECEIVED: "Instances received",
     AuditEvent.SENT: "Objects sent",
     AuditEvent.CONFLICT: "Conflict found",
     AuditEvent.INTEGRITY_LOST: "Stored file changed",
     AuditEvent.OPERATED: "Operator",
+    AuditEvent.ACCESSED: "Looked at",
     AuditEvent.DOWNLOADED: "Downloaded",
     StudyEvent.SETTLED: "Complete",
     StudyEvent.CLAIMED: "Analysis started",

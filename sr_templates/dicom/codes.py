@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.results import Endpoint
 
@@ -66,9 +67,11 @@ INTENDED_USE = private("INTENDED_USE", "Intended use")
 RESEARCH_ONLY = private("RESEARCH_ONLY", "Research use only, not for diagnosis")
 OPERATING_POINT = private("OPERATING_POINT", "Operating point")
 READING = private("READING", "Score against operating point")
-ABOVE = private("ABOVE", "Above operating point")
-NOT_ABOVE = private("NOT_ABOVE", "Not above operating point")
-CALL_WITHHELD = private("CALL_WITHHELD", "Withheld")
+READINGS = {
+    Call.POSITIVE: private("ABOVE", "Above operating point"),
+    Call.NEGATIVE: private("NOT_ABOVE", "Not above operating point"),
+    Call.WITHHELD: private("CALL_WITHHELD", "Withheld"),
+}
 CALL_WORDS = private("CALL_WORDS", "Reading of the score")
 SENSITIVITY = (
     private("SENSITIVITY", "Validated sensitivity at operating point"),

@@ -37,8 +37,6 @@ from sr_templates.dicom.score_words import call_words, frequency_words, validati
 from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.saliency.placed import PlacedSaliency, key_sources
 
-_READINGS = {Call.POSITIVE: codes.ABOVE, Call.NEGATIVE: codes.NOT_ABOVE, Call.WITHHELD: codes.CALL_WITHHELD}
-
 
 def build(context: BuildContext) -> Instances:
     """One document; it comes last, because it lists what was not written."""
@@ -117,7 +115,7 @@ def _measurement_group(
         algorithm_id=algorithm_identification(score.model, common.device, parameters),
         measurements=[*_measurements(score), *_completeness(saliency)],
         qualitative_evaluations=[
-            evaluation(codes.READING, _READINGS[score.call]),
+            evaluation(codes.READING, codes.READINGS[score.call]),
             evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY),
         ],
         source_images=[source_of_measurement(key) for key in keys],

@@ -14,7 +14,7 @@ from mome_core import inference
 from mome_core.calibration import WithheldCode
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
-from mome_core.explain.path import AttributionLimits
+from mome_core.explain.quadrature import AttributionLimits
 from mome_core.inference import analyze
 from mome_core.model.architecture import Architecture, Head
 from mome_core.model.checkpoint import Checkpoint
@@ -35,7 +35,7 @@ SMALL = Architecture(
     stem_widths=(4, 4),
     answers=(Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE)),
 ).for_recipe(RECIPE)
-QUICK = Policy(limits=AttributionLimits(panel_nodes=4, max_gradients=4))
+QUICK = Policy(limits=AttributionLimits(first_stretches=3, max_gradients=4))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage, EnhancedSRStorage, MRImageStorage
 
 from calibrations import calibration
-from mome_core.calibration import WithheldCode
+from mome_core.calibration import Call, WithheldCode
 from mome_core.case import Modality
 from mome_core.results import Endpoint, QualityFlag, Result, Severity
 from sr_studies import DEVICE, MODEL, Layout, make_evidence, make_result
@@ -80,7 +80,7 @@ def test_base_and_contributions_add_up_to_the_score(report: Dataset) -> None:
 
 
 def test_an_operating_point_stands_with_what_it_was_validated_on(report: Dataset) -> None:
-    assert values(report, codes.READING) == [codes.ABOVE.meaning] * 3
+    assert values(report, codes.READING) == [codes.READINGS[Call.POSITIVE].meaning] * 3
     shown = [[values(report, each)[0] for each in name] for name in (codes.SENSITIVITY, codes.SPECIFICITY)]
     assert shown == [["97.0", "91.5", "99.4"], ["80.0", "70.8", "87.3"]]
     assert values(report, codes.WITHOUT[Modality.DCE])[0] == "50.0"
@@ -94,7 +94,9 @@ def test_a_withheld_score_has_its_reason_and_no_number(evidence: Evidence, resul
     first, second, third = result.scores
     withheld = replace(third, probability=None, calibration=silent, contributions=())
     report = report_of(replace(result, scores=(first, second, withheld)), evidence)
-    assert values(report, codes.READING) == [codes.ABOVE.meaning] * 2 + [codes.CALL_WITHHELD.meaning]
+    assert values(report, codes.READING) == [codes.READINGS[Call.POSITIVE].meaning] * 2 + [
+        codes.READINGS[Call.WITHHELD].meaning
+    ]
     assert not values(report, codes.PROBABILITY[third.endpoint])
     assert any(
         "score withheld, because" in each and "NOT_TOLD_APART" in each for each in values(report, codes.CALL_WORDS)
