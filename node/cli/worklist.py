@@ -147,6 +147,7 @@ _STATE_STYLES = {
     StudyState.DELIVERED: "green",
     StudyState.FAILED: "bold red",
     StudyState.INELIGIBLE: "magenta",
+    StudyState.CANCELLED: "magenta",
 }
 
 
