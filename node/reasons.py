@@ -11,6 +11,7 @@ from dicom_io.network.service import (
     CALLED_UNKNOWN,
     CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
+    DRAINING,
     AssociationRejection,
 )
 from mome_core.errors import Ineligibility
@@ -25,19 +26,23 @@ class ReasonCode(StrEnum):
     ANALYSIS_FAILED = "ANALYSIS_FAILED"  # the analysis raised an error
     WORKER_DIED = "WORKER_DIED"  # the process that worked on the job ended, or was too slow for its lease
     PEER_REFUSED = "PEER_REFUSED"  # a destination answered, and took an object not
-    PEER_UNREACHABLE = "PEER_UNREACHABLE"  # a destination did not answer; since 0.3 one of PeerFault says why
+    PEER_UNREACHABLE = "PEER_UNREACHABLE"  # a destination did not answer; since 0.2 one of PeerFault says why
     PEER_FULL = "PEER_FULL"  # a destination took an object not for want of room, or of another resource
     PARTLY_TAKEN = "PARTLY_TAKEN"  # delivered, without objects of a class that the destination does not take
+    MESSAGE_IMPOSSIBLE = "MESSAGE_IMPOSSIBLE"  # a result cannot be told: it has no report, or its patient no ID
     COMMITMENT_AWAITED = "COMMITMENT_AWAITED"  # objects are sent; the destination has not yet answered for them
     COMMITMENT_MISSING = "COMMITMENT_MISSING"  # a destination does not answer for objects that it took
     REPORT_REJECTED = "REPORT_REJECTED"  # our own settings turned away the association with that answer
     INTEGRITY_LOST = "INTEGRITY_LOST"  # a file is gone, unreadable, or not what was stored
     NEW_INSTANCE = "NEW_INSTANCE"  # a study that was complete received an image: its next revision begins
     REQUEUED = "REQUEUED"  # the operator asked for a new analysis
+    CANCELLED = "CANCELLED"  # the operator does not want the analysis or the delivery
+    PLANNED_STOP = "PLANNED_STOP"  # the node was stopped or reloaded while the job was under way
     CALLING_UNKNOWN = "CALLING_UNKNOWN"  # association rejected: calling AE title or address is not allowed
     CALLED_UNKNOWN = "CALLED_UNKNOWN"  # association rejected: the caller asked for another AE title
     ALL_SLOTS_TAKEN = "ALL_SLOTS_TAKEN"  # association rejected: as many are open as the site allows
     CALLER_HAS_TOO_MANY = "CALLER_HAS_TOO_MANY"  # association rejected: this caller has as many open as it may
+    DRAINING = "DRAINING"  # association rejected: the operator drains this node
     UNKNOWN = "UNKNOWN"  # written before reasons had codes, in words that we do not know
 
 
@@ -68,4 +73,5 @@ REJECTION_CODES: dict[AssociationRejection, ReasonCode] = {
     CALLED_UNKNOWN: ReasonCode.CALLED_UNKNOWN,
     ALL_SLOTS_TAKEN: ReasonCode.ALL_SLOTS_TAKEN,
     CALLER_HAS_TOO_MANY: ReasonCode.CALLER_HAS_TOO_MANY,
+    DRAINING: ReasonCode.DRAINING,
 }

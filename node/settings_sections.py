@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -25,7 +26,7 @@ def ae_title(value: str) -> str:
 
 _AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-_Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class SettingsSection(BaseModel):
@@ -81,6 +82,14 @@ class StorageSettings(SettingsSection):
         ge=1,
         description="free MiB below which C-STORE is refused (A700, out of resources)",
     )
+    search_key_file: str = Field(
+        default="", description="file with the key of the patient search, mode 0600; empty: search.key in root"
+    )
+
+    @property
+    def search_key_path(self) -> Path:
+        """Where the key of the patient search lies; made at the first start."""
+        return Path(self.search_key_file) if self.search_key_file else self.root / "search.key"
 
 
 class DatabaseSettings(SettingsSection):
@@ -103,13 +112,13 @@ class DatabaseSettings(SettingsSection):
 class GatherSettings(SettingsSection):
     """When a study counts as complete."""
 
-    quiet_seconds: _Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
+    quiet_seconds: Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
     patience: int = Field(
         default=3,
         ge=1,
         description="how many times as long, while images that its protocol usually has are missing",
     )
-    deadline_seconds: _Seconds = Field(
+    deadline_seconds: Seconds = Field(
         default=7200.0, description="complete this long after its first instance, even if instances still arrive"
     )
     learned_from: int = Field(
@@ -131,14 +140,15 @@ class RetentionSettings(SettingsSection):
 
 
 class ModelSettings(SettingsSection):
-    """Which model analyses studies, and with which augmentation."""
+    """Which model analyses studies, by which of the estimators that it was validated with."""
 
     path: str = Field(
         default="demo",
         description="bundle folder or name of a shipped model, until `mome-node model promote`",
     )
-    policy: Literal["default", "paper"] = Field(
-        default="default", description="test-time augmentation: default (fast), or paper (54 versions)"
+    estimator: str = Field(
+        default="",
+        description="which versions are averaged: the bundle's default, or another that it was validated with",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
 
@@ -150,7 +160,7 @@ class PromotionSettings(SettingsSection):
         default=0.05,
         gt=0,
         lt=0.5,
-        description="non-inferiority margin in AUROC, at 95 % confidence",
+        description="non-inferiority margin in AUROC; its confidence grows with the attempts",
     )
     subgroup_margin: float = Field(default=0.1, gt=0, lt=0.5, description="largest loss of AUROC in any subgroup")
     fewest: int = Field(
@@ -232,6 +242,14 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
+class PatientDisplay(StrEnum):
+    """What lists show of a patient."""
+
+    NONE = "none"
+    ID = "id"
+    NAME = "name"
+
+
 class DashboardSettings(SettingsSection):
     """Web pages and API; reachable from the network only over TLS or through a reverse proxy."""
 
@@ -245,11 +263,17 @@ class DashboardSettings(SettingsSection):
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM)")
     key: str = Field(default="", description="private key of the certificate (PEM)")
     proxies: tuple[str, ...] = Field(default=(), description="IP addresses of reverse proxies that terminate TLS")
-    session_hours: _Seconds = Field(default=10.0, description="lifetime of a session, in hours")
+    patients: PatientDisplay = Field(
+        default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
+    )
+    session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
     oidc_claim: str = Field(default="groups", description="claim with the groups of a user")
+    oidc_patients: tuple[str, ...] = Field(
+        default=(), description="groups that may see patients; empty: everybody who may log in"
+    )
     oidc_viewers: tuple[str, ...] = Field(default=(), description="groups with role viewer")
     oidc_operators: tuple[str, ...] = Field(default=(), description="groups with role operator")
     oidc_admins: tuple[str, ...] = Field(default=(), description="groups with role admin")

@@ -16,6 +16,7 @@ STATE_MEANINGS = {
     StudyState.ANALYZED: "the analysis is finished; not every destination has the results yet",
     StudyState.DELIVERED: "every destination has every result object",
     StudyState.FAILED: "failed; fix the cause, then reprocess or redeliver",
+    StudyState.CANCELLED: "a person cancelled the analysis or a delivery; reprocess or redeliver to take it up again",
     StudyState.INELIGIBLE: "the study lacks what the model needs; a report in the PACS gives the reason",
 }
 JOB_KIND_WORDS = {JobKind.ANALYZE: "Analysis", JobKind.DELIVER: "Delivery"}
@@ -40,6 +41,19 @@ def credentials(account: Account) -> list[str]:
 def endpoint_title(endpoint: str) -> str:
     """An endpoint as the beginning of a line."""
     return Endpoint(endpoint).words.capitalize()
+
+
+def person_name(value: str) -> str:
+    """A name of DICOM (PN, PS3.5 6.2) as people read it: "Muster, Anna"."""
+    family, *others = [part.strip() for part in value.split("=", maxsplit=1)[0].split("^")]
+    given = " ".join(part for part in others if part)
+    return f"{family}, {given}" if given else family
+
+
+def study_date(value: str) -> str:
+    """A date of DICOM (DA) in ISO 8601; anything else as it is."""
+    is_date = len(value) == 8 and value.isascii() and value.isdigit()
+    return f"{value[:4]}-{value[4:6]}-{value[6:]}" if is_date else value
 
 
 def iso(seconds: float) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -21,11 +20,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from node.errors import NodeError
-from node.jobs import JobKind
+from node.jobs import NodePart
 from node.service.audit_forwarding import AuditForwarder, audit_subject
-from node.service.delivery import DeliveryClient, delivery_clients
+from node.service.delivery import delivery_clients
+from node.service.indexing import StudyIndexer
+from node.service.message_delivery import message_clients
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
+from node.service.stopping import EndRequest
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.audit_forwarding import AuditForwarding
@@ -34,6 +36,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.alerts import AlertMonitor
 from node.watching.echoes import echo_destinations
+from node.watching.integrations import call_receivers
 from node.watching.metrics import Meter
 
 log = logging.getLogger(__name__)
@@ -121,14 +124,18 @@ def periodic_tasks(
         for each in clients:
             each.explain_waiting(time.time() - 2 * _EXPLAIN_SECONDS)
 
+    indexer = StudyIndexer(settings, archive, Overview(ledger.engine))
+
     def echoes() -> None:
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
+        call_receivers(settings, health)
 
     forwarder = AuditForwarder(settings, archive, AuditForwarding(ledger.engine))
     audit = (PeriodicTask("audit", _AUDIT_SECONDS, forwarder.forward),) if settings.audit_repository.enabled else ()
     return (
         *audit,
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
+        PeriodicTask("search index", _SWEEP_SECONDS, indexer.run),
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),
         PeriodicTask("previews", _CLEAN_UP_SECONDS, previews),
         PeriodicTask("echoes", _ECHO_SECONDS, echoes),
@@ -138,8 +145,8 @@ def periodic_tasks(
     )
 
 
-def run_scheduler(settings: Settings, config: Path | None = None) -> None:
-    """Do what is periodic, and deliver, until SIGTERM.
+def run_scheduler(settings: Settings, config: Path | None, me: NodePart) -> None:
+    """Do what is periodic, and deliver, until this process is to end.
 
     Parameters
     ----------
@@ -147,24 +154,24 @@ def run_scheduler(settings: Settings, config: Path | None = None) -> None:
         the file that the daily self-test checks the node with; None leaves the self-test out
     """
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
-    if settings.is_sqlite:
-        ledger.jobs.release(JobKind.DELIVER)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
+    ledger.jobs.release(me)
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))
+    clients = [(each.destination.name, each.deliver_next) for each in delivery_clients(settings, ledger, archive, me)]
+    clients += [(each.name, each.deliver_next) for each in message_clients(settings, ledger, archive, me)]
     threads = [
-        threading.Thread(target=deliver_until, args=(stopping, client), name=client.destination.name, daemon=True)
-        for client in delivery_clients(settings, ledger, archive)
+        threading.Thread(target=deliver_until, args=(end.begun, deliver_next), name=name, daemon=True)
+        for name, deliver_next in clients
     ]
     threading.excepthook = lambda failure: _end_after(failure.exc_value)
     scheduler.start()
     for thread in threads:
         thread.start()
-    stopping.wait()
-    scheduler.shutdown(wait=False)
+    end.begun.wait()
     for thread in threads:
-        thread.join(10)
+        thread.join()
+    scheduler.shutdown(wait=False)
+    end.done.set()
     os._exit(0)  # an echo or a self-test may wait a minute for its answer; all else is a transaction, or done again
 
 
@@ -183,9 +190,9 @@ def _end_after(defect: BaseException | None) -> None:
     os._exit(1)
 
 
-def deliver_until(stopping: threading.Event, client: DeliveryClient) -> None:
+def deliver_until(stopping: threading.Event, deliver_next: Callable[[], object]) -> None:
     """One destination's deliveries, one after the other."""
-    deliver = repeatable(client.deliver_next)
+    deliver = repeatable(deliver_next)
     while not stopping.is_set():
         if not deliver():
             stopping.wait(_SWEEP_SECONDS)

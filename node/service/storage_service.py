@@ -32,6 +32,7 @@ from dicom_io.network.service import (
     CALLED_UNKNOWN,
     CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
+    DRAINING,
     AssociationRejection,
     DimseResponse,
     InstanceRefused,
@@ -55,11 +56,12 @@ log = logging.getLogger(__name__)
 NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 _MIB = 1024 * 1024
-_TO_ALLOW = {  # the settings behind a rejection
+_TO_ALLOW = {  # the settings, or the command, behind a rejection
     CALLING_UNKNOWN: "dicom.callers, dicom.networks",
     CALLED_UNKNOWN: "dicom.check_called_ae_title",
     ALL_SLOTS_TAKEN: "dicom.associations",
     CALLER_HAS_TOO_MANY: "dicom.associations_per_caller",
+    DRAINING: "mome-node queue resume",
 }
 
 
@@ -105,13 +107,18 @@ class StorageService:
     """The storage SCP behind the acceptor: who may send, and where instances go."""
 
     def __init__(self, settings: Settings, archive: Archive, ledger: Ledger, group_commit: GroupCommit) -> None:
-        self.dicom = settings.dicom
-        self.admission = Admission(settings.dicom, settings.destinations)
         self.ledger = ledger
-        self.reserve_bytes = settings.storage.reserve_mib * _MIB
         self.archive = archive
         self.group_commit = group_commit
         self.audit_writer = AuditWriter(ledger)
+        self.draining = False
+        self.work_by(settings)
+
+    def work_by(self, settings: Settings) -> None:
+        """Decide by these settings from the next association on; raises NotReady, changing nothing."""
+        self.admission = Admission(settings.dicom, settings.destinations)
+        self.dicom = settings.dicom
+        self.reserve_bytes = settings.storage.reserve_mib * _MIB
 
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """Log and audit a rejected association, with the settings that would allow it."""
@@ -135,6 +142,8 @@ class StorageService:
 
     def admit(self, peer: Peer) -> AssociationRejection | None:
         """The reason to reject this peer, if there is one."""
+        if self.draining and not self.destination_of(peer):  # a destination's report ends a delivery that is in hand
+            return DRAINING
         return self.admission.refusal(peer)
 
     def open(self, peer: Peer, request: StoreRequest) -> IncomingInstance:
@@ -146,6 +155,8 @@ class StorageService:
             fields = replace(fields_of(peer), reason=REJECTION_CODES[CALLING_UNKNOWN])
             self.audit_writer.alert(AuditEvent.REJECTED, words, fields, self.destination_of(peer))
             raise InstanceRefused(NOT_AUTHORIZED, "this AE title is none of dicom.callers")
+        if self.draining and self.destination_of(peer):
+            raise InstanceRefused(OUT_OF_RESOURCES, "this node is being drained; try again later")
         if self.archive.free_bytes() < self.reserve_bytes:
             raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
         names = (request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dicom_io.network.dimse import is_kept
 from node.audit import NO_FIELDS, AuditEvent, AuditFields
-from node.jobs import JobKind, JobState
+from node.jobs import JobKind, JobState, Priority
 from node.reasons import Reason, StableCode
 from node.states import StudyEvent, StudyState
 from node.summary import AnalysisSummary
@@ -105,6 +105,14 @@ class AnalysisRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedAnalysis:
+    """The analysis of one revision as people are told it; `finished_at` in seconds since 1970, UTC."""
+
+    summary: AnalysisSummary
+    finished_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectReceipt:
     """What a destination answered for one object (DIMSE status), and when it committed to keep it."""
 
@@ -154,6 +162,7 @@ class StudyRecord:
     reason: str
     missing: int = 0
     reason_code: StableCode | None = None
+    priority: Priority = Priority.ROUTINE
 
     @property
     def awaits(self) -> str:

@@ -1,4 +1,4 @@
-"""Tables of the ledger. Times are seconds since 1970, UTC; a study's patient is known only as a digest.
+"""Tables of the ledger. Times are seconds since 1970, UTC; a study's patient is known only by digests and under seal.
 
 Every transition of a study is one transaction with one row in `audit`.
 """
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 metadata = MetaData(
@@ -50,9 +51,21 @@ study = Table(
     Column("judged_instances", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
     Column("content", DIGEST, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="2"),
+    Column("scanner", String(16), nullable=False, server_default=""),
+    Column("labels", Text, nullable=False, server_default=""),
+    Column("indexed", String(32), nullable=False, server_default="", index=True),
     Index(None, "state", "last_received_at"),
     Index(None, "state", "state_since"),
     Index(None, "last_received_at"),
+)
+
+search_term = Table(
+    "search_term",
+    metadata,
+    Column("digest", BigInteger, primary_key=True, autoincrement=False),
+    Column("study_id", ForeignKey("study.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
 )
 
 instance = Table(
@@ -113,8 +126,11 @@ job = Table(
     Column("reason_code", CODE, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float, nullable=True),
+    Column("priority", Integer, nullable=False, server_default="2"),
+    Column("node", String(128), nullable=False, server_default=""),
+    Column("part", String(16), nullable=False, server_default=""),
     UniqueConstraint("study_id", "kind", "revision", "destination"),
-    Index(None, "state", "kind", "not_before"),
+    Index(None, "state", "kind", "priority", "not_before"),
 )
 
 analysis = Table(
@@ -269,6 +285,7 @@ account = Table(
     Column("role", String(16), nullable=False),
     Column("password", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("patients", Boolean, nullable=False, server_default=true()),
 )
 
 token = Table(
@@ -299,6 +316,16 @@ peer = Table(
     Column("echoed_at", Float, nullable=False),
     Column("seconds", Float, nullable=True),
     Column("reason", Text, nullable=False),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("subject", String(128), primary_key=True),
+    Column("since", Float, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("why", Text, nullable=False),
 )
 
 alert = Table(

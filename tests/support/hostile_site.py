@@ -15,6 +15,7 @@ from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.jobs import JobKind
 from node.reasons import Reason, ReasonCode
+from node.service.indexing import StudyIndexer
 from node.settings import Settings
 from node.storage.records import AnalysisRecord, ObjectReceipt
 from node.summary import AnalysisSummary
@@ -33,6 +34,27 @@ SUMMARY = {
             "contributions": {"DCE": 0.5, "T2": -0.16},
             "base_probability": 0.5,
             "model": {"name": "demo", "version": "1", "sha256": "a" * 64},
+            "call": "positive",
+            "withheld_reason": None,
+            "calibration": {
+                "coalition": "DCE+T2",
+                "operating_point": 0.07,
+                "target_sensitivity": 0.95,
+                "sensitivity": {"count": 97, "of": 100, "low": 0.915, "high": 0.994},
+                "specificity": {"count": 80, "of": 100, "low": 0.708, "high": 0.873},
+                "auroc": {"value": 0.93, "low": 0.89, "high": 0.96},
+                "cases": 200,
+                "prevalence": 0.5,
+            },
+            "at_this_score": {"count": 42, "of": 50, "low": 0.71, "high": 0.92},
+            "without": {"DCE": None, "T2": 0.8},
+            "estimator": {
+                "name": "published",
+                "augmentation": "published",
+                "pooling": "probabilities",
+                "arithmetic": "float32",
+                "versions": 54,
+            },
         }
     ],
     "flags": [{"code": "motion", "severity": "warning", "message": f"motion {HOSTILE}"}],
@@ -65,6 +87,7 @@ def hostile_site(folder: Path) -> Site:
     opened.ledger.jobs.failed(job, Reason(ReasonCode.ANALYSIS_FAILED, f"analysis failed: {HOSTILE}"), now, attempts=1)
     words = f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
     opened.ledger.audit.record(AuditEvent.REJECTED, now, words, fields=STRANGER)
+    StudyIndexer(opened.settings, opened.archive, opened.overview).run()
     return opened
 
 

@@ -142,20 +142,25 @@ def _finish(db: Connection, job: JobRow, study: StudyRow, now: float) -> None:
         words += f'kinds of [[destinations]] "{job.destination}" must not name them; it has the rest'
         reason = Reason(ReasonCode.PARTLY_TAKEN, words)
     finish_job(db, job.id, JobState.DONE, now, reason)
-    _conclude(db, study, now)
+    conclude(db, study, now)
 
 
-def _conclude(db: Connection, study: StudyRow, now: float) -> None:
-    """The study is DELIVERED when no delivery of its revision is open or dead."""
+def conclude(db: Connection, study: StudyRow, now: float) -> None:
+    """The study is DELIVERED when no delivery of its revision is open or dead; CANCELLED if the operator ended one."""
     table = schema.job.c
     deliveries = and_(table.study_id == study.id, table.revision == study.revision, table.kind == JobKind.DELIVER)
     unfinished = select(table.id).where(deliveries, table.state.in_(UNFINISHED))
     if study.state is not StudyState.ANALYZED or db.execute(unfinished).first() is not None:
         return
+    cancelled = db.execute(select(schema.job).where(deliveries, table.state == JobState.CANCELLED)).first()
+    if cancelled is not None:
+        reason = Reason(ReasonCode.CANCELLED, cancelled.reason)
+        move(db, study, StudyEvent.CANCELLED, now, reason, **reason_columns(reason))
+        return
     partly = and_(deliveries, table.reason_code == ReasonCode.PARTLY_TAKEN, table.state == JobState.DONE)
-    words = db.execute(select(schema.job.c.reason).where(partly).order_by(table.id)).scalar()
-    reason = reason_columns(Reason(ReasonCode.PARTLY_TAKEN, words)) if words else NO_REASON
-    move(db, study, StudyEvent.ALL_DELIVERED, now, words or "", **reason)
+    words = db.execute(select(table.reason).where(partly).order_by(table.id)).scalar()
+    said = reason_columns(Reason(ReasonCode.PARTLY_TAKEN, words)) if words else NO_REASON
+    move(db, study, StudyEvent.ALL_DELIVERED, now, words or "", **said)
 
 
 def _note_sent(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:
