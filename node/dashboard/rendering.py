@@ -20,6 +20,9 @@ from node.dashboard.site import site_of
 from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import AccountRole
+from node.summary_words import score_call, score_proof
+from node.watching.problems import DELIVERY_WAITS, current_problems
+from sr_templates.dicom.text import percent
 
 
 @cache
@@ -39,6 +42,9 @@ def _environment() -> Environment:
         "size": formatting.size,
         "percent": formatting.percent,
         "endpoint": formatting.endpoint_title,
+        "probability": percent,
+        "call": score_call,
+        "proof": score_proof,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
         "date": formatting.study_date,
@@ -56,6 +62,7 @@ def _environment() -> Environment:
         "credentials": formatting.credentials,
         "job_kinds": formatting.JOB_KIND_WORDS,
         "job_states": formatting.JOB_STATE_WORDS,
+        "DELIVERY_WAITS": DELIVERY_WAITS,
         "version": version("mome-node"),
     }
     return jinja
@@ -63,9 +70,10 @@ def _environment() -> Environment:
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template for the user of the request."""
-    site = site_of(request)
+    site, user = site_of(request), getattr(request.state, "user", None)
     common = {
-        "user": getattr(request.state, "user", None),
+        "user": user,
+        "problems": current_problems(site.overview, site.watch) if user else [],
         "path": request.url.path,
         "query_string": request.url.query,
         "ae_title": site.settings.dicom.ae_title,
