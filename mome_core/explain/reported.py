@@ -126,7 +126,7 @@ def counts_for(pooling: Pooling, start: float, end: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Explained:
+class _ExplainedVersion:
     """What is kept of one version: log odds at both ends of its path, what its maps add up to, and gradients."""
 
     start: float
@@ -148,7 +148,7 @@ class _MeanMap:
         self.calibration = checkpoint.calibrations(endpoint).of(modalities)
         self.reported = self.estimator.pool(log_odds_V)
         self.arrays: dict[Modality, NDArray[np.floating]] = {}  # (X, Y, Z), without padding
-        self.explained: list[_Explained] = []
+        self.explained: list[_ExplainedVersion] = []
 
     def add(self, attribution: Attribution, inputs: Sequence[NetworkInput], version: _Version) -> None:
         """One version more."""
@@ -159,7 +159,7 @@ class _MeanMap:
             part = count * unpad(unflipped, spatial(each.array), each.offset(placement))
             self.arrays[each.modality] = self.arrays[each.modality] + part if each.modality in self.arrays else part
         self.explained.append(
-            _Explained(attribution.baseline_value, attribution.value, attribution.total, attribution.steps)
+            _ExplainedVersion(attribution.baseline_value, attribution.value, attribution.total, attribution.steps)
         )
 
     @property
