@@ -51,7 +51,7 @@ def _connects(engine: Engine) -> bool:
 
 def _diagnosed(engine: Engine) -> NotReady | None:
     """Why a connection fails: server, its state, login, database, asked for one after the other; None: it does not."""
-    place, ping = place_of(engine), _ping(engine)
+    place, ping = _place_of(engine), _ping(engine)
     if ping.name == "REJECT":
         return DatabaseAway(f"PostgreSQL at {place} is starting or shutting down")
     if ping.name != "OK":
@@ -71,7 +71,7 @@ def _diagnosed(engine: Engine) -> NotReady | None:
     return NotReady(f'PostgreSQL at {place} lets "{user}" in, but not into "{name}": GRANT CONNECT ON DATABASE {name}')
 
 
-def place_of(engine: Engine) -> str:
+def _place_of(engine: Engine) -> str:
     """Host and port of the server; libpq's own names for those that the URL leaves out."""
     host = engine.url.host or str(engine.url.query.get("host", "")) or "the local socket"
     return f"{host} port {engine.url.port or 5432}"
@@ -107,7 +107,7 @@ def schema_refused(engine: Engine, error: DBAPIError) -> NotReady:
     user, name = engine.url.username or "", engine.url.database or ""
     if getattr(error.orig, "sqlstate", None) == _MAY_NOT:
         return NotReady(
-            f'PostgreSQL at {place_of(engine)}: "{user}" may not make tables in "{name}": '
+            f'PostgreSQL at {_place_of(engine)}: "{user}" may not make tables in "{name}": '
             f"ALTER DATABASE {name} OWNER TO {user}"
         )
     return NotReady(f"the schema of the database cannot be brought up to date ({type(error.orig).__name__})")

@@ -60,7 +60,7 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
     yield check_listener(settings)
     yield check_disk_space(settings.storage.root)
     yield check_disk_flush(settings.storage.root)
-    yield (database := check_database(settings.database_url))
+    yield (database := _check_database(settings.database_url))
     if database.level is FAILED:
         return  # the rest is in it, or needs it
     yield check_clock(settings)
@@ -127,7 +127,7 @@ def check_disk_flush(root: Path) -> Finding:
     return Finding(Check.DISK_FLUSH, "disk flush", level, f"a durable write takes {median(times):.1f} ms", hint)
 
 
-def check_database(url: str) -> Finding:
+def _check_database(url: str) -> Finding:
     """Whether the ledger's database can be used."""
     try:
         counts = Ledger(url).reading.counts()
