@@ -161,14 +161,14 @@ def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
 
 def _wrong_deliveries(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
     """Destinations that answer and do not take our results, or do not commit themselves to them."""
-    reasons = {each.destination: each.reason for each in facts.troubles}
+    known = {each.destination: f": {each.reason}" for each in facts.troubles}
     for each in facts.troubles:
         late = now - each.since >= limits.destination_minutes * 60
         if late and each.destination not in facts.down_since and each.destination not in facts.owed_since:
             yield Alert.DELIVERIES_WAIT.finding(each.destination, each.reason)
     for name, since in facts.owed_since.items():
         if now - since >= limits.commitment_minutes * 60:
-            yield Alert.COMMITMENT_OVERDUE.finding(name, f": {reasons[name]}" if name in reasons else "")
+            yield Alert.COMMITMENT_OVERDUE.finding(name, known.get(name, ""))
 
 
 class AlertMonitor:
