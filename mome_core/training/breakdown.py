@@ -161,11 +161,11 @@ def _is_bi_rads_4(values: Sequence[str]) -> NDArray[np.bool_]:
 
 def mean_contributions(checkpoint: Checkpoint, evaluation: Evaluation) -> dict[Modality, float]:
     """Mean absolute Shapley value of each modality over the cases that have it, in units of probability."""
-    base_rate = checkpoint.calibrations(evaluation.endpoint).base_rate
-    if base_rate is None:
+    calibrations = checkpoint.calibrations(evaluation.endpoint)
+    if calibrations.base_rate is None:
         return {}
     values: dict[Modality, list[float]] = {}
     for answers in evaluation.coalitions:
-        for modality, value in shapley_values({**answers, frozenset(): base_rate}).items():
+        for modality, value in shapley_values(calibrations.worth(answers)).items():
             values.setdefault(modality, []).append(abs(value))
     return {modality: float(np.mean(values[modality])) for modality in Modality if modality in values}
