@@ -59,6 +59,17 @@ def protocol_words(item: ProtocolItem) -> str:
     return "; ".join(part for part in (_whole_words(whole), *cut, item.why) if part)
 
 
+def lacking_words(protocol: Sequence[ProtocolItem]) -> str:
+    """Which parts of the dynamic are not whole, in one line; empty when they are."""
+    dynamic = (ProtocolPart.PRE_CONTRAST, ProtocolPart.POST_CONTRAST)
+    lacking = [each for each in protocol if each.part in dynamic and each.state is not PartState.COMPLETE]
+    return "; ".join(f"{PART_WORDS[each.part].lower()}: {_lack(each)}" for each in lacking)
+
+
+def _lack(item: ProtocolItem) -> str:
+    return "; ".join(_cut_words(item)) or PART_STATE_WORDS[item.state]
+
+
 def _whole_words(volumes: Sequence[FoundVolume]) -> str:
     """Complete volumes in one phrase; empty for none."""
     if not volumes:

@@ -55,6 +55,12 @@ def study_date(value: str) -> str:
     return f"{value[:4]}-{value[4:6]}-{value[6:]}" if is_date else value
 
 
+def sentence(text: str) -> str:
+    """A phrase of ours as a sentence: names in it keep their letters."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+
+
 def iso(seconds: float) -> str:
     """A moment (seconds since 1970) in ISO 8601, for programs."""
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")

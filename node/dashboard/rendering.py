@@ -42,6 +42,8 @@ def _environment() -> Environment:
         "endpoint": formatting.endpoint_title,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
+        "sentence": formatting.sentence,
+        "lacks": words.lacking_words,
         "date": formatting.study_date,
     }
     jinja.globals |= {
