@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
+from node.jobs import JobKind, JobState
 from node.states import StudyState
 
 STATE_WORDS = {
@@ -18,6 +19,15 @@ STATE_WORDS = {
     StudyState.FAILED: "Failed",
     StudyState.INELIGIBLE: "Not analysed",
     StudyState.CANCELLED: "Cancelled",
+}
+JOB_KIND_WORDS = {JobKind.ANALYZE: "Analysis", JobKind.DELIVER: "Delivery"}
+JOB_STATE_WORDS = {
+    JobState.WAITING: "waiting",
+    JobState.RUNNING: "running",
+    JobState.COMMITTING: "waiting for commitment",
+    JobState.DONE: "done",
+    JobState.DEAD: "failed",
+    JobState.CANCELLED: "cancelled",
 }
 PART_WORDS = {
     ProtocolPart.PRE_CONTRAST: "Pre-contrast phase",

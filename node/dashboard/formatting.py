@@ -19,16 +19,6 @@ STATE_MEANINGS = {
     StudyState.CANCELLED: "a person cancelled the analysis or a delivery; reprocess or redeliver to take it up again",
     StudyState.INELIGIBLE: "the study lacks what the model needs; a report in the PACS gives the reason",
 }
-JOB_KIND_WORDS = {JobKind.ANALYZE: "Analysis", JobKind.DELIVER: "Delivery"}
-JOB_STATE_WORDS = {
-    JobState.WAITING: "waiting",
-    JobState.RUNNING: "running",
-    JobState.COMMITTING: "waiting for commitment",
-    JobState.DONE: "done",
-    JobState.DEAD: "failed",
-    JobState.CANCELLED: "cancelled",
-}
-
 _CREDENTIAL_WORDS = {TokenKind.INVITATION: "one-time token", TokenKind.KEY: "API key"}
 
 

@@ -62,8 +62,8 @@ def _environment() -> Environment:
         "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
-        "job_kinds": formatting.JOB_KIND_WORDS,
-        "job_states": formatting.JOB_STATE_WORDS,
+        "job_kinds": words.JOB_KIND_WORDS,
+        "job_states": words.JOB_STATE_WORDS,
         "DELIVERY_WAITS": DELIVERY_WAITS,
         "version": version("mome-node"),
     }
