@@ -198,7 +198,8 @@ def _queue_lines(overview: Overview) -> list[str]:
     lines = []
     for each in overview.queues():
         style = "bold red" if each.state is JobState.DEAD else "yellow"
-        lines.append(f"[{style}]{each.jobs:>5} {JOB_STATE_WORDS[each.state]}[/]  {JOB_KIND_WORDS[each.kind]} {escape(each.destination)}")
+        words = f"{JOB_KIND_WORDS[each.kind]} {escape(each.destination)}"
+        lines.append(f"[{style}]{each.jobs:>5} {JOB_STATE_WORDS[each.state]}[/]  {words}")
     return lines
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from mome_core.results import Endpoint
-from node.jobs import JobKind, JobState
 from node.states import StudyState
 from node.storage.accounts import Account, TokenKind
 
