@@ -16,7 +16,7 @@ _LOOK_SECONDS = 0.5
 
 
 @dataclass(slots=True)
-class _Sender:
+class _OpenSender:
     """An association, the study of the last instance that it brought, and when."""
 
     peer: Peer
@@ -30,7 +30,9 @@ class OpenSenders:
     def __init__(self, node_name: str, health: HealthStore) -> None:
         self.node_name, self.health = node_name, health
         self.lock = threading.Lock()
-        self.senders: dict[int, _Sender] = {}  # by the identity of its peer: equal peers may have several associations
+        self.senders: dict[
+            int, _OpenSender
+        ] = {}  # by the identity of its peer: equal peers may have several associations
         self.told: frozenset[str] = frozenset()
 
     def start(self) -> None:
@@ -41,7 +43,7 @@ class OpenSenders:
     def stored(self, peer: Peer, study_instance_uid: str) -> None:
         """An association has brought an instance."""
         with self.lock:
-            self.senders[id(peer)] = _Sender(peer, study_instance_uid, time.monotonic())
+            self.senders[id(peer)] = _OpenSender(peer, study_instance_uid, time.monotonic())
 
     def ended(self, peer: Peer) -> None:
         """An association is over."""
