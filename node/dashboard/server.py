@@ -9,6 +9,7 @@ import uvicorn
 
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
+from node.dashboard.stow import ImageReception
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.accounts import AccountRole
@@ -16,10 +17,16 @@ from node.storage.accounts import AccountRole
 log = logging.getLogger(__name__)
 
 
-def run_dashboard(settings: Settings) -> None:
-    """Serve pages and API until SIGTERM; raises NotReady when the port is taken."""
+def run_dashboard(settings: Settings, reception: ImageReception | None = None) -> None:
+    """Serve pages and API until SIGTERM; raises NotReady when the port is taken.
+
+    Parameters
+    ----------
+    reception
+        What keeps images that come by STOW-RS; None: none are taken.
+    """
     site = Site.open(settings)
-    app = build_app(site)
+    app = build_app(site, reception)
     _log_first_token(site)
     here = settings.dashboard
     server_config = uvicorn.Config(

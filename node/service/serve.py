@@ -65,8 +65,9 @@ def _run_process(name: NodeProcess, config: Path | None) -> None:
         run_scheduler(settings, config)
     elif name is NodeProcess.DASHBOARD:
         from node.dashboard.server import run_dashboard
+        from node.service.web_reception import web_reception
 
-        run_dashboard(settings)
+        run_dashboard(settings, web_reception(settings) if settings.web_store.enabled else None)
     else:
         from node.analysis import ShadowModel, make_analyst
         from node.service.worker import run_worker

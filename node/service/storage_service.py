@@ -81,6 +81,10 @@ class IncomingInstance:
             raise InstanceRefused(OUT_OF_RESOURCES, "the object is larger than this node keeps")
         self.file.write(fragment)
 
+    def require_study(self, study_instance_uid: str) -> None:
+        """Refuse it at its end if it belongs to another study."""
+        self.file.study_instance_uid = study_instance_uid
+
     def finish(self) -> int:
         """Success once the instance is durable, or was already there with the same content."""
         crash_point("store.tmp_written")
