@@ -7,16 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from mome_core.inference import score
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.policy import Augmentation, Policy
 from mome_core.results import Endpoint
 from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
 from mome_core.training.cohort import GROUPS, ManifestRow
 from mome_core.training.dataset import ExcludedCase
-from mome_core.training.evaluate import Evaluation, Scores, auroc_difference, compare, evaluate
+from mome_core.training.evaluate import Evaluation, compare, evaluate
 from mome_core.training.report import Breakdown, MeasuredModel, render
 from mome_core.training.statistics import Comparison
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
@@ -36,8 +32,6 @@ class EvaluationPlan:
         Draws of patients by the bootstrap.
     choose
         Split on which the operating point for BI-RADS 4 findings is chosen.
-    augmented
-        Whether the mean over the published augmented versions is measured too.
     """
 
     bundles: tuple[Path, ...]
@@ -45,7 +39,6 @@ class EvaluationPlan:
     split: str = ""
     repeats: int = 1000
     choose: str = "validation"
-    augmented: bool = False
     cache: Path = CACHE
     workers: int = 1
 
@@ -70,7 +63,6 @@ class EvaluationReport:
             "readers": [asdict(each) for each in sides.readers],
             "bi_rads_4": asdict(sides.downgrade) if sides.downgrade else None,
             "contributions": {str(modality): value for modality, value in sides.contributions.items()},
-            "augmented": asdict(sides.augmented) if sides.augmented else None,
         }
 
 
@@ -101,7 +93,7 @@ def _break_down(
     plan: EvaluationPlan,
     progress: CohortProgress,
 ) -> Breakdown:
-    """Groups of patients, readers, BI-RADS 4 findings, contributions, augmentation."""
+    """Groups of patients, readers, BI-RADS 4 findings, contributions."""
     mine, repeats = _rows_of(evaluation, rows), plan.repeats
     readers = sorted({name for row in mine for name in row.facts if name.startswith("reader_")})
     return Breakdown(
@@ -110,8 +102,7 @@ def _break_down(
             evaluation, {name: [row.facts.get(name, "") for row in mine] for name in readers}, repeats=repeats
         ),
         downgrade=_downgrade(checkpoint, evaluation, rows, plan, progress),
-        contributions=mean_contributions(checkpoint, evaluation.examples, evaluation.endpoint),
-        augmented=_augmented(checkpoint, evaluation, repeats) if plan.augmented else None,
+        contributions=mean_contributions(checkpoint, evaluation),
     )
 
 
@@ -136,23 +127,6 @@ def _downgrade(
     cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
     other = evaluate(checkpoint, cohort.examples, evaluation.endpoint, repeats=100)
     return downgrade(other, [row.facts.get("bi_rads", "") for row in _rows_of(other, rows)], evaluation, mine)
-
-
-def _augmented(checkpoint: Checkpoint, evaluation: Evaluation, repeats: int) -> Comparison:
-    """AUROC of the mean over augmented versions against one centred version."""
-    patients = [each.patient for each in evaluation.examples]
-    scores = augmented_scores(checkpoint, evaluation)
-    return auroc_difference(evaluation.truth, scores, evaluation.probability, patients, repeats=repeats)
-
-
-def augmented_scores(checkpoint: Checkpoint, evaluation: Evaluation) -> Scores:
-    """Probability of each case as the node answers: the mean over the published versions of it."""
-    policy = Policy(augmentation=Augmentation.PUBLISHED, contributions=False, saliency=False)
-    found = []
-    for example in evaluation.examples:
-        scores = score(example.arrays(), checkpoint, policy, lambda stage, done, planned: None)
-        found.append(next(each.probability for each in scores if each.endpoint is evaluation.endpoint))
-    return np.array(found)
 
 
 # --- the report as files

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mome_core.case import Modality
 from mome_core.compute import device_of
 from mome_core.model.architecture import Head
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
@@ -231,7 +232,7 @@ def _held_out_scores(fold: _Fold, plan: TrainingPlan) -> FoldScores:
         truth(model.network, plan.endpoint, cases),
         scored(model, cases, plan.endpoint),
         tuple(case.patient for case in cases),
-        model.endpoints[plan.endpoint].threshold,
+        model.calibrations(plan.endpoint).of(Modality).threshold,
         len(fold.sides.training),
     )
 

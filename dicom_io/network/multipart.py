@@ -18,7 +18,7 @@ class NotMultipart(DicomError):
     """A body is not what its content type says, or ends in the middle of a part."""
 
 
-class PartReceiver(Protocol):
+class _PartReceiver(Protocol):
     """What is told of the parts of a body."""
 
     def begin(self) -> None:
@@ -46,7 +46,7 @@ def boundary_of(content_type: str, media_type: str = "application/dicom") -> byt
 class MultipartStream:
     """Takes a body in pieces of any size."""
 
-    def __init__(self, boundary: bytes, receiver: PartReceiver) -> None:
+    def __init__(self, boundary: bytes, receiver: _PartReceiver) -> None:
         self.complete = False
 
         def data(chunk: bytes, start: int, end: int) -> None:

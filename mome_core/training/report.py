@@ -45,15 +45,12 @@ class Breakdown:
     ----------
     contributions
         Mean absolute Shapley value by modality.
-    augmented
-        AUROC of the mean over augmented versions (first) against one centred version.
     """
 
     groups: Sequence[Subgroup] = ()
     readers: Sequence[Reader] = ()
     downgrade: Downgrade | None = None
     contributions: Mapping[Modality, float] = field(default_factory=dict)
-    augmented: Comparison | None = None
 
 
 def render(
@@ -96,8 +93,6 @@ def _other_sides(evaluation: Evaluation, sides: Breakdown) -> Iterator[str]:
         yield "<h2>Readers</h2>" + _readers_table(sides.readers)
     if sides.downgrade is not None:
         yield "<h2>BI-RADS 4</h2>" + _downgrade_words(sides.downgrade)
-    if sides.augmented is not None:
-        yield "<h2>Test-time augmentation</h2>" + _augmented_words(sides.augmented)
 
 
 def _readers_table(readers: Sequence[Reader]) -> str:
@@ -135,14 +130,6 @@ def _downgrade_words(found: Downgrade) -> str:
         f"{found.chosen_on} BI-RADS 4 cases it was chosen on, lie {found.spared} of {found.benign} benign findings "
         f"(biopsies that would not be done) and {found.missed} of {found.malignant} malignant ones (missed) of the "
         "BI-RADS 4 cases reported here.</p>"
-    )
-
-
-def _augmented_words(found: Comparison) -> str:
-    """One version of each case against the mean over the published ones."""
-    return (
-        f"<p>AUROC {found.first:.3f} as the mean over the published versions, {found.second:.3f} from one centred "
-        f"version: difference {escape(str(found.difference))}, p = {found.p_value:.4f}.</p>"
     )
 
 

@@ -34,7 +34,6 @@ _Page = Annotated[Path | None, typer.Option("--report", help="HTML page to write
 _Figures = Annotated[Path | None, typer.Option("--figures", help="CSV to write: every number.")]
 _Cases = Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its score.")]
 _Choose = Annotated[str, typer.Option("--choose", help="Split that BI-RADS 4's point is chosen on.")]
-_Augmented = Annotated[bool, typer.Option("--augmented", help="Also as the mean over augmented versions.")]
 
 
 def evaluate(
@@ -48,7 +47,6 @@ def evaluate(
     figures: _Figures = None,
     cases: _Cases = None,
     choose: _Choose = "validation",
-    augmented: _Augmented = False,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
     as_json: Json = False,
@@ -61,9 +59,7 @@ def evaluate(
     Example: mome-node evaluate cohort.csv --model models/ours --against demo --split test --report page.html
     """
     bundles = tuple(find_bundle(name) for name in (model, against) if name)
-    plan = EvaluationPlan(
-        bundles, endpoint_named(endpoint), split, repeats, choose, augmented, cache=cache, workers=workers
-    )
+    plan = EvaluationPlan(bundles, endpoint_named(endpoint), split, repeats, choose, cache=cache, workers=workers)
     found = evaluate_models(read_manifest(manifest), plan, PrintedProgress())
     if report:
         write_page(report, found)

@@ -25,7 +25,7 @@ from node.dashboard.rights import Sender
 from node.settings import Settings
 
 log = logging.getLogger(__name__)
-_SYNTAX_NOT_SUPPORTED = 0xC122  # PS3.18 table I.2-2
+SYNTAX_NOT_SUPPORTED = 0xC122  # PS3.18 table I.2-2
 _SYNTAXES = frozenset(str(each) for each in (*NATIVE, *LOSSLESS))
 _CHUNK_SECONDS = 60.0  # a sender that is silent for longer is gone
 _MOST_INSTANCES = 20_000
@@ -33,7 +33,7 @@ _JSON = "application/dicom+json"
 router = APIRouter(include_in_schema=False)
 
 
-class IncomingImage(InstanceWriter, Protocol):
+class _IncomingImage(InstanceWriter, Protocol):
     """Where one instance goes while it arrives."""
 
     def require_study(self, study_instance_uid: str) -> None:
@@ -43,7 +43,7 @@ class IncomingImage(InstanceWriter, Protocol):
 class ImageReception(Protocol):
     """Keeps images; the listener's storage service does."""
 
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> IncomingImage:
+    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> _IncomingImage:
         """An instance begins; may raise InstanceRefused or OSError."""
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
@@ -67,7 +67,7 @@ class _StoreRequest:
         self.outcomes: list[InstanceOutcome] = []
         self.file: Part10Stream | None = None
         self.meta: FileMeta | None = None
-        self.writer: IncomingImage | None = None
+        self.writer: _IncomingImage | None = None
         self.failure = SUCCESS
 
     def begin(self) -> None:
@@ -80,7 +80,7 @@ class _StoreRequest:
         """The meta information of an instance is here."""
         self.meta = meta
         if meta.transfer_syntax_uid not in _SYNTAXES:
-            raise InstanceRefused(_SYNTAX_NOT_SUPPORTED, "transfer syntax is not accepted")
+            raise InstanceRefused(SYNTAX_NOT_SUPPORTED, "transfer syntax is not accepted")
         uids = (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
         self.writer = self.reception.open(self.peer, *uids)
         self.writer.require_study(self.study)
