@@ -173,10 +173,9 @@ def test_more_uploads_than_the_site_allows_are_asked_to_come_back(settings: Sett
         with socket.create_connection((address.hostname, address.port)) as slow:
             head = f"POST /dicom-web/studies HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
             kind = 'Content-Type: multipart/related; type="application/dicom"; boundary=b\r\n'
-            slow.sendall((head + kind + "Content-Length: 99\r\n\r\n--b").encode())
-            while (status := post(url, key, [part10(instance(STUDY))]).status_code) == 200:
-                continue  # the slow one is not there yet
-            assert status == 503
+            slow.sendall((head + kind + "Expect: 100-continue\r\nContent-Length: 99\r\n\r\n").encode())
+            assert slow.recv(100).startswith(b"HTTP/1.1 100"), "it has its place when it is asked for its body"
+            assert post(url, key, [part10(instance(STUDY))]).status_code == 503
         while post(url, key, [part10(instance(STUDY))]).status_code == 503:
             continue  # its end is not noticed yet
 
