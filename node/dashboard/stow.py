@@ -18,7 +18,7 @@ from dicom_io.errors import NotAnInstance
 from dicom_io.network.contexts import LOSSLESS, NATIVE
 from dicom_io.network.dimse import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS
 from dicom_io.network.multipart import MultipartStream, NotMultipart, boundary_of
-from dicom_io.network.service import InstanceRefused, InstanceWriter, Peer
+from dicom_io.network.service import InstanceRefused, InstanceWriter, Peer, StoreRequest
 from dicom_io.network.stow import InstanceOutcome, store_result
 from node.dashboard.guard import UPLOADS
 from node.dashboard.rights import Sender
@@ -43,7 +43,7 @@ class _IncomingImage(InstanceWriter, Protocol):
 class ImageReception(Protocol):
     """Keeps images; the listener's storage service does."""
 
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> _IncomingImage:
+    def open(self, peer: Peer, request: StoreRequest) -> _IncomingImage:
         """An instance begins; may raise InstanceRefused or OSError."""
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
@@ -81,8 +81,8 @@ class _StoreRequest:
         self.meta = meta
         if meta.transfer_syntax_uid not in _SYNTAXES:
             raise InstanceRefused(SYNTAX_NOT_SUPPORTED, "transfer syntax is not accepted")
-        uids = (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
-        self.writer = self.reception.open(self.peer, *uids)
+        request = StoreRequest(meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
+        self.writer = self.reception.open(self.peer, request)
         self.writer.require_study(self.study)
         return self.writer.write
 

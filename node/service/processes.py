@@ -88,7 +88,8 @@ def works_by(kind: NodeProcess, settings: Settings) -> tuple[object, ...]:
     if kind is NodeProcess.LISTENER:
         return (settings.dicom.host,)
     if kind is NodeProcess.DASHBOARD:
-        keeps = (settings.dicom, settings.storage) if settings.web_store.enabled else ()
+        kept_by = (settings.dicom.ae_title, settings.dicom.max_object_mib, settings.storage)
+        keeps = kept_by if settings.web_store.enabled else ()
         return (settings.dashboard, settings.web_store, *keeps)
     if kind is NodeProcess.SCHEDULER:
         return (settings.model_dump(exclude=_NOT_OF_THE_SCHEDULER),)

@@ -23,6 +23,7 @@ from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.settings import Settings
 from node.storage.accounts import AccountRole
+from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.ledger import Ledger
 from web_store import dicomweb, key_of, multipart, part10, web_port
 
@@ -134,6 +135,16 @@ def test_a_full_disk_is_said_to_be_busy_and_nothing_is_acknowledged(settings: Se
     with web_port(full) as url:
         answer = post(url, key_of(settings), [part10(instance(STUDY))])
     assert (answer.status_code, kept(settings)) == (503, {})
+
+
+def test_who_has_a_key_need_not_be_one_of_the_callers_and_a_drained_node_takes_nothing(settings: Settings) -> None:
+    strict = settings.model_copy(update={"dicom": settings.dicom.model_copy(update={"callers": ("MRI1",)})})
+    ledger, key = Ledger(settings.database_url), key_of(settings)
+    with web_port(strict) as url:
+        assert post(url, key, [part10(instance(STUDY))]).status_code == 200
+        ledger.holds.hold(Hold(HoldKind.DRAIN, strict.node_name, 1.0, "ada", ""))
+        assert post(url, key, [part10(instance(STUDY))]).status_code == 503
+    assert len(kept(settings)) == 1
 
 
 @pytest.mark.parametrize("role", [AccountRole.VIEWER, AccountRole.OPERATOR, AccountRole.ADMIN])
