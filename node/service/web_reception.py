@@ -13,7 +13,7 @@ from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
 
 
-class WebReception:
+class _WebReception:
     """Bytes on disk, then the row, then success. An API key has decided who may send: no AE title is asked for."""
 
     def __init__(self, settings: Settings, service: StorageService) -> None:
@@ -34,8 +34,8 @@ class WebReception:
         self.service.ended(peer, address, why)
 
 
-def web_reception(settings: Settings) -> WebReception:
+def web_reception(settings: Settings) -> _WebReception:
     """A storage service of its own, in a folder from which the leftovers of a crash are gone."""
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     archive.clear_temporary()
-    return WebReception(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))
+    return _WebReception(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))

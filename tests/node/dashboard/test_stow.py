@@ -139,8 +139,8 @@ def test_a_full_disk_is_said_to_be_busy_and_nothing_is_acknowledged(settings: Se
 
 def test_who_has_a_key_need_not_be_one_of_the_callers_and_a_drained_node_takes_nothing(settings: Settings) -> None:
     strict = settings.model_copy(update={"dicom": settings.dicom.model_copy(update={"callers": ("MRI1",)})})
-    ledger, key = Ledger(settings.database_url), key_of(settings)
     with web_port(strict) as url:
+        ledger, key = Ledger(settings.database_url), key_of(settings)
         assert post(url, key, [part10(instance(STUDY))]).status_code == 200
         ledger.holds.hold(Hold(HoldKind.DRAIN, strict.node_name, 1.0, "ada", ""))
         assert post(url, key, [part10(instance(STUDY))]).status_code == 503
