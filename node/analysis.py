@@ -16,7 +16,8 @@ from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
 from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
-from dicom_io.study.roles import RoleRule
+from dicom_io.study.protocol import check_protocol
+from dicom_io.study.roles import RoleAssignment, RoleRule
 from mome_core.compute import best_device
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import analyze
@@ -27,12 +28,13 @@ from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
 from node.reasons import Reason, ReasonCode
+from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
 from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
 from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
-from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary, SeriesSummary
+from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary
 from sr_templates.build import (
     ResultObjects,
     build_not_analysed,
@@ -85,6 +87,7 @@ class AnalysisOutcome:
     """
 
     headers: StudyHeaders
+    roles: RoleAssignment
     assembly: Assembly | None
     result: Result | None
     objects: ResultObjects | None
@@ -101,17 +104,18 @@ def analyze_study(
     run = run or Revision()
     with _timed(timings, "read headers"):
         headers = read_series_headers(paths)
+        roles = assign_roles(headers, context.rules)
     try:
         with _timed(timings, "assemble"):
-            assembly = read_case(assign_roles(headers, context.rules))
+            assembly = read_case(roles)
         result = analyze(assembly.case, context.checkpoint, context.policy, progress)
     except StudyIneligible as reason:
         objects = None if context.silent else _refuse(headers, str(reason), context, run)
-        return AnalysisOutcome(headers, None, None, objects, str(reason), reason.code, timings)
+        return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with _timed(timings, "result objects"):
         objects = build_objects(result, _evidence_of(assembly), context.device, run=run, options=context.options)
-    return AnalysisOutcome(headers, assembly, result, objects, result.withheld, result.withheld_code, timings)
+    return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
 def _refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:
@@ -252,13 +256,13 @@ def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
     summary = AnalysisSummary(
         reason=outcome.reason,
         code=outcome.code,
+        series=series_summaries(outcome.roles),
+        protocol=check_protocol(outcome.roles),
         not_written={} if objects is None else {str(kind): why for kind, why in objects.not_written.items()},
         timings_s={name: round(seconds, 3) for name, seconds in outcome.timings_s.items()},
     )
     if assembly is not None:
-        roles = assembly.roles.roles
-        series = (SeriesSummary(each.series.series_uid, each.role, each.confidence, each.why) for each in roles)
-        summary = replace(summary, series=tuple(series), warnings=tuple(assembly.warnings))
+        summary = replace(summary, warnings=tuple(assembly.warnings))
     if result is not None:
         summary = replace(
             summary,

@@ -10,10 +10,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from mome_core.errors import Ineligibility
 from node.errors import NodeError
@@ -128,73 +126,3 @@ def verify(entries: Iterable[tuple[int, AuditEntry, str]], count: int, head: str
     if seen != count or digest != head:
         raise AuditBroken(f"the audit trail was changed: {count} entries were written, {seen} are there")
     return seen
-
-
-# Event ID and type of PS3.15 A.5.3, by our event; a transition of a study is the use of the application.
-APPLICATION, IMPORTED, TRANSFERRED, ALERT, DELETED, AUTHENTICATED, ACCESSED = (
-    ("110100", "Application Activity"),
-    ("110107", "Import"),
-    ("110104", "DICOM Instances Transferred"),
-    ("110113", "Security Alert"),
-    ("110105", "DICOM Study Deleted"),
-    ("110114", "User Authentication"),
-    ("110103", "DICOM Instances Accessed"),
-)
-_MESSAGES: dict[AuditEvent | StudyEvent, tuple[tuple[str, str], str]] = {
-    AuditEvent.STARTED: (APPLICATION, "E"),
-    AuditEvent.LISTENING: (APPLICATION, "E"),
-    AuditEvent.STOPPED: (APPLICATION, "E"),
-    AuditEvent.RECEIVED: (TRANSFERRED, "C"),
-    AuditEvent.SENT: (TRANSFERRED, "R"),
-    AuditEvent.REJECTED: (ALERT, "E"),
-    AuditEvent.CONFLICT: (ALERT, "E"),
-    AuditEvent.FORGED_REPORT: (ALERT, "E"),
-    AuditEvent.INTEGRITY_LOST: (ALERT, "E"),
-    AuditEvent.RECOVERED: (IMPORTED, "C"),
-    AuditEvent.DELETED: (DELETED, "D"),
-    AuditEvent.LOGGED_IN: (AUTHENTICATED, "E"),
-    AuditEvent.LOGGED_OUT: (AUTHENTICATED, "E"),
-    AuditEvent.LOGIN_REFUSED: (AUTHENTICATED, "E"),
-    AuditEvent.ACCESS_CHANGED: (ALERT, "E"),
-    AuditEvent.DOWNLOADED: (ACCESSED, "R"),
-}
-_FAILURES: frozenset[AuditEvent | StudyEvent] = frozenset(
-    (
-        AuditEvent.REJECTED,
-        AuditEvent.CONFLICT,
-        AuditEvent.FORGED_REPORT,
-        AuditEvent.INTEGRITY_LOST,
-        AuditEvent.LOGIN_REFUSED,
-        StudyEvent.GAVE_UP,
-    )
-)
-
-
-def message(entry: AuditEntry, ae_title: str, study_instance_uid: str = "") -> str:
-    """The entry as an audit message of PS3.15 A.5.1 (XML, one line); the study by its UID, no patient."""
-    (code, words), action = _MESSAGES.get(entry.event, (APPLICATION, "E"))
-    root = Element("AuditMessage")
-    happened = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
-    outcome = "4" if entry.event in _FAILURES else "0"
-    event = SubElement(
-        root, "EventIdentification", EventActionCode=action, EventDateTime=happened, EventOutcomeIndicator=outcome
-    )
-    SubElement(event, "EventID", {"csd-code": code, "codeSystemName": "DCM", "originalText": words})
-    SubElement(event, "EventTypeCode", {"csd-code": entry.event, "codeSystemName": "99MOME", "originalText": words})
-    SubElement(event, "EventOutcomeDescription").text = " ".join(
-        part for part in (entry.event, entry.to_state and f"-> {entry.to_state}", entry.detail) if part
-    )
-    node = SubElement(root, "ActiveParticipant", UserID=ae_title, UserIsRequestor="false")
-    SubElement(node, "RoleIDCode", {"csd-code": "110150", "codeSystemName": "DCM", "originalText": "Application"})
-    SubElement(root, "AuditSourceIdentification", AuditSourceID=ae_title)
-    if study_instance_uid:
-        study = SubElement(
-            root,
-            "ParticipantObjectIdentification",
-            ParticipantObjectID=study_instance_uid,
-            ParticipantObjectTypeCode="2",
-            ParticipantObjectTypeCodeRole="3",
-        )
-        kind = {"csd-code": "110180", "codeSystemName": "DCM", "originalText": "Study Instance UID"}
-        SubElement(study, "ParticipantObjectIDTypeCode", kind)
-    return tostring(root, encoding="unicode")

@@ -18,16 +18,17 @@ from dicom_io.network.dimse import (
     NO_SUCH_OPERATION,
     NOT_SUPPORTED,
     OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
     SUCCESS,
     WARNINGS,
 )
-from dicom_io.network.scu import Timeouts
+from dicom_io.network.remote import Timeouts
 from dicom_io.network.service import ALL_SLOTS_TAKEN, CALLED_UNKNOWN, CALLER_HAS_TOO_MANY, CALLING_UNKNOWN, NOT_DICOM
 from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
-from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION, PROCESSING_FAILURE
+from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION
 from node.settings_sections import DicomSettings
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, Kind

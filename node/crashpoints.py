@@ -22,11 +22,14 @@ NAMES = (
     "commit.requested",
     "commit.recorded",
 )
+"""On the way of every study."""
+_AROUND = ("audit.sent",)
+"""Towards the systems around a PACS, where the settings name some."""
 CHOSEN, _, VISITS = os.environ.get("MOME_CRASHPOINT", "").partition(":")
 _visits_left = int(VISITS or 1)
 
-if CHOSEN and CHOSEN not in NAMES:
-    raise ValueError(f"MOME_CRASHPOINT must be one of {', '.join(NAMES)}")
+if CHOSEN and CHOSEN not in (*NAMES, *_AROUND):
+    raise ValueError(f"MOME_CRASHPOINT must be one of {', '.join((*NAMES, *_AROUND))}")
 
 
 def crash_point(name: str) -> None:

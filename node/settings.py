@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import SettingsError
+from node.integration_settings import AuditRepositorySettings
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     results: ResultSettings = ResultSettings()
     dashboard: DashboardSettings = DashboardSettings()
     alerts: AlertSettings = AlertSettings()
+    audit_repository: AuditRepositorySettings = AuditRepositorySettings()
     destinations: tuple[Destination, ...] = ()
 
     @classmethod

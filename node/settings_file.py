@@ -82,10 +82,9 @@ def _sections(settings: Settings) -> list[str]:
 
 def _keys(section: SettingsSection) -> list[str]:
     """One line for each key, with what it means."""
-    return [
-        f"{key} = {_toml_value(getattr(section, key))}  # {field.description}"
-        for key, field in type(section).model_fields.items()
-    ]
+    fields = type(section).model_fields
+    own = sorted(fields, key=lambda key: key not in type(section).__annotations__)  # what is shared comes last
+    return [f"{key} = {_toml_value(getattr(section, key))}  # {fields[key].description}" for key in own]
 
 
 def _toml_value(value: Any) -> str:

@@ -24,7 +24,7 @@ def ae_title(value: str) -> str:
 
 
 _AeTitle = Annotated[str, AfterValidator(ae_title)]
-_Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 _Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -39,7 +39,7 @@ class DicomSettings(SettingsSection):
 
     ae_title: _AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0: all interfaces")
-    port: _Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
+    port: Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
     check_called_ae_title: bool = Field(default=False, description="reject associations that call another AE title")
     callers: tuple[_AeTitle, ...] = Field(default=(), description="calling AE titles that are accepted; empty: any")
     networks: tuple[str, ...] = Field(
@@ -58,7 +58,7 @@ class DicomSettings(SettingsSection):
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
         """Refuse a certificate without its key, and client certificates without authorities."""
-        _require_pair(self.certificate, self.key)
+        require_pair(self.certificate, self.key)
         if self.client_certificates is not ClientCertificates.NONE and not (self.certificate and self.authorities):
             raise ValueError("client_certificates can be checked only with certificate, key and authorities")
         return self
@@ -179,7 +179,7 @@ class Destination(SettingsSection):
     name: str = Field(description="name of this destination, unique on this node")
     ae_title: _AeTitle = Field(description="AE title")
     host: str = Field(description="host name or IP address")
-    port: _Port = Field(description="TCP port")
+    port: Port = Field(description="TCP port")
     commitment: bool = Field(default=False, description="request storage commitment")
     kinds: tuple[str, ...] = Field(default=(), description="result objects to send; empty: all")
     web: str = Field(default="", description="URL of a DICOMweb service: send by STOW-RS instead of C-STORE")
@@ -198,7 +198,7 @@ class Destination(SettingsSection):
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
         """Refuse incomplete TLS settings, and those that would accept any certificate."""
-        _require_pair(self.certificate, self.key)
+        require_pair(self.certificate, self.key)
         if not self.tls and (self.certificate or not self.check_name or (self.authorities and not self.web)):
             raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
         if self.web and not self.web.startswith(("https://", "http://")):
@@ -208,8 +208,8 @@ class Destination(SettingsSection):
         return self
 
 
-def _require_pair(certificate: str, key: str) -> None:
-    """ValueError for one without the other."""
+def require_pair(certificate: str, key: str) -> None:
+    """ValueError for a certificate without its key, or the other way round."""
     if bool(certificate) != bool(key):
         raise ValueError("certificate and key belong together")
 
@@ -227,7 +227,7 @@ class DashboardSettings(SettingsSection):
         default="127.0.0.1",
         description="address to listen on; beyond loopback only with TLS or a proxy",
     )
-    port: _Port = Field(default=8090, description="TCP port to listen on")
+    port: Port = Field(default=8090, description="TCP port to listen on")
     names: tuple[str, ...] = Field(default=(), description="host names under which browsers reach it")
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM)")
     key: str = Field(default="", description="private key of the certificate (PEM)")
@@ -254,7 +254,7 @@ class DashboardSettings(SettingsSection):
     @model_validator(mode="after")
     def stays_private(self) -> Self:
         """Refuse to send passwords over a network in clear text."""
-        _require_pair(self.certificate, self.key)
+        require_pair(self.certificate, self.key)
         if self.enabled and not (is_loopback(self.host) or self.is_secure):
             raise ValueError(
                 f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from mome_core.case import Modality, Role
+from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
 from mome_core.results import Endpoint, QualityFlag, Severity
 
 
@@ -111,6 +112,8 @@ class AnalysisSummary:
         The stable code of `reason`: an Ineligibility or the code of the flag that withheld the score.
     not_written
         Kinds of result object that could not be written, with the reason.
+    protocol
+        What the protocol needs and how much of it there is; empty in summaries of older releases.
     timings_s
         Seconds of each stage, by name.
     """
@@ -123,6 +126,7 @@ class AnalysisSummary:
     policy: str = ""
     saliency: tuple[SaliencySummary, ...] = ()
     series: tuple[SeriesSummary, ...] = ()
+    protocol: tuple[ProtocolItem, ...] = ()
     warnings: tuple[str, ...] = ()
     not_written: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
@@ -143,10 +147,16 @@ class AnalysisSummary:
             policy=content.get("policy", ""),
             saliency=tuple(SaliencySummary.from_json(each) for each in content.get("saliency", ())),
             series=tuple(SeriesSummary.from_json(each) for each in content.get("series", ())),
+            protocol=tuple(_protocol_item_from_json(each) for each in content.get("protocol", ())),
             warnings=tuple(content.get("warnings", ())),
             not_written=content.get("not_written", {}),
             timings_s=content.get("timings_s", {}),
         )
+
+
+def _protocol_item_from_json(content: Mapping[str, Any]) -> ProtocolItem:
+    volumes = tuple(FoundVolume(**each) for each in content["volumes"])
+    return ProtocolItem(ProtocolPart(content["part"]), PartState(content["state"]), volumes, content["why"])
 
 
 def _flag_from_json(content: Mapping[str, str]) -> QualityFlag:

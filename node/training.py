@@ -9,36 +9,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mome_core.compute import device_of
 from mome_core.model.architecture import Head
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
 from mome_core.results import Endpoint
 from mome_core.training.bundle import write_bundle
-from mome_core.training.cohort import ManifestRow, held_out
+from mome_core.training.cohort import ManifestRow, Split
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
-from mome_core.training.dataset import Cohort, Example, ExcludedCase
+from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.distributed import ProcessGroup, process_group
 from mome_core.training.evaluate import scored
+from mome_core.training.folds import Folding, Partition, partition
 from mome_core.training.history import MetricsWriter, draw_history
 from mome_core.training.loop import Task, train
-from mome_core.training.metrics import all_metrics
+from mome_core.training.nested import CrossValidation, FoldScores, cross_validated
 from mome_core.training.predict import truth
 from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_checkpoint, from_scratch
-from mome_core.training.statistics import Interval, bootstrap
+from mome_core.training.table import write_table
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
 from node.errors import SettingsError
-
-_WITHOUT_THRESHOLD = (
-    "auroc",
-    "auprc",
-    "partial_auroc_specificity_90",
-    "partial_auroc_sensitivity_90",
-    "brier",
-    "ece",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +43,11 @@ class TrainingPlan:
         Bundle to write; a folder of bundles `fold-1` ... when every fold is trained.
     run
         Folder of the run's state, from which a killed run continues; OUT.run when None.
+    folds, inner_folds
+        Parts of the cohort, of which one is kept for the end; parts of the rest, of which one chooses epoch,
+        calibration and operating point. Unused where the manifest has splits.
     fold
-        The fold that is held out, from 0; None trains a model for each. Unused where the manifest has splits.
+        The fold that is kept for the end, from 0; None trains a model for each.
     cache
         Folder of prepared cases, kept from run to run.
     workers
@@ -68,6 +61,7 @@ class TrainingPlan:
     run: Path | None = None
     scratch: bool = False
     folds: int = 5
+    inner_folds: int = 5
     fold: int | None = 0
     device: str = "cpu"
     cache: Path = CACHE
@@ -76,7 +70,19 @@ class TrainingPlan:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """One bundle that was trained; `best_epoch` from 1; the validation AUROC chose the epoch, so it is no test."""
+    """One bundle that was trained.
+
+    Parameters
+    ----------
+    best_epoch
+        From 1.
+    validation_auroc
+        Of the cases that chose the epoch, so it is no test.
+    held_out_cases, held_out
+        The fold that was kept for the end, and its figures; none where the manifest names the sides.
+    split
+        Manifest that says who was on which side; empty where the cohort's own says so.
+    """
 
     bundle: str
     sha256: str
@@ -84,30 +90,28 @@ class TrainedModel:
     validation_auroc: float
     training_cases: int
     validation_cases: int
-
-
-@dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """Figures of all cases, each answered by the model that had not seen it."""
-
-    cases: int
-    figures: Mapping[str, Interval]
+    held_out_cases: int = 0
+    held_out: Mapping[str, float] | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """The models of one training, and the cases that could not be used; `out_of_fold` when every fold was trained."""
+    """The models of one training, the cases that could not be used, and what every fold together shows."""
 
     models: tuple[TrainedModel, ...]
     excluded: tuple[ExcludedCase, ...]
-    out_of_fold: OutOfFold | None = None
+    cross_validation: CrossValidation | None = None
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for scripts."""
         payload: dict[str, object] = {"excluded": exclusions_json(self.excluded)}
-        if self.out_of_fold is None:
+        if self.cross_validation is None:
             return payload | asdict(self.models[0])
-        return payload | {"folds": [asdict(each) for each in self.models], "out_of_fold": asdict(self.out_of_fold)}
+        return payload | {
+            "folds": [asdict(each) for each in self.models],
+            "cross_validation": asdict(self.cross_validation),
+        }
 
 
 class TrainingProgress(CohortProgress):
@@ -125,12 +129,7 @@ def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: Trai
     group = process_group()
     start = load_checkpoint(plan.start, group.device(plan.device))
     cohort = _prepared_once(group, rows, start, plan, progress)
-    folds = _folds_of(cohort, rows, plan)
-    models = tuple(model for fold in folds if (model := _train_one(start, fold, plan, progress)))
-    if not group.is_main:
-        return None
-    pooled = _out_of_fold(folds, plan, group.device(plan.device)) if plan.fold is None else None
-    return TrainingReport(models, cohort.exclusions, pooled)
+    return train_on(cohort, rows, start, plan, progress)
 
 
 def _prepared_once(
@@ -145,36 +144,51 @@ def _prepared_once(
     return cohort
 
 
+def train_on(
+    cohort: Cohort, rows: Sequence[ManifestRow], start: Checkpoint, plan: TrainingPlan, progress: TrainingProgress
+) -> TrainingReport | None:
+    """As `train_models`, on cases that are prepared already."""
+    folds = _folds_of(cohort, rows, plan)
+    trained = [done for fold in folds if (done := _train_one(start, fold, rows, plan, progress))]
+    if not process_group().is_main:
+        return None
+    scores = [scores for _, scores in trained if scores is not None]
+    together = cross_validated(scores) if plan.fold is None else None
+    return TrainingReport(tuple(model for model, _ in trained), cohort.exclusions, together)
+
+
 @dataclass(frozen=True, slots=True)
 class _Fold:
-    """The two sides of one training, where its bundle and its run lie, and how many cases could not be used."""
+    """The sides of one training, where its bundle and its run lie, and how many cases could not be used."""
 
-    training: tuple[Example, ...]
-    validation: tuple[Example, ...]
+    sides: Partition
     bundle: Path
     run: Path
     excluded: int
 
 
 def _folds_of(cohort: Cohort, rows: Sequence[ManifestRow], plan: TrainingPlan) -> list[_Fold]:
-    """One fold, or all of them: who teaches, and who is held out."""
+    """One fold, or all of them: who teaches, who chooses, and who is held out."""
     split_of = {row.name: row.split for row in rows}
     splits = [split_of[each.name] for each in cohort.examples]
+    folding = Folding(plan.folds, plan.inner_folds, plan.config.seed)
     folds = []
     for number in range(plan.folds) if plan.fold is None else (plan.fold,):
-        sides = held_out(cohort.examples, splits, plan.endpoint, folds=plan.folds, fold=number, seed=plan.config.seed)
+        sides = partition(cohort.examples, splits, (plan.endpoint,), folding, number)
         bundle = plan.out / f"fold-{number + 1}" if plan.fold is None else plan.out
         run = plan.run if plan.run and plan.fold is not None else bundle.with_name(f"{bundle.name}.run")
-        folds.append(_Fold(*sides, bundle, run, len(cohort.exclusions)))
+        folds.append(_Fold(sides, bundle, run, len(cohort.exclusions)))
     return folds
 
 
-def _train_one(start: Checkpoint, fold: _Fold, plan: TrainingPlan, progress: TrainingProgress) -> TrainedModel | None:
-    """Train, calibrate, write the bundle and the drawing of the run; None in a process that is not the main one."""
+def _train_one(
+    start: Checkpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress
+) -> tuple[TrainedModel, FoldScores | None] | None:
+    """Train, calibrate, write the bundle, score the held-out fold; None in a process that is not the main one."""
     network = from_checkpoint(start, (Head(plan.endpoint),), plan.config.seed)
     if plan.scratch:
         network = from_scratch(network.architecture, plan.config.seed).to(device_of(start.network))
-    task = Task(network, start.recipe, fold.training, fold.validation, plan.config)
+    task = Task(network, start.recipe, fold.sides.training, fold.sides.validation, plan.config)
     if not process_group().is_main:
         train(task, fold.run)
         return None
@@ -187,32 +201,49 @@ def _train_one(start: Checkpoint, fold: _Fold, plan: TrainingPlan, progress: Tra
     result = train(task, fold.run, report)
     draw_history(fold.run)
     identity = write_bundle(fold.bundle, task, result, _description(start, fold, plan))
-    return TrainedModel(
+    scores = _held_out_scores(fold, plan) if fold.sides.held_out else None
+    model = TrainedModel(
         bundle=str(fold.bundle),
         sha256=identity.sha256,
         best_epoch=result.best_epoch + 1,
         validation_auroc=result.best_auroc,
-        training_cases=len(fold.training),
-        validation_cases=len(fold.validation),
+        training_cases=len(fold.sides.training),
+        validation_cases=len(fold.sides.validation),
+        held_out_cases=len(fold.sides.held_out),
+        held_out=scores.figures() if scores else None,
+        split=str(_write_split(fold, rows)) if scores else "",
     )
+    return model, scores
 
 
 def _description(start: Checkpoint, fold: _Fold, plan: TrainingPlan) -> Description:
-    statement = f"Trained on {len(fold.training)} studies of one site for {plan.endpoint}; not validated elsewhere."
+    taught = len(fold.sides.training)
+    statement = f"Trained on {taught} studies of one site for {plan.endpoint}; not validated elsewhere."
     provenance = {"started_from": start.identity.sha256, "scratch": plan.scratch, "excluded": fold.excluded}
     return Description(fold.bundle.name, "1", statement, provenance)
 
 
-def _out_of_fold(folds: Sequence[_Fold], plan: TrainingPlan, device: str) -> OutOfFold:
-    """Figures over all folds; none that needs a threshold, since thresholds differ from fold to fold."""
-    unseen = [(load_checkpoint(fold.bundle, device), fold.validation) for fold in folds]
-    positive = np.concatenate([truth(model.network, plan.endpoint, cases) for model, cases in unseen])
-    scores = np.concatenate([scored(model, cases, plan.endpoint) for model, cases in unseen])
-    figures = bootstrap(
-        lambda i: {name: all_metrics(positive[i], scores[i], 0.5)[name] for name in _WITHOUT_THRESHOLD},
-        [case.patient for _, cases in unseen for case in cases],
+def _held_out_scores(fold: _Fold, plan: TrainingPlan) -> FoldScores:
+    """The fold that was kept for the end, scored once by the bundle that was written."""
+    model = load_checkpoint(fold.bundle, process_group().device(plan.device))
+    cases = fold.sides.held_out
+    return FoldScores(
+        truth(model.network, plan.endpoint, cases),
+        scored(model, cases, plan.endpoint),
+        tuple(case.patient for case in cases),
+        model.endpoints[plan.endpoint].threshold,
+        len(fold.sides.training),
     )
-    return OutOfFold(len(scores), figures)
+
+
+def _write_split(fold: _Fold, rows: Sequence[ManifestRow]) -> Path:
+    """Write who was on which side beside the bundle, as a manifest that `evaluate` and `train` read."""
+    sides = {Split.TRAINING: fold.sides.training, Split.VALIDATION: fold.sides.validation}
+    sides[Split.TEST] = fold.sides.held_out
+    split_of = {example.name: split for split, examples in sides.items() for example in examples}
+    place = fold.bundle.with_name(f"{fold.bundle.name}.split.csv")
+    write_table(place, [row.record(place.parent, split_of[row.name]) for row in rows if row.name in split_of])
+    return place
 
 
 def training_config(path: Path | None, endpoint: Endpoint, **overrides: int | None) -> TrainingConfig:

@@ -33,6 +33,7 @@ CONTRACTS = {
     "typer, rich: only in": ("node/service/delivery.py", "import rich"),
     "fastapi, starlette, uvicorn, jinja2, authlib: only in": ("node/service/delivery.py", "import fastapi"),
     "prometheus_client: only in": ("node/service/delivery.py", "import prometheus_client"),
+    "node.integrations: only in": ("node/dashboard/queues.py", "import node.integrations.syslog"),
     "matplotlib: only in": ("node/analysis.py", "import matplotlib"),
     "The listener survives": ("node/service/listener.py", "import mome_core.inference"),
     "Volume, Case and Result": ("mome_core/case.py", "import scipy"),

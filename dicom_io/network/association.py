@@ -12,8 +12,8 @@ from pynetdicom.presentation import PresentationContext
 
 from dicom_io.errors import DicomError
 from dicom_io.network import dimse
-from dicom_io.network.dimse import Command, CommandElement, CommandField
-from dicom_io.network.negotiation import accept_contexts, decode_request, encode_rejection, printable
+from dicom_io.network.dimse import DATA_SET_FOLLOWS, RESPONSE, Command, CommandElement, CommandField, printable
+from dicom_io.network.negotiation import accept_contexts, decode_request, encode_rejection
 from dicom_io.network.service import (
     AssociationRejection,
     DimseResponse,
@@ -23,18 +23,18 @@ from dicom_io.network.service import (
     ServiceClassProvider,
 )
 from dicom_io.network.upper_layer import (
-    PDV_HEADER,
     RELEASE_RP,
     ConnectionLost,
     PduStream,
     PduType,
+    PresentationDataValue,
     ProtocolError,
     abort,
     p_data,
+    presentation_data_values,
 )
 
 _CLOSE_SECONDS = 1.0
-RESPONSE, DATA_SET_FOLLOWS = 0x8000, 0x0001
 _LARGEST_MESSAGE = 16 * 1024 * 1024  # a storage commitment request for 100,000 instances
 
 
@@ -100,10 +100,10 @@ class AcceptedAssociation:
 
     def accept(self) -> None:
         """Negotiate presentation contexts and send A-ASSOCIATE-AC."""
-        accepted = accept_contexts(self.request, self.contexts, self.stream.limits.largest_p_data)
-        self.abstract_syntax, self.transfer_syntax = accepted.abstract_syntax, accepted.transfer_syntax
-        self.largest_pdu = accepted.largest_pdu
-        self.stream.send(accepted.acceptance)
+        agreed, acceptance = accept_contexts(self.request, self.contexts, self.stream.limits.largest_p_data)
+        self.abstract_syntax, self.transfer_syntax = agreed.abstract_syntax, agreed.transfer_syntax
+        self.largest_pdu = agreed.largest_pdu
+        self.stream.send(acceptance)
 
     def serve(self) -> None:
         """Answer messages until the peer releases, aborts, breaks the protocol or is gone."""
@@ -121,32 +121,22 @@ class AcceptedAssociation:
 
     def receive(self, content: memoryview) -> None:
         """The PDVs of one P-DATA PDU, in order; each belongs to the message in flight or begins one."""
-        offset = 0
-        while offset < len(content):
-            if len(content) - offset < PDV_HEADER.size:
-                raise ProtocolError("a P-DATA PDU ends inside a PDV")
-            length, context_id, control = PDV_HEADER.unpack_from(content, offset)
-            end = offset + 4 + length
-            if length < 2 or end > len(content):
-                raise ProtocolError("a PDV is longer than its PDU")
-            self.receive_fragment(
-                context_id, content[offset + PDV_HEADER.size : end], bool(control & 1), bool(control & 2)
-            )
-            offset = end
+        for value in presentation_data_values(content):
+            self.receive_fragment(value)
 
-    def receive_fragment(self, context_id: int, fragment: memoryview, is_command: bool, is_last: bool) -> None:
+    def receive_fragment(self, value: PresentationDataValue) -> None:
         """One PDV: part of a command set, or of the data set that follows it."""
-        if context_id not in self.transfer_syntax:
+        if value.context_id not in self.transfer_syntax:
             raise ProtocolError("a message on a presentation context that was not accepted")
         if self.message is None:
-            self.message = _IncomingMessage(context_id)
-        if self.message.context_id != context_id or is_command is self.message.has_command:
+            self.message = _IncomingMessage(value.context_id)
+        if self.message.context_id != value.context_id or value.is_command is self.message.has_command:
             raise ProtocolError("fragments of two messages are mixed")
-        if is_command:
-            self.receive_command(self.message, fragment, is_last)
+        if value.is_command:
+            self.receive_command(self.message, value.fragment, value.is_last)
         else:
-            self.message.receive_data(fragment)
-            if is_last:
+            self.message.receive_data(value.fragment)
+            if value.is_last:
                 self.complete(self.message)
 
     def receive_command(self, message: _IncomingMessage, fragment: memoryview, is_last: bool) -> None:
@@ -196,10 +186,10 @@ class AcceptedAssociation:
         """Send one command set and its data set."""
         kind = DATA_SET_FOLLOWS if data_set else dimse.NO_DATA_SET
         encoded = dimse.encode({**command, CommandElement.DATA_SET_TYPE: kind})
-        pdus = p_data(context_id, encoded, command=True, largest=self.largest_pdu)
+        pdus = [*p_data(context_id, encoded, command=True, largest=self.largest_pdu)]
         if data_set:
             pdus += p_data(context_id, data_set, command=False, largest=self.largest_pdu)
-        self.stream.send(pdus)
+        self.stream.send(b"".join(pdus))
 
     def perform(self, message: _IncomingMessage) -> DimseResponse:
         """Do what the message asks for."""

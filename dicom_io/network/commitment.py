@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
-from pynetdicom import AE, build_context, evt
-from pynetdicom.association import Association
+from pynetdicom import build_context
 from pynetdicom.dsutils import decode, encode
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]  # made at import
 
-from dicom_io.errors import DicomError, PeerUnreachable
-from dicom_io.network.dimse import Command, CommandElement, CommandField
-from dicom_io.network.scu import Remote, Timeouts, tls_of
+from dicom_io.errors import DicomError, PeerFault, PeerUnreachable
+from dicom_io.network.dimse import NO_SUCH_OPERATION, PROCESSING_FAILURE, SUCCESS, Command, CommandElement, CommandField
+from dicom_io.network.remote import Remote, Timeouts, address_of
+from dicom_io.network.requestor import ReceivedMessage, associate
 
+_PUSH_MODEL = str(StorageCommitmentPushModel)
 _PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1
 COMMITTED, COMMITTED_WITH_FAILURES = 1, 2
@@ -53,49 +52,35 @@ def request_commitment(
 ) -> CommitmentReport | None:
     """Request commitment for (SOP class, SOP instance) pairs; returns the report, or None when it will come later.
 
-    Raises PeerUnreachable when the peer does not accept the request.
+    Raises PeerUnreachable when the peer does not offer commitment (CLASS_REFUSED), or does not accept the request.
     """
     reports: list[CommitmentReport] = []
-    arrived = threading.Event()
 
-    def on_report(event: Any) -> tuple[int, None]:
-        reports.append(_report_of(event.event_information))
-        arrived.set()
-        return 0x0000, None
+    def answer(message: ReceivedMessage, syntax: str) -> int:
+        if message.command[CommandElement.COMMAND_FIELD] != CommandField.N_EVENT_REPORT_RQ:
+            return NO_SUCH_OPERATION
+        try:
+            reports.append(decode_report(message.data_set, syntax))
+        except BadReport:
+            return PROCESSING_FAILURE
+        return SUCCESS
 
-    association = _associate(calling_ae_title, remote, timeouts or Timeouts(), on_report)
-    try:
-        status, _ = association.send_n_action(
-            request_of(transaction_uid, instances), REQUEST_COMMITMENT, StorageCommitmentPushModel, _PUSH_MODEL_INSTANCE
-        )
-        if not status or status.Status != 0:
-            raise PeerUnreachable(f"{remote.name}: did not take the request for storage commitment")
-        arrived.wait(_SAME_ASSOCIATION_SECONDS)
-        association.release()
-    finally:
-        if association.is_established:
-            association.abort()
+    command: Command = {
+        CommandElement.REQUESTED_SOP_CLASS_UID: _PUSH_MODEL,
+        CommandElement.REQUESTED_SOP_INSTANCE_UID: str(_PUSH_MODEL_INSTANCE),
+        CommandElement.COMMAND_FIELD: int(CommandField.N_ACTION_RQ),
+        CommandElement.ACTION_TYPE_ID: REQUEST_COMMITMENT,
+    }
+    context = build_context(StorageCommitmentPushModel, ImplicitVRLittleEndian)
+    with associate(calling_ae_title, remote, [context], timeouts, answer) as association:
+        (context_id,) = association.contexts_of(_PUSH_MODEL).values()
+        content = encode(request_of(transaction_uid, instances), True, True) or b""
+        status = association.request(context_id, command, content).status
+        if status != SUCCESS:
+            message = f"{address_of(remote)} does not take the request for storage commitment (status {status:04X})"
+            raise PeerUnreachable(message, PeerFault.REQUEST_FAILED)
+        association.serve(_SAME_ASSOCIATION_SECONDS, lambda: bool(reports))
     return next((each for each in reports if each.transaction_uid == transaction_uid), None)
-
-
-def _associate(
-    calling_ae_title: str, remote: Remote, timeouts: Timeouts, on_report: Callable[[Any], tuple[int, None]]
-) -> Association:
-    """An association for storage commitment, on which reports go to `on_report`; raises PeerUnreachable."""
-    scu = AE(calling_ae_title)
-    scu.connection_timeout, scu.acse_timeout = timeouts.connect, timeouts.association
-    scu.dimse_timeout = timeouts.message
-    association = scu.associate(
-        remote.host,
-        remote.port,
-        [build_context(StorageCommitmentPushModel)],
-        ae_title=remote.ae_title,
-        tls_args=tls_of(remote),
-        evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)],
-    )
-    if not association.is_established:
-        raise PeerUnreachable(f"{remote.name}: no association for storage commitment; does it offer that service?")
-    return association
 
 
 def request_of(transaction_uid: str, instances: Sequence[tuple[str, str]]) -> Dataset:

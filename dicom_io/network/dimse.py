@@ -10,8 +10,10 @@ from dicom_io.encoding.tables import IMPLICIT_HEADER
 from dicom_io.errors import DicomError
 
 LARGEST_COMMAND = 64 * 1024
-NO_DATA_SET = 0x0101
-SUCCESS, NOT_SUPPORTED, NO_SUCH_OPERATION = 0x0000, 0x0122, 0x0211  # PS3.7 annex C
+NO_DATA_SET, DATA_SET_FOLLOWS = 0x0101, 0x0001
+RESPONSE = 0x8000  # of a command field
+PENDING = frozenset((0xFF00, 0xFF01))  # more responses follow (PS3.4 C.4)
+SUCCESS, PROCESSING_FAILURE, NOT_SUPPORTED, NO_SUCH_OPERATION = 0x0000, 0x0110, 0x0122, 0x0211  # PS3.7 annex C
 OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0xA700, 0xC000  # of a C-STORE (PS3.4 B.2.3)
 WARNINGS = frozenset((0xB000, 0xB006, 0xB007))  # of a C-STORE (PS3.4 B.2.3): kept, but not quite as sent
 
@@ -33,6 +35,8 @@ class CommandField(IntEnum):
     N_ACTION_RQ = 0x0130
     N_ACTION_RSP = 0x8130
     C_CANCEL_RQ = 0x0FFF
+    C_FIND_RQ = 0x0020
+    C_MOVE_RQ = 0x0021
 
 
 class CommandElement(IntEnum):
@@ -51,6 +55,12 @@ class CommandElement(IntEnum):
     REQUESTED_SOP_INSTANCE_UID = 0x1001
     EVENT_TYPE_ID = 0x1002
     ACTION_TYPE_ID = 0x1008
+    MOVE_DESTINATION = 0x0600
+    PRIORITY = 0x0700
+    REMAINING_SUBOPERATIONS = 0x1020
+    COMPLETED_SUBOPERATIONS = 0x1021
+    FAILED_SUBOPERATIONS = 0x1022
+    MOVE_ORIGINATOR = 0x1030
 
 
 _UIDS = frozenset(
@@ -61,6 +71,7 @@ _UIDS = frozenset(
         CommandElement.REQUESTED_SOP_INSTANCE_UID,
     )
 )
+_TEXTS = frozenset((CommandElement.ERROR_COMMENT, CommandElement.MOVE_DESTINATION, CommandElement.MOVE_ORIGINATOR))
 Command = Mapping[int, int | str]
 
 
@@ -69,7 +80,7 @@ class InvalidCommandSet(DicomError):
 
 
 def decode(content: bytes) -> dict[int, int | str]:
-    """Element number -> UID or number (US); other elements are of no interest.
+    """Element number -> UID, text or number (US); other elements are of no interest.
 
     Raises InvalidCommandSet for wrong lengths.
     """
@@ -84,7 +95,9 @@ def decode(content: bytes) -> dict[int, int | str]:
         if group or len(value) != length:
             raise InvalidCommandSet("a command set holds a wrong group or length")
         if element in _UIDS:
-            command[element] = _text(value)
+            command[element] = _uid(value)
+        elif element in _TEXTS:
+            command[element] = printable(value.decode("latin-1"))
         elif length == 2:
             command[element] = int.from_bytes(value, "little")
         offset += length
@@ -93,12 +106,17 @@ def decode(content: bytes) -> dict[int, int | str]:
     return command
 
 
-def _text(value: bytes) -> str:
-    """A UID or text without its padding; what is not ASCII is no value of a command set."""
+def _uid(value: bytes) -> str:
+    """A UID without its padding."""
     try:
         return value.rstrip(b"\0 ").decode("ascii")
     except UnicodeDecodeError:
-        raise InvalidCommandSet("a command set holds text that is not ASCII") from None
+        raise InvalidCommandSet("a command set holds a UID that is not ASCII") from None
+
+
+def printable(text: str | None) -> str:
+    """An AE title or comment that cannot do harm where it is shown: in logs, in the audit trail, on web pages."""
+    return "".join(c if " " <= c <= "~" else "?" for c in (text or "").rstrip("\0 ")).strip()
 
 
 def encode(command: Command) -> bytes:

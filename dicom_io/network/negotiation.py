@@ -1,4 +1,4 @@
-"""Association negotiation (PS3.8 section 7.1) by pynetdicom's codecs: the request read, the acceptance written."""
+"""Association negotiation (PS3.8 section 7.1) by pynetdicom's codecs, as acceptor and as requestor."""
 
 from __future__ import annotations
 
@@ -21,24 +21,34 @@ from dicom_io.network.service import AssociationRejection
 from dicom_io.network.upper_layer import PDV_HEADER, PduType, ProtocolError
 
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+_REJECTION_BYTES = 4
+
+
+_REJECTIONS = {  # (source, reason): PS3.8 table 9-21
+    (1, 1): "no reason given",
+    (1, 2): "application context not supported",
+    (1, 3): "calling AE title not recognised",
+    (1, 7): "called AE title not recognised",
+    (2, 1): "no reason given",
+    (2, 2): "protocol version not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "local limit exceeded",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class _AcceptedContexts:
+class AgreedContexts:
     """What was agreed on: abstract and transfer syntax of each presentation context by its ID.
 
     Parameters
     ----------
     largest_pdu
         Bytes of a PDU that the peer receives; 0: no limit.
-    acceptance
-        The A-ASSOCIATE-AC that tells the peer.
     """
 
     abstract_syntax: Mapping[int, str]
     transfer_syntax: Mapping[int, str]
     largest_pdu: int
-    acceptance: bytes
 
 
 def decode_request(content: memoryview) -> A_ASSOCIATE:
@@ -57,15 +67,12 @@ def decode_request(content: memoryview) -> A_ASSOCIATE:
     return request
 
 
-def printable(ae_title: str | None) -> str:
-    """An AE title that cannot do harm where it is shown: it goes into logs, the audit trail and web pages."""
-    return "".join(c if " " <= c <= "~" else "?" for c in str(ae_title or "")).strip()
-
-
 def accept_contexts(
     request: A_ASSOCIATE, offered: Sequence[PresentationContext], largest_p_data: int
-) -> _AcceptedContexts:
-    """Negotiate presentation contexts and roles; raises ProtocolError for a peer that receives no PDU of any use.
+) -> tuple[AgreedContexts, bytes]:
+    """Negotiate presentation contexts and roles; gives what is agreed on, and the A-ASSOCIATE-AC that says so.
+
+    Raises ProtocolError for a peer that receives no PDU of any use.
 
     Parameters
     ----------
@@ -82,12 +89,12 @@ def accept_contexts(
     largest_pdu = request.maximum_length_received or 0
     if 0 < largest_pdu <= PDV_HEADER.size:
         raise ProtocolError("the peer takes no PDU that could hold anything")
-    return _AcceptedContexts(
+    agreed = AgreedContexts(
         abstract_syntax={number: str(each.abstract_syntax) for number, each in accepted},
         transfer_syntax={number: str(each.transfer_syntax[0]) for number, each in accepted},
         largest_pdu=largest_pdu,
-        acceptance=_encode_acceptance(request, results, roles, largest_p_data),
     )
+    return agreed, _encode_acceptance(request, results, roles, largest_p_data)
 
 
 def _encode_acceptance(
@@ -97,22 +104,29 @@ def _encode_acceptance(
     largest_p_data: int,
 ) -> bytes:
     """A-ASSOCIATE-AC."""
-    maximum = MaximumLengthNotification()
-    maximum.maximum_length_received = largest_p_data
-    implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
-    version = ImplementationVersionNameNotification()
-    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     primitive = A_ASSOCIATE()
     primitive.application_context_name = UID(_APPLICATION_CONTEXT)
     primitive.calling_ae_title = request.calling_ae_title
     primitive.called_ae_title = request.called_ae_title
     primitive.result, primitive.result_source = 0, 1
     primitive.presentation_context_definition_results_list = list(results)
-    primitive.user_information = [maximum, implementation, version, *roles]
+    primitive.user_information = [*_introduction(largest_p_data), *roles]
     pdu = A_ASSOCIATE_AC()
     pdu.from_primitive(primitive)
     return pdu.encode()
+
+
+def _introduction(
+    largest_p_data: int,
+) -> list[MaximumLengthNotification | ImplementationClassUIDNotification | ImplementationVersionNameNotification]:
+    """Who we are, and how many bytes of a P-DATA PDU we receive."""
+    maximum = MaximumLengthNotification()
+    maximum.maximum_length_received = largest_p_data
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    version = ImplementationVersionNameNotification()
+    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    return [maximum, implementation, version]
 
 
 def encode_rejection(why: AssociationRejection) -> bytes:
@@ -122,3 +136,56 @@ def encode_rejection(why: AssociationRejection) -> bytes:
     pdu = A_ASSOCIATE_RJ()
     pdu.from_primitive(primitive)
     return pdu.encode()
+
+
+def encode_request(
+    calling_ae_title: str, called_ae_title: str, contexts: Sequence[PresentationContext], largest_p_data: int
+) -> bytes:
+    """A-ASSOCIATE-RQ; the contexts are numbered 1, 3, 5 ... in their order."""
+    for number, context in enumerate(contexts):
+        context.context_id = 2 * number + 1
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = UID(_APPLICATION_CONTEXT)
+    primitive.calling_ae_title, primitive.called_ae_title = calling_ae_title, called_ae_title
+    primitive.presentation_context_definition_list = list(contexts)
+    primitive.user_information = list(_introduction(largest_p_data))
+    pdu = A_ASSOCIATE_RQ()
+    pdu.from_primitive(primitive)
+    return pdu.encode()
+
+
+def decode_acceptance(content: memoryview, proposed: Sequence[PresentationContext]) -> AgreedContexts:
+    """What A-ASSOCIATE-AC says about the contexts that were proposed; raises ProtocolError for bytes that are none."""
+    pdu = A_ASSOCIATE_AC()
+    header = bytes((PduType.ASSOCIATE_AC, 0)) + len(content).to_bytes(4, "big")
+    try:
+        pdu.decode(header + content)
+        primitive = pdu.to_primitive()
+        results = {each.context_id: each for each in primitive.presentation_context_definition_results_list}
+        accepted = {
+            context.context_id: (str(context.abstract_syntax), str(results[context.context_id].transfer_syntax[0]))
+            for context in proposed
+            if context.context_id in results and results[context.context_id].result == 0
+        }
+        largest_pdu = primitive.maximum_length_received or 0
+    except Exception:  # noqa: BLE001 - pynetdicom's decoder raises whatever a malformed item makes it trip over
+        raise ProtocolError("the answer to the association request cannot be read") from None
+    if not results:
+        raise ProtocolError("the answer to the association request cannot be read")
+    if 0 < largest_pdu <= PDV_HEADER.size:
+        raise ProtocolError("the peer takes no PDU that could hold anything")
+    return AgreedContexts(
+        abstract_syntax={number: names[0] for number, names in accepted.items() if number is not None},
+        transfer_syntax={number: names[1] for number, names in accepted.items() if number is not None},
+        largest_pdu=largest_pdu,
+    )
+
+
+def decode_rejection(content: memoryview) -> AssociationRejection:
+    """What A-ASSOCIATE-RJ says (PS3.8 section 9.3.4); raises ProtocolError for bytes that are none."""
+    if len(content) != _REJECTION_BYTES:
+        raise ProtocolError("the rejection of the association cannot be read")
+    _, result, source, reason = content
+    return AssociationRejection(
+        result, source, reason, _REJECTIONS.get((source, reason), "a reason that is not standard")
+    )

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import UID, ImplicitVRLittleEndian
 from pynetdicom import build_context
+from pynetdicom.dsutils import decode, encode
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
-from dicom_io.errors import PeerUnreachable
-from dicom_io.network.scu import Remote, Timeouts, associate
+from dicom_io.errors import PeerFault, PeerUnreachable
+from dicom_io.network.dimse import Command, CommandElement, CommandField
+from dicom_io.network.remote import Remote, address_of
+from dicom_io.network.requestor import associate
 
-_PENDING = frozenset({0xFF00, 0xFF01})
+_MODEL = str(StudyRootQueryRetrieveInformationModelFind)
 
 
 def accepted_classes(calling_ae_title: str, remote: Remote, sop_classes: Iterable[str]) -> set[str]:
     """The subset of these SOP classes that the peer accepts; raises PeerUnreachable."""
     contexts = [build_context(UID(each)) for each in sop_classes]
-    association = associate(calling_ae_title, remote, contexts, Timeouts())
-    accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
-    association.release()
-    return accepted
+    try:
+        with associate(calling_ae_title, remote, contexts) as association:
+            return set(association.agreed.abstract_syntax.values())
+    except PeerUnreachable as error:
+        if error.fault is PeerFault.CLASS_REFUSED:
+            return set()
+        raise
 
 
 def series_descriptions(calling_ae_title: str, remote: Remote, study_instance_uid: str) -> list[str]:
@@ -30,13 +37,17 @@ def series_descriptions(calling_ae_title: str, remote: Remote, study_instance_ui
     query.QueryRetrieveLevel = "SERIES"
     query.StudyInstanceUID = study_instance_uid
     query.SeriesInstanceUID = query.SeriesDescription = ""
-    contexts = [build_context(StudyRootQueryRetrieveInformationModelFind)]
-    association = associate(calling_ae_title, remote, contexts, Timeouts())
-    try:
-        if not association.accepted_contexts:
-            raise PeerUnreachable(f"{remote.name}: answers no queries (Study Root C-FIND)")
-        found = association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
-        responses = [data for status, data in found if status and status.Status in _PENDING and data is not None]
-    finally:
-        association.release()
-    return [str(each.get("SeriesDescription", "")) for each in responses]
+    command: Command = {
+        CommandElement.AFFECTED_SOP_CLASS_UID: _MODEL,
+        CommandElement.COMMAND_FIELD: int(CommandField.C_FIND_RQ),
+        CommandElement.PRIORITY: 0,
+    }
+    context = build_context(_MODEL, ImplicitVRLittleEndian)
+    with associate(calling_ae_title, remote, [context]) as association:
+        (context_id,) = association.contexts_of(_MODEL).values()
+        responses = [*association.responses(context_id, command, encode(query, True, True) or b"")]
+    if responses[-1].status:
+        message = f"{address_of(remote)} answers the query with status {responses[-1].status:04X}"
+        raise PeerUnreachable(message, PeerFault.REQUEST_FAILED)
+    found = [decode(BytesIO(each.data_set), True, True) for each in responses[:-1]]
+    return [str(each.get("SeriesDescription", "")) for each in found]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import build_context
+from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from dicom_io.errors import PeerUnreachable
-from dicom_io.network.scu import Remote, Timeouts, associate
+from dicom_io.network.dimse import PENDING, Command, CommandElement, CommandField
+from dicom_io.network.remote import Remote, Timeouts
+from dicom_io.network.requestor import ReceivedMessage, associate
 
-_PENDING = (0xFF00, 0xFF01)
+_MODEL = str(StudyRootQueryRetrieveInformationModelMove)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +62,24 @@ def move_study(
     """
     query = Dataset()
     query.QueryRetrieveLevel, query.StudyInstanceUID = "STUDY", study_instance_uid
-    model = StudyRootQueryRetrieveInformationModelMove
-    association = associate(calling_ae_title, remote, [build_context(model)], Timeouts(message=300.0))
-    limit = threading.Timer(seconds, association.abort)
-    limit.start()
-    response = Dataset()
-    try:
-        for status, _ in association.send_c_move(query, destination, model):
-            if not status:
-                raise PeerUnreachable(f"{remote.name}: no answer to a C-MOVE in time")
-            response = status
-            if response.Status in _PENDING:
-                done = int(response.get("NumberOfCompletedSuboperations", 0))
-                progress(done, done + int(response.get("NumberOfRemainingSuboperations", 0)))
-        association.release()
-    finally:
-        limit.cancel()
-        if association.is_established:
-            association.abort()
-    completed, failed = (int(response.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed"))
-    return _MoveResult(int(response.Status), completed, failed)
+    command: Command = {
+        CommandElement.AFFECTED_SOP_CLASS_UID: _MODEL,
+        CommandElement.COMMAND_FIELD: int(CommandField.C_MOVE_RQ),
+        CommandElement.PRIORITY: 0,
+        CommandElement.MOVE_DESTINATION: destination,
+    }
+    deadline, context = time.monotonic() + seconds, build_context(_MODEL, ImplicitVRLittleEndian)
+    with associate(calling_ae_title, remote, [context], Timeouts(message=300.0)) as association:
+        (context_id,) = association.contexts_of(_MODEL).values()
+        query_bytes = encode(query, True, True) or b""
+        for response in association.responses(context_id, command, query_bytes, deadline=deadline):
+            if response.status in PENDING:
+                done = _count(response, CommandElement.COMPLETED_SUBOPERATIONS)
+                progress(done, done + _count(response, CommandElement.REMAINING_SUBOPERATIONS))
+    completed = _count(response, CommandElement.COMPLETED_SUBOPERATIONS)
+    return _MoveResult(response.status, completed, _count(response, CommandElement.FAILED_SUBOPERATIONS))
+
+
+def _count(response: ReceivedMessage, element: CommandElement) -> int:
+    """A number of sub-operations; 0 where the response does not say."""
+    return int(response.command.get(element, 0))

@@ -1,73 +1,176 @@
-"""STOW-RS: result objects over HTTP, for archives that take DICOMweb (PS3.18 10.5)."""
+"""STOW-RS: result objects over HTTP, for archives that take DICOMweb (PS3.18 10.5); and whether one answers."""
 
 from __future__ import annotations
 
+import socket
 import ssl
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 
-from dicom_io.errors import PeerUnreachable
+from dicom_io.errors import PeerFault, PeerUnreachable
+from dicom_io.network.dimse import PROCESSING_FAILURE
 from dicom_io.network.scu import StoreResponse, syntax_of
 
 REFERENCED, FAILED, REASON = "00081199", "00081198", "00081197"
 _WARNING = "00081196"
-_PROCESSING_FAILURE = 0x0110
 _STORE_RESULT = (200, 202, 409)  # all, some, or none of the instances were stored: see the body (PS3.18 10.5.3)
 
 
-def store_over_web(
-    name: str, url: str, paths: Sequence[Path], *, token: str = "", authorities: str = "", seconds: float = 60.0
-) -> Iterator[StoreResponse]:
-    """POST each file to the studies of a DICOMweb service; gives each response as it comes, with DIMSE's statuses.
+_UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
+_NO_STOW = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE, HTTPStatus.NOT_IMPLEMENTED)
+
+
+@dataclass(frozen=True, slots=True)
+class WebService:
+    """A DICOMweb service that takes instances by STOW-RS.
 
     Parameters
     ----------
+    name
+        By which settings and messages refer to it.
     url
         Base URL of the service, e.g. https://pacs/dicom-web.
     token
-        Bearer token of the Authorization header.
+        Bearer token of the Authorization header; empty: none.
     authorities
         PEM file of the certificate authorities to trust; empty: those of the system.
+    """
+
+    name: str
+    url: str
+    token: str = ""
+    authorities: str = ""
+
+    @property
+    def studies(self) -> str:
+        """Where instances are posted to."""
+        return f"{self.url.rstrip('/')}/studies"
+
+    def client(self, seconds: float) -> httpx2.Client:
+        """A client that trusts and shows what is configured; raises PeerUnreachable for an unusable file."""
+        headers = {"Accept": "application/dicom+json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        try:
+            verify = ssl.create_default_context(cafile=self.authorities) if self.authorities else True
+        except OSError as error:  # ssl.SSLError is one
+            words = f"{self.name}: {self.authorities}: {error.strerror or 'not a certificate'}"
+            raise PeerUnreachable(words, PeerFault.TLS_FILES) from None
+        return httpx2.Client(timeout=seconds, verify=verify, headers=headers)
+
+
+def store_over_web(service: WebService, paths: Sequence[Path], *, seconds: float = 60.0) -> Iterator[StoreResponse]:
+    """POST each file to the studies of a DICOMweb service; gives each response as it comes, with DIMSE's statuses.
 
     Raises PeerUnreachable when nobody answers, or not as STOW-RS.
     """
-    headers = {"Accept": "application/dicom+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    verify = ssl.create_default_context(cafile=authorities) if authorities else True
-    with httpx2.Client(timeout=seconds, verify=verify, headers=headers) as client:
+    with service.client(seconds) as client:
         for path in paths:
             sop_class, sop_instance, _ = syntax_of(path)
-            status, comment = _store_one(client, name, f"{url.rstrip('/')}/studies", path.read_bytes())
+            status, comment = _store_one(client, service, path.read_bytes())
             yield StoreResponse(sop_class, sop_instance, status, comment)
 
 
-def _store_one(client: httpx2.Client, name: str, url: str, instance: bytes) -> tuple[int, str]:
+def probe_web(service: WebService, *, seconds: float = 15.0) -> float:
+    """POST no instance at all; returns the seconds until the service had answered. Raises PeerUnreachable.
+
+    A service that takes STOW-RS answers that it stored nothing, or that the request holds nothing: either will do.
+    """
+    started = time.monotonic()
+    with service.client(seconds) as client:
+        status = _post(client, service, b"").status_code
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise PeerUnreachable(f"{service.name}: {service.studies} answers with HTTP {status}", PeerFault.WEB_FAILED)
+    return time.monotonic() - started
+
+
+def _store_one(client: httpx2.Client, service: WebService, instance: bytes) -> tuple[int, str]:
     """(status, comment) of one instance."""
-    boundary = uuid4().hex
-    head, tail = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n", f"\r\n--{boundary}--\r\n"
-    body = head.encode() + instance + tail.encode()
-    kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
-    try:
-        response = client.post(url, content=body, headers={"Content-Type": kind})
-        result: dict[str, Any] = response.json() if response.status_code in _STORE_RESULT else {}
-    except (httpx2.HTTPError, ValueError) as error:
-        raise PeerUnreachable(f"{name}: no answer of STOW-RS ({type(error).__name__})") from error
+    response = _post(client, service, instance)
     if response.status_code not in _STORE_RESULT:
-        raise PeerUnreachable(f"{name}: STOW-RS was answered with HTTP {response.status_code}")
+        words = f"{service.name}: {service.studies} answers with HTTP {response.status_code}"
+        raise PeerUnreachable(words, PeerFault.WEB_FAILED)
+    try:
+        result: dict[str, Any] = response.json()
+    except ValueError:
+        words = f"{service.name}: the answer of {service.studies} is not STOW-RS"
+        raise PeerUnreachable(words, PeerFault.WEB_NOT_FOUND) from None
     if reason := _number_in(result, FAILED, REASON):
         return reason, f"refused with HTTP {response.status_code}"
     if not result.get(REFERENCED, {}).get("Value"):
-        return _PROCESSING_FAILURE, "the answer names no stored instance"
+        return PROCESSING_FAILURE, "the answer names no stored instance"
     return _number_in(result, REFERENCED, _WARNING) or 0, ""
 
 
+def _post(client: httpx2.Client, service: WebService, instance: bytes) -> httpx2.Response:
+    """POST one instance (or none); raises PeerUnreachable when there is no answer, or no STOW-RS behind the URL."""
+    boundary = uuid4().hex
+    part = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode() + instance + b"\r\n" if instance else b""
+    kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+    try:
+        response = client.post(
+            service.studies, content=part + f"--{boundary}--\r\n".encode(), headers={"Content-Type": kind}
+        )
+    except httpx2.HTTPError as error:
+        raise PeerUnreachable(f"{service.name}: {service.studies}: {_cause_of(error)}", _fault_of(error)) from error
+    if response.status_code in _UNAUTHORIZED:
+        words = f"{service.name}: {service.studies} does not let us in (HTTP {response.status_code})"
+        raise PeerUnreachable(words, PeerFault.WEB_UNAUTHORIZED)
+    if response.status_code in _NO_STOW:
+        words = f"{service.name}: no STOW-RS at {service.studies} (HTTP {response.status_code})"
+        raise PeerUnreachable(words, PeerFault.WEB_NOT_FOUND)
+    return response
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _fault_of(error: httpx2.HTTPError) -> PeerFault:
+    """What kept an answer from us."""
+    if isinstance(error, httpx2.TimeoutException):
+        return PeerFault.HOST_SILENT if isinstance(error, httpx2.ConnectTimeout) else PeerFault.NO_ANSWER
+    kinds = {
+        ssl.SSLCertVerificationError: PeerFault.TLS_UNTRUSTED,
+        ssl.SSLError: PeerFault.TLS_FAILED,
+        socket.gaierror: PeerFault.HOST_UNKNOWN,
+        ConnectionRefusedError: PeerFault.PORT_CLOSED,
+    }
+    for cause in _causes(error):
+        for kind, fault in kinds.items():
+            if isinstance(cause, kind):
+                return fault
+    return PeerFault.HOST_SILENT if isinstance(error, httpx2.ConnectError) else PeerFault.ENDED
+
+
+def _cause_of(error: httpx2.HTTPError) -> str:
+    """Why there is no answer, in words."""
+    words = {
+        PeerFault.HOST_SILENT: "no connection",
+        PeerFault.NO_ANSWER: "no answer in time",
+        PeerFault.TLS_UNTRUSTED: "its certificate is none that we trust",
+        PeerFault.TLS_FAILED: "it speaks no TLS, or does not trust us",
+        PeerFault.HOST_UNKNOWN: "no host of that name is known",
+        PeerFault.PORT_CLOSED: "nothing listens on that port",
+    }
+    return words.get(_fault_of(error), "the connection broke")
+
+
 def _number_in(result: dict[str, Any], sequence: str, element: str) -> int | None:
-    """A number in the first item of a sequence of DICOM JSON; PROCESSING_FAILURE for a failure without its reason."""
+    """A number in the first item of a sequence of DICOM JSON; processing failure for a failure without its reason."""
     items = result.get(sequence, {}).get("Value", [])
     if not items:
         return None
     values = items[0].get(element, {}).get("Value", [])
-    return int(values[0]) if values else (_PROCESSING_FAILURE if sequence == FAILED else None)
+    return int(values[0]) if values else (PROCESSING_FAILURE if sequence == FAILED else None)

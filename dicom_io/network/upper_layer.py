@@ -7,14 +7,17 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from dicom_io.errors import DicomError
 
 HEADER = struct.Struct(">BxI")  # PDU type, reserved, length of what follows
 PDV_HEADER = struct.Struct(">IBB")  # length of what follows, presentation context ID, message control header
 LARGEST_REQUEST = 160 * 1024  # 128 presentation contexts with many transfer syntaxes fit; more is an attack
+_TLS_ALERT = 0x15  # content type of a TLS record (RFC 8446 section 5.1)
 _SMALL_PDU = 1024  # reject, release and abort hold 4 bytes; be lenient
 
 
@@ -30,6 +33,7 @@ class PduType(IntEnum):
     ABORT = 7
 
 
+RELEASE_RQ = HEADER.pack(PduType.RELEASE_RQ, 4) + bytes(4)
 RELEASE_RP = HEADER.pack(PduType.RELEASE_RP, 4) + bytes(4)
 
 
@@ -37,8 +41,26 @@ class ProtocolError(DicomError):
     """The peer broke the protocol, was too slow, or is gone; the association ends."""
 
 
+class PeerTooSlow(ProtocolError):
+    """The peer took longer than it is given."""
+
+
 class ConnectionLost(ProtocolError):
     """The connection was closed, or the peer aborted the association."""
+
+
+class TlsExpected(ProtocolError):
+    """The peer answers with an alert of TLS, and this connection is not secured."""
+
+
+class TlsFailed(ConnectionLost):
+    """The connection could not be secured; `untrusted`: because the peer's certificate is none that we trust."""
+
+    def __init__(self, error: OSError) -> None:
+        """From what the ssl module raised, before or after the handshake."""
+        self.untrusted = isinstance(error, ssl.SSLCertVerificationError)
+        words = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else _words_of(error)
+        super().__init__(f"no TLS: {words}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +115,7 @@ class PduStream:
             except ssl.SSLWantWriteError:
                 self.wait(select.POLLOUT, deadline)
             except OSError as error:
-                raise ConnectionLost(f"no TLS: {getattr(error, 'reason', None) or error.strerror}") from None
+                raise TlsFailed(error) from None
 
     def read(self, idle_seconds: float | None = None) -> tuple[int, memoryview]:
         """Type and content of the next PDU; the view is valid until the next read.
@@ -104,6 +126,8 @@ class PduStream:
         deadline = time.monotonic() + self.limits.pdu_seconds
         self.fill(HEADER.size, deadline)
         pdu_type, length = HEADER.unpack_from(self.buffer, self.start)
+        if pdu_type == _TLS_ALERT:
+            raise TlsExpected("it speaks TLS, and we do not")
         if not PduType.ASSOCIATE_RQ <= pdu_type <= PduType.ABORT:
             raise ProtocolError(f"no PDU has type {pdu_type:#04x}")
         if length > self.limits.of(pdu_type):
@@ -136,7 +160,7 @@ class PduStream:
                 self.wait(select.POLLIN, deadline)
                 continue
             except OSError as error:
-                raise ConnectionLost(f"the connection broke: {error.strerror}") from None
+                raise _lost(error) from None
             if not count:
                 raise ConnectionLost("the peer closed the connection")
             return count
@@ -151,27 +175,69 @@ class PduStream:
             except (BlockingIOError, ssl.SSLWantWriteError):
                 self.wait(select.POLLOUT, deadline)
             except OSError as error:
-                raise ConnectionLost(f"the connection broke: {error.strerror}") from None
+                raise _lost(error) from None
 
     def wait(self, event: int, deadline: float) -> None:
         """Wait until the connection can be read from or written to; raises ProtocolError when that takes too long."""
         self.poll.register(self.connection, event)
         if not self.poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
-            raise ProtocolError("the peer was too slow")
+            raise PeerTooSlow("the peer was too slow")
 
 
-def p_data(context_id: int, content: bytes, *, command: bool, largest: int) -> bytes:
+def _lost(error: OSError) -> ConnectionLost:
+    """A connection that broke; with TLS 1.3 a peer refuses our certificate only after the handshake."""
+    return (
+        TlsFailed(error)
+        if isinstance(error, ssl.SSLError)
+        else ConnectionLost(f"the connection broke: {error.strerror}")
+    )
+
+
+def _words_of(error: OSError) -> str:
+    """OpenSSL's reason in small letters, e.g. "wrong version number"; of another error what the system says."""
+    if isinstance(error, ssl.SSLEOFError):
+        return "the peer closed the connection"
+    reason = getattr(error, "reason", None)
+    return str(reason).replace("_", " ").lower() if reason else error.strerror or type(error).__name__
+
+
+def p_data(context_id: int, content: bytes | memoryview, *, command: bool, largest: int) -> Iterator[bytes]:
     """One command or data set as P-DATA PDUs, each at most `largest` bytes long (0: no limit); one PDV in each."""
     step = largest - PDV_HEADER.size if largest else max(len(content), 1)
-    pdus = []
     for offset in range(0, max(len(content), 1), step):
         fragment = content[offset : offset + step]
         control = int(command) | (2 if offset + step >= len(content) else 0)
         header = PDV_HEADER.pack(len(fragment) + 2, context_id, control)
-        pdus.append(HEADER.pack(PduType.P_DATA, PDV_HEADER.size + len(fragment)) + header + fragment)
-    return b"".join(pdus)
+        yield b"".join((HEADER.pack(PduType.P_DATA, PDV_HEADER.size + len(fragment)), header, fragment))
 
 
-def abort(reason: int = 0) -> bytes:
-    """A-ABORT by the service provider (PS3.8 section 9.3.8): 0 not specified, 1 unrecognised PDU, 2 unexpected PDU."""
-    return HEADER.pack(PduType.ABORT, 4) + bytes((0, 0, 2, reason))
+class PresentationDataValue(NamedTuple):
+    """A fragment of a command set or of a data set (PS3.8 section 9.3.5.1 and annex E.2)."""
+
+    context_id: int
+    fragment: memoryview
+    is_command: bool
+    is_last: bool
+
+
+def presentation_data_values(content: memoryview) -> Iterator[PresentationDataValue]:
+    """The PDVs of one P-DATA PDU, in order; raises ProtocolError."""
+    offset = 0
+    while offset < len(content):
+        if len(content) - offset < PDV_HEADER.size:
+            raise ProtocolError("a P-DATA PDU ends inside a PDV")
+        length, context_id, control = PDV_HEADER.unpack_from(content, offset)
+        end = offset + 4 + length
+        if length < 2 or end > len(content):
+            raise ProtocolError("a PDV is longer than its PDU")
+        fragment = content[offset + PDV_HEADER.size : end]
+        yield PresentationDataValue(context_id, fragment, bool(control & 1), bool(control & 2))
+        offset = end
+
+
+def abort(reason: int = 0, source: int = 2) -> bytes:
+    """A-ABORT by the service provider (PS3.8 section 9.3.8): 0 not specified, 1 unrecognised PDU, 2 unexpected PDU.
+
+    Source 0: by the service user, without a reason.
+    """
+    return HEADER.pack(PduType.ABORT, 4) + bytes((0, 0, source, reason))

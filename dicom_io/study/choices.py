@@ -69,13 +69,18 @@ class _DwiPreference(NamedTuple):
 
 def t2_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
     """T2 volumes, best first: fat suppressed or TIRM, oriented as the dynamic, many voxels."""
+    return sorted(t2_volumes(assignment), key=lambda choice: _t2_preference(choice, dce), reverse=True)
+
+
+def t2_volumes(assignment: RoleAssignment) -> list[ChosenVolume]:
+    """Every T2 series that holds one volume, with it."""
     choices = []
     for item in assignment.of(Role.T2, Role.T2_IR):
         single = [stack for stack in item.stacks if stack.repeats == 1 and stack.slabs == 1]
         if single:  # of several echoes the longest weighs T2 most
             stack = max(single, key=lambda stack: stack.locations[0][0].acquisition.echo_ms or 0.0)
             choices.append(ChosenVolume(item, stack, (tuple(there[0] for there in stack.locations),)))
-    return sorted(choices, key=lambda choice: _t2_preference(choice, dce), reverse=True)
+    return choices
 
 
 def _t2_preference(choice: ChosenVolume, dce: Stack) -> _T2Preference:
@@ -96,8 +101,12 @@ def _t2_preference(choice: ChosenVolume, dce: Stack) -> _T2Preference:
 
 def dwi_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
     """DWI volumes, best first: the highest usual b-value, trace before the mean over directions."""
-    choices = [choice for item in assignment.of(Role.DWI) for choice in _weighted_volumes(item)]
-    return sorted(choices, key=lambda choice: _dwi_preference(choice, dce), reverse=True)
+    return sorted(dwi_volumes(assignment), key=lambda choice: _dwi_preference(choice, dce), reverse=True)
+
+
+def dwi_volumes(assignment: RoleAssignment) -> list[ChosenVolume]:
+    """The volume to take of each grid of each DWI series that has one."""
+    return [choice for item in assignment.of(Role.DWI) for choice in _weighted_volumes(item)]
 
 
 def _dwi_preference(choice: ChosenVolume, dce: Stack) -> _DwiPreference:

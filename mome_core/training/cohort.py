@@ -7,19 +7,20 @@
 case     folder of the study, relative to the manifest
 patient  pseudonym; all studies of a patient stay on one side of every split
 a column for each endpoint: class index (0 negative, 1 positive), empty when unknown
-split    training, validation or test; empty or no such column: `train` holds out a fold
+split    training, validation or test; empty or no such column: `train` draws the sides
 age, bpe, bi_rads, field_strength, site, vendor, reader_...   kept as they are, for subgroups and comparisons
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from mome_core.results import Endpoint
-from mome_core.training.dataset import Example, Labels, assign_folds
+from mome_core.training.dataset import Labels
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.table import Record, read_table
 
@@ -57,6 +58,11 @@ class ManifestRow:
         """The subgroup that the case belongs to; ages by decade; empty when the manifest does not say."""
         value = self.facts.get(column, "")
         return f"{int(float(value)) // 10 * 10}s" if column == "age" and value.replace(".", "").isdigit() else value
+
+    def record(self, beside: Path, split: Split) -> Record:
+        """This row for a manifest in the folder `beside`, on this side."""
+        place = {"case": os.path.relpath(self.folder, beside), "patient": self.patient, "split": split.value}
+        return place | {e.value: str(self.labels.get(e, "")) for e in Endpoint} | dict(self.facts)
 
 
 def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
@@ -166,23 +172,3 @@ def _leaking(rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
     return [
         (row, before) for row in rows if row.split and (before := first.setdefault(row.patient, row.split)) != row.split
     ]
-
-
-def held_out(
-    examples: Sequence[Example], splits: Sequence[Split | None], endpoint: Endpoint, *, folds: int, fold: int, seed: int
-) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """(training, validation): as the manifest says, or with one of its patient-grouped, stratified folds held out.
-
-    Cases for testing are in neither. TrainingRefused when some cases have a split and others none.
-    """
-    if any(splits):
-        if not all(splits):
-            raise TrainingRefused(f"{list(splits).count(None)} case(s) have no split: give every case one, or none")
-        by_split = {s: tuple(e for e, of in zip(examples, splits, strict=True) if of is s) for s in Split}
-        return by_split[Split.TRAINING], by_split[Split.VALIDATION]
-    if not 0 <= fold < folds:
-        raise TrainingRefused(f"fold {fold + 1} of {folds} does not exist")
-    labelled = [example for example in examples if endpoint in example.labels]
-    of = assign_folds([e.patient for e in labelled], [e.labels[endpoint] for e in labelled], folds, seed)
-    validation = tuple(e for e, n in zip(labelled, of, strict=True) if n == fold)
-    return tuple(e for e, n in zip(labelled, of, strict=True) if n != fold), validation

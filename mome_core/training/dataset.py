@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -190,52 +189,3 @@ def read_arrays(path: Path) -> dict[Modality, NDArray[np.float32]]:
     except (SafetensorError, OSError) as error:
         raise TrainingRefused(f"{path} cannot be read ({error}): delete it, and it is prepared again") from error
     return {modality: kept[modality.value].astype(np.float32) for modality in Modality if modality.value in kept}
-
-
-def assign_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int, seed: int) -> list[int]:
-    """Fold (0..folds-1) of each case: no patient in two folds, the strata spread as evenly as whole patients allow.
-
-    Patients come in random order, those with most cases first; each goes where the cases of its strata are fewest.
-    """
-    _require_folds(patients, strata, folds)
-    cases: dict[str, Counter[Hashable]] = {}
-    for patient, stratum in zip(patients, strata, strict=True):
-        cases.setdefault(patient, Counter())[stratum] += 1
-    shuffled = [sorted(cases)[i] for i in np.random.default_rng(seed).permutation(len(cases))]
-    held: list[Counter[Hashable]] = [Counter() for _ in range(folds)]
-    fold_of: dict[str, int] = {}
-    for patient in sorted(shuffled, key=lambda p: -cases[p].total()):
-        load = [(sum(have[s] * n for s, n in cases[patient].items()), have.total()) for have in held]
-        fold_of[patient] = load.index(min(load))
-        held[fold_of[patient]].update(cases[patient])
-    return [fold_of[patient] for patient in patients]
-
-
-def _require_folds(patients: Sequence[str], strata: Sequence[Hashable], folds: int) -> None:
-    """Raise TrainingRefused unless every stratum has a patient for every fold."""
-    if folds < 2:
-        raise TrainingRefused(f"cross-validation needs two folds or more, got {folds}")
-    patients_of: dict[Hashable, set[str]] = {}
-    for patient, stratum in zip(patients, strata, strict=True):
-        patients_of.setdefault(stratum, set()).add(patient)
-    if len(patients_of) < 2:
-        raise TrainingRefused(f"all {len(patients)} cases have the same label: there is nothing to learn")
-    for stratum, members in patients_of.items():
-        if len(members) < folds:
-            raise TrainingRefused(
-                f"label {stratum}: {len(members)} patient(s) cannot fill {folds} folds; use fewer folds or add cases"
-            )
-
-
-def require_separate_patients(splits: Mapping[str, Sequence[Example]]) -> None:
-    """Raise TrainingRefused when a split is empty, or a patient is in two of them."""
-    seen: dict[str, str] = {}
-    for split, examples in splits.items():
-        if not examples:
-            raise TrainingRefused(f"the {split} split has no case")
-        for example in examples:
-            if seen.setdefault(example.patient, split) != split:
-                raise TrainingRefused(
-                    f"the patient of case {example.name} is in the {seen[example.patient]} and the {split} split: "
-                    "the score would measure memorisation; put all studies of a patient into one split"
-                )

@@ -25,9 +25,10 @@ from mome_core.results import Endpoint
 from mome_core.training.artefacts import artefacts
 from mome_core.training.augment import augment, kept_modalities
 from mome_core.training.config import TrainingConfig
-from mome_core.training.dataset import Example, require_separate_patients
+from mome_core.training.dataset import Example
 from mome_core.training.distributed import process_group
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.folds import require_separate_patients
 from mome_core.training.loss import class_weights, endpoint_loss
 from mome_core.training.metrics import auroc
 from mome_core.training.optimizer import select_parts, trained_tensors

@@ -70,7 +70,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "studies explain": CommandInfo(
         "node.cli.explain:explain",
-        "Say which role each series of a stored study plays, and why, whether or not it could be analysed.",
+        "Say which role each series of a stored study plays and what its protocol lacks, analysed or not.",
     ),
     "studies fetch": CommandInfo(
         "node.cli.transfer:fetch",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import datetime
 
 import typer
 
@@ -12,6 +11,7 @@ from node.cli.options import Config
 from node.settings import load_settings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
+from node.storage.overview import Overview
 
 
 def open_ledger(config: Config) -> Ledger:
@@ -21,9 +21,11 @@ def open_ledger(config: Config) -> Ledger:
     return Ledger(settings.database_url)
 
 
-def clock(seconds: float) -> str:
-    """Local time for people."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def uid_of(ledger: Ledger, study: str) -> str:
+    """The Study Instance UID of a study that is named by its number here or by that UID; LookupError for no study."""
+    if study.isascii() and study.isdigit() and len(study) < 10:
+        return Overview(ledger.engine).uid_of(int(study))
+    return study
 
 
 def progress(words: str, *, last: bool) -> None:

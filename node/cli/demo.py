@@ -21,7 +21,8 @@ from rich.progress import track
 from dicom_io.files import dicom_files
 from dicom_io.headers.read import read_series_headers
 from dicom_io.network.folder import folder_pacs
-from dicom_io.network.scu import RemoteAE, send
+from dicom_io.network.remote import RemoteAE
+from dicom_io.network.scu import send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study

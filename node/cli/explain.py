@@ -1,28 +1,35 @@
-"""The command that says which role each series of a stored study plays."""
+"""The command that says which role each series of a stored study plays, and what its protocol lacks."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
 from dicom_io.headers.read import read_series_headers
 from dicom_io.study.classify import assign_roles
-from node.cli.common import open_ledger
-from node.cli.options import Config, Json, StudyUid
-from node.cli.tables import print_rows
+from dicom_io.study.protocol import check_protocol
+from node.cli.common import open_ledger, uid_of
+from node.cli.options import Config, Json, StudyName
+from node.cli.tables import print_protocol, print_rows
+from node.series_roles import numbered, why_of
 from node.settings import load_settings
 
 
-def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
-    """Say which role each series of a stored study plays, and why, whether or not it could be analysed.
+def explain(study: StudyName, config: Config = None, as_json: Json = False) -> None:
+    """Say which role each series of a stored study plays and what its protocol lacks, analysed or not.
 
-    Example: mome-node studies explain 1.2.840.113619.2.1
+    Example: mome-node studies explain 812
     """
-    settings = load_settings(config)
-    paths = [settings.storage.root / path for _, _, path in open_ledger(config).reading.instances(uid)]
+    settings, ledger = load_settings(config), open_ledger(config)
+    uid = uid_of(ledger, study)
+    paths = [settings.storage.root / path for _, _, path in ledger.reading.instances(uid)]
     if not paths:
-        raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
+        raise LookupError("no study with this number or Study Instance UID; see: mome-node studies list")
+    assignment = assign_roles(read_series_headers(paths), settings.series.role_rules())
     explained = [
         {
             "series_number": each.series.number,
@@ -30,12 +37,17 @@ def explain(uid: StudyUid, config: Config = None, as_json: Json = False) -> None
             "description": each.series.description,
             "role": str(each.role),
             "confidence": each.confidence,
-            "why": each.refused or each.why,
+            "why": why_of(each),
         }
-        for each in assign_roles(read_series_headers(paths), settings.series.role_rules()).roles
+        for each in numbered(assignment)
     ]
+    protocol = check_protocol(assignment)
     if as_json:
-        typer.echo(json.dumps(explained))
-    else:
-        shown = ("series_number", "role", "description", "why")
-        print_rows(list(shown), [[str(each[key]) for key in shown] for each in explained])
+        typer.echo(json.dumps({"series": explained, "protocol": [asdict(each) for each in protocol]}))
+        return
+    console = Console()
+    if reason := ledger.reading.study(uid).study.reason:
+        console.print(f"[bold yellow]{escape(reason)}[/]")
+    print_protocol(protocol, console)
+    shown = ("series_number", "role", "description", "why")
+    print_rows(list(shown), [[str(each[key]) for key in shown] for each in explained])

@@ -10,7 +10,7 @@ Config = Annotated[
     typer.Option("--config", "-c", envvar="MOME_CONFIG", help="Settings file (TOML).", show_default="defaults"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-StudyUid = Annotated[str, typer.Argument(metavar="UID", help="Study Instance UID.")]
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Number of the study on this node, or its UID.")]
 CohortManifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="Columns case, patient, endpoints, split.")]
 EndpointOption = Annotated[str, typer.Option("--endpoint", help="What is learned or measured: a column of the CSV.")]
 CacheOption = Annotated[Path, typer.Option("--cache", help="Prepared cases, kept from run to run.")]

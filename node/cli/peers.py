@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from node.cli.common import clock, open_ledger
+from node.cli.common import open_ledger
 from node.cli.options import Config, Json
 from node.errors import SettingsError
 from node.settings import load_settings
 from node.settings_file import allow_caller
 from node.storage.health import HealthStore
 from node.storage.overview import Overview
+from node.words import local_time
 
 
 def list_peers(config: Config = None, as_json: Json = False) -> None:
@@ -33,10 +34,10 @@ def list_peers(config: Config = None, as_json: Json = False) -> None:
         return
     for each in settings.destinations:
         last = echoes.get(each.name)
-        words = "no echo yet" if last is None else last.reason or f"answered at {clock(last.at)}"
+        words = "no echo yet" if last is None else last.reason or f"answered at {local_time(last.at)}"
         typer.echo(f"{each.name:<16}{each.ae_title}@{each.host}:{each.port}  {words}")
     for rejection in rejections:
-        typer.echo(f"rejected {clock(rejection.at)}  {rejection.detail}")
+        typer.echo(f"rejected {local_time(rejection.at)}  {rejection.detail}")
 
 
 def allow(

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from node.cli.common import counted
-from node.cli.options import Config, Json, StudyUid
+from node.cli.common import counted, uid_of
+from node.cli.options import Config, Json, StudyName
 from node.errors import NodeError
 from node.reproduction import Reproduction, reproduce_report
 from node.settings import load_settings
@@ -19,20 +19,20 @@ from node.withdrawal import WithdrawalReason, withdraw
 
 
 def retract(
-    uid: StudyUid,
+    study: StudyName,
     reason: Annotated[str, typer.Option(help="quality, safety or wrong-patient.")] = "quality",
     config: Config = None,
 ) -> None:
     """Withdraw the results of a study: a rejection note goes to every destination (IHE IOCM).
 
-    Archives that honour it hide or delete the results. Example: mome-node retract 1.2.840.113619.2.1 --reason safety
+    Archives that honour it hide or delete the results. Example: mome-node retract 812 --reason safety
     """
     if reason not in list(WithdrawalReason):
         raise typer.BadParameter(f"one of {', '.join(WithdrawalReason)}", param_hint="--reason")
     settings = load_settings(config)
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    withdraw(settings, archive, ledger, uid, WithdrawalReason(reason))
-    typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {uid}")
+    withdraw(settings, archive, ledger, uid_of(ledger, study), WithdrawalReason(reason))
+    typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {study}")
 
 
 def reproduce(

@@ -11,19 +11,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from node.cli.common import clock, open_ledger
-from node.cli.options import Config, Json, StudyUid
-from node.cli.tables import print_summary
+from node.cli.common import open_ledger, uid_of
+from node.cli.options import Config, Json, StudyName
+from node.cli.tables import print_protocol, print_summary
 from node.settings import load_settings
 from node.storage.records import StudyDetail
+from node.words import STATE_WORDS, local_time
 
 
-def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
+def show(study: StudyName, config: Config = None, as_json: Json = False) -> None:
     """Everything about one study: timeline, scores, objects, deliveries and their receipts.
 
-    Example: mome-node studies show 1.2.840.113619.2.1
+    Example: mome-node studies show 812
     """
-    detail = open_ledger(config).reading.study(uid)
+    ledger = open_ledger(config)
+    detail = ledger.reading.study(uid_of(ledger, study))
     if as_json:
         summary = detail.summary.to_json() if detail.summary else {}
         typer.echo(json.dumps(asdict(detail) | {"summary": summary}))
@@ -34,30 +36,30 @@ def show(uid: StudyUid, config: Config = None, as_json: Json = False) -> None:
 def print_study(detail: StudyDetail, console: Console) -> None:
     """The study for a person at a terminal."""
     study = detail.study
-    console.print(f"[bold]{study.state}[/]  study {study.study_instance_uid}, revision {study.revision}")
+    console.print(f"[bold]Study {study.id}: {STATE_WORDS[study.state]}[/], revision {study.revision}")
+    console.print(study.study_instance_uid, soft_wrap=True, highlight=False)
     if study.reason:
         console.print(f"[yellow]{escape(study.reason)}[/]")
     console.print(_timeline_table(detail))
     if detail.summary:
+        print_protocol(detail.summary.protocol, console)
         print_summary(detail.summary, console)
-    if detail.objects:
-        console.print(_objects_table(detail))
+    _print_objects(detail, console)
     console.print(_jobs_table(detail))
 
 
 def _timeline_table(detail: StudyDetail) -> Table:
     table = Table("when", "what", "detail", box=None, header_style="bold")
     for each in detail.timeline:
-        table.add_row(clock(each.at), f"{each.event} -> {each.to_state}", escape(each.detail))
+        state = STATE_WORDS[each.to_state] if each.to_state else ""
+        table.add_row(local_time(each.at), state, escape(each.detail))
     return table
 
 
-def _objects_table(detail: StudyDetail) -> Table:
-    table = Table("result object", "file", box=None, header_style="bold")
-    table.add_column("SOP Instance UID", overflow="fold")
+def _print_objects(detail: StudyDetail, console: Console) -> None:
+    """One line each: a UID fits in 80 columns behind the kind, and is never broken."""
     for each in detail.objects:
-        table.add_row(each.kind, each.path, each.sop_instance_uid)
-    return table
+        console.print(f"{each.kind:<14}{each.sop_instance_uid}  {each.path}", soft_wrap=True, highlight=False)
 
 
 def _jobs_table(detail: StudyDetail) -> Table:
@@ -69,29 +71,32 @@ def _jobs_table(detail: StudyDetail) -> Table:
     return table
 
 
-def reprocess(uid: StudyUid, config: Config = None) -> None:
+def reprocess(study: StudyName, config: Config = None) -> None:
     """Analyse a study anew, as its next revision.
 
-    Example: mome-node studies reprocess 1.2.840.113619.2.1
+    Example: mome-node studies reprocess 812
     """
-    open_ledger(config).operator.requeue(uid, time.time())
-    typer.echo("queued; watch it with: mome-node studies show " + uid)
+    ledger = open_ledger(config)
+    ledger.operator.requeue(uid_of(ledger, study), time.time())
+    typer.echo(f"queued; watch it with: mome-node studies show {study}")
 
 
-def redeliver(uid: StudyUid, config: Config = None) -> None:
+def redeliver(study: StudyName, config: Config = None) -> None:
     """Send the result objects of a study again, the same instances.
 
-    Example: mome-node studies redeliver 1.2.840.113619.2.1
+    Example: mome-node studies redeliver 812
     """
     names = [each.name for each in load_settings(config).destinations]
-    open_ledger(config).operator.redeliver(uid, names, time.time())
-    typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {uid}")
+    ledger = open_ledger(config)
+    ledger.operator.redeliver(uid_of(ledger, study), names, time.time())
+    typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {study}")
 
 
-def force(uid: StudyUid, config: Config = None) -> None:
+def force(study: StudyName, config: Config = None) -> None:
     """Declare a study complete now, without waiting for the settle time.
 
-    Example: mome-node studies force 1.2.840.113619.2.1
+    Example: mome-node studies force 812
     """
-    open_ledger(config).operator.force(uid, time.time())
-    typer.echo("declared complete; watch it with: mome-node studies show " + uid)
+    ledger = open_ledger(config)
+    ledger.operator.force(uid_of(ledger, study), time.time())
+    typer.echo(f"declared complete; watch it with: mome-node studies show {study}")

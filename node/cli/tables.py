@@ -7,7 +7,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mome_core.protocol import PartState, ProtocolItem
 from node.summary import AnalysisSummary
+from node.words import PART_STATE_WORDS, PART_WORDS, protocol_words
+
+_STYLES = {
+    PartState.COMPLETE: "green",
+    PartState.INCOMPLETE: "bold yellow",
+    PartState.MISSING: "bold red",
+    PartState.UNKNOWN: "yellow",
+}
 
 
 def print_rows(titles: list[str], rows: list[list[str]]) -> None:
@@ -16,6 +25,13 @@ def print_rows(titles: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in row))
     Console().print(table)
+
+
+def print_protocol(protocol: tuple[ProtocolItem, ...], console: Console) -> None:
+    """What the protocol needs, one line each."""
+    for item in protocol:
+        state = f"[{_STYLES[item.state]}]{PART_STATE_WORDS[item.state]:<11}[/]"
+        console.print(f"{PART_WORDS[item.part]:<22}{state} {escape(protocol_words(item))}")
 
 
 def print_summary(summary: AnalysisSummary, console: Console) -> None:

@@ -23,7 +23,8 @@ _Scratch = Annotated[bool, typer.Option("--scratch", help="The start's sizes, bu
 _TrainingFile = Annotated[Path | None, typer.Option("--config", help="TOML or JSON of a TrainingConfig.")]
 _Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Overrides the config.")]
 _Folds = Annotated[int, typer.Option("--folds", min=2, help="Folds, if the CSV has no splits.")]
-_Fold = Annotated[int, typer.Option("--fold", min=1, help="The fold that is held out.")]
+_InnerFolds = Annotated[int, typer.Option("--inner-folds", min=2, help="Parts of the rest; one chooses the epoch.")]
+_Fold = Annotated[int, typer.Option("--fold", min=1, help="The fold that is held out and scored once.")]
 _AllFolds = Annotated[bool, typer.Option("--all-folds", help="A model for each fold, in OUT/fold-1 ...")]
 _Run = Annotated[Path | None, typer.Option("--run", help="State; a killed run continues.")]
 _Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Overrides the config.")]
@@ -39,6 +40,7 @@ def train(
     config: _TrainingFile = None,
     epochs: _Epochs = None,
     folds: _Folds = 5,
+    inner_folds: _InnerFolds = 5,
     fold: _Fold = 1,
     all_folds: _AllFolds = False,
     run: _Run = None,
@@ -50,7 +52,9 @@ def train(
 ) -> None:
     """Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.
 
-    Defaults are the published protocol. With --all-folds every case is answered by a model that has not seen it.
+    Defaults are the published protocol. Without a column `split` one fold is held out and scored once by the finished
+    model; one part of the rest chooses epoch, calibration and operating point (OUT.split.csv says who was where).
+    --all-folds does so for every fold (nested cross-validation) and gives mean and SD over the folds.
     Several GPUs or hosts: torchrun --nproc-per-node 2 -m node.cli.main train ...
 
     Example: mome-node train cohort.csv --out models/ours --start models/mome
@@ -59,7 +63,7 @@ def train(
     numbers = training_config(config, learned, epochs=epochs, threads=threads)
     held_out = None if all_folds else fold - 1
     plan = TrainingPlan(
-        find_bundle(start), learned, numbers, out, run, scratch, folds, held_out, device, cache, workers
+        find_bundle(start), learned, numbers, out, run, scratch, folds, inner_folds, held_out, device, cache, workers
     )
     rows = read_manifest(manifest)
     if all_folds and any(row.split for row in rows):
@@ -90,10 +94,14 @@ class PrintedProgress(TrainingProgress):
 
 def _print_report(report: TrainingReport) -> None:
     for each in report.models:
-        typer.echo(f"{each.bundle}: validation AUROC {each.validation_auroc:.3f} (not a test)")
-    if report.out_of_fold:
-        auroc = report.out_of_fold.figures["auroc"]
+        typer.echo(f"{each.bundle}: validation AUROC {each.validation_auroc:.3f} (chose the epoch; not a test)")
+        if each.held_out:
+            typer.echo(f"  {counted(each.held_out_cases, 'case')} held out: AUROC {each.held_out['auroc']:.3f}")
+            typer.echo(f"  who was where: {each.split}")
+    if report.cross_validation:
+        mean, pooled = report.cross_validation.mean["auroc"], report.cross_validation.pooled["auroc"]
         typer.echo(
-            f"all {report.out_of_fold.cases} cases, each by the model that had not seen it: AUROC {auroc.value:.3f} "
-            f"(95 % {auroc.low:.3f} to {auroc.high:.3f})"
+            f"nested cross-validation, {len(report.models)} folds: AUROC {mean} (mean, SD over folds; 95 % of the mean "
+            f"{mean.low:.3f} to {mean.high:.3f})"
         )
+        typer.echo(f"all {report.cross_validation.cases} cases, each calibrated by its own fold: AUROC {pooled}")

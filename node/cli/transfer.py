@@ -12,12 +12,12 @@ from rich.progress import track
 from dicom_io.encoding.part10 import copy_instance
 from dicom_io.errors import NotAnInstance
 from dicom_io.files import dicom_files, files_under
+from dicom_io.network.remote import Remote, RemoteAE
 from dicom_io.network.retrieve import move_study
-from dicom_io.network.scu import Remote, RemoteAE
 from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
-from node.cli.common import progress
-from node.cli.options import Config, StudyUid
+from node.cli.common import open_ledger, progress, uid_of
+from node.cli.options import Config, StudyName
 from node.errors import NodeError, SettingsError
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
@@ -57,7 +57,7 @@ def send(
 
 
 def fetch(
-    uid: StudyUid,
+    study: StudyName,
     archive: Annotated[str, typer.Option("--from", help="Destination in the settings, or AETITLE@HOST:PORT.")],
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="Give up after this long.")] = 1800.0,
     config: Config = None,
@@ -71,7 +71,7 @@ def fetch(
     moved = move_study(
         ours,
         find_remote(settings, archive),
-        uid,
+        uid_of(open_ledger(config), study),
         destination=ours,
         seconds=seconds,
         progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
@@ -83,7 +83,7 @@ def fetch(
         )
     if not moved.completed:
         raise NodeError(f"{archive} has no such study")
-    typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {uid}")
+    typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {study}")
 
 
 def ingest(folder: _Folder, config: Config = None) -> None:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from node.cli.common import clock, open_ledger
+from node.cli.common import open_ledger
 from node.cli.options import Config, Json
 from node.jobs import JobState
 from node.settings import load_settings
@@ -23,6 +23,7 @@ from node.states import StudyState
 from node.storage.health import ALIVE_SECONDS, HealthStore
 from node.storage.overview import Overview
 from node.storage.records import StudyRecord
+from node.words import STATE_WORDS, local_time
 
 
 def list_studies(
@@ -53,17 +54,16 @@ def list_studies(
 def _worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Table:
     """The worklist for a terminal; a study that is arriving says when it will be complete."""
     table = Table("study", "state", "since", "rev", "instances", box=None, header_style="bold")
-    table.add_column("uid", overflow="fold")
-    table.add_column("reason", overflow="fold")
+    table.add_column("why", overflow="fold")
     for each in studies:
         reason = each.reason
         if each.state is StudyState.RECEIVING and not reason:
             at = gather.complete_at(each.state_since, each.last_received_at, each.missing)
             left = f"complete in {max(0.0, at - time.time()):.0f} s"
             reason = f"{each.awaits}; {left}" if each.awaits else left
-        words = f"[{_STATE_STYLES[each.state]}]{each.state}[/]"
+        words = f"[{_STATE_STYLES[each.state]}]{STATE_WORDS[each.state]}[/]"
         numbers = (str(each.revision), str(each.instances))
-        table.add_row(str(each.id), words, clock(each.state_since), *numbers, each.study_instance_uid, escape(reason))
+        table.add_row(str(each.id), words, local_time(each.state_since), *numbers, escape(reason))
     return table
 
 
@@ -108,7 +108,7 @@ def top(config: Config = None) -> None:
 
 def _alert_lines(health: HealthStore) -> list[str]:
     """What needs a person."""
-    return [f"[bold red]{escape(each.message)}[/], since {clock(each.raised_at)}" for each in health.alerts()]
+    return [f"[bold red]{escape(each.message)}[/], since {local_time(each.raised_at)}" for each in health.alerts()]
 
 
 def _process_lines(health: HealthStore) -> list[str]:

@@ -9,15 +9,6 @@ from node.jobs import JobKind, JobState
 from node.states import StudyState
 from node.storage.accounts import Account, TokenKind
 
-STATE_WORDS = {
-    StudyState.RECEIVING: "Receiving",
-    StudyState.STABLE: "Waiting for analysis",
-    StudyState.ANALYZING: "Analysing",
-    StudyState.ANALYZED: "Delivering",
-    StudyState.DELIVERED: "Delivered",
-    StudyState.FAILED: "Failed",
-    StudyState.INELIGIBLE: "Not analysed",
-}
 STATE_MEANINGS = {
     StudyState.RECEIVING: "instances are arriving; the study is complete when none has arrived for the settle time",
     StudyState.STABLE: "the study is complete and waiting for analysis",
@@ -51,25 +42,9 @@ def endpoint_title(endpoint: str) -> str:
     return Endpoint(endpoint).words.capitalize()
 
 
-def local_time(seconds: float) -> str:
-    """A moment (seconds since 1970) in the node's local time."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
 def iso(seconds: float) -> str:
     """A moment (seconds since 1970) in ISO 8601, for programs."""
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its two largest units."""
-    left = max(0, round(seconds))
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
 
 
 def size(count: float) -> str:

@@ -12,6 +12,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mome_core.protocol import PartState
+from node import words
 from node.dashboard import formatting
 from node.dashboard.actions import Action
 from node.dashboard.site import site_of
@@ -31,19 +33,23 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     jinja.filters |= {
-        "local_time": formatting.local_time,
+        "local_time": words.local_time,
         "iso": formatting.iso,
-        "duration": formatting.duration,
+        "duration": words.duration,
         "size": formatting.size,
         "percent": formatting.percent,
         "endpoint": formatting.endpoint_title,
+        "protocol": words.protocol_words,
     }
     jinja.globals |= {
         "StudyState": StudyState,
         "AccountRole": AccountRole,
         "Action": Action,
         "JobState": JobState,
-        "state_words": formatting.STATE_WORDS,
+        "PartState": PartState,
+        "part_words": words.PART_WORDS,
+        "part_state_words": words.PART_STATE_WORDS,
+        "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
         "job_kinds": formatting.JOB_KIND_WORDS,

@@ -6,10 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from dicom_io.labels import Labels, read_labels
+from mome_core.protocol import ProtocolItem
 from node.audit import AuditEvent
 from node.dashboard.actions import Action, possible_actions
 from node.dashboard.site import Site
+from node.dashboard.study_roles import roles_now
 from node.jobs import OPEN, JobKind, JobState
+from node.series_roles import StudyRoles
 from node.states import StudyEvent, StudyState
 from node.storage.overview import SeriesRow
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
@@ -55,6 +58,7 @@ class _StudyPage:
     objects: list[_ObjectDetail]
     actions: list[Action]
     summary: AnalysisSummary
+    protocol: tuple[ProtocolItem, ...]
     waits: str
     until: float | None
     busy: bool
@@ -75,7 +79,8 @@ def study_page(site: Site, number: int, now: float) -> _StudyPage:
     uid = site.overview.uid_of(number)
     detail = site.ledger.reading.study(uid)
     summary = detail.summary or AnalysisSummary()
-    series = _series_lines(site, number, summary)
+    roles = roles_now(site, detail, now)
+    series = _series_lines(site, number, roles)
     waits, until = _next_step(site, detail)
     return _StudyPage(
         study=detail.study,
@@ -86,20 +91,26 @@ def study_page(site: Site, number: int, now: float) -> _StudyPage:
         objects=_object_lines(detail),
         actions=possible_actions(detail),
         summary=summary,
+        protocol=roles.protocol,
         waits=waits,
         until=until,
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
     )
 
 
-def _series_lines(site: Site, number: int, summary: AnalysisSummary) -> list[_SeriesDetail]:
-    """Each series with its labels, and its role once the study was analysed."""
-    roles = {each.series_instance_uid: each for each in summary.series}
+def _series_lines(site: Site, number: int, found: StudyRoles) -> list[_SeriesDetail]:
+    """Each series with its labels and its role, as the scanner counts them."""
+    roles = {each.series_instance_uid: each for each in found.series}
     lines = []
     for row in site.overview.series(number):
         labels = read_labels(site.archive.root / row.path)
         lines.append(_SeriesDetail(row, labels, roles.get(row.series_instance_uid)))
-    return lines
+    return sorted(lines, key=_series_number)
+
+
+def _series_number(line: _SeriesDetail) -> tuple[int, str]:
+    text = line.labels.series_number
+    return int(text) if text.isdecimal() and len(text) < 10 else 0, line.row.series_instance_uid
 
 
 def _object_lines(detail: StudyDetail) -> list[_ObjectDetail]:

@@ -12,7 +12,7 @@ from dicom_io.errors import PeerUnreachable
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
 from dicom_io.network.dimse import NOT_SUPPORTED
 from dicom_io.network.scu import StoreResponse, send
-from dicom_io.network.stow import store_over_web
+from dicom_io.network.stow import WebService, store_over_web
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
@@ -89,7 +89,7 @@ class DeliveryClient:
         to = self.destination
         if not to.web:
             return send(self.calling_ae_title, to, paths)
-        return store_over_web(to.name, to.web, paths, token=to.web_token, authorities=to.authorities)
+        return store_over_web(WebService(to.name, to.web, to.web_token, to.authorities), paths)
 
     def send_older_reports(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
         """Reports whose SR class the destination does not know, in older classes; those that were tried."""

@@ -8,22 +8,30 @@ import shutil
 from node.settings_sections import RetentionSettings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
+from node.storage.ledger.retention import Describe
 
 log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400.0
 PREVIEW_SECONDS = DAY_SECONDS
 
 
-def delete_old_studies(retention: RetentionSettings, ledger: Ledger, archive: Archive, now: float) -> int:
+def delete_old_studies(
+    retention: RetentionSettings, ledger: Ledger, archive: Archive, now: float, describe: Describe | None = None
+) -> int:
     """Delete delivered (or ineligible) studies without open jobs that are older than the site keeps; gives how many.
 
     Only the ledger decides; files whose rows are gone are removed afterwards, so a crash in between leaves a file too
     many, never a row too many.
+
+    Parameters
+    ----------
+    describe
+        Tells whom the study's audit entries are about, where an audit repository is to know.
     """
     if not retention.days:
         return 0
     deleted = 0
-    while paths := ledger.retention.forget_oldest(now - retention.days * DAY_SECONDS, now):
+    while paths := ledger.retention.forget_oldest(now - retention.days * DAY_SECONDS, now, describe):
         archive.remove(paths)
         deleted += 1
     if deleted:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -21,11 +22,13 @@ from apscheduler.triggers.base import BaseTrigger
 
 from node.errors import NodeError
 from node.jobs import JobKind
+from node.service.audit_forwarding import AuditForwarder, audit_subject
 from node.service.delivery import DeliveryClient, delivery_clients
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
 from node.settings import Settings
 from node.storage.archive import Archive
+from node.storage.audit_forwarding import AuditForwarding
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
@@ -39,6 +42,7 @@ _CLEAN_UP_SECONDS = 600.0
 _ECHO_SECONDS = 300.0
 _ALERT_SECONDS = 30.0
 _SELF_TEST_SECONDS = 86_400.0
+_AUDIT_SECONDS = 5.0
 _FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
 _FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
 
@@ -104,7 +108,8 @@ def periodic_tasks(
         return settle_studies(settings.gather, settings.node_name, ledger, quiet)
 
     def retention() -> int:
-        return delete_old_studies(settings.retention, ledger, archive, time.time())
+        describe = partial(audit_subject, archive) if settings.audit_repository.enabled else None
+        return delete_old_studies(settings.retention, ledger, archive, time.time(), describe)
 
     def previews() -> None:
         delete_old_previews(archive, time.time())
@@ -112,7 +117,10 @@ def periodic_tasks(
     def echoes() -> None:
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
 
+    forwarder = AuditForwarder(settings, archive, AuditForwarding(ledger.engine))
+    audit = (PeriodicTask("audit", _AUDIT_SECONDS, forwarder.forward),) if settings.audit_repository.enabled else ()
     return (
+        *audit,
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),
         PeriodicTask("previews", _CLEAN_UP_SECONDS, previews),

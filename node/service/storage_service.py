@@ -18,7 +18,15 @@ from dicom_io.network.commitment import (
     decode_request,
     encode_report,
 )
-from dicom_io.network.dimse import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, Command, CommandElement, CommandField
+from dicom_io.network.dimse import (
+    CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+    SUCCESS,
+    Command,
+    CommandElement,
+    CommandField,
+)
 from dicom_io.network.service import (
     ALL_SLOTS_TAKEN,
     CALLED_UNKNOWN,
@@ -43,7 +51,6 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
-PROCESSING_FAILURE = 0x0110
 NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 _MIB = 1024 * 1024

@@ -220,6 +220,29 @@ audit_head = Table(
     Column("digest", DIGEST, nullable=False),
 )
 
+audit_forwarding = Table(
+    "audit_forwarding",
+    metadata,
+    Column("receiver", String(32), primary_key=True),
+    Column("entry", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("holder", String(128), nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("failing_since", Float, nullable=True),
+    Column("reason", Text, nullable=False),
+)
+
+audit_subject = Table(
+    "audit_subject",
+    metadata,
+    Column("study_id", Integer, primary_key=True, autoincrement=False),
+    Column("last_entry", Integer, primary_key=True, autoincrement=False),
+    Column("study_instance_uid", UID, nullable=False),
+    Column("patient_id", Text, nullable=True),
+    Column("patient_name", Text, nullable=False),
+    Column("accession_number", Text, nullable=False),
+)
+
 account = Table(
     "account",
     metadata,

@@ -19,6 +19,7 @@ from pathlib import Path
 from node.jobs import JobKind, JobState
 from node.settings import Settings
 from node.settings_sections import AlertSettings
+from node.storage.audit_forwarding import AuditForwarding, ForwardingStatus
 from node.storage.health import HealthStore, OpenAlert
 from node.storage.overview import QueueDepth
 from node.watching.alert_messages import send_message
@@ -56,6 +57,11 @@ class Alert(Enum):
         "destination-down",
         "destination {subject} does not answer",
         "mome-node echo {subject}; results wait and are sent when it is back",
+    )
+    AUDIT_WAITS = _AlertText(
+        "audit-waits",
+        "the audit repository takes nothing: {value}",
+        "mome-node doctor shows why; entries wait in the ledger and are sent in order when it is back",
     )
     DISK_LOW = _AlertText(
         "disk-low",
@@ -99,6 +105,8 @@ class Facts:
         processes without a heartbeat
     self_test
         names of what failed, empty when all is well
+    audit
+        how far the audit trail was sent to a repository; None when there is none
     """
 
     depths: tuple[QueueDepth, ...]
@@ -107,6 +115,7 @@ class Facts:
     silent_for: dict[str, float]
     failing: tuple[str, ...]
     self_test: str
+    audit: ForwardingStatus | None = None
 
 
 def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
@@ -118,6 +127,9 @@ def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
     for name, since in facts.down_since.items():
         if now - since >= limits.destination_minutes * 60:
             yield Alert.DESTINATION_DOWN.finding(name)
+    audit = facts.audit
+    if audit and audit.failing_since is not None and now - audit.failing_since >= limits.destination_minutes * 60:
+        yield Alert.AUDIT_WAITS.finding(value=audit.reason)
     if facts.free_bytes < limits.disk_free_gib * _GIB:
         yield Alert.DISK_LOW.finding(value=f"{limits.disk_free_gib:g}")
     for caller, seconds in facts.silent_for.items():
@@ -135,6 +147,7 @@ class AlertMonitor:
     def __init__(self, settings: Settings, meter: Meter, config: Path | None = None) -> None:
         """`config`: the settings file of the daily self-test; None leaves it out."""
         self.settings, self.meter, self.store, self.config = settings, meter, meter.watch, config
+        self.forwarding = AuditForwarding(meter.overview.engine)
         self.health = Health(settings, meter.archive, meter.overview, meter.watch)
         self.began = time.monotonic()
         self.down_since: dict[str, float] = {}
@@ -173,6 +186,7 @@ class AlertMonitor:
             silent_for={name: now - at for name, at in self.meter.up_to_date().last_from.items()},
             failing=tuple(self.health.silent_processes()) if started else (),
             self_test=self.self_test,
+            audit=self.forwarding.status() if self.settings.audit_repository.enabled else None,
         )
 
 

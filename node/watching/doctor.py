@@ -16,9 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from statistics import median
 
-from dicom_io.errors import PeerUnreachable
+from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.probe import accepted_classes
-from dicom_io.network.scu import PeerRejected, echo
+from dicom_io.network.scu import echo
 from mome_core.compute import has_device
 from node.identity import graphics_cards
 from node.settings import Settings
@@ -27,6 +27,7 @@ from node.storage.archive import Archive, write_durably
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.findings import Finding, FindingLevel
+from node.watching.integrations import examine_integrations
 from node.watching.phantom_check import check_phantom, own_listener
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
@@ -67,6 +68,7 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
         yield Finding(Check.DESTINATIONS, "destinations", ADVICE, "none", hint)
     for each in settings.destinations:
         yield from check_destination(settings.dicom.ae_title, each)
+    yield from examine_integrations(settings)
     yield check_senders(settings.database_url)
     if with_phantom:
         yield from check_phantom(settings)
@@ -90,10 +92,11 @@ def check_listener(settings: Settings) -> Finding:
     try:
         seconds = echo(here.ae_title, own_listener(here))
         message = f"{where} answers in {1000 * seconds:.0f} ms"
-    except PeerRejected:
-        message = f"{where} answers (and rejects {here.ae_title}, as it should)"
-    except PeerUnreachable:
-        level, message, hint = FAILED, f"{where} does not answer", "start the node: systemctl start mome-node"
+    except PeerUnreachable as error:
+        if error.fault is PeerFault.CALLING_TITLE:
+            message = f"{where} answers (and rejects {here.ae_title}, as it should)"
+        else:
+            level, message, hint = FAILED, f"{where} does not answer", "start the node: systemctl start mome-node"
     else:
         if is_loopback(here.host):
             level, message, hint = ADVICE, f"{where} answers", 'scanners cannot reach it: dicom.host = "0.0.0.0"'

@@ -11,7 +11,8 @@ from pathlib import Path
 from dicom_io.errors import PeerUnreachable
 from dicom_io.headers.read import read_series_headers
 from dicom_io.network.probe import series_descriptions
-from dicom_io.network.scu import RemoteAE, send
+from dicom_io.network.remote import RemoteAE
+from dicom_io.network.scu import send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study

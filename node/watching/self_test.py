@@ -15,6 +15,7 @@ from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
 from node.storage.ledger.ledger import Ledger
+from node.watching.integrations import IntegrationProbe, integration_probes
 
 _ENOUGH_FREE_GIB = 5
 
@@ -44,6 +45,8 @@ def run_self_test(settings: Settings) -> Iterator[SelfTestResult]:
     yield _run("known inference", _known_inference, settings)
     for each in settings.destinations:  # a PACS that is down is retried indefinitely: no reason not to start
         yield _run(f"echo {each.name}", partial(_echo, each), settings, required=False)
+    for probe in integration_probes(settings):
+        yield _run(probe.name, partial(_ask, probe), settings, required=False)
 
 
 def _run(name: str, test: Callable[[Settings], str], settings: Settings, *, required: bool = True) -> SelfTestResult:
@@ -95,3 +98,7 @@ def _active_model(settings: Settings) -> Checkpoint:
 
 def _echo(destination: Destination, settings: Settings) -> str:
     return f"answers in {1000 * echo(settings.dicom.ae_title, destination):.0f} ms"
+
+
+def _ask(probe: IntegrationProbe, _settings: Settings) -> str:
+    return probe.ask()

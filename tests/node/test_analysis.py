@@ -9,8 +9,10 @@ import pytest
 
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
+from dicom_io.study.classify import assign_roles
 from mome_core.case import Modality
 from mome_core.errors import Ineligibility
+from mome_core.protocol import PartState
 from mome_core.results import Contribution, Endpoint, ModelIdentity, QualityFlag, Result, Score, Severity
 from node.analysis import (
     AnalysisOutcome,
@@ -38,7 +40,10 @@ def headers() -> StudyHeaders:
 
 
 def outcome(result: Result) -> AnalysisOutcome:
-    return AnalysisOutcome(headers(), None, result, None, result.withheld, result.withheld_code, {"scores": 1.23456})
+    roles = assign_roles(headers())
+    return AnalysisOutcome(
+        headers(), roles, None, result, None, result.withheld, result.withheld_code, {"scores": 1.23456}
+    )
 
 
 def score(probability: float = 0.8) -> Score:
@@ -54,6 +59,8 @@ def test_a_study_without_images_is_refused_with_its_code(tmp_path: Path) -> None
     assert found.objects is None, "there is no image that an object could refer to"
     summary = summarize(found)
     assert (summary.code, summary.reason, summary.scores) == (found.code, found.reason, ())
+    assert {each.state for each in summary.protocol} == {PartState.MISSING}
+    assert AnalysisSummary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
 
 
 def test_a_summary_holds_every_score_with_its_contributions() -> None:

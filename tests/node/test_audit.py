@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import pytest
 from sqlalchemy import text
 
-from node.audit import AuditBroken, AuditEntry, AuditEvent, message
+from node.audit import AuditBroken, AuditEvent
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
 
@@ -60,12 +58,3 @@ def test_a_trail_that_was_changed_is_found_out(written: Ledger, changes: list[st
             db.execute(text(statement))
     with pytest.raises(AuditBroken):
         written.audit.verify()
-
-
-def test_an_entry_becomes_a_message_of_ps3_15_without_a_patient() -> None:
-    entry = AuditEntry(0.0, 1, AuditEvent.REJECTED, "", "", 0, "caller <script>\n'X'")
-    root = ElementTree.fromstring(message(entry, "MOMENODE", STUDY))  # noqa: S314 - our own
-    assert root.find("EventIdentification/EventID").attrib["csd-code"] == "110113"  # type: ignore[union-attr]
-    assert root.find("EventIdentification").attrib["EventOutcomeIndicator"] == "4"  # type: ignore[union-attr]
-    assert root.find("ParticipantObjectIdentification").attrib["ParticipantObjectID"] == STUDY  # type: ignore[union-attr]
-    assert root.findtext("EventIdentification/EventOutcomeDescription") == "REJECTED caller <script>\n'X'"

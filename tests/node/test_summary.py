@@ -41,7 +41,7 @@ def test_a_summary_survives_json() -> None:
 
 def test_the_keys_are_those_that_the_ledger_has_always_held() -> None:
     written = json.loads(json.dumps(SUMMARY.to_json()))
-    assert set(written) - {"code"} == {
+    assert set(written) - {"code", "protocol"} == {
         *("reason", "scores", "modalities", "flags", "policy", "saliency", "series", "warnings", "not_written"),
         "timings_s",
     }

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import phantom
-from mome_core.model.checkpoint import load_checkpoint
+from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
 from mome_core.results import Endpoint
-from mome_core.training.cohort import read_manifest
+from mome_core.training.cohort import ManifestRow, Split, read_manifest
 from mome_core.training.config import TrainingConfig
-from mome_core.training.dataset import ExcludedCase
+from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.evaluate import scored
+from mome_core.training.metrics import auroc
+from mome_core.training.nested import CrossValidation, FoldMean
 from mome_core.training.run_state import EpochReport
+from mome_core.training.start import from_scratch
 from mome_core.training.statistics import Interval
 from node.errors import SettingsError
-from node.models import find_bundle
 from node.training import (
-    OutOfFold,
     TrainedModel,
     TrainingPlan,
     TrainingProgress,
     TrainingReport,
-    train_models,
+    train_on,
     training_config,
 )
+from training_examples import QUICK, RECIPE, SMALL, examples
 
 MODEL = TrainedModel("ours", "a" * 64, best_epoch=3, validation_auroc=0.75, training_cases=8, validation_cases=2)
 
@@ -61,33 +64,70 @@ def test_the_report_of_one_model_is_flat_and_of_all_folds_a_list() -> None:
     one = TrainingReport((MODEL,), excluded).to_json()
     assert one["excluded"] == [{"case": "s9", "reason": "torn"}]
     assert one["validation_auroc"] == 0.75 and "folds" not in one
-    pooled = OutOfFold(10, {"auroc": Interval(0.7, 0.5, 0.9)})
-    folds = TrainingReport((MODEL, MODEL), excluded, pooled).to_json()
+    figures = {"auroc": 0.7}
+    pooled = {"auroc": Interval(0.7, 0.5, 0.9)}
+    together = CrossValidation(10, (figures, figures), {"auroc": FoldMean(0.7, 0.0, 0.7, 0.7)}, pooled)
+    folds = TrainingReport((MODEL, MODEL), excluded, together).to_json()
     assert [each["best_epoch"] for each in folds["folds"]] == [3, 3]  # type: ignore[attr-defined]
-    assert folds["out_of_fold"] == {"cases": 10, "figures": {"auroc": {"value": 0.7, "low": 0.5, "high": 0.9}}}
+    told = folds["cross_validation"]
+    assert told["mean"]["auroc"] == {"mean": 0.7, "sd": 0.0, "low": 0.7, "high": 0.7}  # type: ignore[index]
+    assert told["pooled"]["auroc"] == {"value": 0.7, "low": 0.5, "high": 0.9}  # type: ignore[index]
 
 
-@pytest.mark.slow
-def test_with_all_folds_every_case_is_answered_by_a_model_that_has_not_seen_it(tmp_path: Path) -> None:
-    lines = ["case,patient,malignancy"]
-    for n in range(4):
-        phantom.study(tmp_path / f"s{n}", vendor="siemens", lesion="benign" if n % 2 else "malignant", seed=50 + n)
-        lines.append(f"s{n},p{n},{1 - n % 2}")
-    (tmp_path / "cohort.csv").write_text("\n".join(lines))
-    plan = TrainingPlan(
-        start=find_bundle("demo"),
-        endpoint=Endpoint.MALIGNANCY,
-        config=training_config(None, Endpoint.MALIGNANCY, epochs=1, threads=1),
-        out=tmp_path / "ours",
-        folds=2,
-        fold=None,
-        cache=tmp_path / "cache",
-    )
+@pytest.fixture
+def start(tmp_path: Path) -> Checkpoint:
+    save_checkpoint(tmp_path / "start", from_scratch(SMALL, 1), RECIPE, Description("start", "1", "Knows nothing."))
+    return load_checkpoint(tmp_path / "start")
+
+
+def cohort(folder: Path, count: int) -> tuple[Cohort, list[ManifestRow]]:
+    cases = examples(folder, count)
+    rows = [ManifestRow(e.name, folder / e.name, e.patient, e.labels, None, {"site": "x"}) for e in cases]
+    return Cohort(tuple(cases)), rows
+
+
+def plan(folder: Path, fold: int | None) -> TrainingPlan:
+    return TrainingPlan(folder / "start", Endpoint.MALIGNANCY, QUICK, folder / "ours", inner_folds=4, fold=fold)
+
+
+def test_every_fold_is_scored_once_by_a_model_that_chose_without_it(tmp_path: Path, start: Checkpoint) -> None:
+    cases, rows = cohort(tmp_path, 40)
     heard = Heard()
-    report = train_models(read_manifest(tmp_path / "cohort.csv"), plan, heard)
-    assert report is not None and report.out_of_fold is not None
-    assert [Path(each.bundle).name for each in report.models] == ["fold-1", "fold-2"]
-    assert report.out_of_fold.cases == 4
-    assert heard.epochs == [("fold-1", 1), ("fold-2", 1)]
-    assert (plan.out / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
-    assert load_checkpoint(plan.out / "fold-2").manifest["provenance"]["baseline"]["malignancy"]
+    report = train_on(cases, rows, start, plan(tmp_path, None), heard)
+    assert report is not None and report.cross_validation is not None
+    assert [Path(each.bundle).name for each in report.models] == [f"fold-{n}" for n in range(1, 6)]
+    assert [(each.training_cases, each.validation_cases, each.held_out_cases) for each in report.models] == [
+        (24, 8, 8)
+    ] * 5
+    assert report.cross_validation.cases == 40
+    assert heard.epochs == [(f"fold-{n}", epoch) for n in range(1, 6) for epoch in (1, 2, 3)]
+    assert (tmp_path / "ours" / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
+    assert load_checkpoint(tmp_path / "ours" / "fold-2").manifest["provenance"]["baseline"]["malignancy"]
+    alone = [each.held_out["auroc"] for each in report.models if each.held_out]
+    assert report.cross_validation.mean["auroc"].mean == pytest.approx(sum(alone) / 5)
+
+
+def test_the_sides_that_were_drawn_lie_beside_the_bundle(tmp_path: Path, start: Checkpoint) -> None:
+    cases, rows = cohort(tmp_path, 40)
+    report = train_on(cases, rows, start, plan(tmp_path, 1), TrainingProgress())
+    assert report is not None and report.models[0].held_out is not None
+    drawn = read_manifest(Path(report.models[0].split))
+    assert report.models[0].split == str(tmp_path / "ours.split.csv")
+    assert [sum(row.split is split for row in drawn) for split in Split] == [24, 8, 8]
+    assert {row.facts["site"] for row in drawn} == {"x"}
+    held = {row.folder.name for row in drawn if row.split is Split.TEST}
+    kept = [example for example in cases.examples if example.name in held]
+    labels = [example.labels[Endpoint.MALIGNANCY] for example in kept]
+    again = auroc(labels, scored(load_checkpoint(tmp_path / "ours"), kept, Endpoint.MALIGNANCY))
+    assert report.models[0].held_out["auroc"] == again
+
+
+def test_sides_named_by_the_manifest_leave_its_test_cases_to_evaluate(tmp_path: Path, start: Checkpoint) -> None:
+    cases, rows = cohort(tmp_path, 24)
+    sides = [Split.TRAINING, Split.TRAINING, Split.VALIDATION, Split.VALIDATION, Split.TEST, Split.TEST]
+    rows = [replace(row, split=sides[n % 6]) for n, row in enumerate(rows)]
+    report = train_on(cases, rows, start, plan(tmp_path, 0), TrainingProgress())
+    assert report is not None
+    model = report.models[0]
+    assert (model.training_cases, model.validation_cases, model.held_out_cases, model.held_out) == (8, 8, 0, None)
+    assert not (tmp_path / "ours.split.csv").exists()

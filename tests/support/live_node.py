@@ -210,15 +210,19 @@ class LiveNode:
 
 @contextmanager
 def live_node(
-    folder: Path, *destinations: Destination, quiet_seconds: float = 1.0, **changes: object
+    folder: Path, *destinations: Destination, quiet_seconds: float = 1.0, **sections: object
 ) -> Iterator[LiveNode]:
-    """A node that is not yet started, and is gone when the block ends."""
+    """A node that is not yet started, and is gone when the block ends.
+
+    sections : more sections of the settings, by name.
+    """
     settings = Settings(
         dicom={"port": free_port()},
         storage={"root": folder / "root", "reserve_mib": 1},
         gather={"quiet_seconds": quiet_seconds},
         dashboard={"enabled": False},
         destinations=destinations,
+        **sections,
     )
     node = LiveNode(folder, settings)
     try:

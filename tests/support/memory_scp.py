@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pynetdicom.presentation import PresentationContext
+
+from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.dimse import Command
+from dicom_io.network.remote import RemoteAE
 from dicom_io.network.service import CALLING_UNKNOWN, AssociationRejection, DimseResponse, InstanceRefused, Peer
 
 
@@ -51,6 +58,19 @@ class MemoryScp:
 
     def ended(self, peer: Peer | None, address: str, why: str) -> None:
         self.ends.append(why)
+
+
+@contextmanager
+def accepting(scp: MemoryScp, contexts: Sequence[PresentationContext]) -> Iterator[RemoteAE]:
+    """Our own acceptor in front of it, as a peer to connect to, until the block ends."""
+    acceptor = Acceptor(("127.0.0.1", 0), contexts, scp)
+    thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield RemoteAE("pacs", "PACS", "127.0.0.1", acceptor.port)
+    finally:
+        acceptor.stop(10.0)
+        thread.join(60)
 
 
 def connection_pair() -> tuple[socket.socket, socket.socket]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, Engine, select
 
 from node.audit import AuditEntry, AuditEvent
+from node.audit_messages import AuditSubject
 from node.states import StudyState
 from node.storage import audit_trail, schema
+from node.storage.audit_forwarding import note_deleted
 from node.storage.database import reading, writing
 from node.storage.ledger.job_rows import UNFINISHED
+
+Describe = Callable[[str, str], AuditSubject]
+"""Study Instance UID and the path of one of its files (empty for none) -> whom its audit entries are about."""
 
 
 class OldStudies:
@@ -17,10 +24,15 @@ class OldStudies:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def forget_oldest(self, older_than: float, now: float) -> list[str]:
+    def forget_oldest(self, older_than: float, now: float, describe: Describe | None = None) -> list[str]:
         """Delete the rows of the oldest finished study that is older; gives the paths of its files, [] for none.
 
         Finished: DELIVERED or INELIGIBLE, with no job open or dead. The audit trail stays.
+
+        Parameters
+        ----------
+        describe
+            Tells whom the study's audit entries are about, which is kept until they are sent; None: nobody asks.
         """
         studies, jobs = schema.study.c, schema.job.c
         done = studies.state.in_((StudyState.DELIVERED, StudyState.INELIGIBLE))
@@ -34,6 +46,10 @@ class OldStudies:
             if study is None:
                 return []
             audit_trail.append(db, AuditEntry(now, study.id, AuditEvent.DELETED, "", "", study.revision, "retention"))
+            if describe is not None:
+                table = schema.instance.c
+                path = db.execute(select(table.path).where(table.study_id == study.id).limit(1)).scalar()
+                note_deleted(db, study.id, describe(study.study_instance_uid, path or ""))
             return _delete_study(db, study.id)
 
 

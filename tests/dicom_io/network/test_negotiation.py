@@ -11,7 +11,15 @@ from pynetdicom.sop_class import CTImageStorage, MRImageStorage, StorageCommitme
 
 from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_io.network.contexts import acceptor_contexts
-from dicom_io.network.negotiation import accept_contexts, decode_request, encode_rejection, printable
+from dicom_io.network.dimse import printable
+from dicom_io.network.negotiation import (
+    accept_contexts,
+    decode_acceptance,
+    decode_rejection,
+    decode_request,
+    encode_rejection,
+    encode_request,
+)
 from dicom_io.network.service import CALLING_UNKNOWN
 from dicom_io.network.upper_layer import HEADER, ProtocolError
 from raw_peer import association_request
@@ -30,20 +38,20 @@ def acceptance(pdu: bytes) -> A_ASSOCIATE:
 
 
 def test_a_context_is_accepted_with_the_syntax_that_both_know() -> None:
-    accepted = accept_contexts(request(syntax=str(ImplicitVRLittleEndian)), acceptor_contexts(), 131_072)
+    accepted, _ = accept_contexts(request(syntax=str(ImplicitVRLittleEndian)), acceptor_contexts(), 131_072)
     assert accepted.abstract_syntax == {1: str(MRImageStorage)}
     assert accepted.transfer_syntax == {1: str(ImplicitVRLittleEndian)}
     assert accepted.largest_pdu == 16384
 
 
 def test_a_lossy_syntax_or_an_unknown_class_is_not_accepted() -> None:
-    lossy = accept_contexts(request(syntax=str(JPEGExtended12Bit)), acceptor_contexts(), 131_072)
-    other = accept_contexts(request(), [build_context(CTImageStorage)], 131_072)
+    lossy, _ = accept_contexts(request(syntax=str(JPEGExtended12Bit)), acceptor_contexts(), 131_072)
+    other, _ = accept_contexts(request(), [build_context(CTImageStorage)], 131_072)
     assert lossy.transfer_syntax == other.transfer_syntax == {}
 
 
 def test_the_acceptance_names_the_product_and_the_largest_pdu() -> None:
-    answer = acceptance(accept_contexts(request(), acceptor_contexts(), 131_072).acceptance)
+    answer = acceptance(accept_contexts(request(), acceptor_contexts(), 131_072)[1])
     assert answer.implementation_class_uid == IMPLEMENTATION_CLASS_UID
     names = [getattr(item, "implementation_version_name", None) for item in answer.user_information]
     assert IMPLEMENTATION_VERSION_NAME in names
@@ -53,7 +61,7 @@ def test_the_acceptance_names_the_product_and_the_largest_pdu() -> None:
 def test_a_peer_that_reports_commitment_may_be_the_scp() -> None:
     asked = request(abstract=str(StorageCommitmentPushModel), syntax=str(ExplicitVRLittleEndian))
     asked.user_information += [build_role(StorageCommitmentPushModel, scp_role=True)]
-    answer = acceptance(accept_contexts(asked, acceptor_contexts(), 131_072).acceptance)
+    answer = acceptance(accept_contexts(asked, acceptor_contexts(), 131_072)[1])
     (role,) = [item for item in answer.user_information if hasattr(item, "scp_role")]
     assert role.scp_role
 
@@ -88,3 +96,37 @@ def test_a_rejection_carries_result_source_and_reason() -> None:
 )
 def test_an_ae_title_is_shown_without_control_characters(title: str | None, shown: str) -> None:
     assert printable(title) == shown
+
+
+def test_what_we_propose_is_read_and_what_is_accepted_of_it_is_understood() -> None:
+    proposed = [build_context(MRImageStorage, ExplicitVRLittleEndian), build_context("1.2.3.4")]
+    pdu = encode_request("NODE", "PACS", proposed, 131_072)
+    asked = decode_request(memoryview(pdu)[HEADER.size :])
+    assert (asked.calling_ae_title, asked.called_ae_title) == ("NODE", "PACS")
+    _, answer = accept_contexts(asked, acceptor_contexts(), 16_384)
+    agreed = decode_acceptance(memoryview(answer)[HEADER.size :], proposed)
+    assert agreed.abstract_syntax == {1: str(MRImageStorage)}
+    assert agreed.transfer_syntax == {1: str(ExplicitVRLittleEndian)}
+    assert agreed.largest_pdu == 16_384
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", bytes(200)])
+def test_bytes_that_are_no_acceptance_are_refused(content: bytes) -> None:
+    with pytest.raises(ProtocolError, match="cannot be read"):
+        decode_acceptance(memoryview(content), [build_context(MRImageStorage)])
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        ((1, 1, 7), "called AE title not recognised"),
+        ((1, 1, 3), "calling AE title not recognised"),
+        ((2, 3, 2), "local limit exceeded"),
+        ((1, 9, 9), "a reason that is not standard"),
+    ],
+)
+def test_a_rejection_is_read_with_its_meaning(codes: tuple[int, int, int], words: str) -> None:
+    why = decode_rejection(memoryview(bytes((0, *codes))))
+    assert ((why.result, why.source, why.reason), why.words) == (codes, words)
+    with pytest.raises(ProtocolError, match="cannot be read"):
+        decode_rejection(memoryview(b"123"))

@@ -5,21 +5,30 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    MRImageStorage,
+    generate_uid,
+)
 from pynetdicom import build_context
+from pynetdicom.dsutils import decode
 from pynetdicom.sop_class import Verification
 
-from dicom_io.errors import PeerUnreachable
-from dicom_io.network.acceptor import Acceptor
-from dicom_io.network.dimse import NOT_SUPPORTED
-from dicom_io.network.negotiation import encode_rejection
-from dicom_io.network.scu import NothingAccepted, PeerRejected, RemoteAE, Timeouts, associate, echo, send, syntax_of
-from dicom_io.network.service import CALLING_UNKNOWN
-from memory_scp import MemoryScp
+from dicom_io.errors import PeerFault, PeerUnreachable
+from dicom_io.network.dimse import NO_DATA_SET, NOT_SUPPORTED, CommandElement, encode
+from dicom_io.network.negotiation import accept_contexts, decode_request
+from dicom_io.network.remote import RemoteAE, Timeouts
+from dicom_io.network.scu import echo, send, syntax_of
+from dicom_io.network.upper_layer import RELEASE_RP, PduLimits, PduStream, p_data
+from memory_scp import MemoryScp, accepting
 
 PATIENT = Timeouts(connect=30.0, association=30.0, message=60.0)
 
@@ -31,13 +40,23 @@ def scp() -> MemoryScp:
 
 @pytest.fixture
 def remote(scp: MemoryScp) -> Iterator[RemoteAE]:
-    contexts = [build_context(Verification), build_context(MRImageStorage)]
-    acceptor = Acceptor(("127.0.0.1", 0), contexts, scp)
-    thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
-    thread.start()
-    yield RemoteAE("pacs", "PACS", "127.0.0.1", acceptor.port)
-    acceptor.stop(10.0)
-    thread.join(60)
+    with accepting(scp, [build_context(Verification), build_context(MRImageStorage)]) as peer:
+        yield peer
+
+
+def fail_echo(server: socket.socket) -> None:
+    """Accept one association and answer its C-ECHO with 0122."""
+    connection, _ = server.accept()
+    stream = PduStream(connection, PduLimits())
+    request = decode_request(stream.read()[1])
+    stream.send(accept_contexts(request, [build_context(Verification)], 16384)[1])
+    stream.read()
+    command = {CommandElement.COMMAND_FIELD: 0x8030, CommandElement.STATUS: NOT_SUPPORTED}
+    answer = encode({**command, CommandElement.DATA_SET_TYPE: NO_DATA_SET})
+    stream.send(b"".join(p_data(1, answer, command=True, largest=0)))
+    stream.read()
+    stream.send(RELEASE_RP)
+    connection.close()
 
 
 def file_of(folder: Path, sop_class: str, syntax: str = ExplicitVRLittleEndian) -> Path:
@@ -69,32 +88,42 @@ def test_each_file_has_its_response_and_one_of_an_unknown_class_stops_no_other(
 def test_a_peer_that_accepts_no_class_at_all_answers_for_every_file(remote: RemoteAE, tmp_path: Path) -> None:
     responses = list(send("NODE", remote, [file_of(tmp_path, CTImageStorage)], PATIENT))
     assert [each.status for each in responses] == [NOT_SUPPORTED]
-    with pytest.raises(NothingAccepted, match="none of the SOP classes"):
-        associate("NODE", remote, [build_context(CTImageStorage)], PATIENT)
 
 
-def test_a_peer_that_rejects_us_and_one_that_is_not_there_are_told_apart() -> None:
+@pytest.mark.parametrize(
+    ("kept_in", "accepted", "same_bytes"),
+    [
+        (ExplicitVRLittleEndian, ExplicitVRLittleEndian, True),
+        (ExplicitVRLittleEndian, ImplicitVRLittleEndian, False),
+        (ImplicitVRLittleEndian, ImplicitVRLittleEndian, True),
+    ],
+)
+def test_an_instance_goes_as_it_is_or_in_the_native_syntax_that_the_peer_takes(
+    tmp_path: Path, kept_in: str, accepted: str, same_bytes: bool
+) -> None:
+    path, scp = file_of(tmp_path, MRImageStorage, kept_in), MemoryScp()
+    with accepting(scp, [build_context(MRImageStorage, accepted)]) as remote:
+        (answer,) = send("NODE", remote, [path], PATIENT)
+    assert answer.kept
+    (kept,) = scp.kept
+    assert path.read_bytes().endswith(kept) is same_bytes
+    data_set = decode(BytesIO(kept), accepted == ImplicitVRLittleEndian, True)
+    assert data_set.SOPInstanceUID == path.stem
+
+
+def test_a_compressed_instance_is_not_decompressed_for_a_peer_that_takes_none(tmp_path: Path) -> None:
+    path = file_of(tmp_path, MRImageStorage, JPEG2000Lossless)
+    with accepting(MemoryScp(), [build_context(MRImageStorage, ImplicitVRLittleEndian)]) as remote:
+        (answer,) = send("NODE", remote, [path], PATIENT)
+    assert (answer.status, answer.comment) == (NOT_SUPPORTED, "no accepted transfer syntax")
+
+
+def test_a_failed_echo_is_told_with_its_status() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=reject_one, args=(server,))
-        thread.start()
-        with pytest.raises(PeerRejected, match=r"pacs \(PACS at 127\.0\.0\.1 port .*AE title BADGUY"):
-            echo("BADGUY", RemoteAE("pacs", "PACS", "127.0.0.1", server.getsockname()[1]), PATIENT)
-        thread.join(60)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(PeerUnreachable, match="is it running, and is the port open") as raised:
-        echo("NODE", RemoteAE("pacs", "PACS", "127.0.0.1", port), PATIENT)
-    assert not isinstance(raised.value, PeerRejected)
-    assert raised.value.retryable
-
-
-def reject_one(server: socket.socket) -> None:
-    """Reject one association, and let the peer close the connection whenever it comes to it."""
-    connection, _ = server.accept()
-    with connection:
-        connection.recv(4096)
-        connection.sendall(encode_rejection(CALLING_UNKNOWN))
-        connection.recv(4096)
+        threading.Thread(target=fail_echo, args=(server,), daemon=True).start()
+        with pytest.raises(PeerUnreachable, match="status 0122") as raised:
+            echo("NODE", RemoteAE("pacs", "PACS", "127.0.0.1", server.getsockname()[1]), PATIENT)
+    assert raised.value.fault is PeerFault.REQUEST_FAILED
 
 
 def test_a_file_is_proposed_in_its_own_transfer_syntax(tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from certificates import Authority, Signed
-from dicom_io.errors import PeerUnreachable
+from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.folder import FolderPacs
-from dicom_io.network.scu import RemoteAE, Timeouts, echo, send
+from dicom_io.network.remote import RemoteAE, Timeouts
+from dicom_io.network.scu import echo, send
 from dicom_io.network.tls import ClientCertificates, TlsFilesUnusable, acceptor_context, requestor_context
 from dicom_io.network.upper_layer import PduLimits, PduType
 from orthanc import free_port
@@ -104,8 +105,9 @@ def test_who_shows_none_or_one_of_another_authority_is_not(
 ) -> None:
     stranger = Authority(tmp_path, "elsewhere").signs("stranger")
     for shown in (None, stranger):
-        with pytest.raises(PeerUnreachable, match="do we trust its certificate, and it ours"):
+        with pytest.raises(PeerUnreachable) as raised:
             echo("NODE", remote(strict_pacs.port, hospital.file, shown), PATIENT)
+        assert raised.value.fault is PeerFault.TLS_FAILED
     assert not strict_pacs.associations
 
 

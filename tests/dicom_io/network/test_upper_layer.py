@@ -108,7 +108,7 @@ def test_a_peer_that_does_not_read_holds_us_up_for_a_limited_time(
 @pytest.mark.parametrize(("largest", "count"), [(0, 1), (1006, 3), (100_000, 1)])
 def test_a_message_is_cut_into_pdus_that_the_peer_receives(largest: int, count: int) -> None:
     content = bytes(range(256)) * 10
-    pdus, joined, last = p_data(3, content, command=True, largest=largest), b"", 0
+    pdus, joined, last = b"".join(p_data(3, content, command=True, largest=largest)), b"", 0
     for _ in range(count):
         pdu_type, length = HEADER.unpack_from(pdus)
         assert pdu_type == PduType.P_DATA
@@ -121,7 +121,7 @@ def test_a_message_is_cut_into_pdus_that_the_peer_receives(largest: int, count: 
 
 
 def test_an_empty_data_set_is_one_last_fragment() -> None:
-    assert p_data(1, b"", command=False, largest=0) == bytes((4, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 2))
+    assert b"".join(p_data(1, b"", command=False, largest=0)) == bytes((4, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 2))
 
 
 def test_an_abort_comes_from_the_service_provider() -> None:

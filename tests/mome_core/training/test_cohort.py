@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mome_core.case import Modality
 from mome_core.results import Endpoint
-from mome_core.training.cohort import Split, held_out, read_manifest
-from mome_core.training.dataset import (
-    Example,
-)
+from mome_core.training.cohort import Split, read_manifest
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.table import write_table
 
 
 def written(folder: Path, text: str) -> Path:
@@ -45,13 +42,11 @@ def test_a_manifest_that_cannot_be_used_is_refused_with_the_line(tmp_path: Path,
         read_manifest(written(tmp_path, text))
 
 
-def example(folder: Path, name: str, patient: str, label: int) -> Example:
-    return Example(name, patient, {Endpoint.MALIGNANCY: label}, folder / name, (Modality.T2,))
-
-
-def test_the_splits_of_a_manifest_are_obeyed_and_test_cases_are_left_alone(tmp_path: Path) -> None:
-    cases = [example(tmp_path, str(n), f"p{n}", n % 2) for n in range(3)]
-    splits = [Split.TRAINING, Split.TEST, Split.VALIDATION]
-    assert held_out(cases, splits, Endpoint.MALIGNANCY, folds=5, fold=0, seed=1) == ((cases[0],), (cases[2],))
-    with pytest.raises(TrainingRefused, match=r"1 case\(s\) have no split"):
-        held_out(cases, [None, Split.TEST, Split.TRAINING], Endpoint.MALIGNANCY, folds=5, fold=0, seed=1)
+def test_a_row_becomes_a_line_of_a_manifest_elsewhere(tmp_path: Path) -> None:
+    (row,) = read_manifest(written(tmp_path, "case,patient,malignancy,site\na/1,p1,1,x\n"))
+    (tmp_path / "models").mkdir()
+    write_table(tmp_path / "models" / "split.csv", [row.record(tmp_path / "models", Split.TEST)])
+    (again,) = read_manifest(tmp_path / "models" / "split.csv")
+    assert again.folder.resolve() == row.folder.resolve()
+    assert (again.patient, again.labels, again.split) == ("p1", row.labels, Split.TEST)
+    assert again.facts["site"] == "x"

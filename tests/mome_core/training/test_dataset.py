@@ -14,7 +14,6 @@ from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.dataset import (
     Source,
-    assign_folds,
     cache_key,
     keep_arrays,
     prepare_cohort,
@@ -24,27 +23,6 @@ from mome_core.training.errors import TrainingRefused
 from mome_core.volume import Volume
 
 RECIPE = Recipe(dce_size=(16, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16))
-
-
-def test_no_patient_is_in_two_folds_and_the_classes_are_spread_evenly() -> None:
-    rng = np.random.default_rng(0)
-    patients = [f"p{n // 2 if n % 3 else n}" for n in range(300)]
-    labels = [int(rng.random() < 0.3) for _ in patients]
-    folds = assign_folds(patients, labels, 5, seed=1)
-    assert all(len({f for f, p in zip(folds, patients, strict=True) if p == patient}) == 1 for patient in set(patients))
-    shares = [np.mean([label for label, f in zip(labels, folds, strict=True) if f == n]) for n in range(5)]
-    assert max(shares) - min(shares) < 0.04
-    sizes = np.bincount(folds)
-    assert sizes.max() - sizes.min() <= 4
-    assert assign_folds(patients, labels, 5, seed=1) == folds
-    assert assign_folds(patients, labels, 5, seed=2) != folds
-
-
-def test_folds_that_cannot_be_filled_are_refused() -> None:
-    with pytest.raises(TrainingRefused, match="same label"):
-        assign_folds(["a", "b", "c"], [1, 1, 1], 2, seed=1)
-    with pytest.raises(TrainingRefused, match="label 1: 2 patient"):
-        assign_folds(["a", "b", "c", "d", "e", "f"], [1, 1, 0, 0, 0, 0], 3, seed=1)
 
 
 def t2_case() -> Case:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mome_core.training.history import MetricsWriter, draw_history, epochs_of
 from mome_core.training.run_state import HISTORY, EpochReport
@@ -40,10 +41,9 @@ def test_the_drawing_names_every_endpoint_and_the_best_epoch_and_is_the_same_eve
 
 
 def test_a_continued_run_shows_its_earlier_epochs_in_tensorboard(run: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     writer = MetricsWriter(run)
     writer.add(EpochReport(3, 1e-5, 0.2, {"malignancy": 0.95}, 0.95, best=True))
-    events = accumulator.EventAccumulator(str(run / "tensorboard"))
+    events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
     losses = [(event.step, event.value) for event in events.Scalars("loss")]
     assert losses == [(n + 1, pytest.approx(value)) for n, value in enumerate((0.7, 0.4, 0.3, 0.2))]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dcurves
 import numpy as np
+import pandas
 import pytest
+from sklearn import metrics as oracle
 
 from mome_core.training import metrics
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.metrics import net_benefit, net_benefit_of_sparing
-
-oracle = pytest.importorskip("sklearn.metrics")
 
 
 def drawn(seed: int, cases: int = 200, *, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -75,8 +76,6 @@ THRESHOLDS = (0.05, 0.2, 0.5, 0.8)
 
 @pytest.mark.parametrize("seed", range(3))
 def test_net_benefit_equals_dcurves(seed: int) -> None:
-    dcurves = pytest.importorskip("dcurves", reason="dcurves is not installed: net benefit was compared with nothing")
-    pandas = pytest.importorskip("pandas")
     labels, first = drawn(seed, 150)
     curves = dcurves.dca(
         data=pandas.DataFrame({"y": labels.astype(int), "model": first}),

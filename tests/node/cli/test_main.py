@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dicom_io.errors import DicomError, PeerUnreachable
+from dicom_io.errors import DicomError, PeerFault, PeerUnreachable
 from mome_core.errors import Ineligibility, StudyIneligible
 from node.cli.main import command_meant, exit_code, main
 from node.errors import NotReady, SettingsError
@@ -37,7 +37,7 @@ def test_the_command_that_is_meant_is_found_by_its_first_words(arguments: list[s
     [
         (SettingsError("[dicom] is missing"), Exit.CONFIGURATION),
         (NotReady("no model"), Exit.NOT_READY),
-        (PeerUnreachable("pacs: no answer"), Exit.PEER_UNREACHABLE),
+        (PeerUnreachable("pacs: no answer", PeerFault.NO_ANSWER), Exit.PEER_UNREACHABLE),
         (DicomError("torn"), Exit.FAILURE),
         (ObjectsError("torn"), Exit.FAILURE),
         (StudyIneligible("no dynamic", Ineligibility.NO_DYNAMIC), Exit.FAILURE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_study_that_was_never_analysed_has_no_score(capsys: pytest.CaptureFixt
         StudyRecord(1, "1.2.3", StudyState.RECEIVING, 1, 7, 1.0, 2.0, 3.0, False, "[odd]"), (), (), ()
     )
     text = shown(waiting)
-    assert "RECEIVING" in text and "[odd]" in text and "probability" not in text
+    assert "Receiving" in text and "[odd]" in text and "probability" not in text
 
 
 def test_a_script_gets_scores_objects_and_deliveries_as_json(
@@ -98,3 +99,38 @@ def test_a_script_gets_scores_objects_and_deliveries_as_json(
     assert [each["kind"] for each in found["objects"]] == ["report"]
     assert found["summary"]["scores"] == []
     assert [job["destination"] for job in found["jobs"] if job["kind"] == "deliver"] == ["pacs"]
+
+
+def run(*words: str) -> int | str | None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return ended.value.code
+
+
+def test_a_study_is_named_by_its_number_or_its_uid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings, config = Settings(storage={"root": tmp_path / "root"}), tmp_path / "node.toml"
+    config.write_text(f'[storage]\nroot = "{tmp_path / "root"}"\n')
+    keep(settings, 1)
+    for name in ("1", STUDY):
+        assert not run("studies", "explain", name, "--config", str(config), "--json")
+        assert [each["state"] for each in json.loads(capsys.readouterr().out)["protocol"]] == ["MISSING"] * 4
+    assert not run("studies", "force", "1", "--config", str(config))
+    assert not run("studies", "show", "1", "--config", str(config))
+    assert "Study 1: Waiting for analysis" in capsys.readouterr().out
+    for command in ("show", "explain", "reprocess", "force"):
+        assert run("studies", command, "99", "--config", str(config)) == 1
+        assert "no study 99" in capsys.readouterr().err
+
+
+def test_a_uid_is_never_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "1.2.840.113619.2.1234567890." + "9" * 36
+    detail = replace(
+        ANSWERED,
+        study=replace(ANSWERED.study, study_instance_uid=long),
+        objects=(replace(ANSWERED.objects[0], sop_instance_uid=long),),
+    )
+    console = Console(width=80)
+    with console.capture() as captured:
+        print_study(detail, console)
+    lines = captured.get().splitlines()
+    assert sum(long in line for line in lines) == 2

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import phantom
 from mome_core.model.checkpoint import load_checkpoint
+from mome_core.training.cohort import Split, read_manifest
 from node.cli.evaluate import evaluate
 from node.cli.train import train
 from node.models import find_bundle
@@ -22,6 +23,8 @@ app = typer.Typer()
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 
+FOLDS = ("--folds", "2", "--inner-folds", "2", "--threads", "1")
+
 
 def invoke(*arguments: str) -> dict:  # type: ignore[type-arg]  # JSON
     result = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
@@ -29,7 +32,7 @@ def invoke(*arguments: str) -> dict:  # type: ignore[type-arg]  # JSON
     return json.loads(result.stdout)
 
 
-def write_site(folder: Path, cases: int = 4) -> Path:
+def write_site(folder: Path, cases: int = 8) -> Path:
     lines = ["case,patient,malignancy"]
     for n in range(cases):
         phantom.study(folder / f"s{n}", vendor="siemens", lesion="benign" if n % 2 else "malignant", seed=50 + n)
@@ -44,9 +47,10 @@ def write_site(folder: Path, cases: int = 4) -> Path:
 def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from(tmp_path: Path) -> None:
     site, ours = write_site(tmp_path), tmp_path / "ours"
     cache = ("--cache", str(tmp_path / "cache"))
-    trained = invoke("train", str(site), "--out", str(ours), "--epochs", "2", "--folds", "2", "--threads", "1", *cache)
+    trained = invoke("train", str(site), "--out", str(ours), "--epochs", "2", *FOLDS, *cache)
     assert trained["excluded"] == [{"case": "lost", "reason": "the folder holds no DICOM file"}]
-    assert (trained["training_cases"], trained["validation_cases"]) == (2, 2)
+    assert (trained["training_cases"], trained["validation_cases"], trained["held_out_cases"]) == (2, 2, 4)
+    assert [row.split for row in read_manifest(Path(trained["split"]))].count(Split.TEST) == 4
     board = EventAccumulator(str(tmp_path / "ours.run" / "tensorboard")).Reload()
     assert set(board.Tags()["scalars"]) == {"loss", "learning_rate", "auroc/malignancy"}
     assert [point.step for point in board.Scalars("loss")] == [1, 2]
@@ -69,9 +73,9 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
         str(page),
         *cache,
     )
-    assert [model["cases"] for model in measured["models"]] == [4, 4]
+    assert [model["cases"] for model in measured["models"]] == [8, 8]
     assert set(measured["comparison"]) == {"bootstrap", "delong"}
-    assert len(table.read_text().splitlines()) == 5
+    assert len(table.read_text().splitlines()) == 9
     assert page.read_text().count("<svg") == 2
     assert not any(loads in page.read_text() for loads in ('src="', 'href="http', "@import"))
 
@@ -80,8 +84,8 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
 def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
     site, out = write_site(tmp_path), tmp_path / "ours"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "node.cli.main", "train", str(site), "--out", str(out), "--epochs", "1", "--folds", "2"]
-    command += ["--threads", "1", "--cache", str(tmp_path / "cache"), "--json"]
+    command += ["-m", "node.cli.main", "train", str(site), "--out", str(out), "--epochs", "1"]
+    command += [*FOLDS, "--cache", str(tmp_path / "cache"), "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["sha256"] == load_checkpoint(out).identity.sha256

@@ -44,7 +44,7 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
-def on_a_terminal(*command: str, seconds: float = 20, until: str = "RECEIVING") -> tuple[int, str]:
+def on_a_terminal(*command: str, seconds: float = 20, until: str = "Receiving") -> tuple[int, str]:
     """Run a command of ours on a terminal of 120 columns; Ctrl-C when it has shown what was waited for."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
@@ -80,4 +80,4 @@ def test_in_a_pipe_there_is_no_colour(config: Path) -> None:
     command = [sys.executable, "-m", "node.cli.main", "studies", "list", "--config", str(config)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "\x1b" not in told
-    assert "RECEIVING" in told
+    assert "Receiving" in told

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from fastapi.testclient import TestClient
 
 from hostile_site import FORMULA
+from live_node import instance, new_study
+from mome_core.case import Role
+from mome_core.protocol import PartState, ProtocolPart
 from node.dashboard.site import Site
 from node.dashboard.study_page import study_page, title_of
+from node.series_roles import read_roles
 from node.storage.accounts import AccountRole
 from node.storage.records import AuditRecord
 
@@ -45,8 +50,34 @@ def test_a_study_that_is_arriving_says_when_it_is_complete(site: Site) -> None:
     assert page.busy
 
 
-def test_a_series_has_no_role_before_an_analysis(site: Site) -> None:
-    assert [each.role for each in study_page(site, 3, time.time()).series] == [None]
+def test_a_study_without_result_shows_what_its_protocol_lacks(site: Site, logged_in: LogIn) -> None:
+    assert [each.state for each in study_page(site, 2, time.time()).protocol] == [PartState.MISSING] * 4
+    page = logged_in(AccountRole.VIEWER).get("/studies/2").text
+    for words_ in ("Pre-contrast phase", "no such series", "its files hold no image that can be read"):
+        assert words_ in page
+
+
+def test_the_roles_of_a_study_that_was_not_analysed_are_read_from_its_headers(tmp_path: Path) -> None:
+    study = new_study()
+    for number in range(4):
+        z = [0.0, 0.0, 2.0 * number]
+        shape = {"Rows": 8, "Columns": 8, "PixelSpacing": [1, 1], "BitsAllocated": 16, "BitsStored": 16, "HighBit": 15}
+        place = {"ImagePositionPatient": z, "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "SamplesPerPixel": 1}
+        image = instance(study, size=128, EchoTime=90.0, RepetitionTime=4000.0, SeriesNumber=3, **shape, **place)
+        image.ScanningSequence, image.PixelRepresentation = "SE", 0
+        image.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    found = read_roles(sorted(tmp_path.glob("*.dcm")), ())
+    assert [each.role for each in found.series] == [Role.T2]
+    assert "TE 90 ms" in found.series[0].why
+    states = {each.part: each.state for each in found.protocol}
+    assert states[ProtocolPart.T2] is PartState.COMPLETE
+    assert states[ProtocolPart.POST_CONTRAST] is PartState.MISSING
+
+
+def test_roles_are_read_when_no_image_has_come_for_a_while(site: Site) -> None:
+    now = study_page(site, 3, time.time()).study.last_received_at
+    assert study_page(site, 3, now + 1).protocol == ()
+    assert len(study_page(site, 3, now + 6).protocol) == 4
 
 
 def test_an_event_without_a_title_is_named_by_its_code() -> None:

@@ -155,7 +155,7 @@ def test_a_pacs_that_does_not_know_us_or_is_down_is_tried_for_ever(courier: Deli
         other = DeliveryClient("MOMENODE", destination, courier.ledger, courier.archive)
         detail = deliver(other, 4)
         assert detail.study.state is StudyState.ANALYZED
-        assert "no association" in detail.jobs[-1].reason or "rejected the association" in detail.jobs[-1].reason
+        assert "nothing listens" in detail.jobs[-1].reason or "called AE title not" in detail.jobs[-1].reason
     assert deliver(courier, 1).study.state is StudyState.DELIVERED
     assert pacs.calls == 1
 

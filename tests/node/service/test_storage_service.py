@@ -20,7 +20,7 @@ from pynetdicom.sop_class import MRImageStorage
 
 from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.commitment import CommitmentReport, request_commitment
-from dicom_io.network.scu import RemoteAE
+from dicom_io.network.remote import RemoteAE
 from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService

@@ -11,6 +11,7 @@ from node.jobs import JobKind, JobState
 from node.settings import Settings
 from node.settings_sections import AlertSettings
 from node.storage.archive import Archive
+from node.storage.audit_forwarding import ForwardingStatus
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, QueueDepth
@@ -49,6 +50,12 @@ def failed(jobs: int, kind: JobKind, destination: str = "") -> QueueDepth:
             Alert.DESTINATION_DOWN,
             "destination pacs does not answer",
             id="destination down for 16 minutes",
+        ),
+        pytest.param(
+            replace(WELL, audit=ForwardingStatus(9, 1.0, 9_000.0, "audit repository: no answer in time")),
+            Alert.AUDIT_WAITS,
+            "the audit repository takes nothing: audit repository: no answer in time",
+            id="audit repository away for 16 minutes",
         ),
         pytest.param(
             replace(WELL, free_bytes=19 * GIB), Alert.DISK_LOW, "less than 20 GiB of disk are free", id="little disk"
@@ -149,7 +156,7 @@ def test_a_destination_that_does_not_answer_its_echo_opens_an_alert(tmp_path: Pa
     echo_destinations("MOMENODE", settings.destinations, store)
     AlertMonitor(settings, Meter(settings, archive, Overview(engine), store)).check(1e12)
     assert [each.message for each in store.alerts(settings.node_name)] == ["destination pacs does not answer"]
-    assert "is it running" in store.echoes()["pacs"].reason
+    assert "nothing listens" in store.echoes()["pacs"].reason
 
 
 @pytest.mark.slow

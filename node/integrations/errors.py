@@ -1,0 +1,15 @@
+"""What goes wrong between this node and the systems around a PACS."""
+
+from __future__ import annotations
+
+from node.errors import NodeError
+
+
+class IntegrationError(NodeError):
+    """Base of what a system around the PACS does to a message; the words name the system, never a patient."""
+
+
+class ReceiverUnreachable(IntegrationError):
+    """It does not answer, or not in its protocol; what was sent is sent again."""
+
+    retryable = True

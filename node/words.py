@@ -1,0 +1,88 @@
+"""What command line and pages say alike: states, times, what a protocol lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
+from node.states import StudyState
+
+STATE_WORDS = {
+    StudyState.RECEIVING: "Receiving",
+    StudyState.STABLE: "Waiting for analysis",
+    StudyState.ANALYZING: "Analysing",
+    StudyState.ANALYZED: "Delivering",
+    StudyState.DELIVERED: "Delivered",
+    StudyState.FAILED: "Failed",
+    StudyState.INELIGIBLE: "Not analysed",
+}
+PART_WORDS = {
+    ProtocolPart.PRE_CONTRAST: "Pre-contrast phase",
+    ProtocolPart.POST_CONTRAST: "Post-contrast phases",
+    ProtocolPart.T2: "T2-weighted",
+    ProtocolPart.DWI: "Diffusion-weighted",
+}
+PART_STATE_WORDS = {
+    PartState.COMPLETE: "present",
+    PartState.INCOMPLETE: "incomplete",
+    PartState.MISSING: "missing",
+    PartState.UNKNOWN: "not known",
+}
+
+
+def local_time(seconds: float) -> str:
+    """A moment (seconds since 1970) in the node's local time, with its zone."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    left = max(0, round(seconds))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+def protocol_words(item: ProtocolItem) -> str:
+    """What a study holds of one part of the protocol, and what is missing of it."""
+    if item.state is PartState.MISSING:
+        return "no such series"
+    if item.state is PartState.UNKNOWN:
+        return f"{_whole_words(item.volumes)}; nothing tells whether it is before contrast"
+    whole = [each for each in item.volumes if each.is_complete]
+    cut = _cut_words(item)
+    return "; ".join(part for part in (_whole_words(whole), *cut, item.why) if part)
+
+
+def _whole_words(volumes: Sequence[FoundVolume]) -> str:
+    """Complete volumes in one phrase; empty for none."""
+    if not volumes:
+        return ""
+    slices = f"{volumes[0].slices} slices"
+    counted = slices if len(volumes) == 1 else f"{len(volumes)} volumes of {slices}"
+    return f"{counted} ({_series_words(volumes)})"
+
+
+def _cut_words(item: ProtocolItem) -> list[str]:
+    """One phrase for each volume that lacks slices."""
+    kind = "phase {}" if item.part is ProtocolPart.POST_CONTRAST else "volume {}"
+    return [
+        f"{kind.format(index)} ({_series_words([each])}): {each.slices} of {each.expected} slices"
+        for index, each in enumerate(item.volumes, 1)
+        if not each.is_complete
+    ]
+
+
+def _series_words(volumes: Sequence[FoundVolume]) -> str:
+    """The numbers of the series, neighbours as a range."""
+    numbers = sorted({each.series_number for each in volumes if each.series_number is not None})
+    if not numbers:
+        return "series without a number"
+    if len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers)):
+        return f"series {numbers[0]} to {numbers[-1]}"
+    return "series " + ", ".join(map(str, numbers))
