@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,8 @@ from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.answers import Answers
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import score_coalitions
 from mome_core.training.predict import truth
+from mome_core.training.score_cache import pooled_log_odds
 from mome_core.training.statistics import Interval
 
 _CALLED = ("sensitivity", "specificity")
@@ -107,7 +108,7 @@ class ScoredCases:
     def coalition_figures(self, *, repeats: int = 1000, seed: int = 1) -> tuple[CoalitionFigures, ...]:
         """Figures from every subset of the modalities that cases of both classes have, all of them first."""
         found = []
-        for coalition in reversed(COALITIONS):
+        for coalition in sorted(COALITIONS, key=len, reverse=True):
             having = [n for n, answer in enumerate(self.probabilities) if coalition in answer]
             chosen = [self.examples[n] for n in having]
             values = [self.probabilities[n][coalition] for n in having]
@@ -149,18 +150,32 @@ def score_cases(
     checkpoint: AnyCheckpoint,
     examples: Sequence[Example],
     endpoint: Endpoint,
+    *,
+    every_coalition: bool = True,
+    cache: Path | None = None,
     progress: Callable[[str], None] = lambda name: None,
 ) -> ScoredCases:
-    """A model's answers to the cases that have a label, by its own estimator."""
+    """A model's answers to the cases that have a label, by its own estimator.
+
+    Parameters
+    ----------
+    every_coalition
+        From every subset of the modalities that a case has; else from all of them together.
+    cache
+        Folder of answers that were computed before; None computes all.
+    progress
+        Called with the name of each case that is answered.
+    """
     if endpoint not in checkpoint.endpoints:
         raise TrainingRefused(f"the model {checkpoint.identity.name} does not answer {endpoint}")
     labelled = tuple(example for example in examples if endpoint in example.labels)
     if not labelled:
         raise TrainingRefused(f"none of the {len(examples)} cases has a label of {endpoint}")
-    return ScoredCases(
-        checkpoint.identity,
-        checkpoint.calibrations(endpoint),
-        labelled,
-        truth(checkpoint.network, endpoint, labelled),
-        score_coalitions(checkpoint, labelled, endpoint, progress),
-    )
+    calibrations = checkpoint.calibrations(endpoint)
+    probabilities = []
+    for example in labelled:
+        answers = pooled_log_odds(checkpoint, example, cache, every_coalition=every_coalition)
+        probabilities.append(calibrations.probabilities(answers[endpoint]))
+        progress(example.name)
+    positive = truth(checkpoint.network, endpoint, labelled)
+    return ScoredCases(checkpoint.identity, calibrations, labelled, positive, tuple(probabilities))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mome_core.model.checkpoint import AnyCheckpoint, load_either
+from mome_core.model.checkpoint import load_either
 from mome_core.results import Endpoint
 from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
@@ -101,37 +101,46 @@ def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> Evalu
 
 
 def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: EvaluationProgress) -> list[_Answered]:
-    """Every model's answers to every set; one network is in memory at a time."""
+    """Every model's answers to every set; one network is in memory at a time.
+
+    Only the first is asked about subsets of the modalities.
+    """
     answers: list[list[ScoredCases]] = [[] for _ in sets]
     excluded: list[dict[str, ExcludedCase]] = [{} for _ in sets]
-    for bundle in plan.bundles:
+    for place, bundle in enumerate(plan.bundles):
         checkpoint = load_either(bundle)
         for number, each in enumerate(sets):
             cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
             excluded[number] |= {case.name: case for case in cohort.exclusions}
-            answers[number].append(_scored(checkpoint, cohort.examples, each.name, plan.endpoint, progress))
+            count = _counter(checkpoint.identity.name, each.name, cohort.examples, plan.endpoint, progress)
+            answers[number].append(
+                score_cases(
+                    checkpoint,
+                    cohort.examples,
+                    plan.endpoint,
+                    every_coalition=place == 0,
+                    cache=plan.cache / "scores",
+                    progress=count,
+                )
+            )
     return [
         _Answered(each, _with_distinct_names(models), tuple(out.values()))
         for each, models, out in zip(sets, answers, excluded, strict=True)
     ]
 
 
-def _scored(
-    checkpoint: AnyCheckpoint,
-    examples: Sequence[Example],
-    cases: str,
-    endpoint: Endpoint,
-    progress: EvaluationProgress,
-) -> ScoredCases:
-    """One model on one set, with progress after each case."""
+def _counter(
+    model: str, cases: str, examples: Sequence[Example], endpoint: Endpoint, progress: EvaluationProgress
+) -> Callable[[str], None]:
+    """Reports one more answered case at each call."""
     done: list[str] = []
     planned = sum(endpoint in example.labels for example in examples)
 
     def count(name: str) -> None:
         done.append(name)
-        progress.scored(checkpoint.identity.name, cases, len(done), planned)
+        progress.scored(model, cases, len(done), planned)
 
-    return score_cases(checkpoint, examples, endpoint, count)
+    return count
 
 
 def _with_distinct_names(models: Sequence[ScoredCases]) -> tuple[ScoredCases, ...]:
