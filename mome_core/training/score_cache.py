@@ -37,8 +37,8 @@ def pooled_log_odds(
         Of every subset of the case's modalities; else of all together.
     """
     path = cache / f"{_key(checkpoint, example, every_coalition)}.json" if cache else None
-    if path is not None and path.exists():
-        return _read(path)
+    if path is not None and (kept := _read(path)):
+        return kept
     (answers,) = answer_cases(
         checkpoint.network, [example], checkpoint.recipe, checkpoint.estimator, every_coalition=every_coalition
     )
@@ -69,6 +69,10 @@ def _write(path: Path, found: _Pooled) -> None:
     write_whole(path, json.dumps(content).encode())
 
 
-def _read(path: Path) -> _Pooled:
-    content = json.loads(path.read_text("utf-8"))
+def _read(path: Path) -> _Pooled | None:
+    """What was kept; None where nothing was, or it is damaged."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
     return {Endpoint(e): {coalition_named(c): value for c, value in by.items()} for e, by in content.items()}

@@ -1,0 +1,101 @@
+"""`mome-node evaluate` on cohorts of DICOM folders: several models, several sets, one page."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import phantom
+from mome_core.model.checkpoint import Description, save_checkpoint
+from mome_core.training.start import from_scratch
+from node.cli.evaluate import evaluate
+from training_examples import RECIPE, SMALL
+
+app = typer.Typer()
+app.command()(evaluate)
+
+
+def write_site(folder: Path, name: str, cases: int, seed: int) -> None:
+    with (folder / f"{name}.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["case", "patient", "malignancy", "split", "age", "bi_rads", "reader_Ann"])
+        for n in range(cases):
+            phantom.study(folder / name / f"s{n}", lesion="benign" if n % 2 else "malignant", seed=seed + n)
+            split = "validation" if n >= cases - 4 else "test"
+            rows.writerow([f"{name}/s{n}", f"{name}{n}", 1 - n % 2, split, 40 + n, ("4a", "4c")[n % 2], 3 + n % 3])
+        rows.writerow([f"{name}/lost", f"{name}-lost", 1, "test", "", "", ""])
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sites")
+    for name, seed in (("north", 50), ("south", 80)):
+        write_site(folder, name, 12, seed)
+    for number, name in enumerate(("ours", "other")):
+        description = Description(name, "1", "Knows nothing.")
+        save_checkpoint(folder / name, from_scratch(SMALL, seed=number + 1), RECIPE, description)
+    return folder
+
+
+def run(sites: Path, *words: str) -> tuple[int, str, str]:
+    names = [str(sites / word) if re.match(r"(north|south)\.csv|ours$|other$", word) else word for word in words]
+    result = CliRunner().invoke(
+        app, [*names, "--repeats", "100", "--cache", str(sites / "cache")], catch_exceptions=False
+    )
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.slow
+def test_two_models_on_two_sets_are_one_page_one_table_of_numbers_and_one_of_cases(sites: Path, tmp_path: Path) -> None:
+    page, figures, cases = tmp_path / "page.html", tmp_path / "figures.csv", tmp_path / "cases.csv"
+    sets = (f"internal={sites}/north.csv:test", f"{sites}/south.csv:test")
+    files = ("--report", str(page), "--figures", str(figures), "--cases", str(cases))
+    code, out, err = run(sites, *sets, "--model", "ours", "--against", "other", *files, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert [each["set"] for each in told["sets"]] == ["internal", "south test"]
+    assert [[m["model"] for m in each["models"]] for each in told["sets"]] == [["ours", "other"]] * 2
+    internal = told["sets"][0]
+    assert (internal["flow"]["listed"], internal["flow"]["measured"]) == (9, 8)
+    assert internal["excluded"] == [{"case": "north/lost", "reason": "the folder holds no DICOM file"}]
+    assert internal["flow"]["uncalled"] == {"ours": 8, "other": 8}, "a bundle without calibration calls nothing"
+    assert internal["models"][0]["against"]["auroc"]["p_value"] > 0
+    assert len(internal["models"][0]["coalitions"]) == 7 and internal["models"][1]["coalitions"] == []
+    assert internal["models"][0]["bi_rads_4"]["downgrade"]["kept"]["total"] == 2
+    assert len(cases.read_text().splitlines()) == 17
+    assert page.read_text().count("<section") >= 6 and "the folder holds no DICOM file" in page.read_text()
+    assert "ours: answered 8 of 8 cases of internal" in err
+    again, repeated, _ = run(sites, *sets, "--model", "ours", "--against", "other", "--json")
+    assert (again, json.loads(repeated)) == (0, told)
+
+
+@pytest.mark.slow
+def test_people_read_the_conclusion_and_a_table(sites: Path) -> None:
+    code, out, err = run(sites, "north.csv", "--split", "test", "--model", "ours", "--model", "other")
+    assert code == 0, err
+    assert "RESEARCH USE ONLY" in out and "On north (8 cases, 4 positive) ours" in out
+    assert "p: difference from ours" in out and "AUROC of DCE alone" in out
+
+
+@pytest.mark.slow
+def test_models_of_one_name_are_told_apart(sites: Path) -> None:
+    twin = sites / "twin"
+    if not twin.exists():
+        save_checkpoint(twin, from_scratch(SMALL, seed=9), RECIPE, Description("ours", "2", "Knows nothing either."))
+    code, out, err = run(sites, "north.csv", "--split", "test", "--model", "ours", "--model", str(twin), "--json")
+    assert code == 0, err
+    names = [each["model"] for each in json.loads(out)["sets"][0]["models"]]
+    assert len(set(names)) == 2 and all(re.fullmatch("ours [0-9a-f]{6}", name) for name in names)
+
+
+@pytest.mark.slow
+def test_a_set_that_overlaps_with_the_choosing_one_has_no_operating_point(sites: Path) -> None:
+    code, out, err = run(sites, "north.csv", "--model", "ours", "--choose", "validation", "--json")
+    assert code == 0, err
+    assert json.loads(out)["sets"][0]["models"][0]["bi_rads_4"]["downgrade"] is None
