@@ -37,7 +37,7 @@ from dicom_io.phantom.anatomy import Phantom, simulate
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from mome_core.case import Modality
 from mome_core.explain.baselines import Baseline
-from mome_core.explain.path import AttributionLimits
+from mome_core.explain.quadrature import AttributionLimits
 from mome_core.explain.saliency import Method, attribute
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.model.mome import Mome
@@ -49,7 +49,7 @@ from mome_core.results import Endpoint
 ENDPOINT = Endpoint.MALIGNANCY
 SHIPPED = Path(__file__).parents[1] / "node" / "models_shipped"
 FIRST_SEED = 900_000  # far from the seeds that models are trained on
-FEW = AttributionLimits(panel_nodes=4, max_gradients=16)
+FEW = AttributionLimits(max_gradients=16)
 TRIES = 10  # phantoms drawn at most for each one wanted
 NEAR_MM = 10.0
 SMOOTHING_VOXELS = 1.0
@@ -234,7 +234,7 @@ def explain(
         limits=limits,
     )
     maps = {modality: found.summed(modality) for modality in found.maps}
-    return maps, found.completeness_error, found.value - found.baseline_value, found.gradients
+    return maps, found.completeness_error, found.value - found.baseline_value, found.steps
 
 
 def pointing(smooth: NDArray[np.floating], trial: Trial, modality: Modality) -> tuple[bool, float]:

@@ -33,7 +33,7 @@ from benchmarks.baseline.layout import Sizes, synthetic_state
 from mome_core.case import Modality
 from mome_core.compute import Precision, autocast, best_device
 from mome_core.explain.contribution import shapley
-from mome_core.explain.path import AttributionLimits
+from mome_core.explain.quadrature import AttributionLimits
 from mome_core.explain.saliency import attribute
 from mome_core.inference import answer_versions
 from mome_core.model.architecture import BASE, Architecture
@@ -221,7 +221,7 @@ def our_jobs(
             shapley(network, volumes, ENDPOINT)
 
     def gradients(steps: int) -> None:
-        limits = AttributionLimits(completeness_error=1e-9, max_gradients=steps)
+        limits = AttributionLimits(completeness_error=1e-9, first_stretches=steps - 1, max_gradients=steps)
         attribute(network, volumes, ENDPOINT, limits=limits)
 
     def ig_step() -> None:

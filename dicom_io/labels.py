@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydicom import dcmread
@@ -21,6 +21,8 @@ _KEYWORDS = {
     "series_description": "SeriesDescription",
     "modality": "Modality",
     "manufacturer": "Manufacturer",
+    "model": "ManufacturerModelName",
+    "station": "StationName",
     "comments": "ImageComments",
     "field_strength": "MagneticFieldStrength",
 }
@@ -39,6 +41,8 @@ class Labels:
     series_description: str = ""
     modality: str = ""
     manufacturer: str = ""
+    model: str = ""
+    station: str = ""
     comments: str = ""
     field_strength: str = ""
 
@@ -51,6 +55,11 @@ def read_labels(path: Path) -> Labels:
         return Labels()
     elements = Elements(header)
     return Labels(**{name: _short(elements.text(keyword)) for name, keyword in _KEYWORDS.items()})
+
+
+def without_patient(labels: Labels) -> Labels:
+    """The labels for those who may not see patients; free text may name one."""
+    return replace(labels, patient_name="", patient_id="", accession_number="", comments="")
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mome_core.compute import Precision, backend_of, device_of
 from mome_core.explain.baselines import Baseline
-from mome_core.explain.path import AttributionLimits
+from mome_core.explain.quadrature import AttributionLimits
 from mome_core.explain.saliency import Method
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.pad import CENTRE, FLIP_GROUP, FLIPS, PLACEMENTS, Axes, Placement

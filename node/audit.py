@@ -38,6 +38,8 @@ class AuditEvent(StrEnum):
     LOGIN_REFUSED = "LOGIN_REFUSED"  # wrong name or password, or a person without access
     ACCESS_CHANGED = "ACCESS_CHANGED"  # an account was made, changed or removed
     OPERATED = "OPERATED"  # a person asked for an action on a study
+    SEARCHED = "SEARCHED"  # a person looked for patients, or at a list that names them
+    ACCESSED = "ACCESSED"  # a person looked at one patient's study
     DOWNLOADED = "DOWNLOADED"  # a person took a result object away
     MODEL_DECIDED = "MODEL_DECIDED"  # a model was promoted, rolled back or shadowed, or its cases were locked
 

@@ -37,7 +37,7 @@ NOBODY = AuditSubject()
 
 
 @dataclass(frozen=True, slots=True)
-class _Code:
+class _AuditCode:
     """A coded value of table A.5.1."""
 
     value: str
@@ -50,58 +50,61 @@ class _Code:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _AuditKind:
     """Event ID, type (None: ours alone) and action of an event (PS3.15 A.5.3); whether it tells of a failure."""
 
-    event: _Code
-    type: _Code | None = None
+    event: _AuditCode
+    type: _AuditCode | None = None
     action: str = "E"
     failure: bool = False
 
 
-_ACTIVITY = _Code("110100", "Application Activity")
-_TRANSFERRED = _Code("110104", "DICOM Instances Transferred")
-_DELETED = _Code("110105", "DICOM Study Deleted")
-_ACCESSED = _Code("110103", "DICOM Instances Accessed")
-_PROCEDURE = _Code("110111", "Procedure Record")
-_ALERT = _Code("110113", "Security Alert")
-_AUTHENTICATION = _Code("110114", "User Authentication")
-_START, _STOP = _Code("110120", "Application Start"), _Code("110121", "Application Stop")
-_LOGIN, _LOGOUT = _Code("110122", "Login"), _Code("110123", "Logout")
-_NODE = _Code("110126", "Node Authentication")
-_SOFTWARE = _Code("110131", "Software Configuration")
-_RESTRICTED = _Code("110132", "Use of Restricted Function")
-_OBJECT = _Code("110135", "Object Security Attributes Changed")
-_USER = _Code("110137", "User Security Attributes Changed")
-_APPLICATION = _Code("110150", "Application")
-_DESTINATION, _SOURCE = _Code("110152", "Destination Role ID"), _Code("110153", "Source Role ID")
-_STUDY = _Code("110180", "Study Instance UID")
-_PATIENT = _Code("2", "Patient Number", "RFC-3881")
+_ACTIVITY = _AuditCode("110100", "Application Activity")
+_TRANSFERRED = _AuditCode("110104", "DICOM Instances Transferred")
+_DELETED = _AuditCode("110105", "DICOM Study Deleted")
+_ACCESSED = _AuditCode("110103", "DICOM Instances Accessed")
+_QUERY = _AuditCode("110112", "Query")
+_PROCEDURE = _AuditCode("110111", "Procedure Record")
+_ALERT = _AuditCode("110113", "Security Alert")
+_AUTHENTICATION = _AuditCode("110114", "User Authentication")
+_START, _STOP = _AuditCode("110120", "Application Start"), _AuditCode("110121", "Application Stop")
+_LOGIN, _LOGOUT = _AuditCode("110122", "Login"), _AuditCode("110123", "Logout")
+_NODE = _AuditCode("110126", "Node Authentication")
+_SOFTWARE = _AuditCode("110131", "Software Configuration")
+_RESTRICTED = _AuditCode("110132", "Use of Restricted Function")
+_OBJECT = _AuditCode("110135", "Object Security Attributes Changed")
+_USER = _AuditCode("110137", "User Security Attributes Changed")
+_APPLICATION = _AuditCode("110150", "Application")
+_DESTINATION, _SOURCE = _AuditCode("110152", "Destination Role ID"), _AuditCode("110153", "Source Role ID")
+_STUDY = _AuditCode("110180", "Study Instance UID")
+_PATIENT = _AuditCode("2", "Patient Number", "RFC-3881")
 _LONGEST = 700  # characters of the description: a receiver may cut a message off behind 8 KiB (RFC 5425 4.3.1)
 
-_KINDS: dict[AuditEvent | StudyEvent, _Kind] = {
-    AuditEvent.STARTED: _Kind(_ACTIVITY, _START),
-    AuditEvent.LISTENING: _Kind(_ACTIVITY, _START),
-    AuditEvent.STOPPED: _Kind(_ACTIVITY, _STOP),
-    AuditEvent.RECEIVED: _Kind(_TRANSFERRED, action="C"),
-    AuditEvent.SENT: _Kind(_TRANSFERRED, action="R"),
-    AuditEvent.REJECTED: _Kind(_ALERT, _NODE, failure=True),
-    AuditEvent.CONFLICT: _Kind(_ALERT, _OBJECT, failure=True),
-    AuditEvent.FORGED_REPORT: _Kind(_ALERT, _NODE, failure=True),
-    AuditEvent.INTEGRITY_LOST: _Kind(_ALERT, _OBJECT, failure=True),
-    AuditEvent.RECOVERED: _Kind(_ALERT, _RESTRICTED),
-    AuditEvent.DELETED: _Kind(_DELETED, action="D"),
-    AuditEvent.LOGGED_IN: _Kind(_AUTHENTICATION, _LOGIN),
-    AuditEvent.LOGGED_OUT: _Kind(_AUTHENTICATION, _LOGOUT),
-    AuditEvent.LOGIN_REFUSED: _Kind(_AUTHENTICATION, _LOGIN, failure=True),
-    AuditEvent.ACCESS_CHANGED: _Kind(_ALERT, _USER),
-    AuditEvent.OPERATED: _Kind(_PROCEDURE, action="U"),
-    AuditEvent.DOWNLOADED: _Kind(_ACCESSED, action="R"),
-    AuditEvent.MODEL_DECIDED: _Kind(_ALERT, _SOFTWARE),
-    StudyEvent.GAVE_UP: _Kind(_PROCEDURE, action="U", failure=True),
+_KINDS: dict[AuditEvent | StudyEvent, _AuditKind] = {
+    AuditEvent.STARTED: _AuditKind(_ACTIVITY, _START),
+    AuditEvent.LISTENING: _AuditKind(_ACTIVITY, _START),
+    AuditEvent.STOPPED: _AuditKind(_ACTIVITY, _STOP),
+    AuditEvent.RECEIVED: _AuditKind(_TRANSFERRED, action="C"),
+    AuditEvent.SENT: _AuditKind(_TRANSFERRED, action="R"),
+    AuditEvent.REJECTED: _AuditKind(_ALERT, _NODE, failure=True),
+    AuditEvent.CONFLICT: _AuditKind(_ALERT, _OBJECT, failure=True),
+    AuditEvent.FORGED_REPORT: _AuditKind(_ALERT, _NODE, failure=True),
+    AuditEvent.INTEGRITY_LOST: _AuditKind(_ALERT, _OBJECT, failure=True),
+    AuditEvent.RECOVERED: _AuditKind(_ALERT, _RESTRICTED),
+    AuditEvent.DELETED: _AuditKind(_DELETED, action="D"),
+    AuditEvent.LOGGED_IN: _AuditKind(_AUTHENTICATION, _LOGIN),
+    AuditEvent.LOGGED_OUT: _AuditKind(_AUTHENTICATION, _LOGOUT),
+    AuditEvent.LOGIN_REFUSED: _AuditKind(_AUTHENTICATION, _LOGIN, failure=True),
+    AuditEvent.ACCESS_CHANGED: _AuditKind(_ALERT, _USER),
+    AuditEvent.OPERATED: _AuditKind(_PROCEDURE, action="U"),
+    AuditEvent.SEARCHED: _AuditKind(_QUERY),
+    AuditEvent.ACCESSED: _AuditKind(_ACCESSED, action="R"),
+    AuditEvent.DOWNLOADED: _AuditKind(_ACCESSED, action="R"),
+    AuditEvent.MODEL_DECIDED: _AuditKind(_ALERT, _SOFTWARE),
+    StudyEvent.GAVE_UP: _AuditKind(_PROCEDURE, action="U", failure=True),
 }
-_TRANSITION = _Kind(_PROCEDURE, action="U")
-_OTHER = _Kind(_ALERT, _RESTRICTED)
+_TRANSITION = _AuditKind(_PROCEDURE, action="U")
+_OTHER = _AuditKind(_ALERT, _RESTRICTED)
 """An entry of the node itself that has no row of its own; a test asks for one."""
 
 
@@ -123,7 +126,7 @@ def message(entry: AuditEntry, ae_title: str, subject: AuditSubject = NOBODY, si
         root, "EventIdentification", EventActionCode=kind.action, EventDateTime=happened, EventOutcomeIndicator=outcome
     )
     SubElement(event, "EventID", kind.event.attributes())
-    ours = _Code(entry.event, entry.event.replace("_", " ").capitalize(), "99MOME")
+    ours = _AuditCode(entry.event, entry.event.replace("_", " ").capitalize(), "99MOME")
     for code in (kind.type, ours) if kind.type else (ours,):
         SubElement(event, "EventTypeCode", code.attributes())
     words = (entry.event, entry.to_state and f"-> {entry.to_state}", entry.detail)
@@ -135,7 +138,7 @@ def message(entry: AuditEntry, ae_title: str, subject: AuditSubject = NOBODY, si
     return tostring(root, encoding="unicode")
 
 
-def _kind_of(entry: AuditEntry) -> _Kind:
+def _kind_of(entry: AuditEntry) -> _AuditKind:
     """The row of its event; an operator's act on no study in particular is the use of a restricted function."""
     if entry.event is AuditEvent.OPERATED and entry.study_id is None:
         return _OTHER
@@ -160,7 +163,7 @@ def _participants(entry: AuditEntry, ae_title: str) -> Iterator[Element]:
 
 
 def _participant(
-    user: str, role: _Code | None = None, *, requestor: bool, ae_title: str = "", address: str = ""
+    user: str, role: _AuditCode | None = None, *, requestor: bool, ae_title: str = "", address: str = ""
 ) -> Element:
     """One ActiveParticipant (A.5.2)."""
     attributes = _without_empty(

@@ -25,6 +25,7 @@ class ReasonCode(StrEnum):
     WORKER_DIED = "WORKER_DIED"  # the process that worked on the job ended, or was too slow for its lease
     PEER_REFUSED = "PEER_REFUSED"  # a destination answered, and took an object not
     PEER_UNREACHABLE = "PEER_UNREACHABLE"  # a destination did not answer
+    MESSAGE_IMPOSSIBLE = "MESSAGE_IMPOSSIBLE"  # a result cannot be told: it has no report, or its patient no ID
     COMMITMENT_AWAITED = "COMMITMENT_AWAITED"  # objects are sent; the destination has not yet answered for them
     COMMITMENT_MISSING = "COMMITMENT_MISSING"  # a destination does not answer for objects that it took
     INTEGRITY_LOST = "INTEGRITY_LOST"  # a file is gone, unreadable, or not what was stored

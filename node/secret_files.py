@@ -1,7 +1,10 @@
-"""Passwords and tokens lie in files that only their owner may read."""
+"""Passwords, tokens and keys lie in files that only their owner may read."""
 
 from __future__ import annotations
 
+import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +19,22 @@ def secret(path: Path) -> str:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: the secret cannot be read: {getattr(error, 'strerror', 'not UTF-8')}") from None
+
+
+def kept_secret(path: Path) -> str:
+    """A random secret of 256 bits that this node makes once and keeps; processes that start together agree on one."""
+    if not path.exists():
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            os.write(descriptor, secrets.token_hex(32).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+        temporary.unlink()
+    return secret(path)
 
 
 def with_password(url: str, password: str) -> str:

@@ -6,14 +6,14 @@ import difflib
 import socket
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import SettingsError
-from node.integration_settings import AuditRepositorySettings
+from node.integration_settings import AuditRepositorySettings, Hl7Receiver
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     audit_repository: AuditRepositorySettings = AuditRepositorySettings()
     destinations: tuple[Destination, ...] = ()
+    hl7: tuple[Hl7Receiver, ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -79,6 +80,11 @@ class Settings(BaseSettings):
         return self.model_copy(update={"database": hidden})
 
     @property
+    def result_receivers(self) -> tuple[str, ...]:
+        """Names of all that results go to: each has a delivery job for every result."""
+        return (*(each.name for each in self.destinations), *(each.name for each in self.hl7))
+
+    @property
     def node_name(self) -> str:
         """What tells this node from others on the same ledger."""
         return f"{self.dicom.ae_title}@{socket.gethostname()}:{self.dicom.port}"
@@ -101,9 +107,10 @@ def load_settings(path: Path | None) -> Settings:
         raise SettingsError(f"{name}: is not TOML: {error}") from None
     except ValidationError as error:
         raise SettingsError("\n".join(f"{name}: {_mistake(each)}" for each in error.errors())) from None
-    names = [each.name for each in settings.destinations]
+    names = settings.result_receivers
     if twice := {each for each in names if names.count(each) > 1}:
-        raise SettingsError(f"{name}: destinations share the name {', '.join(sorted(twice))}; each needs its own")
+        shared = ", ".join(sorted(twice))
+        raise SettingsError(f"{name}: several that results go to share the name {shared}; each needs its own")
     return settings
 
 
@@ -125,5 +132,5 @@ def _valid_keys(place: tuple[str | int, ...]) -> list[str]:
         if isinstance(part, int):
             continue
         field = model.model_fields[part]
-        model = Destination if part == "destinations" else field.annotation
+        model = next(iter(get_args(field.annotation)), field.annotation)  # of a list of sections: one of them
     return sorted(model.model_fields)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from node.errors import SettingsError
+from node.integration_settings import Hl7Receiver
 from node.settings import Settings, load_settings
 from node.settings_sections import Destination, SettingsSection, ae_title
+
+_EXAMPLES: dict[str, SettingsSection] = {
+    "destinations": Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104),
+    "hl7": Hl7Receiver(name="ris", host="10.0.0.6", port=2575),
+}
+"""One of each section that may be repeated."""
 
 
 def allow_caller(file: Path, ae_title_: str, address: str) -> bool:
@@ -56,22 +64,29 @@ def example_toml() -> str:
     """A commented file with every key and its default; what `config init` writes and docs/configuration.md shows."""
     lines = ["# MOME Node. Every key can be overridden by the environment: MOME__DICOM__PORT=104", ""]
     lines += _sections(Settings())
-    lines += [f"# {Destination.__doc__} Repeat the section for a second one.", "# [[destinations]]"]
-    example = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
-    lines += [f"# {line}" for line in _keys(example)]
-    return "\n".join(lines) + "\n"
+    for name, example in _EXAMPLES.items():
+        lines += [f"# {type(example).__doc__} Repeat the section for a second one.", f"# [[{name}]]"]
+        lines += [*(f"# {line}" for line in _keys(example)), ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def settings_toml(settings: Settings) -> str:
     """The settings in force as a file that would give the same."""
     lines = _sections(settings)
-    for each in settings.destinations:
-        lines += ["[[destinations]]", *_keys(each), ""]
+    for name, sections in _lists(settings):
+        for each in sections:
+            lines += [f"[[{name}]]", *_keys(each), ""]
     return "\n".join(lines)
 
 
+def _lists(settings: Settings) -> Iterator[tuple[str, tuple[SettingsSection, ...]]]:
+    """Every section that may be repeated, by name."""
+    for name in _EXAMPLES:
+        yield name, getattr(settings, name)
+
+
 def _sections(settings: Settings) -> list[str]:
-    """Lines for every section but the destinations."""
+    """Lines for every section that is there once."""
     lines: list[str] = []
     for name in Settings.model_fields:
         section = getattr(settings, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -25,7 +26,7 @@ def ae_title(value: str) -> str:
 
 _AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-_Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class SettingsSection(BaseModel):
@@ -78,6 +79,14 @@ class StorageSettings(SettingsSection):
         ge=1,
         description="free MiB below which C-STORE is refused (A700, out of resources)",
     )
+    search_key_file: str = Field(
+        default="", description="file with the key of the patient search, mode 0600; empty: search.key in root"
+    )
+
+    @property
+    def search_key_path(self) -> Path:
+        """Where the key of the patient search lies; made at the first start."""
+        return Path(self.search_key_file) if self.search_key_file else self.root / "search.key"
 
 
 class DatabaseSettings(SettingsSection):
@@ -90,13 +99,13 @@ class DatabaseSettings(SettingsSection):
 class GatherSettings(SettingsSection):
     """When a study counts as complete."""
 
-    quiet_seconds: _Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
+    quiet_seconds: Seconds = Field(default=60.0, description="complete once no instance has arrived for this long")
     patience: int = Field(
         default=3,
         ge=1,
         description="how many times as long, while images that its protocol usually has are missing",
     )
-    deadline_seconds: _Seconds = Field(
+    deadline_seconds: Seconds = Field(
         default=7200.0, description="complete this long after its first instance, even if instances still arrive"
     )
     learned_from: int = Field(
@@ -219,6 +228,14 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
+class PatientDisplay(StrEnum):
+    """What lists show of a patient."""
+
+    NONE = "none"
+    ID = "id"
+    NAME = "name"
+
+
 class DashboardSettings(SettingsSection):
     """Web pages and API; reachable from the network only over TLS or through a reverse proxy."""
 
@@ -232,11 +249,17 @@ class DashboardSettings(SettingsSection):
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM)")
     key: str = Field(default="", description="private key of the certificate (PEM)")
     proxies: tuple[str, ...] = Field(default=(), description="IP addresses of reverse proxies that terminate TLS")
-    session_hours: _Seconds = Field(default=10.0, description="lifetime of a session, in hours")
+    patients: PatientDisplay = Field(
+        default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
+    )
+    session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
     oidc_claim: str = Field(default="groups", description="claim with the groups of a user")
+    oidc_patients: tuple[str, ...] = Field(
+        default=(), description="groups that may see patients; empty: everybody who may log in"
+    )
     oidc_viewers: tuple[str, ...] = Field(default=(), description="groups with role viewer")
     oidc_operators: tuple[str, ...] = Field(default=(), description="groups with role operator")
     oidc_admins: tuple[str, ...] = Field(default=(), description="groups with role admin")

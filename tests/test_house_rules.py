@@ -28,6 +28,7 @@ CONTRACTS = {
     "pynetdicom: only in": ("dicom_io/files.py", "import pynetdicom"),
     "highdicom: only in": ("dicom_io/study/case.py", "import highdicom"),
     "sqlalchemy, alembic: only in": ("node/service/worker.py", "import sqlalchemy"),
+    "cryptography: only in": ("node/service/worker.py", "import cryptography"),
     "apscheduler: only in": ("node/service/worker.py", "import apscheduler"),
     "structlog: only in": ("node/service/worker.py", "import structlog"),
     "typer, rich: only in": ("node/service/delivery.py", "import rich"),

@@ -114,7 +114,7 @@ class Elements:
         if value is None:
             return ()
         if isinstance(value, bytes):
-            remembered = len(value) <= _MAX_REMEMBERED_BYTES and value.isascii()
+            remembered = len(value) <= _MAX_REMEMBERED_BYTES and _is_plain(value)
             return _ascii_texts(value) if remembered else _parts_of(self._decoded(value))
         several = hasattr(value, "append") or isinstance(value, tuple)
         return tuple(str(part).strip(_PADDING) for part in (value if several else (value,)))
@@ -203,13 +203,18 @@ class Elements:
         return None if value == "" else value
 
     def _decoded(self, value: bytes) -> str:
-        if value.isascii():
+        if _is_plain(value):
             return value.decode("ascii")
         try:
             encodings = convert_encodings(list(self.texts("SpecificCharacterSet")) or [""])
             return decode_bytes(value, encodings, set())
         except (LookupError, UnicodeError):
             return value.decode("latin-1")
+
+
+def _is_plain(value: bytes) -> bool:
+    """Whether the bytes are ASCII in every character set; ISO 2022 writes Japanese in 7 bits after an escape."""
+    return value.isascii() and b"\x1b" not in value
 
 
 def _finite(values: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,12 +1,12 @@
 """The straight line from a baseline to the input, the network's answer along it, and the integral of its gradient.
 
-B points of one pass.
+B points of one pass, E endpoints.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,183 +15,270 @@ from torch import Tensor
 
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
-from mome_core.explain.quadrature import Panel, QuadratureRule, Spacing
+from mome_core.explain.quadrature import AttributionLimits, Spacing, Tolerance, change_to_explain
 
 Inputs = Mapping[Modality, Tensor]
+Answer = Callable[[Inputs], Tensor]
+"""From B points to log odds (B, E)."""
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class AttributionLimits:
-    """How exact an attribution has to be, and what it may cost.
-
-    Parameters
-    ----------
-    completeness_error
-        Integrated gradients refine the path until their completeness error is at most this.
-    panel_nodes
-        Gauss-Legendre nodes of each panel of the path.
-    panel_change
-        A panel in which the answer changes by more than this share of the whole change is halved at once.
-    panel_width
-        No panel gets narrower than this share of the path; so one jump cannot cost all gradients.
-    max_gradients
-        Gradients in all, those of panels that turned out too coarse included.
-    memory_gib
-        Memory of one pass, activations and gradients; as many nodes go through the network together as fit, and where
-        one does not fit the activations are computed again in the backward pass instead of being kept.
-    """
-
-    completeness_error: float = 0.01
-    panel_nodes: int = 6
-    panel_change: float = 0.5
-    panel_width: float = 1 / 256
-    max_gradients: int = 256
-    memory_gib: float = 4.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.panel_nodes <= self.max_gradients:
-            raise ValueError(f"{self.max_gradients} gradients do not do for a panel of {self.panel_nodes} nodes")
-        if not min(self.completeness_error, self.panel_change, self.panel_width, self.memory_gib) > 0:
-            raise ValueError("the limits of error, change, width and memory are positive")
-
-
-DEFAULT_LIMITS = AttributionLimits()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributionPath:
-    """The straight line from a baseline to the input, and the network's answer along it.
+    """The straight line from a baseline to the input, one sample of each modality.
 
     Parameters
     ----------
-    answer
-        Log odds (B,) of B points.
     start, end
-        The baseline and the input, one sample of each modality.
+        What a point is between.
     spacing
         What the places on the path are even in.
-    nodes_per_pass
-        How many points go through the network together.
     """
 
-    answer: Callable[[Inputs], Tensor]
     start: Inputs
     end: Inputs
     spacing: Spacing = Spacing.EVEN
-    nodes_per_pass: int = 1
 
-    def points(self, shares: NDArray[np.float64]) -> dict[Modality, Tensor]:
-        """start + a (end - start) for each share a, as the samples of one batch."""
-        return {modality: _between(self.start[modality], end, shares) for modality, end in self.end.items()}
+    def point(self, modality: Modality, place: float) -> Tensor:
+        """start + a (end - start) at a place in [0, 1]."""
+        return torch.lerp(self.start[modality], self.end[modality], self.spacing.share(place))
 
-    @torch.no_grad()
-    def value(self, place: float) -> float:
-        """Log odds at a place in [0, 1]; NumericsFault if they are not finite."""
-        log_odds = float(self.answer(self.points(self.spacing.share(place)[None]))[0])
-        if not np.isfinite(log_odds):
-            raise NumericsFault(f"the log odds at place {place:g} of the path from baseline to input are not finite")
-        return log_odds
+    def attributions(self, gradient: Inputs) -> dict[Modality, Tensor]:
+        """(end - start) times a gradient, or times its integral along the path."""
+        return {m: g * (self.end[m] - self.start[m]) for m, g in gradient.items()}
 
-    def whole(self) -> Panel:
-        """All of the path as one panel."""
-        return Panel(0.0, 1.0, self.value(0.0), self.value(1.0))
-
-    def attributions(self, rule: QuadratureRule) -> dict[Modality, Tensor]:
-        """(end - start) times the integral of the gradient by this rule, shaped like `end`."""
-        integral: dict[Modality, Tensor] = {}
-        for first in range(0, len(rule), self.nodes_per_pass):
-            some = slice(first, first + self.nodes_per_pass)
-            _add(integral, self.gradients(rule.shares[some], rule.weights[some]))
-        return {m: gradient.mul_(self.end[m] - self.start[m]) for m, gradient in integral.items()}
-
-    def gradients(self, shares: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[Modality, Tensor]:
-        """Weighted sum of the gradients at these points, shaped like `end`."""
-        points = {modality: point.requires_grad_() for modality, point in self.points(shares).items()}
-        gradients = torch.autograd.grad(self.answer(points).sum(), list(points.values()))
-        return {m: _weighted_sum(m, gradient, weights) for m, gradient in zip(points, gradients, strict=True)}
+    def along(self, gradient: Inputs) -> float:
+        """Derivative of an answer by the share a, from its gradient."""
+        return sum(
+            float(torch.sum(g * (self.end[m] - self.start[m]), dtype=torch.float64)) for m, g in gradient.items()
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Integral:
-    """Attributions of whatever a path runs through, shaped like it.
+class ConvolvedPath(AttributionPath):
+    """The straight line between two volumes, walked behind the convolution that comes first.
+
+    A convolution without bias takes the line between two volumes to the line between what it makes of them, so that it
+    needs to run at both ends only, and its transpose once: the dearest gradient of the network otherwise.
 
     Parameters
     ----------
-    steps
-        Nodes that the attributions rest on.
+    start, end
+        What the convolution makes of baseline and input.
+    differences
+        Input - baseline, the volumes themselves.
+    back
+        The transpose of the convolution of a modality.
+    """
+
+    differences: Inputs = field(default_factory=dict)
+    back: Callable[[Modality, Tensor], Tensor] = lambda modality, gradient: gradient
+
+    def attributions(self, gradient: Inputs) -> dict[Modality, Tensor]:
+        """(Input - baseline) times a gradient, or times its integral, brought from behind the convolution to voxels."""
+        return {m: self.back(m, g).mul_(self.differences[m]) for m, g in gradient.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Node:
+    """A place on a path with the network's answers there.
+
+    Parameters
+    ----------
+    values, slopes
+        (E,) log odds of each endpoint, and their derivative by place.
     gradients
-        Gradients computed, those of panels that turned out too coarse included.
-    value, baseline_value
-        Log odds at the end and at the start of the path.
+        Of each endpoint's log odds by the point, times d share / d place.
     """
 
-    maps: Mapping[Modality, Tensor]
+    place: float
+    values: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    gradients: tuple[dict[Modality, Tensor], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Integral:
+    """Integral of the gradient along a path, for each of E endpoints.
+
+    Parameters
+    ----------
+    path
+        What it was taken along.
+    gradients
+        For each endpoint, shaped like the end of the path.
+    values, baseline_values
+        (E,) log odds at the end and at the start of the path.
+    missed, absolutely_missed
+        (E,) what the stretches between nodes miss of the change, added with and without signs.
+    steps
+        Nodes; each took one forward pass and one backward pass per endpoint.
+    """
+
+    path: AttributionPath
+    gradients: tuple[dict[Modality, Tensor], ...]
+    values: NDArray[np.float64]
+    baseline_values: NDArray[np.float64]
+    missed: NDArray[np.float64]
+    absolutely_missed: NDArray[np.float64]
     steps: int
-    gradients: int
-    value: float
-    baseline_value: float
 
 
-def integrate(path: AttributionPath, limits: AttributionLimits, report: Progress) -> _Integral:
-    """The gradient integrated along the path, in panels halved until each misses at most its share of the tolerance.
+def integrate(
+    answer: Answer,
+    paths: Sequence[Callable[[], AttributionPath]],
+    limits: AttributionLimits,
+    side_by_side: int = 1,
+    report: Progress | None = None,
+) -> Iterator[tuple[int, Integral]]:
+    """The integral of each path with its number, in the order in which they are finished.
 
-    Panels are settled from baseline to input, so that besides the sum only one panel's maps are in memory. What
-    tolerance a panel leaves the later ones may use; when the gradients run out the coarse panels count as they are.
+    Parameters
+    ----------
+    paths
+        Each is made when its turn comes, and once before, to know how much there is to explain.
+    side_by_side
+        How many paths are walked together, one node of each in a pass.
+    report
+        Called with (gradients done, gradients planned) after every pass; an exception from it ends the work.
     """
-    whole, nodes = path.whole(), limits.panel_nodes
-    tolerance = limits.completeness_error * abs(whole.change)
-    maps: dict[Modality, Tensor] = {}
-    steps = gradients = 0
-    panels = [whole]
-    while panels:
-        panel = panels.pop()
-        spare = limits.max_gradients - gradients - nodes * len(panels)  # each waiting panel keeps enough for itself
-        wide = panel.width >= 2 * limits.panel_width
-        if wide and abs(panel.change) > limits.panel_change * abs(whole.change) and spare >= 2 * nodes:
-            panels.extend(reversed(panel.halves(path.value)))
-            continue
-        part = path.attributions(panel.rule(nodes, path.spacing))
-        gradients += nodes
-        report(gradients, gradients + nodes * len(panels))
-        miss = abs(total_of(part) - panel.change)
-        if wide and miss > tolerance * _share_of(panel, panels) and spare >= 3 * nodes:
-            panels.extend(reversed(panel.halves(path.value)))
-            continue
-        _add(maps, part)
-        steps += nodes
-        tolerance = max(0.0, tolerance - miss)
-    return _Integral(maps, steps, gradients, whole.high_value, whole.low_value)
+    change_E = change_to_explain(np.stack([_change(answer, make()) for make in paths]))
+    waiting = list(enumerate(paths))[::-1]
+    walks: list[_Walk] = []
+    done = 0
+    while waiting or walks:
+        while waiting and len(walks) < side_by_side:
+            number, make = waiting.pop()
+            walks.append(_Walk(number, make(), change_E, limits))
+        for walk, node in zip(walks, nodes_at(answer, [(each.path, each.place) for each in walks]), strict=True):
+            walk.take(node)
+            done += 1
+        if report is not None:
+            report(done, done + sum(walk.planned for walk in walks) + (limits.first_stretches + 1) * len(waiting))
+        finished = [walk for walk in walks if walk.finished]
+        walks = [walk for walk in walks if not walk.finished]
+        while finished:
+            walk = finished.pop(0)
+            yield walk.number, walk.integral()
 
 
-def _share_of(panel: Panel, later: Sequence[Panel]) -> float:
-    """What a panel may use of the tolerance that is left: its part of the way, or of the change, whichever is more."""
-    change = abs(panel.change) + sum(abs(each.change) for each in later)
-    return max(panel.width / (1 - panel.low), abs(panel.change) / change if change else 0.0)
+class _Walk:
+    """One path on its way from baseline to input: which place it needs next, and in the end its integral.
+
+    Stretches are settled in their order, so that besides the sum only the gradients of a few nodes are in memory. One
+    that misses too much is halved.
+    """
+
+    def __init__(
+        self, number: int, path: AttributionPath, change_E: NDArray[np.float64], limits: AttributionLimits
+    ) -> None:
+        self.number, self.path, self.change, self.limits = number, path, change_E, limits
+        self.place, self.steps = 0.0, 0
+        self.ahead = [1 - n / limits.first_stretches for n in range(limits.first_stretches)]  # the nearest last
+        self.known: dict[float, _Node] = {}
+        self.sums: tuple[dict[Modality, Tensor], ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every stretch is settled."""
+        return not self.ahead
+
+    @property
+    def planned(self) -> int:
+        """Gradients that are certain to follow."""
+        return (not self.steps) + sum(place not in self.known for place in self.ahead)
+
+    def take(self, node: _Node) -> None:
+        """The node at `place`; afterwards `place` is the next one, unless the walk is finished."""
+        self.steps += 1
+        if self.steps == 1:
+            self.first = self.low = node
+            self.place = 1.0
+            return
+        self.known[node.place] = node
+        if self.steps == 2:
+            self.last = node
+            self.tolerance = Tolerance(self.change, node.values, self.limits)
+            self.sums = tuple({} for _ in node.gradients)
+        while self.ahead and self.ahead[-1] in self.known:
+            self._settle_or_halve(self.known[self.ahead[-1]])
+        self.place = self.ahead[-1] if self.ahead else 1.0
+
+    def _settle_or_halve(self, high: _Node) -> None:
+        """The stretch from `low` to the next known node."""
+        low, width = self.low, high.place - self.low.place
+        miss_E = width * (low.slopes + high.slopes) / 2 - (high.values - low.values)
+        may_halve = width > self.limits.narrowest_stretch and self.steps + self.planned < self.limits.max_gradients
+        allowed = self.tolerance.allows(miss_E, width, 1 - low.place, low.values, high.values)
+        if may_halve and not allowed:
+            self.ahead.append(low.place + width / 2)
+            return
+        self.tolerance.settle(miss_E, allowed=allowed)
+        for node in (low, high):
+            _add(self.sums, node, width / 2)
+        self.low = self.known.pop(self.ahead.pop())
+
+    def integral(self) -> Integral:
+        """What the finished walk found."""
+        tolerance = self.tolerance
+        return Integral(
+            self.path,
+            self.sums,
+            self.last.values,
+            self.first.values,
+            tolerance.missed,
+            tolerance.absolutely_missed,
+            self.steps,
+        )
 
 
-def _add(total: dict[Modality, Tensor], part: Mapping[Modality, Tensor]) -> None:
-    """Add the part to the total, in place."""
-    for modality, values in part.items():
-        total[modality] = total[modality].add_(values) if modality in total else values
+@torch.no_grad()
+def _change(answer: Answer, path: AttributionPath) -> NDArray[np.float64]:
+    """(E,) how much the answers change from the beginning of a path to its end."""
+    ends = {m: torch.cat([path.start[m], end]) for m, end in path.end.items()}
+    before_E, after_E = answer(ends).double().cpu().numpy()
+    return np.asarray(after_E - before_E)
+
+
+def nodes_at(answer: Answer, places: Sequence[tuple[AttributionPath, float]]) -> list[_Node]:
+    """A node on each of several paths, all in one pass; NumericsFault names what is not finite."""
+    modalities = places[0][0].end
+    points = {m: torch.cat([path.point(m, place) for path, place in places]).requires_grad_() for m in modalities}
+    with torch.enable_grad():
+        values_BE = answer(points)
+    values = values_BE.detach().double().cpu().numpy()
+    for (_, place), values_E in zip(places, values, strict=True):
+        if not np.isfinite(values_E).all():
+            raise NumericsFault(f"the log odds at place {place:g} of the path from baseline to input are not finite")
+    endpoints = range(values_BE.shape[1])
+    gradients = [_gradients(values_BE[:, e].sum(), points, keep=e < endpoints[-1]) for e in endpoints]
+    nodes = []
+    for b, (path, place) in enumerate(places):
+        slope = path.spacing.slope(place)
+        mine = tuple({m: g[b : b + 1] * slope for m, g in each.items()} for each in gradients)
+        slopes_E = np.array([path.along(gradient) for gradient in mine])
+        nodes.append(_Node(place, values[b], slopes_E, mine))
+    return nodes
+
+
+def _gradients(value: Tensor, points: Inputs, keep: bool) -> dict[Modality, Tensor]:
+    """Of a value with respect to the points, finite; `keep` what another gradient of the pass needs."""
+    found = torch.autograd.grad(value, list(points.values()), retain_graph=keep)
+    for modality, gradient in zip(points, found, strict=True):
+        if not bool(torch.isfinite(gradient.sum())):
+            raise NumericsFault(f"the gradient with respect to the {modality} volume is not finite")
+    return dict(zip(points, found, strict=True))
+
+
+def _add(sums: tuple[dict[Modality, Tensor], ...], node: _Node, weight: float) -> None:
+    """Add weight x gradient of each endpoint, in place."""
+    for total, gradient in zip(sums, node.gradients, strict=True):
+        for modality, values in gradient.items():
+            if modality not in total:
+                total[modality] = torch.zeros_like(values)
+            total[modality].add_(values, alpha=weight)
 
 
 def total_of(maps: Inputs) -> float:
     """Sum over everything, in double precision."""
     return sum(float(values.sum(dtype=torch.float64)) for values in maps.values())
-
-
-def _between(start: Tensor, end: Tensor, shares: NDArray[np.float64]) -> Tensor:
-    """start + a (end - start) for each share a, (B, ...)."""
-    weight = torch.as_tensor(shares, dtype=end.dtype, device=end.device).view(-1, *[1] * (end.ndim - 1))
-    return torch.lerp(start, end, weight)
-
-
-def _weighted_sum(modality: Modality, gradient: Tensor, weights: NDArray[np.float64]) -> Tensor:
-    """Sum over the batch of weight times gradient, (1, ...), without a second batch; NumericsFault if not finite."""
-    total = torch.zeros_like(gradient[:1])
-    for node, weight in enumerate(weights):
-        total.add_(gradient[node : node + 1], alpha=float(weight))
-    if not bool(torch.isfinite(total.sum())):
-        raise NumericsFault(f"the gradient with respect to the {modality} volume is not finite")
-    return total

@@ -1,91 +1,125 @@
 """Where along the path from baseline to input the gradient is taken, and how much each place counts.
 
 A network with convolutions, rectifiers and maximum pooling answers along such a path with long plateaus and short
-steep stretches, so nodes spread over the whole path miss what happens (`docs/explanation.md` shows how badly). The path
-is therefore cut into panels with few Gauss-Legendre nodes each. What a panel's attributions should add up to is known
-without any gradient, as the answer at its end less that at its beginning, so each panel knows its own error.
+steep stretches, so nodes spread over the whole path miss what happens (`docs/explanation.md` shows how badly). The rule
+is the trapezoid between nodes that stand closer where the answer bends. What the stretch between two nodes adds up to
+is known exactly, as the difference of the answers at both, so every stretch knows its own miss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+_Array = NDArray[np.float64]
+
 _SMALLEST_SHARE = 1e-12
 """Where a logarithmic path begins: a volume scaled by less is lost in the tokenizer's epsilon (docs/explanation.md)."""
 
 
 class Spacing(StrEnum):
-    """What panels are halved in: the share a of the way from baseline to input, or its logarithm."""
+    """What places are even in: the share a of the way from baseline to input, or its logarithm."""
 
     EVEN = "even"
     LOGARITHMIC = "logarithmic"
 
-    def share(self, place: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def share(self, place: float) -> float:
         """The share a that belongs to a place in [0, 1]; place 0 is the baseline itself for both."""
-        places = np.asarray(place, dtype=np.float64)
-        if self is Spacing.EVEN:
-            return places
-        return np.where(places == 0, 0.0, _SMALLEST_SHARE ** (1 - places))
+        return place if self is Spacing.EVEN else float(_SMALLEST_SHARE ** (1 - place)) if place else 0.0
 
-    def slope(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    def slope(self, place: float) -> float:
         """d share / d place."""
-        return np.ones_like(places) if self is Spacing.EVEN else -np.log(_SMALLEST_SHARE) * self.share(places)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class QuadratureRule:
-    """Shares a_k in [0, 1] of the way from baseline to input, and the weight of each.
-
-    The integral of any function g of a is approximately sum_k weights_k g(shares_k).
-    """
-
-    shares: NDArray[np.float64]
-    weights: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        if self.shares.shape != self.weights.shape or self.shares.ndim != 1 or not len(self.shares):
-            raise ValueError("a rule has one weight for each of at least one node")
-        if self.shares.min() < 0 or self.shares.max() > 1:
-            raise ValueError(f"nodes lie in [0, 1], got {self.shares.min()} to {self.shares.max()}")
-
-    def __len__(self) -> int:
-        return len(self.shares)
+        return 1.0 if self is Spacing.EVEN else -float(np.log(_SMALLEST_SHARE)) * self.share(place)
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
-    """A stretch of the path between two places in [0, 1], and the log odds at both."""
+class AttributionLimits:
+    """How exact an attribution has to be, and what it may cost.
 
-    low: float
-    high: float
-    low_value: float
-    high_value: float
+    Parameters
+    ----------
+    completeness_error
+        What the misses of all stretches may add up to, as a share of the change to be explained; signs cancel.
+    absolute_error
+        The same without signs: what the map may be off by, however well its sum agrees.
+    least_change
+        Log odds; a smaller change has to be met no more exactly than one of this size: there is hardly anything to
+        explain, and its last digits would cost every gradient.
+    first_stretches
+        Into how many even parts a path is cut before any is halved.
+    narrowest_stretch
+        No stretch gets narrower than this share of the path; so one jump cannot cost all gradients.
+    max_gradients
+        Of one version.
+    memory_gib
+        Memory of one pass, activations and gradients; as many versions are walked side by side as fit, and where one
+        does not fit the activations are computed again in the backward pass instead of being kept.
+    """
 
-    @property
-    def width(self) -> float:
-        return self.high - self.low
+    completeness_error: float = 0.008
+    absolute_error: float = 0.05
+    least_change: float = 0.1
+    first_stretches: int = 8
+    narrowest_stretch: float = 1 / 512
+    max_gradients: int = 64
+    memory_gib: float = 4.0
 
-    @property
-    def change(self) -> float:
-        """What the attributions of this stretch add up to, exactly."""
-        return self.high_value - self.low_value
+    def __post_init__(self) -> None:
+        if not 1 <= self.first_stretches < self.max_gradients:
+            raise ValueError(f"{self.max_gradients} gradients do not do for {self.first_stretches} stretches")
+        errors = (self.completeness_error, self.absolute_error, self.least_change)
+        if not min(*errors, self.narrowest_stretch, self.memory_gib) > 0:
+            raise ValueError("the limits of errors, change, width and memory are positive")
 
-    def halves(self, value: Callable[[float], float]) -> tuple[Panel, Panel]:
-        """The two halves; `value` gives the log odds at a place."""
-        middle = (self.low + self.high) / 2
-        middle_value = value(middle)
-        return (
-            Panel(self.low, middle, self.low_value, middle_value),
-            Panel(middle, self.high, middle_value, self.high_value),
-        )
 
-    def rule(self, nodes: int, spacing: Spacing) -> QuadratureRule:
-        """Gauss-Legendre in places: with even spacing exact for polynomials in a up to degree 2 * nodes - 1."""
-        roots, weights = np.polynomial.legendre.leggauss(nodes)
-        places = self.low + self.width * (roots + 1) / 2
-        return QuadratureRule(spacing.share(places), self.width * weights / 2 * spacing.slope(places))
+DEFAULT_LIMITS = AttributionLimits()
+
+
+def change_to_explain(changes_KE: _Array) -> _Array:
+    """(E,) what the misses of each of K paths are measured by: the change of their mean, which is what is shown.
+
+    Where paths contradict each other and their mean hardly changes, a quarter of the mean size of their changes.
+    """
+    return np.asarray(np.maximum(np.abs(changes_KE.mean(axis=0)), np.abs(changes_KE).mean(axis=0) / 4))
+
+
+class Tolerance:
+    """What the stretches of one path may still miss, for each of E answers; they are settled from baseline to input.
+
+    A stretch may miss its part of what is left without signs: its part of the way or of the change, whichever is more.
+    What a stretch leaves the later ones may use. With signs the sum stays below the limit at every place. What had to
+    be settled although it misses more (a jump) is counted apart: it would eat every gradient and gain nothing.
+
+    Parameters
+    ----------
+    change_E
+        What the limits are shares of: how much the answers change that are to be explained.
+    high_E
+        The answers at the end of the path.
+    """
+
+    def __init__(self, change_E: _Array, high_E: _Array, limits: AttributionLimits) -> None:
+        self.high = high_E
+        at_least_E = np.maximum(change_E, limits.least_change)
+        self.signed = limits.completeness_error * at_least_E
+        self.left = limits.absolute_error * at_least_E
+        self.within = np.zeros_like(change_E)  # the misses that were allowed, with signs
+        self.missed, self.absolutely_missed = np.zeros_like(change_E), np.zeros_like(change_E)
+
+    def allows(self, miss_E: _Array, width: float, way_left: float, low_E: _Array, high_E: _Array) -> bool:
+        """Whether a stretch between answers `low_E` and `high_E` may be settled with this miss."""
+        change_E, rest_E = np.abs(high_E - low_E), np.abs(self.high - high_E)
+        share_E = np.maximum(width / way_left, change_E / np.maximum(change_E + rest_E, np.finfo(float).tiny))
+        enough_E = (np.abs(miss_E) <= self.left * share_E) & (np.abs(self.within + miss_E) <= self.signed)
+        return bool(enough_E.all())
+
+    def settle(self, miss_E: _Array, *, allowed: bool = True) -> None:
+        """Count a stretch's miss, and take it from what is left if it was allowed."""
+        self.missed = self.missed + miss_E
+        self.absolutely_missed = self.absolutely_missed + np.abs(miss_E)
+        if allowed:
+            self.within = self.within + miss_E
+            self.left = np.maximum(0.0, self.left - np.abs(miss_E))

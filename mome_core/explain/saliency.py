@@ -7,10 +7,11 @@ B nodes of one pass, C channels, XYZ voxels, T tokens, D width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,8 +21,17 @@ from torch import Tensor
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.explain.baselines import Baseline, baseline_volumes, mean_tokens
-from mome_core.explain.path import DEFAULT_LIMITS, AttributionLimits, AttributionPath, Inputs, Progress, integrate
-from mome_core.explain.quadrature import QuadratureRule, Spacing
+from mome_core.explain.path import (
+    Answer,
+    AttributionPath,
+    ConvolvedPath,
+    Inputs,
+    Integral,
+    Progress,
+    integrate,
+    nodes_at,
+)
+from mome_core.explain.quadrature import DEFAULT_LIMITS, AttributionLimits, Spacing
 from mome_core.model.architecture import PATCH
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
@@ -46,11 +56,11 @@ class Attribution:
     baseline
         None for gradient x input, which has none.
     steps
-        Nodes that the maps rest on.
-    gradients
-        How many gradients were computed in all, those of panels that turned out too coarse included.
+        Places on the path at which the gradient was taken.
     value, baseline_value
         Log odds of the input and of the baseline; NaN without baseline.
+    absolute_miss
+        What the stretches between the steps miss, without signs; NaN without baseline.
     """
 
     endpoint: Endpoint
@@ -58,9 +68,9 @@ class Attribution:
     baseline: Baseline | None
     maps: Mapping[Modality, NDArray[np.floating]]
     steps: int
-    gradients: int
     value: float
-    baseline_value: float
+    baseline_value: float = np.nan
+    absolute_miss: float = np.nan
 
     def __post_init__(self) -> None:
         for modality, voxels in self.maps.items():
@@ -76,6 +86,11 @@ class Attribution:
     def completeness_error(self) -> float:
         """|total - (value - baseline value)| / |value - baseline value|; NaN without baseline."""
         return _relative_error(self.total, self.value - self.baseline_value)
+
+    @property
+    def absolute_error(self) -> float:
+        """The absolute miss, relative to the change likewise: what the map may be off by although its sum agrees."""
+        return _relative_error(self.absolute_miss, 0.0, self.value - self.baseline_value)
 
     def summed(self, modality: Modality) -> NDArray[np.floating]:
         """(X, Y, Z): the sum over channels, e.g. the phases of the DCE."""
@@ -93,70 +108,159 @@ def attribute(
     limits: AttributionLimits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> Attribution:
-    """Attribution of one endpoint's log odds to every voxel of the padded volumes (1, C, X, Y, Z) of one case.
+    """Attribution of one endpoint's log odds to every voxel of the padded volumes (1, C, X, Y, Z) of one version.
+
+    For several endpoints or versions see `attribute_versions`.
+    """
+    (found,) = attribute_versions(
+        network, [lambda: volumes], [endpoint], method=method, baseline=baseline, limits=limits, progress=progress
+    )
+    return found[1][0]
+
+
+def attribute_versions(
+    network: Mome,
+    versions: Sequence[Callable[[], Inputs]],
+    endpoints: Sequence[Endpoint],
+    *,
+    method: Method = Method.INTEGRATED_GRADIENTS,
+    baseline: Baseline = Baseline.BLUR,
+    limits: AttributionLimits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> Iterator[tuple[int, tuple[Attribution, ...]]]:
+    """Number and attributions of each version of a case, one for each endpoint, in the order they are finished.
 
     Raises NumericsFault, naming the modality, for volumes, gradients or answers that are not finite.
 
     Parameters
     ----------
+    versions
+        Padded volumes (1, C, X, Y, Z), made when their turn comes; all of the same modalities.
     baseline
         Of integrated gradients; `baselines` defines each.
     progress
         Called with (gradients done, gradients planned) after every pass; an exception from it ends the work.
     """
-    network.require_volumes(volumes)
-    _require_one_finite_case(volumes)
-    report = progress or (lambda done, planned: None)
-    with torch.enable_grad(), _recomputing(network, _pass_gib(network, volumes) > limits.memory_gib):
-        if method is Method.GRADIENT_TIMES_INPUT:
-            return _gradient_times_input(network, volumes, endpoint, report)
-        path = _path_from(baseline, network, volumes, endpoint, limits)
-        integral = integrate(path, limits, report)
-    maps = _on_voxels(network, integral.maps) if baseline is Baseline.MEAN_PATCH else _as_arrays(integral.maps)
-    return Attribution(
-        endpoint, method, baseline, maps, integral.steps, integral.gradients, integral.value, integral.baseline_value
+    work = _Work(network, tuple(endpoints), method, baseline, limits)
+    first = versions[0]()
+    network.require_volumes(first)
+    one_pass = _pass_gib(network, first, len(endpoints))
+    with _recomputing(network, one_pass > limits.memory_gib):
+        side_by_side = min(len(versions), max(1, int(limits.memory_gib / one_pass)))
+        yield from work.attributions(versions, side_by_side, progress or (lambda done, planned: None))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What is attributed, and how."""
+
+    network: Mome
+    endpoints: tuple[Endpoint, ...]
+    method: Method
+    baseline: Baseline
+    limits: AttributionLimits
+
+    def attributions(
+        self, versions: Sequence[Callable[[], Inputs]], side_by_side: int, report: Progress
+    ) -> Iterator[tuple[int, tuple[Attribution, ...]]]:
+        """By the method asked for."""
+        if self.method is Method.GRADIENT_TIMES_INPUT:
+            yield from self._gradient_times_input(versions, report)
+            return
+        answer_of = log_odds_of_tokens if self.baseline is Baseline.MEAN_PATCH else _log_odds_behind
+        answer = answer_of(self.network, self.endpoints)
+        paths = [partial(self._path, each) for each in versions]
+        for number, integral in integrate(answer, paths, self.limits, side_by_side, report):
+            yield number, tuple(self._attribution(integral, e) for e in range(len(self.endpoints)))
+
+    def _path(self, version: Callable[[], Inputs]) -> AttributionPath:
+        """From the baseline to these volumes, or from the mean tokens to these volumes' tokens."""
+        volumes = version()
+        self.network.require_volumes(volumes)
+        _require_one_finite_case(volumes)
+        if self.baseline is Baseline.MEAN_PATCH:
+            return _token_path(self.network, volumes)
+        return _convolved_path(self.network, self.baseline, volumes)
+
+    def _attribution(self, integral: Integral, e: int) -> Attribution:
+        """Of one endpoint."""
+        found = integral.path.attributions(integral.gradients[e])
+        maps = _on_voxels(self.network, found) if self.baseline is Baseline.MEAN_PATCH else _as_arrays(found)
+        return Attribution(
+            self.endpoints[e],
+            self.method,
+            self.baseline,
+            maps,
+            integral.steps,
+            float(integral.values[e]),
+            float(integral.baseline_values[e]),
+            float(integral.absolutely_missed[e]),
+        )
+
+    def _gradient_times_input(
+        self, versions: Sequence[Callable[[], Inputs]], report: Progress
+    ) -> Iterator[tuple[int, tuple[Attribution, ...]]]:
+        """One gradient: up to a factor what integrated gradients from zero give here with evenly spaced nodes.
+
+        Its sum over a modality is zero but for rounding, because the tokenizer is blind to scale (Euler's theorem).
+        """
+        answer = _log_odds_behind(self.network, self.endpoints)
+        for number, version in enumerate(versions):
+            volumes = version()
+            _require_one_finite_case(volumes)
+            path = _convolved_path(self.network, Baseline.ZERO, volumes)
+            (node,) = nodes_at(answer, [(replace(path, spacing=Spacing.EVEN), 1.0)])
+            report(number + 1, len(versions))
+            yield (
+                number,
+                tuple(
+                    Attribution(
+                        endpoint, self.method, None, _as_arrays(path.attributions(gradient)), 1, float(node.values[e])
+                    )
+                    for e, (endpoint, gradient) in enumerate(zip(self.endpoints, node.gradients, strict=True))
+                ),
+            )
+
+
+@torch.no_grad()
+def _convolved_path(network: Mome, baseline: Baseline, volumes: Inputs) -> ConvolvedPath:
+    """From the baseline to these volumes, behind the first convolution of each tokenizer."""
+    starts = baseline_volumes(baseline, volumes)
+    tokenizers = {m: network.tokenizer(m) for m in volumes}
+    return ConvolvedPath(
+        {m: tokenizers[m].first_convolution(volume) for m, volume in starts.items()},
+        {m: tokenizers[m].first_convolution(volume) for m, volume in volumes.items()},
+        Spacing.LOGARITHMIC if baseline is Baseline.ZERO else Spacing.EVEN,
+        {m: volume - starts[m] for m, volume in volumes.items()},
+        lambda m, gradient: tokenizers[m].first_transposed(gradient, volumes[m].shape),
     )
 
 
-def _gradient_times_input(network: Mome, volumes: Inputs, endpoint: Endpoint, report: Progress) -> Attribution:
-    """One gradient: up to a factor what integrated gradients from zero give on this network with evenly spaced nodes.
-
-    Its sum over a modality is zero but for rounding, because the tokenizer is blind to scale (Euler's theorem).
-    """
-    path = AttributionPath(log_odds_of(network, endpoint), baseline_volumes(Baseline.ZERO, volumes), volumes)
-    at_the_input = QuadratureRule(np.ones(1), np.ones(1))
-    maps = _as_arrays(path.attributions(at_the_input))
-    report(1, 1)
-    return Attribution(endpoint, Method.GRADIENT_TIMES_INPUT, None, maps, 1, 1, path.value(1.0), np.nan)
+@torch.no_grad()
+def _token_path(network: Mome, volumes: Inputs) -> AttributionPath:
+    """From the mean tokens to the tokens of these volumes."""
+    tokens = {m: network.tokenizer(m)(volume) for m, volume in volumes.items()}
+    return AttributionPath({modality: mean_tokens(tokens_BTD) for modality, tokens_BTD in tokens.items()}, tokens)
 
 
-def _path_from(
-    baseline: Baseline, network: Mome, volumes: Inputs, endpoint: Endpoint, limits: AttributionLimits
-) -> AttributionPath:
-    """From the baseline to these volumes, or from the mean tokens to these volumes' tokens."""
-    nodes = max(1, int(limits.memory_gib / _pass_gib(network, volumes)))
-    if baseline is not Baseline.MEAN_PATCH:
-        spacing = Spacing.LOGARITHMIC if baseline is Baseline.ZERO else Spacing.EVEN
-        return AttributionPath(
-            log_odds_of(network, endpoint), baseline_volumes(baseline, volumes), volumes, spacing, nodes
-        )
-    with torch.no_grad():
-        tokens = {m: network.tokenizers[m.value](volume) for m, volume in volumes.items()}
-    start = {modality: mean_tokens(tokens_BTD) for modality, tokens_BTD in tokens.items()}
-    return AttributionPath(log_odds_of_tokens(network, endpoint), start, tokens, nodes_per_pass=nodes)
+def _log_odds_behind(network: Mome, endpoints: Sequence[Endpoint]) -> Answer:
+    """From what the first convolutions give, (B, N, X, Y, Z), to log odds (B, E)."""
+    answer = log_odds_of_tokens(network, endpoints)
+
+    def from_first_convolutions(points: Inputs) -> Tensor:
+        # the norm overwrites what it is given
+        return answer({m: network.tokenizer(m).after_first_convolution(x.clone()) for m, x in points.items()})
+
+    return from_first_convolutions
 
 
-def log_odds_of(network: Mome, endpoint: Endpoint) -> Callable[[Inputs], Tensor]:
-    """Volumes (B, C, X, Y, Z) to log odds (B,)."""
-    return lambda volumes: network.log_odds(endpoint, network(volumes)[endpoint])
-
-
-def log_odds_of_tokens(network: Mome, endpoint: Endpoint) -> Callable[[Inputs], Tensor]:
-    """Tokens (B, T, D) as the tokenizers give them to log odds (B,)."""
+def log_odds_of_tokens(network: Mome, endpoints: Sequence[Endpoint]) -> Answer:
+    """From tokens (B, T, D) as the tokenizers give them to log odds (B, E)."""
 
     def answer(tokens: Inputs) -> Tensor:
         early = {modality: network.after_tokenizer(modality, tokens_BTD) for modality, tokens_BTD in tokens.items()}
-        return network.log_odds(endpoint, network.joint_stage(early)[endpoint])
+        logits = network.joint_stage(early)
+        return torch.stack([network.log_odds(endpoint, logits[endpoint]) for endpoint in endpoints], dim=1)
 
     return answer
 
@@ -175,10 +279,10 @@ def _as_arrays(attributions: Inputs) -> dict[Modality, NDArray[np.floating]]:
     return {modality: attribution[0].cpu().numpy() for modality, attribution in attributions.items()}
 
 
-def _relative_error(total: float, expected: float) -> float:
-    """|total - expected| / |expected|: 0 where both agree, infinite where only the expectation is 0."""
-    miss = abs(total - expected)
-    return miss / abs(expected) if expected else (np.inf if miss else 0.0)
+def _relative_error(found: float, expected: float, whole: float | None = None) -> float:
+    """|found - expected| / |whole|, whole being what was expected; 0 where nothing misses, infinite of nothing."""
+    miss, whole = abs(found - expected), expected if whole is None else whole
+    return miss / abs(whole) if whole else (np.inf if miss else 0.0)
 
 
 def _require_one_finite_case(volumes: Inputs) -> None:
@@ -190,17 +294,17 @@ def _require_one_finite_case(volumes: Inputs) -> None:
             raise NumericsFault(f"the {modality} volume holds a value that is not finite")
 
 
-def _pass_gib(network: Mome, volumes: Inputs) -> float:
-    """Memory that the forward and backward pass of one node takes when all activations are kept, roughly, GiB.
+def _pass_gib(network: Mome, volumes: Inputs, endpoints: int) -> float:
+    """Memory that one path takes while it is walked and all activations are kept, roughly, GiB.
 
-    An estimate that counts tensors: per voxel what the tokenizer keeps, per token what the layers keep. 7.0 for the
-    base model at full size, which is why its layers are computed again in the backward pass by default.
+    An estimate that counts tensors: per voxel behind the first convolution what the tokenizer and the path keep (both
+    ends, and for each endpoint the sum and the gradients of three nodes), per token what the layers keep.
     """
     a = network.architecture
-    voxels = sum(volume.numel() for volume in volumes.values())
     places = sum(volume[0, 0].numel() for volume in volumes.values())
     tokens = 1 + sum(a.tokens(modality) for modality in volumes)
-    values = 3 * voxels + 5 * places / 8 * a.stem_widths[0] + tokens * a.layers * (14 * a.width + 2 * a.ffn_width)
+    behind = places / 8 * a.stem_widths[0]
+    values = (7 + 4 * endpoints) * behind + tokens * a.layers * (14 * a.width + 2 * a.ffn_width)
     return values * next(iter(volumes.values())).element_size() / 2**30
 
 

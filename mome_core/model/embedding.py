@@ -34,8 +34,23 @@ class Tokenizer(nn.Module):
         self.batch_norms = nn.ModuleList(batch_norms)
 
     def forward(self, volume_BCXYZ: Tensor) -> Tensor:
-        x_BNXYZ = volume_BCXYZ
-        for layer, convolution in enumerate(self.convolutions):
+        return self.after_first_convolution(self.first_convolution(volume_BCXYZ))
+
+    def first_convolution(self, volume_BCXYZ: Tensor) -> Tensor:
+        """(B, N, X / 2, Y / 2, Z / 2), the only part that is linear in the volume: no bias, nothing before it."""
+        first_BNXYZ: Tensor = self.convolutions[0](volume_BCXYZ.contiguous(memory_format=_CHANNELS_LAST))
+        return first_BNXYZ
+
+    def first_transposed(self, first_BNXYZ: Tensor, shape: torch.Size) -> Tensor:
+        """The transpose of `first_convolution`: gradients by its output become those by its volume of this shape."""
+        weight: Any = self.convolutions[0].weight
+        rest = [n - 2 * half + 1 for n, half in zip(shape[2:], first_BNXYZ.shape[2:], strict=True)]
+        return nn.functional.conv_transpose3d(first_BNXYZ, weight, stride=2, padding=1, output_padding=rest)
+
+    def after_first_convolution(self, first_BNXYZ: Tensor) -> Tensor:
+        """(B, T, D) from the output of the first convolution, which is overwritten unless it needs a gradient."""
+        x_BNXYZ = self.normalise(0, first_BNXYZ)
+        for layer, convolution in enumerate(self.convolutions[1:], start=1):
             x_BNXYZ = convolution(x_BNXYZ.contiguous(memory_format=_CHANNELS_LAST))
             x_BNXYZ = self.normalise(layer, x_BNXYZ)
         x_BNXYZ = nn.functional.max_pool3d(x_BNXYZ, kernel_size=3, stride=2, padding=1)
@@ -76,7 +91,7 @@ class NormaliseAndRectify(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient_BNXYZ: Tensor) -> Tensor:
         normal, scale = ctx.saved_tensors
-        gradient = torch.where(normal > 0, gradient_BNXYZ, 0)
+        gradient: Tensor = torch.ops.aten.threshold_backward(gradient_BNXYZ, normal, 0.0)  # 0 where the ReLU gave 0
         along = _mean_product(gradient, normal).to(normal.dtype)
         gradient.sub_(gradient.mean(dim=(2, 3, 4), keepdim=True)).addcmul_(normal, along, value=-1)
         return gradient.mul_(scale)

@@ -10,6 +10,7 @@ Base: DCE 6 x 384 x 256 x 128 -> T = 1 + 3072, DWI 1 x 256 x 128 x 32 -> 256, T2
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,11 @@ class Mome(Network):
 
     def modality_stage(self, modality: Modality, volume_BCXYZ: Tensor, paths: _Paths = None) -> Tensor:
         """(B, T, D) after the early layers, from this modality alone; the DCE's have CLS at index 0."""
-        return self.after_tokenizer(modality, self.tokenizers[modality.value](volume_BCXYZ), paths)
+        return self.after_tokenizer(modality, self.tokenizer(modality)(volume_BCXYZ), paths)
+
+    def tokenizer(self, modality: Modality) -> Tokenizer:
+        """From a volume of this modality to its tokens."""
+        return cast(Tokenizer, self.tokenizers[modality.value])
 
     def after_tokenizer(self, modality: Modality, patches_BTD: Tensor, paths: _Paths = None) -> Tensor:
         """The rest of the modality stage, from the tokenizer's output, which token-space explanations start from."""

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mome_core.compute import device_of
+from mome_core.explain.quadrature import AttributionLimits
 from mome_core.explain.saliency import attribute
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats
 from mome_core.results import Endpoint
@@ -25,6 +26,7 @@ from mome_core.training.predict import truth
 
 _Scores = NDArray[np.float64]
 _REPEATED = 3  # cases that are answered twice and explained
+_LEAST_CHANGE = 1.0  # log odds; an explanation of less is as exact as one of this
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,6 @@ def _completeness_error(checkpoint: Checkpoint, example: Example, endpoint: Endp
     device = device_of(checkpoint.network)
     padded = centred(example.arrays(), checkpoint.recipe)
     volumes = {modality: torch.from_numpy(array)[None].to(device) for modality, array in padded.items()}
-    found = attribute(checkpoint.network, volumes, endpoint)
+    found = attribute(checkpoint.network, volumes, endpoint, limits=AttributionLimits(least_change=_LEAST_CHANGE))
     explained = found.value - found.baseline_value
-    return abs(found.total - explained) / max(abs(explained), 1.0)
+    return abs(found.total - explained) / max(abs(explained), _LEAST_CHANGE)

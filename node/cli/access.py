@@ -18,25 +18,30 @@ _Name = Annotated[str, typer.Argument(help="Name of the account.")]
 _RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
 
 
-def invite(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
+_Patients = Annotated[
+    bool, typer.Option("--patients/--no-patients", help="May search for patients and see names, IDs and images.")
+]
+
+
+def invite(name: _Name, role: _RoleOption = "viewer", patients: _Patients = True, config: Config = None) -> None:
     """Make a one-time token by which a person chooses a password on the dashboard's welcome page; the way back in.
 
     Example: mome-node access invite alice --role operator
     """
-    token = _accounts_of(config).invite(name, _role_of(role), time.time())
-    _audit_change(config, f"command line: invitation for {name} as {role}")
+    token = _accounts_of(config).invite(name, _role_of(role), time.time(), patients=patients)
+    _audit_change(config, f"command line: invitation for {name} as {role}{_patient_words(patients)}")
     typer.echo(
         f"{token}\nOne-time token for {name} ({role}), good for seven days, shown only now; enter it at /welcome"
     )
 
 
-def key(name: _Name, role: _RoleOption = "viewer", config: Config = None) -> None:
+def key(name: _Name, role: _RoleOption = "viewer", patients: _Patients = False, config: Config = None) -> None:
     """Make an API key for a program; it is shown only now, and replaces an older one of that name.
 
     Example: mome-node access key prometheus --role viewer
     """
-    secret = _accounts_of(config).new_key(name, _role_of(role), time.time())
-    _audit_change(config, f"command line: key for {name} as {role}")
+    secret = _accounts_of(config).new_key(name, _role_of(role), time.time(), patients=patients)
+    _audit_change(config, f"command line: key for {name} as {role}{_patient_words(patients)}")
     typer.echo(secret)
 
 
@@ -51,7 +56,7 @@ def list_accounts(config: Config = None, as_json: Json = False) -> None:
         return
     for each in accounts:
         proofs = (["password"] if each.has_password else []) + list(each.kinds)
-        typer.echo(f"{each.role:<10}{each.name:<24}{', '.join(proofs)}")
+        typer.echo(f"{each.role:<10}{'patients' if each.sees_patients else '-':<10}{each.name:<24}{', '.join(proofs)}")
     if not accounts:
         typer.echo("no accounts yet; the dashboard prints a one-time token when it first starts")
 
@@ -64,6 +69,10 @@ def remove(name: _Name, config: Config = None) -> None:
     _accounts_of(config).remove(name)
     _audit_change(config, f"command line: removed {name}")
     typer.echo(f"{name} has no access any more")
+
+
+def _patient_words(patients: bool) -> str:
+    return ", who may see patients" if patients else ""
 
 
 def _accounts_of(config: Config) -> Accounts:

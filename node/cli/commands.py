@@ -64,7 +64,14 @@ COMMANDS: dict[str, CommandInfo] = {
     "top": CommandInfo(
         "node.cli.worklist:top", "Processes, queues, alerts and the newest studies on one screen, until Ctrl-C."
     ),
-    "studies list": CommandInfo("node.cli.worklist:list_studies", "The worklist: every study, its state, and why."),
+    "studies list": CommandInfo(
+        "node.cli.worklist:list_studies",
+        "The worklist: every study, its state, its score, and what happens next or why nothing does; no patient.",
+    ),
+    "studies find": CommandInfo(
+        "node.cli.worklist:find",
+        "Find studies by accession number, patient ID, name, date, scanner, number, UID or part of it; it is audited.",
+    ),
     "studies show": CommandInfo(
         "node.cli.studies:show", "Everything about one study: timeline, scores, objects, deliveries and their receipts."
     ),
@@ -216,7 +223,7 @@ COMMANDS: dict[str, CommandInfo] = {
 }
 GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",
-    "studies": "Studies: list, show, explain, fetch, force, reprocess, redeliver.",
+    "studies": "Studies: list, find, show, explain, fetch, force, reprocess, redeliver.",
     "instances": "Instances that are safely stored.",
     "audit": "The audit trail: verify, list, export.",
     "access": "Who may use dashboard and API: invite, key, list, remove.",

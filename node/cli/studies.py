@@ -86,7 +86,7 @@ def redeliver(study: StudyName, config: Config = None) -> None:
 
     Example: mome-node studies redeliver 812
     """
-    names = [each.name for each in load_settings(config).destinations]
+    names = load_settings(config).result_receivers
     ledger = open_ledger(config)
     ledger.operator.redeliver(uid_of(ledger, study), names, time.time())
     typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {study}")

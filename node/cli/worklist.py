@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -13,17 +14,24 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from node.audit import AuditEvent, AuditFields
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
+from node.cli.tables import print_protocol
 from node.jobs import JobState
-from node.settings import load_settings
-from node.settings_sections import GatherSettings
+from node.next_step import next_step
+from node.patient_search import RowLabels, study_search
+from node.search_key import SearchKey
+from node.settings import Settings, load_settings
 from node.states import StudyState
+from node.storage.analysis_queue import analysis_queue
 from node.storage.health import ALIVE_SECONDS, HealthStore
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
-from node.storage.records import StudyRecord
-from node.words import STATE_WORDS, local_time
+from node.storage.worklist import Worklist, WorklistRow
+from node.words import STATE_WORDS, duration, local_time
 
 
 def list_studies(
@@ -33,38 +41,97 @@ def list_studies(
     watch: Annotated[bool, typer.Option("--watch", help="Stay and show every change, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The worklist: every study, its state, and why.
+    """The worklist: every study, its state, its score, and what happens next or why nothing does; no patient.
 
     Example: mome-node studies list --state FAILED
     """
     if state and state not in StudyState.__members__:
         raise typer.BadParameter(f"one of {', '.join(StudyState)}", param_hint="--state")
-    overview, states = Overview(open_ledger(config).engine), [StudyState(state)] if state else []
-    gather = load_settings(config).gather
+    settings, ledger = load_settings(config), open_ledger(config)
+    view, states = _View(settings, ledger), [StudyState(state)] if state else []
     if watch:
-        _follow(lambda rows: _worklist_table(overview.worklist(states, limit=min(limit, rows)), gather))
+        _follow(lambda rows: view.table(states, min(limit, rows)) or "no study has arrived yet")
         return
-    found = overview.worklist(states, limit=limit)
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found]))
+        found = Worklist(ledger.engine).rows(states, limit=limit)
+        typer.echo(json.dumps([asdict(each.study) for each in found]))
     else:
-        Console().print(_worklist_table(found, gather) if found else "no study has arrived yet")
+        Console().print(view.table(states, limit) or "no study has arrived yet")
 
 
-def _worklist_table(studies: Sequence[StudyRecord], gather: GatherSettings) -> Table:
-    """The worklist for a terminal; a study that is arriving says when it will be complete."""
-    table = Table("study", "state", "since", "rev", "instances", box=None, header_style="bold")
-    table.add_column("why", overflow="fold")
-    for each in studies:
-        reason = each.reason
-        if each.state is StudyState.RECEIVING and not reason:
-            at = gather.complete_at(each.state_since, each.last_received_at, each.missing)
-            left = f"complete in {max(0.0, at - time.time()):.0f} s"
-            reason = f"{each.awaits}; {left}" if each.awaits else left
-        words = f"[{_STATE_STYLES[each.state]}]{STATE_WORDS[each.state]}[/]"
-        numbers = (str(each.revision), str(each.instances))
-        table.add_row(str(each.id), words, local_time(each.state_since), *numbers, escape(reason))
-    return table
+def find(
+    text: Annotated[str, typer.Argument(help="What to look for; asked for when it is left out.")] = "",
+    config: Config = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Find studies by accession number, patient ID, name, date, scanner, number, UID or part of it; it is audited.
+
+    What stands on a command line stays in the shell's history: without TEXT the command asks for it.
+
+    Example: mome-node studies find 2026-11-29
+    """
+    settings, ledger = load_settings(config), open_ledger(config)
+    key = SearchKey.open(settings.storage.search_key_path)
+    sought = text.strip() or typer.prompt("Find", hide_input=False).strip()
+    found = Worklist(ledger.engine).rows(search=study_search(sought, key, patients=True), limit=limit)
+    person = f"command line ({getpass.getuser()})"
+    words, fields = f"{person}: search, {len(found)} found", AuditFields(person=person, count=len(found))
+    ledger.audit.record(AuditEvent.SEARCHED, time.time(), words, fields=fields)
+    labels = [RowLabels.unsealed(key, each.labels) for each in found]
+    if as_json:
+        pairs = zip(found, labels, strict=True)
+        typer.echo(json.dumps([asdict(row.study) | asdict(label) for row, label in pairs]))
+        return
+    if not found:
+        raise LookupError("no study fits; names are found by their beginnings, numbers only as a whole")
+    console = Console()
+    console.print(_View(settings, ledger).table_of(found, labels))
+    for row in found if len(found) == 1 else ():
+        print_protocol(row.summary.protocol if row.summary else (), console)
+
+
+class _View:
+    """The worklist for a terminal."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self.gather, self.engine = settings.gather, ledger.engine
+        self.key = SearchKey.open(settings.storage.search_key_path)
+
+    def table(self, states: Sequence[StudyState], limit: int) -> Table | None:
+        """The newest studies in these states, without their patients; None when there is none."""
+        found = Worklist(self.engine).rows(states, limit=limit)
+        labels = [RowLabels.unsealed(self.key, each.labels).without_patient() for each in found]
+        return self.table_of(found, labels) if found else None
+
+    def table_of(self, rows: Sequence[WorklistRow], labels: Sequence[RowLabels]) -> Table:
+        """These studies; texts of strangers are printed as they are, never read as markup."""
+        now = time.time()
+        queue = analysis_queue(self.engine, now)
+        with_patient = any(each.patient_id or each.patient_name for each in labels)
+        titles = ("study", *(("patient",) if with_patient else ()), "date", "scanner", "state", "score")
+        table = Table(*titles, box=None, header_style="bold")
+        table.add_column("next, or why not", overflow="fold")
+        for row, label in zip(rows, labels, strict=True):
+            step = next_step(row.study, row.jobs, queue, self.gather, now)
+            left = f" in {duration(step.until - now)}" if step.until else ""
+            patient = (_plain(" ".join((label.patient_name, label.patient_id)).strip()),) if with_patient else ()
+            state = f"[{_STATE_STYLES[row.study.state]}]{STATE_WORDS[row.study.state]}[/]"
+            texts = (*patient, _plain(label.study_date), _plain(row.scanner))
+            table.add_row(str(row.study.id), *texts, state, _scores(row), escape(step.words + left))
+        return table
+
+
+def _plain(text: str) -> Text:
+    return Text("".join(c if c.isprintable() else "?" for c in text))
+
+
+def _scores(row: WorklistRow) -> str:
+    """Each score with its side of the threshold."""
+    scores = row.summary.scores if row.summary else ()
+    return ", ".join(
+        f"{each.probability:.1%} {'above' if each.probability >= each.threshold else 'below'}" for each in scores
+    )
 
 
 _STATE_STYLES = {
@@ -95,13 +162,13 @@ def top(config: Config = None) -> None:
 
     Example: mome-node top --config mome-node.toml
     """
-    ledger, gather = open_ledger(config), load_settings(config).gather
-    overview, health = Overview(ledger.engine), HealthStore(ledger.engine)
+    ledger = open_ledger(config)
+    overview, health, view = Overview(ledger.engine), HealthStore(ledger.engine), _View(load_settings(config), ledger)
 
     def render(rows: int) -> Group:
         lines = [*_alert_lines(health), *_process_lines(health), *_queue_lines(overview)]
-        newest = overview.worklist(limit=max(5, rows - len(lines) - 3))
-        return Group("[bold]MOME Node[/] - research use only", *lines, "", _worklist_table(newest, gather))
+        newest = view.table((), max(5, rows - len(lines) - 3))
+        return Group("[bold]MOME Node[/] - research use only", *lines, "", newest or "no study has arrived yet")
 
     _follow(render)
 

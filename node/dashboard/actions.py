@@ -38,7 +38,7 @@ def possible_actions(detail: StudyDetail) -> list[Action]:
 def perform(site: Site, user: User, uid: str, action: Action, reason: WithdrawalReason) -> str:
     """Carry out an action and say what happens next; raises LookupError or ImpossibleTransition, changing nothing."""
     now = time.time()
-    destinations = [each.name for each in site.settings.destinations]
+    destinations = site.settings.result_receivers
     verbs: dict[Action, Callable[[], None]] = {
         Action.FORCE: lambda: site.ledger.operator.force(uid, now),
         Action.REPROCESS: lambda: site.ledger.operator.requeue(uid, now),

@@ -8,20 +8,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from node.dashboard.actions import Action, perform, possible_actions
 from node.dashboard.health import NodeHealth, node_health
 from node.dashboard.models import ModelInUse, models_in_use
 from node.dashboard.peers import RejectedAssociation, destination_statuses, echo_now, recent_rejections
 from node.dashboard.queues import QueueReport, queue_report
-from node.dashboard.rights import Operator, Viewer
-from node.dashboard.site import CurrentSite
-from node.dashboard.worklist import worklist_page
+from node.dashboard.rights import Operator, User, Viewer
+from node.dashboard.site import CurrentSite, Site
+from node.dashboard.worklist import WorklistLine, WorklistQuery, worklist_page
 from node.states import StudyState
 from node.storage.health import Echo
-from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
-from node.summary import AnalysisSummary
+from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyRecord
+from node.summary import AnalysisSummary, ScoreSummary
 from node.withdrawal import WithdrawalReason
 
 
@@ -54,9 +54,11 @@ _Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of the stu
 
 
 class WorklistEntry(BaseModel):
-    """One study of the worklist. Times: seconds since 1970, UTC."""
+    """One study of the worklist. Times: seconds since 1970, UTC.
 
-    model_config = ConfigDict(from_attributes=True)
+    Text of the header is as the scanner wrote it; the patient is empty without the right to see patients, and beyond
+    what the site shows in lists. `next`: what happens next, or why nothing does; `next_at`: when.
+    """
 
     id: int
     study_instance_uid: str
@@ -68,13 +70,30 @@ class WorklistEntry(BaseModel):
     state_since: float
     conflict: bool
     reason: str
+    scanner: str
+    study_date: str
+    study_description: str
+    patient_id: str
+    patient_name: str
+    scores: tuple[ScoreSummary, ...]
+    next: str
+    next_at: float | None
 
 
-class Worklist(BaseModel):
+class Studies(BaseModel):
     """Studies, newest first; `before` is the cursor of the page of older ones, empty at the end."""
 
     studies: list[WorklistEntry]
     before: str
+
+
+class SearchRequest(BaseModel):
+    """What studies are sought by: accession number, patient ID, name, date, UID or part of it, number, scanner."""
+
+    text: Annotated[str, Field(max_length=200)]
+    state: StudyState | None = None
+    before: Annotated[str, Field(max_length=64)] = ""
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
 class NoSummary(BaseModel):
@@ -135,32 +154,73 @@ def openapi(request: Request, _user: Viewer) -> Mapping[str, Any]:
 @router.get("/studies")
 def studies(
     site: CurrentSite,
-    _user: Viewer,
+    user: Viewer,
     state: StudyState | None = None,
     before: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> Worklist:
+) -> Studies:
     """The worklist."""
-    found = worklist_page(site, state, before, limit)
-    return Worklist(studies=[WorklistEntry.model_validate(each) for each in found.studies], before=found.before)
+    found = _studies(site, WorklistQuery(state, "", user.sees_patients, before, limit))
+    site.patient_log.listed(user.name, sum(bool(each.patient_id) for each in found.studies))
+    return found
+
+
+@router.post("/search")
+def search(site: CurrentSite, user: Viewer, wanted: SearchRequest) -> Studies:
+    """Studies that fit every word of a text; patients are sought only with the right to see them."""
+    text = wanted.text.strip()
+    found = _studies(site, WorklistQuery(wanted.state, text, user.sees_patients, wanted.before, wanted.limit))
+    site.patient_log.searched(user.name, len(found.studies))
+    return found
+
+
+def _studies(site: Site, query: WorklistQuery) -> Studies:
+    found = worklist_page(site, query)
+    return Studies(studies=[_worklist_entry(line) for line in found.lines], before=found.before)
+
+
+def _worklist_entry(line: WorklistLine) -> WorklistEntry:
+    study = line.study
+    return WorklistEntry(
+        id=study.id,
+        study_instance_uid=study.study_instance_uid,
+        state=study.state,
+        revision=study.revision,
+        instances=study.instances,
+        first_received_at=study.first_received_at,
+        last_received_at=study.last_received_at,
+        state_since=study.state_since,
+        conflict=study.conflict,
+        reason=study.reason,
+        scanner=line.scanner,
+        study_date=line.labels.study_date,
+        study_description=line.labels.study_description,
+        patient_id=line.labels.patient_id,
+        patient_name=line.labels.patient_name,
+        scores=line.summary.scores,
+        next=line.step.words,
+        next_at=line.step.until,
+    )
 
 
 @router.get("/studies/{number}", responses=_NOT_FOUND)
-def study(site: CurrentSite, number: _Number, _user: Viewer) -> StudyAnswer:
+def study(site: CurrentSite, number: _Number, user: Viewer) -> StudyAnswer:
     """One study, found by its number on this node."""
-    return _study_answer(site.ledger.reading.study(site.overview.uid_of(number)))
+    return _study_answer(site, user, site.overview.uid_of(number))
 
 
 @router.get("/uids/{study_instance_uid}", responses=_NOT_FOUND)
 def study_by_uid(
-    site: CurrentSite, study_instance_uid: Annotated[str, Path(max_length=64)], _user: Viewer
+    site: CurrentSite, study_instance_uid: Annotated[str, Path(max_length=64)], user: Viewer
 ) -> StudyAnswer:
     """One study, found by its Study Instance UID."""
-    return _study_answer(site.ledger.reading.study(study_instance_uid))
+    return _study_answer(site, user, study_instance_uid)
 
 
-def _study_answer(detail: StudyDetail) -> StudyAnswer:
-    """Everything that the ledger knows of a study."""
+def _study_answer(site: Site, user: User, uid: str) -> StudyAnswer:
+    """Everything that the ledger knows of a study; the audit trail records who looked at it."""
+    detail = site.ledger.reading.study(uid)
+    site.patient_log.looked_at(user.name, uid)
     return StudyAnswer(
         study=detail.study,
         jobs=detail.jobs,

@@ -13,10 +13,11 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from dicom_io.errors import DicomError
-from node.dashboard import api, login, oidc, pages, probes
+from node.dashboard import access_pages, api, login, oidc, pages, probes, study_routes
 from node.dashboard.guard import SECURITY_HEADERS, SecurityMiddleware
 from node.dashboard.rendering import page
 from node.dashboard.rights import LoginRateLimiter
+from node.dashboard.searches import RecentSearches
 from node.dashboard.site import Site
 from node.errors import NodeError
 from node.states import ImpossibleTransition
@@ -45,11 +46,13 @@ def build_app(site: Site) -> FastAPI:
         redoc_url=None,
     )
     app.state.site, app.state.limiter, app.state.logins = site, LoginRateLimiter(), oidc.PendingLogins()
+    app.state.searches = RecentSearches()
     app.state.meter = Meter(site.settings, site.archive, site.overview, site.watch)
     app.add_middleware(SecurityMiddleware, settings=site.settings.dashboard)
     app.mount("/static", StaticFiles(directory=STATIC))
-    for router in (probes.router, login.router, oidc.router, pages.router, api.router):
+    for router in (probes.router, login.router, oidc.router, pages.router, study_routes.router, access_pages.router):
         app.include_router(router)
+    app.include_router(api.router)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(LookupError, _not_found)

@@ -42,6 +42,19 @@ def endpoint_title(endpoint: str) -> str:
     return Endpoint(endpoint).words.capitalize()
 
 
+def person_name(value: str) -> str:
+    """A name of DICOM (PN, PS3.5 6.2) as people read it: "Muster, Anna"."""
+    family, *others = [part.strip() for part in value.split("=", maxsplit=1)[0].split("^")]
+    given = " ".join(part for part in others if part)
+    return f"{family}, {given}" if given else family
+
+
+def study_date(value: str) -> str:
+    """A date of DICOM (DA) in ISO 8601; anything else as it is."""
+    is_date = len(value) == 8 and value.isascii() and value.isdigit()
+    return f"{value[:4]}-{value[4:6]}-{value[6:]}" if is_date else value
+
+
 def iso(seconds: float) -> str:
     """A moment (seconds since 1970) in ISO 8601, for programs."""
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")

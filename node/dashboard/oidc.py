@@ -127,7 +127,8 @@ def callback(
         fields = AuditFields(person=name, address=address_of(request))
         site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, words, fields=fields)
         raise HTTPException(403, "you are in no group that has access; ask your administrator")
-    session = site.access.admit(name, role, now, now + settings.session_seconds)
+    patients = sees_patients(claims, settings)
+    session = site.access.admit(name, role, now, now + settings.session_seconds, patients=patients)
     record_login(site, request, name, f"{name} from {address_of(request)}", now)
     answer = with_session(request, page(request, "arrived.html"), session)
     answer.delete_cookie(_COOKIE)
@@ -200,8 +201,7 @@ def _verified_claims(
 
 def role_of(claims: Mapping[str, object], settings: DashboardSettings) -> AccountRole | None:
     """The highest role that one of the user's groups has; None without a mapped group."""
-    claim = claims.get(settings.oidc_claim)
-    groups = {claim} if isinstance(claim, str) else set(map(str, claim)) if isinstance(claim, (list, tuple)) else set()
+    groups = _groups_of(claims, settings)
     for role, mapped in (
         (AccountRole.ADMIN, settings.oidc_admins),
         (AccountRole.OPERATOR, settings.oidc_operators),
@@ -210,6 +210,16 @@ def role_of(claims: Mapping[str, object], settings: DashboardSettings) -> Accoun
         if groups & set(mapped):
             return role
     return None
+
+
+def sees_patients(claims: Mapping[str, object], settings: DashboardSettings) -> bool:
+    """Whether the user may see patients: by one of the groups for that, or because the site names none."""
+    return not settings.oidc_patients or bool(_groups_of(claims, settings) & set(settings.oidc_patients))
+
+
+def _groups_of(claims: Mapping[str, object], settings: DashboardSettings) -> set[str]:
+    claim = claims.get(settings.oidc_claim)
+    return {claim} if isinstance(claim, str) else set(map(str, claim)) if isinstance(claim, (list, tuple)) else set()
 
 
 def account_name(claims: Mapping[str, object], settings: DashboardSettings) -> str:

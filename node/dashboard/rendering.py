@@ -40,6 +40,8 @@ def _environment() -> Environment:
         "percent": formatting.percent,
         "endpoint": formatting.endpoint_title,
         "protocol": words.protocol_words,
+        "person": formatting.person_name,
+        "date": formatting.study_date,
     }
     jinja.globals |= {
         "StudyState": StudyState,
@@ -65,7 +67,7 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
     common = {
         "user": getattr(request.state, "user", None),
         "path": request.url.path,
-        "query": request.url.query,
+        "query_string": request.url.query,
         "ae_title": site.settings.dicom.ae_title,
         "oidc": bool(site.settings.dashboard.oidc_issuer),
         "now": time.time(),

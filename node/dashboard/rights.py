@@ -29,11 +29,20 @@ FAILURES, WINDOW_SECONDS = 5, 60.0
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An authenticated account; `csrf` is the token of its pages, empty for a program."""
+    """An authenticated account.
+
+    Parameters
+    ----------
+    csrf
+        The token of its pages, empty for a program.
+    sees_patients
+        Whether it may search for patients, and see names, IDs, accession numbers and images.
+    """
 
     name: str
     role: AccountRole
     csrf: str = ""
+    sees_patients: bool = False
 
 
 @dataclass(slots=True)
@@ -79,10 +88,10 @@ def _authenticate(request: Request) -> User | None:
 
 
 def _user(account: Account | None, csrf: str = "") -> User | None:
-    return None if account is None else User(account.name, account.role, csrf)
+    return None if account is None else User(account.name, account.role, csrf, account.sees_patients)
 
 
-def _require(role: AccountRole) -> Callable[[Request], Awaitable[User]]:
+def _require(role: AccountRole, *, patients: bool = False) -> Callable[[Request], Awaitable[User]]:
     """A dependency for users of at least this role: 401 for strangers, 403 for a lower role or a forged request."""
 
     async def check(request: Request) -> User:
@@ -92,6 +101,8 @@ def _require(role: AccountRole) -> Callable[[Request], Awaitable[User]]:
             raise HTTPException(401, "log in first", {"WWW-Authenticate": "Bearer"})
         if not user.role.includes(role):
             raise HTTPException(403, f"this needs the role {role}; you are {user.role}")
+        if patients and not user.sees_patients:
+            raise HTTPException(403, "this needs the right to see patients, which your account does not have")
         if user.csrf and request.method not in SAFE_METHODS:
             sent = request.headers.get("x-csrf-token") or str((await request.form()).get("csrf", ""))
             if not hmac.compare_digest(sent.encode(), user.csrf.encode()):
@@ -109,3 +120,5 @@ require_viewer, require_operator, require_admin = (
 Viewer = Annotated[User, Depends(require_viewer)]
 Operator = Annotated[User, Depends(require_operator)]
 Admin = Annotated[User, Depends(require_admin)]
+PatientViewer = Annotated[User, Depends(_require(AccountRole.VIEWER, patients=True))]
+"""For what shows a patient: name, ID, accession number, images."""

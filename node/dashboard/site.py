@@ -7,12 +7,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from node.dashboard.patient_access import PatientAccessLog
+from node.search_key import SearchKey
 from node.settings import Settings
 from node.storage.accounts import Accounts
 from node.storage.archive import Archive
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
+from node.storage.worklist import Worklist
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,26 @@ class Site:
     overview: Overview
     watch: HealthStore
     access: Accounts
+    worklist: Worklist
+    search_key: SearchKey
+    patient_log: PatientAccessLog
 
     @classmethod
     def open(cls, settings: Settings) -> Site:
         """Open ledger and archive; raises NotReady when they cannot be used."""
         archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
         engine = ledger.engine
-        return cls(settings, archive, ledger, Overview(engine), HealthStore(engine), Accounts(engine))
+        return cls(
+            settings,
+            archive,
+            ledger,
+            Overview(engine),
+            HealthStore(engine),
+            Accounts(engine),
+            Worklist(engine),
+            SearchKey.open(settings.storage.search_key_path),
+            PatientAccessLog(ledger.audit),
+        )
 
 
 def site_of(request: Request) -> Site:

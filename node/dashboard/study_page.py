@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from dicom_io.labels import Labels, read_labels
+from dicom_io.labels import Labels, read_labels, without_patient
 from mome_core.protocol import ProtocolItem
 from node.audit import AuditEvent
 from node.dashboard.actions import Action, possible_actions
 from node.dashboard.site import Site
 from node.dashboard.study_roles import roles_now
-from node.jobs import OPEN, JobKind, JobState
+from node.jobs import OPEN, JobKind
+from node.next_step import NextStep, next_step
 from node.series_roles import StudyRoles
 from node.states import StudyEvent, StudyState
+from node.storage.analysis_queue import analysis_queue
 from node.storage.overview import SeriesRow
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
 from node.summary import AnalysisSummary, SeriesSummary
@@ -59,8 +61,7 @@ class _StudyPage:
     actions: list[Action]
     summary: AnalysisSummary
     protocol: tuple[ProtocolItem, ...]
-    waits: str
-    until: float | None
+    step: NextStep
     busy: bool
 
     @property
@@ -74,17 +75,18 @@ class _StudyPage:
         return any(line.kept.kind == Kind.SALIENCY_MAP for line in self.objects)
 
 
-def study_page(site: Site, number: int, now: float) -> _StudyPage:
-    """Gather the page; raises LookupError when there is no such study."""
+def study_page(site: Site, number: int, now: float, *, patients: bool) -> _StudyPage:
+    """Gather the page, with the patient or without; raises LookupError when there is no such study."""
     uid = site.overview.uid_of(number)
     detail = site.ledger.reading.study(uid)
     summary = detail.summary or AnalysisSummary()
     roles = roles_now(site, detail, now)
     series = _series_lines(site, number, roles)
-    waits, until = _next_step(site, detail)
+    step = next_step(detail.study, detail.jobs, analysis_queue(site.ledger.engine, now), site.settings.gather, now)
+    labels = series[0].labels if series else Labels()
     return _StudyPage(
         study=detail.study,
-        labels=series[0].labels if series else Labels(),
+        labels=labels if patients else without_patient(labels),
         series=series,
         timeline=[_TimelineEntry(each, title_of(each)) for each in site.overview.events(number)],
         deliveries=[job for job in detail.jobs if job.kind is JobKind.DELIVER],
@@ -92,8 +94,7 @@ def study_page(site: Site, number: int, now: float) -> _StudyPage:
         actions=possible_actions(detail),
         summary=summary,
         protocol=roles.protocol,
-        waits=waits,
-        until=until,
+        step=step,
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
     )
 
@@ -134,27 +135,13 @@ def _delivery_status(kept: KeptObject, detail: StudyDetail) -> dict[str, str]:
     return status
 
 
-def _next_step(site: Site, detail: StudyDetail) -> tuple[str, float | None]:
-    """What a study is waiting for, in words, and when that happens unless something else does first."""
-    study = detail.study
-    if study.state is StudyState.RECEIVING:
-        missing = f"{study.awaits}; " if study.awaits else ""
-        at = site.settings.gather.complete_at(study.state_since, study.last_received_at, study.missing)
-        return f"{missing}if no more instances arrive: complete", at
-    for job in detail.jobs:
-        if job.state in (JobState.WAITING, JobState.COMMITTING) and job.attempts:
-            committing = job.state is JobState.COMMITTING
-            waits = "waiting for storage commitment, retry" if committing else "retry"
-            return f"{job.destination or 'analysis'}: {waits}", job.not_before
-    return "", None
-
-
 _TITLES: dict[str, str] = {
     AuditEvent.RECEIVED: "Instances received",
     AuditEvent.SENT: "Objects sent",
     AuditEvent.CONFLICT: "Conflict found",
     AuditEvent.INTEGRITY_LOST: "Stored file changed",
     AuditEvent.OPERATED: "Operator",
+    AuditEvent.ACCESSED: "Looked at",
     AuditEvent.DOWNLOADED: "Downloaded",
     StudyEvent.SETTLED: "Complete",
     StudyEvent.CLAIMED: "Analysis started",

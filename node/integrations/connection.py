@@ -20,7 +20,7 @@ def _tls_context(peer: TlsPeer) -> ssl.SSLContext:
         raise ReceiverUnreachable(str(error)) from None
 
 
-def _connect(name: str, host: str, port: int, seconds: float) -> socket.socket:
+def connect(name: str, host: str, port: int, seconds: float) -> socket.socket:
     """A connection in the clear whose every read and write takes at most so many seconds; raises ReceiverUnreachable.
 
     Parameters
@@ -39,7 +39,7 @@ def _connect(name: str, host: str, port: int, seconds: float) -> socket.socket:
 def connect_by_tls(name: str, host: str, port: int, tls: TlsPeer, seconds: float) -> ssl.SSLSocket:
     """The same by TLS."""
     context = _tls_context(tls)
-    plain = _connect(name, host, port, seconds)
+    plain = connect(name, host, port, seconds)
     try:
         return context.wrap_socket(plain, server_hostname=host)
     except OSError as error:  # ssl.SSLError is one

@@ -13,3 +13,21 @@ class ReceiverUnreachable(IntegrationError):
     """It does not answer, or not in its protocol; what was sent is sent again."""
 
     retryable = True
+
+
+class ReceiverRefused(IntegrationError):
+    """It answered, and did not take the message.
+
+    Parameters
+    ----------
+    lasting
+        Whether the same message will be refused again.
+    """
+
+    def __init__(self, words: str, *, lasting: bool) -> None:
+        super().__init__(words)
+        self.lasting = lasting
+
+
+class NothingToTell(IntegrationError):
+    """A delivery has nothing that a message could be about."""

@@ -23,7 +23,9 @@ from apscheduler.triggers.base import BaseTrigger
 from node.errors import NodeError
 from node.jobs import JobKind
 from node.service.audit_forwarding import AuditForwarder, audit_subject
-from node.service.delivery import DeliveryClient, delivery_clients
+from node.service.delivery import delivery_clients
+from node.service.indexing import StudyIndexer
+from node.service.message_delivery import message_clients
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
 from node.settings import Settings
@@ -34,6 +36,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.alerts import AlertMonitor
 from node.watching.echoes import echo_destinations
+from node.watching.integrations import call_receivers
 from node.watching.metrics import Meter
 
 log = logging.getLogger(__name__)
@@ -114,14 +117,18 @@ def periodic_tasks(
     def previews() -> None:
         delete_old_previews(archive, time.time())
 
+    indexer = StudyIndexer(settings, archive, Overview(ledger.engine))
+
     def echoes() -> None:
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
+        call_receivers(settings, health)
 
     forwarder = AuditForwarder(settings, archive, AuditForwarding(ledger.engine))
     audit = (PeriodicTask("audit", _AUDIT_SECONDS, forwarder.forward),) if settings.audit_repository.enabled else ()
     return (
         *audit,
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
+        PeriodicTask("search index", _SWEEP_SECONDS, indexer.run),
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),
         PeriodicTask("previews", _CLEAN_UP_SECONDS, previews),
         PeriodicTask("echoes", _ECHO_SECONDS, echoes),
@@ -145,9 +152,11 @@ def run_scheduler(settings: Settings, config: Path | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))
+    clients = [(each.destination.name, each.deliver_next) for each in delivery_clients(settings, ledger, archive)]
+    clients += [(each.name, each.deliver_next) for each in message_clients(settings, ledger, archive)]
     threads = [
-        threading.Thread(target=deliver_until, args=(stopping, client), name=client.destination.name, daemon=True)
-        for client in delivery_clients(settings, ledger, archive)
+        threading.Thread(target=deliver_until, args=(stopping, deliver_next), name=name, daemon=True)
+        for name, deliver_next in clients
     ]
     threading.excepthook = lambda failure: _end_after(failure.exc_value)
     scheduler.start()
@@ -175,9 +184,9 @@ def _end_after(defect: BaseException | None) -> None:
     os._exit(1)
 
 
-def deliver_until(stopping: threading.Event, client: DeliveryClient) -> None:
+def deliver_until(stopping: threading.Event, deliver_next: Callable[[], object]) -> None:
     """One destination's deliveries, one after the other."""
-    deliver = repeatable(client.deliver_next)
+    deliver = repeatable(deliver_next)
     while not stopping.is_set():
         if not deliver():
             stopping.wait(_SWEEP_SECONDS)

@@ -64,7 +64,7 @@ def run_worker(
     if settings.is_sqlite:
         ledger.jobs.release(JobKind.ANALYZE)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
-    decisions, destinations = ModelDecisions(ledger.engine), tuple(each.name for each in settings.destinations)
+    decisions, destinations = ModelDecisions(ledger.engine), settings.result_receivers
     log.info("ready to analyse")
     while not stopping.is_set():
         try:

@@ -47,7 +47,15 @@ class AccessRefused(NodeError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person or a program. `kinds`: the secrets that it holds now."""
+    """A person or a program.
+
+    Parameters
+    ----------
+    kinds
+        The secrets that it holds now.
+    sees_patients
+        Whether it may search for patients, and see names, IDs, accession numbers and images.
+    """
 
     id: int
     name: str
@@ -55,6 +63,16 @@ class Account:
     created_at: float
     has_password: bool = False
     kinds: tuple[str, ...] = ()
+    sees_patients: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    """What an account of this name is to be allowed."""
+
+    name: str
+    role: AccountRole
+    sees_patients: bool
 
 
 class Accounts:
@@ -72,13 +90,14 @@ class Accounts:
             able = db.execute(select(func.count()).where(accounts.password != "", accounts.role == AccountRole.ADMIN))
             return not invited and not able.scalar()
 
-    def invite(self, name: str, role: AccountRole, now: float) -> str:
-        """A one-time token by which its holder chooses a password; of an existing account it changes role too."""
-        return self._issue(name, role, TokenKind.INVITATION, now, now + _INVITATION_SECONDS)
+    def invite(self, name: str, role: AccountRole, now: float, *, patients: bool = True) -> str:
+        """A one-time token by which its holder chooses a password; of an existing account it changes rights too."""
+        account = _Rights(name, role, patients)
+        return self._issue(account, TokenKind.INVITATION, now, now + _INVITATION_SECONDS)
 
-    def new_key(self, name: str, role: AccountRole, now: float) -> str:
+    def new_key(self, name: str, role: AccountRole, now: float, *, patients: bool = False) -> str:
         """An API key for a program of its own; the key is shown once, here."""
-        return self._issue(name, role, TokenKind.KEY, now, None)
+        return self._issue(_Rights(name, role, patients), TokenKind.KEY, now, None)
 
     def accept(self, invitation: str, password: str, now: float) -> str:
         """Set the password of an invited account; gives its name. The invitation is used up, its sessions end."""
@@ -104,10 +123,10 @@ class Accounts:
             raise AccessRefused("name or password is wrong")
         return self._new_session(row.id, now, until)
 
-    def admit(self, name: str, role: AccountRole, now: float, until: float) -> str:
-        """A new session for whom an identity provider has vouched; the account is made, or gets this role."""
+    def admit(self, name: str, role: AccountRole, now: float, until: float, *, patients: bool = True) -> str:
+        """A new session for whom an identity provider has vouched; the account is made, or gets these rights."""
         with writing(self.engine) as db:
-            number = _account_of(db, name, role, now)
+            number = _account_of(db, _Rights(name, role, patients), now)
         return self._new_session(number, now, until)
 
     def holder(self, secret: str, kind: TokenKind, now: float) -> Account | None:
@@ -130,7 +149,13 @@ class Accounts:
             rows = db.execute(select(table).order_by(table.c.name)).all()
         return [
             Account(
-                row.id, row.name, AccountRole(row.role), row.created_at, bool(row.password), _kinds_of(kinds, row.id)
+                row.id,
+                row.name,
+                AccountRole(row.role),
+                row.created_at,
+                bool(row.password),
+                _kinds_of(kinds, row.id),
+                row.patients,
             )
             for row in rows
         ]
@@ -145,12 +170,13 @@ class Accounts:
             db.execute(delete(schema.token).where(schema.token.c.account_id == number))
             db.execute(delete(table).where(table.c.id == number))
 
-    def _issue(self, name: str, role: AccountRole, kind: TokenKind, now: float, until: float | None) -> str:
+    def _issue(self, rights: _Rights, kind: TokenKind, now: float, until: float | None) -> str:
+        name = rights.name
         if not name or len(name) > 64 or not name.isprintable():
             raise AccessRefused("a name has 1 to 64 printable characters")
         secret = secrets.token_urlsafe(24)
         with writing(self.engine) as db:
-            number = _account_of(db, name, role, now)
+            number = _account_of(db, rights, now)
             stale = schema.token.delete().where(schema.token.c.account_id == number, schema.token.c.kind == kind)
             db.execute(stale)
             _put_token(db, number, kind, secret, now, until=until)
@@ -185,12 +211,13 @@ def _matches(password: str, kept: str) -> bool:
 # --- parts of the verbs, each inside the caller's transaction
 
 
-def _account_of(db: Connection, name: str, role: AccountRole, now: float) -> int:
-    """The number of the account of this name, which now has this role; made when it is missing."""
+def _account_of(db: Connection, rights: _Rights, now: float) -> int:
+    """The number of the account of this name, which now has these rights; made when it is missing."""
     table = schema.account
-    if not db.execute(update(table).where(table.c.name == name).values(role=role)).rowcount:
-        db.execute(insert(table).values(name=name, role=role, password="", created_at=now))
-    return int(db.execute(select(table.c.id).where(table.c.name == name)).scalar_one())
+    values = {"role": rights.role, "patients": rights.sees_patients}
+    if not db.execute(update(table).where(table.c.name == rights.name).values(values)).rowcount:
+        db.execute(insert(table).values(name=rights.name, password="", created_at=now, **values))
+    return int(db.execute(select(table.c.id).where(table.c.name == rights.name)).scalar_one())
 
 
 def _kinds_of(kinds: dict[int, set[str]], account_id: int) -> tuple[str, ...]:
@@ -212,6 +239,8 @@ def _find_holder(db: Connection, secret: str, kind: TokenKind, now: float) -> Ac
         tokens.kind == kind,
         (tokens.expires_at.is_(None)) | (tokens.expires_at > now),
     )
-    columns = (tokens.account_id, accounts.name, accounts.role, accounts.created_at)
+    columns = (tokens.account_id, accounts.name, accounts.role, accounts.created_at, accounts.patients)
     row = db.execute(select(*columns).join(schema.account, accounts.id == tokens.account_id).where(*good)).first()
-    return None if row is None else Account(row.account_id, row.name, AccountRole(row.role), row.created_at)
+    if row is None:
+        return None
+    return Account(row.account_id, row.name, AccountRole(row.role), row.created_at, sees_patients=row.patients)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from sqlalchemy import Engine, and_, func, or_, select
+from sqlalchemy import Engine, func, select
 
 from mome_core.errors import Ineligibility
 from node.audit import AuditEvent
@@ -21,8 +21,8 @@ from node.reasons import ReasonCode, code_of
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
-from node.storage.records import AuditRecord, StudyRecord
-from node.storage.rows import audit_event, audit_record_from_row, study_record_from_row, study_state
+from node.storage.records import AuditRecord
+from node.storage.rows import audit_event, audit_record_from_row, study_state
 from node.summary import AnalysisSummary
 
 
@@ -102,21 +102,6 @@ class Overview:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def worklist(
-        self, states: Sequence[StudyState] = (), *, before: tuple[float, int] | None = None, limit: int = 50
-    ) -> list[StudyRecord]:
-        """Studies in these states (none: all), newest first; `before`: time and number of the last one seen."""
-        table = schema.study.c
-        query = select(schema.study).order_by(table.last_received_at.desc(), table.id.desc()).limit(limit)
-        if states:
-            query = query.where(table.state.in_(states))
-        if before is not None:
-            at, number = before
-            older = and_(table.last_received_at == at, table.id < number)
-            query = query.where(table.last_received_at <= at, or_(table.last_received_at < at, older))
-        with reading(self.engine) as db:
-            return [study_record_from_row(row) for row in db.execute(query)]
-
     def uid_of(self, number: int) -> str:
         """The Study Instance UID of a study; raises LookupError when there is none of this number."""
         table = schema.study.c
@@ -125,15 +110,6 @@ class Overview:
         if uid is None:
             raise LookupError(f"no study {number}")
         return str(uid)
-
-    def number_of(self, study_instance_uid: str) -> int:
-        """Our number of a study; raises LookupError when it is not known."""
-        table = schema.study.c
-        with reading(self.engine) as db:
-            number = db.execute(select(table.id).where(table.study_instance_uid == study_instance_uid)).scalar()
-        if number is None:
-            raise LookupError("no study with this Study Instance UID")
-        return int(number)
 
     def events(self, study_id: int, limit: int = 500) -> list[AuditRecord]:
         """All that happened to a study, transitions and the rest, oldest first."""

@@ -105,6 +105,14 @@ class AnalysisRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedAnalysis:
+    """The analysis of one revision as people are told it; `finished_at` in seconds since 1970, UTC."""
+
+    summary: AnalysisSummary
+    finished_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectReceipt:
     """What a destination answered for one object (DIMSE status), and when it committed to keep it."""
 

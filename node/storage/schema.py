@@ -1,4 +1,4 @@
-"""Tables of the ledger. Times are seconds since 1970, UTC; a study's patient is known only as a digest.
+"""Tables of the ledger. Times are seconds since 1970, UTC; a study's patient is known only by digests and under seal.
 
 Every transition of a study is one transaction with one row in `audit`.
 """
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 metadata = MetaData(
@@ -50,9 +51,20 @@ study = Table(
     Column("judged_instances", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
     Column("content", DIGEST, nullable=False),
+    Column("scanner", String(16), nullable=False, server_default=""),
+    Column("labels", Text, nullable=False, server_default=""),
+    Column("indexed", String(32), nullable=False, server_default="", index=True),
     Index(None, "state", "last_received_at"),
     Index(None, "state", "state_since"),
     Index(None, "last_received_at"),
+)
+
+search_term = Table(
+    "search_term",
+    metadata,
+    Column("digest", BigInteger, primary_key=True, autoincrement=False),
+    Column("study_id", ForeignKey("study.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
 )
 
 instance = Table(
@@ -251,6 +263,7 @@ account = Table(
     Column("role", String(16), nullable=False),
     Column("password", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("patients", Boolean, nullable=False, server_default=true()),
 )
 
 token = Table(

@@ -177,7 +177,7 @@ class AlertMonitor:
                 self.down_since.setdefault(name, echo.at)
             else:
                 self.down_since.pop(name, None)
-        configured = {each.name for each in self.settings.destinations}
+        configured = set(self.settings.result_receivers)
         started = time.monotonic() - self.began > _START_SECONDS
         return Facts(
             depths=tuple(self.meter.overview.queues()),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from node.integrations import syslog
+from node.integrations import mllp, syslog
 from node.integrations.errors import IntegrationError
 from node.settings import Settings
+from node.storage.health import Echo, HealthStore
 from node.watching.findings import Finding, FindingLevel
 
 _ID = "integration"
@@ -30,6 +33,9 @@ class IntegrationProbe:
 
 def integration_probes(settings: Settings) -> Iterator[IntegrationProbe]:
     """One for each system that the settings name."""
+    for receiver in settings.hl7:
+        hint = f"check host, port and TLS of [[hl7]] {receiver.name}, and the firewalls between; results wait meanwhile"
+        yield IntegrationProbe(receiver.name, partial(mllp.probe, receiver), hint)
     repository = settings.audit_repository
     if repository.enabled:
         hint = "check [audit_repository]: host, port, authorities, and the firewalls between; entries wait meanwhile"
@@ -44,3 +50,17 @@ def examine_integrations(settings: Settings) -> Iterator[Finding]:
         except IntegrationError as error:
             level, message, hint = FindingLevel.FAILED, str(error), each.hint
         yield Finding(_ID, each.name, level, message, hint, subject=each.name)
+
+
+def call_receivers(settings: Settings, store: HealthStore) -> None:
+    """Ask every receiver of messages whether it is there, and remember the answer as that of a C-ECHO is."""
+    for each in integration_probes(settings):
+        if each.name not in settings.result_receivers:
+            continue
+        began, seconds, reason = time.perf_counter(), None, ""
+        try:
+            each.ask()
+            seconds = time.perf_counter() - began
+        except IntegrationError as error:
+            reason = str(error)
+        store.echoed(Echo(each.name, time.time(), seconds, reason))

@@ -11,7 +11,7 @@ import torch
 import phantom
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
-from mome_core.explain.path import AttributionLimits
+from mome_core.explain.quadrature import AttributionLimits
 from mome_core.inference import analyze
 from mome_core.model.architecture import Architecture, Head
 from mome_core.model.checkpoint import Checkpoint, OperatingPoint
@@ -32,7 +32,7 @@ SMALL = Architecture(
     stem_widths=(4, 4),
     answers=(Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE)),
 ).for_recipe(RECIPE)
-QUICK = Policy(Augmentation.FLIPS, limits=AttributionLimits(panel_nodes=4, max_gradients=4))
+QUICK = Policy(Augmentation.FLIPS, limits=AttributionLimits(first_stretches=3, max_gradients=4))
 
 
 @pytest.fixture(scope="module")

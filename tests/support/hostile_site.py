@@ -15,6 +15,7 @@ from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.jobs import JobKind
 from node.reasons import Reason, ReasonCode
+from node.service.indexing import StudyIndexer
 from node.settings import Settings
 from node.storage.records import AnalysisRecord, ObjectReceipt
 from node.summary import AnalysisSummary
@@ -65,6 +66,7 @@ def hostile_site(folder: Path) -> Site:
     opened.ledger.jobs.failed(job, Reason(ReasonCode.ANALYSIS_FAILED, f"analysis failed: {HOSTILE}"), now, attempts=1)
     words = f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
     opened.ledger.audit.record(AuditEvent.REJECTED, now, words, fields=STRANGER)
+    StudyIndexer(opened.settings, opened.archive, opened.overview).run()
     return opened
 
 

@@ -88,16 +88,26 @@ class Gathering:
         return settled
 
 
-def complete(db: Connection, study: StudyRow, now: float, why: str, *, teaches: bool = True) -> None:
-    """The study's revision is complete; what it holds is learned unless that was not for its content or silence."""
+def complete(db: Connection, study: StudyRow, now: float, cause: str, *, teaches: bool = True) -> None:
+    """The study's revision is complete; what it holds is learned unless that was not for its content or silence.
+
+    It is indexed for the search once more: an image that came late may say another name.
+    """
     if study.conflict:
-        move(db, study, StudyEvent.GAVE_UP, now, Reason(study.reason_code or ReasonCode.UNKNOWN, study.reason))
+        move(
+            db,
+            study,
+            StudyEvent.GAVE_UP,
+            now,
+            Reason(study.reason_code or ReasonCode.UNKNOWN, study.reason),
+            indexed="",
+        )
         return
     content = content_of(db, study.id, IMAGE_CLASSES) if teaches else None
     if content is not None:
         learn(db, content, now)
     digest = "" if content is None else content.digest
-    move(db, study, StudyEvent.SETTLED, now, why, missing=0, content=digest)
+    move(db, study, StudyEvent.SETTLED, now, cause, missing=0, content=digest, indexed="")
     add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
 
 

@@ -12,7 +12,15 @@ from node.storage import schema
 from node.storage.database import reading
 from node.storage.ledger.object_rows import result_objects
 from node.storage.ledger.transitions import require_study
-from node.storage.records import AuditRecord, Feedback, HeldInstance, JobRecord, StudyDetail, StudyRecord
+from node.storage.records import (
+    AuditRecord,
+    Feedback,
+    FinishedAnalysis,
+    HeldInstance,
+    JobRecord,
+    StudyDetail,
+    StudyRecord,
+)
 from node.storage.rows import audit_record_from_row, job_record_from_row, study_record_from_row
 from node.summary import AnalysisSummary
 
@@ -43,6 +51,14 @@ class LedgerReader:
                 timeline=tuple(_timeline(db, study.id)),
                 summary=AnalysisSummary.from_json(json.loads(summary)) if summary else None,
             )
+
+    def analysis(self, study_id: int, revision: int) -> FinishedAnalysis | None:
+        """The analysis of one revision; None before it is finished."""
+        table = schema.analysis.c
+        query = select(table.summary, table.finished_at).where(table.study_id == study_id, table.revision == revision)
+        with reading(self.engine) as db:
+            row = db.execute(query).first()
+        return row and FinishedAnalysis(AnalysisSummary.from_json(json.loads(row.summary)), row.finished_at)
 
     def instances(self, study_instance_uid: str | None = None) -> Iterator[tuple[str, str, str]]:
         """(SOP Instance UID, SHA-256, path) of every instance that is safely stored, oldest first."""

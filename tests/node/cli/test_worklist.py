@@ -17,11 +17,22 @@ from pathlib import Path
 
 import pytest
 
+from dicom_io.encoding.part10 import copy_instance
+from live_node import instance
+from mome_core.errors import Ineligibility
+from mome_core.protocol import PartState, ProtocolItem, ProtocolPart
+from node.cli.main import main
+from node.jobs import JobKind
+from node.reasons import Reason
+from node.service.indexing import StudyIndexer
 from node.settings import Settings
 from node.settings_file import settings_toml
+from node.storage.archive import Archive
 from node.storage.health import HealthStore, OpenAlert
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import StoredInstance
+from node.storage.overview import Overview
+from node.storage.records import AnalysisRecord, StoredInstance
+from node.summary import AnalysisSummary
 
 pytestmark = pytest.mark.slow
 
@@ -81,3 +92,38 @@ def test_in_a_pipe_there_is_no_colour(config: Path) -> None:
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "\x1b" not in told
     assert "Receiving" in told
+
+
+def test_one_command_leads_from_an_accession_number_to_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(storage={"root": tmp_path / "root"})
+    image = instance("1.2.3", AccessionNumber="ACC-17", StudyDate="20261129")
+    image.save_as(tmp_path / "one.dcm", enforce_file_format=True)
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    received = copy_instance(tmp_path / "one.dcm", archive.temporary_path())
+    ledger.receiving.instances_stored(archive.keep_received([(received, "MRI1")]), 100.0)
+    StudyIndexer(settings, archive, Overview(ledger.engine)).run()
+    ledger.gathering.settle(150.0, 160.0)
+    job = ledger.jobs.claim(JobKind.ANALYZE, 170.0, 60.0)
+    assert job is not None
+    missing = ProtocolItem(ProtocolPart.POST_CONTRAST, PartState.MISSING)
+    outcome = AnalysisRecord((), AnalysisSummary(protocol=(missing,)), ())
+    ledger.jobs.ineligible(job, Reason(Ineligibility.NO_DYNAMIC, "no dynamic series was found"), outcome, 180.0)
+    file = tmp_path / "node.toml"
+    file.write_text(settings_toml(settings))
+    assert finding("acc-17", file) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for words in ("Not analysed", "MRI1", "no dynamic series was found", "Post-contrast phases missing"):
+        assert words in told
+    assert finding("ACC-18", file) == 1
+    assert "no study fits" in capsys.readouterr().err
+    found = [entry.fields for entry, _ in ledger.audit.entries() if entry.event == "SEARCHED"]
+    assert [each.count for each in found] == [1, 0]
+    assert all(each.person.startswith("command line (") for each in found)
+
+
+def finding(text: str, config: Path) -> int | str | None:
+    with pytest.raises(SystemExit) as ended:
+        main(["studies", "find", text, "--config", str(config)])
+    return ended.value.code or 0

@@ -37,12 +37,12 @@ def stranger(site: Site) -> TestClient:
 
 
 @pytest.fixture
-def logged_in(site: Site) -> Callable[[AccountRole], TestClient]:
+def logged_in(site: Site) -> Callable[..., TestClient]:
     """Browsers of people with a role, which send the token of their pages with every request."""
 
-    def log_in(role: AccountRole) -> TestClient:
-        name, now = f"a {role}", time.time()
-        site.access.accept(site.access.invite(name, role, now), PASSWORD, now)
+    def log_in(role: AccountRole, *, patients: bool = True) -> TestClient:
+        name, now = f"a {role}" if patients else f"a {role} without patients", time.time()
+        site.access.accept(site.access.invite(name, role, now, patients=patients), PASSWORD, now)
         browser = client_of(site)
         answer = browser.post("/login", data={"name": name, "password": PASSWORD})
         assert answer.status_code == 303

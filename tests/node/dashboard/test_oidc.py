@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from hostile_site import client_of, hostile_site
 from node.dashboard.app import build_app
-from node.dashboard.oidc import PendingLogins, account_name, role_of
+from node.dashboard.oidc import PendingLogins, account_name, role_of, sees_patients
 from node.dashboard.site import Site
 from node.settings import Settings
 from node.settings_sections import DashboardSettings
@@ -58,6 +58,12 @@ def settings(**changes: object) -> DashboardSettings:
 def test_the_highest_group_gives_the_role_and_none_gives_none(groups: object, role: AccountRole | None) -> None:
     assert role_of({"groups": groups}, settings()) is role
     assert role_of({}, settings()) is None
+
+
+def test_patients_are_seen_by_groups_for_that_or_by_everybody() -> None:
+    for groups, named in ((["readers", "clinicians"], True), (["it"], False), ([], False)):
+        assert sees_patients({"groups": groups}, settings(oidc_patients=("clinicians",))) is named
+        assert sees_patients({"groups": groups}, settings())
 
 
 def test_a_name_from_outside_cannot_be_a_local_account() -> None:

@@ -74,13 +74,6 @@ def test_patient_data_is_on_the_study_page_only(logged_in: LogIn) -> None:
         assert shown is path.startswith("/studies/"), path
 
 
-def test_a_study_is_found_by_number_and_by_uid(site: Site, logged_in: LogIn) -> None:
-    browser = logged_in(AccountRole.VIEWER)
-    assert browser.get("/", params={"find": " 2 "}).headers["location"] == "/studies/2"
-    assert browser.get("/", params={"find": site.overview.uid_of(3)}).headers["location"] == "/studies/3"
-    assert browser.get("/", params={"find": "1.2.3"}).status_code == 404
-
-
 def test_an_object_is_downloaded_whole_or_not_at_all(site: Site, logged_in: LogIn) -> None:
     browser = logged_in(AccountRole.VIEWER)
     answer = browser.get("/studies/1/objects/2.25.1")

@@ -27,15 +27,16 @@ GETS += ["/api/models", "/api/health"]
 ADMIN_GETS = {"/access"}
 POSTS = [
     "/logout",
+    "/search",
     "/studies/1/reprocess",
     "/studies/3/force",
     "/peers/pacs/echo",
     "/access",
     "/access/a viewer/remove",
 ]
-POSTS += ["/api/studies/1/redeliver", "/api/peers/pacs/echo"]
+POSTS += ["/api/search", "/api/studies/1/redeliver", "/api/peers/pacs/echo"]
 ADMIN_POSTS = {"/access", "/access/a viewer/remove"}
-VIEWER_POSTS = {"/logout"}
+VIEWER_POSTS = {"/logout", "/search", "/api/search"}
 
 
 def routes(site: Site) -> set[tuple[str, str]]:

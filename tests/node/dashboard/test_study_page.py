@@ -39,19 +39,19 @@ def test_actions_are_offered_when_they_make_sense(logged_in: LogIn) -> None:
 
 
 def test_each_object_says_what_each_destination_did_with_it(site: Site) -> None:
-    (line,) = study_page(site, 1, time.time()).objects
+    (line,) = study_page(site, 1, time.time(), patients=True).objects
     assert (line.name, line.deliveries) == ("report", {"pacs": "stored"})
 
 
 def test_a_study_that_is_arriving_says_when_it_is_complete(site: Site) -> None:
-    page = study_page(site, 3, time.time())
-    assert page.waits == "if no more instances arrive: complete"
-    assert page.until is not None and page.until > page.study.last_received_at
+    page = study_page(site, 3, time.time(), patients=True)
+    assert page.step.words == "if no more instances arrive: complete"
+    assert page.step.until is not None and page.step.until > page.study.last_received_at
     assert page.busy
 
 
 def test_a_study_without_result_shows_what_its_protocol_lacks(site: Site, logged_in: LogIn) -> None:
-    assert [each.state for each in study_page(site, 2, time.time()).protocol] == [PartState.MISSING] * 4
+    assert [each.state for each in study_page(site, 2, time.time(), patients=True).protocol] == [PartState.MISSING] * 4
     page = logged_in(AccountRole.VIEWER).get("/studies/2").text
     for words_ in ("Pre-contrast phase", "no such series", "its files hold no image that can be read"):
         assert words_ in page
@@ -75,9 +75,9 @@ def test_the_roles_of_a_study_that_was_not_analysed_are_read_from_its_headers(tm
 
 
 def test_roles_are_read_when_no_image_has_come_for_a_while(site: Site) -> None:
-    now = study_page(site, 3, time.time()).study.last_received_at
-    assert study_page(site, 3, now + 1).protocol == ()
-    assert len(study_page(site, 3, now + 6).protocol) == 4
+    now = study_page(site, 3, time.time(), patients=True).study.last_received_at
+    assert study_page(site, 3, now + 1, patients=True).protocol == ()
+    assert len(study_page(site, 3, now + 6, patients=True).protocol) == 4
 
 
 def test_an_event_without_a_title_is_named_by_its_code() -> None:

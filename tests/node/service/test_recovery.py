@@ -21,8 +21,8 @@ from node.settings import Settings
 from node.states import StudyState
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.ledger.ledger import Ledger
-from node.storage.overview import Overview
 from node.storage.records import AnalysisRecord
+from node.storage.worklist import Worklist
 from node.summary import AnalysisSummary
 
 
@@ -119,7 +119,7 @@ def test_a_delivered_study_is_deleted_when_it_is_old(settings: Settings) -> None
     assert delete_old_studies(settings.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 0
     assert delete_old_studies(keeping.retention, ledger, archive, 200 + 8 * DAY_SECONDS) == 1
     assert files(settings) == []
-    assert Overview(ledger.engine).worklist() == []
+    assert Worklist(ledger.engine).rows() == []
     assert AuditEvent.DELETED in [entry.event for entry, _ in ledger.audit.entries()]
     assert ledger.audit.verify() > 3
 

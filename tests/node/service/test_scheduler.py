@@ -77,7 +77,8 @@ def test_the_first_run_has_a_delay_of_its_own() -> None:
 def test_every_periodic_task_of_a_node_can_be_done(tmp_path: Path) -> None:
     settings = Settings(storage={"root": tmp_path})
     tasks = periodic_tasks(settings, None, Ledger(settings.database_url), Archive(tmp_path))
-    assert [each.name for each in tasks] == ["settle", "retention", "previews", "echoes", "self-test", "alerts"]
+    names = ["settle", "search index", "retention", "previews", "echoes", "self-test", "alerts"]
+    assert [each.name for each in tasks] == names
     for each in tasks:
         each.run()
 
@@ -97,7 +98,7 @@ def test_a_destination_without_work_is_asked_again_until_the_node_stops(tmp_path
     clients = delivery_clients(settings, Ledger(settings.database_url), Archive(tmp_path))
     assert [each.destination.name for each in clients] == ["pacs"]
     stopping = threading.Event()
-    thread = threading.Thread(target=deliver_until, args=(stopping, clients[0]))
+    thread = threading.Thread(target=deliver_until, args=(stopping, clients[0].deliver_next))
     thread.start()
     stopping.set()
     thread.join(30)

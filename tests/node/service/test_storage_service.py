@@ -28,7 +28,7 @@ from node.settings import Settings
 from node.storage import database
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
-from node.storage.overview import Overview
+from node.storage.worklist import Worklist
 
 CANARY = "ZZPHI^CANARY"
 
@@ -128,7 +128,7 @@ def test_many_associations_at_once_lose_nothing(node: Node) -> None:
     assert {uid for uid, _, _ in node.ledger.reading.instances()} == {
         each.SOPInstanceUID for batch in sent for each in batch
     }
-    assert [each.instances for each in Overview(node.ledger.engine).worklist()] == [10] * 4
+    assert [each.study.instances for each in Worklist(node.ledger.engine).rows()] == [10] * 4
 
 
 @pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2.3/../..", "1.2.03", "1..2", "1." + "2" * 70, "1.2.3; rm -rf"])

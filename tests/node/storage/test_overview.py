@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from ledger_studies import analyzed_study, claim_job, stored_instance
+from ledger_studies import analyzed_study, claim_job
 from node.audit import AuditEvent, AuditFields
 from node.jobs import JobKind, JobState
 from node.reasons import Reason, ReasonCode
-from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, Tally
-
-
-def test_the_worklist_is_newest_first_and_paged(ledger: Ledger) -> None:
-    for number in range(5):
-        ledger.receiving.instances_stored([stored_instance(study=f"1.{number}")], now=100 + number)
-    assert [each.study_instance_uid for each in Overview(ledger.engine).worklist(limit=3)[1:]] == ["1.3", "1.2"]
-    assert ledger.reading.counts() == {StudyState.RECEIVING: 5}
 
 
 def test_queues_are_counted_by_kind_destination_and_state(ledger: Ledger) -> None:

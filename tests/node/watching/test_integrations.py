@@ -5,15 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 
 from certificates import Authority
+from hl7_receiver import Hl7Engine
 from node.settings import Settings
+from node.storage.health import HealthStore
+from node.storage.ledger.ledger import Ledger
 from node.watching.findings import FindingLevel
-from node.watching.integrations import examine_integrations, integration_probes
+from node.watching.integrations import call_receivers, examine_integrations, integration_probes
 from orthanc import free_port
 from syslog_receiver import SyslogReceiver
 
 
 def test_a_node_without_such_systems_asks_nobody(tmp_path: Path) -> None:
     assert list(integration_probes(Settings(storage={"root": tmp_path}))) == []
+
+
+def test_an_hl7_receiver_is_asked_by_a_connection_and_its_answer_is_remembered(tmp_path: Path) -> None:
+    engine, port = Hl7Engine(), free_port()
+    settings = Settings(storage={"root": tmp_path}, hl7=({"name": "ris", "host": "127.0.0.1", "port": port},))
+    store = HealthStore(Ledger(settings.database_url).engine)
+    (away,) = examine_integrations(settings)
+    call_receivers(settings, store)
+    assert (away.subject, away.level) == ("ris", FindingLevel.FAILED)
+    assert "[[hl7]] ris" in away.hint
+    assert store.echoes()["ris"].seconds is None
+    assert "Connection refused" in store.echoes()["ris"].reason
+    with engine.running(port):
+        assert next(examine_integrations(settings)).level is FindingLevel.OK
+        call_receivers(settings, store)
+    assert store.echoes()["ris"].seconds is not None
 
 
 def test_an_audit_repository_is_asked_by_tls(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""Keeps the search up to date: reads the headers of studies that are new, complete, or indexed by another key."""
+
+from __future__ import annotations
+
+from dicom_io.labels import Labels, read_labels
+from node.patient_search import RowLabels, digests_of, terms_of
+from node.search_key import SearchKey
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.overview import Overview
+from node.storage.search_index import SearchIndex, Unindexed
+
+_STUDIES_AT_ONCE = 20  # each costs a header for each series; the sweep comes round every second
+
+
+class StudyIndexer:
+    """Indexes studies; the key is read, or made, once."""
+
+    def __init__(self, settings: Settings, archive: Archive, overview: Overview) -> None:
+        self.archive, self.overview = archive, overview
+        self.index = SearchIndex(overview.engine)
+        self.key = SearchKey.open(settings.storage.search_key_path)
+        self.shown = settings.dashboard.patients
+        self.version = f"{self.key.fingerprint} {self.shown}"
+
+    def run(self) -> int:
+        """Index some of the studies that need it, newest first; gives how many."""
+        return sum(self._index(each) for each in self.index.unindexed(self.version, _STUDIES_AT_ONCE))
+
+    def _index(self, study: Unindexed) -> bool:
+        """From the first image of every series: patient and order are those of the study, or a conflict."""
+        series = self.overview.series(study.id)
+        labels = [read_labels(self.archive.root / each.path) for each in series]
+        scanner = series[0].calling_ae_title if series else ""
+        row = RowLabels.of(labels[0] if labels else Labels(), self.shown).sealed(self.key)
+        return self.index.index(study, self.version, scanner, row, digests_of(terms_of(labels, scanner), self.key))

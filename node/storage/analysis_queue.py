@@ -1,0 +1,110 @@
+"""Who is being analysed, who waits, and how long an analysis takes here: what a study that waits can expect."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+from sqlalchemy import Connection, Engine, func, select
+
+from node.jobs import JobKind, JobState
+from node.states import StudyEvent
+from node.storage import schema
+from node.storage.database import reading
+from node.storage.health import ALIVE_SECONDS
+from node.storage.ledger.job_rows import due_jobs
+
+_RECENT_ANALYSES = 20
+_LONGEST_QUEUE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisQueue:
+    """The analyses that run and wait.
+
+    Parameters
+    ----------
+    seconds
+        Median of the last analyses on this ledger; None before the first.
+    running
+        Study -> when its analysis began.
+    waiting
+        Studies in the order in which they are analysed.
+    workers
+        How many are analysed at a time.
+    """
+
+    seconds: float | None = None
+    running: Mapping[int, float] = field(default_factory=dict)
+    waiting: tuple[int, ...] = ()
+    workers: int = 1
+
+    def place(self, study_id: int) -> int | None:
+        """Place in the queue, from 1; None for a study that does not wait."""
+        return self.waiting.index(study_id) + 1 if study_id in self.waiting else None
+
+    def done_at(self, study_id: int, now: float) -> float | None:
+        """When the analysis of a study will be done if all take as long as the last ones; None when that is unknown."""
+        if self.seconds is None:
+            return None
+        if study_id in self.running:
+            return self.running[study_id] + self.seconds
+        place = self.place(study_id)
+        if place is None:
+            return None
+        free = [max(now, began + self.seconds) for began in self.running.values()][: self.workers]
+        free += [now] * (self.workers - len(free))
+        heapq.heapify(free)
+        for _ in range(place):
+            done = heapq.heappop(free) + self.seconds
+            heapq.heappush(free, done)
+        return done
+
+
+def analysis_queue(engine: Engine, now: float) -> AnalysisQueue:
+    """Read the queue from the ledger."""
+    with reading(engine) as db:
+        due = [row.study_id for row in db.execute(due_jobs(JobKind.ANALYZE, now).limit(_LONGEST_QUEUE))]
+        running = _running(db)
+        return AnalysisQueue(
+            seconds=_usual_seconds(db),
+            running=running,
+            waiting=tuple(study_id for study_id in due if study_id not in running),
+            workers=max(1, len(running), _workers(db, now)),
+        )
+
+
+def _running(db: Connection) -> dict[int, float]:
+    """When each analysis that runs was begun."""
+    jobs = schema.job.c
+    query = select(jobs.study_id).where(jobs.state == JobState.RUNNING, jobs.kind == JobKind.ANALYZE)
+    return {row.study_id: began for row in db.execute(query) if (began := _begun_at(db, row.study_id)) is not None}
+
+
+def _begun_at(db: Connection, study_id: int) -> float | None:
+    """When the last analysis of a study was begun."""
+    table = schema.audit.c
+    claimed = select(func.max(table.at)).where(table.study_id == study_id, table.event == StudyEvent.CLAIMED)
+    found = db.execute(claimed).scalar()
+    return None if found is None else float(found)
+
+
+def _usual_seconds(db: Connection) -> float | None:
+    """Median of the last analyses, from claim to result."""
+    analyses = schema.analysis.c
+    newest = select(analyses.study_id, analyses.finished_at).order_by(analyses.finished_at.desc())
+    taken = []
+    for row in db.execute(newest.limit(_RECENT_ANALYSES)):
+        began = _begun_at(db, row.study_id)
+        if began is not None and began <= row.finished_at:
+            taken.append(row.finished_at - began)
+    return median(taken) if taken else None
+
+
+def _workers(db: Connection, now: float) -> int:
+    """Worker processes that are alive, one for each device."""
+    table = schema.heartbeat.c
+    alive = select(func.count()).where(table.part.startswith("worker"), table.at > now - ALIVE_SECONDS)
+    return int(db.execute(alive).scalar_one())

@@ -1,0 +1,50 @@
+"""Writes what studies are found by: digests of terms, and the sealed labels of their row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, delete, insert, select, update
+
+from node.states import StudyState
+from node.storage import schema
+from node.storage.database import reading, writing
+
+
+@dataclass(frozen=True, slots=True)
+class Unindexed:
+    """A study that is not indexed, or by another key, or was when fewer images were there."""
+
+    id: int
+    state: StudyState
+
+
+class SearchIndex:
+    """What the indexing of studies asks the ledger; `version` names the key and what lists may show."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def unindexed(self, version: str, limit: int) -> list[Unindexed]:
+        """Studies that are not indexed under this version, newest first."""
+        table = schema.study.c
+        query = select(table.id, table.state).order_by(table.id.desc()).limit(limit)
+        with reading(self.engine) as db:
+            before = db.execute(query.where(table.indexed < version)).all()
+            behind = db.execute(query.where(table.indexed > version)).all()
+        newest = sorted((*before, *behind), key=lambda row: -row.id)[:limit]
+        return [Unindexed(row.id, StudyState(row.state)) for row in newest]
+
+    def index(self, study: Unindexed, version: str, scanner: str, labels: str, digests: Collection[int]) -> bool:
+        """Replace what the study is found by; False, and nothing done, when it has moved on or is gone."""
+        table, terms = schema.study, schema.search_term
+        with writing(self.engine) as db:
+            values = {"indexed": version, "scanner": scanner, "labels": labels}
+            unmoved = update(table).where(table.c.id == study.id, table.c.state == study.state)
+            if not db.execute(unmoved.values(values)).rowcount:
+                return False
+            db.execute(delete(terms).where(terms.c.study_id == study.id))
+            if digests:
+                db.execute(insert(terms), [{"digest": each, "study_id": study.id} for each in sorted(digests)])
+        return True

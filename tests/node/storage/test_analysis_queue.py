@@ -1,0 +1,42 @@
+"""What a study that waits for its analysis can expect."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger_studies import claim_job, complete_study, kept_report, stored_instance
+from node.storage.analysis_queue import AnalysisQueue, analysis_queue
+from node.storage.health import HealthStore
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import AnalysisRecord
+from node.summary import AnalysisSummary
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [(1, {7: 60.0, 1: 120.0, 2: 180.0, 3: 240.0}), (2, {7: 60.0, 1: 90.0, 2: 120.0, 3: 150.0})],
+)
+def test_waiting_studies_follow_each_other_on_the_workers(workers: int, expected: dict[int, float]) -> None:
+    queue = AnalysisQueue(seconds=60.0, running={7: 0.0}, waiting=(1, 2, 3), workers=workers)
+    assert {study: queue.done_at(study, 30.0) for study in expected} == expected
+    assert queue.place(2) == 2
+    assert queue.place(9) is None
+    assert queue.done_at(9, 30.0) is None
+
+
+def test_nothing_is_expected_before_the_first_analysis() -> None:
+    assert AnalysisQueue(waiting=(1,)).done_at(1, 30.0) is None
+
+
+def test_the_queue_is_read_from_the_ledger(ledger: Ledger) -> None:
+    complete_study(ledger)
+    assert analysis_queue(ledger.engine, 170.0) == AnalysisQueue(waiting=(1,))
+    job = claim_job(ledger, now=200)
+    assert analysis_queue(ledger.engine, 210.0) == AnalysisQueue(running={1: 200.0})
+    ledger.jobs.analyzed(job, AnalysisRecord((kept_report(),), AnalysisSummary(), ()), now=245)
+    for number in (2, 3):
+        ledger.receiving.instances_stored([stored_instance(study=f"1.2.3.{number}")], now=300 + number)
+    assert ledger.gathering.settle(quiet_since=400, now=410) == 2
+    for part in ("worker", "listener"):
+        HealthStore(ledger.engine).beat("here", part, 420.0)
+    assert analysis_queue(ledger.engine, 420.0) == AnalysisQueue(seconds=45.0, waiting=(2, 3))

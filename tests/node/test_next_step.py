@@ -1,0 +1,87 @@
+"""One line that says what happens next to a study, when, or why nothing does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from node.jobs import JobKind, JobState
+from node.next_step import NextStep, next_step
+from node.settings_sections import GatherSettings
+from node.states import StudyState
+from node.storage.analysis_queue import AnalysisQueue
+from node.storage.records import JobRecord, StudyRecord
+
+STUDY = StudyRecord(3, "1.2.3", StudyState.STABLE, 1, 7, 0.0, 10.0, 20.0, False, "")
+QUEUE = AnalysisQueue(seconds=60.0, running={9: 100.0}, waiting=(2, 3))
+NOW = 110.0
+
+
+def job(kind: JobKind = JobKind.DELIVER, **changes: Any) -> JobRecord:
+    destination = "pacs" if kind is JobKind.DELIVER else ""
+    return replace(JobRecord(kind, destination, 1, JobState.WAITING, 0, NOW, ""), **changes)
+
+
+def step(state: StudyState, *jobs: JobRecord, queue: AnalysisQueue = QUEUE, **changes: Any) -> NextStep:
+    return next_step(replace(STUDY, state=state, **changes), jobs, queue, GatherSettings(quiet_seconds=60), NOW)
+
+
+def test_a_study_that_arrives_says_when_it_is_complete() -> None:
+    assert step(StudyState.RECEIVING) == NextStep("if no more instances arrive: complete", 70.0)
+    assert step(StudyState.RECEIVING, missing=4).words.startswith("4 images fewer than in earlier studies")
+
+
+def test_a_study_that_waits_says_its_place_and_when_its_result_is_expected() -> None:
+    assert step(StudyState.STABLE, job(JobKind.ANALYZE)) == NextStep("2 of 2 in the queue; result", 280.0)
+    unknown = AnalysisQueue(waiting=(3,))
+    assert step(StudyState.STABLE, queue=unknown) == NextStep("1 of 1 in the queue")
+    assert step(StudyState.STABLE, queue=AnalysisQueue()) == NextStep("waiting for a worker")
+
+
+def test_a_failed_attempt_says_why_and_when_the_next_one_is() -> None:
+    failed = job(JobKind.ANALYZE, attempts=1, reason="analysis failed: MemoryError", not_before=200.0)
+    assert step(StudyState.STABLE, failed) == NextStep(
+        "analysis failed: MemoryError; next attempt", 200.0, is_troubled=True
+    )
+
+
+def test_a_study_that_is_analysed_says_when_its_result_is_expected() -> None:
+    assert step(StudyState.ANALYZING, id=9) == NextStep("being analysed; result", 160.0)
+    slow = AnalysisQueue(seconds=5.0, running={9: 100.0})
+    assert step(StudyState.ANALYZING, queue=slow, id=9).words == "being analysed, 5 s longer than usual"
+    assert step(StudyState.ANALYZING, queue=AnalysisQueue(), id=9).words == "being analysed"
+
+
+@pytest.mark.parametrize(
+    ("delivery", "expected"),
+    [
+        (job(), NextStep("being sent to pacs")),
+        (
+            job(attempts=2, reason="it does not answer", not_before=150.0),
+            NextStep("pacs: it does not answer; retry", 150.0, is_troubled=True),
+        ),
+        (
+            job(state=JobState.COMMITTING, attempts=1, not_before=400.0),
+            NextStep("pacs: waiting for storage commitment; retry", 400.0),
+        ),
+        (
+            job(state=JobState.DEAD, attempts=5, reason="it refused all objects"),
+            NextStep("pacs: it refused all objects", is_troubled=True),
+        ),
+    ],
+)
+def test_a_delivery_says_what_its_destination_answers(delivery: JobRecord, expected: NextStep) -> None:
+    assert step(StudyState.ANALYZED, delivery) == expected
+
+
+def test_of_several_destinations_the_one_in_trouble_is_named() -> None:
+    down = job(attempts=2, reason="it does not answer", not_before=150.0)
+    assert step(StudyState.ANALYZED, replace(job(), destination="web"), down).is_troubled
+
+
+def test_a_study_that_ended_says_why_or_nothing() -> None:
+    assert step(StudyState.FAILED, reason="two patients") == NextStep("two patients", is_troubled=True)
+    assert step(StudyState.INELIGIBLE, reason="no dynamic") == NextStep("no dynamic")
+    assert step(StudyState.DELIVERED) == NextStep()
