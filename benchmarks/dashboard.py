@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -24,13 +25,17 @@ import httpx2
 import uvicorn
 from sqlalchemy import text
 
+from dicom_io.labels import Labels
 from node.audit import AuditEvent
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.jobs import JobKind
+from node.patient_search import RowLabels, digests_of, terms_of
 from node.settings import Settings
+from node.settings_sections import PatientDisplay
 from node.storage import schema
 from node.storage.accounts import AccountRole
+from node.storage.search_index import SearchIndex
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "node"))
 
@@ -39,6 +44,22 @@ INSTANCES, OBJECTS, ACTIVE, CHUNK = 5, 5, 40, 2_000
 YEAR_SECONDS = 365 * 86_400.0
 REPEATS = 40
 PAGES = ("/", "/?state=DELIVERED", "/studies/{n}", "/queues", "/health", "/models", "/metrics", "/api/studies")
+FAMILIES = [
+    f"{a}{b}" for a in ("Muster", "Smith", "Novak", "Rossi", "Silva", "Kim") for b in ("", "son", "ova", "mann")
+]
+GIVEN = ("Anna", "Berta", "Clara", "Dora", "Emma", "Frida", "Greta", "Hanna")
+SEARCHES = {  # what a person types, {n}: of one study
+    "accession number": "ACC{n:07}",
+    "patient ID": "PID{n}",
+    "name, many": "Smith",
+    "two names": "Novakova Anna",
+    "beginning of a name": "mus",
+    "scanner": "MRI1",
+    "scanner and day": "MRI1 {day}",
+    "part of a UID": "840.{n}",
+    "study number": "{n}",
+    "nobody": "Nobodysname",
+}
 LIMITS_MS = {"sweep": 100.0}
 PAGE_LIMIT_MS = 200.0
 SUMMARY = {
@@ -67,6 +88,7 @@ PATH = (  # event, state before, state after: the life of a study that was deliv
     ("SENT", "", ""),
     ("ALL_DELIVERED", "ANALYZED", "DELIVERED"),
 )
+SEALED: dict[int, str] = {}
 NO_SENDER = {"calling_ae_title": "", "count": 0}
 STATES = ("RECEIVING", "STABLE", "ANALYZED", "FAILED")
 
@@ -76,6 +98,7 @@ def fill(site: Site, first: int, count: int, total: int) -> None:
     now, chance = time.time(), random.Random(first)
     rows: dict[Any, list[dict[str, Any]]] = {table: [] for table in schema.metadata.sorted_tables}
     for number in range(first, first + count):
+        index(site, rows, number)
         at = now - 10 - (total - number) * YEAR_SECONDS / total
         active = total - number < ACTIVE
         state = chance.choice(STATES) if active else "DELIVERED"
@@ -86,21 +109,50 @@ def fill(site: Site, first: int, count: int, total: int) -> None:
                 db.execute(table.insert(), rows[table])
 
 
+def index(site: Site, rows: dict[Any, list[dict[str, Any]]], number: int) -> None:
+    """What the study is found by."""
+    labels = Labels(
+        patient_name=f"{FAMILIES[number % len(FAMILIES)]}^{GIVEN[number % len(GIVEN)]}",
+        patient_id=f"PID{number}",
+        accession_number=f"ACC{number:07}",
+        study_date=day_of(number),
+        study_description="MR breast with contrast",
+        manufacturer="SIEMENS",
+        model="MAGNETOM Vida",
+        station=f"MR{number % 3}",
+    )
+    digests = digests_of(terms_of([labels], f"MRI{number % 3}"), site.search_key)
+    rows[schema.search_term] += [{"digest": each, "study_id": number} for each in digests]
+    SEALED[number] = RowLabels.of(labels, PatientDisplay.NAME).sealed(site.search_key)
+
+
+def day_of(number: int) -> str:
+    """A day of the year for each study."""
+    return (date(2026, 1, 1) + timedelta(days=number % 365)).strftime("%Y%m%d")
+
+
 def add_study(rows: dict[Any, list[dict[str, Any]]], number: int, state: str, at: float) -> None:
     """One study with its instances, jobs, results, receipts and history."""
-    study = {"id": number, "study_instance_uid": f"1.2.{number}", "patient_digest": "p", "state": state, "revision": 1}
+    study = {
+        "id": number,
+        "study_instance_uid": f"1.2.840.{number}",
+        "patient_digest": "p",
+        "state": state,
+        "revision": 1,
+    }
     times = {"first_received_at": at - 60, "last_received_at": at, "state_since": at + 90}
-    rows[schema.study].append(study | times | {"instances": INSTANCES, "conflict": False, "reason": ""})
+    found = {"scanner": f"MRI{number % 3}", "labels": SEALED.pop(number), "indexed": "benchmark"}
+    rows[schema.study].append(study | times | found | {"instances": INSTANCES, "conflict": False, "reason": ""})
     of_study = {"study_id": number}
     for n in range(INSTANCES):
-        uid = {
+        uids = {
             "sop_instance_uid": f"1.2.{number}.{n}",
             "series_instance_uid": f"1.{n}",
             "path": f"instances/x/{number}.{n}",
         }
         kept = {"sop_class_uid": "1.2", "transfer_syntax_uid": "1.2", "sha256": "s" * 64, "size_bytes": 500_000}
         rows[schema.instance].append(
-            of_study | uid | kept | {"received_at": at, "calling_ae_title": f"MRI{number % 3}"}
+            of_study | uids | kept | {"received_at": at, "calling_ae_title": f"MRI{number % 3}"}
         )
     done = {"RECEIVING": (), "STABLE": ("waiting",), "ANALYZED": ("done", "waiting"), "FAILED": ("done", "dead")}
     for n, job_state in enumerate(done.get(state, ("done", "done"))):
@@ -132,8 +184,10 @@ def served(site: Site) -> Iterator[httpx2.Client]:
     while not server.started:
         time.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
-    key = site.access.new_key("benchmark", AccountRole.VIEWER, time.time())
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {key}"}) as client:
+    key = site.access.new_key("benchmark", AccountRole.VIEWER, time.time(), patients=True)
+    with httpx2.Client(
+        base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {key}"}, timeout=60
+    ) as client:
         yield client
     server.should_exit = True
     thread.join()
@@ -159,12 +213,21 @@ def measure(site: Site, studies: int) -> dict[str, tuple[float, float, float]]:
 
         for path in PAGES:
             found[path] = timed(lambda path=path: get(path))  # type: ignore[misc]
+
+        def look_for(text: str) -> None:
+            number = random.Random().randint(1, studies - ACTIVE)
+            sought = {"text": text.format(n=number, day=day_of(number))}
+            client.post("/search", data=sought, follow_redirects=True).raise_for_status()
+
+        for name, text in SEARCHES.items():
+            found[f"search: {name}"] = timed(lambda text=text: look_for(text))  # type: ignore[misc]
     now = time.time()
 
     def sweep() -> None:
         site.ledger.gathering.settle(now - 1e9, now, node_name="node")
         site.ledger.jobs.claim(JobKind.ANALYZE, now - 2 * YEAR_SECONDS, 60.0)
         site.ledger.jobs.claim(JobKind.DELIVER, now - 2 * YEAR_SECONDS, 60.0, "pacs")
+        SearchIndex(site.ledger.engine).unindexed("benchmark", 20)
 
     found["sweep"] = timed(sweep)
     return found
@@ -206,7 +269,7 @@ def main(kind: str) -> bool:
                 limit = LIMITS_MS.get(what, PAGE_LIMIT_MS)
                 word = "" if slow <= limit else f"  MORE THAN {limit:.0f} ms"
                 holds = holds and (slow <= limit or size < SIZES[-1])
-                print(f"  {filled:>7,} studies  {what:<20} {first:8.1f} {middle:8.1f} {slow:8.1f}{word}", flush=True)
+                print(f"  {filled:>7,} studies  {what:<29} {first:8.1f} {middle:8.1f} {slow:8.1f}{word}", flush=True)
     return holds
 
 

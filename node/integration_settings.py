@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from node.settings_sections import Port, Seconds, SettingsSection, require_pair
+from node.secret_files import secret
+from node.settings_sections import Port, Seconds, SettingsSection, is_loopback, require_pair
 
 
 class TlsPeer(SettingsSection):
@@ -39,6 +42,20 @@ class AuditRepositorySettings(TlsPeer):
         return bool(self.host)
 
 
+def _private(url: str) -> str:
+    """The URL, if it keeps what is sent there private; ValueError otherwise."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
+        raise ValueError("is the address of a service, such as https://fhir.hospital.example/r4, without a login in it")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("must begin with https://: patients would cross the network in clear text")
+    return url.rstrip("/")
+
+
+_PrivateUrl = Annotated[str, AfterValidator(_private)]
+"""https, or http on this machine only."""
+
+
 class Hl7Receiver(TlsPeer):
     """A RIS or interface engine that gets each result as HL7 v2 ORU^R01 over MLLP, preliminary."""
 
@@ -59,4 +76,37 @@ class Hl7Receiver(TlsPeer):
         """Refuse TLS settings without TLS."""
         if not self.tls and (self.certificate or self.authorities):
             raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
+        return self
+
+
+class FhirServer(TlsPeer):
+    """A FHIR server that gets each result as DiagnosticReport and Observations, preliminary."""
+
+    name: str = Field(description="name of this server, unique among all that results go to")
+    url: _PrivateUrl = Field(description="its base URL, https://...")
+    release: Literal["R4", "R5"] = Field(default="R4", description="R4 or R5")
+    patient_system: str = Field(default="", description="system (URI) of patient identifiers on that server")
+    accession_system: str = Field(default="", description="system (URI) of accession numbers on that server")
+    find_patient: bool = Field(
+        default=False, description="let the server find the Patient; a patient whom it does not know is refused"
+    )
+    token_url: _PrivateUrl | Literal[""] = Field(
+        default="", description="OAuth2 token endpoint (client credentials); empty: no login"
+    )
+    client_id: str = Field(default="", description="client ID of this node there")
+    client_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
+    scope: str = Field(default="", description="scopes to ask for, parted by spaces; empty: the client's default")
+    answer_seconds: Seconds = Field(default=30.0, description="how long an answer is awaited")
+
+    @property
+    def client_secret(self) -> str:
+        """The secret; raises SettingsError for a file that others may read."""
+        return secret(Path(self.client_secret_file))
+
+    @model_validator(mode="after")
+    def login_is_whole(self) -> Self:
+        """Refuse a token endpoint without client ID and secret, and the other way round."""
+        given = {bool(self.token_url), bool(self.client_id), bool(self.client_secret_file)}
+        if len(given) > 1:
+            raise ValueError("token_url, client_id and client_secret_file belong together")
         return self

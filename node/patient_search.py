@@ -93,12 +93,12 @@ class SearchWord:
 
 @dataclass(frozen=True, slots=True)
 class StudySearch:
-    """What a person typed: a study fits that fits every word, or has all of it as one number.
+    """What a person typed: studies fit that have all of it as one number or, when there is none, that fit every word.
 
     Parameters
     ----------
     whole
-        Digests of all of it as a patient ID or accession number, which may hold spaces.
+        Digests of all of it as a patient ID or accession number, which may hold spaces; empty for one word.
     """
 
     words: tuple[SearchWord, ...] = ()
@@ -134,7 +134,8 @@ def study_search(text: str, key: SearchKey, *, patients: bool) -> StudySearch:
     kinds = frozenset(TermKind) if patients else frozenset(TermKind) - _OF_PATIENTS
     typed = _PARTING.sub(" ", text).split()[:_MOST_WORDS]
     words = tuple(_search_word(each, key, kinds) for each in typed)
-    whole = [(kind, _identifier(text)) for kind in _IDENTIFIERS if kind in kinds and _identifier(text)]
+    number = _identifier(text) if typed and typed != [text.strip()] else ""
+    whole = [(kind, number) for kind in _IDENTIFIERS if kind in kinds and number]
     return StudySearch(words, frozenset(digests_of(whole, key)))
 
 

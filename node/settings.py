@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import SettingsError
-from node.integration_settings import AuditRepositorySettings, Hl7Receiver
+from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     audit_repository: AuditRepositorySettings = AuditRepositorySettings()
     destinations: tuple[Destination, ...] = ()
     hl7: tuple[Hl7Receiver, ...] = ()
+    fhir: tuple[FhirServer, ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -82,7 +83,8 @@ class Settings(BaseSettings):
     @property
     def result_receivers(self) -> tuple[str, ...]:
         """Names of all that results go to: each has a delivery job for every result."""
-        return (*(each.name for each in self.destinations), *(each.name for each in self.hl7))
+        lists = (self.destinations, self.hl7, self.fhir)
+        return tuple(each.name for some in lists for each in some)
 
     @property
     def node_name(self) -> str:

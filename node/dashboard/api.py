@@ -22,6 +22,7 @@ from node.states import StudyState
 from node.storage.health import Echo
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyRecord
 from node.summary import AnalysisSummary, ScoreSummary
+from node.watching.problems import Problem, current_problems
 from node.withdrawal import WithdrawalReason
 
 
@@ -247,6 +248,12 @@ def operate(
 def queues(site: CurrentSite, _user: Viewer) -> QueueReport:
     """Depth and age of the queues, open jobs, and failed jobs."""
     return queue_report(site)
+
+
+@router.get("/problems")
+def problems(site: CurrentSite, _user: Viewer) -> list[Problem]:
+    """What is wrong now, what holds up most studies first: since when, how many wait, what mends it."""
+    return current_problems(site.overview, site.watch)
 
 
 @router.get("/peers")

@@ -19,6 +19,7 @@ from node.dashboard.searches import RecentSearches
 from node.dashboard.site import CurrentSite
 from node.dashboard.worklist import WorklistQuery, search_of, worklist_page
 from node.states import StudyState
+from node.storage.worklist import MOST_COUNTED
 from node.watching.drift import SHIFTED
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +52,8 @@ def worklist(
         query=query,
         search=wanted.search,
         following=found.before,
-        counts=site.worklist.counts(search_of(site, query)),
+        counts=site.worklist.found(search_of(site, query)) if query.text else site.worklist.counts(),
+        most_counted=MOST_COUNTED,
     )
 
 
@@ -63,13 +65,19 @@ def search(
     query = WorklistQuery(text=text.strip(), patients=user.sees_patients, limit=2)
     if not query.text:
         return RedirectResponse("/", 303)
-    studies = sum(site.worklist.counts(search_of(site, query)).values())
+    studies = sum(site.worklist.found(search_of(site, query)).values())
     site.patient_log.searched(user.name, studies)
     if studies == 1:
         (line,) = worklist_page(site, query).lines
         return RedirectResponse(f"/studies/{line.study.id}", 303)
     searches: RecentSearches = request.app.state.searches
     return RedirectResponse(f"/?search={searches.begin(user.name, query.text)}", 303)
+
+
+@router.get("/problems")
+def problems(request: Request, _user: Viewer) -> Response:
+    """What is wrong now: the lines on top of every page, for those that are open."""
+    return page(request, "problems.html")
 
 
 @router.get("/queues")

@@ -20,6 +20,7 @@ from node.dashboard.site import site_of
 from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import AccountRole
+from node.watching.problems import DELIVERY_WAITS, current_problems
 
 
 @cache
@@ -56,6 +57,7 @@ def _environment() -> Environment:
         "credentials": formatting.credentials,
         "job_kinds": formatting.JOB_KIND_WORDS,
         "job_states": formatting.JOB_STATE_WORDS,
+        "DELIVERY_WAITS": DELIVERY_WAITS,
         "version": version("mome-node"),
     }
     return jinja
@@ -63,9 +65,10 @@ def _environment() -> Environment:
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template for the user of the request."""
-    site = site_of(request)
+    site, user = site_of(request), getattr(request.state, "user", None)
     common = {
-        "user": getattr(request.state, "user", None),
+        "user": user,
+        "problems": current_problems(site.overview, site.watch) if user else [],
         "path": request.url.path,
         "query_string": request.url.query,
         "ae_title": site.settings.dicom.ae_title,

@@ -12,7 +12,7 @@ from node.integrations.errors import ReceiverUnreachable
 _CONNECT_SECONDS = 10.0
 
 
-def _tls_context(peer: TlsPeer) -> ssl.SSLContext:
+def tls_context(peer: TlsPeer) -> ssl.SSLContext:
     """TLS towards this peer, in the same profile as for DICOM; raises ReceiverUnreachable for unusable files."""
     try:
         return requestor_context(peer.certificate, peer.key, peer.authorities, check_name=peer.check_name)
@@ -38,7 +38,7 @@ def connect(name: str, host: str, port: int, seconds: float) -> socket.socket:
 
 def connect_by_tls(name: str, host: str, port: int, tls: TlsPeer, seconds: float) -> ssl.SSLSocket:
     """The same by TLS."""
-    context = _tls_context(tls)
+    context = tls_context(tls)
     plain = connect(name, host, port, seconds)
     try:
         return context.wrap_socket(plain, server_hostname=host)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dicom_io.identification import StudyIdentification, read_identification, with_order
-from mome_core.results import QualityFlag
+from mome_core.results import Endpoint, QualityFlag
 from node.integrations.errors import NothingToTell
 from node.jobs import Job
 from node.storage.archive import Archive
@@ -59,6 +60,8 @@ class PreliminaryResult:
         Seconds since 1970, UTC.
     withdrawn
         Whether the operator took the result back: nothing of it may be read as valid.
+    earlier
+        Endpoints that an earlier revision scored.
     """
 
     identification: StudyIdentification
@@ -67,11 +70,18 @@ class PreliminaryResult:
     analyzed_at: float
     summary: AnalysisSummary
     withdrawn: bool
+    earlier: frozenset[Endpoint] = frozenset()
 
     @property
     def scores(self) -> tuple[ScoreSummary, ...]:
         """What the model answered; nothing once it is withdrawn."""
         return () if self.withdrawn else self.summary.scores
+
+    @property
+    def no_longer_told(self) -> tuple[Endpoint, ...]:
+        """Endpoints that others may have been told of and that have no score now."""
+        before = self.earlier | ({each.endpoint for each in self.summary.scores} if self.withdrawn else set())
+        return tuple(each for each in Endpoint if each in before - {score.endpoint for score in self.scores})
 
     @property
     def flags(self) -> tuple[QualityFlag, ...]:
@@ -114,7 +124,16 @@ def preliminary_result(job: Job, ledger: Ledger, archive: Archive) -> Preliminar
         analyzed_at=analysis.finished_at,
         summary=analysis.summary,
         withdrawn=any(each.kind == Kind.REJECTION for each in objects),
+        earlier=frozenset(_earlier_endpoints(job, ledger)),
     )
+
+
+def _earlier_endpoints(job: Job, ledger: Ledger) -> Iterator[Endpoint]:
+    """What earlier revisions of the study scored."""
+    for revision in range(1, job.revision):
+        analysis = ledger.reading.analysis(job.study_id, revision)
+        for score in analysis.summary.scores if analysis else ():
+            yield score.endpoint
 
 
 def _first_image(job: Job, ledger: Ledger, archive: Archive) -> Path | None:

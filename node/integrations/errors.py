@@ -31,3 +31,7 @@ class ReceiverRefused(IntegrationError):
 
 class NothingToTell(IntegrationError):
     """A delivery has nothing that a message could be about."""
+
+
+class LibraryMissing(IntegrationError):
+    """A protocol is configured whose library is not installed; the message names the extra that brings it."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from dicom_io.errors import NotAnInstance
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
-from node.integration_settings import Hl7Receiver
+from node.integration_settings import FhirServer, Hl7Receiver
 from node.integrations.content import PreliminaryResult, preliminary_result
-from node.integrations.errors import NothingToTell, ReceiverRefused, ReceiverUnreachable
+from node.integrations.errors import LibraryMissing, NothingToTell, ReceiverRefused, ReceiverUnreachable
+from node.integrations.fhir import result_bundle
+from node.integrations.fhir_client import FhirClient
 from node.integrations.hl7 import control_id, observation_message
 from node.integrations.mllp import send_message
 from node.jobs import Job, JobKind
@@ -56,6 +58,8 @@ class MessageClient:
         except IntegrityLost as reason:
             self.ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(reason), job.study_instance_uid)
             self.fail(job, Reason(ReasonCode.INTEGRITY_LOST, str(reason)), attempts=1)
+        except LibraryMissing as reason:  # whoever installs it need not send anything again
+            self.fail(job, Reason(ReasonCode.MESSAGE_IMPOSSIBLE, str(reason)), attempts=None)
         except (NothingToTell, NotAnInstance) as reason:
             self.fail(job, Reason(ReasonCode.MESSAGE_IMPOSSIBLE, str(reason)), attempts=1)
         return True
@@ -78,7 +82,9 @@ class MessageClient:
 
 def message_clients(settings: Settings, ledger: Ledger, archive: Archive) -> list[MessageClient]:
     """One for each receiver of messages in the settings."""
-    return [MessageClient(each.name, _by_hl7(each), ledger, archive) for each in settings.hl7]
+    told = [(each.name, _by_hl7(each)) for each in settings.hl7]
+    told += [(each.name, _by_fhir(each, settings.dicom.ae_title)) for each in settings.fhir]
+    return [MessageClient(name, tell, ledger, archive) for name, tell in told]
 
 
 def _by_hl7(receiver: Hl7Receiver) -> _Tell:
@@ -88,5 +94,15 @@ def _by_hl7(receiver: Hl7Receiver) -> _Tell:
         message = observation_message(receiver, result, time.time())
         acknowledgement = send_message(receiver, message, control_id(receiver.name, result))
         return f"{acknowledgement.code} {acknowledgement.control_id}"
+
+    return tell
+
+
+def _by_fhir(server: FhirServer, node: str) -> _Tell:
+    """Puts a result as DiagnosticReport and Observations."""
+    client = FhirClient(server)
+
+    def tell(result: PreliminaryResult) -> str:
+        return client.transact(result_bundle(server, node, result))
 
     return tell

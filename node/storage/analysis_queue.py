@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Column, Connection, Engine, ScalarSelect, func, select
 
 from node.jobs import JobKind, JobState
 from node.states import StudyEvent
@@ -76,30 +76,27 @@ def analysis_queue(engine: Engine, now: float) -> AnalysisQueue:
         )
 
 
-def _running(db: Connection) -> dict[int, float]:
-    """When each analysis that runs was begun."""
-    jobs = schema.job.c
-    query = select(jobs.study_id).where(jobs.state == JobState.RUNNING, jobs.kind == JobKind.ANALYZE)
-    return {row.study_id: began for row in db.execute(query) if (began := _begun_at(db, row.study_id)) is not None}
-
-
-def _begun_at(db: Connection, study_id: int) -> float | None:
+def _begun(study_id: Column[int]) -> ScalarSelect[float]:
     """When the last analysis of a study was begun."""
     table = schema.audit.c
     claimed = select(func.max(table.at)).where(table.study_id == study_id, table.event == StudyEvent.CLAIMED)
-    found = db.execute(claimed).scalar()
-    return None if found is None else float(found)
+    return claimed.scalar_subquery()
+
+
+def _running(db: Connection) -> dict[int, float]:
+    """When each analysis that runs was begun."""
+    jobs = schema.job.c
+    running = (jobs.state == JobState.RUNNING, jobs.kind == JobKind.ANALYZE)
+    rows = db.execute(select(jobs.study_id, _begun(jobs.study_id).label("began")).where(*running))
+    return {row.study_id: row.began for row in rows if row.began is not None}
 
 
 def _usual_seconds(db: Connection) -> float | None:
     """Median of the last analyses, from claim to result."""
     analyses = schema.analysis.c
-    newest = select(analyses.study_id, analyses.finished_at).order_by(analyses.finished_at.desc())
-    taken = []
-    for row in db.execute(newest.limit(_RECENT_ANALYSES)):
-        began = _begun_at(db, row.study_id)
-        if began is not None and began <= row.finished_at:
-            taken.append(row.finished_at - began)
+    newest = select(analyses.finished_at, _begun(analyses.study_id).label("began"))
+    rows = db.execute(newest.order_by(analyses.finished_at.desc()).limit(_RECENT_ANALYSES))
+    taken = [row.finished_at - row.began for row in rows if row.began is not None and row.began <= row.finished_at]
     return median(taken) if taken else None
 
 

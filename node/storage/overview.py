@@ -65,6 +65,17 @@ class QueueDepth:
 
 
 @dataclass(frozen=True, slots=True)
+class _RefusedDelivery:
+    """A destination for which results wait, since when the oldest, why the newest, and when it is tried again."""
+
+    destination: str
+    studies: int
+    since: float
+    reason: str
+    again_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisRow:
     """One finished analysis; `summary` is as the worker wrote it, `scanner` the AE title that sent the first image."""
 
@@ -174,6 +185,28 @@ class Overview:
                 QueueDepth(JobKind(kind), destination, JobState(state), jobs, oldest_at)
                 for kind, destination, state, jobs, oldest_at in db.execute(query)
             ]
+
+    def refused_deliveries(self) -> list[_RefusedDelivery]:
+        """Destinations that took not, or did not answer, what is tried again; the one that waits longest first."""
+        table = schema.job.c
+        waits = (table.kind == JobKind.DELIVER, table.state == JobState.WAITING, table.attempts > 0, table.reason != "")
+        grouped = select(
+            table.destination,
+            func.count(table.study_id.distinct()),
+            func.min(table.created_at),
+            func.max(table.id),
+            func.min(table.not_before),
+        )
+        query = grouped.where(*waits).group_by(table.destination).order_by(func.min(table.created_at))
+        with reading(self.engine) as db:
+            rows = db.execute(query).all()
+            newest = [row[3] for row in rows]
+            reasons = {
+                row.id: row.reason for row in db.execute(select(table.id, table.reason).where(table.id.in_(newest)))
+            }
+        return [
+            _RefusedDelivery(name, studies, since, reasons[job], again) for name, studies, since, job, again in rows
+        ]
 
     def rejections(self, limit: int = 20) -> list[AuditRecord]:
         """The last associations that were rejected, newest first."""

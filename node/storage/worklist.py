@@ -10,19 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Connection,
-    Engine,
-    Select,
-    and_,
-    func,
-    intersect,
-    or_,
-    select,
-    union,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal, or_, select, union
 
 from node.patient_search import SearchWord, StudySearch
 from node.states import StudyState
@@ -34,7 +22,9 @@ from node.storage.rows import job_record_from_row, study_record_from_row
 from node.summary import AnalysisSummary
 
 _NOTHING = StudySearch()
-_Numbers = Select[tuple[int]] | CompoundSelect[tuple[int]]
+_FREQUENT = 1000
+MOST_COUNTED = 1001
+"""So many that are found are counted: to count all of a frequent name would cost more the longer the node has run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +66,7 @@ class Worklist:
     ) -> list[WorklistRow]:
         """Studies in these states (none: all) that fit, newest first; `before`: time and number of the last seen."""
         table = schema.study.c
-        query = select(schema.study).where(*_fitting(search)).limit(limit)
-        query = query.order_by(table.last_received_at.desc(), table.id.desc())
+        query = select(schema.study).order_by(table.last_received_at.desc(), table.id.desc()).limit(limit)
         if states:
             query = query.where(table.state.in_(states))
         if before is not None:
@@ -85,7 +74,7 @@ class Worklist:
             older = and_(table.last_received_at == at, table.id < number)
             query = query.where(table.last_received_at <= at, or_(table.last_received_at < at, older))
         with reading(self.engine) as db:
-            rows = db.execute(query).all()
+            rows = db.execute(query.where(*_fitting(db, search))).all()
             revisions = {row.id: row.revision for row in rows}
             jobs, summaries = _jobs_of(db, revisions), _summaries_of(db, revisions)
         return [
@@ -93,12 +82,21 @@ class Worklist:
             for row in rows
         ]
 
-    def counts(self, search: StudySearch = _NOTHING) -> dict[StudyState, int]:
-        """How many studies that fit stand in each state."""
+    def counts(self) -> dict[StudyState, int]:
+        """How many studies stand in each state."""
         table = schema.study.c
-        query = select(table.state, func.count()).where(*_fitting(search)).group_by(table.state)
         with reading(self.engine) as db:
-            return {StudyState(state): count for state, count in db.execute(query)}
+            rows = db.execute(select(table.state, func.count()).group_by(table.state))
+            return {StudyState(state): count for state, count in rows}
+
+    def found(self, search: StudySearch) -> dict[StudyState, int]:
+        """How many of the newest studies that fit stand in each state; never more than MOST_COUNTED in all."""
+        table = schema.study.c
+        with reading(self.engine) as db:
+            newest = select(table.state).where(*_fitting(db, search)).order_by(table.last_received_at.desc())
+            fitting = newest.limit(MOST_COUNTED).subquery()
+            rows = db.execute(select(fitting.c.state, func.count()).group_by(fitting.c.state))
+            return {StudyState(state): count for state, count in rows}
 
     def row(self, number: int) -> WorklistRow:
         """One study; raises LookupError when there is none of this number."""
@@ -109,33 +107,44 @@ class Worklist:
         return found[0]
 
 
-def _fitting(search: StudySearch) -> list[ColumnElement[bool]]:
+def _fitting(db: Connection, search: StudySearch) -> list[ColumnElement[bool]]:
     """The condition of a search; none for an empty one."""
-    if not search:
-        return []
-    by_word = [_numbers_of(each) for each in search.words]
-    every = intersect(*by_word) if len(by_word) > 1 else by_word[0]
-    ways = [schema.study.c.id.in_(select(every.subquery().c[0]))]
-    if search.whole:
-        ways.append(schema.study.c.id.in_(_with_digest(search.whole)))
-    return [or_(*ways)]
+    if search.whole and _is_there(db, search.whole):
+        return [schema.study.c.id.in_(_with_digest(search.whole))]
+    return [_fits_word(db, each) for each in search.words]
 
 
-def _numbers_of(word: SearchWord) -> _Numbers:
-    """The numbers of the studies that fit one word."""
-    studies, instances = schema.study.c, schema.instance.c
+def _fits_word(db: Connection, word: SearchWord) -> ColumnElement[bool]:
+    """Whether a study fits one word.
+
+    A rare word drives the query: its studies are looked up. A frequent one is tried on the newest studies, of which
+    enough will fit: to collect all of its studies first would cost more the longer the node has run.
+    """
+    studies, terms, instances = schema.study.c, schema.search_term, schema.instance.c
+    if not word.uid_part and word.number is None and _is_frequent(db, word.digests):
+        return exists().where(terms.c.digest.in_(word.digests), terms.c.study_id == studies.id)
     ways: list[Select[tuple[int]]] = [_with_digest(word.digests)]
     if word.number is not None:
-        ways.append(select(studies.id).where(studies.id == word.number))
+        ways.append(select(literal(word.number)))
     if word.uid_part:
         ways.append(select(studies.id).where(studies.study_instance_uid.contains(word.uid_part, autoescape=True)))
         ways.append(select(instances.study_id).where(instances.sop_instance_uid == word.uid_part))
-    return union(*ways) if len(ways) > 1 else ways[0]
+    return studies.id.in_(union(*ways) if len(ways) > 1 else ways[0])
 
 
 def _with_digest(digests: Iterable[int]) -> Select[tuple[int]]:
     terms = schema.search_term.c
     return select(terms.study_id).where(terms.digest.in_(digests))
+
+
+def _is_there(db: Connection, digests: Iterable[int]) -> bool:
+    return db.execute(_with_digest(digests).limit(1)).first() is not None
+
+
+def _is_frequent(db: Connection, digests: Iterable[int]) -> bool:
+    """Whether more studies have one of these digests than are looked up one by one."""
+    some = _with_digest(digests).limit(_FREQUENT + 1).subquery()
+    return int(db.execute(select(func.count()).select_from(some)).scalar_one()) > _FREQUENT
 
 
 def _jobs_of(db: Connection, revisions: Mapping[int, int]) -> defaultdict[int, list[JobRecord]]:

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from node.integration_settings import FhirServer
 from node.integrations import mllp, syslog
 from node.integrations.errors import IntegrationError
+from node.integrations.fhir import require_library
+from node.integrations.fhir_client import FhirClient
 from node.settings import Settings
 from node.storage.health import Echo, HealthStore
 from node.watching.findings import Finding, FindingLevel
@@ -36,10 +39,21 @@ def integration_probes(settings: Settings) -> Iterator[IntegrationProbe]:
     for receiver in settings.hl7:
         hint = f"check host, port and TLS of [[hl7]] {receiver.name}, and the firewalls between; results wait meanwhile"
         yield IntegrationProbe(receiver.name, partial(mllp.probe, receiver), hint)
+    for server in settings.fhir:
+        hint = (
+            f"check url, release and login of [[fhir]] {server.name}, and the firewalls between; results wait meanwhile"
+        )
+        yield IntegrationProbe(server.name, partial(_ask_fhir, server), hint)
     repository = settings.audit_repository
     if repository.enabled:
         hint = "check [audit_repository]: host, port, authorities, and the firewalls between; entries wait meanwhile"
         yield IntegrationProbe("audit repository", lambda: f"answers by {syslog.probe(repository)}", hint)
+
+
+def _ask_fhir(server: FhirServer) -> str:
+    """Its capabilities, if messages for it can be made here at all."""
+    require_library(server)
+    return FhirClient(server).probe()
 
 
 def examine_integrations(settings: Settings) -> Iterator[Finding]:

@@ -37,6 +37,12 @@ PATIENT = {
     "PlacerOrderNumberImagingServiceRequest": "PLACER-1",
     "FillerOrderNumberImagingServiceRequest": "FILLER-1",
 }
+_OPTIONAL = (
+    "patient_id_issuer patient_name birth_date sex accession_number study_date study_time timezone "
+    "referring_physician placer_order filler_order"
+)
+UNKNOWN = dict.fromkeys(_OPTIONAL.split(), "")
+"""All that a study need not say of itself."""
 MODEL = ModelSummary("MOME demo", "1.0", "ab" * 32)
 SCORE = ScoreSummary(Endpoint.MALIGNANCY, 0.731, 0.5, 0.02, 8, {Modality.DCE: 0.2}, 0.5, MODEL)
 FLAG = QualityFlag("MOTION", Severity.WARNING, "the phases do not lie on each other | look at them")

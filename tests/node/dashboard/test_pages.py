@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 
@@ -11,6 +12,8 @@ from fastapi.testclient import TestClient
 from hostile_site import FORMULA, HOSTILE
 from node.dashboard.app import STATIC
 from node.dashboard.site import Site
+from node.jobs import JobKind
+from node.reasons import Reason, ReasonCode
 from node.storage.accounts import AccountRole
 
 LogIn = Callable[[AccountRole], TestClient]
@@ -72,6 +75,21 @@ def test_patient_data_is_on_the_study_page_only(logged_in: LogIn) -> None:
     for path in [*PAGES, "/metrics", "/api/studies", "/api/studies/1", "/api/health", "/api/peers"]:
         shown = FORMULA in browser.get(path).text
         assert shown is path.startswith("/studies/"), path
+
+
+def test_every_page_says_what_is_wrong_now_and_what_mends_it(site: Site, logged_in: LogIn) -> None:
+    viewer, operator = logged_in(AccountRole.VIEWER), logged_in(AccountRole.OPERATOR)
+    assert 'class="problem"' not in viewer.get("/").text
+    site.ledger.operator.redeliver(site.overview.uid_of(1), ["pacs"], time.time())
+    job = site.ledger.jobs.claim(JobKind.DELIVER, time.time(), 60.0, "pacs")
+    assert job is not None
+    site.ledger.jobs.failed(job, Reason(ReasonCode.PEER_UNREACHABLE, f"silent {HOSTILE}"), time.time(), attempts=None)
+    for path in ["/", "/studies/2", "/queues", "/peers", "/models", "/health", "/problems"]:
+        page = viewer.get(path).text
+        assert "pacs: silent &lt;script&gt;" in page and "1 study waits" in page, path
+        assert "Test pacs now" not in page, path
+    assert "Test pacs now" in operator.get("/health").text
+    assert viewer.get("/api/problems").json()[0]["studies"] == 1
 
 
 def test_an_object_is_downloaded_whole_or_not_at_all(site: Site, logged_in: LogIn) -> None:

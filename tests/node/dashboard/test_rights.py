@@ -21,9 +21,9 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - what must be refused
 LogIn = Callable[[AccountRole], TestClient]
 OPEN = {"/healthz", "/readyz", "/login", "/welcome", "/oidc/login", "/oidc/callback"}
 GETS = ["/", "/studies/1", "/studies/1/summary.png", "/studies/1/preview/post.nii", "/studies/1/objects/2.25.1"]
-GETS += ["/queues", "/peers", "/models", "/health", "/metrics", "/access"]
+GETS += ["/queues", "/problems", "/peers", "/models", "/health", "/metrics", "/access"]
 GETS += [f"/api/{place}" for place in ("openapi.json", "studies", "studies/1", "uids/1.2", "queues", "peers")]
-GETS += ["/api/models", "/api/health"]
+GETS += ["/api/models", "/api/health", "/api/problems"]
 ADMIN_GETS = {"/access"}
 POSTS = [
     "/logout",

@@ -11,7 +11,7 @@ from node.integration_settings import Hl7Receiver
 from node.integrations.content import PreliminaryResult
 from node.integrations.hl7 import control_id, observation_message
 from node.summary import AnalysisSummary
-from told_results import NOT_ANALYSED, PATIENT, REPORT, STUDY, SUMMARY, told_result, without
+from told_results import NOT_ANALYSED, PATIENT, REPORT, STUDY, SUMMARY, UNKNOWN, told_result, without
 
 RIS = Hl7Receiver(
     name="ris", host="h", port=1, sending_facility="RAD", receiving_application="RIS", receiving_facility="H"
@@ -20,25 +20,7 @@ MANY = {
     "a score": told_result(),
     "no score": told_result(NOT_ANALYSED),
     "withdrawn": told_result(withdrawn=True),
-    "nothing known": without(
-        told_result(AnalysisSummary()),
-        **dict.fromkeys(
-            (
-                "patient_id_issuer",
-                "patient_name",
-                "birth_date",
-                "sex",
-                "accession_number",
-                "study_date",
-                "study_time",
-                "timezone",
-                "referring_physician",
-                "placer_order",
-                "filler_order",
-            ),
-            "",
-        ),
-    ),
+    "nothing known": without(told_result(AnalysisSummary()), **UNKNOWN),
 }
 
 

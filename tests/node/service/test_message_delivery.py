@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from fhir_server import FhirStore
 from hl7_receiver import Hl7Engine, refuses
 from kept_studies import STUDY
 from node.jobs import JobState
@@ -93,6 +95,56 @@ def test_a_study_without_a_patient_id_is_not_told(tmp_path: Path, monkeypatch: p
     site = AnsweredSite(tmp_path, "ris")
     assert hl7_client(site, free_port()).deliver_next()
     assert (site.job("ris").state, site.job("ris").reason_code) == (JobState.DEAD, ReasonCode.MESSAGE_IMPOSSIBLE)
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_a_result_is_told_to_a_fhir_server_with_the_identifiers_of_its_report(tmp_path: Path, release: str) -> None:
+    site = AnsweredSite(tmp_path, "ehr")
+    with FhirStore(release).running() as store:
+        client = fhir_client(site, store)
+        store.die_after_commit = True
+        assert client.deliver_next()
+        assert (site.job("ehr").state, site.job("ehr").reason_code) == (JobState.WAITING, ReasonCode.PEER_UNREACHABLE)
+        store.die_after_commit = False
+        assert client.deliver_next()
+    (report,) = store.of("DiagnosticReport")
+    assert f"urn:oid:{site.report_uid}" in [each["value"] for each in report["identifier"]]
+    assert report["subject"]["identifier"]["value"] == PATIENT["PatientID"]
+    assert len(store.of("Observation")) == 1, "sent twice, there once"
+    assert site.ledger.reading.study(STUDY).study.state is StudyState.DELIVERED
+
+
+def fhir_client(site: AnsweredSite, store: FhirStore) -> MessageClient:
+    server = {"name": "ehr", "url": store.url, "release": store.release}
+    settings = Settings(storage={"root": site.archive.root}, fhir=(server,))
+    (client,) = message_clients(settings, site.ledger, site.archive)
+    return client
+
+
+def test_what_a_fhir_server_finds_wrong_ends_in_a_failed_job(tmp_path: Path) -> None:
+    site = AnsweredSite(tmp_path, "ehr")
+    with FhirStore(failure=422, issue="business-rule").running() as store:
+        client = fhir_client(site, store)
+        for _ in range(5):
+            assert client.deliver_next()
+    assert (site.job("ehr").state, site.job("ehr").reason) == (
+        JobState.DEAD,
+        "ehr: answered HTTP 422 (business-rule)",
+    )
+
+
+def test_a_missing_library_keeps_the_results_until_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = AnsweredSite(tmp_path, "ehr")
+    with FhirStore().running() as store:
+        client = fhir_client(site, store)
+        with monkeypatch.context() as patched:
+            patched.setitem(sys.modules, "fhir.resources.R4B.bundle", None)
+            assert client.deliver_next()
+        assert "pip install 'mome-node[fhir]'" in site.job("ehr").reason
+        assert client.deliver_next()
+    assert site.job("ehr").state is JobState.DONE
 
 
 def test_a_new_revision_drops_the_message_of_the_old_one(tmp_path: Path) -> None:

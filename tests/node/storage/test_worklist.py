@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from ledger_studies import STUDY, analyzed_study, claim_job, stored_instance
@@ -31,7 +32,7 @@ def index(ledger: Ledger, study_id: int, *digests: int, version: str = VERSION) 
 def found_by(ledger: Ledger, *words: SearchWord, whole: frozenset[int] = frozenset()) -> list[int]:
     search = StudySearch(words, whole)
     numbers = [row.study.id for row in Worklist(ledger.engine).rows(search=search)]
-    assert sum(Worklist(ledger.engine).counts(search).values()) == len(numbers)
+    assert sum(Worklist(ledger.engine).found(search).values()) == len(numbers)
     return numbers
 
 
@@ -56,7 +57,19 @@ def test_a_study_fits_that_fits_every_word(ledger: Ledger) -> None:
     assert found_by(ledger, word(SMITH), word(ANNA, 99)) == [2]
     assert found_by(ledger, word(SMITH), word(98)) == []
     assert found_by(ledger, word(98), word(97), whole=frozenset((ANNA,))) == [2]
+    assert found_by(ledger, word(SMITH), word(MRI1), whole=frozenset((96,))) == [2, 1], "it is no number of a study"
     assert found_by(ledger, word(MRI1), word(number=1)) == [1]
+
+
+def test_a_frequent_word_finds_what_a_rare_one_does(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.storage.worklist._FREQUENT", 1)
+    receive(ledger, "1.1", "1.2", "1.3")
+    for number in (1, 2, 3):
+        assert index(ledger, number, MRI1, *([SMITH] if number != 2 else []), *([ANNA] if number == 3 else []))
+    assert found_by(ledger, word(MRI1)) == [3, 2, 1]
+    assert found_by(ledger, word(MRI1), word(SMITH)) == [3, 1]
+    assert found_by(ledger, word(SMITH, 99), word(ANNA)) == [3]
+    assert [row.study.id for row in Worklist(ledger.engine).rows(search=StudySearch((word(MRI1),)), limit=2)] == [3, 2]
 
 
 def test_a_study_is_found_by_number_uid_part_of_it_and_by_an_instance(ledger: Ledger) -> None:

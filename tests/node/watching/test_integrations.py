@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from certificates import Authority
+from fhir_server import FhirStore
 from hl7_receiver import Hl7Engine
 from node.settings import Settings
 from node.storage.health import HealthStore
@@ -33,6 +34,15 @@ def test_an_hl7_receiver_is_asked_by_a_connection_and_its_answer_is_remembered(t
         assert next(examine_integrations(settings)).level is FindingLevel.OK
         call_receivers(settings, store)
     assert store.echoes()["ris"].seconds is not None
+
+
+def test_a_fhir_server_is_asked_for_its_capabilities(tmp_path: Path) -> None:
+    with FhirStore("R5").running() as store:
+        settings = Settings(storage={"root": tmp_path}, fhir=({"name": "ehr", "url": store.url, "release": "R5"},))
+        (there,) = examine_integrations(settings)
+        assert (there.level, there.message) == (FindingLevel.OK, "answers as FHIR R5")
+    (away,) = examine_integrations(settings)
+    assert "[[fhir]] ehr" in away.hint
 
 
 def test_an_audit_repository_is_asked_by_tls(tmp_path: Path) -> None:
