@@ -16,6 +16,7 @@ from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.calibrate import calibrated
 from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import Example, seen_in
+from mome_core.training.exposure import ExposureRecord
 from mome_core.training.loop import Task, TrainingResult
 from mome_core.training.metrics import all_metrics
 from mome_core.training.predict import log_odds, probabilities, truth
@@ -25,7 +26,13 @@ _Figures = dict[str, dict[str, float]]
 
 
 def write_bundle(
-    bundle: Path, task: Task, result: TrainingResult, description: Description, *, half: bool = False
+    bundle: Path,
+    task: Task,
+    result: TrainingResult,
+    description: Description,
+    *,
+    half: bool = False,
+    before: ExposureRecord | None = None,
 ) -> ModelIdentity:
     """Write the trained network with its thresholds, temperatures, training range and provenance.
 
@@ -35,6 +42,8 @@ def write_bundle(
     ----------
     half
         Store float16; the network is rounded first, so that what is measured is what is stored.
+    before
+        What the values that the training began with had seen; nothing unless it is given.
     """
     network = result.network
     if half:
@@ -51,6 +60,7 @@ def write_bundle(
         "config": task.config.to_json(),
         "validation": figures,
         "baseline": _baseline_of(network, points, task.validation, task.recipe),
+        "exposure": (before or ExposureRecord()).extended(task.training, task.validation).to_json(),
     }
     card = description.card or _card_of(description, task.config, points, provenance, figures)
     return save_checkpoint(

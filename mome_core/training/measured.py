@@ -21,6 +21,7 @@ from mome_core.training.curves import (
     roc_band_by_sensitivity,
     sparing_band,
 )
+from mome_core.training.exposure import ExposureReport
 from mome_core.training.readers import Reader
 from mome_core.training.resampling import Band
 from mome_core.training.scored import CoalitionFigures
@@ -69,6 +70,8 @@ class MeasuredModel:
 
     Parameters
     ----------
+    exposure
+        How many of the cases it has seen before.
     figures
         Each with its interval.
     against
@@ -80,6 +83,7 @@ class MeasuredModel:
 
     identity: ModelIdentity
     answers: Answers
+    exposure: ExposureReport
     figures: Mapping[str, Interval]
     against: Mapping[str, Comparison]
     curves: ModelCurves
@@ -110,8 +114,6 @@ class Measured:
         Table of the patients of all sets.
     chosen_on
         Name of the set on which the operating point for BI-RADS 4 findings was chosen; empty without.
-    warnings
-        What a reader must know before any figure, a sentence each.
     """
 
     endpoint: Endpoint
@@ -121,7 +123,6 @@ class Measured:
     reader_cut: str
     repeats: int
     chosen_on: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +131,7 @@ class Scored:
 
     identity: ModelIdentity
     answers: Answers
+    exposure: ExposureReport
     coalitions: tuple[CoalitionFigures, ...] = ()
     contributions: Mapping[Modality, NDArray[np.float64]] = field(default_factory=dict)
 
@@ -158,6 +160,7 @@ def measure_models(
             MeasuredModel(
                 each.identity,
                 each.answers,
+                each.exposure,
                 resampled[number].intervals(),
                 against,
                 curves,

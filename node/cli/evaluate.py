@@ -13,7 +13,7 @@ from rich.table import Table
 from mome_core.training.measured import MeasuredSet
 from mome_core.training.metrics import spelled
 from mome_core.training.readers import ReaderCut
-from mome_core.training.report.conclusion import conclusion
+from mome_core.training.report.conclusion import conclusion, headlines
 from node.cases import CACHE, endpoint_named
 from node.cli.common import counted, progress
 from node.cli.options import CacheOption, EndpointOption, Json, WorkersOption
@@ -55,9 +55,10 @@ def evaluate(
 ) -> None:
     """Measure models on labelled studies: every figure with its 95 % interval by a bootstrap over patients.
 
-    Several models and several sets make one page. Columns age, bpe, bi_rads, field_strength, site and vendor give the
-    table of patients and groups of them, reader_... columns readers to compare with, bi_rads the BI-RADS 4 findings
-    that could be downgraded.
+    The first line says whether this is a test at all: how many of the cases taught a model, or chose its epoch or
+    operating point. Several models and several sets make one page. Columns age, bpe, bi_rads, field_strength, site and
+    vendor give the table of patients and groups of them, reader_... columns readers to compare with, bi_rads the
+    BI-RADS 4 findings that could be downgraded.
 
     Example: mome-node evaluate internal=a.csv:test external=b.csv --model ours --against demo --report page.html
     """
@@ -95,9 +96,9 @@ class _Printed(PrintedProgress, EvaluationProgress):
 def _print_report(report: EvaluationReport) -> None:
     """The conclusion, then every figure of every model with its interval."""
     console = Console()
+    for words, is_test in headlines(report.measured):
+        console.print(words, style="" if is_test else "bold red", markup=False, soft_wrap=True)
     console.print("RESEARCH USE ONLY - not for clinical use.")
-    for words in report.measured.warnings:
-        console.print(words, style="bold red", markup=False)
     console.print(conclusion(report.measured), markup=False)
     for each in report.measured.sets:
         console.print(_figures_table(each, report.measured.reference))

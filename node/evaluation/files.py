@@ -42,20 +42,20 @@ def write_cases(path: Path, report: EvaluationReport) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         names = [model.identity.name for model in report.measured.sets[0].models]
-        columns = [column for name in names for column in (name, f"{name} call")]
+        columns = [column for name in names for column in (name, f"{name} call", f"to {name}")]
         writer.writerow(["set", "case", "label", *columns])
         for each in report.measured.sets:
             first = each.models[0].answers
             for n in np.argsort(-abs(first.probability - first.truth), kind="stable"):
-                said = [cell for model in each.models for cell in _answer(model, n)]
+                said = [cell for model in each.models for cell in _answer(model, n, each.cases.names[n])]
                 writer.writerow([each.cases.name, each.cases.names[n], int(first.truth[n]), *said])
 
 
-def _answer(model: MeasuredModel, n: int) -> tuple[str, str]:
-    """Probability and call of one case."""
+def _answer(model: MeasuredModel, n: int, name: str) -> tuple[str, str, str]:
+    """Probability and call of one case, and what the case was to the model."""
     answers = model.answers
     call = "withheld" if not answers.answered[n] else "positive" if answers.called[n] else "negative"
-    return f"{answers.probability[n]:.6f}", call
+    return f"{answers.probability[n]:.6f}", call, model.exposure.cases[name].value
 
 
 def report_json(report: EvaluationReport) -> dict[str, object]:
@@ -64,7 +64,6 @@ def report_json(report: EvaluationReport) -> dict[str, object]:
     content = {
         "endpoint": measured.endpoint.value,
         "conclusion": conclusion(measured),
-        "warnings": list(measured.warnings),
         "reference": measured.reference,
         "repeats": measured.repeats,
         "reader_cut": measured.reader_cut,
@@ -100,6 +99,7 @@ def _model_json(model: MeasuredModel) -> dict[str, object]:
     return {
         "model": model.identity.name,
         "sha256": model.identity.sha256,
+        "exposure": model.exposure.to_json(),
         "figures": {name: asdict(interval) for name, interval in model.figures.items()},
         "against": {name: asdict(found) for name, found in model.against.items()},
         "coalitions": [

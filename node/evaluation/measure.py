@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from mome_core.training.characteristics import CohortFlow, characteristics
 from mome_core.training.cohort import GROUPS
 from mome_core.training.dataset import Example, ExcludedCase
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.exposure import exposure_report
 from mome_core.training.measured import CaseSet, Measured, MeasuredSet, Scored, measure_models
 from mome_core.training.readers import ReaderCut, against_readers
 from mome_core.training.scored import ScoredCases, score_cases
@@ -73,6 +75,7 @@ class _Answered:
 
     rows: ManifestSet
     models: tuple[ScoredCases, ...]
+    manifests: tuple[Mapping[str, Any], ...]
     excluded: tuple[ExcludedCase, ...]
 
 
@@ -107,8 +110,10 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
     """
     answers: list[list[ScoredCases]] = [[] for _ in sets]
     excluded: list[dict[str, ExcludedCase]] = [{} for _ in sets]
+    manifests = []
     for place, bundle in enumerate(plan.bundles):
         checkpoint = load_either(bundle)
+        manifests.append(checkpoint.manifest)
         for number, each in enumerate(sets):
             cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
             excluded[number] |= {case.name: case for case in cohort.exclusions}
@@ -124,7 +129,7 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
                 )
             )
     return [
-        _Answered(each, _with_distinct_names(models), tuple(out.values()))
+        _Answered(each, _with_distinct_names(models), tuple(manifests), tuple(out.values()))
         for each, models, out in zip(sets, answers, excluded, strict=True)
     ]
 
@@ -164,7 +169,10 @@ def _measured(answered: _Answered, chosen: _Answered | None, reference: str, pla
     answers = [each.answers() for each in models]
     first = answers[0]
     fours = _fours(cases, models, chosen if chosen and _apart(chosen, answered) else None, reference, plan)
-    scored = [Scored(each.identity, said) for each, said in zip(models, answers, strict=True)]
+    scored = [
+        Scored(each.identity, said, exposure_report(manifest, each.examples))
+        for each, said, manifest in zip(models, answers, answered.manifests, strict=True)
+    ]
     scored[0] = replace(
         scored[0],
         coalitions=models[0].coalition_figures(repeats=plan.repeats),

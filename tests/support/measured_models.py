@@ -11,6 +11,7 @@ from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import bi_rads_4, category_four, choose_downgrade
 from mome_core.training.characteristics import CohortFlow, characteristics
+from mome_core.training.exposure import Exposure, ExposureReport
 from mome_core.training.measured import (
     CaseSet,
     Measured,
@@ -62,6 +63,12 @@ def case_set(name: str, cases: int = 80, seed: int = 1) -> CaseSet:
     return CaseSet(name, tuple(f"{name}/{n:03d}" for n in range(cases)), facts, truth, flow)
 
 
+def exposure(cases: CaseSet, seen: int = 0) -> ExposureReport:
+    """A model that was trained on the first so many of the cases, each a patient of its own."""
+    found = {n: Exposure.TRAINING if k < seen else Exposure.NEW for k, n in enumerate(cases.names)}
+    return ExposureReport(found, seen, 0, len(found), complete=True, recorded=True)
+
+
 def coalition_figures(cases: CaseSet) -> tuple[CoalitionFigures, ...]:
     """All modalities, one alone, and one that gives no call."""
     counts, interval = (len(cases.truth), int(cases.truth.sum())), Interval(0.9, 0.8, 0.95)
@@ -95,6 +102,7 @@ def measured_set(cases: CaseSet, names: Sequence[str], reference: str, *, seed: 
         Scored(
             ModelIdentity(name, "1", "a1b2" * 16, f"{name} knows random numbers."),
             each,
+            exposure(cases),
             coalition_figures(cases) if n == 0 else (),
             shares if n == 0 else {},
         )

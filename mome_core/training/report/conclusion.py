@@ -77,3 +77,14 @@ def _on_the_others(measured: Measured) -> str:
 def _p(p: float) -> str:
     words = p_words(p)
     return f"p {words}" if words.startswith("<") else f"p = {words}"
+
+
+def headlines(measured: Measured) -> list[tuple[str, bool]]:
+    """What stands before every figure: for each model and set whether it is a test at all, and the sentence."""
+    several = len(measured.sets) > 1
+    return [
+        (f"{each.cases.name}: {words}" if several else words, model.exposure.is_test)
+        for each in measured.sets
+        for model in each.models
+        for words in (model.exposure.headline(model.identity.name),)
+    ]

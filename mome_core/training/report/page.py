@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from mome_core.training.measured import Measured, MeasuredSet
 from mome_core.training.metrics import spelled
-from mome_core.training.report.conclusion import conclusion
+from mome_core.training.report.conclusion import conclusion, headlines
 from mome_core.training.report.decisions import category_four, decisions
 from mome_core.training.report.discrimination import curves, figures_table
 from mome_core.training.report.markup import Cell, anchor, heading, paragraph, percent, section, table
@@ -38,12 +38,14 @@ def render(measured: Measured) -> str:
     names = ", ".join(model.identity.name for model in measured.sets[0].models)
     title = f"{names}: {spelled(measured.endpoint.value)}"
     style = files("mome_core.training.report").joinpath("page.css").read_text("utf-8")
-    warnings = "".join(f'<p class="warning" role="alert">{escape(words)}</p>' for words in measured.warnings)
+    found = headlines(measured)
+    warnings = "".join(f'<p class="warning" role="alert">{escape(words)}.</p>' for words, is_test in found if not is_test)
+    known = "".join(paragraph(f"{words}.", "quiet") for words, is_test in found if is_test)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>\n'
         f'<body><p class="research">{_RESEARCH}</p><header>{warnings}<h1>{escape(title)}</h1>'
-        f'<p class="conclusion">{escape(conclusion(measured))}</p></header>\n'
+        f'<p class="conclusion">{escape(conclusion(measured))}</p>{known}</header>\n'
         f"<main>{_tiles(measured)}<nav>{links}</nav>\n"
         + "\n".join(sections.values())
         + f"</main>\n<footer>{_models(measured)}{_methods(measured)}</footer></body></html>\n"

@@ -10,6 +10,7 @@ import pytest
 from measured_models import answers, case_set, measured_set, truth_of
 from mome_core.results import ModelIdentity
 from mome_core.training.answers import Answers
+from mome_core.training.exposure import ExposureReport
 from mome_core.training.measured import Scored, measure_models
 from mome_core.training.metrics import all_metrics
 from mome_core.training.statistics import delong
@@ -19,7 +20,8 @@ OURS, OTHER = answers(TRUTH, 2.5, 3), answers(TRUTH, 1.0, 4)
 
 
 def named(name: str, said: Answers) -> Scored:
-    return Scored(ModelIdentity(name, "1", "a" * 64, "for tests"), said)
+    seen = ExposureReport({}, 0, 0, 0, complete=True, recorded=True)
+    return Scored(ModelIdentity(name, "1", "a" * 64, "for tests"), said, seen)
 
 
 def test_every_figure_of_every_model_is_compared_with_the_one_that_is_named() -> None:

@@ -65,6 +65,7 @@ def test_the_first_model_s_most_confident_error_is_the_first_case(report: Evalua
     assert float(by_name["internal/003"]["resnet34-dce"]) == pytest.approx(answers.probability[3], abs=1e-6)
     calls = np.where(answers.called, "positive", "negative")
     assert [by_name[f"internal/{n:03d}"]["resnet34-dce call"] for n in range(80)] == calls.tolist()
+    assert {line["to ours"] for line in lines} == {"new"}
 
 
 def test_the_page_is_written_whole(report: EvaluationReport, tmp_path: Path) -> None:

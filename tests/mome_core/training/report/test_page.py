@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from measured_models import measured
+from measured_models import exposure, measured
 from mome_core.results import ModelIdentity
 from mome_core.training.measured import Measured
 from mome_core.training.report.page import render
@@ -66,8 +66,12 @@ def test_names_from_manifests_and_bundles_are_escaped(evaluation: Measured, page
 
 
 def test_what_must_be_known_first_is_red_and_on_top(evaluation: Measured) -> None:
-    shown = render(replace(evaluation, warnings=("12 of 80 cases were trained on",)))
-    assert shown.index('class="warning" role="alert">12 of 80') < shown.index('class="conclusion"')
+    first = evaluation.sets[0]
+    seen = replace(first.models[0], exposure=exposure(first.cases, seen=12))
+    shown = render(replace(evaluation, sets=(replace(first, models=(seen, *first.models[1:])), *evaluation.sets[1:])))
+    red = 'class="warning" role="alert">internal: NOT A TEST of ours: 12 of 80 cases'
+    assert shown.index(red) < shown.index('class="conclusion"') < shown.index("external: None of the 70 cases taught")
+    assert shown.count('class="warning"') == 1
 
 
 def test_one_model_on_one_set_has_a_page_without_comparisons() -> None:
