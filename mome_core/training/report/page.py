@@ -39,7 +39,9 @@ def render(measured: Measured) -> str:
     title = f"{names}: {spelled(measured.endpoint.value)}"
     style = files("mome_core.training.report").joinpath("page.css").read_text("utf-8")
     found = headlines(measured)
-    warnings = "".join(f'<p class="warning" role="alert">{escape(words)}.</p>' for words, is_test in found if not is_test)
+    warnings = "".join(
+        f'<p class="warning" role="alert">{escape(words)}.</p>' for words, is_test in found if not is_test
+    )
     known = "".join(paragraph(f"{words}.", "quiet") for words, is_test in found if is_test)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'

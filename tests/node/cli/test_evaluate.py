@@ -12,7 +12,10 @@ import typer
 from typer.testing import CliRunner
 
 import phantom
+from mome_core.case import Modality
 from mome_core.model.checkpoint import Description, save_checkpoint
+from mome_core.training.dataset import Example
+from mome_core.training.exposure import ExposureRecord
 from mome_core.training.start import from_scratch
 from node.cli.evaluate import evaluate
 from training_examples import RECIPE, SMALL
@@ -37,10 +40,16 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sites")
     for name, seed in (("north", 50), ("south", 80)):
         write_site(folder, name, 12, seed)
-    for number, name in enumerate(("ours", "other")):
-        description = Description(name, "1", "Knows nothing.")
-        save_checkpoint(folder / name, from_scratch(SMALL, seed=number + 1), RECIPE, description)
+    for number, (name, taught_by) in enumerate({"ours": ("north0", "north3"), "other": ("somebody",)}.items()):
+        write_bundle(folder / name, number + 1, *taught_by)
     return folder
+
+
+def write_bundle(place: Path, seed: int, *taught_by: str) -> None:
+    """A network that knows nothing, saying that it was trained on these patients and nobody else."""
+    cases = [Example(patient, patient, {}, Path("x"), (Modality.T2,)) for patient in taught_by]
+    told = {"exposure": ExposureRecord().extended(cases, ()).to_json()}
+    save_checkpoint(place, from_scratch(SMALL, seed), RECIPE, Description(place.name, "1", "Knows nothing.", told))
 
 
 def run(sites: Path, *words: str) -> tuple[int, str, str]:
@@ -69,6 +78,9 @@ def test_two_models_on_two_sets_are_one_page_one_table_of_numbers_and_one_of_cas
     assert len(internal["models"][0]["coalitions"]) == 7 and internal["models"][1]["coalitions"] == []
     assert internal["models"][0]["bi_rads_4"]["downgrade"]["kept"]["total"] == 2
     assert len(cases.read_text().splitlines()) == 17
+    red = [line for line in page.read_text().split("<") if line.startswith('p class="warning"')]
+    assert len(red) == 1 and "internal: NOT A TEST of ours" in red[0]
+    assert internal["models"][0]["exposure"]["patients_trained_on"] == 2
     assert page.read_text().count("<section") >= 6 and "the folder holds no DICOM file" in page.read_text()
     assert "ours: answered 8 of 8 cases of internal" in err
     again, repeated, _ = run(sites, *sets, "--model", "ours", "--against", "other", "--json")
@@ -79,7 +91,10 @@ def test_two_models_on_two_sets_are_one_page_one_table_of_numbers_and_one_of_cas
 def test_people_read_the_conclusion_and_a_table(sites: Path) -> None:
     code, out, err = run(sites, "north.csv", "--split", "test", "--model", "ours", "--model", "other")
     assert code == 0, err
-    assert "RESEARCH USE ONLY" in out and "On north (8 cases, 4 positive) ours" in out
+    first, second, third = out.splitlines()[:3]
+    assert first.startswith("NOT A TEST of ours: 2 of 8 cases are not new to it. 2 of 8 patients taught it")
+    assert second == "None of the 8 cases taught other, and it was chosen on none of them"
+    assert third.startswith("RESEARCH USE ONLY") and "On north (8 cases, 4 positive) ours" in out
     assert "p: difference from ours" in out and "AUROC of DCE alone" in out
 
 
