@@ -37,7 +37,7 @@ class AuditEvent(StrEnum):
     LOGGED_OUT = "LOGGED_OUT"  # a person ended a session
     LOGIN_REFUSED = "LOGIN_REFUSED"  # wrong name or password, or a person without access
     ACCESS_CHANGED = "ACCESS_CHANGED"  # an account was made, changed or removed
-    OPERATED = "OPERATED"  # a person asked for an action on a study
+    OPERATED = "OPERATED"  # a person asked for an action on a study, the queue or a destination
     SEARCHED = "SEARCHED"  # a person looked for patients, or at a list that names them
     ACCESSED = "ACCESSED"  # a person looked at one patient's study
     DOWNLOADED = "DOWNLOADED"  # a person took a result object away

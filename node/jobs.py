@@ -14,6 +14,25 @@ class JobKind(StrEnum):
     DELIVER = "deliver"  # one for each revision and destination: the objects are sent
 
 
+class Priority(StrEnum):
+    """How urgent a study is, in the words of Requested Procedure Priority (0040,1003); the most urgent first."""
+
+    STAT = "STAT"  # overtakes everything that waits
+    HIGH = "HIGH"
+    ROUTINE = "ROUTINE"
+    LOW = "LOW"  # only while nothing else waits
+
+    @property
+    def rank(self) -> int:
+        """Place in the order of claims: 0 is claimed first."""
+        return list(Priority).index(self)
+
+    @classmethod
+    def of_rank(cls, rank: int) -> Priority:
+        """The priority of this rank."""
+        return list(cls)[rank]
+
+
 class JobState(StrEnum):
     """Where a job stands."""
 
@@ -22,11 +41,23 @@ class JobState(StrEnum):
     COMMITTING = "committing"  # sent; the destination has not yet reported its storage commitment
     DONE = "done"  # finished; a delivery only when the destination has every object
     DEAD = "dead"  # given up after as many attempts as the policy allows; waits for the operator
-    CANCELLED = "cancelled"  # the study has a newer revision
+    CANCELLED = "cancelled"  # the study has a newer revision, or the operator does not want it
 
 
 OPEN = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING)
 """States of a job that goes on without the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodePart:
+    """A process of a node that carries out jobs, by the names in its heartbeats."""
+
+    node: str = ""
+    part: str = ""
+
+
+NOBODY = NodePart()
+"""No process in particular, of no node that could be held back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dicom_io.network.service import (
     CALLED_UNKNOWN,
     CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
+    DRAINING,
     AssociationRejection,
 )
 from mome_core.errors import Ineligibility
@@ -31,10 +32,13 @@ class ReasonCode(StrEnum):
     INTEGRITY_LOST = "INTEGRITY_LOST"  # a file is gone, unreadable, or not what was stored
     NEW_INSTANCE = "NEW_INSTANCE"  # a study that was complete received an image: its next revision begins
     REQUEUED = "REQUEUED"  # the operator asked for a new analysis
+    CANCELLED = "CANCELLED"  # the operator does not want the analysis or the delivery
+    PLANNED_STOP = "PLANNED_STOP"  # the node was stopped or reloaded while the job was under way
     CALLING_UNKNOWN = "CALLING_UNKNOWN"  # association rejected: calling AE title or address is not allowed
     CALLED_UNKNOWN = "CALLED_UNKNOWN"  # association rejected: the caller asked for another AE title
     ALL_SLOTS_TAKEN = "ALL_SLOTS_TAKEN"  # association rejected: as many are open as the site allows
     CALLER_HAS_TOO_MANY = "CALLER_HAS_TOO_MANY"  # association rejected: this caller has as many open as it may
+    DRAINING = "DRAINING"  # association rejected: the operator drains this node
     UNKNOWN = "UNKNOWN"  # written before reasons had codes, in words that we do not know
 
 
@@ -62,4 +66,5 @@ REJECTION_CODES: dict[AssociationRejection, ReasonCode] = {
     CALLED_UNKNOWN: ReasonCode.CALLED_UNKNOWN,
     ALL_SLOTS_TAKEN: ReasonCode.ALL_SLOTS_TAKEN,
     CALLER_HAS_TOO_MANY: ReasonCode.CALLER_HAS_TOO_MANY,
+    DRAINING: ReasonCode.DRAINING,
 }

@@ -127,14 +127,15 @@ class RetentionSettings(SettingsSection):
 
 
 class ModelSettings(SettingsSection):
-    """Which model analyses studies, and with which augmentation."""
+    """Which model analyses studies, by which of the estimators that it was validated with."""
 
     path: str = Field(
         default="demo",
         description="bundle folder or name of a shipped model, until `mome-node model promote`",
     )
-    policy: Literal["default", "paper"] = Field(
-        default="default", description="test-time augmentation: default (fast), or paper (54 versions)"
+    estimator: str = Field(
+        default="",
+        description="which versions are averaged: the bundle's default, or another that it was validated with",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
 

@@ -15,9 +15,10 @@ class StudyState(StrEnum):
     DELIVERED = "DELIVERED"  # every destination has the result objects
     FAILED = "FAILED"  # an analysis or a delivery was given up, or the instances contradict each other
     INELIGIBLE = "INELIGIBLE"  # the study lacks what the model needs
+    CANCELLED = "CANCELLED"  # the operator does not want the analysis, or one of its deliveries
 
 
-FINAL = (StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE)
+FINAL = (StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE, StudyState.CANCELLED)
 """States that a study leaves only for a new instance or the operator."""
 
 
@@ -28,10 +29,12 @@ class StudyEvent(StrEnum):
     SETTLED = "SETTLED"  # declared complete
     CLAIMED = "CLAIMED"  # a worker began the analysis
     ATTEMPT_LOST = "ATTEMPT_LOST"  # an attempt at the analysis failed, another follows
+    GIVEN_BACK = "GIVEN_BACK"  # a planned stop: the analysis waits again, and the attempt is not counted
     OBJECTS_KEPT = "OBJECTS_KEPT"  # the result objects are on disk
     FOUND_INELIGIBLE = "FOUND_INELIGIBLE"  # the analysis found that the study lacks what the model needs
     ALL_DELIVERED = "ALL_DELIVERED"  # the last destination has every object
     GAVE_UP = "GAVE_UP"  # no further attempt without the operator
+    CANCELLED = "CANCELLED"  # the operator cancelled the analysis, or the last delivery that was open
     REQUEUED = "REQUEUED"  # the operator wants a new analysis
     REDELIVERED = "REDELIVERED"  # the operator wants the objects sent again
 
@@ -46,6 +49,7 @@ TRANSITIONS: dict[tuple[StudyState, StudyEvent], StudyState] = {
     (S.RECEIVING, E.SETTLED): S.STABLE,
     (S.STABLE, E.CLAIMED): S.ANALYZING,
     (S.ANALYZING, E.ATTEMPT_LOST): S.STABLE,
+    (S.ANALYZING, E.GIVEN_BACK): S.STABLE,
     (S.ANALYZING, E.OBJECTS_KEPT): S.ANALYZED,
     (S.ANALYZING, E.FOUND_INELIGIBLE): S.INELIGIBLE,
     (S.ANALYZING, E.GAVE_UP): S.FAILED,
@@ -53,8 +57,9 @@ TRANSITIONS: dict[tuple[StudyState, StudyEvent], StudyState] = {
     (S.RECEIVING, E.GAVE_UP): S.FAILED,
     (S.ANALYZED, E.ALL_DELIVERED): S.DELIVERED,
     (S.ANALYZED, E.GAVE_UP): S.FAILED,
+    **{(state, E.CANCELLED): S.CANCELLED for state in (S.STABLE, S.ANALYZING, S.ANALYZED)},
     **{(state, E.REQUEUED): S.STABLE for state in (*FINAL, S.ANALYZED)},
-    **{(state, E.REDELIVERED): S.ANALYZED for state in (S.DELIVERED, S.FAILED)},
+    **{(state, E.REDELIVERED): S.ANALYZED for state in (S.DELIVERED, S.FAILED, S.CANCELLED)},
 }
 
 

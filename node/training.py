@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mome_core.case import Modality
 from mome_core.compute import device_of
 from mome_core.model.architecture import Head
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
@@ -18,7 +19,6 @@ from mome_core.training.cohort import ManifestRow, Split
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
 from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.distributed import ProcessGroup, process_group
-from mome_core.training.evaluate import scored
 from mome_core.training.exposure import ExposureRecord
 from mome_core.training.folds import Folding, Partition, partition
 from mome_core.training.history import MetricsWriter, draw_history
@@ -26,6 +26,7 @@ from mome_core.training.loop import Task, train
 from mome_core.training.nested import CrossValidation, FoldScores, cross_validated
 from mome_core.training.predict import truth
 from mome_core.training.run_state import EpochReport
+from mome_core.training.scored import scored
 from mome_core.training.start import from_checkpoint, from_scratch
 from mome_core.training.table import write_table
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
@@ -233,7 +234,7 @@ def _held_out_scores(fold: _Fold, plan: TrainingPlan) -> FoldScores:
         truth(model.network, plan.endpoint, cases),
         scored(model, cases, plan.endpoint),
         tuple(case.patient for case in cases),
-        model.endpoints[plan.endpoint].threshold,
+        model.calibrations(plan.endpoint).of(Modality).threshold,
         len(fold.sides.training),
     )
 

@@ -17,6 +17,7 @@ STATE_WORDS = {
     StudyState.DELIVERED: "Delivered",
     StudyState.FAILED: "Failed",
     StudyState.INELIGIBLE: "Not analysed",
+    StudyState.CANCELLED: "Cancelled",
 }
 PART_WORDS = {
     ProtocolPart.PRE_CONTRAST: "Pre-contrast phase",

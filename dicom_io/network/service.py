@@ -32,6 +32,7 @@ CALLING_UNKNOWN = AssociationRejection(1, 1, 3, "calling AE title not recognised
 CALLED_UNKNOWN = AssociationRejection(1, 1, 7, "called AE title not recognised")
 ALL_SLOTS_TAKEN = AssociationRejection(2, 3, 2, "as many associations are open as may be")
 CALLER_HAS_TOO_MANY = AssociationRejection(2, 3, 2, "this AE title has as many associations open as one may have")
+DRAINING = AssociationRejection(2, 3, 1, "this node is being drained; try again later")
 NOT_DICOM = AssociationRejection(1, 1, 2, "application context not supported")
 
 

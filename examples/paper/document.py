@@ -48,7 +48,7 @@ def main(run: Path) -> None:
 
 def take_pictures(page: Path, folder: Path) -> None:
     """Every section of the page as a PNG of few colours."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - the text needs no browser
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -103,7 +103,9 @@ def text_of(figures: dict[str, Any], paper: dict[str, str]) -> str:
         "dce_alone": _interval(_coalition(first, "DCE")["figures"]["auroc"]),
         "groups": str(sum(bool(each["figures"]) for each in internal["groups"])),
         "spared": "; ".join(_spared(each) for each in external["models"]),
-        "shares": "; ".join(f"{m} {s['negative'] * 100:+.1f} / {s['positive'] * 100:+.1f}" for m, s in first["contributions"].items()),
+        "shares": "; ".join(
+            f"{m} {s['negative'] * 100:+.1f} / {s['positive'] * 100:+.1f}" for m, s in first["contributions"].items()
+        ),
     }
     return Template(TEXT.read_text("utf-8")).substitute({**here, **{f"paper_{n}": v for n, v in paper.items()}})
 
@@ -120,7 +122,8 @@ def _flow(found: dict[str, Any]) -> str:
 
 def _compared(model: dict[str, Any]) -> str:
     found = model["against"]["auroc"]
-    return f"{model['model']} {found['first']:.3f}, difference {found['difference']['value']:+.3f}, p = {found['p_value']:.3f}"
+    gap = found["difference"]["value"]
+    return f"{model['model']} {found['first']:.3f}, difference {gap:+.3f}, p = {found['p_value']:.3f}"
 
 
 def _reader(found: dict[str, Any]) -> str:
@@ -137,7 +140,7 @@ def _spared(model: dict[str, Any]) -> str:
     if not four or not four["downgrade"]:
         return f"{model['model']}: no operating point"
     spared, missed = four["downgrade"]["spared"], four["downgrade"]["missed"]
-    return f"{model['model']}: {spared['count']} of {spared['total']} spared, {missed['count']} of {missed['total']} missed"
+    return f"{model['model']}: {spared['count']} of {spared['of']} spared, {missed['count']} of {missed['of']} missed"
 
 
 if __name__ == "__main__":

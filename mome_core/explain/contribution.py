@@ -79,7 +79,6 @@ def shapley(
     endpoint: Endpoint,
     *,
     base_probability: float = _NO_OPINION,
-    temperature: float = 1.0,
 ) -> _Contributions:
     """Exact contribution of each present modality to one endpoint's probability.
 
@@ -91,15 +90,12 @@ def shapley(
         Padded, (B, C, X, Y, Z); the probabilities of B versions of one case are averaged.
     base_probability
         V(empty), e.g. the endpoint's base rate.
-    temperature
-        As in the checkpoint, so that the explained probability is the one that is reported.
     """
     return share(
         network,
         answer_coalitions(network, volumes),
         endpoint,
         base_probability=base_probability,
-        temperature=temperature,
     )
 
 
@@ -122,13 +118,12 @@ def share(
     endpoint: Endpoint,
     *,
     base_probability: float = _NO_OPINION,
-    temperature: float = 1.0,
 ) -> _Contributions:
     """The contributions to one endpoint, from the answers of all coalitions; NumericsFault names a bad coalition."""
     if not 0.0 <= base_probability <= 1.0:
         raise ValueError(f"a base probability lies in [0, 1], got {base_probability}")
     worth = {
-        coalition: float(network.probability(endpoint, logits[endpoint], temperature).double().mean())
+        coalition: float(network.probability(endpoint, logits[endpoint]).double().mean())
         for coalition, logits in answers.items()
     }
     worth[frozenset()] = base_probability

@@ -27,7 +27,7 @@ HEAD_WIDTH = 64  # of BEiT-3, base and large
 
 
 @dataclass(frozen=True, slots=True)
-class BackboneNames:
+class _BackboneNames:
     """What a kind of file calls the tensors of one layer, without `.weight` and `.bias`.
 
     Parameters
@@ -67,11 +67,11 @@ _OTHER_TASKS = {
 }
 
 
-def _torchscale(branch: str) -> BackboneNames:
+def _torchscale(branch: str) -> _BackboneNames:
     """Microsoft's names; `branch` is .A, or nothing in copies without branches."""
     attention = {"attention.out": "out_proj", "attention.inner_norm": "inner_attn_ln"}
     ffn = {"ffn.up": "fc1", "ffn.inner_norm": "ffn_layernorm", "ffn.down": "fc2"}
-    return BackboneNames(
+    return _BackboneNames(
         layer="beit3.encoder.layers.{layer}",
         qkv=tuple(f"self_attn.{letter}_proj{branch}" for letter in "qkv"),
         parts={
@@ -91,9 +91,9 @@ def _torchscale(branch: str) -> BackboneNames:
     )
 
 
-def _timm(qkv: tuple[str, ...], out: str, inner_norm: str) -> BackboneNames:
+def _timm(qkv: tuple[str, ...], out: str, inner_norm: str) -> _BackboneNames:
     """timm's names; the attention's differ between its versions."""
-    return BackboneNames(
+    return _BackboneNames(
         layer="blocks.{layer}",
         qkv=tuple(f"attn.{each}" for each in qkv),
         parts={
@@ -122,13 +122,13 @@ _KINDS = (
 )
 
 
-def names_in(keys: StateDict) -> BackboneNames | None:
+def names_in(keys: StateDict) -> _BackboneNames | None:
     """How this file names a BEiT-3 backbone; None when it holds none."""
     return next((names for names in _KINDS if names.are_in(keys)), None)
 
 
 def mome_from_beit3(
-    keys: StateDict, names: BackboneNames, recipe: Recipe | None, heads: int | None, endpoint: Endpoint
+    keys: StateDict, names: _BackboneNames, recipe: Recipe | None, heads: int | None, endpoint: Endpoint
 ) -> Mome:
     """MOME with a BEiT-3 backbone (its vision branch) and everything else untrained."""
     for name in keys.tensors:
@@ -154,7 +154,7 @@ def mome_from_beit3(
     return network_with(build_empty(a), weights)
 
 
-def backbone_layer(keys: StateDict, names: BackboneNames, a: Architecture, layer: int) -> dict[str, Tensor]:
+def backbone_layer(keys: StateDict, names: _BackboneNames, a: Architecture, layer: int) -> dict[str, Tensor]:
     """One layer of the backbone under our names; query, key and value become one map."""
     ours = our_layer(a, layer)
     weights: dict[str, Tensor] = {}

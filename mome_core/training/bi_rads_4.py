@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
+from mome_core.calibration import Proportion
 from mome_core.training.answers import Answers
+from mome_core.training.calibrate import clopper_pearson
 from mome_core.training.curves import decision_band, decision_difference
 from mome_core.training.levels import is_bi_rads_4
 from mome_core.training.resampling import Band
@@ -18,31 +19,7 @@ _SENSITIVITY = 0.98  # of the operating point below which a BI-RADS 4 finding is
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """So many of so many, with the exact 95 % interval of the proportion (Clopper and Pearson 1934)."""
-
-    count: int
-    total: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """The proportion; NaN of none."""
-        return self.count / self.total if self.total else float("nan")
-
-
-def share_of(which: NDArray[np.bool_]) -> Share:
-    """How many of these are true."""
-    count, total = int(which.sum()), len(which)
-    if not total:
-        return Share(0, 0, float("nan"), float("nan"))
-    interval = binomtest(count, total).proportion_ci(0.95, method="exact")
-    return Share(count, total, float(interval.low), float(interval.high))
-
-
-@dataclass(frozen=True, slots=True)
-class Downgrade:
+class _Downgrade:
     """The consequences of calling BI-RADS 4 findings below an operating point benign.
 
     Parameters
@@ -58,9 +35,9 @@ class Downgrade:
     """
 
     threshold: float
-    kept: Share
-    spared: Share
-    missed: Share
+    kept: Proportion
+    spared: Proportion
+    missed: Proportion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,13 +59,13 @@ class CategoryFour:
     malignant: int
     spared: NDArray[np.float64]
     missed: NDArray[np.float64]
-    downgrade: Downgrade | None
+    downgrade: _Downgrade | None
     decision: Band
     difference: Band | None
 
 
 def category_four(
-    answers: Answers, downgraded: Downgrade | None, reference: Answers | None, *, repeats: int = 1000, seed: int = 1
+    answers: Answers, downgraded: _Downgrade | None, reference: Answers | None, *, repeats: int = 1000, seed: int = 1
 ) -> CategoryFour | None:
     """What a model would change among BI-RADS 4 findings; None unless they hold both classes.
 
@@ -126,7 +103,7 @@ def bi_rads_4(values: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([is_bi_rads_4(value) for value in values], bool)
 
 
-def choose_downgrade(chosen: Answers, others: Answers, sensitivity: float = _SENSITIVITY) -> Downgrade | None:
+def choose_downgrade(chosen: Answers, others: Answers, sensitivity: float = _SENSITIVITY) -> _Downgrade | None:
     """The highest threshold that keeps a sensitivity on some BI-RADS 4 cases, and what it does to others.
 
     None where none of the first is malignant, or there are no others.
@@ -136,6 +113,11 @@ def choose_downgrade(chosen: Answers, others: Answers, sensitivity: float = _SEN
         return None
     threshold = float(malignant[int(np.floor((1 - sensitivity) * malignant.size))])
     below = others.probability < threshold
-    return Downgrade(
-        threshold, share_of(malignant >= threshold), share_of(below[~others.truth]), share_of(below[others.truth])
+    return _Downgrade(
+        threshold, _share_of(malignant >= threshold), _share_of(below[~others.truth]), _share_of(below[others.truth])
     )
+
+
+def _share_of(which: NDArray[np.bool_]) -> Proportion:
+    """How many of these are true, with the exact interval."""
+    return clopper_pearson(int(which.sum()), len(which))

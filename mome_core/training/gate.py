@@ -21,10 +21,10 @@ from mome_core.results import Endpoint
 from mome_core.training.augment import centred
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import scored
 from mome_core.training.exposure import ExposureReport, exposure_report
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
+from mome_core.training.scored import scored
 from mome_core.training.statistics import auroc_difference_at, level_of_attempt
 
 _Scores = NDArray[np.float64]
@@ -107,7 +107,7 @@ def unseen_check(candidate: Checkpoint, cases: LockedCases, *, vouched_by: str =
     """
     report = exposure_report(candidate.manifest, cases.candidate)
     if report.seen:
-        return AcceptanceCheck("unseen cases", False, shared_words(report))
+        return AcceptanceCheck("unseen cases", False, _shared_words(report))
     if report.complete:
         words = f"none of the {report.patients} locked patients taught it, and it was chosen on none of them"
         return AcceptanceCheck("unseen cases", True, words)
@@ -118,7 +118,7 @@ def unseen_check(candidate: Checkpoint, cases: LockedCases, *, vouched_by: str =
     return AcceptanceCheck("unseen cases", False, f"{words}; if you know that it is no locked patient: --vouch")
 
 
-def shared_words(report: ExposureReport) -> str:
+def _shared_words(report: ExposureReport) -> str:
     """How many patients a model shares with the cases that measure it."""
     shared = report.training + report.validation
     return (

@@ -19,10 +19,11 @@ from mome_core.explain.contribution import shapley_values
 from mome_core.model.checkpoint import AnyCheckpoint
 from mome_core.model.estimators import EndpointCalibrations
 from mome_core.results import Endpoint, ModelIdentity
+from mome_core.scoring import pooled
 from mome_core.training.answers import Answers
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.predict import truth
+from mome_core.training.predict import answer_cases, truth
 from mome_core.training.score_cache import pooled_log_odds
 from mome_core.training.statistics import Interval
 
@@ -179,3 +180,11 @@ def score_cases(
         progress(example.name)
     positive = truth(checkpoint.network, endpoint, labelled)
     return ScoredCases(checkpoint.identity, calibrations, labelled, positive, tuple(probabilities))
+
+
+def scored(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> NDArray[np.float64]:
+    """Probability of each case as the node computes it; nothing is withheld here."""
+    answers = answer_cases(checkpoint.network, examples, checkpoint.recipe, checkpoint.estimator)
+    calibrations = checkpoint.calibrations(endpoint)
+    found = [calibrations.probabilities(pooled(each, endpoint, checkpoint.estimator)) for each in answers]
+    return np.array([next(iter(each.values())) for each in found])

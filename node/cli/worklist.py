@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mome_core.calibration import Call
 from node.audit import AuditEvent, AuditFields
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
@@ -32,6 +33,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.worklist import Worklist, WorklistRow
 from node.words import STATE_WORDS, duration, local_time
+from sr_templates.dicom.text import percent
 
 
 def list_studies(
@@ -127,10 +129,13 @@ def _plain(text: str) -> Text:
 
 
 def _scores(row: WorklistRow) -> str:
-    """Each score with its side of the threshold."""
+    """Each score with its call."""
     scores = row.summary.scores if row.summary else ()
     return ", ".join(
-        f"{each.probability:.1%} {'above' if each.probability >= each.threshold else 'below'}" for each in scores
+        "withheld"
+        if each.probability is None
+        else f"{percent(each.probability)} {'no call' if each.call is Call.WITHHELD else each.call}"
+        for each in scores
     )
 
 
@@ -142,6 +147,7 @@ _STATE_STYLES = {
     StudyState.DELIVERED: "green",
     StudyState.FAILED: "bold red",
     StudyState.INELIGIBLE: "magenta",
+    StudyState.CANCELLED: "magenta",
 }
 
 

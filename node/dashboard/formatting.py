@@ -16,6 +16,7 @@ STATE_MEANINGS = {
     StudyState.ANALYZED: "the analysis is finished; not every destination has the results yet",
     StudyState.DELIVERED: "every destination has every result object",
     StudyState.FAILED: "failed; fix the cause, then reprocess or redeliver",
+    StudyState.CANCELLED: "a person cancelled the analysis or a delivery; reprocess or redeliver to take it up again",
     StudyState.INELIGIBLE: "the study lacks what the model needs; a report in the PACS gives the reason",
 }
 JOB_KIND_WORDS = {JobKind.ANALYZE: "Analysis", JobKind.DELIVER: "Delivery"}

@@ -20,7 +20,9 @@ from node.dashboard.site import site_of
 from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import AccountRole
+from node.summary_words import score_call, score_proof
 from node.watching.problems import DELIVERY_WAITS, current_problems
+from sr_templates.dicom.text import percent
 
 
 @cache
@@ -40,6 +42,9 @@ def _environment() -> Environment:
         "size": formatting.size,
         "percent": formatting.percent,
         "endpoint": formatting.endpoint_title,
+        "probability": percent,
+        "call": score_call,
+        "proof": score_proof,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
         "date": formatting.study_date,

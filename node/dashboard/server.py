@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
-from node.errors import NotReady
-from node.settings import Settings
+from node.errors import NotReady, SettingsError
+from node.settings import Settings, load_settings
 from node.storage.accounts import AccountRole
 
 log = logging.getLogger(__name__)
 
 
-def run_dashboard(settings: Settings) -> None:
-    """Serve pages and API until SIGTERM; raises NotReady when the port is taken."""
+def run_dashboard(settings: Settings, config: Path | None) -> None:
+    """Serve pages and API until SIGTERM; raises NotReady when the port is taken. SIGHUP: read the settings again."""
     site = Site.open(settings)
     app = build_app(site)
+    signal.signal(signal.SIGHUP, lambda *_: _renew(app, config))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     _log_first_token(site)
     here = settings.dashboard
     server_config = uvicorn.Config(
@@ -41,6 +47,17 @@ def run_dashboard(settings: Settings) -> None:
     server.run()
     if not server.started:
         raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
+
+
+def _renew(app: FastAPI, config: Path | None) -> None:
+    """Show and act by the settings as the file says now; those of the dashboard itself need a new process."""
+    try:
+        settings = load_settings(config)
+    except SettingsError as error:
+        log.error("the settings are not usable and the old ones stay in force: %s", error)
+        return
+    app.state.site = replace(app.state.site, settings=settings)
+    app.state.meter.settings = settings
 
 
 def _address(settings: Settings) -> str:

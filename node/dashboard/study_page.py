@@ -146,6 +146,8 @@ _TITLES: dict[str, str] = {
     StudyEvent.SETTLED: "Complete",
     StudyEvent.CLAIMED: "Analysis started",
     StudyEvent.ATTEMPT_LOST: "Attempt failed",
+    StudyEvent.GIVEN_BACK: "Analysis waits again",
+    StudyEvent.CANCELLED: "Cancelled",
     StudyEvent.OBJECTS_KEPT: "Result objects written",
     StudyEvent.FOUND_INELIGIBLE: "Not analysed",
     StudyEvent.ALL_DELIVERED: "Delivered",

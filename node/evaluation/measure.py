@@ -70,7 +70,7 @@ class EvaluationReport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Answered:
+class _AnsweredSet:
     """A set of cases with what every model said of it, and the cases that some model could not have prepared."""
 
     rows: ManifestSet
@@ -103,7 +103,7 @@ def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> Evalu
     return EvaluationReport(measured, {each.rows.name: each.excluded for each in answered[: len(plan.sets)]})
 
 
-def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: EvaluationProgress) -> list[_Answered]:
+def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: EvaluationProgress) -> list[_AnsweredSet]:
     """Every model's answers to every set; one network is in memory at a time.
 
     Only the first is asked about subsets of the modalities.
@@ -129,7 +129,7 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
                 )
             )
     return [
-        _Answered(each, _with_distinct_names(models), tuple(manifests), tuple(out.values()))
+        _AnsweredSet(each, _with_distinct_names(models), tuple(manifests), tuple(out.values()))
         for each, models, out in zip(sets, answers, excluded, strict=True)
     ]
 
@@ -159,7 +159,7 @@ def _with_distinct_names(models: Sequence[ScoredCases]) -> tuple[ScoredCases, ..
     )
 
 
-def _measured(answered: _Answered, chosen: _Answered | None, reference: str, plan: EvaluationPlan) -> MeasuredSet:
+def _measured(answered: _AnsweredSet, chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan) -> MeasuredSet:
     """Every figure of one set, on the cases that every model gives a score for."""
     common = _in_common(answered.models)
     if not common:
@@ -198,12 +198,12 @@ def _of_names(model: ScoredCases, names: Sequence[str]) -> ScoredCases:
     return model.of([place[name] for name in names])
 
 
-def _apart(chosen: _Answered, answered: _Answered) -> bool:
+def _apart(chosen: _AnsweredSet, answered: _AnsweredSet) -> bool:
     """Whether a set shares no patient with the one that an operating point was chosen on."""
     return not chosen.rows.patients & answered.rows.patients
 
 
-def _case_set(answered: _Answered, model: ScoredCases, endpoint: Endpoint) -> CaseSet:
+def _case_set(answered: _AnsweredSet, model: ScoredCases, endpoint: Endpoint) -> CaseSet:
     """The measured cases with the manifest's columns, and what became of the others."""
     by_name = {row.name: row for row in answered.rows.rows}
     rows = [by_name[example.name] for example in model.examples]
@@ -228,7 +228,7 @@ def _uncalled(model: ScoredCases, names: Sequence[str]) -> int:
 
 
 def _fours(
-    cases: CaseSet, models: Sequence[ScoredCases], chosen: _Answered | None, reference: str, plan: EvaluationPlan
+    cases: CaseSet, models: Sequence[ScoredCases], chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan
 ) -> list[CategoryFour | None]:
     """Each model on the BI-RADS 4 findings, with the point that was chosen on other cases."""
     four = bi_rads_4(cases.column("bi_rads"))
@@ -245,7 +245,7 @@ def _fours(
     return found
 
 
-def _fours_of(chosen: _Answered, number: int) -> Answers:
+def _fours_of(chosen: _AnsweredSet, number: int) -> Answers:
     """One model's answers to the BI-RADS 4 findings of the set that the point is chosen on."""
     model = chosen.models[number]
     shown = model.of(np.flatnonzero(model.shown).tolist())

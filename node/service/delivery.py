@@ -16,7 +16,7 @@ from dicom_io.network.stow import WebService, store_over_web
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
-from node.jobs import Job, JobKind
+from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.settings_sections import Destination
@@ -45,10 +45,11 @@ class DeliveryClient:
     destination: Destination
     ledger: Ledger
     archive: Archive
+    me: NodePart = NOBODY
 
     def deliver_next(self) -> bool:
         """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
-        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), _LEASE_SECONDS, self.destination.name)
+        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), _LEASE_SECONDS, self.destination.name, self.me)
         if job is None:
             return False
         receipts: list[ObjectReceipt] = []
@@ -140,9 +141,11 @@ class DeliveryClient:
         self.ledger.jobs.failed(job, reason, time.time(), attempts=attempts, receipts=receipts)
 
 
-def delivery_clients(settings: Settings, ledger: Ledger, archive: Archive) -> list[DeliveryClient]:
+def delivery_clients(
+    settings: Settings, ledger: Ledger, archive: Archive, me: NodePart = NOBODY
+) -> list[DeliveryClient]:
     """One for each destination, so that one that is down blocks no other."""
-    return [DeliveryClient(settings.dicom.ae_title, each, ledger, archive) for each in settings.destinations]
+    return [DeliveryClient(settings.dicom.ae_title, each, ledger, archive, me) for each in settings.destinations]
 
 
 def _require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> list[KeptObject]:

@@ -17,7 +17,7 @@ from node.integrations.fhir import result_bundle
 from node.integrations.fhir_client import FhirClient
 from node.integrations.hl7 import control_id, observation_message
 from node.integrations.mllp import send_message
-from node.jobs import Job, JobKind
+from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
@@ -40,10 +40,11 @@ class MessageClient:
     tell: _Tell
     ledger: Ledger
     archive: Archive
+    me: NodePart = NOBODY
 
     def deliver_next(self) -> bool:
         """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
-        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), _LEASE_SECONDS, self.name)
+        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), _LEASE_SECONDS, self.name, self.me)
         if job is None:
             return False
         try:
@@ -80,11 +81,11 @@ class MessageClient:
         self.ledger.jobs.failed(job, reason, time.time(), attempts=attempts)
 
 
-def message_clients(settings: Settings, ledger: Ledger, archive: Archive) -> list[MessageClient]:
+def message_clients(settings: Settings, ledger: Ledger, archive: Archive, me: NodePart = NOBODY) -> list[MessageClient]:
     """One for each receiver of messages in the settings."""
     told = [(each.name, _by_hl7(each)) for each in settings.hl7]
     told += [(each.name, _by_fhir(each, settings.dicom.ae_title)) for each in settings.fhir]
-    return [MessageClient(name, tell, ledger, archive) for name, tell in told]
+    return [MessageClient(name, tell, ledger, archive, me) for name, tell in told]
 
 
 def _by_hl7(receiver: Hl7Receiver) -> _Tell:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -21,13 +20,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from node.errors import NodeError
-from node.jobs import JobKind
+from node.jobs import NodePart
 from node.service.audit_forwarding import AuditForwarder, audit_subject
 from node.service.delivery import delivery_clients
 from node.service.indexing import StudyIndexer
 from node.service.message_delivery import message_clients
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
+from node.service.stopping import EndRequest
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.audit_forwarding import AuditForwarding
@@ -137,8 +137,8 @@ def periodic_tasks(
     )
 
 
-def run_scheduler(settings: Settings, config: Path | None = None) -> None:
-    """Do what is periodic, and deliver, until SIGTERM.
+def run_scheduler(settings: Settings, config: Path | None, me: NodePart) -> None:
+    """Do what is periodic, and deliver, until this process is to end.
 
     Parameters
     ----------
@@ -146,26 +146,24 @@ def run_scheduler(settings: Settings, config: Path | None = None) -> None:
         the file that the daily self-test checks the node with; None leaves the self-test out
     """
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
-    if settings.is_sqlite:
-        ledger.jobs.release(JobKind.DELIVER)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
+    ledger.jobs.release(me)
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))
-    clients = [(each.destination.name, each.deliver_next) for each in delivery_clients(settings, ledger, archive)]
-    clients += [(each.name, each.deliver_next) for each in message_clients(settings, ledger, archive)]
+    clients = [(each.destination.name, each.deliver_next) for each in delivery_clients(settings, ledger, archive, me)]
+    clients += [(each.name, each.deliver_next) for each in message_clients(settings, ledger, archive, me)]
     threads = [
-        threading.Thread(target=deliver_until, args=(stopping, deliver_next), name=name, daemon=True)
+        threading.Thread(target=deliver_until, args=(end.begun, deliver_next), name=name, daemon=True)
         for name, deliver_next in clients
     ]
     threading.excepthook = lambda failure: _end_after(failure.exc_value)
     scheduler.start()
     for thread in threads:
         thread.start()
-    stopping.wait()
-    scheduler.shutdown(wait=False)
+    end.begun.wait()
     for thread in threads:
-        thread.join(10)
+        thread.join()
+    scheduler.shutdown(wait=False)
+    end.done.set()
     os._exit(0)  # an echo or a self-test may wait a minute for its answer; all else is a transaction, or done again
 
 

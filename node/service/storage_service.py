@@ -32,6 +32,7 @@ from dicom_io.network.service import (
     CALLED_UNKNOWN,
     CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
+    DRAINING,
     AssociationRejection,
     DimseResponse,
     InstanceRefused,
@@ -54,11 +55,12 @@ log = logging.getLogger(__name__)
 NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 _MIB = 1024 * 1024
-_TO_ALLOW = {  # the settings behind a rejection
+_TO_ALLOW = {  # the settings, or the command, behind a rejection
     CALLING_UNKNOWN: "dicom.callers, dicom.networks",
     CALLED_UNKNOWN: "dicom.check_called_ae_title",
     ALL_SLOTS_TAKEN: "dicom.associations",
     CALLER_HAS_TOO_MANY: "dicom.associations_per_caller",
+    DRAINING: "mome-node queue resume",
 }
 
 
@@ -104,14 +106,19 @@ class StorageService:
     """The storage SCP behind the acceptor: who may send, and where instances go."""
 
     def __init__(self, settings: Settings, archive: Archive, ledger: Ledger, group_commit: GroupCommit) -> None:
-        self.dicom = settings.dicom
-        self.destinations = {each.ae_title for each in settings.destinations}
         self.ledger = ledger
-        self.networks = _networks_of(settings.dicom)
-        self.reserve_bytes = settings.storage.reserve_mib * _MIB
         self.archive = archive
         self.group_commit = group_commit
         self.audit_writer = AuditWriter(ledger)
+        self.draining = False
+        self.work_by(settings)
+
+    def work_by(self, settings: Settings) -> None:
+        """Decide by these settings from the next association on; raises NotReady, changing nothing."""
+        self.networks = _networks_of(settings.dicom)
+        self.dicom = settings.dicom
+        self.destinations = {each.ae_title for each in settings.destinations}
+        self.reserve_bytes = settings.storage.reserve_mib * _MIB
 
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """Log and audit a rejected association, with the settings that would allow it."""
@@ -131,6 +138,8 @@ class StorageService:
 
     def admit(self, peer: Peer) -> AssociationRejection | None:
         """Check called and calling AE title and address; gives the reason to reject this peer, if there is one."""
+        if self.draining:
+            return DRAINING
         if self.networks and not any(ipaddress.ip_address(peer.address) in network for network in self.networks):
             return CALLING_UNKNOWN
         if self.dicom.callers and peer.calling_ae_title not in self.dicom.callers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +13,9 @@ from typing import Protocol
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError, words_of
-from node.jobs import Job, JobKind
+from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
+from node.service.stopping import EndRequest
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.decisions import ModelDecisions
@@ -53,31 +53,32 @@ class _Shadow(Protocol):
 
 def run_worker(
     settings: Settings,
+    me: NodePart,
     make_analyst: Callable[[Settings], _Analyst],
     make_shadow: Callable[[Settings], _Shadow] | None = None,
 ) -> None:
-    """Analyse what is due until SIGTERM; the shadow model answers when nothing else is due."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    """Analyse what is due until this process is to end; the shadow model answers when nothing else is due."""
     ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
-    if settings.is_sqlite:
-        ledger.jobs.release(JobKind.ANALYZE)
+    end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
+    ledger.jobs.release(me)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
     decisions, destinations = ModelDecisions(ledger.engine), settings.result_receivers
     log.info("ready to analyse")
-    while not stopping.is_set():
+    while not end.begun.is_set():
         try:
-            busy = analyze_next(destinations, ledger, archive, analyst)
-            busy = busy or (shadow is not None and shadow_next(ledger, archive, decisions, shadow))
+            busy = analyze_next(destinations, ledger, archive, analyst, me)
+            busy = busy or (shadow is not None and shadow_next(ledger, archive, decisions, shadow, me))
         except (NodeError, OSError) as error:
             log.error("the worker could not go on and tries again: %s", error)
             busy = False
         if not busy:
-            stopping.wait(_IDLE_SECONDS)
+            end.begun.wait(_IDLE_SECONDS)
+    end.done.set()
 
 
-def analyze_next(destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: _Analyst) -> bool:
+def analyze_next(
+    destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: _Analyst, me: NodePart = NOBODY
+) -> bool:
     """Carry out one due analysis job; False when there is none.
 
     Parameters
@@ -85,7 +86,7 @@ def analyze_next(destinations: tuple[str, ...], ledger: Ledger, archive: Archive
     destinations
         names of those that get the result objects
     """
-    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS)
+    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS, by=me)
     if job is None:
         return False
     crash_point("claim.committed")
@@ -126,14 +127,16 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
 
 
-def shadow_next(ledger: Ledger, archive: Archive, decisions: ModelDecisions, shadow: _Shadow) -> bool:
-    """Let the shadow answer one study that the active model has answered; False when there is none.
+def shadow_next(
+    ledger: Ledger, archive: Archive, decisions: ModelDecisions, shadow: _Shadow, me: NodePart = NOBODY
+) -> bool:
+    """Let the shadow answer one study that the active model has answered; False when there is none, or not now.
 
     Whatever goes wrong is the shadow's answer: a shadow never disturbs a study.
     """
     shadow.refresh()
     due = decisions.unshadowed(shadow.digest, shadow.since) if shadow.digest else None
-    if due is None:
+    if due is None or ledger.holds.of_node(me.node) is not None:
         return False
     probabilities: dict[str, float] = {}
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, insert, select, update
 
 from node.storage import schema
 from node.storage.database import reading, writing
@@ -72,6 +72,35 @@ class HealthStore:
             _put(db, schema.heartbeat, {"node": node, "part": part}, values)
             forgotten = delete(schema.heartbeat).where(table.node != node, table.at < now - _FORGOTTEN_SECONDS)
             db.execute(forgotten)
+
+    def forget(self, node: str) -> None:
+        """This node has ended as planned: it has no process, and nothing of it needs a person."""
+        with writing(self.engine) as db:
+            for table in (schema.heartbeat, schema.alert):
+                db.execute(delete(table).where(table.c.node == node))
+
+    def forget_past_nodes(self, node: str, host: str, now: float, *, alone: bool) -> None:
+        """At the start of this node: those that it took the place of are no more.
+
+        Parameters
+        ----------
+        alone
+            Whether no other node can be on this ledger: every other name is an earlier one of this node. Otherwise
+            those of this host without a recent heartbeat are: another port, another AE title.
+        """
+        beat = schema.heartbeat.c
+        past = beat.node != node
+        if not alone:
+            here = beat.node.contains(f"@{host}:", autoescape=True)
+            lively = select(beat.node).where(beat.at >= now - ALIVE_SECONDS)
+            past = and_(past, here, beat.node.not_in(lively))
+        with reading(self.engine) as db:
+            names = [row.node for row in db.execute(select(beat.node).where(past).distinct())]
+            if alone:
+                alerts = schema.alert.c
+                names += [row.node for row in db.execute(select(alerts.node).where(alerts.node != node).distinct())]
+        for each in names:
+            self.forget(each)
 
     def listener_stopped(self, node: str) -> None:
         """This node accepts no association until its listener says otherwise; silence does not count meanwhile."""

@@ -9,7 +9,7 @@ from typing import Literal
 from dicom_io.network.dimse import is_kept
 from mome_core.errors import Ineligibility
 from node.audit import NO_FIELDS, AuditEvent, AuditFields
-from node.jobs import JobKind, JobState
+from node.jobs import JobKind, JobState, Priority
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.summary import AnalysisSummary
@@ -162,6 +162,7 @@ class StudyRecord:
     reason: str
     missing: int = 0
     reason_code: ReasonCode | Ineligibility | None = None
+    priority: Priority = Priority.ROUTINE
 
     @property
     def awaits(self) -> str:

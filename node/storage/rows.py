@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Row
 
 from node.audit import AuditBroken, AuditEntry, AuditEvent, AuditFields
-from node.jobs import JobKind, JobState
+from node.jobs import JobKind, JobState, Priority
 from node.reasons import code_of
 from node.states import StudyEvent, StudyState
 from node.storage.records import (
@@ -37,6 +37,7 @@ def study_record_from_row(row: Row[Any]) -> StudyRecord:
         reason=row.reason,
         missing=row.missing,
         reason_code=code_of(row.reason_code),
+        priority=Priority.of_rank(row.priority),
     )
 
 
@@ -55,6 +56,7 @@ def study_from_row(row: Row[Any]) -> StudyRow:
         reason=row.reason,
         missing=row.missing,
         reason_code=code_of(row.reason_code),
+        priority=Priority.of_rank(row.priority),
         patient_digest=row.patient_digest,
         judged_instances=row.judged_instances,
         content=row.content,

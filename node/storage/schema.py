@@ -51,6 +51,7 @@ study = Table(
     Column("judged_instances", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
     Column("content", DIGEST, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="2"),
     Column("scanner", String(16), nullable=False, server_default=""),
     Column("labels", Text, nullable=False, server_default=""),
     Column("indexed", String(32), nullable=False, server_default="", index=True),
@@ -125,8 +126,11 @@ job = Table(
     Column("reason_code", CODE, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float, nullable=True),
+    Column("priority", Integer, nullable=False, server_default="2"),
+    Column("node", String(128), nullable=False, server_default=""),
+    Column("part", String(16), nullable=False, server_default=""),
     UniqueConstraint("study_id", "kind", "revision", "destination"),
-    Index(None, "state", "kind", "not_before"),
+    Index(None, "state", "kind", "priority", "not_before"),
 )
 
 analysis = Table(
@@ -294,6 +298,16 @@ peer = Table(
     Column("echoed_at", Float, nullable=False),
     Column("seconds", Float, nullable=True),
     Column("reason", Text, nullable=False),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("subject", String(128), primary_key=True),
+    Column("since", Float, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("why", Text, nullable=False),
 )
 
 alert = Table(

@@ -58,7 +58,9 @@ def _planar_roi_group(
         _outline(placed, region),
         finding_sites=[finding_site(codes.BILATERAL if region.side is None else SIDE_CODES[region.side])],
         algorithm_id=algorithm_identification(score.model, common.device, [how]),
-        measurements=[percentage(codes.PROBABILITY[score.endpoint], score.probability)],
+        measurements=[]
+        if score.probability is None
+        else [percentage(codes.PROBABILITY[score.endpoint], score.probability)],
         qualitative_evaluations=[evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY)],
     )
     explained = [links[Kind.SALIENCY_MAP]] if Kind.SALIENCY_MAP in links else []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom.sop_class import MRImageStorage
@@ -83,3 +85,10 @@ def element(tag: int, vr: bytes, value: bytes, length: int | None = None) -> byt
     count = len(value) if length is None else length
     long = vr in (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OF", b"UC", b"UR")
     return header + (struct.pack("<xxI", count) if long else struct.pack("<H", count)) + value
+
+
+@contextmanager
+def deaf_peer() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])

@@ -18,11 +18,9 @@ from node.jobs import OPEN
 from node.settings import Settings
 from node.settings_file import settings_toml
 from node.settings_sections import Destination
-from node.states import StudyState
+from node.states import FINAL
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
-
-FINAL = (StudyState.DELIVERED, StudyState.FAILED, StudyState.INELIGIBLE)
 
 
 @dataclass

@@ -55,7 +55,7 @@ _LOOK: dict[Any, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class LineLook:
+class _LineLook:
     """How one model is drawn wherever it appears."""
 
     color: str
@@ -67,10 +67,10 @@ _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
-def look_of(number: int) -> LineLook:
+def look_of(number: int) -> _LineLook:
     """The look of the model at this place, from 0; after six they begin again."""
     n = number % len(_LINES)
-    return LineLook(f"#04040{n + 1}", _LINES[n], _MARKERS[n])  # type: ignore[arg-type]
+    return _LineLook(f"#04040{n + 1}", _LINES[n], _MARKERS[n])  # type: ignore[arg-type]
 
 
 def chart(draw: Callable[[Axes], None], label: str, size: tuple[float, float] = (4.1, 4.1)) -> str:
@@ -100,7 +100,7 @@ def _for_the_page(svg: str, label: str) -> str:
     return svg
 
 
-def draw_band(axes: Axes, band: Band, look: LineLook, *, step: bool = False) -> None:
+def draw_band(axes: Axes, band: Band, look: _LineLook, *, step: bool = False) -> None:
     """The interval of a curve as a veil behind it."""
     axes.fill_between(
         band.x, band.low, band.high, color=look.color, alpha=0.14, linewidth=0, step="post" if step else None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from mome_core.training.bi_rads_4 import CategoryFour, Share
+from mome_core.calibration import Proportion
+from mome_core.training.bi_rads_4 import CategoryFour
 from mome_core.training.measured import MeasuredModel, MeasuredSet
 from mome_core.training.report.charts import QUIET, chart, draw_band, legend_below, look_of
 from mome_core.training.report.markup import Cell, figure, grid, paragraph, percent, table
@@ -137,8 +138,8 @@ def _downgrades(found: _Found, chosen_on: str) -> str:
     return table(head, rows, f"{words} Exact 95 % intervals.")
 
 
-def _share(share: Share) -> Cell:
+def _share(share: Proportion) -> Cell:
     return Cell(
-        f"{share.count} of {share.total}",
+        f"{share.count} of {share.of}",
         f"{percent(share.value)} ({percent(share.low).removesuffix(' %')}–{percent(share.high)})",
     )

@@ -41,7 +41,7 @@ class Deliveries:
             keep_receipts(db, job, receipts, now)
             finish_job(db, job.id, JobState.DONE, now)
             _note_sent(db, job, receipts, now)
-            _conclude(db, study, now)
+            conclude(db, study, now)
 
     def commitment_requested(
         self, job: Job, transaction_uid: str, receipts: Sequence[ObjectReceipt], now: float, patience_s: float
@@ -85,7 +85,7 @@ class Deliveries:
                 db.execute(update(schema.job).where(schema.job.c.id == job.id).values(again))
                 return True
             finish_job(db, job.id, JobState.DONE, now)
-            _conclude(db, study, now)
+            conclude(db, study, now)
             return True
 
 
@@ -103,13 +103,19 @@ def _close_transaction(
     return int(transaction.job_id)
 
 
-def _conclude(db: Connection, study: StudyRow, now: float) -> None:
-    """The study is DELIVERED when no delivery of its revision is open or dead."""
+def conclude(db: Connection, study: StudyRow, now: float) -> None:
+    """The study is DELIVERED when no delivery of its revision is open or dead; CANCELLED if the operator ended one."""
     table = schema.job.c
     deliveries = and_(table.study_id == study.id, table.revision == study.revision, table.kind == JobKind.DELIVER)
     unfinished = select(table.id).where(deliveries, table.state.in_(UNFINISHED))
-    if study.state is StudyState.ANALYZED and db.execute(unfinished).first() is None:
+    if study.state is not StudyState.ANALYZED or db.execute(unfinished).first() is not None:
+        return
+    cancelled = db.execute(select(schema.job).where(deliveries, table.state == JobState.CANCELLED)).first()
+    if cancelled is None:
         move(db, study, StudyEvent.ALL_DELIVERED, now, **NO_REASON)
+    else:
+        reason = Reason(ReasonCode.CANCELLED, cancelled.reason)
+        move(db, study, StudyEvent.CANCELLED, now, reason, **reason_columns(reason))
 
 
 def _note_sent(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], now: float) -> None:

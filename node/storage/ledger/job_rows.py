@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 
-from node.jobs import OPEN, Job, JobKind, JobState
+from node.jobs import NOBODY, OPEN, Job, JobKind, JobState, NodePart
 from node.reasons import Reason
 from node.storage import schema
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, NO_REASON, locked_study, reason_columns
@@ -16,6 +16,8 @@ from node.storage.rows import job_from_row
 UNFINISHED = (*OPEN, JobState.DEAD)
 """States of a job that its study waits for: something is still to come of it, or the operator must look."""
 _LONGEST_WAIT_SECONDS = 3600.0  # longer than any lease, pause or patience
+_NOBODYS = {"node": "", "part": ""}
+"""Columns of a job that no process holds."""
 
 
 class StaleJob(Exception):
@@ -23,7 +25,8 @@ class StaleJob(Exception):
 
 
 def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: float, *, destination: str = "") -> None:
-    """A job that is due at once."""
+    """A job that is due at once, as urgent as its study."""
+    urgency = select(schema.study.c.priority).where(schema.study.c.id == study_id).scalar_subquery()
     db.execute(
         insert(schema.job).values(
             study_id=study_id,
@@ -38,6 +41,8 @@ def add_job(db: Connection, kind: JobKind, study_id: int, revision: int, now: fl
             **NO_REASON,
             created_at=now,
             finished_at=None,
+            priority=urgency,
+            **_NOBODYS,
         )
     )
 
@@ -48,7 +53,7 @@ def find_job(db: Connection, job_id: int) -> JobRow:
 
 
 def due_jobs(kind: JobKind, now: float) -> Select[Any]:
-    """Jobs of this kind that wait and are due, or run under a lease that has ended, oldest first.
+    """Jobs of this kind that wait and are due, or run under a lease that has ended: the most urgent, then the oldest.
 
     A time that is further ahead than any we write was written before the clock was set back.
     """
@@ -58,18 +63,23 @@ def due_jobs(kind: JobKind, now: float) -> Select[Any]:
     waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), due)
     ended = or_(table.lease_until < now, table.lease_until > impossible)
     lost = and_(table.state == JobState.RUNNING, ended)
-    return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(table.not_before, table.id)
+    order = (table.priority, table.not_before, table.id)
+    return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(*order)
 
 
-def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float) -> Job | None:
-    """Make the job this worker's, unless another has taken it since it was read."""
+def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float, by: NodePart = NOBODY) -> Job | None:
+    """Make the job this process's, unless another has taken it since it was read."""
     table = schema.job
-    leased = db.execute(
-        update(table)
-        .where(table.c.id == row.id, table.c.fence == row.fence, table.c.state == row.state)
-        .values(state=JobState.RUNNING, fence=row.fence + 1, attempts=row.attempts + 1, lease_until=lease_until)
-    )
-    if leased.rowcount != 1:
+    leased = {
+        "state": JobState.RUNNING,
+        "fence": row.fence + 1,
+        "attempts": row.attempts + 1,
+        "lease_until": lease_until,
+        "node": by.node,
+        "part": by.part,
+    }
+    still = (table.c.id == row.id, table.c.fence == row.fence, table.c.state == row.state)
+    if db.execute(update(table).where(*still).values(leased)).rowcount != 1:
         return None
     return Job(
         id=row.id,
@@ -89,6 +99,12 @@ def require_lease(db: Connection, job: Job) -> StudyRow:
     if row.state is not JobState.RUNNING or row.fence != job.fence or study.revision != job.revision:
         raise StaleJob(f"job {job.id} of revision {job.revision} is no longer this worker's")
     return study
+
+
+def put_back(db: Connection, row: JobRow) -> None:
+    """The job waits again as if it had not been claimed; the process that held it finds it stale."""
+    waiting = {"state": JobState.WAITING, "attempts": row.attempts - 1, "lease_until": 0.0}
+    db.execute(update(schema.job).where(schema.job.c.id == row.id).values(**waiting, **_NOBODYS))
 
 
 def finish_job(db: Connection, job_id: int, state: JobState, now: float, reason: Reason | None = None) -> None:

@@ -6,19 +6,21 @@ import json
 import random
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, select, update
 
-from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.jobs import NOBODY, Job, JobKind, JobState, NodePart, RetryPolicy
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading, writing
-from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job, lease, require_lease
+from node.storage.holds import is_held
+from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job, lease, put_back, require_lease
 from node.storage.ledger.object_rows import keep_object, keep_receipts
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import REPORT_KIND, AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
 from node.storage.rows import job_from_row, kept_object_from_row
 
+_PLANNED_STOP = Reason(ReasonCode.PLANNED_STOP, "given back: its process was asked to end")
 _LEASE_ENDED = Reason(ReasonCode.WORKER_DIED, "interrupted: the worker ended, or took longer than its lease")
 
 
@@ -30,22 +32,34 @@ class JobQueue:
         self.retry = retry
         self.rng = rng
 
-    def claim(self, kind: JobKind, now: float, lease_seconds: float, destination: str | None = None) -> Job | None:
-        """The oldest job of this kind (and destination) that is due, or whose worker has died; None: nothing to do."""
+    def claim(
+        self,
+        kind: JobKind,
+        now: float,
+        lease_seconds: float,
+        destination: str | None = None,
+        by: NodePart = NOBODY,
+    ) -> Job | None:
+        """The most urgent, then oldest job of this kind (and destination) that is due, or whose worker has died.
+
+        None: nothing to do, or the operator holds it back.
+        """
         due = due_jobs(kind, now)
         if destination is not None:
             due = due.where(schema.job.c.destination == destination)
         with reading(self.engine) as db:
-            if db.execute(due.limit(1)).first() is None:
+            if db.execute(due.limit(1)).first() is None or is_held(db, by.node, destination):
                 return None
         with writing(self.engine) as db:
+            if is_held(db, by.node, destination):
+                return None
             for row in [job_from_row(each) for each in db.execute(due.limit(8))]:
-                job = self._claim(db, row, now, now + lease_seconds)
+                job = self._claim(db, row, now, now + lease_seconds, by)
                 if job is not None:
                     return job
         return None
 
-    def _claim(self, db: Connection, row: JobRow, now: float, lease_until: float) -> Job | None:
+    def _claim(self, db: Connection, row: JobRow, now: float, lease_until: float, by: NodePart) -> Job | None:
         """This job, None when it is given up now or another node was faster."""
         study, lost = locked_study(db, row.study_id), row.state is JobState.RUNNING
         if lost and row.kind is JobKind.ANALYZE:
@@ -54,7 +68,7 @@ class JobQueue:
             words = f"failed after {row.attempts} attempts, each interrupted by the end of its worker"
             _give_up(db, row, study, Reason(ReasonCode.WORKER_DIED, words), now)
             return None
-        job = lease(db, row, study, lease_until)
+        job = lease(db, row, study, lease_until, by)
         if job is not None and row.kind is JobKind.ANALYZE:
             move(db, study, StudyEvent.CLAIMED, now, f"attempt {job.attempt}")
         return job
@@ -81,13 +95,28 @@ class JobQueue:
             move(db, study, StudyEvent.FOUND_INELIGIBLE, now, reason, **reason_columns(reason))
             finish_job(db, job.id, JobState.DONE, now, reason)
 
-    def release(self, kind: JobKind) -> None:
-        """Let jobs of workers that have died be claimed at once; only for the one node on its ledger, at start."""
+    def release(self, dead: NodePart | None = None) -> None:
+        """Let the jobs of a process that has died be claimed at once; None: of every process, where all have died."""
         table = schema.job
+        held = table.c.state == JobState.RUNNING
+        if dead is not None:
+            held = and_(held, table.c.node == dead.node, table.c.part == dead.part)
         with writing(self.engine) as db:
-            db.execute(
-                update(table).where(table.c.kind == kind, table.c.state == JobState.RUNNING).values(lease_until=0.0)
-            )
+            db.execute(update(table).where(held).values(lease_until=0.0))
+
+    def give_back(self, node: str, now: float, part: str | None = None) -> int:
+        """A planned stop: what this node (or one part of it) has in hand waits again, and no attempt is counted.
+
+        Gives how many jobs that were.
+        """
+        table = schema.job.c
+        held = and_(table.state == JobState.RUNNING, table.node == node)
+        if part is not None:
+            held = and_(held, table.part == part)
+        with writing(self.engine) as db:
+            studies = [row.study_id for row in db.execute(select(table.study_id).where(held).order_by(table.study_id))]
+            given = [_give_back(db, number, held, now) for number in dict.fromkeys(studies)]
+        return sum(given)
 
     def failed(
         self,
@@ -127,6 +156,17 @@ def _give_up(db: Connection, row: JobRow, study: StudyRow, reason: Reason, now: 
     finish_job(db, row.id, JobState.DEAD, now, reason)
     if study.state in (StudyState.STABLE, StudyState.ANALYZING, StudyState.ANALYZED):
         move(db, study, StudyEvent.GAVE_UP, now, reason, **reason_columns(reason))
+
+
+def _give_back(db: Connection, study_id: int, held: ColumnElement[bool], now: float) -> int:
+    """The jobs of one study that are held so wait again; gives how many."""
+    study = locked_study(db, study_id)
+    rows = db.execute(select(schema.job).where(schema.job.c.study_id == study_id, held)).all()
+    for row in map(job_from_row, rows):
+        put_back(db, row)
+        if row.kind is JobKind.ANALYZE and study.state is StudyState.ANALYZING:
+            study = move(db, study, StudyEvent.GIVEN_BACK, now, _PLANNED_STOP)
+    return len(rows)
 
 
 def _keep_analysis(db: Connection, job: Job, analysis: AnalysisRecord, now: float) -> None:

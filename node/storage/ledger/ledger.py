@@ -7,6 +7,7 @@ import random
 from node.jobs import RetryPolicy
 from node.storage.audit_trail import AuditTrail
 from node.storage.database import check_database, migrate, open_engine
+from node.storage.holds import Holds
 from node.storage.ledger.deliveries import Deliveries
 from node.storage.ledger.gathering import Gathering
 from node.storage.ledger.jobs import JobQueue
@@ -30,6 +31,7 @@ class Ledger:
         self.jobs = JobQueue(self.engine, retry, rng)
         self.deliveries = Deliveries(self.engine, retry, rng)
         self.operator = OperatorActions(self.engine)
+        self.holds = Holds(self.engine)
         self.retention = OldStudies(self.engine)
         self.reading = LedgerReader(self.engine)
         self.audit = AuditTrail(self.engine)

@@ -1,21 +1,23 @@
-"""What the operator asks for: a study is complete, is analysed or delivered again, its results are withdrawn."""
+"""What the operator asks for: a study is complete, urgent, cancelled, analysed or delivered again, or withdrawn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Engine, and_, update
+from sqlalchemy import Engine, and_, select, update
 
-from node.jobs import JobKind, JobState
+from node.audit import AuditEntry, AuditEvent, AuditFields
+from node.jobs import OPEN, JobKind, JobState, Priority
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
-from node.storage import schema
+from node.storage import audit_trail, schema
 from node.storage.database import writing
+from node.storage.ledger.deliveries import conclude
 from node.storage.ledger.gathering import complete
-from node.storage.ledger.job_rows import add_job, cancel_open_jobs
+from node.storage.ledger.job_rows import UNFINISHED, add_job, cancel_open_jobs, finish_job
 from node.storage.ledger.object_rows import keep_object, result_objects
-from node.storage.ledger.transitions import NO_REASON, move, require_study
-from node.storage.records import KeptObject
+from node.storage.ledger.transitions import NO_REASON, move, reason_columns, require_study
+from node.storage.records import KeptObject, StudyRow
 
 _REQUEUED = Reason(ReasonCode.REQUEUED, "requeued by the operator")
 
@@ -48,7 +50,7 @@ class OperatorActions:
             study = require_study(db, study_instance_uid, lock=True)
             if not result_objects(db, study.id, study.revision):
                 raise LookupError("this study has no result objects to deliver; reprocess it first")
-            if study.state is not StudyState.INELIGIBLE:
+            if study.state not in (StudyState.INELIGIBLE, StudyState.ANALYZED):
                 move(db, study, StudyEvent.REDELIVERED, now, **NO_REASON)
             deliveries = and_(
                 jobs.c.study_id == study.id, jobs.c.kind == JobKind.DELIVER, jobs.c.revision == study.revision
@@ -58,6 +60,38 @@ class OperatorActions:
                 if not db.execute(earlier.values(again)).rowcount:
                     add_job(db, JobKind.DELIVER, study.id, study.revision, now, destination=destination)
 
+    def prioritise(self, study_instance_uid: str, priority: Priority, by: str, now: float) -> None:
+        """Claim what is open of the study, and what is still to come of it, in this order of urgency."""
+        with writing(self.engine) as db:
+            study = require_study(db, study_instance_uid, lock=True)
+            jobs = schema.job
+            open_jobs = and_(jobs.c.study_id == study.id, jobs.c.state.in_(OPEN))
+            db.execute(update(schema.study).where(schema.study.c.id == study.id).values(priority=priority.rank))
+            db.execute(update(jobs).where(open_jobs).values(priority=priority.rank))
+            audit_trail.append(db, _operated(study, by, f"priority {priority}", now))
+
+    def cancel(self, study_instance_uid: str, by: str, now: float, destination: str | None = None) -> int:
+        """End what is still to be done for the study, or for this destination only; gives how many jobs that were.
+
+        An analysis that is running is dropped. Raises LookupError when nothing is open or has failed.
+        """
+        jobs, reason = schema.job, Reason(ReasonCode.CANCELLED, f"cancelled by {by}")
+        with writing(self.engine) as db:
+            study = require_study(db, study_instance_uid, lock=True)
+            wanted = and_(jobs.c.study_id == study.id, jobs.c.state.in_(UNFINISHED))
+            if destination is not None:
+                wanted = and_(wanted, jobs.c.destination == destination)
+            numbers = [row.id for row in db.execute(select(jobs.c.id).where(wanted)).all()]
+            if not numbers:
+                raise LookupError("nothing of this study is waiting, running or failed")
+            for number in numbers:
+                finish_job(db, number, JobState.CANCELLED, now, reason)
+            audit_trail.append(db, _operated(study, by, f"cancel {destination}" if destination else "cancel", now))
+            if study.state in (StudyState.STABLE, StudyState.ANALYZING):
+                move(db, study, StudyEvent.CANCELLED, now, reason, **reason_columns(reason))
+            conclude(db, study, now)
+        return len(numbers)
+
     def withdrawn(self, study_instance_uid: str, note: KeptObject, destinations: Sequence[str], now: float) -> None:
         """A rejection note for the results of the newest revision is on disk: it goes wherever they went."""
         with writing(self.engine) as db:
@@ -65,3 +99,9 @@ class OperatorActions:
             if note not in result_objects(db, study.id, study.revision):
                 keep_object(db, study.id, study.revision, note)
         self.redeliver(study_instance_uid, destinations, now)
+
+
+def _operated(study: StudyRow, by: str, words: str, now: float) -> AuditEntry:
+    """The audit entry of what a person asked for."""
+    fields = AuditFields(person=by)
+    return AuditEntry(now, study.id, AuditEvent.OPERATED, "", "", study.revision, f"{by}: {words}", fields)

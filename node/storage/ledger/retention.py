@@ -27,7 +27,7 @@ class OldStudies:
     def forget_oldest(self, older_than: float, now: float, describe: Describe | None = None) -> list[str]:
         """Delete the rows of the oldest finished study that is older; gives the paths of its files, [] for none.
 
-        Finished: DELIVERED or INELIGIBLE, with no job open or dead. The audit trail stays.
+        Finished: DELIVERED, INELIGIBLE or CANCELLED, with no job open or dead. The audit trail stays.
 
         Parameters
         ----------
@@ -35,7 +35,7 @@ class OldStudies:
             Tells whom the study's audit entries are about, which is kept until they are sent; None: nobody asks.
         """
         studies, jobs = schema.study.c, schema.job.c
-        done = studies.state.in_((StudyState.DELIVERED, StudyState.INELIGIBLE))
+        done = studies.state.in_((StudyState.DELIVERED, StudyState.INELIGIBLE, StudyState.CANCELLED))
         unfinished = select(jobs.study_id).where(jobs.state.in_(UNFINISHED))
         oldest = select(schema.study).where(done, studies.state_since < older_than, studies.id.not_in(unfinished))
         with reading(self.engine) as db:

@@ -125,13 +125,6 @@ def test_several_versions_of_a_case_are_averaged_before_they_are_shared() -> Non
     assert shapley(network, versions, ENDPOINT).explained_probability == pytest.approx(float(mean), abs=1e-7)
 
 
-def test_the_temperature_of_the_checkpoint_reaches_every_coalition() -> None:
-    network, volumes = scrambled_network(), random_volumes()
-    cold, warm = (shapley(network, volumes, ENDPOINT, temperature=t) for t in (1.0, 1e6))
-    assert cold.explained_probability != pytest.approx(0.5, abs=1e-3)
-    assert all(probability == pytest.approx(0.5, abs=1e-4) for probability in warm.coalitions.values())
-
-
 def test_a_probability_that_is_not_finite_is_refused_with_the_coalition() -> None:
     network, volumes = scrambled_network(), random_volumes()
     volumes[DWI][0, 0, 3, 3, 3] = torch.nan

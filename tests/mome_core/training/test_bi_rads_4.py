@@ -8,7 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from measured_models import answers, truth_of
 from mome_core.training.answers import Answers
-from mome_core.training.bi_rads_4 import bi_rads_4, category_four, choose_downgrade, share_of, trade_off
+from mome_core.training.bi_rads_4 import bi_rads_4, category_four, choose_downgrade, trade_off
 
 
 def made(truth: np.ndarray, probability: np.ndarray) -> Answers:
@@ -25,9 +25,9 @@ def test_the_point_keeps_98_percent_where_it_was_chosen_and_is_read_elsewhere() 
     others = made(np.array([False, True, False, True]), np.array([0.1, 0.2, 0.3, 0.5]))
     found = choose_downgrade(chosen, others)
     assert found is not None and found.threshold == pytest.approx(0.42)
-    assert (found.kept.count, found.kept.total) == (59, 60)
-    assert (found.spared.count, found.spared.total) == (2, 2)
-    assert (found.missed.count, found.missed.total) == (1, 2)
+    assert (found.kept.count, found.kept.of) == (59, 60)
+    assert (found.spared.count, found.spared.of) == (2, 2)
+    assert (found.missed.count, found.missed.of) == (1, 2)
 
 
 def test_without_a_malignant_case_to_choose_on_or_a_case_to_read_there_is_no_point() -> None:
@@ -37,10 +37,13 @@ def test_without_a_malignant_case_to_choose_on_or_a_case_to_read_there_is_no_poi
     assert choose_downgrade(some, empty) is None
 
 
-@pytest.mark.parametrize(("count", "total"), [(0, 30), (8, 109), (30, 30)])
-def test_shares_have_exact_intervals(count: int, total: int) -> None:
-    found = share_of(np.arange(total) < count)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(count, total, method="beta"), abs=1e-9)
+def test_shares_have_exact_intervals() -> None:
+    chosen, others = answers(truth_of(60, 1), 1.0, 2), answers(truth_of(80, 3), 1.0, 4)
+    found = choose_downgrade(chosen, others)
+    assert found is not None
+    for share in (found.kept, found.spared, found.missed):
+        expected = proportion_confint(share.count, share.of, method="beta")
+        assert (share.low, share.high) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_trade_off_runs_from_nothing_spared_to_everything_missed() -> None:

@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibrations import calibrated, calibrations
 from mome_core.calibration import Calibration, WithheldCode
 from mome_core.case import Modality
+from mome_core.inference import score
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.estimators import EndpointCalibrations
+from mome_core.policy import default_policy
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import scored
 from mome_core.training.metrics import auroc
-from mome_core.training.scored import ScoredCases, score_cases
+from mome_core.training.scored import ScoredCases, score_cases, scored
 from training_examples import examples
 
 ALL = frozenset(Modality)
@@ -50,6 +52,24 @@ def test_the_score_is_the_one_that_the_node_computes(folder: Path, trained: Chec
     assert all(len(answer) == 7 for answer in found.probabilities)
     alone = score_cases(trained, cases, Endpoint.MALIGNANCY, every_coalition=False)
     assert all(set(answer) == {ALL} for answer in alone.probabilities)
+
+
+def test_an_evaluation_measures_the_very_number_that_the_node_answers(folder: Path, trained: Checkpoint) -> None:
+    cases = examples(folder, 3, first=400)
+    called = replace(trained, estimators=(calibrated(trained.estimator),))
+    answered = [score(each.arrays(), called, default_policy(trained.network))[0].probability for each in cases]
+    found = score_cases(called, cases, Endpoint.MALIGNANCY)
+    assert found.answers().probability.tolist() == scored(called, cases, Endpoint.MALIGNANCY).tolist() == answered
+
+
+def test_scores_are_read_by_the_calibration_of_the_bundle(folder: Path, trained: Checkpoint) -> None:
+    cases = examples(folder, 3, first=400)
+    first, second = (
+        replace(trained, estimators=(calibrated(trained.estimator, of=calibrations(slope=slope)),))
+        for slope in (1.0, 0.5)
+    )
+    plain, softened = (scored(each, cases, Endpoint.MALIGNANCY) for each in (first, second))
+    assert np.log(softened / (1 - softened)) == pytest.approx(np.log(plain / (1 - plain)) / 2)
 
 
 def test_calls_are_made_at_the_point_of_what_each_case_has(answered: ScoredCases) -> None:

@@ -41,7 +41,7 @@ def test_readers_groups_subsets_shares_and_bi_rads_4_are_numbers_too(report: Eva
     ours = first["models"][0]
     assert [each["modalities"] for each in ours["coalitions"]] == ["DCE+DWI+T2", "DCE", "T2"]
     assert ours["contributions"]["DCE"]["negative"] < 0 < ours["contributions"]["DCE"]["positive"]
-    assert ours["bi_rads_4"]["downgrade"]["spared"]["total"] > 0
+    assert ours["bi_rads_4"]["downgrade"]["spared"]["of"] > 0
 
 
 def test_every_number_is_a_line_of_the_figures(report: EvaluationReport, tmp_path: Path) -> None:

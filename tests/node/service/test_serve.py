@@ -12,19 +12,12 @@ import pytest
 from live_node import wait_for
 from node.errors import NotReady
 from node.exit_codes import Exit
-from node.service.serve import (
-    LedgerLock,
-    NodeProcess,
-    Supervisor,
-    end_processes,
-    listens,
-    notify_systemd,
-    processes_of,
-    start_process,
-)
+from node.service.processes import NodeProcess, ProcessId, end_processes, start_process
+from node.service.serve import LedgerLock, Supervisor, listens, notify_systemd
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
 
+LISTENER, SCHEDULER, WORKER = map(ProcessId, (NodeProcess.LISTENER, NodeProcess.SCHEDULER, NodeProcess.WORKER))
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
@@ -41,61 +34,42 @@ def supervisor(settings: Settings, command: list[str]) -> Supervisor:
     return Supervisor(settings, None, Ledger(settings.database_url), lambda *_: command)
 
 
-def test_a_site_without_dashboard_has_three_processes(settings: Settings) -> None:
-    assert processes_of(settings) == list(NodeProcess)
-    off = settings.model_copy(update={"dashboard": settings.dashboard.model_copy(update={"enabled": False})})
-    assert processes_of(off) == [NodeProcess.LISTENER, NodeProcess.SCHEDULER, NodeProcess.WORKER]
-
-
 def test_a_listener_that_cannot_begin_ends_the_node(settings: Settings) -> None:
     node = supervisor(settings, SLEEP)
     node.running = {
-        NodeProcess.LISTENER: start_process(exits(Exit.NOT_READY)),
-        NodeProcess.SCHEDULER: start_process(SLEEP),
+        LISTENER: start_process(exits(Exit.NOT_READY)),
+        SCHEDULER: start_process(SLEEP),
     }
-    node.running[NodeProcess.LISTENER].wait(30)
+    node.running[LISTENER].wait(30)
     with pytest.raises(NotReady, match="could not start"):
-        node.restart(NodeProcess.LISTENER)
-    assert node.running[NodeProcess.SCHEDULER].poll() is not None
+        node.restart(LISTENER)
+    assert node.running[SCHEDULER].poll() is not None
 
 
 def test_a_process_that_dies_is_started_again_after_a_pause(settings: Settings) -> None:
     node = supervisor(settings, SLEEP)
-    node.running = {NodeProcess.WORKER: start_process(exits(1))}
-    died = node.running[NodeProcess.WORKER]
+    node.running = {WORKER: start_process(exits(1))}
+    died = node.running[WORKER]
     died.wait(30)
-    node.restart(NodeProcess.WORKER)
-    assert node.running[NodeProcess.WORKER] is died, "it was started without a pause"
-    assert node.due[NodeProcess.WORKER] > time.monotonic() - 1
-    node.due[NodeProcess.WORKER] = 0.0
-    node.restart(NodeProcess.WORKER)
-    assert node.running[NodeProcess.WORKER].poll() is None
-    assert node.restarts[NodeProcess.WORKER] == 1
-    end_processes(node.running)
+    node.restart(WORKER)
+    assert node.running[WORKER] is died, "it was started without a pause"
+    assert node.due[WORKER] > time.monotonic() - 1
+    node.due[WORKER] = 0.0
+    node.restart(WORKER)
+    assert node.running[WORKER].poll() is None
+    assert node.restarts[WORKER] == 1
+    end_processes(node.running.values())
 
 
 def test_a_process_that_was_asked_to_end_comes_back_at_once(settings: Settings) -> None:
     node = supervisor(settings, SLEEP)
-    node.running = {NodeProcess.WORKER: start_process(exits(0))}
-    node.running[NodeProcess.WORKER].wait(30)
-    node.reloading.add(NodeProcess.WORKER)
-    node.restart(NodeProcess.WORKER)
-    assert node.running[NodeProcess.WORKER].poll() is None
-    assert node.restarts[NodeProcess.WORKER] == 0
-    end_processes(node.running)
-
-
-def test_every_process_is_ended(settings: Settings) -> None:
-    running = {each: start_process(SLEEP) for each in processes_of(settings)}
-    end_processes(running)
-    assert all(process.poll() is not None for process in running.values())
-
-
-def test_a_crash_point_does_not_reach_a_process_that_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOME_CRASHPOINT", "store.synced")
-    ask = [sys.executable, "-c", "import os; raise SystemExit('MOME_CRASHPOINT' in os.environ)"]
-    assert start_process(ask).wait(30) == 1
-    assert start_process(ask, again=True).wait(30) == 0
+    node.running = {WORKER: start_process(exits(0))}
+    node.running[WORKER].wait(30)
+    node.reloading.add(WORKER)
+    node.restart(WORKER)
+    assert node.running[WORKER].poll() is None
+    assert WORKER not in node.restarts
+    end_processes(node.running.values())
 
 
 def test_a_second_node_on_one_sqlite_ledger_is_refused(settings: Settings) -> None:

@@ -30,8 +30,8 @@ def test_the_chosen_point_is_told_with_counts_and_intervals(evaluation: Measured
     for model in found.models:
         four = model.category_four
         assert four is not None and four.downgrade is not None
-        assert f"{four.downgrade.spared.count} of {four.downgrade.spared.total}" in shown
-        assert f"{four.downgrade.missed.count} of {four.downgrade.missed.total}" in shown
+        assert f"{four.downgrade.spared.count} of {four.downgrade.spared.of}" in shown
+        assert f"{four.downgrade.missed.count} of {four.downgrade.missed.of}" in shown
     assert "kept on validation" in shown and "Exact 95 % intervals" in shown
     assert shown.count("<svg") == 3
 
