@@ -84,6 +84,10 @@ class IncomingInstance:
             raise InstanceRefused(OUT_OF_RESOURCES, "the object is larger than this node keeps")
         self.file.write(fragment)
 
+    def require_study(self, study_instance_uid: str) -> None:
+        """Refuse it at its end if it belongs to another study."""
+        self.file.study_instance_uid = study_instance_uid
+
     def finish(self) -> int:
         """Success once the instance is durable, or was already there with the same content."""
         crash_point("store.tmp_written")
@@ -157,6 +161,10 @@ class StorageService:
             raise InstanceRefused(NOT_AUTHORIZED, "this AE title is none of dicom.callers")
         if self.draining and self.destination_of(peer):
             raise InstanceRefused(OUT_OF_RESOURCES, "this node is being drained; try again later")
+        return self.keep(peer, request)
+
+    def keep(self, peer: Peer, request: StoreRequest) -> IncomingInstance:
+        """A file for an instance of somebody who may send; refused while the disk still has room for the database."""
         if self.archive.free_bytes() < self.reserve_bytes:
             raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
         names = (request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)
