@@ -20,8 +20,9 @@ from node.dashboard.site import site_of
 from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import AccountRole
-from node.summary_words import score_call, score_proof
+from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.watching.problems import DELIVERY_WAITS, current_problems
+from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import percent
 
 
@@ -45,8 +46,13 @@ def _environment() -> Environment:
         "probability": percent,
         "call": score_call,
         "proof": score_proof,
+        "points": score_points,
+        "sum_words": score_sum,
+        "explanation": explanation_words,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
+        "sentence": formatting.sentence,
+        "lacks": words.lacking_words,
         "date": formatting.study_date,
     }
     jinja.globals |= {
@@ -60,8 +66,8 @@ def _environment() -> Environment:
         "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
-        "job_kinds": formatting.JOB_KIND_WORDS,
-        "job_states": formatting.JOB_STATE_WORDS,
+        "job_kinds": words.JOB_KIND_WORDS,
+        "job_states": words.JOB_STATE_WORDS,
         "DELIVERY_WAITS": DELIVERY_WAITS,
         "version": version("mome-node"),
     }

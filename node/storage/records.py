@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
 from dicom_io.network.dimse import is_kept
-from mome_core.errors import Ineligibility
 from node.audit import NO_FIELDS, AuditEvent, AuditFields
 from node.jobs import JobKind, JobState, Priority
-from node.reasons import Reason, ReasonCode
+from node.reasons import Reason, StableCode
 from node.states import StudyEvent, StudyState
 from node.summary import AnalysisSummary
 
 EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 REPORT_KIND = "report"  # sr_templates.kinds.Kind.REPORT, without loading pydicom with every ledger
+REPORT_KINDS = frozenset((REPORT_KIND, "region"))  # those that have an older SOP class to fall back on
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,20 @@ class KeptObject:
 
 @dataclass(frozen=True, slots=True)
 class StudyRevision:
-    """One revision of a study that is to be analysed, and the report of an earlier one that it supersedes."""
+    """One revision of a study that is to be analysed.
+
+    Parameters
+    ----------
+    predecessor
+        The report of an earlier revision, which this one supersedes.
+    progress
+        Called with (stage, done, planned) while it is analysed.
+    """
 
     study_instance_uid: str
     revision: int
     predecessor: KeptObject | None = None
+    progress: Callable[[str, int, int], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +171,7 @@ class StudyRecord:
     conflict: bool
     reason: str
     missing: int = 0
-    reason_code: ReasonCode | Ineligibility | None = None
+    reason_code: StableCode | None = None
     priority: Priority = Priority.ROUTINE
 
     @property
@@ -214,7 +224,7 @@ class JobRecord:
     not_before: float
     reason: str
     receipts: tuple[ObjectReceipt, ...] = ()
-    reason_code: ReasonCode | Ineligibility | None = None
+    reason_code: StableCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,9 @@ job = Table(
     Column("priority", Integer, nullable=False, server_default="2"),
     Column("node", String(128), nullable=False, server_default=""),
     Column("part", String(16), nullable=False, server_default=""),
+    Column("stage", String(32), nullable=False, server_default=""),
+    Column("steps_done", Integer, nullable=False, server_default="0"),
+    Column("steps", Integer, nullable=False, server_default="0"),
     UniqueConstraint("study_id", "kind", "revision", "destination"),
     Index(None, "state", "kind", "priority", "not_before"),
 )
@@ -204,6 +207,24 @@ commitment = Table(
     Column("requested_at", Float, nullable=False),
     Column("answered_at", Float, nullable=True),
     Column("failed", Integer, nullable=False),
+)
+
+commitment_test = Table(
+    "commitment_test",
+    metadata,
+    Column("transaction_uid", UID, primary_key=True),
+    Column("destination", String(64), nullable=False),
+    Column("requested_at", Float, nullable=False),
+    Column("answered_at", Float, nullable=True),
+    Column("calling_ae_title", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+)
+
+open_sender = Table(
+    "open_sender",
+    metadata,
+    Column("node", String(128), primary_key=True),
+    Column("study_instance_uid", UID, primary_key=True),
 )
 
 audit = Table(
