@@ -167,7 +167,7 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
             context = open_context(settings, active)
             bundle = active
             log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
-        outcome = analyze_study(paths, context, run=revision_of(revision))
+        outcome = analyze_study(paths, context, run=revision_of(revision), progress=revision.progress)
         return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
 
     return analyst
