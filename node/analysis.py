@@ -146,19 +146,19 @@ def _sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
 # --- for the worker
 
 
-def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision], StudyAnalysis]:
+def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision, _Progress], StudyAnalysis]:
     """Load the active model; the analyst analyses study after study, each with the model that is active then."""
     decisions = ModelDecisions(open_engine(settings.database_url))
     bundle = bundle_in_use(settings, decisions)
     context = open_context(settings, bundle)
 
-    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: _Progress) -> StudyAnalysis:
         nonlocal bundle, context
         if (active := bundle_in_use(settings, decisions)) != bundle:
             context = open_context(settings, active)
             bundle = active
             log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
-        outcome = analyze_study(paths, context, run=revision_of(revision))
+        outcome = analyze_study(paths, context, run=revision_of(revision), progress=progress)
         return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
 
     return analyst

@@ -20,13 +20,16 @@ from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.job_rows import StaleJob
+from node.storage.ledger.jobs import JobQueue
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
 _IDLE_SECONDS = 0.5
-_Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
+_LOOK_SECONDS = 2.0
+_Progress = Callable[[str, int, int], None]
+_Analyst = Callable[[Sequence[Path], StudyRevision, _Progress], StudyAnalysis]
 """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
 
@@ -94,7 +97,7 @@ def analyze_next(
         with heartbeat(ledger, job):
             _analyze(job, destinations, ledger, archive, analyst)
     except StaleJob:
-        log.info("analysis dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
+        log.info("analysis dropped: cancelled, or a new revision", extra={"study": job.study_id, "job": job.id})
     return True
 
 
@@ -105,9 +108,11 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
         revision = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job))
-        analysis = analyst(paths, revision)
+        analysis = analyst(paths, revision, _StillWanted(ledger.jobs, job).look)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
+    except StaleJob:
+        raise
     except IntegrityLost as error:
         ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
         ledger.jobs.failed(job, Reason(ReasonCode.INTEGRITY_LOST, str(error)), time.time(), attempts=1)
@@ -125,6 +130,23 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         ledger.jobs.analyzed(job, outcome, time.time())
     crash_point("result.row_committed")
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
+
+
+class _StillWanted:
+    """Ends an analysis at its next step once the job is no longer this worker's: cancelled, or a new image came."""
+
+    def __init__(self, jobs: JobQueue, job: Job) -> None:
+        self.jobs, self.job, self.next = jobs, job, 0.0
+
+    def look(self, _stage: str, _done: int, _planned: int) -> None:
+        """Called whenever the analysis has got on; raises StaleJob."""
+        if time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + _LOOK_SECONDS
+        try:
+            self.jobs.require(self.job)
+        except NodeError as error:
+            log.warning("it is not known whether the analysis is still wanted: %s", error)
 
 
 def shadow_next(

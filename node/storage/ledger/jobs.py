@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
 
 from node.jobs import NOBODY, Job, JobKind, JobState, NodePart, RetryPolicy
 from node.reasons import Reason, ReasonCode
@@ -103,6 +103,18 @@ class JobQueue:
             held = and_(held, table.c.node == dead.node, table.c.part == dead.part)
         with writing(self.engine) as db:
             db.execute(update(table).where(held).values(lease_until=0.0))
+
+    def held_by(self, node: str) -> int:
+        """How many jobs the processes of this node have in hand."""
+        table = schema.job.c
+        held = and_(table.state == JobState.RUNNING, table.node == node)
+        with reading(self.engine) as db:
+            return int(db.execute(select(func.count()).where(held)).scalar_one())
+
+    def require(self, job: Job) -> None:
+        """Raises StaleJob when the job is no longer this worker's: it was cancelled, or an image has arrived."""
+        with reading(self.engine) as db:
+            require_lease(db, job)
 
     def give_back(self, node: str, now: float, part: str | None = None) -> int:
         """A planned stop: what this node (or one part of it) has in hand waits again, and no attempt is counted.

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from kept_studies import STUDY, delivered, keep
 from node.errors import NodeError
-from node.jobs import JobKind, JobState
+from node.jobs import JobKind, JobState, NodePart
 from node.service import worker
 from node.service.worker import analyze_next, heartbeat, shadow_next
 from node.settings import Settings
 from node.states import StudyState
 from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
+from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyAnalysis, StudyRevision
 from node.summary import AnalysisSummary
 
+Progress = Callable[[str, int, int], None]
 REPORT = ("report", "1.2", "9.1", "9", b"a report")
 DIGEST = "a" * 64
 
@@ -51,7 +53,7 @@ def state_of(ledger: Ledger) -> StudyState:
 def test_objects_are_kept_and_a_delivery_waits_for_each_destination(ledger: Ledger, archive: Archive) -> None:
     seen: list[tuple[int, StudyRevision]] = []
 
-    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
         seen.append((len(paths), revision))
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
@@ -65,7 +67,7 @@ def test_objects_are_kept_and_a_delivery_waits_for_each_destination(ledger: Ledg
 
 
 def test_a_defect_in_the_analysis_is_tried_again(ledger: Ledger, archive: Archive) -> None:
-    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
         raise RuntimeError("a library's words, perhaps with a name in them")
 
     assert analyze_next((), ledger, archive, analyst)
@@ -75,7 +77,7 @@ def test_a_defect_in_the_analysis_is_tried_again(ledger: Ledger, archive: Archiv
 
 
 def test_an_error_that_trying_again_cannot_help_fails_the_study(ledger: Ledger, archive: Archive) -> None:
-    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
         raise NodeError("there is no model")
 
     assert analyze_next((), ledger, archive, analyst)
@@ -90,13 +92,34 @@ def test_a_file_that_changed_on_disk_fails_the_study_and_nothing_is_analysed(led
 
 
 def test_the_result_of_an_old_revision_is_dropped(ledger: Ledger, archive: Archive, settings: Settings) -> None:
-    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
         keep(settings, 1)  # an instance arrives meanwhile
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
     assert analyze_next(("pacs",), ledger, archive, analyst)
     assert state_of(ledger) is StudyState.RECEIVING
     assert ledger.reading.study(STUDY).objects == ()
+
+
+def test_an_analysis_that_is_cancelled_ends_at_its_next_step(ledger: Ledger, archive: Archive) -> None:
+    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
+        progress("scores", 0, 2)
+        ledger.operator.cancel(STUDY, "alice", 1000.0)
+        for step in range(10**6):
+            progress("scores", step, 2)
+            time.sleep(0.1)
+        return StudyAnalysis((REPORT,), AnalysisSummary())
+
+    assert analyze_next(("pacs",), ledger, archive, analyst)
+    detail = ledger.reading.study(STUDY)
+    assert (detail.study.state, detail.objects) == (StudyState.CANCELLED, ())
+
+
+def test_a_paused_node_begins_no_analysis(ledger: Ledger, archive: Archive) -> None:
+    me = NodePart("one", "worker")
+    ledger.holds.hold(Hold(HoldKind.PAUSE, "one", 1.0, "alice"))
+    assert not analyze_next((), ledger, archive, lambda *_: pytest.fail("it was analysed"), me)
+    assert state_of(ledger) is StudyState.STABLE
 
 
 def test_a_lease_is_extended_while_the_work_goes_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +175,14 @@ def test_a_shadow_answers_each_study_once(
     assert not shadow_next(answered, archive, decisions, shadow)
     assert shadow.refreshed == 2
     assert state_of(answered) is StudyState.DELIVERED
+
+
+def test_a_shadow_waits_while_the_node_is_paused(answered: Ledger, archive: Archive) -> None:
+    answered.holds.hold(Hold(HoldKind.PAUSE, "one", 1.0, "alice"))
+    decisions, shadow, me = ModelDecisions(answered.engine), ShadowOf(DIGEST, ({}, "")), NodePart("one", "worker")
+    assert not shadow_next(answered, archive, decisions, shadow, me)
+    answered.holds.end(HoldKind.PAUSE, "one", "alice", 2.0)
+    assert shadow_next(answered, archive, decisions, shadow, me)
 
 
 def test_without_a_shadow_nothing_is_answered_twice(answered: Ledger, archive: Archive) -> None:

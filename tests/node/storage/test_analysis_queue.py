@@ -7,6 +7,7 @@ import pytest
 from ledger_studies import claim_job, complete_study, kept_report, stored_instance
 from node.storage.analysis_queue import AnalysisQueue, analysis_queue
 from node.storage.health import HealthStore
+from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord
 from node.summary import AnalysisSummary
@@ -40,3 +41,15 @@ def test_the_queue_is_read_from_the_ledger(ledger: Ledger) -> None:
     for part in ("worker", "listener"):
         HealthStore(ledger.engine).beat("here", part, 420.0)
     assert analysis_queue(ledger.engine, 420.0) == AnalysisQueue(seconds=45.0, waiting=(2, 3))
+
+
+def test_a_paused_node_promises_no_result_and_another_one_goes_on(ledger: Ledger) -> None:
+    complete_study(ledger)
+    ledger.holds.hold(Hold(HoldKind.PAUSE, "here", 165, "alice"))
+    ledger.holds.hold(Hold(HoldKind.DESTINATION, "pacs", 165, "alice"))
+    health = HealthStore(ledger.engine)
+    health.beat("here", "worker", 169.0)
+    paused = analysis_queue(ledger.engine, 170.0)
+    assert (paused.is_paused, paused.held) == (True, frozenset({"pacs"}))
+    health.beat("there", "worker", 169.0)
+    assert not analysis_queue(ledger.engine, 170.0).is_paused
