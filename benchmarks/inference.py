@@ -30,23 +30,23 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from benchmarks.baseline import plain
 from benchmarks.baseline.layout import Sizes, synthetic_state
+from mome_core.calibration import COALITIONS
 from mome_core.case import Modality
-from mome_core.compute import Precision, autocast, best_device
-from mome_core.explain.contribution import shapley
+from mome_core.compute import Arithmetic, Precision, autocast, best_device
+from mome_core.estimator import Augmentation, Estimator
 from mome_core.explain.quadrature import AttributionLimits
 from mome_core.explain.saliency import attribute
-from mome_core.inference import answer_versions
 from mome_core.model.architecture import BASE, Architecture
 from mome_core.model.build import build_network
 from mome_core.model.mome import Mome
-from mome_core.policy import Augmentation, Policy
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
+from mome_core.scoring import answer_versions
 
 ENDPOINT = Endpoint.MALIGNANCY
 Shape = tuple[int, ...]
 JOBS = ("forward", "tta", "shapley", "ig_step", "study")
-TTA = Policy(Augmentation.PUBLISHED)
+CENTRED = Estimator(Augmentation.NONE)
 STUDY_STEPS = 16  # gradients of the study's saliency, the same on both sides
 WARM_BELOW_S = 60.0
 
@@ -206,7 +206,6 @@ def our_jobs(
     The arrays leave slack on every axis, so that no two of the 54 versions coincide: the dearest case.
     """
     arrays = {m: v[0, :, :-8, :-8, :-4].cpu().numpy() for m, v in volumes.items()}
-    policy = replace(TTA, precision=precision)
     device = next(iter(volumes.values())).device.type
 
     def forward() -> None:
@@ -214,11 +213,10 @@ def our_jobs(
             network(volumes)
 
     def tta() -> None:
-        answer_versions(network, arrays, recipe, policy, lambda *_: None)
+        answer_versions(network, arrays, recipe, Estimator(), arithmetic=Arithmetic(precision))
 
     def coalitions() -> None:
-        with autocast(torch.device(device), precision):
-            shapley(network, volumes, ENDPOINT)
+        answer_versions(network, arrays, recipe, CENTRED, coalitions=COALITIONS, arithmetic=Arithmetic(precision))
 
     def gradients(steps: int) -> None:
         limits = AttributionLimits(completeness_error=1e-9, first_stretches=steps - 1, max_gradients=steps)

@@ -27,7 +27,9 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, ParametricMapStorage
 
+from mome_core.calibration import Calibration, WithheldCode
 from mome_core.case import Case, Modality
+from mome_core.estimator import Estimator
 from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency, Score
 from mome_core.volume import Dynamic, Volume
 from sr_templates.build import build_objects, encode
@@ -92,7 +94,8 @@ def study() -> tuple[Evidence, Result]:
     volume = Volume(attributions, affine, frame)
     case = Case(dynamic, dynamic.phase(0), dynamic.phase(1), 800.0)
     shares = tuple(Contribution(modality, 0.1) for modality in Modality)
-    score = Score(Endpoint.MALIGNANCY, 0.8, 0.5, 0.02, 8, MODEL, shares, 0.5, 0.8)
+    read_by = Calibration(frozenset(Modality), 1.0, 0.0, 0.5, None, WithheldCode.NOT_CALIBRATED)
+    score = Score(Endpoint.MALIGNANCY, 0.8, 0.02, read_by, Estimator(), MODEL, shares, 0.5)
     saliency = Saliency(Endpoint.MALIGNANCY, Modality.DCE, volume, "integrated gradients", "blur", 16, 0.01)
     return Evidence((grids[3], grids[4]), grids[30], grids[40], case=case), Result(
         (score,), (saliency,), tuple(Modality)

@@ -83,6 +83,30 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BFLOAT16)
 
 
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """How a pass is computed, which may change a score by no more than 0.005.
+
+    Parameters
+    ----------
+    memory_gib
+        For the versions of one pass; as many as fit go through the network together.
+    """
+
+    precision: Precision = Precision.FLOAT32
+    memory_gib: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.memory_gib <= 0:
+            raise ValueError(f"memory_gib must be positive, got {self.memory_gib}")
+
+
+def arithmetic_of(network: nn.Module) -> Arithmetic:
+    """What the network's device affords."""
+    backend = backend_of(device_of(network))
+    return Arithmetic(backend.precision, backend.score_memory_gib)
+
+
 @contextmanager
 def reproducible() -> Iterator[None]:
     """Within, cuDNN picks its algorithms by rule, not by stopwatch, so that the same input gives the same answer."""

@@ -1,59 +1,47 @@
-"""From a Case to a Result: prepare, judge the input, score augmented versions, share the score, explain it.
+"""From a Case to a Result: prepare, judge the input, score the estimator's versions, share the score, explain it.
 
-B versions of one case, C channels, XYZ voxels, T tokens, D width, K classes.
+C channels, XYZ voxels, K classes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from mome_core.calibration import Coalition, coalitions_within, sigmoid
 from mome_core.case import Case, Modality
-from mome_core.compute import autocast, device_of, reproducible
+from mome_core.compute import device_of, reproducible
 from mome_core.errors import NumericsFault
-from mome_core.explain.contribution import answer_coalitions, share
-from mome_core.explain.saliency import attribute
+from mome_core.explain.contribution import contributions
+from mome_core.explain.reported import explain_scores
 from mome_core.model.checkpoint import Checkpoint
-from mome_core.model.mome import Mome
-from mome_core.policy import VERSIONS, Policy, default_policy
-from mome_core.preprocessing.pad import (
-    CENTRE,
-    PLACEMENTS,
-    Axes,
-    Offset,
-    Placement,
-    flip,
-    offset_of,
-    pad_at,
-    spatial,
-)
-from mome_core.preprocessing.prepare import PreparedCase, prepare
+from mome_core.model.estimators import EndpointCalibrations
+from mome_core.policy import Policy, default_policy
+from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess
-from mome_core.preprocessing.recipe import Recipe, Size
-from mome_core.results import Endpoint, Result, Saliency, Score, Severity
-
-_Arrays = Mapping[Modality, NDArray[np.float32]]
-_Progress = Callable[[str, int, int], None]
-_Item = TypeVar("_Item")
+from mome_core.results import Contribution, Endpoint, QualityFlag, Result, Score, Severity
+from mome_core.scoring import Arrays, Progress, VersionLogOdds, pooled, silent, version_log_odds
 
 _LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
+MOST_SPREAD = 0.15
+"""Standard deviation over the versions above which a score is flagged as unstable."""
 
 
 def analyze(
-    case: Case, checkpoint: Checkpoint, policy: Policy | None = None, progress: _Progress | None = None
+    case: Case, checkpoint: Checkpoint, policy: Policy | None = None, progress: Progress | None = None
 ) -> Result:
     """The answer to every endpoint of the checkpoint, with contributions and saliency in the patient's coordinates.
 
     Raises StudyIneligible when the case cannot be analysed at all, NumericsFault naming the place of an impossible
-    value. A WITHHOLD flag gives a result without scores that says why.
+    value. A WITHHOLD flag gives a result without scores that says why; modalities that the bundle may not score give
+    scores without a probability.
 
     Parameters
     ----------
@@ -63,7 +51,7 @@ def analyze(
         Called with (stage, done, planned); an exception from it ends the work.
     """
     policy = policy or default_policy(checkpoint.network)
-    report = progress or (lambda stage, done, planned: None)
+    report = progress or silent
     timings: dict[str, float] = {}
     with _timed(timings, "prepare", report):
         prepared = prepare(case, checkpoint.recipe)
@@ -75,12 +63,17 @@ def analyze(
         _require_sound(modality, array)
     with reproducible():
         with _timed(timings, "scores", report):
-            scores = score(prepared.arrays, checkpoint, policy, report)
-        with _timed(timings, "contributions", report):
-            scores = _with_contributions(scores, prepared.arrays, checkpoint) if policy.contributions else scores
+            answers = _answers(prepared.arrays, checkpoint, policy, report)
+            scores = _scores(answers, prepared.modalities, checkpoint)
+        shown = [each.endpoint for each in scores if each.probability is not None]
         with _timed(timings, "saliency", report):
-            saliency = _explain(prepared, checkpoint, policy, report) if policy.saliency else ()
-    return Result(scores, saliency, prepared.modalities, flags, "", str(policy), timings)
+            log_odds = {endpoint: answers[frozenset(prepared.modalities)][endpoint] for endpoint in shown}
+            progress = partial(report, "saliency")
+            saliency = (
+                explain_scores(prepared, checkpoint, log_odds, policy.request, progress) if policy.saliency else ()
+            )
+    withheld = "" if shown else " ".join(f"No score: {each.withheld.words}." for each in scores if each.withheld)
+    return Result(scores, saliency, prepared.modalities, (*flags, *_unstable(scores)), withheld, str(policy), timings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +86,7 @@ class _Prediction:
 
 
 @torch.no_grad()
-def answer_arrays(checkpoint: Checkpoint, arrays: _Arrays) -> tuple[_Prediction, ...]:
+def answer_arrays(checkpoint: Checkpoint, arrays: Arrays) -> tuple[_Prediction, ...]:
     """The answer to every endpoint for arrays (C, axis 0, axis 1, slices) as the network sees them, already padded."""
     for modality, array in arrays.items():
         _require_sound(modality, array)
@@ -102,155 +95,92 @@ def answer_arrays(checkpoint: Checkpoint, arrays: _Arrays) -> tuple[_Prediction,
         volumes = {m: torch.from_numpy(array.astype(np.float32))[None].to(device) for m, array in arrays.items()}
         logits = network(volumes)
     answers = []
-    for endpoint, point in checkpoint.endpoints.items():
-        _require_finite(logits[endpoint], f"the logits of {endpoint}")
-        probability = network.probability(endpoint, logits[endpoint], point.temperature)
-        answers.append(_Prediction(endpoint, tuple(logits[endpoint][0].tolist()), float(probability)))
+    for endpoint in checkpoint.endpoints:
+        if not bool(torch.isfinite(logits[endpoint]).all()):
+            raise NumericsFault(f"the logits of {endpoint} hold a value that is not finite")
+        probability = sigmoid(network.log_odds(endpoint, logits[endpoint]).item())
+        answers.append(_Prediction(endpoint, tuple(logits[endpoint][0].tolist()), probability))
     return tuple(answers)
 
 
-def score(arrays: _Arrays, checkpoint: Checkpoint, policy: Policy, report: _Progress) -> tuple[Score, ...]:
-    """Mean and spread of each endpoint's probability over the policy's versions."""
-    network = checkpoint.network
-    answers = answer_versions(network, arrays, checkpoint.recipe, policy, report)
-    scores = []
-    for endpoint, point in checkpoint.endpoints.items():
-        probabilities = network.probability(endpoint, answers[endpoint], point.temperature).double()
-        if policy.mean_of_log_odds:
-            mean = float(torch.special.logit(probabilities).mean().sigmoid())
-        else:
-            mean = float(probabilities.mean())
-        spread = float(probabilities.std(correction=0))
-        scores.append(Score(endpoint, mean, point.threshold, spread, len(probabilities), checkpoint.identity))
-    return tuple(scores)
+def score(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progress = silent) -> tuple[Score, ...]:
+    """Each endpoint's calibrated score by the checkpoint's estimator, with what it would be without each modality."""
+    return _scores(_answers(arrays, checkpoint, policy, report), arrays, checkpoint)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _NetworkInput:
-    """One modality's array (C, axis 0, axis 1, slices), and the size it is padded to."""
-
-    modality: Modality
-    array: NDArray[np.float32]
-    size: Size
-
-    def offset(self, placement: Placement) -> Offset:
-        """Where the array begins in its padding."""
-        return offset_of(placement, spatial(self.array), self.size)
-
-    def volumes(self, offsets: Iterable[Offset], axes: Axes = ()) -> Tensor:
-        """(B, C, X, Y, Z), one version for each offset, flipped."""
-        versions = [flip(pad_at(self.array, self.size, offset), axes) for offset in offsets]
-        return torch.from_numpy(np.stack(versions))
+def _answers(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progress) -> VersionLogOdds:
+    """The network's answers to every version, for all coalitions that contributions or "without" need."""
+    return version_log_odds(
+        checkpoint.network,
+        arrays,
+        checkpoint.recipe,
+        checkpoint.estimator,
+        coalitions=coalitions_within(arrays) if policy.contributions else _with_one_less(arrays),
+        arithmetic=policy.arithmetic,
+        report=report,
+    )
 
 
-def _placeable(arrays: _Arrays, recipe: Recipe) -> list[_NetworkInput]:
-    """The arrays with their padded sizes, in the network's order."""
-    return [_NetworkInput(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
+def _scores(answers: VersionLogOdds, present: Iterable[Modality], checkpoint: Checkpoint) -> tuple[Score, ...]:
+    """Each endpoint's score from the answers."""
+    everything = frozenset(present)
+    return tuple(_score_of(endpoint, everything, answers, checkpoint) for endpoint in checkpoint.endpoints)
 
 
-@torch.no_grad()
-def answer_versions(
-    network: Mome, arrays: _Arrays, recipe: Recipe, policy: Policy, report: _Progress
-) -> dict[Endpoint, Tensor]:
-    """Logits (versions, K) of each endpoint, float32: flip by flip, and in the order of the placements within.
-
-    A volume that comes out the same in several versions (an array without slack on an axis lies in one place only)
-    passes the modality stage once.
-    """
-    placements, flips, _ = VERSIONS[policy.augmentation]
-    inputs = _placeable(arrays, recipe)
-    rows: dict[Endpoint, list[Tensor]] = {head.endpoint: [] for head in network.answers}
-    batch = _batch_size(network, arrays, policy)
-    device = device_of(network)
-    for done, axes in enumerate(flips):
-        report("scores", done * len(placements), len(flips) * len(placements))
-        with autocast(device, policy.precision):
-            tokens = {each: _modality_tokens(network, each, placements, axes, batch) for each in inputs}
-            for some in _batches(placements, batch):
-                chosen = {e.modality: torch.stack([t[e.offset(place)] for place in some]) for e, t in tokens.items()}
-                for endpoint, logits_BK in network.joint_stage(chosen).items():
-                    rows[endpoint].append(logits_BK.float().cpu())
-    answers = {endpoint: torch.cat(parts) for endpoint, parts in rows.items()}
-    for endpoint, logits in answers.items():
-        _require_finite(logits, f"the logits of {endpoint}")
-    return answers
+def _with_one_less(arrays: Arrays) -> tuple[Coalition, ...]:
+    """All modalities, and all but one of them."""
+    return tuple(each for each in coalitions_within(arrays) if len(each) >= max(1, len(arrays) - 1))
 
 
-def _modality_tokens(
-    network: Mome, each: _NetworkInput, placements: Sequence[Placement], axes: Axes, batch: int
-) -> dict[Offset, Tensor]:
-    """Tokens (T, D) after the early layers for every distinct place of the array in its padding."""
-    tokens: dict[Offset, Tensor] = {}
-    for offsets in _batches(list(dict.fromkeys(each.offset(placement) for placement in placements)), batch):
-        tokens_BTD = network.modality_stage(each.modality, each.volumes(offsets, axes).to(device_of(network)))
-        _require_finite(tokens_BTD, f"the tokens of the {each.modality} after the early layers")
-        tokens |= zip(offsets, tokens_BTD, strict=True)
-    return tokens
+def _score_of(endpoint: Endpoint, present: Coalition, answers: VersionLogOdds, checkpoint: Checkpoint) -> Score:
+    """One endpoint's score from the log odds of every version, by coalition."""
+    estimator, calibrations = checkpoint.estimator, checkpoint.calibrations(endpoint)
+    calibration = calibrations.of(present)
+    worth = calibrations.probabilities(pooled(answers, endpoint, estimator))
+    each = [calibration.probability(float(log_odds)) for log_odds in answers[present][endpoint]]
+    return Score(
+        endpoint,
+        worth[present] if calibration.shows_score else None,
+        float(np.std(each)),
+        calibration,
+        estimator,
+        checkpoint.identity,
+        contributions=_contributions(worth, present, calibrations) if calibration.shows_score else (),
+        base_probability=calibrations.base_rate,
+        without=_without(worth, present, calibrations),
+    )
 
 
-def _batch_size(network: Mome, arrays: _Arrays, policy: Policy) -> int:
-    """How many versions go through the network together: what fits into the policy's memory, 9 at most.
-
-    One version takes its volume and, twice while it is normalised, the first convolution's output: an eighth of the
-    voxels for each of its channels.
-    """
-    channels = 1 + network.architecture.stem_widths[0] // 4
-    voxels = max(int(np.prod(network.volume_shapes[modality][1:])) for modality in arrays)
-    return int(np.clip(policy.memory_gib * 2**30 / (4 * channels * voxels), 1, len(PLACEMENTS)))
+def _contributions(
+    worth: Mapping[Coalition, float], present: Coalition, calibrations: EndpointCalibrations
+) -> tuple[Contribution, ...]:
+    """Shapley value of each modality, from the base rate on; none where a coalition or the base rate is unknown."""
+    if calibrations.base_rate is None or len(worth) < 2 ** len(present) - 1:
+        return ()
+    return contributions(worth, calibrations.base_rate)
 
 
-def _with_contributions(scores: tuple[Score, ...], arrays: _Arrays, checkpoint: Checkpoint) -> tuple[Score, ...]:
-    """The scores with the Shapley value of each modality, from the centred, unflipped version."""
-    answers = answer_coalitions(checkpoint.network, _centred(arrays, checkpoint))
-    shared = []
-    for each in scores:
-        temperature = checkpoint.endpoints[each.endpoint].temperature
-        parts = share(checkpoint.network, answers, each.endpoint, temperature=temperature)
-        shared.append(
-            replace(
-                each,
-                contributions=parts.to_results(),
-                base_probability=parts.base_probability,
-                explained_probability=parts.explained_probability,
-            )
+def _without(
+    worth: Mapping[Coalition, float], present: Coalition, calibrations: EndpointCalibrations
+) -> dict[Modality, float | None]:
+    """The probability without each of several modalities; None where the rest may not be scored."""
+    rest = {modality: present - {modality} for modality in Modality if modality in present and len(present) > 1}
+    return {m: worth[others] if calibrations.of(others).shows_score else None for m, others in rest.items()}
+
+
+def _unstable(scores: tuple[Score, ...]) -> tuple[QualityFlag, ...]:
+    """A flag for each score that varies much with the placement of the images."""
+    return tuple(
+        QualityFlag(
+            "UNSTABLE",
+            Severity.WARNING,
+            f"The score of {each.endpoint.words} varies with the placement of the images by {100 * each.spread:.0f} "
+            f"points (standard deviation of {each.estimator.versions} versions); above {100 * MOST_SPREAD:.0f} it is "
+            "unstable.",
         )
-    return tuple(shared)
-
-
-def _explain(prepared: PreparedCase, checkpoint: Checkpoint, policy: Policy, report: _Progress) -> tuple[Saliency, ...]:
-    """Saliency of every endpoint and modality on the grid of the source images, from the centred, unflipped version."""
-    volumes = _centred(prepared.arrays, checkpoint)
-    maps = []
-    for endpoint in checkpoint.endpoints:
-        attribution = attribute(
-            checkpoint.network,
-            volumes,
-            endpoint,
-            method=policy.method,
-            baseline=policy.baseline,
-            limits=policy.limits,
-            progress=lambda done, planned: report("saliency", done, planned),
-        )
-        for each in _placeable(prepared.arrays, checkpoint.recipe):
-            summed = attribution.summed(each.modality)
-            maps.append(
-                Saliency(
-                    endpoint,
-                    each.modality,
-                    prepared.to_patient(each.modality, summed, each.offset(CENTRE)),
-                    attribution.method.value,
-                    attribution.baseline.value if attribution.baseline else "none",
-                    attribution.steps,
-                    attribution.completeness_error,
-                )
-            )
-    return tuple(maps)
-
-
-def _centred(arrays: _Arrays, checkpoint: Checkpoint) -> dict[Modality, Tensor]:
-    """Volumes (1, C, X, Y, Z) as in the published validation: centred in the padding, unflipped."""
-    inputs, device = _placeable(arrays, checkpoint.recipe), device_of(checkpoint.network)
-    return {each.modality: each.volumes([each.offset(CENTRE)]).to(device) for each in inputs}
+        for each in scores
+        if each.probability is not None and each.spread > MOST_SPREAD
+    )
 
 
 def _require_sound(modality: Modality, array: NDArray[np.floating]) -> None:
@@ -265,19 +195,8 @@ def _require_sound(modality: Modality, array: NDArray[np.floating]) -> None:
             raise NumericsFault(f"{place} reaches {np.abs(values).max():.3g}, it should be standardised")
 
 
-def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
-    """The items in their order, `size` at a time."""
-    return (items[first : first + size] for first in range(0, len(items), size))
-
-
-def _require_finite(tensor: Tensor, place: str) -> None:
-    """Raise NumericsFault naming the place of a NaN or an infinity."""
-    if not bool(torch.isfinite(tensor).all()):
-        raise NumericsFault(f"{place} hold a value that is not finite")
-
-
 @contextmanager
-def _timed(timings: dict[str, float], stage: str, report: _Progress) -> Iterator[None]:
+def _timed(timings: dict[str, float], stage: str, report: Progress) -> Iterator[None]:
     """Seconds spent within, under the stage's name; its beginning is reported."""
     report(stage, 0, 1)
     start = time.perf_counter()

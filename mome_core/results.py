@@ -8,8 +8,10 @@ from enum import StrEnum
 
 import numpy as np
 
+from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, sigmoid, withheld_words
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
+from mome_core.estimator import Estimator
 from mome_core.volume import Volume
 
 
@@ -25,11 +27,21 @@ class Endpoint(StrEnum):
         """What the endpoint is called in a report or on a page, in the middle of a sentence."""
         return _ENDPOINT_WORDS[self]
 
+    @property
+    def outcome(self) -> str:
+        """What a positive patient had, after "3 of 100 such patients"."""
+        return _OUTCOME_WORDS[self]
+
 
 _ENDPOINT_WORDS = {
     Endpoint.MALIGNANCY: "malignancy",
     Endpoint.TRIPLE_NEGATIVE: "triple-negative subtype",
     Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: "pathologic complete response",
+}
+_OUTCOME_WORDS = {
+    Endpoint.MALIGNANCY: "had cancer",
+    Endpoint.TRIPLE_NEGATIVE: "had a triple-negative cancer",
+    Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: "had a pathologic complete response",
 }
 
 
@@ -79,42 +91,79 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why no call is given: a stable code, and a sentence for the reader."""
+
+    code: WithheldCode
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
-    """Probability of one endpoint, the operating point it is read at, and where it comes from.
+    """One endpoint's calibrated probability, the call at the operating point of what is present, and their proof.
 
     Parameters
     ----------
     probability
-        Mean over the augmented versions, in [0, 1].
+        Calibrated, in [0, 1]; None where the bundle may not score these modalities (`withheld` says why).
     spread
-        Standard deviation over the augmented versions, units of probability.
-    augmentations
-        How many versions were averaged.
+        Standard deviation over the estimator's versions, units of probability: how much the answer varies with the
+        placement of the images, not how sure it is.
+    calibration
+        Of the modalities that were used.
+    without
+        Probability without each of several modalities, from the calibration of the others; None where that is withheld.
     contributions
-        One for each modality used; `base_probability` + their sum = the single-version probability
-        `explained_probability` that was explained.
+        One for each modality used; `base_probability` + their sum = `probability`.
+    base_probability
+        Calibrated prevalence of the cases that the bundle was validated on; None where it does not say.
     """
 
     endpoint: Endpoint
-    probability: float
-    threshold: float
+    probability: float | None
     spread: float
-    augmentations: int
+    calibration: Calibration
+    estimator: Estimator
     model: ModelIdentity
     contributions: tuple[Contribution, ...] = ()
-    base_probability: float = 0.5
-    explained_probability: float | None = None
+    base_probability: float | None = None
+    without: Mapping[Modality, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.probability is None:
+            if self.calibration.shows_score:
+                raise ValueError(f"the probability of {self.endpoint} is missing, and nothing withholds it")
+            return
         if not np.isfinite(self.probability):
             raise NumericsFault(f"the probability of {self.endpoint} is not a finite number")
         if not 0.0 <= self.probability <= 1.0:
             raise ValueError(f"probability must be in [0, 1], got {self.probability}")
+        if not self.calibration.shows_score:
+            raise ValueError(f"the probability of {self.endpoint} is withheld ({self.calibration.withheld})")
 
     @property
-    def positive(self) -> bool:
-        """Whether the score lies above its operating point (paper: score > threshold)."""
-        return self.probability > self.threshold
+    def call(self) -> Call:
+        """Positive or negative at the operating point, or withheld (paper: score > threshold)."""
+        return Call.WITHHELD if self.probability is None else self.calibration.call(self.probability)
+
+    @property
+    def withheld(self) -> Withheld | None:
+        """Why there is no call; None where there is one."""
+        code = self.calibration.withheld
+        return None if code is None else Withheld(code, withheld_words(self.calibration))
+
+    @property
+    def threshold(self) -> float:
+        """The operating point: a probability above it is positive."""
+        return self.calibration.threshold
+
+    @property
+    def at_this_score(self) -> Proportion | None:
+        """How many of the validation cases that scored about the same were positive; None where none are known."""
+        validation = self.calibration.validation
+        if validation is None or self.probability is None:
+            return None
+        return validation.at_this_score(self.probability)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,12 +173,18 @@ class Saliency:
     Parameters
     ----------
     volume
-        Float32 on the grid of the source images (DCE: one phase's grid, summed over phases); signed, in units of logit
-        difference per voxel; zero where the network did not look.
+        Float32 on the grid of the source images (DCE: one phase's grid, summed over phases); signed, in log odds of the
+        reported score per voxel; zero where the network did not look.
     method, baseline, steps
-        How it was computed, e.g. "integrated gradients", "blur", 16.
+        How it was computed, e.g. "integrated gradients", "blur", 160 gradients.
     completeness_error
-        |sum - (f(x) - f(baseline))| / |f(x) - f(baseline)|; NaN where the method has none.
+        What the map and the version that misses most add up to wrongly, relative to the change of log odds from the
+        baseline that they explain; NaN where the method has none.
+    versions
+        How many of the estimator's versions were explained; the map is their mean.
+    explained_log_odds, reported_log_odds, baseline_log_odds
+        Calibrated log odds of these versions, of the score, and of the baseline of these versions: all modalities' maps
+        add up to the first less the last, but for what fell on the padding. NaN where nobody said or there is none.
     """
 
     endpoint: Endpoint
@@ -139,10 +194,24 @@ class Saliency:
     baseline: str
     steps: int
     completeness_error: float
+    versions: int = 1
+    explained_log_odds: float = np.nan
+    reported_log_odds: float = np.nan
+    baseline_log_odds: float = np.nan
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.volume.voxels).all():
             raise NumericsFault(f"the saliency of {self.modality} holds a value that is not finite")
+
+    @property
+    def difference(self) -> float:
+        """Log odds that the explained versions differ from the reported score by."""
+        return self.explained_log_odds - self.reported_log_odds
+
+    @property
+    def explained_probability(self) -> float:
+        """Probability of the explained versions, beside which the reported one stands; NaN where nobody said."""
+        return sigmoid(self.explained_log_odds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,13 +221,13 @@ class Result:
     Parameters
     ----------
     scores
-        One for each endpoint that was answered; empty when every score is withheld.
+        One for each endpoint that was answered; empty when the input allows none.
     withheld
-        Why no score is given, for the reader; empty when scores are given.
+        Why no probability is given, for the reader; empty when one is.
     timings_s
         Seconds per stage, by name, for the operator.
     policy
-        How the answer was computed (augmentation and precision), one line.
+        How the answer was computed (precision, explanation), one line; the scores name their estimator.
     """
 
     scores: tuple[Score, ...]
@@ -170,13 +239,15 @@ class Result:
     timings_s: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if bool(self.withheld) == bool(self.scores):
+        if bool(self.withheld) == any(score.probability is not None for score in self.scores):
             raise ValueError("a result has scores, or says why they are withheld")
 
     @property
     def withheld_code(self) -> str:
-        """Code of the first quality flag that withholds the scores; empty when no flag does."""
-        return next((flag.code for flag in self.flags if flag.severity is Severity.WITHHOLD), "")
+        """Code of the first quality flag that withholds the scores, else of the first withheld score; empty if none."""
+        flags = [flag.code for flag in self.flags if flag.severity is Severity.WITHHOLD]
+        scores = [score.withheld.code for score in self.scores if score.withheld and score.probability is None]
+        return next(iter([*flags, *scores]), "") if self.withheld else ""
 
     @property
     def modalities_missing(self) -> tuple[Modality, ...]:

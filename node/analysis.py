@@ -18,11 +18,12 @@ from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
+from mome_core.calibration import Calibration, coalition_name
 from mome_core.compute import best_device
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.policy import Augmentation, Policy, default_policy
+from mome_core.policy import Policy, default_policy
 from mome_core.results import Result, Saliency, Score
 from node.errors import SettingsError
 from node.identity import this_device
@@ -34,7 +35,14 @@ from node.settings_sections import ResultSettings
 from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
 from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
-from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary
+from node.summary import (
+    AnalysisSummary,
+    CalibrationSummary,
+    EstimatorSummary,
+    ModelSummary,
+    SaliencySummary,
+    ScoreSummary,
+)
 from sr_templates.build import (
     ResultObjects,
     build_not_analysed,
@@ -197,7 +205,8 @@ class ShadowModel:
             result = analyze(assembly.case, self.context.checkpoint, policy)
         except StudyIneligible as reason:
             return {}, str(reason)
-        return {str(score.endpoint): score.probability for score in result.scores}, result.withheld
+        shown = {str(each.endpoint): each.probability for each in result.scores if each.probability is not None}
+        return shown, result.withheld
 
 
 def revision_of(revision: StudyRevision) -> Revision:
@@ -210,20 +219,27 @@ def revision_of(revision: StudyRevision) -> Revision:
 
 
 def open_context(settings: Settings, bundle: Path) -> AnalysisContext:
-    """Load a bundle, with policy and device from the settings; raises SettingsError or CheckpointRefused."""
+    """Load a bundle, with estimator and device from the settings; raises SettingsError or CheckpointRefused."""
     device = settings.model.device
     checkpoint = load_checkpoint(bundle, device if device != "auto" else best_device())
-    policy = default_policy(checkpoint.network)
-    if settings.model.policy == "paper":
-        policy = Policy(augmentation=Augmentation.PUBLISHED, precision=policy.precision)
     return AnalysisContext(
-        checkpoint=checkpoint,
-        policy=policy,
+        checkpoint=_with_estimator(checkpoint, settings.model.estimator),
+        policy=default_policy(checkpoint.network),
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
         options=object_options(settings.results),
         silent=not settings.results.not_analysed_report,
     )
+
+
+def _with_estimator(checkpoint: Checkpoint, name: str) -> Checkpoint:
+    """The checkpoint with the named estimator, or its default for ""; SettingsError for another."""
+    if not name:
+        return checkpoint
+    try:
+        return replace(checkpoint, estimators=checkpoint.estimator_first(name))
+    except ValueError as error:
+        raise SettingsError(f"model.estimator: {error}") from error
 
 
 def object_options(results: ResultSettings) -> ObjectOptions:
@@ -276,16 +292,40 @@ def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
 
 
 def _summarize_score(score: Score) -> ScoreSummary:
-    """One endpoint's score with its contributions and model."""
+    """One endpoint's score with its call, calibration, contributions and model."""
+    estimator = score.estimator
     return ScoreSummary(
         endpoint=score.endpoint,
         probability=score.probability,
         threshold=score.threshold,
         spread=score.spread,
-        augmentations=score.augmentations,
+        augmentations=estimator.versions,
         contributions={each.modality: each.value for each in score.contributions},
         base_probability=score.base_probability,
         model=ModelSummary(score.model.name, score.model.version, score.model.sha256),
+        call=score.call,
+        withheld_reason=score.withheld,
+        calibration=_summarize_calibration(score.calibration),
+        at_this_score=score.at_this_score,
+        without=score.without,
+        estimator=EstimatorSummary(estimator.name, **estimator.to_json(), versions=estimator.versions),
+    )
+
+
+def _summarize_calibration(calibration: Calibration) -> CalibrationSummary | None:
+    """What validation showed of the modalities that were used; None where nothing is known."""
+    validation = calibration.validation
+    if validation is None:
+        return None
+    return CalibrationSummary(
+        coalition=coalition_name(calibration.coalition),
+        operating_point=calibration.threshold,
+        target_sensitivity=validation.target_sensitivity,
+        sensitivity=validation.sensitivity,
+        specificity=validation.specificity,
+        auroc=validation.auroc,
+        cases=validation.cases,
+        prevalence=validation.prevalence,
     )
 
 
@@ -298,6 +338,11 @@ def _summarize_saliency(saliency: Saliency) -> SaliencySummary:
         baseline=saliency.baseline,
         steps=saliency.steps,
         completeness_error=saliency.completeness_error,
+        versions=saliency.versions,
+        explained_log_odds=saliency.explained_log_odds,
+        reported_log_odds=saliency.reported_log_odds,
+        baseline_log_odds=saliency.baseline_log_odds,
+        difference=saliency.difference,
     )
 
 

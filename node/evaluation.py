@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from mome_core.inference import score
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.policy import Augmentation, Policy
 from mome_core.results import Endpoint
 from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
 from mome_core.training.cohort import GROUPS, ManifestRow
 from mome_core.training.dataset import ExcludedCase
-from mome_core.training.evaluate import Evaluation, Scores, auroc_difference, compare, evaluate
+from mome_core.training.evaluate import Evaluation, compare, evaluate
+from mome_core.training.exposure import ExposureReport, exposure_report
 from mome_core.training.report import Breakdown, MeasuredModel, render
 from mome_core.training.statistics import Comparison
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
@@ -36,8 +33,6 @@ class EvaluationPlan:
         Draws of patients by the bootstrap.
     choose
         Split on which the operating point for BI-RADS 4 findings is chosen.
-    augmented
-        Whether the mean over the published augmented versions is measured too.
     """
 
     bundles: tuple[Path, ...]
@@ -45,7 +40,6 @@ class EvaluationPlan:
     split: str = ""
     repeats: int = 1000
     choose: str = "validation"
-    augmented: bool = False
     cache: Path = CACHE
     workers: int = 1
 
@@ -70,7 +64,6 @@ class EvaluationReport:
             "readers": [asdict(each) for each in sides.readers],
             "bi_rads_4": asdict(sides.downgrade) if sides.downgrade else None,
             "contributions": {str(modality): value for modality, value in sides.contributions.items()},
-            "augmented": asdict(sides.augmented) if sides.augmented else None,
         }
 
 
@@ -82,15 +75,20 @@ def evaluate_models(rows: Sequence[ManifestRow], plan: EvaluationPlan, progress:
     chosen = [row for row in rows if plan.split in ("", row.split)]
     excluded: tuple[ExcludedCase, ...] = ()
     models: list[tuple[Checkpoint, Evaluation]] = []
+    exposures: list[ExposureReport] = []
     for bundle in plan.bundles:
         checkpoint = load_checkpoint(bundle)
         cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
         excluded = cohort.exclusions
         models.append((checkpoint, evaluate(checkpoint, cohort.examples, plan.endpoint, repeats=plan.repeats)))
+        exposures.append(exposure_report(checkpoint.manifest, models[-1][1].examples))
     evaluations = [evaluation for _, evaluation in models]
     comparison = compare(*evaluations, repeats=plan.repeats) if len(models) == 2 else {}
     breakdown = _break_down(*models[0], rows, plan, progress)
-    measured = tuple(MeasuredModel(checkpoint.identity, evaluation) for checkpoint, evaluation in models)
+    measured = tuple(
+        MeasuredModel(checkpoint.identity, evaluation, exposure)
+        for (checkpoint, evaluation), exposure in zip(models, exposures, strict=True)
+    )
     return EvaluationReport(measured, comparison, breakdown, excluded)
 
 
@@ -101,7 +99,7 @@ def _break_down(
     plan: EvaluationPlan,
     progress: CohortProgress,
 ) -> Breakdown:
-    """Groups of patients, readers, BI-RADS 4 findings, contributions, augmentation."""
+    """Groups of patients, readers, BI-RADS 4 findings, contributions."""
     mine, repeats = _rows_of(evaluation, rows), plan.repeats
     readers = sorted({name for row in mine for name in row.facts if name.startswith("reader_")})
     return Breakdown(
@@ -110,8 +108,7 @@ def _break_down(
             evaluation, {name: [row.facts.get(name, "") for row in mine] for name in readers}, repeats=repeats
         ),
         downgrade=_downgrade(checkpoint, evaluation, rows, plan, progress),
-        contributions=mean_contributions(checkpoint, evaluation.examples, evaluation.endpoint),
-        augmented=_augmented(checkpoint, evaluation, repeats) if plan.augmented else None,
+        contributions=mean_contributions(checkpoint, evaluation),
     )
 
 
@@ -138,23 +135,6 @@ def _downgrade(
     return downgrade(other, [row.facts.get("bi_rads", "") for row in _rows_of(other, rows)], evaluation, mine)
 
 
-def _augmented(checkpoint: Checkpoint, evaluation: Evaluation, repeats: int) -> Comparison:
-    """AUROC of the mean over augmented versions against one centred version."""
-    patients = [each.patient for each in evaluation.examples]
-    scores = augmented_scores(checkpoint, evaluation)
-    return auroc_difference(evaluation.truth, scores, evaluation.probability, patients, repeats=repeats)
-
-
-def augmented_scores(checkpoint: Checkpoint, evaluation: Evaluation) -> Scores:
-    """Probability of each case as the node answers: the mean over the published versions of it."""
-    policy = Policy(augmentation=Augmentation.PUBLISHED, contributions=False, saliency=False)
-    found = []
-    for example in evaluation.examples:
-        scores = score(example.arrays(), checkpoint, policy, lambda stage, done, planned: None)
-        found.append(next(each.probability for each in scores if each.endpoint is evaluation.endpoint))
-    return np.array(found)
-
-
 # --- the report as files
 
 
@@ -171,16 +151,18 @@ def write_figures(path: Path, report: EvaluationReport) -> None:
         writer.writerows(_leaves(report.to_json(), ()))
 
 
-def write_cases(path: Path, evaluation: Evaluation) -> None:
+def write_cases(path: Path, model: MeasuredModel) -> None:
     """A CSV file: one line for each case, most confident errors first, since those are the ones to look at."""
+    evaluation = model.evaluation
     mistake = abs(evaluation.probability - evaluation.truth)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["case", "label", "probability", "called_positive"])
+        writer.writerow(["case", "label", "probability", "called_positive", "to_the_model"])
         for n in mistake.argsort()[::-1]:
             probability = float(evaluation.probability[n])
             label, called = int(evaluation.truth[n]), int(probability > evaluation.threshold)
-            writer.writerow([evaluation.examples[n].name, label, f"{probability:.6f}", called])
+            name = evaluation.examples[n].name
+            writer.writerow([name, label, f"{probability:.6f}", called, model.exposure.cases[name].value])
 
 
 def _measured_json(model: MeasuredModel) -> dict[str, object]:
@@ -194,6 +176,7 @@ def _measured_json(model: MeasuredModel) -> dict[str, object]:
         "threshold": evaluation.threshold,
         "figures": {name: asdict(interval) for name, interval in evaluation.figures.items()},
         "auroc_of_modalities": evaluation.subsets,
+        "exposure": model.exposure.to_json(),
     }
 
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from mome_core.calibration import Calibration
+from mome_core.case import Modality
+from mome_core.model.estimators import CalibratedEstimator, estimators_of
+from mome_core.results import Endpoint
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import sync
@@ -100,10 +104,8 @@ class BundleManifest:
         Digest of the weights, hexadecimal.
     started_from
         Digest of the weights that training began with; empty where the bundle does not say.
-    thresholds
-        Operating point of each endpoint, a probability.
-    baseline
-        Scores of the validation cases by endpoint, sorted; empty in a bundle that does not keep them.
+    estimators
+        Those that it was validated with, the default first, with the calibrations of every endpoint.
     content
         The whole manifest as it is written.
     """
@@ -114,14 +116,21 @@ class BundleManifest:
     digest: str
     weights_sha256: str
     started_from: str
-    thresholds: Mapping[str, float]
-    baseline: Mapping[str, Sequence[float]]
+    estimators: tuple[CalibratedEstimator, ...]
     content: Mapping[str, Any]
+
+    def calibration(
+        self, endpoint: Endpoint, modalities: Collection[Modality], estimator: str = ""
+    ) -> Calibration | None:
+        """How a score of these modalities is read, by the default estimator or a named one; None where it is not."""
+        for each in self.estimators:
+            if estimator in ("", each.estimator.name) and endpoint in each.endpoints and modalities:
+                return each.endpoints[endpoint].of(modalities)
+        return None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Read the content of manifest.json."""
-        thresholds = {endpoint: point["threshold"] for endpoint, point in content["endpoints"].items()}
         return cls(
             name=content["name"],
             version=content["version"],
@@ -129,8 +138,7 @@ class BundleManifest:
             digest=content["manifest_sha256"],
             weights_sha256=content["weights"]["sha256"],
             started_from=content["provenance"].get("started_from", ""),
-            thresholds=thresholds,
-            baseline=content["provenance"].get("baseline", {}),
+            estimators=estimators_of(content),
             content=content,
         )
 

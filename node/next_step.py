@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node.jobs import JobKind, JobState
+from node.jobs import OPEN, JobKind, JobState
 from node.settings_sections import GatherSettings
 from node.states import StudyState
 from node.storage.analysis_queue import AnalysisQueue
 from node.storage.records import JobRecord, StudyRecord
 from node.words import duration
+
+_UNFINISHED = (*OPEN, JobState.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class NextStep:
 def next_step(
     study: StudyRecord, jobs: Sequence[JobRecord], queue: AnalysisQueue, gather: GatherSettings, now: float
 ) -> NextStep:
-    """The next step of a study with its unfinished jobs; nothing for one that is delivered."""
+    """The next step of a study with its jobs; nothing for one that is delivered."""
+    jobs = [job for job in jobs if job.state in _UNFINISHED and job.revision == study.revision]
     if study.state is StudyState.RECEIVING:
         return _arriving(study, gather)
     if study.state in (StudyState.STABLE, StudyState.ANALYZING):

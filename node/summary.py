@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from math import nan
+from typing import Any, Self, TypeVar
 
+from mome_core.calibration import AurocInterval, Call, Proportion, WithheldCode
 from mome_core.case import Modality, Role
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
-from mome_core.results import Endpoint, QualityFlag, Severity
+from mome_core.results import Endpoint, QualityFlag, Severity, Withheld
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,49 +25,141 @@ class ModelSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreSummary:
-    """One endpoint's score with its contributions and model.
+class EstimatorSummary:
+    """Which versions of the case were averaged, and how; `versions` is 0 where an older release did not say."""
+
+    name: str = ""
+    augmentation: str = ""
+    pooling: str = ""
+    arithmetic: str = ""
+    versions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSummary:
+    """The calibration that a score was read by, and what validation cases with the same modalities showed.
 
     Parameters
     ----------
-    probability, threshold
-        In [0, 1].
+    coalition
+        The modalities, e.g. "DCE+T2".
+    operating_point
+        A probability above it is positive.
+    sensitivity, specificity
+        At the operating point, with 95 % intervals.
+    """
+
+    coalition: str
+    operating_point: float
+    target_sensitivity: float
+    sensitivity: Proportion
+    specificity: Proportion
+    auroc: AurocInterval
+    cases: int
+    prevalence: float
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read the entry `calibration` of a score."""
+        return cls(
+            coalition=content["coalition"],
+            operating_point=content["operating_point"],
+            target_sensitivity=content["target_sensitivity"],
+            sensitivity=Proportion(**content["sensitivity"]),
+            specificity=Proportion(**content["specificity"]),
+            auroc=AurocInterval(**content["auroc"]),
+            cases=content["cases"],
+            prevalence=content["prevalence"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSummary:
+    """One endpoint's score with its call, calibration, contributions and model.
+
+    Parameters
+    ----------
+    probability
+        Calibrated, in [0, 1]; None where the model may not score these modalities.
+    call
+        At the operating point; `withheld_reason` says why there is none.
+    threshold
+        The operating point: a probability above it is positive.
     spread
-        Standard deviation over the augmented versions, in units of probability.
+        Standard deviation over the versions, in units of probability: varies with placement.
     augmentations
         How many versions were averaged; 0 where an older release did not say.
+    calibration
+        None where the bundle does not say how it was validated.
+    at_this_score
+        How many validation cases that scored about the same were positive; None where that is not known.
+    without
+        Probability without each modality; None where the others may not be scored.
     contributions
-        Shapley value of each modality, in units of probability.
+        Shapley value of each modality, in units of probability; they add up from `base_probability` to `probability`.
     """
 
     endpoint: Endpoint
-    probability: float
+    probability: float | None
     threshold: float
     spread: float
     augmentations: int
     contributions: Mapping[Modality, float]
-    base_probability: float
+    base_probability: float | None
     model: ModelSummary
+    call: Call = Call.WITHHELD
+    withheld_reason: Withheld | None = None
+    calibration: CalibrationSummary | None = None
+    at_this_score: Proportion | None = None
+    without: Mapping[Modality, float | None] = field(default_factory=dict)
+    estimator: EstimatorSummary = field(default_factory=EstimatorSummary)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read one entry of `scores`."""
-        contributions = content.get("contributions", {})
+        """Read one entry of `scores`; one that an older release wrote has no call that could be trusted."""
+        withheld, calibration = content.get("withheld_reason", asdict(_OLDER)), content.get("calibration")
+        nearby = content.get("at_this_score")
         return cls(
             endpoint=Endpoint(content["endpoint"]),
             probability=content["probability"],
             threshold=content["threshold"],
             spread=content.get("spread", 0.0),
             augmentations=content.get("augmentations", 0),
-            contributions={Modality(name): value for name, value in contributions.items()},
-            base_probability=content.get("base_probability", 0.5),
+            contributions=_by_modality(content.get("contributions", {})),
+            base_probability=content.get("base_probability"),
             model=ModelSummary(**content["model"]),
+            call=Call(content.get("call", Call.WITHHELD)),
+            withheld_reason=None if withheld is None else Withheld(WithheldCode(withheld["code"]), withheld["words"]),
+            calibration=None if calibration is None else CalibrationSummary.from_json(calibration),
+            at_this_score=None if nearby is None else Proportion(**nearby),
+            without=_by_modality(content.get("without", {})),
+            estimator=EstimatorSummary(**content.get("estimator", {})),
         )
+
+
+_OLDER = Withheld(
+    WithheldCode.NOT_CALIBRATED,
+    "an older release made this score and kept no validation of its operating point",
+)
+
+
+def _by_modality(content: Mapping[str, _Value]) -> dict[Modality, _Value]:
+    return {Modality(name): value for name, value in content.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class SaliencySummary:
-    """How one saliency map was computed; `completeness_error` is NaN where the method has none."""
+    """How one saliency map was computed, and what it says of the score; a number that there is none of is NaN.
+
+    Parameters
+    ----------
+    versions
+        How many of the estimator's versions were explained.
+    explained_log_odds, reported_log_odds, baseline_log_odds
+        Calibrated log odds of these versions, of the score, and of what the map is compared with.
+    difference
+        Explained less reported log odds.
+    """
 
     endpoint: Endpoint
     modality: Modality
@@ -71,6 +167,11 @@ class SaliencySummary:
     baseline: str
     steps: int
     completeness_error: float
+    versions: int = 1
+    explained_log_odds: float = nan
+    reported_log_odds: float = nan
+    baseline_log_odds: float = nan
+    difference: float = nan
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -82,7 +183,12 @@ class SaliencySummary:
             baseline=content["baseline"],
             steps=content["steps"],
             completeness_error=content["completeness_error"],
+            versions=content.get("versions", 1),
+            **{name: content.get(name, nan) for name in _LOG_ODDS},
         )
+
+
+_LOG_ODDS = ("explained_log_odds", "reported_log_odds", "baseline_log_odds", "difference")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,8 @@ def _checked(made: Mapping[Kind, Instances], evidence: Evidence, not_written: Ma
 
 def _answered_by(result: Result, options: ObjectOptions) -> tuple[str, ...]:
     models = {
-        f"{score.model.name} {score.model.version} {score.model.sha256} {score.endpoint} {score.threshold}"
+        f"{score.model.name} {score.model.version} {score.model.sha256} {score.endpoint} {score.threshold} "
+        f"{score.estimator.name} {score.calibration.slope} {score.calibration.intercept}"
         for score in result.scores
     }
     return (*sorted(models), result.policy, *sorted(options.kinds), options.map_encoding, str(options.crop_map))

@@ -8,7 +8,7 @@ B batch, C channels, XYZ voxels, F features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -120,6 +120,12 @@ class ResNetFusion(Network):
             )
         fused_BF = self.perceptron(torch.cat(list(features.values()), dim=1))
         return {head.endpoint: self.heads[_head_name(_ALL, head)](fused_BF) for head in self.answers}
+
+    def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:
+        """Those of the modalities that it would answer from; feature fusion needs all of its own."""
+        found = super().usable(modalities)
+        complete = len(found) == len(self.architecture.modalities)
+        return found if complete or self.architecture.fusion is Fusion.LATE else frozenset()
 
     def mean_of_probabilities(self, head: Head, features: Mapping[Modality, Tensor]) -> Tensor:
         """(B, K) logarithm of the mean probability over the present modalities; its softmax is that mean."""

@@ -1,7 +1,7 @@
 """The files of a model bundle: verified by their digests when they are read, all or none when they are written.
 
 BUNDLE/model.safetensors   the tensors
-BUNDLE/manifest.json       architecture, recipe, endpoints with operating points, identity, provenance
+BUNDLE/manifest.json       architecture, recipe, estimators with their calibrations, identity, provenance
 BUNDLE/MODEL_CARD.md       for people
 """
 
@@ -69,14 +69,11 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
 
 def short_card(manifest: Mapping[str, Any]) -> str:
     """A model card from what the manifest knows."""
-    points = "\n".join(
-        f"- {name}: positive above {point['threshold']}, temperature {point['temperature']}"
-        for name, point in manifest["endpoints"].items()
-    )
+    estimators = "\n".join(f"- {each['augmentation']}, mean of {each['pooling']}" for each in manifest["estimators"])
     provenance = "\n".join(f"- {key}: {value}" for key, value in manifest["provenance"].items()) or "- not stated"
     return (
         f"# {manifest['name']} {manifest['version']}\n\nRESEARCH USE ONLY - not for clinical use.\n\n"
-        f"{manifest['statement']}\n\n## Endpoints\n\n{points}\n\n## Provenance\n\n{provenance}\n\n"
+        f"{manifest['statement']}\n\n## Estimators\n\n{estimators}\n\n## Provenance\n\n{provenance}\n\n"
         f"## Weights\n\n{manifest['weights']['parameters']:,} parameters, {manifest['weights']['dtype']}, "
         f"SHA-256 `{manifest['weights']['sha256']}`.\n"
     )

@@ -1,7 +1,7 @@
 """A model bundle on disk: weights, the numbers to use them with, and their identity. Nothing in it is executed.
 
 BUNDLE/model.safetensors   the tensors
-BUNDLE/manifest.json       architecture, recipe, endpoints with operating points, identity, provenance
+BUNDLE/manifest.json       architecture, recipe, estimators with their calibrations, identity, provenance
 BUNDLE/MODEL_CARD.md       for people
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mome_core.compute import device_of
 from mome_core.errors import CheckpointRefused
+from mome_core.estimator import Estimator
 from mome_core.model.architecture import Architecture, architecture_from_json
 from mome_core.model.baselines import ResNetArchitecture, ResNetFusion, resnet_architecture_from_json
 from mome_core.model.build import build_network
@@ -35,6 +36,7 @@ from mome_core.model.bundle_files import (
     short_card,
     write_directory,
 )
+from mome_core.model.estimators import CalibratedEstimator, EndpointCalibrations, estimators_of, uncalibrated
 from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
@@ -42,28 +44,6 @@ from mome_core.results import Endpoint, ModelIdentity
 _AnyNetwork = TypeVar("_AnyNetwork", Mome, ResNetFusion)
 MOME, RESNETS = "MOME", "ResNets"
 _KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versions round otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """How to read one endpoint's logits.
-
-    Parameters
-    ----------
-    threshold
-        A probability above it is positive (paper: 0.5).
-    temperature
-        Divides the logits before the softmax; 1 leaves the probability as trained (Guo et al. 2017).
-    """
-
-    threshold: float = 0.5
-    temperature: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"a threshold lies in [0, 1], got {self.threshold}")
-        if not 0.0 < self.temperature < float("inf"):
-            raise ValueError(f"a temperature is a positive number, got {self.temperature}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +71,48 @@ class Description:
             raise ValueError("a model bundle needs a name, a version and a statement")
 
 
+class _Calibrated:
+    """What is asked of the estimators of a bundle; the first one answers."""
+
+    __slots__ = ()
+    estimators: tuple[CalibratedEstimator, ...]
+    identity: ModelIdentity
+
+    @property
+    def estimator(self) -> Estimator:
+        """Which number this model's score is."""
+        return self.estimators[0].estimator
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The questions that it answers."""
+        return tuple(self.estimators[0].endpoints)
+
+    def calibrations(self, endpoint: Endpoint) -> EndpointCalibrations:
+        """How its answers to one endpoint are read."""
+        return self.estimators[0].endpoints[endpoint]
+
+    def estimator_first(self, name: str) -> tuple[CalibratedEstimator, ...]:
+        """The estimators with the named one first; ValueError when the bundle was not validated with it."""
+        chosen = [each for each in self.estimators if each.estimator.name == name]
+        if not chosen:
+            offered = ", ".join(each.estimator.name for each in self.estimators)
+            raise ValueError(
+                f"{self.identity.name} was not validated with the estimator {name!r}; it was with: {offered}"
+            )
+        return (*chosen, *(each for each in self.estimators if each.estimator.name != name))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
+class Checkpoint(_Calibrated):
     """A network ready to answer, with everything that belongs to its weights.
 
     Parameters
     ----------
     network
         In evaluation mode, frozen; float32.
-    endpoints
-        Operating point of each endpoint that the network answers.
+    estimators
+        Those it was validated with; the first one answers.
     manifest
         The manifest as read.
     """
@@ -108,21 +120,24 @@ class Checkpoint:
     network: Mome
     architecture: Architecture
     recipe: Recipe
-    endpoints: Mapping[Endpoint, OperatingPoint]
+    estimators: tuple[CalibratedEstimator, ...]
     identity: ModelIdentity
     manifest: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _BaselineCheckpoint:
+class _BaselineCheckpoint(_Calibrated):
     """A network that MOME is compared with, with everything that belongs to its weights."""
 
     network: ResNetFusion
     architecture: ResNetArchitecture
     recipe: Recipe
-    endpoints: Mapping[Endpoint, OperatingPoint]
+    estimators: tuple[CalibratedEstimator, ...]
     identity: ModelIdentity
     manifest: Mapping[str, Any]
+
+
+AnyCheckpoint = Checkpoint | _BaselineCheckpoint
 
 
 def save_checkpoint(
@@ -130,7 +145,7 @@ def save_checkpoint(
     network: Mome | ResNetFusion,
     recipe: Recipe,
     description: Description,
-    endpoints: Mapping[Endpoint, OperatingPoint] | None = None,
+    estimators: Sequence[CalibratedEstimator] = (),
     *,
     half: bool = False,
 ) -> ModelIdentity:
@@ -138,21 +153,21 @@ def save_checkpoint(
 
     Parameters
     ----------
-    endpoints
-        Missing ones get threshold 0.5, temperature 1.
+    estimators
+        Those that the network was calibrated with, the default first; without any it shows scores and calls nothing.
     half
         Store float16 (half the size); the manifest says so, and loading gives float32 again.
     """
     network.architecture.require_fits(recipe)
     weights = safetensors.torch.save({name: _stored(tensor, half) for name, tensor in network.state_dict().items()})
-    points = {head.endpoint: (endpoints or {}).get(head.endpoint, OperatingPoint()) for head in network.answers}
+    unknown = CalibratedEstimator(Estimator(), {head.endpoint: uncalibrated() for head in network.answers})
     about_weights = {
         "file": WEIGHTS,
         "sha256": hashlib.sha256(weights).hexdigest(),
         "dtype": "float16" if half else "float32",
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
-    manifest = _manifest_of(network, recipe, description, points, about_weights)
+    manifest = _manifest_of(network, recipe, description, tuple(estimators) or (unknown,), about_weights)
     files = {
         WEIGHTS: weights,
         MANIFEST: json.dumps(manifest, indent=2).encode(),
@@ -166,7 +181,7 @@ def _manifest_of(
     network: Mome | ResNetFusion,
     recipe: Recipe,
     description: Description,
-    points: Mapping[Endpoint, OperatingPoint],
+    estimators: Sequence[CalibratedEstimator],
     weights: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that the manifest says, sealed with its own digest."""
@@ -178,7 +193,7 @@ def _manifest_of(
         "statement": description.statement,
         "architecture": network.architecture.to_json(),
         "recipe": recipe.to_json(),
-        "endpoints": {endpoint.value: asdict(point) for endpoint, point in points.items()},
+        "estimators": [each.to_json() for each in estimators],
         "weights": dict(weights),
         "provenance": dict(description.provenance),
         "known_answer": known_answer(network),
@@ -216,9 +231,9 @@ def load_checkpoint(bundle: Path, device: str | torch.device = "cpu") -> Checkpo
     if manifest["family"] != MOME:
         raise CheckpointRefused(f"{bundle} holds a baseline for comparison ({manifest['family']}), not MOME")
     architecture = architecture_from_json(manifest["architecture"])
-    recipe, endpoints = _read_use(bundle, manifest, architecture)
+    recipe, estimators = _read_use(bundle, manifest, architecture)
     network = network_with(build_empty(architecture), read_weights(bundle, manifest)).to(device)
-    return Checkpoint(network, architecture, recipe, endpoints, _identity_of(manifest), manifest)
+    return Checkpoint(network, architecture, recipe, estimators, _identity_of(manifest), manifest)
 
 
 def load_baseline(bundle: Path, device: str | torch.device = "cpu") -> _BaselineCheckpoint:
@@ -227,12 +242,12 @@ def load_baseline(bundle: Path, device: str | torch.device = "cpu") -> _Baseline
     if manifest["family"] != RESNETS:
         raise CheckpointRefused(f"{bundle} does not hold a baseline but {manifest['family']}")
     architecture = resnet_architecture_from_json(manifest["architecture"])
-    recipe, endpoints = _read_use(bundle, manifest, architecture)
+    recipe, estimators = _read_use(bundle, manifest, architecture)
     network = network_with(build_empty(architecture), read_weights(bundle, manifest)).to(device)
-    return _BaselineCheckpoint(network, architecture, recipe, endpoints, _identity_of(manifest), manifest)
+    return _BaselineCheckpoint(network, architecture, recipe, estimators, _identity_of(manifest), manifest)
 
 
-def load_either(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint | _BaselineCheckpoint:
+def load_either(bundle: Path, device: str | torch.device = "cpu") -> AnyCheckpoint:
     """Read and verify a bundle of MOME or of a baseline, for comparing them."""
     baseline = read_manifest(bundle)["family"] == RESNETS
     return load_baseline(bundle, device) if baseline else load_checkpoint(bundle, device)
@@ -240,17 +255,18 @@ def load_either(bundle: Path, device: str | torch.device = "cpu") -> Checkpoint 
 
 def _read_use(
     bundle: Path, manifest: Mapping[str, Any], architecture: Architecture | ResNetArchitecture
-) -> tuple[Recipe, dict[Endpoint, OperatingPoint]]:
-    """How the manifest says that the network is used: with which recipe, at which operating points."""
+) -> tuple[Recipe, tuple[CalibratedEstimator, ...]]:
+    """How the manifest says that the network is used: with which recipe, by which estimators."""
     try:
         recipe = Recipe.from_json(manifest["recipe"])
-        endpoints = {Endpoint(name): OperatingPoint(**point) for name, point in manifest["endpoints"].items()}
+        estimators = estimators_of(manifest)
         architecture.require_fits(recipe)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise CheckpointRefused(f"{bundle / MANIFEST} does not describe a valid model: {error}") from error
-    if set(endpoints) != {head.endpoint for head in architecture.answers}:
+    answered = {head.endpoint for head in architecture.answers}
+    if not estimators or any(set(each.endpoints) != answered for each in estimators):
         raise CheckpointRefused(f"{bundle / MANIFEST}: the endpoints are not those that the architecture answers")
-    return recipe, endpoints
+    return recipe, estimators
 
 
 @overload
@@ -279,6 +295,17 @@ def network_with(empty: _AnyNetwork, weights: Mapping[str, Tensor]) -> _AnyNetwo
     empty.to_empty(device="cpu").load_state_dict(weights)
     empty.freeze()
     return empty
+
+
+def as_loaded(network: _AnyNetwork, *, half: bool = False) -> _AnyNetwork:
+    """The network as its bundle will give it back, to the last bit: the one that is to be calibrated.
+
+    A tensor that training has touched may lie differently in memory, which is enough for another rounding.
+    """
+    weights = {name: _stored(tensor, half) for name, tensor in network.state_dict().items()}
+    plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    fresh: _AnyNetwork = build_empty(network.architecture)
+    return network_with(fresh, plain).to(device_of(network))
 
 
 def _identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:

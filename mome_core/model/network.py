@@ -5,7 +5,7 @@ B batch, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -44,9 +44,9 @@ class Network(nn.Module):
         others = [k for k in range(logits_BK.shape[1]) if k != positive]
         return logits_BK[:, positive] - logits_BK[:, others].logsumexp(dim=1)
 
-    def probability(self, endpoint: Endpoint, logits_BK: Tensor, temperature: float = 1.0) -> Tensor:
-        """(B,) softmax of the positive class, float32, after dividing the logits by the temperature."""
-        return torch.sigmoid(self.log_odds(endpoint, logits_BK.float() / temperature))
+    def probability(self, endpoint: Endpoint, logits_BK: Tensor) -> Tensor:
+        """(B,) softmax of the positive class, float32, not calibrated."""
+        return torch.sigmoid(self.log_odds(endpoint, logits_BK.float()))
 
     def head_of(self, endpoint: Endpoint) -> Head:
         """The head of an endpoint; ValueError when the network does not answer it."""
@@ -54,6 +54,10 @@ class Network(nn.Module):
             if head.endpoint is endpoint:
                 return head
         raise ValueError(f"the network does not answer {endpoint}")
+
+    def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:
+        """Those of the modalities that it would answer from; none where it cannot answer without others."""
+        return frozenset(modalities) & self.volume_shapes.keys()
 
     def require_volumes(self, volumes: Mapping[Modality, Tensor]) -> None:
         """Raise ValueError, naming the modality and both shapes, for input that the network does not take."""

@@ -35,8 +35,8 @@ class PreparedCase:
     Parameters
     ----------
     arrays
-        (channel, axis0, axis1, slice) float32 of each modality, standardised, not padded, never larger than the
-        recipe's size; axis0 runs to the patient's left, axis1 to posterior, slices to superior.
+        (channel, axis0, axis1, slice) float32 of each modality, standardised, rounded to float16, not padded, never
+        larger than the recipe's size; axis0 runs to the patient's left, axis1 to posterior, slices to superior.
     samplings
         How each array was taken from its source grid.
     masks
@@ -108,7 +108,14 @@ def prepare(case: Case, recipe: Recipe) -> PreparedCase:
         masks[modality] = _kept(sampling, modality, breasts, recipe)
         arrays[modality] = _channels_of(source, sampling, recipe)
         statistics[modality] = standardise(arrays[modality], masks[modality], recipe)
+        arrays[modality] = _as_kept(arrays[modality])
     return PreparedCase(arrays, samplings, masks, statistics, breasts, uptake, motion)
+
+
+def _as_kept(array: _Array) -> _Array:
+    """Rounded to float16, as a cohort keeps it: the node answers what was validated, bit for bit."""
+    with np.errstate(over="ignore"):  # a value that is too large becomes infinite, which is refused where it is used
+        return array.astype(np.float16).astype(np.float32)
 
 
 def _require_post_contrast(dynamic: Dynamic | None) -> None:

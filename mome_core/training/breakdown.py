@@ -6,16 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mome_core.case import Modality
-from mome_core.compute import device_of
-from mome_core.explain.contribution import shapley
+from mome_core.explain.contribution import shapley_values
 from mome_core.model.checkpoint import Checkpoint
-from mome_core.results import Endpoint
-from mome_core.training.augment import centred
-from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.evaluate import Evaluation, Scores, auroc_difference
 from mome_core.training.metrics import auroc, confusion
@@ -164,16 +159,13 @@ def _is_bi_rads_4(values: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([value.lower() in _BI_RADS_4 for value in values], bool)
 
 
-def mean_contributions(
-    checkpoint: Checkpoint, examples: Sequence[Example], endpoint: Endpoint
-) -> dict[Modality, float]:
+def mean_contributions(checkpoint: Checkpoint, evaluation: Evaluation) -> dict[Modality, float]:
     """Mean absolute Shapley value of each modality over the cases that have it, in units of probability."""
-    device = device_of(checkpoint.network)
+    base_rate = checkpoint.calibrations(evaluation.endpoint).base_rate
+    if base_rate is None:
+        return {}
     values: dict[Modality, list[float]] = {}
-    for example in examples:
-        padded = centred(example.arrays(), checkpoint.recipe)
-        volumes = {modality: torch.from_numpy(array)[None].to(device) for modality, array in padded.items()}
-        temperature = checkpoint.endpoints[endpoint].temperature
-        for modality, value in shapley(checkpoint.network, volumes, endpoint, temperature=temperature).values.items():
+    for answers in evaluation.coalitions:
+        for modality, value in shapley_values({**answers, frozenset(): base_rate}).items():
             values.setdefault(modality, []).append(abs(value))
     return {modality: float(np.mean(values[modality])) for modality in Modality if modality in values}

@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from mome_core.compute import Precision
+from mome_core.estimator import Estimator, estimator_named
 from mome_core.preprocessing.pad import FLIP_GROUP, FLIPS, Axes
+from mome_core.training.calibrate import TARGET_SENSITIVITY, CalibrationPlan
 from mome_core.training.errors import TrainingRefused
 
 
@@ -79,6 +81,11 @@ class TrainingConfig:
     seed, threads
         Of initial values, order, augmentation; of the arithmetic on a CPU (None: as many as PyTorch likes). With both a
         run on the same machine gives the same weights.
+    estimators
+        Names of the estimators that the bundle is calibrated with, its default first: "published" is the paper's 54
+        versions. A node may be set to any of them, and to no other.
+    target_sensitivity
+        That the operating points are to reach on new patients, with 97.5 % confidence.
     """
 
     epochs: int = 100
@@ -104,6 +111,8 @@ class TrainingConfig:
     checkpoint_every: int | None = None
     seed: int = 1
     threads: int | None = None
+    estimators: tuple[str, ...] = (Estimator().name,)
+    target_sensitivity: float = TARGET_SENSITIVITY
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulation", "patience", "checkpoint_every", "threads"):
@@ -119,6 +128,12 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
         if not 0 <= self.artefacts <= 1:
             raise ValueError(f"artefacts must be in [0, 1], got {self.artefacts}")
+        _ = self.calibration
+
+    @property
+    def calibration(self) -> CalibrationPlan:
+        """How the trained network is calibrated."""
+        return CalibrationPlan(tuple(estimator_named(name) for name in self.estimators), self.target_sensitivity)
 
     def learning_rate_of(self, epoch: int) -> float:
         """Rate of an epoch, counted from 0: linear warm-up, then a cosine towards the final rate."""
@@ -146,6 +161,8 @@ def config_from_json(values: Mapping[str, Any]) -> TrainingConfig:
     enums = {"optimizer": Optimizer, "flips": Flips, "parts": Parts, "precision": Precision}
     try:
         plain: dict[str, Any] = {key: enums[key](value) if key in enums else value for key, value in values.items()}
+        if "estimators" in plain:
+            plain["estimators"] = tuple(plain["estimators"])
         return TrainingConfig(**plain)
     except (TypeError, ValueError) as error:
         raise TrainingRefused(f"the training config is not valid: {error}") from error

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mome_core.calibration import COALITIONS, Coalition, coalition_name
 from mome_core.case import Modality
-from mome_core.model.checkpoint import Checkpoint
+from mome_core.model.checkpoint import AnyCheckpoint
 from mome_core.results import Endpoint
+from mome_core.scoring import pooled
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.metrics import all_metrics, auroc
-from mome_core.training.predict import log_odds, probabilities, truth
+from mome_core.training.predict import answer_cases, truth
 from mome_core.training.statistics import Comparison, Interval, bootstrap, delong, paired_bootstrap
 
 Scores = NDArray[np.float64]
-_SUBSETS: tuple[tuple[Modality, ...], ...] = (
-    (Modality.DCE,),
-    (Modality.T2,),
-    (Modality.DWI,),
-    (Modality.DCE, Modality.DWI),
-    (Modality.DCE, Modality.T2),
-    (Modality.DWI, Modality.T2),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +29,9 @@ class Evaluation:
     Parameters
     ----------
     probability
-        Of each case, without augmentation.
+        Of each case, by the model's estimator.
+    coalitions
+        Of each case, from every subset of the modalities that it has.
     truth
         Whether it is positive.
     figures
@@ -48,53 +44,77 @@ class Evaluation:
     examples: tuple[Example, ...]
     truth: NDArray[np.bool_]
     probability: Scores
+    coalitions: tuple[Mapping[Coalition, float], ...]
     threshold: float
     figures: dict[str, Interval]
     subsets: dict[str, float]
 
 
 def evaluate(
-    checkpoint: Checkpoint, examples: Sequence[Example], endpoint: Endpoint, *, repeats: int = 1000, seed: int = 1
+    checkpoint: AnyCheckpoint,
+    examples: Sequence[Example],
+    endpoint: Endpoint,
+    *,
+    repeats: int = 1000,
+    seed: int = 1,
+    progress: Callable[[str], None] = lambda name: None,
 ) -> Evaluation:
     """Every figure of the labelled cases with its 95 % interval by a bootstrap over patients."""
     labelled = tuple(example for example in examples if endpoint in example.labels)
-    point = checkpoint.endpoints.get(endpoint)
-    if point is None:
+    if endpoint not in checkpoint.endpoints:
         raise TrainingRefused(f"the model {checkpoint.identity.name} does not answer {endpoint}")
     if not labelled:
         raise TrainingRefused(f"none of the {len(examples)} cases has a label of {endpoint}")
     positive = truth(checkpoint.network, endpoint, labelled)
-    scores = scored(checkpoint, labelled, endpoint)
+    answers = score_coalitions(checkpoint, labelled, endpoint, progress)
+    scores = np.array([answer[frozenset(e.modalities)] for answer, e in zip(answers, labelled, strict=True)])
+    threshold = checkpoint.calibrations(endpoint).of(Modality).threshold
     figures = bootstrap(
-        lambda chosen: all_metrics(positive[chosen], scores[chosen], point.threshold),
+        lambda chosen: all_metrics(positive[chosen], scores[chosen], threshold),
         [example.patient for example in labelled],
         repeats=repeats,
         seed=seed,
     )
-    subsets = {"+".join(s): measured for s in _SUBSETS if (measured := subset_auroc(checkpoint, labelled, endpoint, s))}
-    return Evaluation(endpoint, labelled, positive, scores, point.threshold, figures, subsets)
+    subsets = {coalition_name(s): found for s in COALITIONS[:-1] if (found := subset_auroc(positive, answers, s))}
+    return Evaluation(endpoint, labelled, positive, scores, answers, threshold, figures, subsets)
 
 
-def scored(
-    checkpoint: Checkpoint,
+def score_coalitions(
+    checkpoint: AnyCheckpoint,
     examples: Sequence[Example],
     endpoint: Endpoint,
-    modalities: Sequence[Modality] = tuple(Modality),
-) -> Scores:
-    """Probability of each case."""
-    answers = log_odds(checkpoint.network, examples, checkpoint.recipe, modalities)
-    return probabilities(answers[endpoint], checkpoint.endpoints[endpoint].temperature)
+    progress: Callable[[str], None] = lambda name: None,
+) -> tuple[Mapping[Coalition, float], ...]:
+    """Calibrated probability of each case from every subset of the modalities that it has; nothing is withheld here."""
+    answers = answer_cases(
+        checkpoint.network,
+        examples,
+        checkpoint.recipe,
+        checkpoint.estimator,
+        every_coalition=True,
+        progress=progress,
+    )
+    calibrations = checkpoint.calibrations(endpoint)
+    return tuple(calibrations.probabilities(pooled(each, endpoint, checkpoint.estimator)) for each in answers)
+
+
+def scored(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> Scores:
+    """Probability of each case as the node computes it; nothing is withheld here."""
+    answers = answer_cases(checkpoint.network, examples, checkpoint.recipe, checkpoint.estimator)
+    calibrations = checkpoint.calibrations(endpoint)
+    found = [calibrations.probabilities(pooled(each, endpoint, checkpoint.estimator)) for each in answers]
+    return np.array([next(iter(each.values())) for each in found])
 
 
 def subset_auroc(
-    checkpoint: Checkpoint, examples: Sequence[Example], endpoint: Endpoint, modalities: tuple[Modality, ...]
+    positive: NDArray[np.bool_], answers: Sequence[Mapping[Coalition, float]], coalition: Coalition
 ) -> float | None:
     """AUROC from these modalities alone; None where too few cases have them to tell."""
-    having = [example for example in examples if set(modalities) <= set(example.modalities)]
-    positive = truth(checkpoint.network, endpoint, having) if having else np.zeros(0, bool)
-    if positive.all() or not positive.any():
+    having = [n for n, answer in enumerate(answers) if coalition in answer]
+    labels = positive[having]
+    if labels.all() or not labels.any():
         return None
-    return auroc(positive, scored(checkpoint, having, endpoint, modalities))
+    return auroc(labels, [answers[n][coalition] for n in having])
 
 
 def compare(first: Evaluation, second: Evaluation, *, repeats: int = 1000, seed: int = 1) -> dict[str, Comparison]:

@@ -33,7 +33,7 @@ from mome_core.training.loss import class_weights, endpoint_loss
 from mome_core.training.metrics import auroc
 from mome_core.training.optimizer import select_parts, trained_tensors
 from mome_core.training.patches import PatchReader
-from mome_core.training.predict import log_odds, truth
+from mome_core.training.predict import centred_log_odds, truth
 from mome_core.training.run_state import (
     EpochReport,
     RunProgress,
@@ -201,8 +201,8 @@ class _Training:
         self.tensors.optimizer.zero_grad(set_to_none=True)
 
     def validate(self, rate: float) -> EpochReport:
-        """How good the network is now on the validation cases."""
-        answers = log_odds(self.network, self.task.validation, self.task.recipe)
+        """How good the network is now on the validation cases, by one quick pass of each, to choose the epoch."""
+        answers = centred_log_odds(self.network, self.task.validation, self.task.recipe)
         by_endpoint = {
             endpoint.value: auroc(truth(self.network, endpoint, self.task.validation), values)
             for endpoint, values in answers.items()

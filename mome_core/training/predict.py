@@ -1,19 +1,21 @@
-"""A network's answers to prepared cases, one version of each without augmentation, as the paper compares models."""
+"""A network's answers to prepared cases: by the estimator of its bundle, and quickly while it is being trained."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mome_core.case import Modality
-from mome_core.compute import device_of
+from mome_core.calibration import Coalition, coalitions_within
+from mome_core.compute import device_of, reproducible
 from mome_core.errors import NumericsFault
+from mome_core.estimator import Estimator
 from mome_core.model.network import Network
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
+from mome_core.scoring import VersionLogOdds, version_log_odds
 from mome_core.training.augment import centred
 from mome_core.training.dataset import Example
 
@@ -21,30 +23,19 @@ _Predictions = dict[Endpoint, NDArray[np.float64]]
 
 
 @torch.no_grad()
-def log_odds(
-    network: Network,
-    examples: Sequence[Example],
-    recipe: Recipe,
-    modalities: Sequence[Modality] = tuple(Modality),
-) -> _Predictions:
-    """Logit of each endpoint's probability for each case, padded in the centre, not mirrored.
+def centred_log_odds(network: Network, examples: Sequence[Example], recipe: Recipe) -> _Predictions:
+    """Logit of each endpoint's probability for each case, padded in the centre, not mirrored: one quick pass.
 
-    Parameters
-    ----------
-    modalities
-        Those that may be used; NaN for a case that has none of them. The network is left in the mode (training or
-        evaluation) that it was in.
+    For choosing an epoch while a network is trained, and for nothing that is printed of a model: its score is another
+    number, the estimator's. The network is left in the mode (training or evaluation) that it was in.
     """
     was_training = network.training
     network.eval()
     device = device_of(network)
     answers: _Predictions = {head.endpoint: np.full(len(examples), np.nan) for head in network.answers}
     for n, example in enumerate(examples):
-        arrays = {m: a for m, a in example.arrays().items() if m in modalities}
-        if not arrays:
-            continue
-        volumes = {m: torch.from_numpy(a)[None].to(device) for m, a in centred(arrays, recipe).items()}
-        for endpoint, logits_BK in network(volumes).items():
+        volumes = {m: torch.from_numpy(a)[None].to(device) for m, a in centred(example.arrays(), recipe).items()}
+        for endpoint, logits_BK in network({m: volumes[m] for m in network.usable(volumes)}).items():
             answers[endpoint][n] = network.log_odds(endpoint, logits_BK.float()).item()
             if not np.isfinite(answers[endpoint][n]):
                 raise NumericsFault(f"the network's logit of {endpoint} for case {example.name} is not a finite number")
@@ -52,9 +43,33 @@ def log_odds(
     return answers
 
 
-def probabilities(log_odds_N: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Probabilities of log odds, read at a temperature."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds_N / temperature, -500, 500))))
+def answer_cases(
+    network: Network,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    estimator: Estimator,
+    *,
+    every_coalition: bool = False,
+    progress: Callable[[str], None] = lambda name: None,
+) -> list[VersionLogOdds]:
+    """Log odds of every version of each case, as the node computes them; the network is put into evaluation mode.
+
+    Parameters
+    ----------
+    every_coalition
+        Of every subset of the modalities that a case has, at about 1.5 times the cost; else of all together.
+    progress
+        Called with the name of each case that is answered.
+    """
+    network.eval()
+    answers = []
+    with reproducible():
+        for example in examples:
+            arrays = example.arrays()
+            asked: tuple[Coalition, ...] = coalitions_within(arrays) if every_coalition else ()
+            answers.append(version_log_odds(network, arrays, recipe, estimator, coalitions=asked))
+            progress(example.name)
+    return answers
 
 
 def truth(network: Network, endpoint: Endpoint, examples: Sequence[Example]) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from mome_core.case import Modality
 from mome_core.results import ModelIdentity
 from mome_core.training.breakdown import Downgrade, Reader, Subgroup
 from mome_core.training.evaluate import Evaluation
+from mome_core.training.exposure import ExposureReport
 from mome_core.training.metrics import net_benefit, net_benefit_of_sparing, reliability, roc_curve, spelled
 from mome_core.training.statistics import Comparison, Interval
 
@@ -23,6 +24,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h1, h2 { font-weight: 600 } .research { background: #fff3cd; padding: .5rem 1rem; border-left: 4px solid #b58900 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .9rem .25rem 0; text-align: left }
+.seen { background: #f8d7da; color: #842029; padding: .5rem 1rem; border-left: 4px solid #b02a37; font-weight: 600 }
 th { border-bottom: 1px solid #999 } td.n { font-variant-numeric: tabular-nums } svg { max-width: 100%; height: auto }
 """
 _THRESHOLDS = np.linspace(0.01, 0.99, 99)
@@ -31,10 +33,11 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredModel:
-    """One model and what was measured of it."""
+    """One model, what was measured of it, and how many of the cases it has seen before."""
 
     identity: ModelIdentity
     evaluation: Evaluation
+    exposure: ExposureReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,15 +48,12 @@ class Breakdown:
     ----------
     contributions
         Mean absolute Shapley value by modality.
-    augmented
-        AUROC of the mean over augmented versions (first) against one centred version.
     """
 
     groups: Sequence[Subgroup] = ()
     readers: Sequence[Reader] = ()
     downgrade: Downgrade | None = None
     contributions: Mapping[Modality, float] = field(default_factory=dict)
-    augmented: Comparison | None = None
 
 
 def render(
@@ -66,6 +66,7 @@ def render(
     title = f"{first.identity.name}: {about.endpoint.replace('_', ' ')}"
     parts = [
         f"<h1>{escape(title)}</h1>",
+        *(_exposure_words(each) for each in measured),
         '<p class="research">RESEARCH USE ONLY - not for clinical use.</p>',
         f"<p>{len(about.examples)} cases, {int(about.truth.sum())} positive. {escape(first.identity.statement)}</p>",
         "<h2>Figures</h2>",
@@ -85,6 +86,12 @@ def render(
     )
 
 
+def _exposure_words(model: MeasuredModel) -> str:
+    """Whether the figures are of a test at all."""
+    kind = "quiet" if model.exposure.is_test else "seen"
+    return f'<p class="{kind}">{escape(model.exposure.headline(model.identity.name))}.</p>'
+
+
 def _other_sides(evaluation: Evaluation, sides: Breakdown) -> Iterator[str]:
     """A section for everything in the breakdown that there is."""
     if sides.contributions:
@@ -96,8 +103,6 @@ def _other_sides(evaluation: Evaluation, sides: Breakdown) -> Iterator[str]:
         yield "<h2>Readers</h2>" + _readers_table(sides.readers)
     if sides.downgrade is not None:
         yield "<h2>BI-RADS 4</h2>" + _downgrade_words(sides.downgrade)
-    if sides.augmented is not None:
-        yield "<h2>Test-time augmentation</h2>" + _augmented_words(sides.augmented)
 
 
 def _readers_table(readers: Sequence[Reader]) -> str:
@@ -135,14 +140,6 @@ def _downgrade_words(found: Downgrade) -> str:
         f"{found.chosen_on} BI-RADS 4 cases it was chosen on, lie {found.spared} of {found.benign} benign findings "
         f"(biopsies that would not be done) and {found.missed} of {found.malignant} malignant ones (missed) of the "
         "BI-RADS 4 cases reported here.</p>"
-    )
-
-
-def _augmented_words(found: Comparison) -> str:
-    """One version of each case against the mean over the published ones."""
-    return (
-        f"<p>AUROC {found.first:.3f} as the mean over the published versions, {found.second:.3f} from one centred "
-        f"version: difference {escape(str(found.difference))}, p = {found.p_value:.4f}.</p>"
     )
 
 

@@ -82,15 +82,9 @@ def exit_code(error: Exception) -> Exit | None:
             return error.exit_code
         case PeerUnreachable():
             return Exit.PEER_UNREACHABLE
-        case (
-            ImpossibleTransition()
-            | MomeError()
-            | DicomError()
-            | ObjectsError()
-            | OSError()
-            | LookupError()
-            | ValueError()
-        ):
+        case ImpossibleTransition() | MomeError() | DicomError() | ObjectsError():
+            return Exit.FAILURE
+        case OSError() | LookupError() | ValueError():
             return Exit.FAILURE
     return None
 

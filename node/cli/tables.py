@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from mome_core.protocol import PartState, ProtocolItem
-from node.summary import AnalysisSummary
+from node.summary import AnalysisSummary, ScoreSummary
+from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.words import PART_STATE_WORDS, PART_WORDS, protocol_words
+from sr_templates.dicom.score_words import explanation_words
+from sr_templates.dicom.text import percent
 
 _STYLES = {
     PartState.COMPLETE: "green",
@@ -44,17 +49,40 @@ def print_summary(summary: AnalysisSummary, console: Console) -> None:
             table.add_row(each.role, f"{each.confidence:.0%}", escape(each.why))
         console.print(table)
     for score in summary.scores:
-        console.print(
-            f"\n[bold]{score.endpoint.words}[/]: probability [bold]{score.probability:.1%}[/] "
-            f"(threshold {score.threshold:.1%}, spread {score.spread:.1%} over {score.augmentations} versions)"
-        )
-        table = Table("modality", "contribution", "", box=None, header_style="bold")
-        for modality, value in score.contributions.items():
-            bar = ("+" if value >= 0 else "-") * round(40 * abs(value))
-            table.add_row(modality, f"{100 * value:+.1f} %", bar)
-        console.print(table)
+        for line in _score_lines(score):
+            console.print(line)
+        _print_contributions(score, console)
+        if map_ := next((each for each in summary.saliency if each.endpoint is score.endpoint), None):
+            console.print(f"map: {explanation_words(map_)}")
     for flag in summary.flags:
         console.print(f"[yellow]{flag.severity}[/] {flag.code}: {escape(flag.message)}")
     if summary.timings_s:
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.timings_s.items())
         console.print(f"\ntime: {times}")
+
+
+def _print_contributions(score: ScoreSummary, console: Console) -> None:
+    """The contributions as a table, and what they add up from and to."""
+    if not score.contributions:
+        return
+    table = Table("modality", "contribution", "", box=None, header_style="bold")
+    for modality, points in score_points(score).items():
+        table.add_row(modality, f"{points:+.1f} points", ("+" if points >= 0 else "-") * round(0.4 * abs(points)))
+    console.print(table)
+    if words := score_sum(score):
+        console.print(words)
+
+
+def _score_lines(score: ScoreSummary) -> Iterator[str]:
+    """One endpoint's probability, call, and what both are worth."""
+    withheld = score.withheld_reason
+    if score.probability is None:
+        yield f"\n[bold]{score.endpoint.words}[/]: [bold yellow]score withheld[/]"
+    else:
+        words = score_call(score)
+        yield f"\n[bold]{score.endpoint.words}[/]: probability [bold]{percent(score.probability)}[/], {words}"
+    if withheld is not None:
+        yield f"[yellow]{withheld.code}[/]: {escape(withheld.words)}"
+    if score.probability is None:
+        return
+    yield from score_proof(score)

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mome_core.calibration import Call
 from node.audit import AuditEvent, AuditFields
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
@@ -31,7 +32,8 @@ from node.storage.health import ALIVE_SECONDS, HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.worklist import Worklist, WorklistRow
-from node.words import STATE_WORDS, duration, local_time
+from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, duration, local_time
+from sr_templates.dicom.text import percent
 
 
 def list_studies(
@@ -127,10 +129,13 @@ def _plain(text: str) -> Text:
 
 
 def _scores(row: WorklistRow) -> str:
-    """Each score with its side of the threshold."""
+    """Each score with its call."""
     scores = row.summary.scores if row.summary else ()
     return ", ".join(
-        f"{each.probability:.1%} {'above' if each.probability >= each.threshold else 'below'}" for each in scores
+        "withheld"
+        if each.probability is None
+        else f"{percent(each.probability)} {'no call' if each.call is Call.WITHHELD else each.call}"
+        for each in scores
     )
 
 
@@ -193,7 +198,8 @@ def _queue_lines(overview: Overview) -> list[str]:
     lines = []
     for each in overview.queues():
         style = "bold red" if each.state is JobState.DEAD else "yellow"
-        lines.append(f"[{style}]{each.jobs:>5} {each.state}[/]  {each.kind} {escape(each.destination)}")
+        words = f"{JOB_KIND_WORDS[each.kind]} {escape(each.destination)}"
+        lines.append(f"[{style}]{each.jobs:>5} {JOB_STATE_WORDS[each.state]}[/]  {words}")
     return lines
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from mome_core.calibration import Calibration, coalition_name, withheld_words
 from mome_core.errors import MomeError
+from mome_core.model.estimators import estimators_of
 from mome_core.results import Endpoint
 from node.dashboard.formatting import endpoint_title
 from node.dashboard.site import Site
@@ -18,6 +20,8 @@ from node.models import bundle_in_use
 from node.storage.decisions import ModelDecisions
 from node.summary import AnalysisSummary
 from node.watching.drift import ModelReport, model_report, population_stability
+from sr_templates.dicom.score_words import share_words
+from sr_templates.dicom.text import percent
 
 _DAY_SECONDS = 86_400.0
 _BINS = 10
@@ -34,12 +38,26 @@ class _ScoreDistribution:
 
 
 @dataclass(frozen=True, slots=True)
+class _CalibrationLine:
+    """What one set of modalities was validated for, in words; `withheld` says why it gives no call."""
+
+    endpoint: str
+    modalities: str
+    cases: int = 0
+    auroc: str = ""
+    operating_point: str = ""
+    sensitivity: str = ""
+    specificity: str = ""
+    withheld: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _ModelCard:
     """What a manifest says of its model, as pairs of label and value."""
 
     statement: str = ""
     facts: Sequence[tuple[str, str]] = ()
-    validation: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
+    calibrations: Sequence[_CalibrationLine] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +128,8 @@ def scores_by_model(summaries: Iterable[AnalysisSummary]) -> defaultdict[str, _M
         for score in summary.scores:
             scores = found[score.model.sha256]
             scores.name, scores.version = score.model.name, score.model.version
-            scores.probabilities[score.endpoint].append(score.probability)
+            if score.probability is not None:
+                scores.probabilities[score.endpoint].append(score.probability)
     return found
 
 
@@ -126,13 +145,31 @@ def model_card(manifest: _Manifest) -> _ModelCard:
     """The parts of a manifest that a page shows; empty for a manifest that could not be read."""
     provenance = manifest.get("provenance", {})
     facts = [(_label(key), str(value)) for key, value in provenance.items() if isinstance(value, (str, int, float))]
-    for endpoint, point in manifest.get("endpoints", {}).items():
-        facts.append((endpoint_title(endpoint), ", ".join(f"{key} {value:.4g}" for key, value in point.items())))
-    validation = {
-        endpoint: [(key.replace("_", " "), value) for key, value in figures.items() if isinstance(value, (int, float))]
-        for endpoint, figures in provenance.get("validation", {}).items()
-    }
-    return _ModelCard(str(manifest.get("statement", "")), facts, validation)
+    estimators = estimators_of(manifest) if manifest else ()
+    facts += [("Estimator", f"{each.estimator.name}: {each.estimator}") for each in estimators]
+    lines = [
+        _calibration_line(endpoint, calibration)
+        for endpoint, calibrations in (estimators[0].endpoints.items() if estimators else ())
+        for calibration in calibrations.coalitions.values()
+    ]
+    return _ModelCard(str(manifest.get("statement", "")), facts, lines)
+
+
+def _calibration_line(endpoint: Endpoint, calibration: Calibration) -> _CalibrationLine:
+    validation, name = calibration.validation, coalition_name(calibration.coalition).replace("+", " + ")
+    if validation is None:
+        return _CalibrationLine(endpoint_title(endpoint), name, withheld=withheld_words(calibration))
+    auroc = validation.auroc
+    return _CalibrationLine(
+        endpoint_title(endpoint),
+        name,
+        validation.cases,
+        f"{auroc.value:.2f} ({auroc.low:.2f}-{auroc.high:.2f})",
+        percent(calibration.threshold),
+        share_words(validation.sensitivity),
+        share_words(validation.specificity),
+        withheld_words(calibration),
+    )
 
 
 def _active_manifest(site: Site) -> _Manifest:

@@ -21,7 +21,10 @@ from node.jobs import JobKind, JobState, Priority
 from node.states import StudyState
 from node.storage.accounts import AccountRole
 from node.storage.holds import HoldKind
+from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.watching.problems import DELIVERY_WAITS, current_problems
+from sr_templates.dicom.score_words import explanation_words
+from sr_templates.dicom.text import percent
 
 
 @cache
@@ -42,8 +45,16 @@ def _environment() -> Environment:
         "size": formatting.size,
         "percent": formatting.percent,
         "endpoint": formatting.endpoint_title,
+        "probability": percent,
+        "call": score_call,
+        "proof": score_proof,
+        "points": score_points,
+        "sum_words": score_sum,
+        "explanation": explanation_words,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
+        "sentence": formatting.sentence,
+        "lacks": words.lacking_words,
         "date": formatting.study_date,
     }
     jinja.globals |= {
@@ -60,8 +71,8 @@ def _environment() -> Environment:
         "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
-        "job_kinds": formatting.JOB_KIND_WORDS,
-        "job_states": formatting.JOB_STATE_WORDS,
+        "job_kinds": words.JOB_KIND_WORDS,
+        "job_states": words.JOB_STATE_WORDS,
         "DELIVERY_WAITS": DELIVERY_WAITS,
         "version": version("mome-node"),
     }

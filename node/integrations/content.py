@@ -15,6 +15,8 @@ from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import KeptObject
 from node.summary import AnalysisSummary, ScoreSummary
+from sr_templates.dicom.score_words import call_words
+from sr_templates.dicom.text import percent
 from sr_templates.kinds import Kind
 
 _RESEARCH_USE = "Research use only, not for diagnosis"
@@ -101,9 +103,10 @@ class PreliminaryResult:
 
 def _score_words(score: ScoreSummary) -> str:
     """One score in words."""
-    reading = "above" if score.probability > score.threshold else "not above"
-    percent, limit = 100 * score.probability, 100 * score.threshold
-    return f"{score.endpoint.words} {percent:.1f} %, {reading} the operating point of {limit:.1f} %"
+    why = f" ({score.withheld_reason.words})" if score.withheld_reason else ""
+    if score.probability is None:
+        return f"{score.endpoint.words}: score withheld{why}"
+    return f"{score.endpoint.words} {percent(score.probability)}, {call_words(score.call, score.threshold)}{why}"
 
 
 def preliminary_result(job: Job, ledger: Ledger, archive: Archive) -> PreliminaryResult:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from dicom_io.identification import StudyIdentification
+from mome_core.calibration import Call
 from mome_core.results import Endpoint
 from node.integration_settings import FhirServer
 from node.integrations.content import CodedConcept, PreliminaryResult, concept_of
@@ -126,8 +127,9 @@ def _observation(
 ) -> _Json:
     """One endpoint: its probability, the operating point and how it reads there, the model as the device."""
     study = result.identification
-    reading = codes.ABOVE if score.probability > score.threshold else codes.NOT_ABOVE
     notes = [codes.RESEARCH_ONLY.meaning, *(f"{each.code}: {each.message}" for each in result.flags)]
+    if score.withheld_reason is not None:
+        notes.append(f"{score.withheld_reason.code}: {score.withheld_reason.words}")
     return _without_empty(
         resourceType="Observation",
         contained=[_device(server, score)],
@@ -138,15 +140,28 @@ def _observation(
         subject=subject,
         effectiveDateTime=_study_time(study),
         issued=_instant(result.analyzed_at),
-        valueQuantity=_percent(score.probability),
+        **_value(score),
         note=[{"text": each} for each in notes],
         device={"reference": "#model"},
         derivedFrom=[_logical("ImagingStudy", "urn:dicom:uid", f"urn:oid:{study.study_instance_uid}")],
-        component=[
-            {"code": _concept(concept_of(codes.OPERATING_POINT)), "valueQuantity": _percent(score.threshold)},
-            {"code": _concept(concept_of(codes.READING)), "valueCodeableConcept": _concept(concept_of(reading))},
-        ],
+        component=list(_components(score)),
     )
+
+
+def _value(score: ScoreSummary) -> _Json:
+    """The probability, or that these modalities may not be scored."""
+    if score.probability is not None:
+        return {"valueQuantity": _percent(score.probability)}
+    withheld = {"system": f"{_TERMINOLOGY}/data-absent-reason", "code": "not-permitted"}
+    return {"dataAbsentReason": {"coding": [withheld]}}
+
+
+def _components(score: ScoreSummary) -> Iterator[_Json]:
+    """The operating point where there is a call, and the call."""
+    if score.call is not Call.WITHHELD:
+        yield {"code": _concept(concept_of(codes.OPERATING_POINT)), "valueQuantity": _percent(score.threshold)}
+    reading = concept_of(codes.READINGS[score.call])
+    yield {"code": _concept(concept_of(codes.READING)), "valueCodeableConcept": _concept(reading)}
 
 
 def _retired(node: str, study: StudyIdentification, endpoint: Endpoint, subject: _Json) -> _Json:

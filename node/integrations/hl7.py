@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dicom_io.identification import StudyIdentification
+from mome_core.calibration import Call
 from node.integration_settings import Hl7Receiver
 from node.integrations.content import CodedConcept, PreliminaryResult, concept_of
 from node.integrations.er7 import Field, encoded, message_header, segment
@@ -130,12 +131,13 @@ def _score(score: ScoreSummary, group: str) -> Iterator[_Observation]:
     """One endpoint: its probability, how it reads at the operating point, and which model gave it."""
     model = f"{score.model.name} {score.model.version}"
     percent = ("%", "Percent", "UCUM")
-    concept = _coded(concept_of(codes.PROBABILITY[score.endpoint]))
-    yield _Observation("NM", concept, f"{100 * score.probability:.1f}", group, percent, model)
-    limit = _coded(concept_of(codes.OPERATING_POINT))
-    yield _Observation("NM", limit, f"{100 * score.threshold:.1f}", group, percent)
-    reading = codes.ABOVE if score.probability > score.threshold else codes.NOT_ABOVE
-    yield _Observation("CE", _coded(concept_of(codes.READING)), _coded(concept_of(reading)), group)
+    if score.probability is not None:
+        concept = _coded(concept_of(codes.PROBABILITY[score.endpoint]))
+        yield _Observation("NM", concept, f"{100 * score.probability:.1f}", group, percent, model)
+    if score.call is not Call.WITHHELD:
+        limit = _coded(concept_of(codes.OPERATING_POINT))
+        yield _Observation("NM", limit, f"{100 * score.threshold:.1f}", group, percent)
+    yield _Observation("CE", _coded(concept_of(codes.READING)), _coded(concept_of(codes.READINGS[score.call])), group)
     for code, value in (
         (codes.ALGORITHM_NAME, score.model.name),
         (codes.ALGORITHM_VERSION, score.model.version),

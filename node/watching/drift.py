@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
+from mome_core.calibration import coalition_name, coalition_named
+from mome_core.results import Endpoint
 from node.models import BundleManifest, Registry, bundle_in_use, manifest_of
 from node.settings import Settings
 from node.storage.decisions import Decision, ModelDecisions, ShadowAnswer, shadow_of
@@ -26,6 +28,8 @@ class _ScannerDrift:
 
     Parameters
     ----------
+    modalities
+        What the studies had, e.g. "DCE+T2"; they are compared with validation cases scored from the same.
     answers
         How many scores.
     stability
@@ -37,7 +41,8 @@ class _ScannerDrift:
     """
 
     scanner: str
-    endpoint: str
+    endpoint: Endpoint
+    modalities: str
     answers: int
     median: float
     stability: float | None
@@ -57,7 +62,7 @@ class _ShadowReport:
     Parameters
     ----------
     agreement
-        Fraction of studies that lie on the same side of each model's own threshold.
+        Fraction of studies that both models call alike, each at its own operating point.
     shift
         Mean of shadow - active, in units of probability.
     correlation
@@ -106,45 +111,56 @@ def model_report(settings: Settings, overview: Overview, now: float, days: float
     shadow = manifest_of(Registry(settings.storage.root).bundle(begun.digest))
     answers = [each for each in book.shadow_answers(begun.digest) if each.at >= begun.at]
     unanswered = [(each.study_instance_uid, each.reason) for each in answers if not each.probabilities]
-    return ModelReport(
-        active.content, drift, shadow.content, shadow_reports(answers, shadow.thresholds), unanswered, decisions
-    )
+    reports = shadow_reports(answers, shadow, settings.model.estimator)
+    return ModelReport(active.content, drift, shadow.content, reports, unanswered, decisions)
 
 
 def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: BundleManifest) -> list[_ScannerDrift]:
-    """The drift of one model (by its manifest) for each scanner and endpoint."""
-    baseline = manifest.baseline
-    answers: dict[tuple[str, str], list[float]] = defaultdict(list)
+    """The drift of one model (by its manifest) for each scanner, endpoint, and set of modalities."""
+    answers: dict[tuple[str, Endpoint, str, str], list[float]] = defaultdict(list)
     outside: dict[str, list[bool]] = defaultdict(list)
     for each in analyses:
         outside[each.scanner].append(any(flag.code.startswith(_OUTSIDE_PREFIX) for flag in each.summary.flags))
+        modalities = coalition_name(each.summary.modalities)
         for score in each.summary.scores:
-            if score.model.sha256 == manifest.weights_sha256:
-                answers[each.scanner, score.endpoint].append(score.probability)
-    return [
-        _ScannerDrift(
-            scanner,
-            endpoint,
-            len(values),
-            median(values),
-            population_stability(baseline.get(endpoint, ()), values),
-            _kolmogorov_smirnov(baseline.get(endpoint, ()), values),
-            mean(outside[scanner]),
+            mine = (score.model.sha256, score.model.version) == (manifest.weights_sha256, manifest.version)
+            if mine and score.probability is not None:
+                answers[each.scanner, score.endpoint, modalities, score.estimator.name].append(score.probability)
+    drift = []
+    for (scanner, endpoint, modalities, estimator), values in sorted(answers.items()):
+        validated = _validated(manifest, endpoint, modalities, estimator)
+        drift.append(
+            _ScannerDrift(
+                scanner,
+                endpoint,
+                modalities,
+                len(values),
+                median(values),
+                population_stability(validated, values),
+                _kolmogorov_smirnov(validated, values),
+                mean(outside[scanner]),
+            )
         )
-        for (scanner, endpoint), values in sorted(answers.items())
-    ]
+    return drift
 
 
-def shadow_reports(answers: Sequence[ShadowAnswer], thresholds: Mapping[str, float]) -> list[_ShadowReport]:
-    """One report for each endpoint that both models score; `thresholds` are the shadow's, by endpoint."""
+def _validated(manifest: BundleManifest, endpoint: Endpoint, modalities: str, estimator: str) -> Sequence[float]:
+    """Scores of the validation cases by the same estimator from the same modalities; none where not kept."""
+    found = manifest.calibration(endpoint, coalition_named(modalities), estimator) if modalities else None
+    return () if found is None or found.validation is None else found.validation.scores
+
+
+def shadow_reports(answers: Sequence[ShadowAnswer], shadow: BundleManifest, estimator: str = "") -> list[_ShadowReport]:
+    """One report for each endpoint that both models score, by the shadow's own calls."""
     pairs: dict[str, list[tuple[str, float, float, bool]]] = defaultdict(list)
     for each in answers:
         for score in each.summary.scores:
-            endpoint = score.endpoint
-            if endpoint in each.probabilities:
-                ours, theirs = each.probabilities[endpoint], score.probability
-                same = (ours >= thresholds[endpoint]) == (theirs >= score.threshold)
-                pairs[endpoint].append((each.study_instance_uid, theirs, ours, same))
+            ours = each.probabilities.get(score.endpoint)
+            read = shadow.calibration(score.endpoint, each.summary.modalities, estimator)
+            if ours is None or read is None or score.probability is None:
+                continue
+            same = read.call(ours) is score.call
+            pairs[score.endpoint].append((each.study_instance_uid, score.probability, ours, same))
     return [_shadow_report(endpoint, found) for endpoint, found in sorted(pairs.items())]
 
 

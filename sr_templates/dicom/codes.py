@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.results import Endpoint
 
@@ -66,12 +67,30 @@ INTENDED_USE = private("INTENDED_USE", "Intended use")
 RESEARCH_ONLY = private("RESEARCH_ONLY", "Research use only, not for diagnosis")
 OPERATING_POINT = private("OPERATING_POINT", "Operating point")
 READING = private("READING", "Score against operating point")
-ABOVE = private("ABOVE", "Above operating point")
-NOT_ABOVE = private("NOT_ABOVE", "Not above operating point")
-SPREAD = private("SPREAD", "Standard deviation over augmentations")
+READINGS = {
+    Call.POSITIVE: private("ABOVE", "Above operating point"),
+    Call.NEGATIVE: private("NOT_ABOVE", "Not above operating point"),
+    Call.WITHHELD: private("CALL_WITHHELD", "Withheld"),
+}
+CALL_WORDS = private("CALL_WORDS", "Reading of the score")
+SENSITIVITY = (
+    private("SENSITIVITY", "Validated sensitivity at operating point"),
+    private("SENSITIVITY_LOW", "Validated sensitivity, lower 95 % bound"),
+    private("SENSITIVITY_HIGH", "Validated sensitivity, upper 95 % bound"),
+)
+SPECIFICITY = (
+    private("SPECIFICITY", "Validated specificity at operating point"),
+    private("SPECIFICITY_LOW", "Validated specificity, lower 95 % bound"),
+    private("SPECIFICITY_HIGH", "Validated specificity, upper 95 % bound"),
+)
+AT_THIS_SCORE = (
+    private("AT_SCORE", "Positive among validation patients with such a score"),
+    private("AT_SCORE_LOW", "Positive at such a score, lower 95 % bound"),
+    private("AT_SCORE_HIGH", "Positive at such a score, upper 95 % bound"),
+)
+SPREAD = private("SPREAD", "Variation with placement, standard deviation")
 SHAPLEY = private("SHAPLEY", "Shapley value over modality subsets")
-BASE_PROBABILITY = private("BASE_PROBABILITY", "Score with no sequence given")
-EXPLAINED_PROBABILITY = private("EXPLAINED_PROB", "Score that was explained")
+BASE_PROBABILITY = private("BASE_PROBABILITY", "Calibrated prevalence of the validation patients")
 COMPLETENESS_ERROR = private("COMPLETENESS_ERR", "Completeness error of saliency")
 SEQUENCE_USED = private("SEQUENCE_USED", "Sequence used")
 SEQUENCE_MISSING = private("SEQUENCE_MISSING", "Sequence missing")
@@ -96,6 +115,11 @@ CONTRIBUTION = {
     Modality.DCE: private("SHAP_DCE", "Contribution of DCE"),
     Modality.DWI: private("SHAP_DWI", "Contribution of DWI"),
     Modality.T2: private("SHAP_T2", "Contribution of T2"),
+}
+WITHOUT = {
+    Modality.DCE: private("WITHOUT_DCE", "Score without DCE"),
+    Modality.DWI: private("WITHOUT_DWI", "Score without DWI"),
+    Modality.T2: private("WITHOUT_T2", "Score without T2"),
 }
 SEQUENCE = {
     Modality.DCE: _dcm("130567", "Dynamic Contrast-Enhanced Acquisition"),

@@ -28,5 +28,7 @@ def short(text: str, limit: int) -> str:
 
 
 def percent(probability: float) -> str:
-    """A probability as the reader sees it: one decimal, in %."""
-    return f"{100 * probability:.1f} %"
+    """A probability as a reader sees it: no decimals, which no validation supports; never 0 or 100 %."""
+    if probability < 0.01:
+        return "< 1 %"
+    return "> 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"

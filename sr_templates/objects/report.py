@@ -12,6 +12,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from mome_core.calibration import Call, coalition_name
 from mome_core.results import QualityFlag, Result, Saliency, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
@@ -32,6 +33,13 @@ from sr_templates.dicom.document import (
     with_explanation,
 )
 from sr_templates.dicom.evidence import SourceImage
+from sr_templates.dicom.score_words import (
+    call_words,
+    explanation_words,
+    frequency_words,
+    validation_words,
+    without_words,
+)
 from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.saliency.placed import PlacedSaliency, key_sources
 
@@ -65,7 +73,12 @@ def _build_report(
         _measurement_group(common, result, score, keys, saliency=saliencies.get(score.endpoint), links=links)
         for score in result.scores
     ]
-    statements = [*_status(result.withheld), *_inputs(common, result), *_caveats(result.flags, not_written)]
+    statements = [
+        *_status(result.withheld),
+        *_inputs(common, result),
+        *(text(codes.CALL_WORDS, words) for score in result.scores for words in _words_of(score)),
+        *_caveats(result.flags, not_written),
+    ]
     root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements)
     return finished(instance, common, root, links.values())
 
@@ -108,7 +121,7 @@ def _measurement_group(
         algorithm_id=algorithm_identification(score.model, common.device, parameters),
         measurements=[*_measurements(score), *_completeness(saliency)],
         qualitative_evaluations=[
-            evaluation(codes.READING, codes.ABOVE if score.positive else codes.NOT_ABOVE),
+            evaluation(codes.READING, codes.READINGS[score.call]),
             evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY),
         ],
         source_images=[source_of_measurement(key) for key in keys],
@@ -120,29 +133,44 @@ def _parameters(result: Result, score: Score, saliency: Saliency | None) -> list
     parameters = [
         f"{codes.WEIGHTS}{score.model.sha256}",
         result.policy,
-        f"mean over {score.augmentations} augmented versions",
+        f"estimator {score.estimator.name}: {score.estimator}",
     ]
     if saliency is None:
         return parameters
-    steps = f"{saliency.method}, baseline {saliency.baseline}, {saliency.steps} steps"
-    return [*parameters, f"saliency of {saliency.modality}: {steps}"]
+    how = explanation_words(saliency)
+    return [*parameters, f"saliency of {saliency.modality}: {how}, {saliency.steps} gradients"]
 
 
 def _measurements(score: Score) -> list[Measurement]:
-    """The score and its operating point; Shapley values in percentage points, which add up from base to explained."""
+    """The score, its operating point with proof, and Shapley values in points, which add up from base to score."""
+    if score.probability is None:
+        return []
     items = [
         percentage(codes.PROBABILITY[score.endpoint], score.probability),
-        percentage(codes.OPERATING_POINT, score.threshold),
         percentage(codes.SPREAD, score.spread),
+        *_proof(score),
+        *(percentage(codes.WITHOUT[m], value) for m, value in score.without.items() if value is not None),
     ]
-    if not score.contributions:
+    if not score.contributions or score.base_probability is None:
         return items
     items.append(percentage(codes.BASE_PROBABILITY, score.base_probability, decimals=2))
     for share in score.contributions:
         name = codes.CONTRIBUTION[share.modality]
         items.append(percentage(name, share.value, decimals=2, method=codes.SHAPLEY))
-    if score.explained_probability is not None:
-        items.append(percentage(codes.EXPLAINED_PROBABILITY, score.explained_probability, decimals=2))
+    return items
+
+
+def _proof(score: Score) -> list[Measurement]:
+    """Operating point with sensitivity and specificity as validated, and how many like this were positive."""
+    items: list[Measurement] = []
+    validation, nearby = score.calibration.validation, score.at_this_score
+    if score.call is not Call.WITHHELD and validation is not None:
+        items.append(percentage(codes.OPERATING_POINT, score.threshold))
+        for name, share in ((codes.SENSITIVITY, validation.sensitivity), (codes.SPECIFICITY, validation.specificity)):
+            items += [percentage(each, v) for each, v in zip(name, (share.value, share.low, share.high), strict=True)]
+    if nearby is not None:
+        values = (nearby.value, nearby.low, nearby.high)
+        items += [percentage(each, value) for each, value in zip(codes.AT_THIS_SCORE, values, strict=True)]
     return items
 
 
@@ -164,6 +192,25 @@ def _explanation(links: Mapping[Kind, Dataset]) -> list[ContentItem]:
 
 
 # --- statements on the whole study
+
+
+def _words_of(score: Score) -> Iterator[str]:
+    """What a score says and is worth, or why it says nothing, for a person who reads the report."""
+    name, validation = score.endpoint.words.capitalize(), score.calibration.validation
+    if score.withheld is not None:
+        what = "score withheld" if score.probability is None else "call withheld"
+        yield f"{name}: {what}, because {score.withheld.words} ({score.withheld.code})"
+    else:
+        yield f"{name}: {call_words(score.call, score.threshold)}"
+    if score.probability is None:
+        return
+    if validation is not None:
+        coalition = coalition_name(score.calibration.coalition)
+        yield validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity)
+    if score.at_this_score is not None:
+        yield frequency_words(score.endpoint, score.at_this_score)
+    if score.without:
+        yield without_words(score.without)
 
 
 def _status(withheld: str) -> list[ContentItem]:

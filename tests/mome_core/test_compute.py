@@ -9,6 +9,7 @@ from torch import nn
 from mome_core import compute
 from mome_core.compute import (
     BACKENDS,
+    Arithmetic,
     Backend,
     Precision,
     autocast,
@@ -20,9 +21,10 @@ from mome_core.compute import (
     has_device,
     reproducible,
 )
+from mome_core.explain.saliency import Method
 from mome_core.model.architecture import BASE
 from mome_core.model.mome import Mome
-from mome_core.policy import Augmentation, default_policy
+from mome_core.policy import default_policy
 
 
 def test_the_cpu_is_always_there_and_the_last_choice() -> None:
@@ -76,5 +78,11 @@ def test_a_backend_is_added_by_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "meta:gloo" in collectives()
     with torch.device("meta"):
         policy = default_policy(Mome(BASE))
-    assert (policy.precision, policy.memory_gib, policy.limits.memory_gib) == (Precision.BFLOAT16, 2.0, 1.0)
-    assert policy.augmentation is Augmentation.FLIPS  # the row says that full inputs take too long
+    assert policy.arithmetic == Arithmetic(Precision.BFLOAT16, 2.0)
+    assert policy.request.limits.memory_gib == 1.0
+    assert policy.request.method is Method.GRADIENT_TIMES_INPUT  # the row says that full inputs take too long
+
+
+def test_a_pass_without_memory_is_refused() -> None:
+    with pytest.raises(ValueError, match="memory_gib must be positive"):
+        Arithmetic(memory_gib=0)

@@ -9,14 +9,18 @@ import pytest
 import torch
 
 import phantom
+from calibrations import calibrated, calibrations
+from mome_core import inference
+from mome_core.calibration import WithheldCode
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
 from mome_core.explain.quadrature import AttributionLimits
+from mome_core.explain.reported import SaliencyRequest
 from mome_core.inference import analyze
 from mome_core.model.architecture import Architecture, Head
-from mome_core.model.checkpoint import Checkpoint, OperatingPoint
+from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.mome import Mome
-from mome_core.policy import Augmentation, Policy
+from mome_core.policy import Policy
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 
@@ -32,7 +36,7 @@ SMALL = Architecture(
     stem_widths=(4, 4),
     answers=(Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE)),
 ).for_recipe(RECIPE)
-QUICK = Policy(Augmentation.FLIPS, limits=AttributionLimits(first_stretches=3, max_gradients=4))
+QUICK = Policy(request=SaliencyRequest(limits=AttributionLimits(first_stretches=3, max_gradients=4), versions=2))
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +46,8 @@ def checkpoint() -> Checkpoint:
     for parameter in network.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     network.freeze()
-    points = {head.endpoint: OperatingPoint() for head in SMALL.answers}
-    return Checkpoint(network, SMALL, RECIPE, points, ModelIdentity("test", "1", "0" * 64, "Knows nothing."), {})
+    read_by = calibrated(endpoints=[head.endpoint for head in SMALL.answers])
+    return Checkpoint(network, SMALL, RECIPE, (read_by,), ModelIdentity("test", "1", "0" * 64, "Knows nothing."), {})
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +60,11 @@ def test_a_case_becomes_scores_contributions_and_saliency_on_its_own_grids(check
     result = analyze(case, checkpoint, QUICK, lambda stage, done, planned: stages.append(stage))
     assert not result.withheld
     assert result.modalities_used == tuple(Modality)
-    assert "8 versions" in result.policy
     for score in result.scores:
-        assert score.augmentations == 8
-        assert score.explained_probability is not None
+        assert score.estimator.versions == 8
+        assert score.base_probability is not None and score.probability is not None
         shares = sum(contribution.value for contribution in score.contributions)
-        assert score.base_probability + shares == pytest.approx(score.explained_probability, abs=1e-6)
+        assert score.base_probability + shares == pytest.approx(score.probability, abs=1e-6)
     assert {(s.endpoint, s.modality) for s in result.saliency} == {
         (h.endpoint, m) for h in SMALL.answers for m in Modality
     }
@@ -72,9 +75,10 @@ def test_a_case_becomes_scores_contributions_and_saliency_on_its_own_grids(check
         assert saliency.volume.voxels.shape == origin.voxels.shape[-3:]
         np.testing.assert_array_equal(saliency.volume.affine, origin.affine)
         assert np.abs(saliency.volume.voxels).max() > 0
-        assert (saliency.method, saliency.baseline, saliency.steps) == ("integrated gradients", "blur", 4)
-    assert set(result.timings_s) == {"prepare", "scores", "contributions", "saliency"}
-    assert list(dict.fromkeys(stages)) == ["prepare", "scores", "contributions", "saliency"]
+        assert (saliency.method, saliency.baseline, saliency.steps) == ("integrated gradients", "blur", 8)
+        assert saliency.versions == 2
+    assert set(result.timings_s) == {"prepare", "scores", "saliency"}
+    assert list(dict.fromkeys(stages)) == ["prepare", "scores", "saliency"]
 
 
 def test_a_case_without_dce_is_answered_from_the_rest_the_same_bits_every_time(
@@ -94,6 +98,23 @@ def test_a_flag_that_withholds_gives_its_reason_and_no_number(checkpoint: Checkp
     result = analyze(replace(case, dce=None), replace(checkpoint, recipe=strict), QUICK)
     assert (result.scores, result.saliency) == ((), ())
     assert "no DCE series" in result.withheld
+
+
+def test_modalities_that_may_not_be_scored_give_their_reason_and_no_map(checkpoint: Checkpoint, case: Case) -> None:
+    silent = calibrations(withheld=[(Modality.DWI, Modality.T2)])
+    strict = replace(checkpoint, estimators=(calibrated(endpoints=checkpoint.endpoints, of=silent),))
+    result = analyze(replace(case, dce=None), strict, QUICK)
+    assert [each.probability for each in result.scores] == [None, None]
+    assert (result.saliency, result.withheld_code) == ((), WithheldCode.NOT_TOLD_APART)
+    assert "DWI + T2" in result.withheld
+
+
+def test_a_score_that_depends_on_the_placement_of_the_images_is_flagged(
+    checkpoint: Checkpoint, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "MOST_SPREAD", 0.0)
+    flags = analyze(case, checkpoint, replace(QUICK, saliency=False)).flags
+    assert [flag.code for flag in flags].count("UNSTABLE") == len(SMALL.answers)
 
 
 def test_an_empty_case_is_ineligible(checkpoint: Checkpoint) -> None:

@@ -7,13 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from calibrations import a_score, calibration
+from mome_core.calibration import Call, WithheldCode
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
-from mome_core.results import Endpoint, ModelIdentity, QualityFlag, Result, Saliency, Score, Severity
+from mome_core.results import Endpoint, ModelIdentity, QualityFlag, Result, Saliency, Severity
 from mome_core.volume import Volume
 
 MODEL = ModelIdentity("tiny", "1", "00", "Knows nothing.")
-SCORE = Score(Endpoint.MALIGNANCY, 0.7, 0.5, 0.01, 8, MODEL)
+SCORE = a_score(MODEL, 0.7)
+NO_DCE = (Modality.DWI, Modality.T2)
+SILENT = calibration(NO_DCE, withheld=WithheldCode.NOT_TOLD_APART)
 
 
 def test_every_endpoint_has_words_for_the_reader() -> None:
@@ -22,8 +26,26 @@ def test_every_endpoint_has_words_for_the_reader() -> None:
 
 
 def test_a_score_is_positive_above_its_threshold_and_not_at_it() -> None:
-    assert SCORE.positive
-    assert not replace(SCORE, threshold=0.7).positive
+    assert SCORE.call is Call.POSITIVE and SCORE.withheld is None
+    assert replace(SCORE, calibration=calibration(threshold=0.7)).call is Call.NEGATIVE
+
+
+def test_modalities_that_do_not_tell_patients_apart_give_no_number_and_the_reason() -> None:
+    score = a_score(MODEL, None, read_by=SILENT)
+    assert score.call is Call.WITHHELD and score.at_this_score is None
+    assert score.withheld is not None and score.withheld.code is WithheldCode.NOT_TOLD_APART
+    assert "DWI + T2" in score.withheld.words
+    with pytest.raises(ValueError, match="is withheld"):
+        replace(score, probability=0.5)
+    with pytest.raises(ValueError, match="nothing withholds it"):
+        replace(SCORE, probability=None)
+
+
+def test_an_old_bundle_shows_its_score_and_withholds_its_call() -> None:
+    old = calibration(withheld=WithheldCode.NOT_CALIBRATED, validation=None)
+    score = a_score(MODEL, 0.7, read_by=old)
+    assert (score.probability, score.call) == (0.7, Call.WITHHELD)
+    assert score.withheld is not None and "no operating point" in score.withheld.words
 
 
 @pytest.mark.parametrize("probability", [-0.01, 1.01])
@@ -58,6 +80,14 @@ def test_the_code_of_a_withheld_result_is_that_of_the_flag_that_withholds() -> N
     )
     assert Result((), (), (Modality.DCE,), flags, "5 mm of motion. No uptake.").withheld_code == "MOTION_LEFT"
     assert not Result((SCORE,), (), (Modality.DCE,), flags[:1]).withheld_code
+
+
+def test_a_result_whose_scores_are_all_withheld_says_why() -> None:
+    silent = a_score(MODEL, None, read_by=SILENT)
+    result = Result((silent,), (), NO_DCE, withheld="No score.")
+    assert result.withheld_code == WithheldCode.NOT_TOLD_APART
+    with pytest.raises(ValueError, match="has scores, or says why"):
+        Result((silent,), (), NO_DCE)
 
 
 def test_the_modalities_that_are_missing_are_those_that_were_not_used() -> None:

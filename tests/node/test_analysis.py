@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from calibrations import VALIDATION, a_score, calibration
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
 from dicom_io.study.classify import assign_roles
+from mome_core.calibration import Call, WithheldCode
 from mome_core.case import Modality
 from mome_core.errors import Ineligibility
 from mome_core.protocol import PartState
@@ -48,7 +50,7 @@ def outcome(result: Result) -> AnalysisOutcome:
 
 def score(probability: float = 0.8) -> Score:
     shares = (Contribution(Modality.DCE, 0.4), Contribution(Modality.T2, -0.1))
-    return Score(Endpoint.MALIGNANCY, probability, 0.1, 0.02, 8, DEMO, shares)
+    return a_score(DEMO, probability, contributions=shares)
 
 
 def test_a_study_without_images_is_refused_with_its_code(tmp_path: Path) -> None:
@@ -69,8 +71,29 @@ def test_a_summary_holds_every_score_with_its_contributions() -> None:
     assert (kept.endpoint, kept.probability, kept.augmentations) == (Endpoint.MALIGNANCY, 0.8, 8)
     assert kept.contributions == {Modality.DCE: 0.4, Modality.T2: -0.1}
     assert kept.model.sha256 == DEMO.sha256
+    assert (kept.call, kept.withheld_reason, kept.estimator.name) == (Call.POSITIVE, None, "flips-log-odds")
+    assert kept.calibration is not None
+    assert (kept.calibration.coalition, kept.calibration.sensitivity) == ("DCE+DWI+T2", VALIDATION.sensitivity)
+    assert kept.without == {Modality.DCE: 0.5, Modality.T2: 0.5}
     assert summary.timings_s == {"scores": 1.235}
     assert AnalysisSummary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
+
+
+def test_a_score_that_the_bundle_may_not_give_keeps_its_reason_and_no_number() -> None:
+    silent = calibration((Modality.T2,), withheld=WithheldCode.NOT_TOLD_APART)
+    result = Result((a_score(DEMO, None, read_by=silent),), (), (Modality.T2,), withheld="No score: it cannot tell.")
+    summary = summarize(outcome(result))
+    (kept,) = summary.scores
+    assert (kept.probability, kept.call) == (None, Call.WITHHELD)
+    assert kept.withheld_reason is not None and kept.withheld_reason.code is WithheldCode.NOT_TOLD_APART
+    assert (summary.code, summary.reason) == (WithheldCode.NOT_TOLD_APART, "No score: it cannot tell.")
+    assert AnalysisSummary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
+
+
+def test_another_estimator_than_those_of_the_bundle_is_refused_by_its_setting(tmp_path: Path) -> None:
+    settings = Settings(storage={"root": tmp_path}, model={"estimator": "full-group"})
+    with pytest.raises(SettingsError, match=r"model\.estimator: demo was not validated with"):
+        open_context(settings, find_bundle("demo"))
 
 
 def test_a_withheld_score_has_the_code_of_the_flag_that_withheld_it() -> None:

@@ -6,9 +6,19 @@ import json
 
 import pytest
 
+from calibrations import VALIDATION
+from mome_core.calibration import AurocInterval, Call, Proportion
 from mome_core.case import Modality, Role
 from mome_core.results import Endpoint, QualityFlag, Severity
-from node.summary import AnalysisSummary, ModelSummary, SaliencySummary, ScoreSummary, SeriesSummary
+from node.summary import (
+    AnalysisSummary,
+    CalibrationSummary,
+    EstimatorSummary,
+    ModelSummary,
+    SaliencySummary,
+    ScoreSummary,
+    SeriesSummary,
+)
 
 SCORE = ScoreSummary(
     endpoint=Endpoint.MALIGNANCY,
@@ -19,6 +29,13 @@ SCORE = ScoreSummary(
     contributions={Modality.DCE: 0.5, Modality.T2: -0.16},
     base_probability=0.5,
     model=ModelSummary("demo", "1", "a" * 64),
+    call=Call.POSITIVE,
+    calibration=CalibrationSummary(
+        "DCE+T2", 0.07, 0.95, VALIDATION.sensitivity, VALIDATION.specificity, AurocInterval(0.9, 0.8, 0.95), 200, 0.5
+    ),
+    at_this_score=Proportion(17, 20, 0.64, 0.95),
+    without={Modality.DCE: None, Modality.T2: 0.8},
+    estimator=EstimatorSummary("published", "published", "probabilities", "float32", 54),
 )
 SUMMARY = AnalysisSummary(
     reason="the breasts moved too far",
@@ -27,7 +44,11 @@ SUMMARY = AnalysisSummary(
     modalities=(Modality.DCE, Modality.T2),
     flags=(QualityFlag("MOTION", Severity.WITHHOLD, "the breasts moved too far"),),
     policy="8 versions",
-    saliency=(SaliencySummary(Endpoint.MALIGNANCY, Modality.DCE, "integrated gradients", "blur", 16, 0.01),),
+    saliency=(
+        SaliencySummary(
+            Endpoint.MALIGNANCY, Modality.DCE, "integrated gradients", "blur", 160, 0.01, 8, 1.5, 1.52, -2.0, -0.02
+        ),
+    ),
     series=(SeriesSummary("1.2.3", Role.DCE_MULTI, 0.9, "six phases of one grid"),),
     warnings=("one image was left out",),
     not_written={"segmentation": "no saliency"},
@@ -56,7 +77,9 @@ def test_a_summary_of_an_older_release_lacks_nothing() -> None:
     model = {"name": "demo", "version": "1", "sha256": "a" * 64}
     old = {"scores": [{"endpoint": "malignancy", "probability": 0.5, "threshold": 0.1, "model": model}]}
     (score,) = AnalysisSummary.from_json(old).scores
-    assert (score.augmentations, score.contributions, score.base_probability) == (0, {}, 0.5)
+    assert (score.augmentations, score.contributions, score.base_probability) == (0, {}, None)
+    assert (score.call, score.calibration, score.without) == (Call.WITHHELD, None, {})
+    assert score.withheld_reason is not None and "older release" in score.withheld_reason.words
     assert AnalysisSummary.from_json({}) == AnalysisSummary()
 
 

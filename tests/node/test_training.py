@@ -102,7 +102,7 @@ def test_every_fold_is_scored_once_by_a_model_that_chose_without_it(tmp_path: Pa
     assert report.cross_validation.cases == 40
     assert heard.epochs == [(f"fold-{n}", epoch) for n in range(1, 6) for epoch in (1, 2, 3)]
     assert (tmp_path / "ours" / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
-    assert load_checkpoint(tmp_path / "ours" / "fold-2").manifest["provenance"]["baseline"]["malignancy"]
+    assert load_checkpoint(tmp_path / "ours" / "fold-2").manifest["estimators"][0]["endpoints"]["malignancy"]
     alone = [each.held_out["auroc"] for each in report.models if each.held_out]
     assert report.cross_validation.mean["auroc"].mean == pytest.approx(sum(alone) / 5)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+from calibrations import a_score, calibration
 from dicom_io.headers.read import read_series_headers
 from dicom_io.phantom.anatomy import Phantom, simulate
 from dicom_io.phantom.options import StudyOptions
@@ -19,7 +20,7 @@ from dicom_io.phantom.vendors import write_study
 from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from mome_core.case import Modality
-from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency, Score
+from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency
 from mome_core.volume import Volume
 from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, SourceImage
@@ -77,9 +78,8 @@ def answer(phantom: Phantom, assembly: Assembly) -> Result:
     volume = Volume(voxels, grid.affine, grid.frame_of_reference_uid)
     saliency = Saliency(Endpoint.MALIGNANCY, used[0], volume, "integrated gradients", "blur", 16, 0.012)
     shares = tuple(Contribution(modality, SHARES[modality]) for modality in used)
-    base = 0.832 - sum(share.value for share in shares)
-    score = Score(Endpoint.MALIGNANCY, 0.832, 0.5, 0.021, 8, MODEL, shares, base, 0.832)
-    return Result((score,), (saliency,), used, policy="8 flips, float32")
+    score = a_score(MODEL, read_by=calibration(used), contributions=shares)
+    return Result((score,), (saliency,), used, policy="float32")
 
 
 def share_of(mask: NDArray[np.bool_], phantom: Phantom, grid: Volume) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
+from calibrations import a_score, calibration
 from mome_core.case import Case, Modality
 from mome_core.results import (
     Contribution,
@@ -17,7 +18,6 @@ from mome_core.results import (
     QualityFlag,
     Result,
     Saliency,
-    Score,
     Severity,
 )
 from mome_core.volume import Dynamic, Volume
@@ -182,10 +182,14 @@ def make_result(
     used = evidence.case.modalities
     shares = {Modality.DCE: 0.2, Modality.DWI: 0.08, Modality.T2: 0.052}
     scores = tuple(
-        Score(endpoint, 0.832, 0.5, 0.021, 8, MODEL, tuple(Contribution(m, shares[m]) for m in used), 0.5,
-              0.5 + sum(shares[m] for m in used))
+        a_score(
+            MODEL,
+            endpoint=endpoint,
+            read_by=calibration(used),
+            contributions=tuple(Contribution(m, shares[m]) for m in used),
+        )
         for endpoint in endpoints
-    )  # fmt: skip
+    )
     saliency = []
     for modality in used:
         images = evidence.images(modality)
@@ -194,4 +198,4 @@ def make_result(
         volume = Volume(voxels, image_affine(images), str(images[0].header.FrameOfReferenceUID))
         saliency.append(Saliency(endpoints[0], modality, volume, "integrated gradients", "blur", 16, 0.012))
     flag = QualityFlag("few_phases", Severity.WARNING, "Fewer post-contrast phases than the model was trained with.")
-    return Result(scores, tuple(saliency), used, (flag,), policy="8 flips, float32")
+    return Result(scores, tuple(saliency), used, (flag,), policy="float32")

@@ -12,6 +12,7 @@ from dicom_io.encoding.part10 import InstanceFile
 from dicom_io.identification import StudyIdentification
 from kept_studies import encoded
 from live_node import instance, report
+from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.results import Endpoint, QualityFlag, Severity
 from node.integrations.content import PreliminaryResult
@@ -44,7 +45,7 @@ _OPTIONAL = (
 UNKNOWN = dict.fromkeys(_OPTIONAL.split(), "")
 """All that a study need not say of itself."""
 MODEL = ModelSummary("MOME demo", "1.0", "ab" * 32)
-SCORE = ScoreSummary(Endpoint.MALIGNANCY, 0.731, 0.5, 0.02, 8, {Modality.DCE: 0.2}, 0.5, MODEL)
+SCORE = ScoreSummary(Endpoint.MALIGNANCY, 0.731, 0.5, 0.02, 8, {Modality.DCE: 0.2}, 0.5, MODEL, Call.POSITIVE)
 FLAG = QualityFlag("MOTION", Severity.WARNING, "the phases do not lie on each other | look at them")
 SUMMARY = AnalysisSummary(scores=(SCORE,), flags=(FLAG,), modalities=(Modality.DCE,))
 NOT_ANALYSED = AnalysisSummary(reason="there is no pre-contrast phase", code="PRE_CONTRAST_MISSING")

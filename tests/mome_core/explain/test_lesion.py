@@ -14,11 +14,11 @@ from dicom_io.phantom.spec import Lesion, Millimetres, PhantomSpec
 from mome_core.case import Modality
 from mome_core.inference import analyze
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.policy import Augmentation, Policy
+from mome_core.policy import Policy
 from places import ROOT
 
 CHECKPOINT = load_checkpoint(ROOT / "node" / "models_shipped" / "demo")
-ONE_MAP = Policy(Augmentation.NONE, contributions=False)
+ONE_MAP = Policy(contributions=False)
 
 pytestmark = pytest.mark.slow
 

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from calibrations import calibrated
+from mome_core.calibration import Call, WithheldCode
 from mome_core.case import Modality
 from mome_core.errors import CheckpointRefused
+from mome_core.estimator import Augmentation, Estimator
 from mome_core.model.architecture import Architecture, Head
 from mome_core.model.build import build_network, with_new_heads
 from mome_core.model.bundle_files import MANIFEST, WEIGHTS, manifest_digest
 from mome_core.model.checkpoint import (
     Description,
-    OperatingPoint,
     known_answer,
     load_checkpoint,
     save_checkpoint,
@@ -30,13 +32,13 @@ SMALL = Architecture(
     width=16, heads=2, ffn_width=32, layers=3, sparse_layers=2, adapter_width=4, soft_experts=3, stem_widths=(4, 4)
 ).for_recipe(RECIPE)
 DESCRIPTION = Description("test", "1", "Knows nothing.", {"seed": 1})
-POINTS = {Endpoint.MALIGNANCY: OperatingPoint(threshold=0.3, temperature=1.5)}
+READ_BY = (calibrated(), calibrated(Estimator(Augmentation.NONE)))
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     torch.manual_seed(1)
-    save_checkpoint(tmp_path / "model", build_network(SMALL), RECIPE, DESCRIPTION, POINTS)
+    save_checkpoint(tmp_path / "model", build_network(SMALL), RECIPE, DESCRIPTION, READ_BY)
     return tmp_path / "model"
 
 
@@ -50,7 +52,7 @@ def test_a_bundle_gives_back_what_was_saved(bundle: Path) -> None:
     checkpoint = load_checkpoint(bundle)
     given = volumes()
     assert torch.equal(checkpoint.network(given)[Endpoint.MALIGNANCY], network(given)[Endpoint.MALIGNANCY])
-    assert (checkpoint.architecture, checkpoint.recipe, checkpoint.endpoints) == (SMALL, RECIPE, POINTS)
+    assert (checkpoint.architecture, checkpoint.recipe, checkpoint.estimators) == (SMALL, RECIPE, READ_BY)
     assert not checkpoint.network.training
     assert not list(checkpoint.network.trainable_parameters())
     assert "RESEARCH USE ONLY" in (bundle / "MODEL_CARD.md").read_text()
@@ -74,7 +76,7 @@ def test_saving_again_replaces_the_whole_bundle(bundle: Path) -> None:
 
 def test_half_precision_storage_is_stated_and_close(bundle: Path, tmp_path: Path) -> None:
     whole = load_checkpoint(bundle)
-    save_checkpoint(tmp_path / "half", whole.network, RECIPE, DESCRIPTION, POINTS, half=True)
+    save_checkpoint(tmp_path / "half", whole.network, RECIPE, DESCRIPTION, READ_BY, half=True)
     half = load_checkpoint(tmp_path / "half")
     assert half.manifest["weights"]["dtype"] == "float16"
     assert (tmp_path / "half" / WEIGHTS).stat().st_size < 0.7 * (bundle / WEIGHTS).stat().st_size
@@ -82,6 +84,35 @@ def test_half_precision_storage_is_stated_and_close(bundle: Path, tmp_path: Path
     assert torch.allclose(
         half.network(given)[Endpoint.MALIGNANCY], whole.network(given)[Endpoint.MALIGNANCY], atol=1e-3
     )
+
+
+def test_another_estimator_is_taken_only_from_those_that_the_bundle_was_validated_with(bundle: Path) -> None:
+    checkpoint = load_checkpoint(bundle)
+    assert checkpoint.estimator.name == "flips-log-odds"
+    assert checkpoint.estimator_first("none")[0].estimator == Estimator(Augmentation.NONE)
+    with pytest.raises(ValueError, match="was not validated with the estimator 'published'; it was with: flips-log"):
+        checkpoint.estimator_first("published")
+
+
+def test_a_bundle_from_before_estimators_shows_its_score_and_withholds_its_call(bundle: Path) -> None:
+    def older(manifest: dict[str, object]) -> None:
+        del manifest["estimators"]
+        manifest["endpoints"] = {"malignancy": {"threshold": 0.3, "temperature": 2.0}}
+
+    edit(bundle, older, forge=True)
+    checkpoint = load_checkpoint(bundle)
+    assert checkpoint.estimator == Estimator()
+    calibrations = checkpoint.calibrations(Endpoint.MALIGNANCY)
+    assert calibrations.base_rate is None
+    for calibration in calibrations.coalitions.values():
+        assert (calibration.slope, calibration.withheld) == (0.5, WithheldCode.NOT_CALIBRATED)
+        assert calibration.shows_score and calibration.call(0.99) is Call.WITHHELD
+
+
+def test_a_bundle_that_was_not_calibrated_calls_nothing(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "model", build_network(SMALL), RECIPE, DESCRIPTION)
+    calibrations = load_checkpoint(tmp_path / "model").calibrations(Endpoint.MALIGNANCY)
+    assert {each.withheld for each in calibrations.coalitions.values()} == {WithheldCode.NOT_CALIBRATED}
 
 
 def flip_a_bit(bundle: Path) -> None:

@@ -23,7 +23,7 @@ from training_examples import examples
 
 def evaluation(place: Path, probability: np.ndarray, truth: np.ndarray) -> Evaluation:  # type: ignore[type-arg]
     cases = tuple(examples(place, len(truth), first=300))
-    return Evaluation(Endpoint.MALIGNANCY, cases, truth, probability, 0.5, {}, {})
+    return Evaluation(Endpoint.MALIGNANCY, cases, truth, probability, (), 0.5, {}, {})
 
 
 def noisy(seed: int, count: int = 60) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mome_core.model.checkpoint import Description, load_checkpoint
+from mome_core.case import Modality
+from mome_core.estimator import Estimator
+from mome_core.model.checkpoint import Description, as_loaded, load_checkpoint
 from mome_core.preprocessing.recipe import TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.bundle import write_bundle
 from mome_core.training.loop import train
-from mome_core.training.predict import log_odds
+from mome_core.training.predict import answer_cases
 from mome_core.training.run_state import EpochReport
 from training_examples import QUICK, RECIPE, task
 
@@ -24,10 +26,12 @@ def test_training_learns_and_the_bundle_gives_the_same_answers(tmp_path: Path) -
     assert len(reports) == 6
     assert outcome.best_auroc == max(report.mean_auroc for report in reports)
     assert outcome.best_epoch == max(r.epoch for r in reports if r.mean_auroc == outcome.best_auroc)  # ties: later
-    before = log_odds(outcome.network, learning.validation, RECIPE)
+    before = answer_cases(as_loaded(outcome.network), learning.validation, RECIPE, Estimator())
     write_bundle(tmp_path / "bundle", learning, outcome, Description("small", "1", "knows noise"))
     checkpoint = load_checkpoint(tmp_path / "bundle")
-    after = log_odds(checkpoint.network, learning.validation, checkpoint.recipe)
-    assert np.array_equal(before[Endpoint.MALIGNANCY], after[Endpoint.MALIGNANCY])
+    after = answer_cases(checkpoint.network, learning.validation, checkpoint.recipe, checkpoint.estimator)
+    everything = frozenset(Modality)
+    for one, other in zip(before, after, strict=True):
+        assert np.array_equal(one[everything][Endpoint.MALIGNANCY], other[everything][Endpoint.MALIGNANCY])
     assert checkpoint.manifest["provenance"]["config"]["epochs"] == 6
     assert checkpoint.recipe.quality.trained_on == TrainingRange(field_strength_t=(1.5, 8.5))

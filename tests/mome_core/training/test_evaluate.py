@@ -8,11 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibrations import calibrated, calibrations
 from mome_core.case import Modality
+from mome_core.inference import score
 from mome_core.model.checkpoint import Checkpoint
+from mome_core.policy import default_policy
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import Evaluation, auroc_difference, compare, evaluate, scored, subset_auroc
+from mome_core.training.evaluate import (
+    Evaluation,
+    auroc_difference,
+    compare,
+    evaluate,
+    score_coalitions,
+    scored,
+    subset_auroc,
+)
 from mome_core.training.metrics import auroc
 from training_examples import examples
 
@@ -20,7 +31,7 @@ from training_examples import examples
 def evaluation(patients: list[str], scores: np.ndarray, truth: np.ndarray, folder: Path) -> Evaluation:
     cases = zip(examples(folder, 1) * len(patients), patients, strict=True)
     of = tuple(replace(case, name=f"{n}", patient=patient) for n, (case, patient) in enumerate(cases))
-    return Evaluation(Endpoint.MALIGNANCY, of, truth, scores, 0.5, {}, {})
+    return Evaluation(Endpoint.MALIGNANCY, of, truth, scores, (), 0.5, {}, {})
 
 
 def test_a_trained_model_is_measured_on_the_cases_that_have_a_label(folder: Path, trained: Checkpoint) -> None:
@@ -47,20 +58,31 @@ def test_a_subset_is_measured_on_cases_that_have_it_and_only_with_both_classes(
 ) -> None:
     cases = examples(folder, 6, first=400)
     only_t2 = examples(folder, 6, first=500, modalities=(Modality.T2,))
-    pair = (Modality.DCE, Modality.T2)
-    expected = subset_auroc(trained, cases, Endpoint.MALIGNANCY, pair)
-    assert subset_auroc(trained, [*cases, *only_t2], Endpoint.MALIGNANCY, pair) == expected
-    assert subset_auroc(trained, only_t2, Endpoint.MALIGNANCY, pair) is None
-    assert subset_auroc(trained, cases[1::2], Endpoint.MALIGNANCY, pair) is None
+    pair, labels = frozenset((Modality.DCE, Modality.T2)), np.arange(6) % 2 == 1
+    whole, alone = (score_coalitions(trained, each, Endpoint.MALIGNANCY) for each in (cases, only_t2))
+    expected = subset_auroc(labels, whole, pair)
+    assert subset_auroc(np.r_[labels, labels], [*whole, *alone], pair) == expected
+    assert subset_auroc(labels, alone, pair) is None
+    assert subset_auroc(labels[1::2], whole[1::2], pair) is None
 
 
-def test_scores_are_read_at_the_temperature_of_the_bundle(folder: Path, trained: Checkpoint) -> None:
+def test_scores_are_read_by_the_calibration_of_the_bundle(folder: Path, trained: Checkpoint) -> None:
     cases = examples(folder, 3, first=400)
-    warmer = {e: replace(p, temperature=2 * p.temperature) for e, p in trained.endpoints.items()}
-    plain, softened = (
-        scored(each, cases, Endpoint.MALIGNANCY) for each in (trained, replace(trained, endpoints=warmer))
+    first, second = (
+        replace(trained, estimators=(calibrated(trained.estimator, of=calibrations(slope=slope)),))
+        for slope in (1.0, 0.5)
     )
+    plain, softened = (scored(each, cases, Endpoint.MALIGNANCY) for each in (first, second))
     assert np.log(softened / (1 - softened)) == pytest.approx(np.log(plain / (1 - plain)) / 2)
+
+
+def test_an_evaluation_measures_the_very_number_that_the_node_answers(folder: Path, trained: Checkpoint) -> None:
+    cases = examples(folder, 3, first=400)
+    evaluated = evaluate(trained, cases, Endpoint.MALIGNANCY, repeats=50).probability
+    called = replace(trained, estimators=(calibrated(trained.estimator),))
+    answered = [score(each.arrays(), called, default_policy(trained.network))[0].probability for each in cases]
+    assert scored(called, cases, Endpoint.MALIGNANCY).tolist() == answered
+    assert scored(trained, cases, Endpoint.MALIGNANCY).tolist() == evaluated.tolist()
 
 
 def test_delong_is_given_only_where_each_case_is_a_patient_of_its_own(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from mome_core.training.breakdown import (
     downgrade,
     mean_contributions,
 )
-from mome_core.training.evaluate import auroc_difference, evaluate
+from mome_core.training.evaluate import Evaluation, evaluate
+from mome_core.training.exposure import exposure_report
 from mome_core.training.report import Breakdown, MeasuredModel, render
-from node.evaluation import augmented_scores
 from training_examples import examples
 
 
@@ -26,24 +26,24 @@ from training_examples import examples
 def test_every_side_of_a_trained_model_is_on_its_page(folder: Path, trained: Checkpoint) -> None:
     cases = examples(folder, 24, first=200)
     about = evaluate(trained, cases, Endpoint.MALIGNANCY, repeats=100)
-    shares = mean_contributions(trained, cases, Endpoint.MALIGNANCY)
+    shares = mean_contributions(trained, about)
     assert set(shares) == set(Modality) and all(value >= 0 for value in shares.values())
-    scores = augmented_scores(trained, about)
-    compared = auroc_difference(about.truth, scores, about.probability, [each.patient for each in cases], repeats=100)
-    assert scores.shape == (24,) and compared.first > 0.8
     sites = ["<b>north</b>"] * 12 + ["south"] * 12
     sides = Breakdown(
         groups=by_group(about, {"site": sites}, repeats=100),
         readers=against_readers(about, {"reader_a": [str(3 + int(each)) for each in about.truth]}, repeats=100),
         downgrade=downgrade(about, ["4"] * 24, about, ["4"] * 24),
         contributions=shares,
-        augmented=compared,
     )
-    page = render([MeasuredModel(trained.identity, about)], {}, sides)
-    for title in ("Contributions", "Groups of patients", "Readers", "BI-RADS 4", "Test-time augmentation"):
+    page = render([measured(trained, about)], {}, sides)
+    for title in ("Contributions", "Groups of patients", "Readers", "BI-RADS 4"):
         assert f"<h2>{title}</h2>" in page
     assert page.count("<svg") == 3 and "<b>north" not in page
-    assert page == render([MeasuredModel(trained.identity, about)], {}, sides)
+    assert page == render([measured(trained, about)], {}, sides)
+
+
+def measured(model: Checkpoint, about: Evaluation) -> MeasuredModel:
+    return MeasuredModel(model.identity, about, exposure_report(model.manifest, about.examples))
 
 
 @pytest.mark.system
@@ -55,7 +55,7 @@ def test_the_page_opens_in_a_browser_without_a_complaint(
 ) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     about = evaluate(trained, examples(folder, 24, first=200), Endpoint.MALIGNANCY, repeats=100)
-    (tmp_path / "page.html").write_text(render([MeasuredModel(trained.identity, about)], {}))
+    (tmp_path / "page.html").write_text(render([measured(trained, about)], {}))
     complaints: list[str] = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

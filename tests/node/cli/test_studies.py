@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from kept_studies import STUDY, delivered, keep
+from mome_core.calibration import WithheldCode
 from mome_core.case import Modality, Role
-from mome_core.results import Endpoint, QualityFlag, Severity
+from mome_core.results import Endpoint, QualityFlag, Severity, Withheld
 from node.cli.main import main
 from node.cli.studies import print_study
 from node.settings import Settings
@@ -23,7 +24,8 @@ MODEL = ModelSummary("ours", "1", "a" * 64)
 
 
 def score(endpoint: Endpoint, probability: float, contributions: dict[Modality, float]) -> ScoreSummary:
-    return ScoreSummary(endpoint, probability, 0.4, 0.02, 10, contributions, 0.3, MODEL)
+    old = Withheld(WithheldCode.NOT_CALIBRATED, "nothing is known of it")
+    return ScoreSummary(endpoint, probability, 0.4, 0.02, 10, contributions, 0.3, MODEL, withheld_reason=old)
 
 
 RECEIPTS = (ObjectReceipt("9.1", 0), ObjectReceipt("9.2", 0xA700))
@@ -57,9 +59,13 @@ def shown(detail: StudyDetail) -> str:
 
 def test_every_score_with_its_threshold_and_every_contribution_is_printed() -> None:
     text = shown(ANSWERED)
-    for words in ("malignancy: probability 87.3 % (threshold 40.0 %", "triple-negative subtype: probability 14.1 %"):
-        assert words.replace(" %", "%") in text
-    for modality, share in (("DCE", "+31.0 %"), ("T2", "-12.0 %"), ("DWI", "+5.5 %")):
+    for words in (
+        "malignancy: probability 87 %, no call",
+        "triple-negative subtype: probability 14 %",
+        "NOT_CALIBRATED",
+    ):
+        assert words in text
+    for modality, share in (("DCE", "+31.0 points"), ("T2", "-12.0 points"), ("DWI", "+5.5 points")):
         assert any(line.split()[:1] == [modality] and share in line for line in text.splitlines())
 
 

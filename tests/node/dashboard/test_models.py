@@ -42,9 +42,9 @@ def test_the_active_model_is_first_and_an_earlier_one_is_named_by_its_scores(sit
     assert (active.role, active.name, active.month) == ("active", "demo", {})
     assert (earlier.role, earlier.name, earlier.sha256) == ("earlier", "demo", "a" * 64)
     assert active.card.statement.startswith("Demo model")
-    assert active.card.validation["malignancy"][0] == ("auroc", 0.9904)
+    assert len(active.card.calibrations) == 7
 
 
 def test_a_manifest_that_could_not_be_read_has_an_empty_card() -> None:
     card = model_card({})
-    assert (card.statement, list(card.facts), dict(card.validation)) == ("", [], {})
+    assert (card.statement, list(card.facts), list(card.calibrations)) == ("", [], [])

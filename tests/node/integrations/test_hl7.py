@@ -106,7 +106,7 @@ def test_the_observations_are_coded_as_in_the_report_and_end_in_one_sentence() -
     code, _, sentence = told[-1]
     assert code == "19005-8"
     assert sentence == (
-        "Preliminary AI result: malignancy 73.1 %, above the operating point of 50.0 %. "
+        "Preliminary AI result: malignancy 73 %, positive: above the operating point of 50 %. "
         "Research use only, not for diagnosis."
     )
 

@@ -9,6 +9,7 @@ from io import BytesIO
 import pytest
 from pydicom import dcmread
 
+from calibrations import calibration
 from mome_core.results import Result
 from sr_studies import DEVICE, Layout, make_evidence, make_result, slices
 from sr_templates.build import ResultObjects, build_objects, encode
@@ -50,7 +51,9 @@ def test_other_weights_give_other_uids(result: Result, evidence: Evidence) -> No
 
 
 def test_another_threshold_or_another_map_gives_other_uids(result: Result, evidence: Evidence) -> None:
-    recalibrated = replace(result, scores=tuple(replace(score, threshold=0.123) for score in result.scores))
+    recalibrated = replace(
+        result, scores=tuple(replace(score, calibration=calibration(threshold=0.123)) for score in result.scores)
+    )
     first = {each.SOPInstanceUID for each in build_objects(result, evidence, DEVICE)}
     assert not first & {each.SOPInstanceUID for each in build_objects(recalibrated, evidence, DEVICE)}
     short = ObjectOptions(map_encoding=MapEncoding.UINT16)

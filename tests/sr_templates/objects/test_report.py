@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,8 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage, EnhancedSRStorage, MRImageStorage
 
+from calibrations import calibration
+from mome_core.calibration import Call, WithheldCode
 from mome_core.case import Modality
 from mome_core.results import Endpoint, QualityFlag, Result, Severity
 from sr_studies import DEVICE, MODEL, Layout, make_evidence, make_result
@@ -70,13 +73,34 @@ def test_every_endpoint_has_its_probability_operating_point_and_spread_in_percen
     assert units == {"%"}
 
 
-def test_base_and_contributions_add_up_to_the_score_that_was_explained(report: Dataset) -> None:
+def test_base_and_contributions_add_up_to_the_score(report: Dataset) -> None:
     shares = [float(values(report, codes.CONTRIBUTION[modality])[0]) for modality in Modality]
-    base, explained = (
-        float(values(report, codes.BASE_PROBABILITY)[0]),
-        float(values(report, codes.EXPLAINED_PROBABILITY)[0]),
+    base = float(values(report, codes.BASE_PROBABILITY)[0])
+    assert base + sum(shares) == pytest.approx(83.2, abs=0.02)
+
+
+def test_an_operating_point_stands_with_what_it_was_validated_on(report: Dataset) -> None:
+    assert values(report, codes.READING) == [codes.READINGS[Call.POSITIVE].meaning] * 3
+    shown = [[values(report, each)[0] for each in name] for name in (codes.SENSITIVITY, codes.SPECIFICITY)]
+    assert shown == [["97.0", "91.5", "99.4"], ["80.0", "70.8", "87.3"]]
+    assert values(report, codes.WITHOUT[Modality.DCE])[0] == "50.0"
+    words = values(report, codes.CALL_WORDS)
+    assert words[0] == "Malignancy: positive: above the operating point of 50 %"
+    assert any("validated with DCE + DWI + T2 on 200 patients" in each for each in words)
+
+
+def test_a_withheld_score_has_its_reason_and_no_number(evidence: Evidence, result: Result) -> None:
+    silent = calibration(withheld=WithheldCode.NOT_TOLD_APART)
+    first, second, third = result.scores
+    withheld = replace(third, probability=None, calibration=silent, contributions=())
+    report = report_of(replace(result, scores=(first, second, withheld)), evidence)
+    assert values(report, codes.READING) == [codes.READINGS[Call.POSITIVE].meaning] * 2 + [
+        codes.READINGS[Call.WITHHELD].meaning
+    ]
+    assert not values(report, codes.PROBABILITY[third.endpoint])
+    assert any(
+        "score withheld, because" in each and "NOT_TOLD_APART" in each for each in values(report, codes.CALL_WORDS)
     )
-    assert base + sum(shares) == pytest.approx(explained, abs=0.02)
 
 
 def test_the_score_is_the_patients_and_never_of_one_side(report: Dataset) -> None:
