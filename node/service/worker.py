@@ -15,21 +15,19 @@ from node.crashpoints import crash_point
 from node.errors import NodeError, words_of
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
+from node.service.progress import JobProgress
 from node.service.stopping import EndRequest
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.job_rows import StaleJob
-from node.storage.ledger.jobs import JobQueue
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
 _IDLE_SECONDS = 0.5
-_LOOK_SECONDS = 2.0
-_Progress = Callable[[str, int, int], None]
-_Analyst = Callable[[Sequence[Path], StudyRevision, _Progress], StudyAnalysis]
+_Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
 """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
 
@@ -107,8 +105,9 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         stored = list(ledger.reading.instances(job.study_instance_uid))
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
-        revision = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job))
-        analysis = analyst(paths, revision, _StillWanted(ledger.jobs, job).look)
+        progress = JobProgress(ledger.jobs, job)
+        revision = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job), progress)
+        analysis = analyst(paths, revision)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
     except StaleJob:
@@ -130,23 +129,6 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         ledger.jobs.analyzed(job, outcome, time.time())
     crash_point("result.row_committed")
     log.info("analysed", extra={"study": job.study_id, "job": job.id, "objects": len(objects)})
-
-
-class _StillWanted:
-    """Ends an analysis at its next step once the job is no longer this worker's: cancelled, or a new image came."""
-
-    def __init__(self, jobs: JobQueue, job: Job) -> None:
-        self.jobs, self.job, self.next = jobs, job, 0.0
-
-    def look(self, _stage: str, _done: int, _planned: int) -> None:
-        """Called whenever the analysis has got on; raises StaleJob."""
-        if time.monotonic() < self.next:
-            return
-        self.next = time.monotonic() + _LOOK_SECONDS
-        try:
-            self.jobs.require(self.job)
-        except NodeError as error:
-            log.warning("it is not known whether the analysis is still wanted: %s", error)
 
 
 def shadow_next(

@@ -91,13 +91,12 @@ def main() -> None:
     from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
     from node.summary import AnalysisSummary
 
-    def analyst(
-        paths: Sequence[Path], edition: StudyRevision, progress: Callable[[str, int, int], None]
-    ) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], edition: StudyRevision) -> StudyAnalysis:
         revision = edition.revision
         while (config.parent / "busy").exists():
             pbkdf2_hmac("sha256", b"", b"", 1_000_000)  # in native code, as a network is
-            progress("scores", 0, 1)
+            if edition.progress is not None:
+                edition.progress("scores", 0, 1)
         made, content = report(paths[0], revision), BytesIO()
         made.save_as(content, enforce_file_format=True)
         encoded: EncodedObject = (
@@ -237,9 +236,8 @@ def live_node(
         dicom={"port": free_port()},
         storage={"root": folder / "root", "reserve_mib": 1},
         gather={"quiet_seconds": quiet_seconds},
-        dashboard={"enabled": False},
         destinations=destinations,
-        **sections,
+        **{"dashboard": {"enabled": False}, **sections},
     )
     node = LiveNode(folder, settings)
     try:

@@ -14,7 +14,16 @@ from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading, writing
 from node.storage.holds import is_held
-from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job, lease, put_back, require_lease
+from node.storage.ledger.job_rows import (
+    StaleJob,
+    add_job,
+    due_jobs,
+    find_job,
+    finish_job,
+    lease,
+    put_back,
+    require_lease,
+)
 from node.storage.ledger.object_rows import keep_object, keep_receipts
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import REPORT_KIND, AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
@@ -79,6 +88,15 @@ class JobQueue:
             require_lease(db, job)
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(lease_until=lease_until))
 
+    def progressed(self, job: Job, stage: str, done: int, planned: int) -> None:
+        """So many steps of a stage are done, for who looks; raises StaleJob when the job is no longer this worker's."""
+        table = schema.job
+        ours = (table.c.id == job.id, table.c.fence == job.fence, table.c.state == JobState.RUNNING)
+        with writing(self.engine) as db:
+            told = db.execute(update(table).where(*ours).values(stage=stage, steps_done=done, steps=planned))
+        if told.rowcount != 1:
+            raise StaleJob(f"job {job.id} was cancelled, or its study has a new image")
+
     def analyzed(self, job: Job, analysis: AnalysisRecord, now: float) -> None:
         """The result objects are on disk: one delivery job for each destination."""
         with writing(self.engine) as db:
@@ -110,11 +128,6 @@ class JobQueue:
         held = and_(table.state == JobState.RUNNING, table.node == node)
         with reading(self.engine) as db:
             return int(db.execute(select(func.count()).where(held)).scalar_one())
-
-    def require(self, job: Job) -> None:
-        """Raises StaleJob when the job is no longer this worker's: it was cancelled, or an image has arrived."""
-        with reading(self.engine) as db:
-            require_lease(db, job)
 
     def give_back(self, node: str, now: float, part: str | None = None) -> int:
         """A planned stop: what this node (or one part of it) has in hand waits again, and no attempt is counted.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,6 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyAnalysis, StudyRevision
 from node.summary import AnalysisSummary
 
-Progress = Callable[[str, int, int], None]
 REPORT = ("report", "1.2", "9.1", "9", b"a report")
 DIGEST = "a" * 64
 
@@ -53,7 +52,7 @@ def state_of(ledger: Ledger) -> StudyState:
 def test_objects_are_kept_and_a_delivery_waits_for_each_destination(ledger: Ledger, archive: Archive) -> None:
     seen: list[tuple[int, StudyRevision]] = []
 
-    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         seen.append((len(paths), revision))
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
@@ -67,7 +66,7 @@ def test_objects_are_kept_and_a_delivery_waits_for_each_destination(ledger: Ledg
 
 
 def test_a_defect_in_the_analysis_is_tried_again(ledger: Ledger, archive: Archive) -> None:
-    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         raise RuntimeError("a library's words, perhaps with a name in them")
 
     assert analyze_next((), ledger, archive, analyst)
@@ -77,7 +76,7 @@ def test_a_defect_in_the_analysis_is_tried_again(ledger: Ledger, archive: Archiv
 
 
 def test_an_error_that_trying_again_cannot_help_fails_the_study(ledger: Ledger, archive: Archive) -> None:
-    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         raise NodeError("there is no model")
 
     assert analyze_next((), ledger, archive, analyst)
@@ -92,7 +91,7 @@ def test_a_file_that_changed_on_disk_fails_the_study_and_nothing_is_analysed(led
 
 
 def test_the_result_of_an_old_revision_is_dropped(ledger: Ledger, archive: Archive, settings: Settings) -> None:
-    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         keep(settings, 1)  # an instance arrives meanwhile
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
@@ -102,12 +101,12 @@ def test_the_result_of_an_old_revision_is_dropped(ledger: Ledger, archive: Archi
 
 
 def test_an_analysis_that_is_cancelled_ends_at_its_next_step(ledger: Ledger, archive: Archive) -> None:
-    def analyst(paths: Sequence[Path], revision: StudyRevision, progress: Progress) -> StudyAnalysis:
-        progress("scores", 0, 2)
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+        assert revision.progress is not None
+        revision.progress("scores", 0, 2)
         ledger.operator.cancel(STUDY, "alice", 1000.0)
-        for step in range(10**6):
-            progress("scores", step, 2)
-            time.sleep(0.1)
+        revision.progress("saliency", 0, 2)
+        pytest.fail("it went on")
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
     assert analyze_next(("pacs",), ledger, archive, analyst)
