@@ -77,7 +77,7 @@ def repetition(seed: int, epochs: int) -> Repetition:
         cohort = noise(folder, seed)
         rows = [ManifestRow(e.name, folder / e.name, e.patient, e.labels, None, {}) for e in cohort.examples]
         config = TrainingConfig(
-            epochs=epochs, batch_size=4, accumulation=1, learning_rate=3e-3, parts=Parts.EVERYTHING, seed=seed
+            epochs=epochs, batch_size=8, accumulation=1, learning_rate=3e-3, parts=Parts.EVERYTHING, seed=seed
         )
         plan = TrainingPlan(start, Endpoint.MALIGNANCY, config, folder / "out", scratch=True, fold=None)
         report = train_on(cohort, rows, load_checkpoint(start), plan, TrainingProgress())

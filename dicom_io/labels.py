@@ -57,6 +57,20 @@ def read_labels(path: Path) -> Labels:
     return Labels(**{name: _short(elements.text(keyword)) for name, keyword in _KEYWORDS.items()})
 
 
+def patient_identity(path: Path) -> str:
+    """Patient ID and birth date of one image, to tell whether two studies are of one patient; empty without an ID.
+
+    It is for comparison only: never shown, logged or kept.
+    """
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["PatientID", "PatientBirthDate"])
+    except (OSError, InvalidDicomError):
+        return ""
+    elements = Elements(header)
+    patient_id = elements.text("PatientID").strip()
+    return f"{patient_id} {elements.text('PatientBirthDate').strip()}" if patient_id else ""
+
+
 def without_patient(labels: Labels) -> Labels:
     """The labels for those who may not see patients; free text may name one."""
     return replace(labels, patient_name="", patient_id="", accession_number="", comments="")

@@ -10,6 +10,7 @@ from pathlib import Path
 from dicom_io.errors import DicomError
 from dicom_io.files import dicom_files, files_under
 from dicom_io.headers.read import read_series_headers
+from dicom_io.labels import patient_identity
 from dicom_io.study.case import read_case
 from dicom_io.study.classify import assign_roles
 from mome_core.case import Case
@@ -63,7 +64,13 @@ def prepare_cases(
 def _source_of(row: ManifestRow) -> Source:
     """A row of the manifest as a study that can be read."""
     content, read = partial(content_digest, row.folder), partial(read_study, row.folder)
-    return Source(row.name, row.patient, row.labels, content, read)
+    return Source(row.name, row.patient, row.labels, content, read, partial(_identity_of, row.folder))
+
+
+def _identity_of(folder: Path) -> str:
+    """What the study's images call their patient; empty when they do not say."""
+    paths = dicom_files(folder)
+    return patient_identity(paths[0]) if paths else ""
 
 
 def content_digest(folder: Path) -> str:

@@ -13,6 +13,7 @@ from mome_core.training.breakdown import Downgrade, against_readers, by_group, d
 from mome_core.training.cohort import GROUPS, ManifestRow
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.evaluate import Evaluation, compare, evaluate
+from mome_core.training.exposure import ExposureReport, exposure_report
 from mome_core.training.report import Breakdown, MeasuredModel, render
 from mome_core.training.statistics import Comparison
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
@@ -74,15 +75,20 @@ def evaluate_models(rows: Sequence[ManifestRow], plan: EvaluationPlan, progress:
     chosen = [row for row in rows if plan.split in ("", row.split)]
     excluded: tuple[ExcludedCase, ...] = ()
     models: list[tuple[Checkpoint, Evaluation]] = []
+    exposures: list[ExposureReport] = []
     for bundle in plan.bundles:
         checkpoint = load_checkpoint(bundle)
         cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
         excluded = cohort.exclusions
         models.append((checkpoint, evaluate(checkpoint, cohort.examples, plan.endpoint, repeats=plan.repeats)))
+        exposures.append(exposure_report(checkpoint.manifest, models[-1][1].examples))
     evaluations = [evaluation for _, evaluation in models]
     comparison = compare(*evaluations, repeats=plan.repeats) if len(models) == 2 else {}
     breakdown = _break_down(*models[0], rows, plan, progress)
-    measured = tuple(MeasuredModel(checkpoint.identity, evaluation) for checkpoint, evaluation in models)
+    measured = tuple(
+        MeasuredModel(checkpoint.identity, evaluation, exposure)
+        for (checkpoint, evaluation), exposure in zip(models, exposures, strict=True)
+    )
     return EvaluationReport(measured, comparison, breakdown, excluded)
 
 
@@ -145,16 +151,18 @@ def write_figures(path: Path, report: EvaluationReport) -> None:
         writer.writerows(_leaves(report.to_json(), ()))
 
 
-def write_cases(path: Path, evaluation: Evaluation) -> None:
+def write_cases(path: Path, model: MeasuredModel) -> None:
     """A CSV file: one line for each case, most confident errors first, since those are the ones to look at."""
+    evaluation = model.evaluation
     mistake = abs(evaluation.probability - evaluation.truth)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["case", "label", "probability", "called_positive"])
+        writer.writerow(["case", "label", "probability", "called_positive", "to_the_model"])
         for n in mistake.argsort()[::-1]:
             probability = float(evaluation.probability[n])
             label, called = int(evaluation.truth[n]), int(probability > evaluation.threshold)
-            writer.writerow([evaluation.examples[n].name, label, f"{probability:.6f}", called])
+            name = evaluation.examples[n].name
+            writer.writerow([name, label, f"{probability:.6f}", called, model.exposure.cases[name].value])
 
 
 def _measured_json(model: MeasuredModel) -> dict[str, object]:
@@ -168,6 +176,7 @@ def _measured_json(model: MeasuredModel) -> dict[str, object]:
         "threshold": evaluation.threshold,
         "figures": {name: asdict(interval) for name, interval in evaluation.figures.items()},
         "auroc_of_modalities": evaluation.subsets,
+        "exposure": model.exposure.to_json(),
     }
 
 

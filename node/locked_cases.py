@@ -54,7 +54,13 @@ def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoin
     place = manifest.absolute()
     rows = _labelled_rows(place, split, endpoint)
     locked = LockedSet(len(rows), digest_of(rows), str(place), split, endpoint)
-    evidence = {"manifest": locked.manifest, "split": split, "endpoint": endpoint.value, "cases": locked.cases}
+    evidence = {
+        "manifest": locked.manifest,
+        "split": split,
+        "endpoint": endpoint.value,
+        "cases": locked.cases,
+        "patients": sorted({_patient_digest(row.patient) for row in rows}),
+    }
     open_decisions(settings).decide(Act.LOCKED, locked.digest, by, evidence, now)
     return locked
 
@@ -64,6 +70,11 @@ def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[Manif
     if len({row.labels[endpoint] for row in rows}) < 2:
         raise TrainingRefused(f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model")
     return rows
+
+
+def _patient_digest(patient: str) -> str:
+    """By which another locked set with the same patient is recognised; it stays in the ledger, beside the archive."""
+    return hashlib.blake2b(patient.encode(), digest_size=8).hexdigest()
 
 
 def digest_of(rows: Sequence[ManifestRow]) -> str:

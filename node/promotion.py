@@ -13,7 +13,7 @@ from pathlib import Path
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import ModelIdentity
 from mome_core.training.cohort import GROUPS
-from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine
+from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine, require_comparable, unseen_check
 from node.cases import CACHE, CohortProgress, prepare_cases
 from node.errors import NotReady
 from node.locked_cases import LockedSet, digest_of
@@ -32,6 +32,8 @@ class PromotionReport:
     ----------
     locked
         Digest of the cases that judged.
+    attempt
+        How many candidates the cases have measured, this one included; 0 when it was refused before it was measured.
     promoted
         Whether the candidate answers from now on.
     """
@@ -39,6 +41,7 @@ class PromotionReport:
     candidate: ModelIdentity
     active: ModelIdentity
     locked: str
+    attempt: int
     checks: tuple[AcceptanceCheck, ...]
     promoted: bool
 
@@ -53,6 +56,7 @@ class PromotionReport:
             "candidate": asdict(self.candidate),
             "active": asdict(self.active),
             "locked": self.locked,
+            "attempt": self.attempt,
             "checks": [check.to_json() for check in self.checks],
             "passed": not self.failed,
             "promoted": self.promoted,
@@ -68,7 +72,9 @@ class PromotionPlan:
     bundle
         Folder, name of a shipped model, or the beginning of a digest.
     dry_run
-        Examine only.
+        Examine only; it counts as an attempt as any other.
+    vouch
+        Whether the person states that a bundle which does not say what it was trained on knows no locked patient.
     cache
         Folder of prepared cases, kept from run to run.
     workers
@@ -77,6 +83,7 @@ class PromotionPlan:
 
     bundle: str
     dry_run: bool = False
+    vouch: bool = False
     cache: Path = CACHE
     workers: int = 1
 
@@ -86,6 +93,8 @@ def promote(
 ) -> PromotionReport:
     """Examine a candidate on the locked cases; unless this is a dry run, it answers if it passes every check.
 
+    Every examination is recorded, dry runs too, before it measures anything.
+
     Raises NotReady when it is the active model already, when no cases are locked, and when they were changed since.
     """
     decisions, registry = open_decisions(settings), Registry(settings.storage.root)
@@ -94,14 +103,25 @@ def promote(
     _require_another(candidate, active)
     locked = _require_locked(decisions.decisions())
     cases = _locked_cases(locked, candidate, active, plan, progress)
-    rules = settings.promotion
-    checks = examine(candidate, active, cases, GateRules(rules.margin, rules.subgroup_margin, rules.fewest))
+    rules = GateRules(settings.promotion.margin, settings.promotion.subgroup_margin, settings.promotion.fewest)
+    require_comparable(candidate, active, cases, rules)
+    checks = [unseen_check(candidate, cases, vouched_by=by if plan.vouch else "")]
+    attempt = 0
+    if checks[0].passed:  # what has seen the cases is not measured on them
+        attempt = decisions.begin_examination(_digest(candidate), locked.digest, by, now)
+        checks += examine(candidate, active, cases, rules, attempt)
     passes = all(check.passed for check in checks) and not plan.dry_run
-    report = PromotionReport(candidate.identity, active.identity, locked.digest, checks, passes)
+    report = PromotionReport(candidate.identity, active.identity, locked.digest, attempt, tuple(checks), passes)
+    decisions.decide(Act.EXAMINED, _digest(candidate), by, report.to_json() | {"dry_run": plan.dry_run}, now)
     if report.promoted:
         before = registry.add(in_use)
         decisions.decide(Act.PROMOTED, registry.add(bundle), by, report.to_json() | {"before": before}, now)
     return report
+
+
+def _digest(model: Checkpoint) -> str:
+    """SHA-256 of its manifest, as the registry names it."""
+    return str(model.manifest["manifest_sha256"])
 
 
 def _require_another(candidate: Checkpoint, active: Checkpoint) -> None:

@@ -147,7 +147,7 @@ class PromotionSettings(SettingsSection):
         default=0.05,
         gt=0,
         lt=0.5,
-        description="non-inferiority margin in AUROC, at 95 % confidence",
+        description="non-inferiority margin in AUROC; its confidence grows with the attempts",
     )
     subgroup_margin: float = Field(default=0.1, gt=0, lt=0.5, description="largest loss of AUROC in any subgroup")
     fewest: int = Field(

@@ -20,6 +20,7 @@ from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_fro
 from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.distributed import ProcessGroup, process_group
 from mome_core.training.evaluate import scored
+from mome_core.training.exposure import ExposureRecord
 from mome_core.training.folds import Folding, Partition, partition
 from mome_core.training.history import MetricsWriter, draw_history
 from mome_core.training.loop import Task, train
@@ -201,7 +202,8 @@ def _train_one(
 
     result = train(task, fold.run, report)
     draw_history(fold.run)
-    identity = write_bundle(fold.bundle, task, result, _description(start, fold, plan))
+    before = ExposureRecord() if plan.scratch else ExposureRecord.of(start.manifest)
+    identity = write_bundle(fold.bundle, task, result, _description(start, fold, plan), before=before)
     scores = _held_out_scores(fold, plan) if fold.sides.held_out else None
     model = TrainedModel(
         bundle=str(fold.bundle),

@@ -67,6 +67,9 @@ def code(value: str, scheme: str, meaning: str) -> Attributes:
     return {"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning}
 
 
+BIRTH_DATE = "19750601"  # of every simulated patient
+
+
 def series_elements(study: StudyPlan, series: SeriesPlan) -> DataElements:
     """Everything that the instances of a series share."""
     enhanced = series.objects in {InstanceLayout.PER_STACK, InstanceLayout.WHOLE}
@@ -80,13 +83,18 @@ def series_elements(study: StudyPlan, series: SeriesPlan) -> DataElements:
     return elements
 
 
+def patient_id(seed: int) -> str:
+    """The ID of the simulated patient of a seed."""
+    return f"PHANTOM-{seed:06d}"
+
+
 def _patient_attributes(study: StudyPlan) -> Attributes:
     options, spec = study.options, study.phantom.spec
     return {
         "SpecificCharacterSet": options.character_set,
         "PatientName": options.patient_name,
-        "PatientID": options.patient_id or f"PHANTOM-{spec.seed:06d}",
-        "PatientBirthDate": "19750601",
+        "PatientID": options.patient_id or patient_id(spec.seed),
+        "PatientBirthDate": BIRTH_DATE,
         "PatientSex": "F",
         "PatientAge": f"{options.start.year - 1976:03d}Y",
         "PatientWeight": "65",

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.attributes import BIRTH_DATE, patient_id
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size, SliceOrientation
 from mome_core.case import Case
 from mome_core.preprocessing.recipe import Recipe
@@ -50,7 +51,13 @@ def source(spec: PhantomSpec) -> Source:
         labels={Endpoint.MALIGNANCY: int(spec.lesion is Lesion.MALIGNANT)},
         content=partial(content_of, spec),
         read=partial(examine, spec),
+        identity=partial(identity_of, spec),
     )
+
+
+def identity_of(spec: PhantomSpec) -> str:
+    """What the files of this patient would call her: `evaluate` on phantoms of these seeds says that they were seen."""
+    return f"{patient_id(spec.seed)} {BIRTH_DATE}"
 
 
 def content_of(spec: PhantomSpec) -> str:

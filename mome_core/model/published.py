@@ -1,7 +1,8 @@
-"""Weights that others publish, as a network of ours: the MOME authors' training checkpoints and Microsoft's BEiT-3.
+"""Weights that others publish, as a network of ours: the MOME authors' training checkpoints and BEiT-3.
 
-Both are pickles, read with `weights_only=True`. Every key is used, or ignored for a reason that is listed, or the file
-is refused by that key's name. Sizes come from the tensors' shapes; what no tensor tells (volume sizes, heads) is given.
+Pickles are read with `weights_only=True`, safetensors as they are. Every key is used, or ignored for a reason that is
+listed, or the file is refused by that key's name. Sizes come from the tensors' shapes; what no tensor tells (volume
+sizes, heads) is given.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from mome_core.model.architecture import (
     LateAdapter,
     TokenizerNorm,
 )
-from mome_core.model.build import build_network
+from mome_core.model.beit3 import HEAD_WIDTH, MULTIWAY, backbone_layer, mome_from_beit3, names_in, our_layer
 from mome_core.model.checkpoint import build_empty, network_with
 from mome_core.model.experts import JOINT
 from mome_core.model.mome import Mome
@@ -36,32 +37,12 @@ from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 
 MOME_KIND, BEIT3_KIND = "MOME training checkpoint", "BEiT-3 backbone"
-_HEAD_WIDTH = 64  # of BEiT-3, base and large
 _BRANCH = {Modality.DCE: "A", Modality.DWI: "B", Modality.T2: "C"}
 _EMBED = {modality: f"beit3.{modality.lower()}_embed" for modality in Modality}
 _LAYER = re.compile(r"beit3\.encoder\.layers\.(\d+)\.")
 
-# ours -> theirs within one layer; {X} is the branch
-_BACKBONE = {
-    "attention_norm": "self_attn_layer_norm.{X}",
-    "attention.out": "self_attn.out_proj.{X}",
-    "attention.inner_norm": "self_attn.inner_attn_ln.{X}",
-    "ffn_norm": "final_layer_norm.{X}",
-    "ffn.up": "ffn.{X}.fc1",
-    "ffn.inner_norm": "ffn.{X}.ffn_layernorm",
-    "ffn.down": "ffn.{X}.fc2",
-}
 _ADAPTER = {"down": "D_fc1", "up": "D_fc2", "norm": "norm"}
 _MIXTURE = {"phi_AES": "phi", "weight_EAA": "experts.weight", "bias_EA": "experts.bias"}
-
-_IGNORED_OF_BEIT3 = {
-    r"beit3\.text_embed\..*": "language input",
-    r"beit3\.vision_embed\..*": "input of natural images",
-    r"beit3\.encoder\.embed_positions\..*": "positions of natural images and text",
-    r"beit3\.encoder\.layers\.\d+\..*\.B\..*": "language branch",
-    r"beit3\.encoder\.layer_norm\..*": "final norm, which MOME does not use",
-    r"(mlm_head|mim_head|language_head|vision_head|head|fc_norm|pooler)\..*|logit_scale": "head of another task",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,10 +91,12 @@ def import_published(
     keys = read_keys(path)
     if f"{_EMBED[Modality.DCE]}.cls_token" in keys.tensors:
         kind, network = MOME_KIND, _mome_from(keys, recipe, heads, endpoint)
-    elif "beit3.encoder.layers.0.self_attn.q_proj.A.weight" in keys.tensors:
-        kind, network = BEIT3_KIND, _mome_from_beit3(keys, recipe, heads, endpoint)
+    elif (names := names_in(keys)) is not None:
+        kind, network = BEIT3_KIND, mome_from_beit3(keys, names, recipe, heads, endpoint)
     else:
-        raise CheckpointRefused(f"{path.name} is neither a MOME training checkpoint nor a BEiT-3 file")
+        raise CheckpointRefused(
+            f"{path.name} is neither a MOME training checkpoint nor a BEiT-3 file, in Microsoft's or timm's names"
+        )
     keys.require_all_accounted()
     recipe = replace(recipe or Recipe(), dce_phases=network.architecture.dce_channels)
     digest = _file_digest(path)
@@ -126,37 +109,13 @@ def _mome_from(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoi
     a = a.for_recipe(replace(recipe or Recipe(), dce_phases=a.dce_channels))
     weights = _embeddings(keys, a)
     for layer in range(a.layers):
-        weights |= _backbone_layer(keys, a, layer) | _adapter_layer(keys, a, layer)
+        weights |= backbone_layer(keys, MULTIWAY, a, layer) | _adapter_layer(keys, a, layer)
         _require_equal_branches(keys, layer)
     head = f"heads.{a.answers[0].endpoint.value}"
     weights |= keys.take_affine("norm", "fc_norm")
     weights |= {f"{head}.weight": keys.take("head.weight")}
     if a.head_kind is HeadKind.LINEAR:
         weights |= {f"{head}.bias": keys.take("head.bias")}
-    return network_with(build_empty(a), weights)
-
-
-def _mome_from_beit3(keys: StateDict, recipe: Recipe | None, heads: int | None, endpoint: Endpoint) -> Mome:
-    """MOME with a BEiT-3 backbone (its vision branch) and everything else untrained."""
-    for name in keys.tensors:
-        reason = next((why for pattern, why in _IGNORED_OF_BEIT3.items() if re.fullmatch(pattern, name)), None)
-        if reason:
-            keys.ignored[name] = reason
-    if _layer_count(keys) <= BASE.sparse_layers:
-        raise CheckpointRefused(f"BEiT-3 has 12 or 24 layers, the file has {_layer_count(keys)}")
-    ffn_width, width = keys.shape_of(f"{_layer_name(0)}.ffn.A.fc1.weight")
-    a = replace(
-        BASE.for_recipe(recipe or Recipe()),
-        width=width,
-        ffn_width=ffn_width,
-        heads=heads or width // _HEAD_WIDTH,
-        layers=_layer_count(keys),
-        adapter_width=width // 4,
-        answers=(Head(endpoint),),
-    )
-    weights: dict[str, Tensor] = dict(build_network(a).state_dict())
-    for layer in range(a.layers):
-        weights |= _backbone_layer(keys, a, layer)
     return network_with(build_empty(a), weights)
 
 
@@ -173,7 +132,7 @@ def _architecture_of(keys: StateDict, heads: int | None, endpoint: Endpoint) -> 
     stem = f"{_EMBED[Modality.DCE]}.stem"
     return Architecture(
         width=width,
-        heads=heads or max(1, width // _HEAD_WIDTH),
+        heads=heads or max(1, width // HEAD_WIDTH),
         ffn_width=keys.shape_of(f"{_layer_name(0)}.ffn.A.fc1.weight")[0],
         layers=layers,
         sparse_layers=sparse_layers,
@@ -220,22 +179,9 @@ def _require_tokens(modality: Modality, count: int, a: Architecture) -> None:
         )
 
 
-def _backbone_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
-    """One layer of branch A; query, key and value become one map."""
-    ours, theirs = _our_layer(a, layer), _layer_name(layer)
-    weights: dict[str, Tensor] = {}
-    for part in ("weight", "bias"):
-        rows = [keys.take(f"{theirs}.self_attn.{letter}_proj.A.{part}") for letter in "qkv"]
-        weights[f"{ours}.attention.qkv.{part}"] = torch.cat(rows)
-    for our_name, their_name in _BACKBONE.items():
-        if a.sub_layer_norm or "inner_norm" not in our_name:
-            weights |= keys.take_affine(f"{ours}.{our_name}", f"{theirs}.{their_name.format(X='A')}")
-    return weights
-
-
 def _adapter_layer(keys: StateDict, a: Architecture, layer: int) -> dict[str, Tensor]:
     """The adapters of one layer: three experts in an early one, one adapter in a late one."""
-    ours, theirs = f"{_our_layer(a, layer)}.adapters", f"{_layer_name(layer)}.MLP_Adapter"
+    ours, theirs = f"{our_layer(a, layer)}.adapters", f"{_layer_name(layer)}.MLP_Adapter"
     early = layer < a.sparse_layers
     pairs = {f"{ours}.{m.value}": f"{theirs}.{_BRANCH[m]}" for m in Modality} if early else {f"{ours}.{JOINT}": theirs}
     weights: dict[str, Tensor] = {}
@@ -261,10 +207,6 @@ def _require_equal_branches(keys: StateDict, layer: int) -> None:
                     f"(published loading fails silently when sizes mismatch), so it cannot be stored once"
                 )
             keys.ignored[copy] = "equal to branch A, stored once"
-
-
-def _our_layer(a: Architecture, layer: int) -> str:
-    return f"early.{layer}" if layer < a.sparse_layers else f"late.{layer - a.sparse_layers}"
 
 
 def _layer_name(layer: int) -> str:

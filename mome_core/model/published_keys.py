@@ -1,4 +1,4 @@
-"""The tensors of a published PyTorch file by name, and what becomes of each; nothing in the file is executed."""
+"""The tensors of a published file (PyTorch or safetensors) by name, and what becomes of each; nothing is executed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from mome_core.errors import CheckpointRefused
@@ -48,15 +50,8 @@ class StateDict:
 
 
 def read_keys(path: Path) -> StateDict:
-    """The tensors of a PyTorch file, without the wrapping of any training script; executes nothing from the file."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointRefused(
-            f"{path.name} holds more than tensors, or is not a PyTorch file; it was not opened"
-        ) from error
-    except (RuntimeError, EOFError) as error:
-        raise CheckpointRefused(f"{path.name} is damaged or truncated") from error
+    """The tensors of a file, without the wrapping of any training script; executes nothing from the file."""
+    content = _safetensors(path) if _begins_as_safetensors(path) else _pickled(path)
     keys = StateDict({})
     for wrapper in ("state_dict", "model", "module"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
@@ -65,6 +60,32 @@ def read_keys(path: Path) -> StateDict:
             break
     keys.tensors = {name.removeprefix("module."): tensor for name, tensor in _require_tensors(path, content).items()}
     return keys
+
+
+def _begins_as_safetensors(path: Path) -> bool:
+    """Whether eight bytes of a length are followed by JSON: a pickle and a zip file begin otherwise."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _safetensors(path: Path) -> Any:
+    """The content of a safetensors file."""
+    try:
+        return safetensors.torch.load_file(path)
+    except SafetensorError as error:
+        raise CheckpointRefused(f"{path.name} is damaged or truncated ({error})") from error
+
+
+def _pickled(path: Path) -> Any:
+    """The content of a file of torch.save."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointRefused(
+            f"{path.name} holds more than tensors, or is not a PyTorch file; it was not opened"
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise CheckpointRefused(f"{path.name} is damaged or truncated") from error
 
 
 def _require_tensors(path: Path, content: Any) -> Mapping[str, Tensor]:

@@ -14,6 +14,7 @@ from mome_core.training.calibrate_network import calibrate_network
 from mome_core.training.calibration_card import calibration_card
 from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import seen_in
+from mome_core.training.exposure import ExposureRecord
 from mome_core.training.loop import Task, TrainingResult
 
 
@@ -24,6 +25,7 @@ def write_bundle(
     description: Description,
     *,
     half: bool = False,
+    before: ExposureRecord | None = None,
     progress: Callable[[str], None] = lambda name: None,
 ) -> ModelIdentity:
     """Write the trained network with its calibrations, training range and provenance.
@@ -34,6 +36,8 @@ def write_bundle(
     ----------
     half
         Store float16.
+    before
+        What the values that the training began with had seen; nothing unless it is given.
     progress
         Called with the name of each validation case that is answered.
     """
@@ -47,6 +51,7 @@ def write_bundle(
         "validation_cases": len(task.validation),
         "best_epoch": result.best_epoch + 1,
         "config": task.config.to_json(),
+        "exposure": (before or ExposureRecord()).extended(task.training, task.validation).to_json(),
     }
     card = description.card or _card_of(description, task.config, estimators[0], provenance)
     return save_checkpoint(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from importlib.resources import files
 from multiprocessing import get_context
@@ -29,6 +29,7 @@ from mome_core.training.files import write_whole
 
 Labels = Mapping[Endpoint, int]
 _SEEN = "seen"  # name of the acquisition's numbers beside the arrays
+_IMAGES = "images"  # and of the digests of the images
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Source:
         Gives a digest of what `read` would give; equal content is prepared once.
     read
         Gives the Case.
+    identity
+        Gives what the images call their patient, equal in all of a hospital's studies; empty when they do not say.
     """
 
     name: str
@@ -54,17 +57,28 @@ class Source:
     labels: Labels
     content: Callable[[], str]
     read: Callable[[], Case]
+    identity: Callable[[], str] = str
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A study to learn from or to be measured on, prepared; `path` holds its arrays."""
+    """A study to learn from or to be measured on, prepared; `path` holds its arrays.
+
+    Parameters
+    ----------
+    images
+        Digests of the voxels it was prepared from, one for each modality.
+    identity
+        As in Source; it is written nowhere.
+    """
 
     name: str
     patient: str
     labels: Labels
     path: Path
     modalities: tuple[Modality, ...]
+    images: tuple[str, ...] = ()
+    identity: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.modalities:
@@ -132,10 +146,12 @@ def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | 
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
     try:
         path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
-        if not path.exists():
+        if not path.exists() or _IMAGES not in _read_facts(path):
             case = source.read()
-            keep_arrays(path, prepare(case, recipe).arrays, training_range([case]))
-        return Example(source.name, source.patient, source.labels, path, tuple(read_arrays(path)))
+            keep_arrays(path, prepare(case, recipe).arrays, training_range([case]), image_digests(case))
+        images = tuple(json.loads(_read_facts(path)[_IMAGES]))
+        modalities = tuple(read_arrays(path))
+        return Example(source.name, source.patient, source.labels, path, modalities, images, source.identity())
     except NotWritable:  # the folder takes no more: no fault of this study
         raise
     except (MomeError, ValueError, OSError) as error:
@@ -162,21 +178,42 @@ def code_digest(package: str) -> str:
     return hasher.hexdigest()
 
 
-def keep_arrays(path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen: TrainingRange) -> None:
-    """Write prepared arrays under this name, whole or not at all, with the acquisition they come from.
+def image_digests(case: Case) -> tuple[str, ...]:
+    """SHA-256 over the voxels of each modality: equal in a de-identified or re-sent copy, whatever its headers say."""
+    volumes = (case.dce, case.dwi, case.t2)
+    return tuple(
+        hashlib.sha256(repr(v.voxels.shape).encode() + v.voxels.astype(np.float32).tobytes()).hexdigest()
+        for v in volumes
+        if v is not None
+    )
+
+
+def keep_arrays(
+    path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen: TrainingRange, images: Sequence[str] = ()
+) -> None:
+    """Write prepared arrays under this name, whole or not at all, with the acquisition and the images they come from.
 
     Kept as float16: standardised voxels are a few units large, so it rounds by less than 0.1 % of a deviation.
     """
     halves = {m.value: np.ascontiguousarray(a, np.float16) for m, a in arrays.items()}
-    write_whole(path, safetensors.numpy.save(halves, metadata={_SEEN: json.dumps(asdict(seen))}))
+    facts = {_SEEN: json.dumps(asdict(seen)), _IMAGES: json.dumps(list(images))}
+    write_whole(path, safetensors.numpy.save(halves, metadata=facts))
+
+
+def _read_facts(path: Path) -> dict[str, str]:
+    """What is kept beside prepared arrays; TrainingRefused where the file is damaged."""
+    try:
+        with safetensors.safe_open(path, "numpy") as kept:
+            return dict(kept.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise TrainingRefused(f"{path} cannot be read ({error}): delete it, and it is prepared again") from error
 
 
 def seen_in(examples: Iterable[Example]) -> TrainingRange:
     """The range of acquisitions that holds all of these examples, for the recipe of what they train."""
     ranges: list[TrainingRange] = []
     for example in examples:
-        with safetensors.safe_open(example.path, "numpy") as kept:
-            ranges.append(TrainingRange.from_json(json.loads(kept.metadata()[_SEEN])))
+        ranges.append(TrainingRange.from_json(json.loads(_read_facts(example.path)[_SEEN])))
     spans = {name: [span for r in ranges if (span := getattr(r, name)) is not None] for name in RANGES}
     joined = {name: (min(low for low, _ in s), max(high for _, high in s)) for name, s in spans.items() if s}
     return TrainingRange(tuple(sorted({vendor for r in ranges for vendor in r.vendors})), **joined)

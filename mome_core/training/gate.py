@@ -1,6 +1,7 @@
-"""Whether a candidate may take the place of the active model: checks on cases that neither has learned from.
+"""Whether a candidate may take the place of the active model: checks on cases that it has not learned from.
 
-Each check has a name, a verdict and a sentence with its figures; a candidate passes when all of them do.
+Each check has a name, a verdict and a sentence with its figures; a candidate passes when all of them do. Cases that
+have judged before judge more strictly: each attempt has a wider interval than the one before (`level_of_attempt`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from mome_core.results import Endpoint
 from mome_core.training.augment import centred
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import auroc_difference, scored
+from mome_core.training.evaluate import scored
+from mome_core.training.exposure import ExposureReport, exposure_report
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
+from mome_core.training.statistics import auroc_difference_at, level_of_attempt
 
 _Scores = NDArray[np.float64]
 _REPEATED = 3  # cases that are answered twice and explained
@@ -36,7 +39,7 @@ class GateRules:
     Parameters
     ----------
     margin
-        AUROC by which it may be worse than the active model, with 95 % confidence (non-inferiority).
+        AUROC by which it may be worse than the active model (non-inferiority); with which confidence, the attempt says.
     subgroup_margin
         AUROC by which it may be worse in any subgroup.
     fewest
@@ -94,25 +97,57 @@ class PairedPredictions:
     patients: tuple[str, ...]
 
 
+def unseen_check(candidate: Checkpoint, cases: LockedCases, *, vouched_by: str = "") -> AcceptanceCheck:
+    """Whether the candidate has learned from none of these patients and images, and was chosen on none of them.
+
+    Parameters
+    ----------
+    vouched_by
+        Who states that it has not, where the bundle itself does not say; a bundle that says it has is refused anyway.
+    """
+    report = exposure_report(candidate.manifest, cases.candidate)
+    if report.seen:
+        return AcceptanceCheck("unseen cases", False, _shared_words(report))
+    if report.complete:
+        words = f"none of the {report.patients} locked patients taught it, and it was chosen on none of them"
+        return AcceptanceCheck("unseen cases", True, words)
+    missing = "what it started from was trained on" if report.recorded else "it was trained on"
+    words = f"its bundle does not say what {missing}"
+    if vouched_by:
+        return AcceptanceCheck("unseen cases", True, f"{words}; {vouched_by} states that it is no locked patient")
+    return AcceptanceCheck("unseen cases", False, f"{words}; if you know that it is no locked patient: --vouch")
+
+
+def _shared_words(report: ExposureReport) -> str:
+    """How many patients a model shares with the cases that measure it."""
+    shared = report.training + report.validation
+    return (
+        f"{shared} of {report.patients} patients are not new to it: {report.training} taught it, "
+        f"{report.validation} chose its epoch or its operating point"
+    )
+
+
 def examine(
-    candidate: Checkpoint, active: Checkpoint, cases: LockedCases, rules: GateRules, *, repeats: int = 1000
+    candidate: Checkpoint, active: Checkpoint, cases: LockedCases, rules: GateRules, attempt: int = 1
 ) -> tuple[AcceptanceCheck, ...]:
-    """Every check, in the order in which a person wants them.
+    """Every check that measures, in the order in which a person wants them.
 
     Raises TrainingRefused when the cases cannot tell one model from another.
+
+    Parameters
+    ----------
+    attempt
+        How many candidates these cases have judged, this one included.
     """
-    for model in (candidate, active):
-        if cases.endpoint not in model.endpoints:
-            raise TrainingRefused(f"the model {model.identity.name} does not answer {cases.endpoint}")
+    require_comparable(candidate, active, cases, rules)
     answers = PairedPredictions(
         truth(candidate.network, cases.endpoint, cases.candidate),
         scored(candidate, cases.candidate, cases.endpoint),
         scored(active, cases.active, cases.endpoint),
         tuple(each.patient for each in cases.candidate),
     )
-    _require_enough(answers.positive, rules)
     return (
-        _is_no_worse(answers, rules, repeats),
+        no_worse(answers, rules, attempt),
         *subgroups(answers, cases.groups, rules),
         _gives_known_answer(candidate),
         _is_deterministic(candidate, cases, answers.new),
@@ -120,8 +155,12 @@ def examine(
     )
 
 
-def _require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
-    """Raise TrainingRefused for a set with too few cases of a class."""
+def require_comparable(candidate: Checkpoint, active: Checkpoint, cases: LockedCases, rules: GateRules) -> None:
+    """Raise TrainingRefused, before anything is measured, when the cases cannot tell one model from the other."""
+    for model in (candidate, active):
+        if cases.endpoint not in model.endpoints:
+            raise TrainingRefused(f"the model {model.identity.name} does not answer {cases.endpoint}")
+    positive = truth(candidate.network, cases.endpoint, cases.candidate)
     fewer = int(min(positive.sum(), (~positive).sum()))
     if fewer < rules.fewest:
         raise TrainingRefused(
@@ -130,13 +169,14 @@ def _require_enough(positive: NDArray[np.bool_], rules: GateRules) -> None:
         )
 
 
-def _is_no_worse(answers: PairedPredictions, rules: GateRules, repeats: int) -> AcceptanceCheck:
-    """Non-inferiority: the lower end of the 95 % interval of the difference lies above minus the margin."""
-    found = auroc_difference(answers.positive, answers.new, answers.old, answers.patients, repeats=repeats)
+def no_worse(answers: PairedPredictions, rules: GateRules, attempt: int) -> AcceptanceCheck:
+    """Non-inferiority: the lower end of the attempt's interval of the difference lies above minus the margin."""
+    level = level_of_attempt(attempt)
+    found = auroc_difference_at(answers.positive, answers.new, answers.old, answers.patients, level)
     words = (
         f"AUROC {found.first:.3f} against {found.second:.3f} on {len(answers.positive)} cases: difference "
-        f"{found.difference.value:+.3f} (95 % {found.difference.low:+.3f} to {found.difference.high:+.3f}), "
-        f"which must stay above {-rules.margin:+.3f}"
+        f"{found.difference.value:+.3f} (attempt {attempt} on these cases, so {100 * level:.4g} %: "
+        f"{found.difference.low:+.3f} to {found.difference.high:+.3f}), which must stay above {-rules.margin:+.3f}"
     )
     return AcceptanceCheck("not worse", found.difference.low > -rules.margin, words)
 

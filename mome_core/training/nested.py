@@ -95,11 +95,12 @@ def cross_validated(folds: Sequence[FoldScores], *, repeats: int = 1000) -> Cros
     mean = {name: _mean_of([figures[name] for figures in by_fold], shares) for name in by_fold[0]}
     truth = np.concatenate([fold.truth for fold in folds])
     scores = np.concatenate([fold.probability for fold in folds])
-    pooled = bootstrap(
-        lambda i: {name: all_metrics(truth[i], scores[i], 0.5)[name] for name in _WITHOUT_THRESHOLD},
-        [patient for fold in folds for patient in fold.patients],
-        repeats=repeats,
-    )
+
+    def pooled_figures(indices: NDArray[np.int64]) -> dict[str, float]:
+        figures = all_metrics(truth[indices], scores[indices], 0.5)
+        return {name: figures[name] for name in _WITHOUT_THRESHOLD}
+
+    pooled = bootstrap(pooled_figures, [patient for fold in folds for patient in fold.patients], repeats=repeats)
     return CrossValidation(len(truth), by_fold, mean, pooled)
 
 

@@ -16,6 +16,7 @@ from mome_core.case import Modality
 from mome_core.results import ModelIdentity
 from mome_core.training.breakdown import Downgrade, Reader, Subgroup
 from mome_core.training.evaluate import Evaluation
+from mome_core.training.exposure import ExposureReport
 from mome_core.training.metrics import net_benefit, net_benefit_of_sparing, reliability, roc_curve, spelled
 from mome_core.training.statistics import Comparison, Interval
 
@@ -23,6 +24,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h1, h2 { font-weight: 600 } .research { background: #fff3cd; padding: .5rem 1rem; border-left: 4px solid #b58900 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .9rem .25rem 0; text-align: left }
+.seen { background: #f8d7da; color: #842029; padding: .5rem 1rem; border-left: 4px solid #b02a37; font-weight: 600 }
 th { border-bottom: 1px solid #999 } td.n { font-variant-numeric: tabular-nums } svg { max-width: 100%; height: auto }
 """
 _THRESHOLDS = np.linspace(0.01, 0.99, 99)
@@ -31,10 +33,11 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredModel:
-    """One model and what was measured of it."""
+    """One model, what was measured of it, and how many of the cases it has seen before."""
 
     identity: ModelIdentity
     evaluation: Evaluation
+    exposure: ExposureReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +66,7 @@ def render(
     title = f"{first.identity.name}: {about.endpoint.replace('_', ' ')}"
     parts = [
         f"<h1>{escape(title)}</h1>",
+        *(_exposure_words(each) for each in measured),
         '<p class="research">RESEARCH USE ONLY - not for clinical use.</p>',
         f"<p>{len(about.examples)} cases, {int(about.truth.sum())} positive. {escape(first.identity.statement)}</p>",
         "<h2>Figures</h2>",
@@ -80,6 +84,12 @@ def render(
     return f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>' + (
         f"<style>{_STYLE}</style>\n<body>{body}</body></html>\n"
     )
+
+
+def _exposure_words(model: MeasuredModel) -> str:
+    """Whether the figures are of a test at all."""
+    kind = "quiet" if model.exposure.is_test else "seen"
+    return f'<p class="{kind}">{escape(model.exposure.headline(model.identity.name))}.</p>'
 
 
 def _other_sides(evaluation: Evaluation, sides: Breakdown) -> Iterator[str]:

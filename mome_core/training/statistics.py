@@ -1,4 +1,8 @@
-"""How sure we are of a figure: bootstrap over patients, and DeLong's test for two models on the same cases."""
+"""How sure we are of a figure: bootstrap over patients, and DeLong's test for two models on the same cases.
+
+p-values of a bootstrap are (1 + k) / (1 + B): what was observed is one of the possible draws, so none of them is 0
+(Davison and Hinkley 1997, section 4.2; Phipson and Smyth 2010).
+"""
 
 from __future__ import annotations
 
@@ -138,6 +142,61 @@ def paired_bootstrap(
 
     first, second = measure(np.arange(len(patients)))
     differences = np.array([drawn["difference"] for drawn in _drawn_figures(figures, patients, repeats, seed)])
-    tail = min(np.mean(differences <= 0), np.mean(differences >= 0))
     interval = _interval_of(first - second, differences.tolist())
-    return Comparison(first, second, interval, min(1.0, 2 * float(tail)))
+    return Comparison(first, second, interval, _two_sided(differences))
+
+
+def _two_sided(differences: NDArray[np.float64]) -> float:
+    """p-value of a difference from its draws."""
+    beyond = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    return min(1.0, 2 * (1 + beyond) / (1 + len(differences)))
+
+
+_BEYOND = 20  # draws that lie beyond the end of an interval, so that the end is more than the luck of one draw
+_MOST_DRAWS, _AT_ONCE = 500_000, 5_000
+
+
+def level_of_attempt(attempt: int, error: float = 0.05) -> float:
+    """Level of the interval at the n-th look at the same cases: its error is 0.05 / (n (n + 1)).
+
+    The errors of all looks, however many there will be, add up to 0.05 (alpha spending: Foster and Stine 2008), so a
+    candidate does not pass because enough of them were tried.
+    """
+    if attempt < 1:
+        raise ValueError(f"attempts are counted from 1, got {attempt}")
+    return 1 - error / (attempt * (attempt + 1))
+
+
+def auroc_difference_at(
+    labels: ArrayLike, first: ArrayLike, second: ArrayLike, patients: Sequence[str], level: float, *, seed: int = 1
+) -> Comparison:
+    """AUROC of two models on the same cases with an interval of any level, by as many draws of patients as that needs.
+
+    Equal to `paired_bootstrap` over AUROCs but for the draws; half a million of them at most, beyond which the end of
+    the interval is that of the farthest draws.
+    """
+    positive, one = checked(labels, first)
+    _, other = checked(labels, second)
+    repeats = int(np.clip(np.ceil(2 * _BEYOND / (1 - level)), 1000, _MOST_DRAWS))
+    ranked = [_ranked(positive, values) for values in (one, other)]
+    _, patient_of_case = np.unique(np.asarray(patients), return_inverse=True)
+    rng, drawn = np.random.default_rng(seed), []
+    count = int(patient_of_case.max()) + 1
+    for begun in range(0, repeats, _AT_ONCE):
+        size = min(_AT_ONCE, repeats - begun)
+        weights = rng.multinomial(count, np.full(count, 1 / count), size=size)[:, patient_of_case].astype(float)
+        pairs = weights[:, positive].sum(1) * weights[:, ~positive].sum(1)
+        wins = ((weights[:, positive] @ (ranked[0] - ranked[1])) * weights[:, ~positive]).sum(1)
+        drawn.append(wins[pairs > 0] / pairs[pairs > 0])
+    differences = np.concatenate(drawn)
+    if len(differences) < repeats / 2:
+        raise TrainingRefused(f"only {len(differences)} of {repeats} bootstrap draws hold both classes: too few cases")
+    aurocs = [float(each.mean()) for each in ranked]
+    interval = _interval_of(aurocs[0] - aurocs[1], differences.tolist(), level)
+    return Comparison(aurocs[0], aurocs[1], interval, _two_sided(differences))
+
+
+def _ranked(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(positives, negatives): 1 where the positive case scores higher, 0.5 where both score the same."""
+    higher, lower = values[positive][:, None], values[~positive][None]
+    return np.where(higher > lower, 1.0, np.where(higher == lower, 0.5, 0.0))

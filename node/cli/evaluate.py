@@ -53,8 +53,9 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled studies: every figure with its 95 % interval by a bootstrap over patients.
 
-    Columns age, bpe, bi_rads, field_strength, site and vendor give groups of patients, reader_... columns readers to
-    compare with, bi_rads the BI-RADS 4 findings that could be downgraded.
+    The first line says whether this is a test at all: how many of the cases taught the model, or chose its epoch or
+    operating point. Columns age, bpe, bi_rads, field_strength, site and vendor give groups of patients, reader_...
+    columns readers to compare with, bi_rads the BI-RADS 4 findings that could be downgraded.
 
     Example: mome-node evaluate cohort.csv --model models/ours --against demo --split test --report page.html
     """
@@ -64,7 +65,7 @@ def evaluate(
     if report:
         write_page(report, found)
     if cases:
-        write_cases(cases, found.measured[0].evaluation)
+        write_cases(cases, found.measured[0])
     if figures:
         write_figures(figures, found)
     typer.echo(json.dumps(found.to_json())) if as_json else _print_report(found)
@@ -73,6 +74,9 @@ def evaluate(
 def _print_report(report: EvaluationReport) -> None:
     """Every figure with its interval, and which of two models is better."""
     console = Console()
+    for model in report.measured:
+        color = "" if model.exposure.is_test else "bold red"
+        console.print(model.exposure.headline(model.identity.name), style=color, markup=False, soft_wrap=True)
     console.print("RESEARCH USE ONLY - not for clinical use.")
     for model in report.measured:
         console.print(_figures_table(model))

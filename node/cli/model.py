@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +15,17 @@ from mome_core.case import Modality
 from mome_core.inference import answer_arrays
 from mome_core.model.bundle_files import read_manifest
 from mome_core.model.checkpoint import Description, load_checkpoint, load_either, save_checkpoint
-from mome_core.model.published import import_published
+from mome_core.model.published import BEIT3_KIND, import_published
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
+from mome_core.training.exposure import ExposureRecord
 
 _Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", show_default=False)]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="A PyTorch file: model.th or beit3_*.pth.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="model.th, or BEiT-3 (.pth, .safetensors).", show_default=False)],
     *,
     out: Annotated[Path, typer.Option(help="Directory of the new bundle.", show_default=False)],
     sizes: Annotated[str, typer.Option(help="Volume sizes, e.g. dce=64x64x32,t2=64x64x16,dwi=64x32x16.")] = "",
@@ -32,14 +34,19 @@ def import_(
     name: Annotated[str, typer.Option(help="Name of the model.", show_default="the file's name")] = "",
     as_json: _AsJson = False,
 ) -> None:
-    """Turn published weights into a bundle: a training checkpoint of the MOME authors, or Microsoft's BEiT-3.
+    """Turn published weights into a bundle: a training checkpoint of the MOME authors, or BEiT-3.
+
+    BEiT-3 is read in Microsoft's names, with or without the language branch, and in timm's
+    (timm/beit3_base_patch16_224.*: model.safetensors).
 
     Every tensor of the file is used, or listed as ignored with the reason, or the file is refused by its name.
 
     Example: mome-node model import model.th --out models/mome
     """
     imported = import_published(file, _recipe_of(sizes), heads=heads, endpoint=Endpoint(endpoint))
-    provenance = {"kind": imported.kind, "file": file.name, "file_sha256": imported.sha256}
+    provenance: dict[str, object] = {"kind": imported.kind, "file": file.name, "file_sha256": imported.sha256}
+    if imported.kind == BEIT3_KIND:  # it knows no patient; whom MOME's authors trained on, their file does not say
+        provenance["exposure"] = ExposureRecord().to_json()
     description = Description(name or file.stem, imported.sha256[:12], imported.statement, provenance)
     identity = save_checkpoint(out, imported.network, imported.recipe, description)
     payload = {
@@ -97,7 +104,19 @@ def show(bundle: _Bundle, as_json: _AsJson = False) -> None:
     for title in ("weights", "endpoints", "architecture", "recipe", "provenance"):
         typer.echo(f"{title}:")
         for key, value in manifest[title].items():
-            typer.echo(f"  {key}: {json.dumps(value)}")
+            typer.echo(f"  {key}: {_exposure_words(value) if key == 'exposure' else json.dumps(value)}")
+
+
+def _exposure_words(values: Mapping[str, Any]) -> str:
+    """Whom a model was trained and chosen on, in numbers instead of digests."""
+    sides = [
+        f"digests of {len(each['training']['patients'])} names of patients trained on, "
+        f"{len(each['validation']['patients'])} chosen on"
+        for each in values["trainings"]
+    ]
+    return "; before that ".join(sides or ["no patient"]) + (
+        "" if values["complete"] else "; what it began with is unknown"
+    )
 
 
 def verify(bundle: _Bundle, as_json: _AsJson = False) -> None:

@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mome_core.training.gate import AcceptanceCheck
 from node.cases import CACHE, endpoint_named
 from node.cli.common import counted
 from node.cli.options import CacheOption, Config, EndpointOption, Json, WorkersOption
@@ -43,7 +42,8 @@ _Bundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped 
 _ShadowBundle = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder, shipped name, or digest.")]
 _LockManifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="Cases that no candidate may learn from.")]
 _SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Examine only; change nothing.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Examine only; it counts as an attempt.")]
+_Vouch = Annotated[bool, typer.Option("--vouch", help="I know that the bundle was trained on no locked patient.")]
 
 
 def list_models(config: Config = None, as_json: Json = False) -> None:
@@ -82,6 +82,7 @@ def lock(
 def promote(
     bundle: _Bundle,
     dry_run: _DryRun = False,
+    vouch: _Vouch = False,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
     config: Config = None,
@@ -89,11 +90,15 @@ def promote(
 ) -> None:
     """Let a candidate answer if it passes every check on the locked cases; a running node needs no restart.
 
+    A candidate that was trained or chosen on a locked patient is refused. Every examination is an attempt, dry runs
+    too, and each attempt on the same cases meets a wider interval than the one before. --vouch is recorded with your
+    name; it is for bundles that do not say what they were trained on, such as published weights.
+
     Example: mome-node model promote models/ours
     """
-    plan = PromotionPlan(bundle, dry_run, cache, workers)
+    plan = PromotionPlan(bundle, dry_run, vouch, cache, workers)
     report = examine_and_promote(load_settings(config), plan, PrintedProgress(), by=getpass.getuser(), now=time.time())
-    typer.echo(json.dumps(report.to_json())) if as_json else _print_checks(report.checks)
+    typer.echo(json.dumps(report.to_json())) if as_json else _print_checks(report)
     require_passed(report)
     if not as_json:
         name = f"{report.candidate.name} {report.candidate.version}"
@@ -157,18 +162,20 @@ def _print_models(models: Sequence[KeptModel], decisions: Sequence[Decision]) ->
     for each in models:
         table.add_row(each.role, f"{each.name} {each.version}", each.digest[:12], each.started_from[:12] or "-")
     Console().print(table)
-    history = Table("decided (UTC)", "what", "digest", "by", box=None)
+    history = Table("decided (UTC)", "what", "digest", "by", "outcome", box=None)
     for decision in decisions:
         moment = datetime.fromtimestamp(decision.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        history.add_row(moment, decision.act, decision.digest[:12], decision.by)
+        history.add_row(moment, decision.act, decision.digest[:12], decision.by, decision.outcome)
     if decisions:
         Console().print(history)
 
 
-def _print_checks(checks: Sequence[AcceptanceCheck]) -> None:
-    """Each check with its figures."""
-    table = Table("check", "", "figures", box=None, title="RESEARCH USE ONLY", title_justify="left")
-    for check in checks:
+def _print_checks(report: PromotionReport) -> None:
+    """Each check with its figures, and the how manieth attempt on these cases this was."""
+    attempt = f"attempt {report.attempt} on these cases" if report.attempt else "not measured: see the first check"
+    title = f"RESEARCH USE ONLY\n{attempt}"
+    table = Table("check", "", "figures", box=None, title=title, title_justify="left")
+    for check in report.checks:
         table.add_row(check.name, "[green]passed[/]" if check.passed else "[red]FAILED[/]", check.words)
     Console().print(table)
 

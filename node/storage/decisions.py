@@ -22,13 +22,19 @@ from node.summary import AnalysisSummary
 
 
 class Act(StrEnum):
-    """What was decided about a model, or about the cases that models are judged by."""
+    """What was decided about a model, or about the cases that models are judged by.
+
+    EXAMINATION is written before a candidate is measured, so that one that was cut short counts; EXAMINED holds what it
+    found.
+    """
 
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled back"
     SHADOWED = "shadow begun"
     UNSHADOWED = "shadow ended"
     LOCKED = "cases locked"
+    EXAMINATION = "examination"
+    EXAMINED = "examined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,14 @@ class Decision:
     def before(self) -> str:
         """Digest of the model that a promotion took the place of."""
         return str(self.evidence["before"])
+
+    @property
+    def outcome(self) -> str:
+        """What an examination found, e.g. "attempt 3: refused"; empty for other decisions."""
+        if self.act is not Act.EXAMINED:
+            return ""
+        attempt = f"attempt {self.evidence['attempt']}" if self.evidence["attempt"] else "not measured"
+        return f"{attempt}: {'passed' if self.evidence['passed'] else 'refused'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,16 @@ class ModelDecisions:
         with writing(self.engine) as db:
             db.execute(insert(schema.model_decision).values(**values))
             trail.append(db, entry)
+
+    def begin_examination(self, candidate: str, locked: str, by: str, now: float) -> int:
+        """Record that a candidate is about to be measured on locked cases; the number of this attempt, from 1.
+
+        The number is that of the row: of two examinations at the same time, one is the later attempt.
+        """
+        self.decide(Act.EXAMINATION, candidate, by, {"locked": locked}, now)
+        taken = self.decisions()
+        mine = Decision(now, Act.EXAMINATION, candidate, by, {"locked": locked})
+        return attempts_before(taken[: len(taken) - taken[::-1].index(mine)], locked)
 
     def decisions(self) -> list[Decision]:
         """Every decision, oldest first."""
@@ -161,6 +185,21 @@ def shadow_of(decisions: Sequence[Decision]) -> Decision | None:
     """The decision that began the shadow that is on now."""
     newest = next((each for each in reversed(decisions) if each.act in (Act.SHADOWED, Act.UNSHADOWED)), None)
     return newest if newest is not None and newest.act is Act.SHADOWED else None
+
+
+def attempts_before(decisions: Sequence[Decision], locked: str) -> int:
+    """How often candidates were measured on these locked cases, or on any that share a patient with them.
+
+    Locking cases anew therefore starts no new count, unless every patient of them is new.
+
+    Parameters
+    ----------
+    locked
+        Digest of the cases.
+    """
+    locks = {each.digest: set(each.evidence.get("patients", ())) for each in decisions if each.act is Act.LOCKED}
+    related = {digest for digest, patients in locks.items() if patients & locks.get(locked, set())} | {locked}
+    return sum(each.act is Act.EXAMINATION and each.evidence["locked"] in related for each in decisions)
 
 
 def lock_of(decisions: Sequence[Decision]) -> Decision | None:

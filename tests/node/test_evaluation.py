@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.breakdown import Subgroup
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.evaluate import Evaluation, compare
+from mome_core.training.exposure import ExposureRecord, ExposureReport, exposure_report
 from mome_core.training.report import Breakdown, MeasuredModel
 from mome_core.training.statistics import Interval
 from node.evaluation import EvaluationReport, write_cases, write_figures, write_page
@@ -28,9 +30,13 @@ def evaluation(tmp_path: Path) -> Evaluation:
     return Evaluation(Endpoint.MALIGNANCY, cases, truth, probability, (), 0.5, figures, {"DCE": 0.7})
 
 
+def new_to_it(evaluation: Evaluation) -> ExposureReport:
+    return exposure_report({"provenance": {"exposure": ExposureRecord().to_json()}}, evaluation.examples)
+
+
 @pytest.fixture
 def report(evaluation: Evaluation) -> EvaluationReport:
-    measured = MeasuredModel(ModelIdentity("ours", "1", "a" * 64, "for tests"), evaluation)
+    measured = MeasuredModel(ModelIdentity("ours", "1", "a" * 64, "for tests"), evaluation, new_to_it(evaluation))
     breakdown = Breakdown(
         groups=(Subgroup("site", "north", 4, 2, Interval(0.75, 0.5, 1.0)),), contributions={Modality.DCE: 0.2}
     )
@@ -58,12 +64,33 @@ def test_every_number_is_a_line_of_the_figures(report: EvaluationReport, tmp_pat
     assert figures["groups.0.cases"] == "4"
 
 
-def test_the_most_confident_error_is_the_first_case(evaluation: Evaluation, tmp_path: Path) -> None:
-    write_cases(tmp_path / "cases.csv", evaluation)
+def test_the_most_confident_error_is_the_first_case(report: EvaluationReport, tmp_path: Path) -> None:
+    write_cases(tmp_path / "cases.csv", report.measured[0])
     with (tmp_path / "cases.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [line["case"] for line in lines] == ["case 2", "case 3", "case 1", "case 0"]
     assert (lines[0]["label"], lines[0]["called_positive"]) == ("1", "0")
+
+
+def test_cases_that_the_model_has_seen_are_marked_everywhere(report: EvaluationReport, tmp_path: Path) -> None:
+    first = report.measured[0]
+    taught = ExposureRecord().extended(first.evaluation.examples[:2], first.evaluation.examples[2:3])
+    seen = exposure_report({"provenance": {"exposure": taught.to_json()}}, first.evaluation.examples)
+    marked = replace(report, measured=(replace(first, exposure=seen),))
+    told = json.loads(json.dumps(marked.to_json()))["models"][0]["exposure"]
+    assert (told["is_test"], told["patients_trained_on"], told["patients_chosen_on"]) == (False, 2, 1)
+    assert told["seen_cases"] == {"case 0": "training", "case 1": "training", "case 2": "validation"}
+    write_page(tmp_path / "page.html", marked)
+    page = (tmp_path / "page.html").read_text()
+    assert page.index('<p class="seen">NOT A TEST of ours: 3 of 4 cases') < page.index("RESEARCH USE ONLY")
+    write_cases(tmp_path / "cases.csv", marked.measured[0])
+    with (tmp_path / "cases.csv").open() as file:
+        assert {line["case"]: line["to_the_model"] for line in csv.DictReader(file)} == {
+            "case 0": "training",
+            "case 1": "training",
+            "case 2": "validation",
+            "case 3": "new",
+        }
 
 
 def test_the_page_needs_no_network(report: EvaluationReport, tmp_path: Path) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import phantom
+from dicom_io.phantom.attributes import BIRTH_DATE, patient_id
+from mome_core.case import Modality
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
 from mome_core.results import Endpoint, ModelIdentity
+from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.exposure import ExposureRecord
 from mome_core.training.gate import AcceptanceCheck
 from mome_core.training.start import from_scratch
 from node.cases import CohortProgress
@@ -89,6 +95,56 @@ def test_cases_that_were_changed_judge_nobody(settings: Settings, cohort: Path, 
         examine(settings, str(poor))
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight phantoms as the cases that judge."""
+    folder = tmp_path_factory.mktemp("site")
+    lines = ["case,patient,malignancy"]
+    for n in range(8):
+        phantom.study(folder / f"s{n}", lesion="benign" if n % 2 else "malignant", seed=60 + n)
+        lines.append(f"s{n},p{n},{1 - n % 2}")
+    (folder / "cohort.csv").write_text("\n".join(lines))
+    return folder
+
+
+def taught_by(folder: Path, name: str, *cases: Example) -> str:
+    """A bundle with new weights that says it was trained on these cases and no others."""
+    demo = load_checkpoint(find_bundle("demo"))
+    provenance = {"exposure": ExposureRecord().extended(cases, ()).to_json()}
+    network = from_scratch(demo.architecture, seed=5)
+    save_checkpoint(folder / name, network, demo.recipe, Description(name, "1", "For tests.", provenance))
+    return str(folder / name)
+
+
+@pytest.mark.slow
+def test_every_examination_is_an_attempt_and_a_leak_is_refused_unmeasured(tmp_path: Path, site: Path) -> None:
+    (tmp_path / "root").mkdir()
+    settings = Settings(storage={"root": tmp_path / "root"}, promotion={"fewest": 4, "margin": 0.45})
+    locked = lock_cases(settings, site / "cohort.csv", "", Endpoint.MALIGNANCY, by="anna", now=1.0)
+
+    def dry_run(bundle: str, now: float) -> PromotionReport:
+        plan = PromotionPlan(bundle, dry_run=True, cache=tmp_path / "cache", workers=1)
+        return promote(settings, plan, CohortProgress(), by="anna", now=now)
+
+    stranger = Example("x", "p99", {}, Path("x"), (Modality.T2,))
+    one_of_them = replace(stranger, identity=f"{patient_id(63)} {BIRTH_DATE}")  # under another pseudonym
+    leak = dry_run(taught_by(tmp_path, "leaking", one_of_them), 2.0)
+    assert [check.name for check in leak.failed] == ["unseen cases"] and leak.attempt == 0
+    assert leak.failed[0].words.startswith("1 of 8 patients are not new to it: 1 taught it")
+
+    fresh = taught_by(tmp_path, "fresh", stranger)
+    assert dry_run(fresh, 3.0).attempt == 1
+    decisions = open_decisions(settings)
+    for n in range(8):
+        decisions.begin_examination("d" * 64, locked.digest, "otto", 4.0 + n)  # cut short, and yet an attempt
+    tenth = dry_run(fresh, 20.0)
+    assert tenth.attempt == 10
+    words = next(check.words for check in tenth.checks if check.name == "not worse")
+    assert "attempt 10 on these cases, so 99.95 %" in words
+    outcomes = [each.outcome.partition(":")[0] for each in decisions.decisions() if each.outcome]
+    assert outcomes == ["not measured", "attempt 1", "attempt 10"]
+
+
 def test_the_active_model_is_no_candidate(settings: Settings) -> None:
     with pytest.raises(NotReady, match="is the active model"):
         examine(settings, "demo")
@@ -126,7 +182,7 @@ def test_one_failed_check_fails_the_candidate() -> None:
         AcceptanceCheck("not worse", False, "AUROC 0.6"),
         AcceptanceCheck("deterministic", True, "twice the same"),
     )
-    report = PromotionReport(identity, identity, "b" * 64, checks, promoted=False)
+    report = PromotionReport(identity, identity, "b" * 64, 1, checks, promoted=False)
     assert [check.name for check in report.failed] == ["not worse"]
     told = json.loads(json.dumps(report.to_json()))
     assert (told["passed"], told["promoted"], told["checks"][0]["name"]) == (False, False, "not worse")

@@ -13,6 +13,7 @@ from pydicom import dcmread
 
 import phantom
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
+from mome_core.training.exposure import ExposureRecord
 from mome_core.training.start import from_scratch
 from node.models import find_bundle
 from node.storage.records import StudyDetail
@@ -73,7 +74,7 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         tmp_path / "poor",
         from_scratch(demo.architecture, seed=3),
         demo.recipe,
-        Description("poor", "1", "Knows nothing."),
+        Description("poor", "1", "Knows nothing.", {"exposure": ExposureRecord().to_json()}),
     )
     sections = {"model": {"path": str(tmp_path / "poor")}, "promotion": {"fewest": 4, "margin": 0.2}}
     cohort, cache = write_cohort(tmp_path / "cohort"), ("--cache", str(tmp_path / "cache"))
@@ -84,8 +85,9 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         assert code == 5 and "mome-node model lock COHORT.csv" in why
         assert told("model", "lock", str(cohort), "--split", "test", config=node.config)["cases"] == CASES
 
-        assert told("model", "promote", "demo", "--dry-run", *cache, config=node.config)["passed"]
-        assert told("model", "promote", "demo", *cache, config=node.config)["promoted"]
+        tried = told("model", "promote", "demo", "--dry-run", "--vouch", *cache, config=node.config)
+        assert tried["passed"] and tried["attempt"] == 1
+        assert told("model", "promote", "demo", "--vouch", *cache, config=node.config)["attempt"] == 2
         assert weights_of(analysed(node, tmp_path / "second", 82)) == demo.identity.sha256
 
         code, _, why = command("model", "promote", str(tmp_path / "poor"), *cache, config=node.config)
@@ -104,7 +106,8 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         assert code == 5 and "no model to go back to" in why
 
         acts = [each["act"] for each in told("model", "list", config=node.config)["decisions"]]
-        assert acts == ["cases locked", "promoted", "shadow begun", "rolled back"]
+        examined = ["examination", "examined"]
+        assert acts == ["cases locked", *examined, *examined, "promoted", *examined, "shadow begun", "rolled back"]
         assert node.ledger.audit.verify() > 0
 
         (tmp_path / "cohort" / "cohort.csv").write_text(cohort.read_text().replace("p1,1", "p1,0"))

@@ -16,7 +16,8 @@ from mome_core.training.breakdown import (
     downgrade,
     mean_contributions,
 )
-from mome_core.training.evaluate import evaluate
+from mome_core.training.evaluate import Evaluation, evaluate
+from mome_core.training.exposure import exposure_report
 from mome_core.training.report import Breakdown, MeasuredModel, render
 from training_examples import examples
 
@@ -34,11 +35,15 @@ def test_every_side_of_a_trained_model_is_on_its_page(folder: Path, trained: Che
         downgrade=downgrade(about, ["4"] * 24, about, ["4"] * 24),
         contributions=shares,
     )
-    page = render([MeasuredModel(trained.identity, about)], {}, sides)
+    page = render([measured(trained, about)], {}, sides)
     for title in ("Contributions", "Groups of patients", "Readers", "BI-RADS 4"):
         assert f"<h2>{title}</h2>" in page
     assert page.count("<svg") == 3 and "<b>north" not in page
-    assert page == render([MeasuredModel(trained.identity, about)], {}, sides)
+    assert page == render([measured(trained, about)], {}, sides)
+
+
+def measured(model: Checkpoint, about: Evaluation) -> MeasuredModel:
+    return MeasuredModel(model.identity, about, exposure_report(model.manifest, about.examples))
 
 
 @pytest.mark.system
@@ -50,7 +55,7 @@ def test_the_page_opens_in_a_browser_without_a_complaint(
 ) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     about = evaluate(trained, examples(folder, 24, first=200), Endpoint.MALIGNANCY, repeats=100)
-    (tmp_path / "page.html").write_text(render([MeasuredModel(trained.identity, about)], {}))
+    (tmp_path / "page.html").write_text(render([measured(trained, about)], {}))
     complaints: list[str] = []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

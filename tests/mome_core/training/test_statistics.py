@@ -60,6 +60,43 @@ def test_delong_and_bootstrap_agree_on_a_clear_difference() -> None:
     assert by_draws.difference.low == pytest.approx(by_ranks.difference.low, abs=0.04)
 
 
+def test_a_p_value_of_draws_is_never_zero() -> None:
+    labels = np.arange(80) % 2
+    perfect, inverted = labels.astype(float), -labels.astype(float)
+    patients = [str(n) for n in range(80)]
+    by_draws = statistics.paired_bootstrap(
+        lambda i: (metrics.auroc(labels[i], perfect[i]), metrics.auroc(labels[i], inverted[i])), patients, repeats=199
+    )
+    assert by_draws.p_value == pytest.approx(2 * 1 / 200)  # (1 + k) / (1 + B), two sides
+    at = statistics.auroc_difference_at(labels, perfect, inverted, patients, 0.95)
+    assert at.p_value == pytest.approx(2 * 1 / 1001)
+
+
+def test_errors_of_all_attempts_add_up_to_a_twentieth_and_the_tenth_is_stricter_than_the_first() -> None:
+    errors = [1 - statistics.level_of_attempt(n) for n in range(1, 2000)]
+    assert sum(errors) == pytest.approx(0.05, abs=5e-5) and sum(errors) < 0.05
+    assert errors == sorted(errors, reverse=True)
+    assert statistics.level_of_attempt(1) == pytest.approx(0.975)
+    assert statistics.level_of_attempt(10) == pytest.approx(1 - 0.05 / 110)
+    with pytest.raises(ValueError, match="counted from 1"):
+        statistics.level_of_attempt(0)
+
+
+def test_the_interval_of_any_level_is_that_of_the_paired_bootstrap() -> None:
+    labels, first, second = two_models(2)
+    patients = [str(n // 2) for n in range(len(labels))]
+    plain = statistics.paired_bootstrap(
+        lambda i: (metrics.auroc(labels[i], first[i]), metrics.auroc(labels[i], second[i])), patients, repeats=2000
+    )
+    at = statistics.auroc_difference_at(labels, first, second, patients, 0.95)
+    assert (at.first, at.second) == pytest.approx((plain.first, plain.second))
+    assert at.difference.value == pytest.approx(plain.difference.value)
+    assert at.difference.low == pytest.approx(plain.difference.low, abs=0.01)
+    assert at.difference.high == pytest.approx(plain.difference.high, abs=0.01)
+    tenth = statistics.auroc_difference_at(labels, first, second, patients, statistics.level_of_attempt(10))
+    assert tenth.difference.low < at.difference.low < at.difference.high < tenth.difference.high
+
+
 @pytest.mark.exhaustive
 def test_interval_of_an_auroc_holds_the_truth_about_as_often_as_it_says() -> None:
     truth = float(norm.cdf(1.0 / np.sqrt(2)))

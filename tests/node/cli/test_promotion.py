@@ -67,5 +67,5 @@ def test_a_failed_check_is_named_with_its_figures() -> None:
     identity = ModelIdentity("ours", "1", "a" * 64, "for tests")
     checks = (AcceptanceCheck("not worse", False, "AUROC 0.6"), AcceptanceCheck("deterministic", True, "equal"))
     with pytest.raises(NodeError, match=r"ours 1 is not promoted\. not worse: AUROC 0\.6\. Train it further"):
-        require_passed(PromotionReport(identity, identity, "b" * 64, checks, promoted=False))
-    require_passed(PromotionReport(identity, identity, "b" * 64, checks[1:], promoted=True))
+        require_passed(PromotionReport(identity, identity, "b" * 64, 1, checks, promoted=False))
+    require_passed(PromotionReport(identity, identity, "b" * 64, 1, checks[1:], promoted=True))
