@@ -117,8 +117,8 @@ def load_settings(path: Path | None) -> Settings:
 
 
 _REPLACED = {
-    "model.policy": "replaced by model.estimator; leave it out for the bundle's own estimator, or name another of those "
-    'that the bundle was validated with (the 54 versions of the paper are "published")',
+    "model.policy": "replaced by model.estimator; leave it out for the bundle's own, or name another that the bundle "
+    'was validated with (the 54 versions of the paper are "published")',
 }
 """Keys of earlier releases, and what stands in their place."""
 

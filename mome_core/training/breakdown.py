@@ -165,7 +165,8 @@ def mean_contributions(checkpoint: Checkpoint, evaluation: Evaluation) -> dict[M
     if base_rate is None:
         return {}
     values: dict[Modality, list[float]] = {}
-    for answers in evaluation.coalitions:
+    complete = [each for each in evaluation.coalitions if len(each) == 2 ** len(max(each, key=len)) - 1]
+    for answers in complete:
         for modality, value in shapley_values({**answers, frozenset(): base_rate}).items():
             values.setdefault(modality, []).append(abs(value))
     return {modality: float(np.mean(values[modality])) for modality in Modality if modality in values}
