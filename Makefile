@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 SHELL := /bin/bash
 
-.PHONY: help demo test test-all unit lint debian clean
+.PHONY: help demo test test-all unit lint dist debian clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -31,11 +31,15 @@ unit: $(VENV)/installed-test ## the fast tests only, a process for each core
 lint: $(VENV)/installed-test ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 
+dist: $(VENV)/installed ## wheel and source package in dist/
+	$(PIP_INSTALL) build
+	$(BIN)/python -m build --outdir dist .
+
 debian: ## the servers and validators that system tests use, when this machine lets us install them
 	@sh deploy/install-test-servers.sh
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) demo-out build *.egg-info
+	rm -rf $(VENV) demo-out build dist *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "MOME Node needs Python 3.11 or later; set PYTHON=..."; exit 1; }

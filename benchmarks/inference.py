@@ -30,10 +30,10 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from benchmarks.baseline import plain
 from benchmarks.baseline.layout import Sizes, synthetic_state
+from mome_core.calibration import COALITIONS
 from mome_core.case import Modality
 from mome_core.compute import Arithmetic, Precision, autocast, best_device
-from mome_core.estimator import Estimator
-from mome_core.explain.contribution import shapley
+from mome_core.estimator import Augmentation, Estimator
 from mome_core.explain.quadrature import AttributionLimits
 from mome_core.explain.saliency import attribute
 from mome_core.model.architecture import BASE, Architecture
@@ -46,6 +46,7 @@ from mome_core.scoring import answer_versions
 ENDPOINT = Endpoint.MALIGNANCY
 Shape = tuple[int, ...]
 JOBS = ("forward", "tta", "shapley", "ig_step", "study")
+CENTRED = Estimator(Augmentation.NONE)
 STUDY_STEPS = 16  # gradients of the study's saliency, the same on both sides
 WARM_BELOW_S = 60.0
 
@@ -215,8 +216,7 @@ def our_jobs(
         answer_versions(network, arrays, recipe, Estimator(), arithmetic=Arithmetic(precision))
 
     def coalitions() -> None:
-        with autocast(torch.device(device), precision):
-            shapley(network, volumes, ENDPOINT)
+        answer_versions(network, arrays, recipe, CENTRED, coalitions=COALITIONS, arithmetic=Arithmetic(precision))
 
     def gradients(steps: int) -> None:
         limits = AttributionLimits(completeness_error=1e-9, first_stretches=steps - 1, max_gradients=steps)

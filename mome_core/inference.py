@@ -6,29 +6,28 @@ C channels, XYZ voxels, K classes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mome_core.calibration import Coalition, coalitions_within, sigmoid
 from mome_core.case import Case, Modality
 from mome_core.compute import device_of, reproducible
 from mome_core.errors import NumericsFault
-from mome_core.explain.contribution import shapley_values
-from mome_core.explain.saliency import attribute
+from mome_core.explain.contribution import contributions
+from mome_core.explain.reported import explain_scores
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.estimators import EndpointCalibrations
 from mome_core.policy import Policy, default_policy
-from mome_core.preprocessing.pad import CENTRE
-from mome_core.preprocessing.prepare import PreparedCase, prepare
+from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess
-from mome_core.results import Contribution, Endpoint, QualityFlag, Result, Saliency, Score, Severity
-from mome_core.scoring import Arrays, Progress, VersionLogOdds, inputs_of, pooled, silent, version_log_odds
+from mome_core.results import Contribution, Endpoint, QualityFlag, Result, Score, Severity
+from mome_core.scoring import Arrays, Progress, VersionLogOdds, pooled, silent, version_log_odds
 
 _LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
 MOST_SPREAD = 0.15
@@ -64,10 +63,15 @@ def analyze(
         _require_sound(modality, array)
     with reproducible():
         with _timed(timings, "scores", report):
-            scores = score(prepared.arrays, checkpoint, policy, report)
+            answers = _answers(prepared.arrays, checkpoint, policy, report)
+            scores = _scores(answers, prepared.modalities, checkpoint)
         shown = [each.endpoint for each in scores if each.probability is not None]
         with _timed(timings, "saliency", report):
-            saliency = _explain(prepared, checkpoint, shown, policy, report) if policy.saliency else ()
+            log_odds = {endpoint: answers[frozenset(prepared.modalities)][endpoint] for endpoint in shown}
+            progress = partial(report, "saliency")
+            saliency = (
+                explain_scores(prepared, checkpoint, log_odds, policy.request, progress) if policy.saliency else ()
+            )
     withheld = "" if shown else " ".join(f"No score: {each.withheld.words}." for each in scores if each.withheld)
     return Result(scores, saliency, prepared.modalities, (*flags, *_unstable(scores)), withheld, str(policy), timings)
 
@@ -112,17 +116,26 @@ def answer_arrays(checkpoint: Checkpoint, arrays: Arrays) -> tuple[_Prediction, 
 
 def score(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progress = silent) -> tuple[Score, ...]:
     """Each endpoint's calibrated score by the checkpoint's estimator, with what it would be without each modality."""
-    coalitions = coalitions_within(arrays) if policy.contributions else _with_one_less(arrays)
-    answers = version_log_odds(
+    return _scores(_answers(arrays, checkpoint, policy, report), arrays, checkpoint)
+
+
+def _answers(arrays: Arrays, checkpoint: Checkpoint, policy: Policy, report: Progress) -> VersionLogOdds:
+    """The network's answers to every version, for all coalitions that contributions or "without" need."""
+    return version_log_odds(
         checkpoint.network,
         arrays,
         checkpoint.recipe,
         checkpoint.estimator,
-        coalitions=coalitions,
+        coalitions=coalitions_within(arrays) if policy.contributions else _with_one_less(arrays),
         arithmetic=policy.arithmetic,
         report=report,
     )
-    return tuple(_score_of(endpoint, frozenset(arrays), answers, checkpoint) for endpoint in checkpoint.endpoints)
+
+
+def _scores(answers: VersionLogOdds, present: Iterable[Modality], checkpoint: Checkpoint) -> tuple[Score, ...]:
+    """Each endpoint's score from the answers."""
+    everything = frozenset(present)
+    return tuple(_score_of(endpoint, everything, answers, checkpoint) for endpoint in checkpoint.endpoints)
 
 
 def _with_one_less(arrays: Arrays) -> tuple[Coalition, ...]:
@@ -155,8 +168,7 @@ def _contributions(
     """Shapley value of each modality, from the base rate on; none where a coalition or the base rate is unknown."""
     if calibrations.base_rate is None or len(worth) < 2 ** len(present) - 1:
         return ()
-    values = shapley_values({**worth, frozenset(): calibrations.base_rate})
-    return tuple(Contribution(modality, values[modality]) for modality in Modality if modality in present)
+    return contributions(worth, calibrations.base_rate)
 
 
 def _without(
@@ -180,44 +192,6 @@ def _unstable(scores: tuple[Score, ...]) -> tuple[QualityFlag, ...]:
         for each in scores
         if each.probability is not None and each.spread > MOST_SPREAD
     )
-
-
-def _explain(
-    prepared: PreparedCase, checkpoint: Checkpoint, endpoints: list[Endpoint], policy: Policy, report: Progress
-) -> tuple[Saliency, ...]:
-    """Saliency of each endpoint and modality on the grid of the source images, from the centred, unflipped version."""
-    volumes = _centred(prepared.arrays, checkpoint)
-    maps = []
-    for endpoint in endpoints:
-        attribution = attribute(
-            checkpoint.network,
-            volumes,
-            endpoint,
-            method=policy.method,
-            baseline=policy.baseline,
-            limits=policy.limits,
-            progress=lambda done, planned: report("saliency", done, planned),
-        )
-        for each in inputs_of(prepared.arrays, checkpoint.recipe):
-            summed = attribution.summed(each.modality)
-            maps.append(
-                Saliency(
-                    endpoint,
-                    each.modality,
-                    prepared.to_patient(each.modality, summed, each.offset(CENTRE)),
-                    attribution.method.value,
-                    attribution.baseline.value if attribution.baseline else "none",
-                    attribution.steps,
-                    attribution.completeness_error,
-                )
-            )
-    return tuple(maps)
-
-
-def _centred(arrays: Arrays, checkpoint: Checkpoint) -> dict[Modality, Tensor]:
-    """Volumes (1, C, X, Y, Z) as in the published validation: centred in the padding, unflipped."""
-    inputs, device = inputs_of(arrays, checkpoint.recipe), device_of(checkpoint.network)
-    return {each.modality: each.volumes([each.offset(CENTRE)]).to(device) for each in inputs}
 
 
 def _require_sound(modality: Modality, array: NDArray[np.floating]) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mome_core.compute import Arithmetic, arithmetic_of, backend_of, device_of
-from mome_core.explain.baselines import Baseline
 from mome_core.explain.quadrature import AttributionLimits
+from mome_core.explain.reported import SaliencyRequest
 from mome_core.explain.saliency import Method
 from mome_core.model.mome import Mome
 
@@ -23,36 +23,31 @@ class Policy:
         Precision and memory of the scores; changes them by no more than 0.005.
     contributions, saliency
         Whether they are computed.
-    method, baseline, limits
-        Of the saliency.
+    request
+        How the saliency is computed.
     """
 
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
     contributions: bool = True
     saliency: bool = True
-    method: Method = Method.INTEGRATED_GRADIENTS
-    baseline: Baseline = Baseline.BLUR
-    limits: AttributionLimits = field(default_factory=AttributionLimits)
+    request: SaliencyRequest = field(default_factory=SaliencyRequest)
 
     def __str__(self) -> str:
         parts = [str(self.arithmetic.precision)]
-        if self.saliency:
-            start = f" from {self.baseline}" if self.method is Method.INTEGRATED_GRADIENTS else ""
-            parts.append(f"{self.method}{start}")
+        parts += [str(self.request)] if self.saliency else []
         return "; ".join(parts)
 
 
 def default_policy(network: Mome) -> Policy:
     """What the network's size and device allow.
 
-    A large network on a CPU is explained by gradient x input instead of integrated gradients. On a GPU scores are
-    bfloat16, within 0.005 of float32.
+    A large network on a CPU is explained by gradient x input of one version, the middle one, instead of integrated
+    gradients of eight. On a GPU scores are bfloat16, within 0.005 of float32.
     """
     backend = backend_of(device_of(network))
-    policy = Policy(
-        arithmetic=arithmetic_of(network), limits=AttributionLimits(memory_gib=backend.explanation_memory_gib)
-    )
+    limits = AttributionLimits(memory_gib=backend.explanation_memory_gib)
+    policy = Policy(arithmetic=arithmetic_of(network), request=SaliencyRequest(limits=limits))
     voxels = sum(int(np.prod(shape)) for shape in network.volume_shapes.values())
     if backend.largest_full_input is not None and voxels > backend.largest_full_input:
-        return replace(policy, method=Method.GRADIENT_TIMES_INPUT)
+        return replace(policy, request=SaliencyRequest(Method.GRADIENT_TIMES_INPUT, limits=limits, versions=1))
     return policy

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, withheld_words
+from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, sigmoid, withheld_words
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.estimator import Estimator
@@ -173,12 +173,18 @@ class Saliency:
     Parameters
     ----------
     volume
-        Float32 on the grid of the source images (DCE: one phase's grid, summed over phases); signed, in units of logit
-        difference per voxel; zero where the network did not look.
+        Float32 on the grid of the source images (DCE: one phase's grid, summed over phases); signed, in log odds of the
+        reported score per voxel; zero where the network did not look.
     method, baseline, steps
-        How it was computed, e.g. "integrated gradients", "blur", 16.
+        How it was computed, e.g. "integrated gradients", "blur", 160 gradients.
     completeness_error
-        |sum - (f(x) - f(baseline))| / |f(x) - f(baseline)|; NaN where the method has none.
+        What the map and the version that misses most add up to wrongly, relative to the change of log odds from the
+        baseline that they explain; NaN where the method has none.
+    versions
+        How many of the estimator's versions were explained; the map is their mean.
+    explained_log_odds, reported_log_odds, baseline_log_odds
+        Calibrated log odds of these versions, of the score, and of the baseline of these versions: all modalities' maps
+        add up to the first less the last, but for what fell on the padding. NaN where nobody said or there is none.
     """
 
     endpoint: Endpoint
@@ -188,10 +194,24 @@ class Saliency:
     baseline: str
     steps: int
     completeness_error: float
+    versions: int = 1
+    explained_log_odds: float = np.nan
+    reported_log_odds: float = np.nan
+    baseline_log_odds: float = np.nan
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.volume.voxels).all():
             raise NumericsFault(f"the saliency of {self.modality} holds a value that is not finite")
+
+    @property
+    def difference(self) -> float:
+        """Log odds that the explained versions differ from the reported score by."""
+        return self.explained_log_odds - self.reported_log_odds
+
+    @property
+    def explained_probability(self) -> float:
+        """Probability of the explained versions, beside which the reported one stands; NaN where nobody said."""
+        return sigmoid(self.explained_log_odds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,12 +54,18 @@ VERSIONS: dict[Augmentation, tuple[tuple[Placement, ...], tuple[Axes, ...]]] = {
 """Placements and flips of each augmentation."""
 
 
+def versions_of(augmentation: Augmentation) -> list[tuple[Placement, Axes]]:
+    """Placement and flip of every version, in the order in which they are answered."""
+    placements, flips = VERSIONS[augmentation]
+    return [(placement, axes) for axes in flips for placement in placements]
+
+
 def silent(stage: str, done: int, planned: int) -> None:
     """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _NetworkInput:
+class NetworkInput:
     """One modality's array (C, axis 0, axis 1, slices), and the size it is padded to."""
 
     modality: Modality
@@ -76,9 +82,9 @@ class _NetworkInput:
         return torch.from_numpy(np.stack(versions))
 
 
-def inputs_of(arrays: Arrays, recipe: Recipe) -> list[_NetworkInput]:
+def inputs_of(arrays: Arrays, recipe: Recipe) -> list[NetworkInput]:
     """The arrays with their padded sizes, in the network's order."""
-    return [_NetworkInput(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
+    return [NetworkInput(m, arrays[m], recipe.size(m)) for m in Modality if m in arrays]
 
 
 @torch.no_grad()
@@ -161,7 +167,7 @@ def pooled(answers: VersionLogOdds, endpoint: Endpoint, estimator: Estimator) ->
 class _Flip:
     """What is answered with one flip: these placements of the inputs, so many at a time, for these coalitions."""
 
-    inputs: Sequence[_NetworkInput]
+    inputs: Sequence[NetworkInput]
     placements: Sequence[Placement]
     axes: Axes
     batch: int
@@ -192,7 +198,7 @@ def _whole(network: Network, flipped: _Flip) -> Iterator[tuple[Coalition, _Logit
                 yield coalition, network({m: volumes[m] for m in Modality if m in usable})
 
 
-def _modality_tokens(network: Mome, each: _NetworkInput, flipped: _Flip) -> dict[Offset, Tensor]:
+def _modality_tokens(network: Mome, each: NetworkInput, flipped: _Flip) -> dict[Offset, Tensor]:
     """Tokens (T, D) after the early layers for every distinct place of the array in its padding."""
     tokens: dict[Offset, Tensor] = {}
     places = list(dict.fromkeys(each.offset(placement) for placement in flipped.placements))

@@ -353,6 +353,11 @@ def _summarize_saliency(saliency: Saliency) -> SaliencySummary:
         baseline=saliency.baseline,
         steps=saliency.steps,
         completeness_error=saliency.completeness_error,
+        versions=saliency.versions,
+        explained_log_odds=saliency.explained_log_odds,
+        reported_log_odds=saliency.reported_log_odds,
+        baseline_log_odds=saliency.baseline_log_odds,
+        difference=saliency.difference,
     )
 
 

@@ -13,9 +13,8 @@ from dataclasses import astuple, dataclass
 from enum import StrEnum
 from typing import Literal
 
-from mome_core.errors import Ineligibility
 from node.errors import NodeError
-from node.reasons import ReasonCode
+from node.reasons import StableCode
 from node.states import StudyEvent, StudyState
 
 
@@ -72,7 +71,7 @@ class AuditFields:
     address: str = ""
     person: str = ""
     count: int = 0
-    reason: ReasonCode | Ineligibility | None = None
+    reason: StableCode | None = None
 
 
 NO_FIELDS = AuditFields()

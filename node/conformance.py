@@ -16,6 +16,7 @@ from dicom_io.network.contexts import LOSSLESS, NATIVE, acceptor_contexts
 from dicom_io.network.dimse import (
     CANNOT_UNDERSTAND,
     NO_SUCH_OPERATION,
+    NOT_AUTHORIZED,
     NOT_SUPPORTED,
     OUT_OF_RESOURCES,
     PROCESSING_FAILURE,
@@ -135,6 +136,11 @@ def _store_statuses() -> list[tuple[str, str, str]]:
             "correct the UID",
         ),
         (f"{NOT_SUPPORTED:04X}", "SOP class is not that of the presentation context", "correct the context"),
+        (
+            f"{NOT_AUTHORIZED:04X}",
+            "destination that is no caller, outside a C-MOVE of ours",
+            "name it in dicom.callers",
+        ),
         (f"{NO_SUCH_OPERATION:04X}", "operation not supported by this service", "correct the request"),
     ]
 
@@ -170,7 +176,7 @@ def _initiator() -> list[tuple[str, str]]:
         ("Associations at once", "one per destination"),
         (
             "Commitment report awaited",
-            f"{COMMITMENT_PATIENCE_SECONDS:g} s, then the objects are sent and commitment is requested again",
+            f"{COMMITMENT_PATIENCE_SECONDS:g} s, then it is requested again; what is not committed is sent again",
         ),
     ]
 

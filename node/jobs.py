@@ -62,7 +62,15 @@ NOBODY = NodePart()
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One claimed job. `fence` is the number of the attempt: a worker whose lease ran out holds an old one."""
+    """One claimed job.
+
+    Parameters
+    ----------
+    fence
+        Number of the attempt: a worker whose lease ran out holds an old one.
+    sent
+        Of a delivery: whether its destination has taken the objects, and has not answered for keeping them.
+    """
 
     id: int
     kind: JobKind
@@ -72,6 +80,7 @@ class Job:
     destination: str
     attempt: int
     fence: int
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

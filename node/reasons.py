@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dicom_io.errors import PeerFault
 from dicom_io.network.service import (
     ALL_SLOTS_TAKEN,
     CALLED_UNKNOWN,
@@ -17,7 +18,7 @@ from mome_core.errors import Ineligibility
 
 
 class ReasonCode(StrEnum):
-    """What kind of reason it is, beside those for which a study cannot be analysed (Ineligibility)."""
+    """What kind of reason it is, beside Ineligibility (of a study) and PeerFault (on the way to a peer)."""
 
     TWO_PATIENTS = "TWO_PATIENTS"  # two patients share a Study Instance UID
     TWO_VERSIONS = "TWO_VERSIONS"  # one SOP Instance UID came with two contents
@@ -25,10 +26,13 @@ class ReasonCode(StrEnum):
     ANALYSIS_FAILED = "ANALYSIS_FAILED"  # the analysis raised an error
     WORKER_DIED = "WORKER_DIED"  # the process that worked on the job ended, or was too slow for its lease
     PEER_REFUSED = "PEER_REFUSED"  # a destination answered, and took an object not
-    PEER_UNREACHABLE = "PEER_UNREACHABLE"  # a destination did not answer
+    PEER_UNREACHABLE = "PEER_UNREACHABLE"  # a destination did not answer; since 0.2 one of PeerFault says why
+    PEER_FULL = "PEER_FULL"  # a destination took an object not for want of room, or of another resource
+    PARTLY_TAKEN = "PARTLY_TAKEN"  # delivered, without objects of a class that the destination does not take
     MESSAGE_IMPOSSIBLE = "MESSAGE_IMPOSSIBLE"  # a result cannot be told: it has no report, or its patient no ID
     COMMITMENT_AWAITED = "COMMITMENT_AWAITED"  # objects are sent; the destination has not yet answered for them
     COMMITMENT_MISSING = "COMMITMENT_MISSING"  # a destination does not answer for objects that it took
+    REPORT_REJECTED = "REPORT_REJECTED"  # our own settings turned away the association with that answer
     INTEGRITY_LOST = "INTEGRITY_LOST"  # a file is gone, unreadable, or not what was stored
     NEW_INSTANCE = "NEW_INSTANCE"  # a study that was complete received an image: its next revision begins
     REQUEUED = "REQUEUED"  # the operator asked for a new analysis
@@ -42,21 +46,24 @@ class ReasonCode(StrEnum):
     UNKNOWN = "UNKNOWN"  # written before reasons had codes, in words that we do not know
 
 
+StableCode = ReasonCode | Ineligibility | PeerFault
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A reason as it is stored: what programs compare and count, and what people read."""
 
-    code: ReasonCode | Ineligibility
+    code: StableCode
     words: str
 
     def __str__(self) -> str:
         return self.words
 
 
-_CODES: dict[str, ReasonCode | Ineligibility] = {each.value: each for each in (*ReasonCode, *Ineligibility)}
+_CODES: dict[str, StableCode] = {each.value: each for each in (*ReasonCode, *Ineligibility, *PeerFault)}
 
 
-def code_of(text: str) -> ReasonCode | Ineligibility | None:
+def code_of(text: str) -> StableCode | None:
     """The code that was stored as this text; None for no reason, UNKNOWN for a code of another version."""
     return _CODES.get(text, ReasonCode.UNKNOWN) if text else None
 

@@ -42,7 +42,10 @@ class DicomSettings(SettingsSection):
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0: all interfaces")
     port: Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
     check_called_ae_title: bool = Field(default=False, description="reject associations that call another AE title")
-    callers: tuple[_AeTitle, ...] = Field(default=(), description="calling AE titles that are accepted; empty: any")
+    callers: tuple[_AeTitle, ...] = Field(
+        default=(),
+        description="calling AE titles that may send; empty: any. Destinations may always report to us",
+    )
     networks: tuple[str, ...] = Field(
         default=(), description="IP addresses or networks (10.0.0.0/8) that are accepted; empty: any"
     )
@@ -94,6 +97,16 @@ class DatabaseSettings(SettingsSection):
 
     url: str = Field(default="", description="postgresql://user@host/name; empty: SQLite in the storage root")
     password_file: str = Field(default="", description="file with the database password, mode 0600; empty: no password")
+    wait_seconds: float = Field(
+        default=120.0, ge=0, description="how long `serve` waits for a PostgreSQL server that does not answer yet"
+    )
+
+    @model_validator(mode="after")
+    def is_known(self) -> Self:
+        """Refuse what is no URL of a database that we can use."""
+        if self.url and not self.url.startswith(("postgresql://", "sqlite:///")):
+            raise ValueError("url is postgresql://user@host/name, or empty for SQLite in the storage root")
+        return self
 
 
 class GatherSettings(SettingsSection):
@@ -298,6 +311,9 @@ class AlertSettings(SettingsSection):
     smtp_password_file: str = Field(default="", description="file with the password, mode 0600")
     disk_free_gib: float = Field(default=20.0, ge=0, description="alert when less disk space is free, in GiB")
     destination_minutes: float = Field(default=15.0, ge=0, description="alert when a destination is down for longer")
+    commitment_minutes: float = Field(
+        default=30.0, ge=0, description="alert when a destination owes its storage commitment for longer"
+    )
     silence_hours: float = Field(
         default=0.0, ge=0, description="alert when a scanner sends nothing for so long; 0: no alert"
     )

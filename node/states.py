@@ -40,7 +40,15 @@ class StudyEvent(StrEnum):
 
 
 class ImpossibleTransition(Exception):
-    """An event that cannot happen in this state: a defect of the node, never of a sender."""
+    """An event that cannot happen in this state: an operator asks for it too early, or the node has a defect."""
+
+
+_WORDS = {
+    StudyEvent.SETTLED: "declared complete",
+    StudyEvent.REQUEUED: "analysed again",
+    StudyEvent.REDELIVERED: "sent again",
+}
+"""What an operator asks for."""
 
 
 S, E = StudyState, StudyEvent
@@ -59,7 +67,7 @@ TRANSITIONS: dict[tuple[StudyState, StudyEvent], StudyState] = {
     (S.ANALYZED, E.GAVE_UP): S.FAILED,
     **{(state, E.CANCELLED): S.CANCELLED for state in (S.STABLE, S.ANALYZING, S.ANALYZED)},
     **{(state, E.REQUEUED): S.STABLE for state in (*FINAL, S.ANALYZED)},
-    **{(state, E.REDELIVERED): S.ANALYZED for state in (S.DELIVERED, S.FAILED, S.CANCELLED)},
+    **{(state, E.REDELIVERED): S.ANALYZED for state in (S.DELIVERED, S.FAILED, S.CANCELLED, S.ANALYZED)},
 }
 
 
@@ -68,4 +76,6 @@ def next_state(state: StudyState, event: StudyEvent) -> StudyState:
     try:
         return TRANSITIONS[state, event]
     except KeyError:
-        raise ImpossibleTransition(f"{event} cannot happen to a study that is {state}") from None
+        words = _WORDS.get(event)
+        told = f"cannot be {words}" if words else f"cannot have the event {event}"
+        raise ImpossibleTransition(f"a study that is {state} {told}") from None

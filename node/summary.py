@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import nan
 from typing import Any, Self, TypeVar
 
 from mome_core.calibration import AurocInterval, Call, Proportion, WithheldCode
@@ -148,7 +149,17 @@ def _by_modality(content: Mapping[str, _Value]) -> dict[Modality, _Value]:
 
 @dataclass(frozen=True, slots=True)
 class SaliencySummary:
-    """How one saliency map was computed; `completeness_error` is NaN where the method has none."""
+    """How one saliency map was computed, and what it says of the score; a number that there is none of is NaN.
+
+    Parameters
+    ----------
+    versions
+        How many of the estimator's versions were explained.
+    explained_log_odds, reported_log_odds, baseline_log_odds
+        Calibrated log odds of these versions, of the score, and of what the map is compared with.
+    difference
+        Explained less reported log odds.
+    """
 
     endpoint: Endpoint
     modality: Modality
@@ -156,6 +167,11 @@ class SaliencySummary:
     baseline: str
     steps: int
     completeness_error: float
+    versions: int = 1
+    explained_log_odds: float = nan
+    reported_log_odds: float = nan
+    baseline_log_odds: float = nan
+    difference: float = nan
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -167,7 +183,12 @@ class SaliencySummary:
             baseline=content["baseline"],
             steps=content["steps"],
             completeness_error=content["completeness_error"],
+            versions=content.get("versions", 1),
+            **{name: content.get(name, nan) for name in _LOG_ODDS},
         )
+
+
+_LOG_ODDS = ("explained_log_odds", "reported_log_odds", "baseline_log_odds", "difference")
 
 
 @dataclass(frozen=True, slots=True)

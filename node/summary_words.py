@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mome_core.case import Modality
 from node.summary import ScoreSummary
-from sr_templates.dicom.score_words import call_words, frequency_words, spread_words, validation_words, without_words
+from sr_templates.dicom.score_words import (
+    call_words,
+    frequency_words,
+    points_that_add_up,
+    spread_words,
+    sum_words,
+    validation_words,
+    without_words,
+)
 
 
 def score_call(score: ScoreSummary) -> str:
@@ -25,3 +34,13 @@ def score_proof(score: ScoreSummary) -> Iterator[str]:
     for words in (spread_words(score.spread, score.augmentations), without_words(score.without)):
         if words:
             yield words
+
+
+def score_points(score: ScoreSummary) -> dict[Modality, float]:
+    """The contributions in percentage points with one decimal, which add up as they are printed."""
+    return points_that_add_up(score.base_probability, score.contributions, score.probability)
+
+
+def score_sum(score: ScoreSummary) -> str:
+    """Where the contributions begin and end; empty where they do not add up to the score."""
+    return sum_words(score.base_probability, score.contributions, score.probability)

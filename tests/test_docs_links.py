@@ -25,3 +25,8 @@ def test_links_lead_somewhere(page: Path) -> None:
         place = (page.parent / target) if target else page
         assert place.exists(), f"{page.name} links to {target}"
         assert not anchor or anchor in anchors(place), f"{page.name} links to {target}#{anchor}"
+
+
+def test_the_index_names_every_page() -> None:
+    index = {target for target, _ in LINK.findall((ROOT / "docs" / "README.md").read_text("utf-8"))}
+    assert [page.name for page in PAGES if page.parent.name == "docs" and page.name not in {*index, "README.md"}] == []

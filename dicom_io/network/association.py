@@ -21,6 +21,7 @@ from dicom_io.network.service import (
     InstanceWriter,
     Peer,
     ServiceClassProvider,
+    StoreRequest,
 )
 from dicom_io.network.upper_layer import (
     RELEASE_RP,
@@ -165,7 +166,9 @@ class AcceptedAssociation:
             return
         try:
             syntax = self.transfer_syntax[message.context_id]
-            message.writer = self.service.open(self.require_peer(), sop_class, sop_instance, syntax)
+            originator = str(message.command.get(CommandElement.MOVE_ORIGINATOR, ""))
+            request = StoreRequest(sop_class, sop_instance, syntax, originator)
+            message.writer = self.service.open(self.require_peer(), request)
         except InstanceRefused as refusal:
             message.refusal = refusal
         except OSError:

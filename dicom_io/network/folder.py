@@ -13,7 +13,7 @@ from dicom_io.errors import NotAnInstance
 from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.dimse import CANNOT_UNDERSTAND, NO_SUCH_OPERATION, SUCCESS, Command
-from dicom_io.network.service import AssociationRejection, DimseResponse, InstanceRefused, Peer
+from dicom_io.network.service import AssociationRejection, DimseResponse, InstanceRefused, Peer, StoreRequest
 
 
 class FolderPacs:
@@ -31,10 +31,12 @@ class FolderPacs:
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """Rejections and ends of associations are not recorded."""
 
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> _FolderInstance:
+    def open(self, peer: Peer, request: StoreRequest) -> _FolderInstance:
         """A file in the folder, under a temporary name."""
         path = self.folder / f"arriving-{next(self.numbers)}"
-        return _FolderInstance(InstanceFile(path, sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+        return _FolderInstance(
+            InstanceFile(path, request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)
+        )
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
         """No other service is offered."""

@@ -28,6 +28,22 @@ class AssociationRejection:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoreRequest:
+    """What a C-STORE request announces, before its data set arrives.
+
+    Parameters
+    ----------
+    move_originator
+        AE title whose C-MOVE this is a part of (PS3.7 9.3.1.1); empty: of none.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    move_originator: str = ""
+
+
 CALLING_UNKNOWN = AssociationRejection(1, 1, 3, "calling AE title not recognised")
 CALLED_UNKNOWN = AssociationRejection(1, 1, 7, "called AE title not recognised")
 ALL_SLOTS_TAKEN = AssociationRejection(2, 3, 2, "as many associations are open as may be")
@@ -82,7 +98,7 @@ class ServiceClassProvider(Protocol):
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """The peer was rejected, by `admit` or because too many associations are open."""
 
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> InstanceWriter:
+    def open(self, peer: Peer, request: StoreRequest) -> InstanceWriter:
         """A C-STORE request arrived; may raise InstanceRefused or OSError."""
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class AttributionPath:
     def along(self, gradient: Inputs) -> float:
         """Derivative of an answer by the share a, from its gradient."""
         return sum(
-            float(torch.sum(g * (self.end[m] - self.start[m]), dtype=torch.float64)) for m, g in gradient.items()
+            float(torch.sum((self.end[m] - self.start[m]).mul_(g), dtype=torch.float64)) for m, g in gradient.items()
         )
 
 
@@ -142,6 +143,8 @@ def integrate(
     report
         Called with (gradients done, gradients planned) after every pass; an exception from it ends the work.
     """
+    if side_by_side >= len(paths):
+        paths = [partial(_as_it_is, make()) for make in paths]
     change_E = change_to_explain(np.stack([_change(answer, make()) for make in paths]))
     waiting = list(enumerate(paths))[::-1]
     walks: list[_Walk] = []
@@ -160,6 +163,11 @@ def integrate(
         while finished:
             walk = finished.pop(0)
             yield walk.number, walk.integral()
+
+
+def _as_it_is(path: AttributionPath) -> AttributionPath:
+    """A path that was made before its turn."""
+    return path
 
 
 class _Walk:
@@ -255,7 +263,7 @@ def nodes_at(answer: Answer, places: Sequence[tuple[AttributionPath, float]]) ->
     nodes = []
     for b, (path, place) in enumerate(places):
         slope = path.spacing.slope(place)
-        mine = tuple({m: g[b : b + 1] * slope for m, g in each.items()} for each in gradients)
+        mine = tuple({m: g[b : b + 1].mul(slope) for m, g in each.items()} for each in gradients)
         slopes_E = np.array([path.along(gradient) for gradient in mine])
         nodes.append(_Node(place, values[b], slopes_E, mine))
     return nodes

@@ -223,7 +223,10 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "ingest": CommandInfo("node.cli.transfer:ingest", "Take every DICOM file of a folder as if it had been received."),
     "send": CommandInfo("node.cli.transfer:send", "C-STORE every DICOM file of a folder to a destination."),
-    "echo": CommandInfo("node.cli.transfer:echo", "C-ECHO a destination; exit code 4 when it does not answer."),
+    "echo": CommandInfo(
+        "node.cli.transfer:echo",
+        "Call a destination, by C-ECHO or STOW-RS; exit code 4 when it does not answer, and what to change.",
+    ),
 }
 GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",

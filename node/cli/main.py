@@ -15,6 +15,7 @@ from mome_core.errors import MomeError
 from node.cli.commands import COMMANDS, GROUPS, CommandInfo
 from node.errors import NodeError
 from node.exit_codes import Exit
+from node.states import ImpossibleTransition
 from sr_templates.errors import ObjectsError
 
 _HELP = """Radiology AI node for breast MRI: studies in over DICOM, MOME's answer explained and back in the PACS.
@@ -81,7 +82,9 @@ def exit_code(error: Exception) -> Exit | None:
             return error.exit_code
         case PeerUnreachable():
             return Exit.PEER_UNREACHABLE
-        case MomeError() | DicomError() | ObjectsError() | OSError() | LookupError() | ValueError():
+        case ImpossibleTransition() | MomeError() | DicomError() | ObjectsError():
+            return Exit.FAILURE
+        case OSError() | LookupError() | ValueError():
             return Exit.FAILURE
     return None
 

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from mome_core.protocol import PartState, ProtocolItem
 from node.summary import AnalysisSummary, ScoreSummary
-from node.summary_words import score_call, score_proof
+from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.words import PART_STATE_WORDS, PART_WORDS, protocol_words
+from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import percent
 
 _STYLES = {
@@ -50,18 +51,26 @@ def print_summary(summary: AnalysisSummary, console: Console) -> None:
     for score in summary.scores:
         for line in _score_lines(score):
             console.print(line)
-        if not score.contributions:
-            continue
-        table = Table("modality", "contribution", "", box=None, header_style="bold")
-        for modality, value in score.contributions.items():
-            bar = ("+" if value >= 0 else "-") * round(40 * abs(value))
-            table.add_row(modality, f"{100 * value:+.1f} points", bar)
-        console.print(table)
+        _print_contributions(score, console)
+        if map_ := next((each for each in summary.saliency if each.endpoint is score.endpoint), None):
+            console.print(f"map: {explanation_words(map_)}")
     for flag in summary.flags:
         console.print(f"[yellow]{flag.severity}[/] {flag.code}: {escape(flag.message)}")
     if summary.timings_s:
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.timings_s.items())
         console.print(f"\ntime: {times}")
+
+
+def _print_contributions(score: ScoreSummary, console: Console) -> None:
+    """The contributions as a table, and what they add up from and to."""
+    if not score.contributions:
+        return
+    table = Table("modality", "contribution", "", box=None, header_style="bold")
+    for modality, points in score_points(score).items():
+        table.add_row(modality, f"{points:+.1f} points", ("+" if points >= 0 else "-") * round(0.4 * abs(points)))
+    console.print(table)
+    if words := score_sum(score):
+        console.print(words)
 
 
 def _score_lines(score: ScoreSummary) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,30 +12,38 @@ import typer
 from rich.progress import track
 
 from dicom_io.encoding.part10 import copy_instance
-from dicom_io.errors import NotAnInstance
+from dicom_io.errors import NotAnInstance, PeerUnreachable
 from dicom_io.files import dicom_files, files_under
 from dicom_io.network.remote import Remote, RemoteAE
 from dicom_io.network.retrieve import move_study
 from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
+from node.admission import Admission
 from node.cli.common import open_ledger, progress, uid_of
 from node.cli.options import Config, StudyName
 from node.errors import NodeError, SettingsError
+from node.remedies import reason_for, status_words
 from node.settings import Settings, load_settings
+from node.settings_sections import Destination
 from node.storage.archive import Archive
+from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.ledger import Ledger
+from node.watching.destinations import reach
+from node.watching.return_path import turned_away_by_us
 
 _Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
 _Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
 
 
 def echo(name: _Name, config: Config = None) -> None:
-    """C-ECHO a destination; exit code 4 when it does not answer.
+    """Call a destination, by C-ECHO or STOW-RS; exit code 4 when it does not answer, and what to change.
 
     Example: mome-node echo pacs --config mome-node.toml
     """
     settings = load_settings(config)
-    seconds = c_echo(settings.dicom.ae_title, find_remote(settings, name))
+    ours, remote = settings.dicom.ae_title, find_remote(settings, name)
+    with _told_with_remedy(remote, ours):
+        seconds = reach(ours, remote) if isinstance(remote, Destination) else c_echo(ours, remote)
     typer.echo(f"{name} answers ({1000 * seconds:.0f} ms)")
 
 
@@ -48,11 +58,13 @@ def send(
     """
     settings = load_settings(config)
     paths = dicom_files(folder)
-    answers = c_store(settings.dicom.ae_title, find_remote(settings, to), paths)
-    refused = [each for each in track(answers, total=len(paths), description="sending") if not each.kept]
+    ours, remote = settings.dicom.ae_title, find_remote(settings, to)
+    with _told_with_remedy(remote, ours):
+        answers = track(c_store(ours, remote, paths), total=len(paths), description="sending")
+        refused = [each for each in answers if not each.kept]
     if refused:
-        statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused}))
-        raise NodeError(f"{to} refused {len(refused)} of {len(paths)} instances (status {statuses})")
+        statuses = ", ".join(status_words(each) for each in sorted({each.status for each in refused}))
+        raise NodeError(f"{to} refused {len(refused)} of {len(paths)} instances ({statuses})")
     typer.echo(f"{to} took {len(paths)} instances")
 
 
@@ -67,23 +79,35 @@ def fetch(
     Example: mome-node studies fetch 1.2.840.113619.2.1 --from pacs
     """
     settings = load_settings(config)
-    ours = settings.dicom.ae_title
-    moved = move_study(
-        ours,
-        find_remote(settings, archive),
-        uid_of(open_ledger(config), study),
-        destination=ours,
-        seconds=seconds,
-        progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
-    )
-    if moved.status or moved.failed:
-        raise NodeError(
-            f"{archive} sent {moved.completed} instances, and could not send {moved.failed} "
-            f"(status {moved.status:04X}); does it know the address of {ours}, and is the node serving?"
+    ours, remote = settings.dicom.ae_title, find_remote(settings, archive)
+    ledger, started = open_ledger(config), time.time()
+    with _told_with_remedy(remote, ours):
+        moved = move_study(
+            ours,
+            remote,
+            uid_of(ledger, study),
+            destination=ours,
+            seconds=seconds,
+            progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
         )
+    if moved.status or moved.failed:
+        why = _why_not_sent(settings, remote, ledger, started)
+        sent = f"{archive} sent {moved.completed} instances, and could not send {moved.failed}"
+        raise NodeError(f"{sent} (status {moved.status:04X}); {why}")
     if not moved.completed:
         raise NodeError(f"{archive} has no such study")
     typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {study}")
+
+
+def _why_not_sent(settings: Settings, remote: Remote, ledger: Ledger, since: float) -> str:
+    """Why an archive could not send to us: this node turned it away, or what to look at."""
+    if isinstance(remote, Destination):
+        calls = DestinationHistory(ledger.engine).turned_away(since)
+        refused = turned_away_by_us(calls, remote, Admission(settings.dicom, settings.destinations))
+        if refused is not None:
+            return refused.words
+    ours, port = settings.dicom.ae_title, settings.dicom.port
+    return f"does it know {ours} at this machine's address, port {port}, and is the node serving?"
 
 
 def ingest(folder: _Folder, config: Config = None) -> None:
@@ -105,6 +129,17 @@ def ingest(folder: _Folder, config: Config = None) -> None:
         (verdict,) = ledger.receiving.instances_stored(stored, time.time())
         counts[verdict] = counts.get(verdict, 0) + 1
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()) or "no file in this folder")
+
+
+@contextmanager
+def _told_with_remedy(remote: Remote, our_ae_title: str) -> Iterator[None]:
+    """A peer that is not reached is told with the line of the settings to change, where it has one."""
+    try:
+        yield
+    except PeerUnreachable as error:
+        if isinstance(remote, Destination):
+            raise PeerUnreachable(reason_for(error, remote, our_ae_title).words, error.fault) from None
+        raise
 
 
 def find_remote(settings: Settings, name: str) -> Remote:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from mome_core.errors import Ineligibility
 from node.audit import AuditFields
 from node.dashboard.site import Site
 from node.jobs import JobState
-from node.reasons import REJECTION_CODES, ReasonCode
+from node.reasons import REJECTION_CODES, ReasonCode, StableCode
 from node.settings_sections import Destination
 from node.storage.health import Echo
 from node.storage.overview import QueueDepth
 from node.watching.echoes import echo_destination
 
-_REASONS: dict[ReasonCode | Ineligibility | None, str] = {
-    code: rejection.words for rejection, code in REJECTION_CODES.items()
-}
+_REASONS: dict[StableCode | None, str] = {code: rejection.words for rejection, code in REJECTION_CODES.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from node.dashboard.site import site_of
 from node.jobs import JobState
 from node.states import StudyState
 from node.storage.accounts import AccountRole
-from node.summary_words import score_call, score_proof
+from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.watching.problems import DELIVERY_WAITS, current_problems
+from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import percent
 
 
@@ -45,6 +46,9 @@ def _environment() -> Environment:
         "probability": percent,
         "call": score_call,
         "proof": score_proof,
+        "points": score_points,
+        "sum_words": score_sum,
+        "explanation": explanation_words,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
         "date": formatting.study_date,

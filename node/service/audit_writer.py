@@ -23,8 +23,8 @@ class AuditWriter:
         self.ledger = ledger
         self.tallies: dict[Peer, Counter[str]] = {}
         self.lock = threading.Lock()
-        self.next_alert = 0.0
-        self.unwritten = 0
+        self.next_alert: dict[str, float] = {}
+        self.unwritten: Counter[str] = Counter()
 
     def stored(self, peer: Peer, study_instance_uid: str) -> None:
         """Count an instance; one entry for each study follows when the peer's association ends."""
@@ -39,16 +39,22 @@ class AuditWriter:
             detail = f"{count} instances from {peer.calling_ae_title} at {peer.address}"
             self.write(AuditEvent.RECEIVED, detail, replace(fields_of(peer), count=count), study_instance_uid)
 
-    def alert(self, event: AuditEvent, detail: str, fields: AuditFields = NO_FIELDS) -> None:
-        """A security alert; a flood of them is one entry a second that says how many were left out."""
+    def alert(self, event: AuditEvent, detail: str, fields: AuditFields = NO_FIELDS, about: str = "") -> None:
+        """A security alert; a flood of them is one entry a second that says how many were left out.
+
+        Parameters
+        ----------
+        about
+            A destination of ours, whose alerts no flood of others hides.
+        """
         with self.lock:
-            if time.monotonic() < self.next_alert:
-                self.unwritten += 1
+            if time.monotonic() < self.next_alert.get(about, 0.0):
+                self.unwritten[about] += 1
                 return
-            self.next_alert = time.monotonic() + 1.0
-            detail += f" ({self.unwritten} alerts before it were not written)" if self.unwritten else ""
-            fields = replace(fields, count=1 + self.unwritten)
-            self.unwritten = 0
+            self.next_alert[about] = time.monotonic() + 1.0
+            unwritten = self.unwritten.pop(about, 0)
+            detail += f" ({unwritten} alerts before it were not written)" if unwritten else ""
+            fields = replace(fields, count=1 + unwritten)
         self.write(event, detail, fields)
 
     def write(self, event: AuditEvent, detail: str, fields: AuditFields, study_instance_uid: str | None = None) -> None:

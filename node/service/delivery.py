@@ -8,40 +8,49 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicom_io.errors import PeerUnreachable
+from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
 from dicom_io.network.dimse import NOT_SUPPORTED
 from dicom_io.network.scu import StoreResponse, send
-from dicom_io.network.stow import WebService, store_over_web
+from dicom_io.network.stow import store_over_web
+from node.admission import Admission
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.errors import NodeError
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
+from node.remedies import reason_for, refusal_remedy, status_words
 from node.settings import Settings
-from node.settings_sections import Destination
+from node.settings_sections import Destination, DicomSettings
 from node.storage.archive import Archive, IntegrityLost
+from node.storage.destination_history import DestinationHistory
+from node.storage.ledger.deliveries import COMMITMENT_AWAITED
 from node.storage.ledger.job_rows import StaleJob
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import KeptObject, ObjectReceipt
+from node.storage.records import REPORT_KINDS, KeptObject, ObjectReceipt
+from node.watching.destinations import web_service_of
+from node.watching.return_path import awaited_words, no_commitment_words, turned_away_by_us
 
 log = logging.getLogger(__name__)
 _LEASE_SECONDS = 900.0
 _REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is repeated this soon
-COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we send and request again
-_REPORTS = frozenset(("report", "region"))
+COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we request again
 TRY_LATER = frozenset((0x0110, 0x0213, *range(0xA700, 0xA800)))  # processing failure, out of resources: may pass
 
 
 class _DeliveryRefused(NodeError):
-    """The destination answered, and did not accept the objects."""
+    """The destination answered, and did not accept the objects; `full`: for want of room, which may pass."""
+
+    def __init__(self, words: str, *, full: bool) -> None:
+        super().__init__(words)
+        self.full = full
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryClient:
-    """Delivers to one destination."""
+    """Delivers to one destination; `here`: how it finds its way back to us."""
 
-    calling_ae_title: str
+    here: DicomSettings
     destination: Destination
     ledger: Ledger
     archive: Archive
@@ -57,12 +66,12 @@ class DeliveryClient:
             self.deliver(job, receipts)
         except StaleJob:
             log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
-        except _DeliveryRefused as reason:
-            later = any(each.status in TRY_LATER for each in receipts)
-            attempts = None if later else self.ledger.jobs.retry.refusals
-            self.fail(job, Reason(ReasonCode.PEER_REFUSED, str(reason)), receipts, attempts=attempts)
-        except PeerUnreachable as reason:
-            self.fail(job, Reason(ReasonCode.PEER_UNREACHABLE, str(reason)), receipts, attempts=None)
+        except _DeliveryRefused as refusal:
+            code = ReasonCode.PEER_FULL if refusal.full else ReasonCode.PEER_REFUSED
+            attempts = None if refusal.full else self.ledger.jobs.retry.refusals
+            self.fail(job, Reason(code, str(refusal)), receipts, attempts=attempts)
+        except PeerUnreachable as error:
+            self.fail(job, reason_for(error, self.destination, self.here.ae_title), receipts, attempts=None)
         except IntegrityLost as reason:
             self.ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(reason), job.study_instance_uid)
             self.fail(job, Reason(ReasonCode.INTEGRITY_LOST, str(reason)), receipts, attempts=1)
@@ -72,30 +81,60 @@ class DeliveryClient:
         """Send what this destination wants; receipts are filled as responses come."""
         kinds = self.destination.kinds
         wanted = [each for each in self.ledger.deliveries.objects_of(job) if not kinds or each.kind in kinds]
+        kept = self.kept_before(job, wanted) or self.send_all(wanted, receipts)
+        if self.destination.commitment:
+            self.request_storage_commitment(job, kept, receipts)
+            log.info("sent; commitment requested", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
+        else:
+            self.ledger.deliveries.delivered(job, receipts, time.time())
+            log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
+        crash_point("deliver.recorded")
+
+    def kept_before(self, job: Job, wanted: Sequence[KeptObject]) -> list[KeptObject]:
+        """What the destination took in an earlier attempt, where only its commitment is missing: it is not sent again.
+
+        Empty when something else was sent in place of one of the objects (a report in an older class).
+        """
+        taken = self.ledger.deliveries.taken_before(job) if job.sent else frozenset()
+        found = [each for each in wanted if each.sop_instance_uid in taken]
+        return found if len(found) == len(taken) else []
+
+    def send_all(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
+        """Send every object; gives those that the destination has taken. Raises _DeliveryRefused, PeerUnreachable."""
         paths = [self.archive.verified(each.path, each.sha256) for each in wanted]
         crash_point("deliver.before_send")
         for answer in self.send(paths):
             receipts.append(ObjectReceipt(answer.sop_instance_uid, answer.status, answer.comment))
         crash_point("deliver.after_status")
-        kept = _require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
-        if self.destination.commitment:
-            self.request_storage_commitment(job, kept, receipts)
-        else:
-            self.ledger.deliveries.delivered(job, receipts, time.time())
-        crash_point("deliver.recorded")
-        log.info("delivered", extra={"study": job.study_id, "job": job.id, "objects": len(kept)})
+        return self.require_kept([*wanted, *self.send_older_reports(wanted, receipts)], receipts)
+
+    def require_kept(self, wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> list[KeptObject]:
+        """The objects that the destination has; raises _DeliveryRefused when it rejected one it could have taken.
+
+        An object of a class that it does not support is left out: the rest is of use without it.
+        """
+        refused = [each for each in receipts if not each.kept and each.status != NOT_SUPPORTED]
+        kept = {each.sop_instance_uid for each in receipts if each.kept}
+        if not refused and kept:
+            return [each for each in wanted if each.sop_instance_uid in kept]
+        statuses = {each.status for each in refused or receipts}
+        shown = ", ".join(status_words(each) for each in sorted(statuses))
+        full = bool(statuses & TRY_LATER)
+        remedy = refusal_remedy(self.destination, full=full, classes=not refused)
+        words = f"{self.destination.name} refused {len(refused) or len(receipts)} of {len(wanted)} objects ({shown})"
+        raise _DeliveryRefused(f"{words}; {remedy}", full=full)
 
     def send(self, paths: Sequence[Path]) -> Iterator[StoreResponse]:
         """Send files by C-STORE or STOW-RS, and give each response; raises PeerUnreachable."""
         to = self.destination
         if not to.web:
-            return send(self.calling_ae_title, to, paths)
-        return store_over_web(WebService(to.name, to.web, to.web_token, to.authorities), paths)
+            return send(self.here.ae_title, to, paths)
+        return store_over_web(web_service_of(to), paths)
 
     def send_older_reports(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
         """Reports whose SR class the destination does not know, in older classes; those that were tried."""
         unknown = {each.sop_instance_uid for each in receipts if each.status == NOT_SUPPORTED}
-        refused = [each for each in wanted if each.kind in _REPORTS and each.sop_instance_uid in unknown]
+        refused = [each for each in wanted if each.kind in REPORT_KINDS and each.sop_instance_uid in unknown]
         return [tried for report in refused for tried in self.send_older(report, receipts)]
 
     def send_older(self, report: KeptObject, receipts: list[ObjectReceipt]) -> Iterator[KeptObject]:
@@ -118,22 +157,45 @@ class DeliveryClient:
         self, job: Job, kept: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]
     ) -> None:
         """The transaction is a row before the peer hears of it: the report may come after a restart."""
-        transaction, uids = new_transaction_uid(), [each.sop_instance_uid for each in kept]
-        self.ledger.deliveries.commitment_requested(job, transaction, receipts, time.time(), _REQUEST_SECONDS)
+        transaction, deliveries, ours = new_transaction_uid(), self.ledger.deliveries, self.here.ae_title
+        reason = self.why_not_committed() if job.sent else COMMITMENT_AWAITED
+        deliveries.commitment_requested(
+            job, transaction, receipts, time.time(), patience_s=_REQUEST_SECONDS, reason=reason
+        )
         crash_point("commit.requested")
         pairs = [(each.sop_class_uid, each.sop_instance_uid) for each in kept]
         try:
-            report = request_commitment(self.calling_ae_title, self.destination, transaction, pairs)
+            report = request_commitment(ours, self.destination, transaction, pairs)
         except PeerUnreachable as error:
-            log.warning("storage commitment could not be requested: %s", error, extra={"job": job.id})
-            self.ledger.deliveries.commitment_answered(transaction, (), uids, time.time())
+            refusal = reason_for(error, self.destination, ours)
+            if error.fault is PeerFault.CLASS_REFUSED:
+                refusal = Reason(error.fault, no_commitment_words(self.destination))
+            log.warning("storage commitment was not requested: %s", refusal, extra={"job": job.id})
+            deliveries.commitment_refused(job, transaction, refusal, time.time())
             return
         if report is None:
-            self.ledger.deliveries.commitment_awaited(job, time.time() + COMMITMENT_PATIENCE_SECONDS)
+            deliveries.commitment_awaited(job, time.time() + COMMITMENT_PATIENCE_SECONDS)
         else:
-            self.ledger.deliveries.commitment_answered(
-                report.transaction_uid, report.committed, report.failed, time.time()
-            )
+            deliveries.commitment_answered(report.transaction_uid, report.committed, report.failed, time.time())
+
+    def why_not_committed(self) -> Reason:
+        """Why no report on commitment has come: this node turned it away, or nobody called."""
+        refused = self.report_turned_away(time.time() - COMMITMENT_PATIENCE_SECONDS)
+        if refused is not None:
+            return refused
+        minutes = COMMITMENT_PATIENCE_SECONDS / 60
+        words = f"{self.destination.name} took the objects and has not committed itself within {minutes:g} min"
+        return Reason(ReasonCode.COMMITMENT_MISSING, f"{words}; {awaited_words(self.destination, self.here)}")
+
+    def report_turned_away(self, since: float) -> Reason | None:
+        """Why this node has turned the destination's report away since then; None when it has not."""
+        calls = DestinationHistory(self.ledger.engine).turned_away(since)
+        return turned_away_by_us(calls, self.destination, Admission(self.here, [self.destination]))
+
+    def explain_waiting(self, since: float) -> None:
+        """Say on deliveries that wait for a report that this node has turned it away since then."""
+        if self.destination.commitment and (reason := self.report_turned_away(since)) is not None:
+            self.ledger.deliveries.explain_waiting(self.destination.name, reason)
 
     def fail(self, job: Job, reason: Reason, receipts: Sequence[ObjectReceipt], attempts: int | None) -> None:
         """Record a failed attempt; None attempts: it is retried indefinitely."""
@@ -145,19 +207,4 @@ def delivery_clients(
     settings: Settings, ledger: Ledger, archive: Archive, me: NodePart = NOBODY
 ) -> list[DeliveryClient]:
     """One for each destination, so that one that is down blocks no other."""
-    return [DeliveryClient(settings.dicom.ae_title, each, ledger, archive, me) for each in settings.destinations]
-
-
-def _require_kept(wanted: Sequence[KeptObject], receipts: Sequence[ObjectReceipt]) -> list[KeptObject]:
-    """The objects that the destination has; raises _DeliveryRefused when it rejected one that it could have taken.
-
-    An object of a class that it does not support is left out: the rest is of use without it.
-    """
-    refused = [each for each in receipts if not each.kept and each.status != NOT_SUPPORTED]
-    kept = {each.sop_instance_uid for each in receipts if each.kept}
-    if refused or not kept:
-        statuses = ", ".join(sorted({f"{each.status:04X}" for each in refused or receipts}))
-        raise _DeliveryRefused(
-            f"{len(refused) or len(receipts)} of {len(wanted)} objects were refused (status {statuses})"
-        )
-    return [each for each in wanted if each.sop_instance_uid in kept]
+    return [DeliveryClient(settings.dicom, each, ledger, archive, me) for each in settings.destinations]

@@ -46,6 +46,7 @@ _ECHO_SECONDS = 300.0
 _ALERT_SECONDS = 30.0
 _SELF_TEST_SECONDS = 86_400.0
 _AUDIT_SECONDS = 5.0
+_EXPLAIN_SECONDS = 10.0
 _FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
 _FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
 
@@ -117,6 +118,12 @@ def periodic_tasks(
     def previews() -> None:
         delete_old_previews(archive, time.time())
 
+    clients = delivery_clients(settings, ledger, archive)
+
+    def explain() -> None:
+        for each in clients:
+            each.explain_waiting(time.time() - 2 * _EXPLAIN_SECONDS)
+
     indexer = StudyIndexer(settings, archive, Overview(ledger.engine))
 
     def echoes() -> None:
@@ -132,6 +139,7 @@ def periodic_tasks(
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),
         PeriodicTask("previews", _CLEAN_UP_SECONDS, previews),
         PeriodicTask("echoes", _ECHO_SECONDS, echoes),
+        PeriodicTask("explain", _EXPLAIN_SECONDS, explain),
         PeriodicTask("self-test", _SELF_TEST_SECONDS, monitor.run_self_test, _FIRST_SELF_TEST_SECONDS),
         PeriodicTask("alerts", _ALERT_SECONDS, lambda: monitor.check(time.time()), _FIRST_ALERTS_SECONDS),
     )

@@ -24,6 +24,7 @@ from node.exit_codes import Exit
 from node.jobs import NodePart
 from node.logs import configure_logs
 from node.service.heartbeat import HeartbeatSender
+from node.service.late_database import ledger_when_there
 from node.service.processes import (
     REREADS_ON_SIGHUP,
     CommandOf,
@@ -46,6 +47,7 @@ from node.storage.ledger.ledger import Ledger
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 30.0
 _WATCHDOG_SECONDS = 10.0
+_LONGER_START_USEC = 30_000_000  # what systemd is asked for while the database is late
 _FINISHES = frozenset((NodeProcess.SCHEDULER, NodeProcess.WORKER))
 """Processes that end their work in hand before they start anew with other settings."""
 
@@ -82,7 +84,7 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
     SIGHUP reads the settings again.
     """
     Archive(settings.storage.root)
-    ledger = Ledger(settings.database_url)
+    ledger = ledger_when_there(settings, lambda: notify_systemd(f"EXTEND_TIMEOUT_USEC={_LONGER_START_USEC}"))
     with LedgerLock(settings):
         _begin(ledger, settings)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from dicom_io.network.commitment import (
 )
 from dicom_io.network.dimse import (
     CANNOT_UNDERSTAND,
+    NOT_AUTHORIZED,
     OUT_OF_RESOURCES,
     PROCESSING_FAILURE,
     SUCCESS,
@@ -37,19 +37,20 @@ from dicom_io.network.service import (
     DimseResponse,
     InstanceRefused,
     Peer,
+    StoreRequest,
 )
+from node.admission import Admission
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
-from node.errors import NotReady
 from node.reasons import REJECTION_CODES
 from node.service.audit_writer import AuditWriter, fields_of
 from node.service.group_commit import GroupCommit
 from node.settings import Settings
-from node.settings_sections import DicomSettings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoreOutcome
+from node.watching.return_listener import record_report
 
 log = logging.getLogger(__name__)
 NO_SUCH_ACTION = 0x0123
@@ -115,9 +116,8 @@ class StorageService:
 
     def work_by(self, settings: Settings) -> None:
         """Decide by these settings from the next association on; raises NotReady, changing nothing."""
-        self.networks = _networks_of(settings.dicom)
+        self.admission = Admission(settings.dicom, settings.destinations)
         self.dicom = settings.dicom
-        self.destinations = {each.ae_title for each in settings.destinations}
         self.reserve_bytes = settings.storage.reserve_mib * _MIB
 
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
@@ -134,25 +134,33 @@ class StorageService:
         )
         words = f"{why.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
         fields = replace(fields_of(peer), reason=REJECTION_CODES[why])
-        self.audit_writer.alert(AuditEvent.REJECTED, words, fields)
+        self.audit_writer.alert(AuditEvent.REJECTED, words, fields, self.destination_of(peer))
+
+    def destination_of(self, peer: Peer) -> str:
+        """The AE title of the peer if it is that of a destination, else nothing."""
+        return peer.calling_ae_title if peer.calling_ae_title in self.admission.destinations else ""
 
     def admit(self, peer: Peer) -> AssociationRejection | None:
-        """Check called and calling AE title and address; gives the reason to reject this peer, if there is one."""
-        if self.draining:
+        """The reason to reject this peer, if there is one."""
+        if self.draining and not self.destination_of(peer):  # a destination's report ends a delivery that is in hand
             return DRAINING
-        if self.networks and not any(ipaddress.ip_address(peer.address) in network for network in self.networks):
-            return CALLING_UNKNOWN
-        if self.dicom.callers and peer.calling_ae_title not in self.dicom.callers:
-            return CALLING_UNKNOWN
-        if self.dicom.check_called_ae_title and peer.called_ae_title != self.dicom.ae_title:
-            return CALLED_UNKNOWN
-        return None
+        return self.admission.refusal(peer)
 
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> IncomingInstance:
-        """A file for the instance; refused while the disk still has room for the database."""
+    def open(self, peer: Peer, request: StoreRequest) -> IncomingInstance:
+        """A file for the instance; refused to who may not send, and while the disk still has room for the database."""
+        if not self.admission.may_store(peer, request.move_originator):
+            words = f"instance refused: {peer.calling_ae_title} at {peer.address} may report to us, and is no caller"
+            extra = {"calling_ae_title": peer.calling_ae_title, "to_allow": "dicom.callers"}
+            log.warning("instance refused: a destination is no caller", extra=extra)
+            fields = replace(fields_of(peer), reason=REJECTION_CODES[CALLING_UNKNOWN])
+            self.audit_writer.alert(AuditEvent.REJECTED, words, fields, self.destination_of(peer))
+            raise InstanceRefused(NOT_AUTHORIZED, "this AE title is none of dicom.callers")
+        if self.draining and self.destination_of(peer):
+            raise InstanceRefused(OUT_OF_RESOURCES, "this node is being drained; try again later")
         if self.archive.free_bytes() < self.reserve_bytes:
             raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
-        file = InstanceFile(self.archive.temporary_path(), sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        names = (request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)
+        file = InstanceFile(self.archive.temporary_path(), *names)
         return IncomingInstance(file, peer, self.group_commit, self.audit_writer, self.dicom.max_object_mib * _MIB)
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
@@ -171,13 +179,10 @@ class StorageService:
 
     def record_report(self, peer: Peer, result: CommitmentReport) -> DimseResponse:
         """Record a commitment report of one of our destinations for an open transaction; refuse any other."""
-        ours = peer.calling_ae_title in self.destinations
-        if not ours or not self.ledger.deliveries.commitment_answered(
-            result.transaction_uid, result.committed, result.failed, time.time()
-        ):
+        if not record_report(peer, result, self.admission, self.ledger, time.time()):
             log.warning("unsolicited storage commitment report", extra={"address": peer.address})
             words = f"{peer.calling_ae_title} at {peer.address}"
-            self.audit_writer.alert(AuditEvent.FORGED_REPORT, words, fields_of(peer))
+            self.audit_writer.alert(AuditEvent.FORGED_REPORT, words, fields_of(peer), self.destination_of(peer))
             return DimseResponse(PROCESSING_FAILURE)
         crash_point("commit.recorded")
         return DimseResponse(SUCCESS)
@@ -206,11 +211,3 @@ class StorageService:
         if why:
             caller = peer.calling_ae_title if peer else ""
             log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})
-
-
-def _networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The allowed networks; raises NotReady for one that is none."""
-    try:
-        return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]
-    except ValueError as error:
-        raise NotReady(f"dicom.networks: {error}") from None

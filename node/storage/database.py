@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from node.errors import NodeError, NotReady
+from node.storage.postgres import postgres_engine, require_connection, schema_refused
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
@@ -38,7 +39,7 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+    return postgres_engine(url)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -91,8 +92,12 @@ def migrate(engine: Engine) -> None:
             f"the database was written by a newer version of mome-node (schema {current}); install that version, "
             "or restore a backup made before the upgrade"
         )
-    if current != script.get_current_head():
+    if current == script.get_current_head():
+        return
+    try:
         command.upgrade(alembic_config(engine), "head")
+    except DBAPIError as error:
+        raise schema_refused(engine, error) from None
 
 
 def alembic_config(engine: Engine) -> Config:
@@ -104,8 +109,9 @@ def alembic_config(engine: Engine) -> Config:
 
 
 def check_database(engine: Engine) -> None:
-    """Refuse to work on a damaged SQLite file (PRAGMA quick_check); raises NotReady with the way out."""
+    """Refuse a database that does not answer, and a damaged SQLite file; raises NotReady with the way out."""
     if engine.dialect.name != "sqlite":
+        require_connection(engine)
         return
     folder = Path(engine.url.database or "").parent
     if not folder.is_dir():

@@ -14,10 +14,9 @@ from typing import Literal
 
 from sqlalchemy import Engine, func, select
 
-from mome_core.errors import Ineligibility
 from node.audit import AuditEvent
 from node.jobs import OPEN, JobKind, JobState
-from node.reasons import ReasonCode, code_of
+from node.reasons import StableCode, code_of
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading
@@ -101,7 +100,7 @@ class Tally:
     event: AuditEvent | StudyEvent
     to_state: StudyState | Literal[""]
     calling_ae_title: str
-    reason: ReasonCode | Ineligibility | None
+    reason: StableCode | None
     entries: int
     counted: int
     newest_at: float

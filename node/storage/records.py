@@ -7,16 +7,16 @@ from enum import StrEnum
 from typing import Literal
 
 from dicom_io.network.dimse import is_kept
-from mome_core.errors import Ineligibility
 from node.audit import NO_FIELDS, AuditEvent, AuditFields
 from node.jobs import JobKind, JobState, Priority
-from node.reasons import Reason, ReasonCode
+from node.reasons import Reason, StableCode
 from node.states import StudyEvent, StudyState
 from node.summary import AnalysisSummary
 
 EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 REPORT_KIND = "report"  # sr_templates.kinds.Kind.REPORT, without loading pydicom with every ledger
+REPORT_KINDS = frozenset((REPORT_KIND, "region"))  # those that have an older SOP class to fall back on
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class StudyRecord:
     conflict: bool
     reason: str
     missing: int = 0
-    reason_code: ReasonCode | Ineligibility | None = None
+    reason_code: StableCode | None = None
     priority: Priority = Priority.ROUTINE
 
     @property
@@ -214,7 +214,7 @@ class JobRecord:
     not_before: float
     reason: str
     receipts: tuple[ObjectReceipt, ...] = ()
-    reason_code: ReasonCode | Ineligibility | None = None
+    reason_code: StableCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,24 @@ commitment = Table(
     Column("failed", Integer, nullable=False),
 )
 
+commitment_test = Table(
+    "commitment_test",
+    metadata,
+    Column("transaction_uid", UID, primary_key=True),
+    Column("destination", String(64), nullable=False),
+    Column("requested_at", Float, nullable=False),
+    Column("answered_at", Float, nullable=True),
+    Column("calling_ae_title", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+)
+
+open_sender = Table(
+    "open_sender",
+    metadata,
+    Column("node", String(128), primary_key=True),
+    Column("study_instance_uid", UID, primary_key=True),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -11,8 +11,8 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from node.jobs import JobKind, JobState
 from node.settings import Settings
 from node.settings_sections import AlertSettings
 from node.storage.audit_forwarding import AuditForwarding, ForwardingStatus
+from node.storage.destination_history import DeliveryTrouble, DestinationHistory
 from node.storage.health import HealthStore, OpenAlert
 from node.storage.overview import QueueDepth
 from node.watching.alert_messages import send_message
@@ -57,6 +58,16 @@ class Alert(Enum):
         "destination-down",
         "destination {subject} does not answer",
         "mome-node echo {subject}; results wait and are sent when it is back",
+    )
+    DELIVERIES_WAIT = _AlertText(
+        "deliveries-wait",
+        "results for {subject} wait: {value}",
+        "mome-node doctor examines {subject} in both directions; nothing is lost meanwhile",
+    )
+    COMMITMENT_OVERDUE = _AlertText(
+        "commitment-overdue",
+        "{subject} has results and has not committed itself to keeping them{value}",
+        "mome-node doctor asks {subject} for a report and says what turns it away",
     )
     AUDIT_WAITS = _AlertText(
         "audit-waits",
@@ -105,6 +116,10 @@ class Facts:
         processes without a heartbeat
     self_test
         names of what failed, empty when all is well
+    troubles
+        destinations to which deliveries did not go well
+    owed_since
+        destinations that owe a report on storage commitment: since when
     audit
         how far the audit trail was sent to a repository; None when there is none
     """
@@ -115,6 +130,8 @@ class Facts:
     silent_for: dict[str, float]
     failing: tuple[str, ...]
     self_test: str
+    troubles: tuple[DeliveryTrouble, ...] = ()
+    owed_since: Mapping[str, float] = field(default_factory=dict)
     audit: ForwardingStatus | None = None
 
 
@@ -127,6 +144,7 @@ def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
     for name, since in facts.down_since.items():
         if now - since >= limits.destination_minutes * 60:
             yield Alert.DESTINATION_DOWN.finding(name)
+    yield from _wrong_deliveries(facts, limits, now)
     audit = facts.audit
     if audit and audit.failing_since is not None and now - audit.failing_since >= limits.destination_minutes * 60:
         yield Alert.AUDIT_WAITS.finding(value=audit.reason)
@@ -141,12 +159,25 @@ def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
         yield Alert.SELF_TEST_FAILED.finding(value=facts.self_test)
 
 
+def _wrong_deliveries(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
+    """Destinations that answer and do not take our results, or do not commit themselves to them."""
+    known = {each.destination: f": {each.reason}" for each in facts.troubles}
+    for each in facts.troubles:
+        late = now - each.since >= limits.destination_minutes * 60
+        if late and each.destination not in facts.down_since and each.destination not in facts.owed_since:
+            yield Alert.DELIVERIES_WAIT.finding(each.destination, each.reason)
+    for name, since in facts.owed_since.items():
+        if now - since >= limits.commitment_minutes * 60:
+            yield Alert.COMMITMENT_OVERDUE.finding(name, known.get(name, ""))
+
+
 class AlertMonitor:
     """Compares what is wrong with the alerts that are open, whenever it is asked to."""
 
     def __init__(self, settings: Settings, meter: Meter, config: Path | None = None) -> None:
         """`config`: the settings file of the daily self-test; None leaves it out."""
         self.settings, self.meter, self.store, self.config = settings, meter, meter.watch, config
+        self.history = DestinationHistory(meter.overview.engine)
         self.forwarding = AuditForwarding(meter.overview.engine)
         self.health = Health(settings, meter.archive, meter.overview, meter.watch)
         self.began = time.monotonic()
@@ -186,6 +217,8 @@ class AlertMonitor:
             silent_for={name: now - at for name, at in self.meter.up_to_date().last_from.items()},
             failing=tuple(self.health.silent_processes()) if started else (),
             self_test=self.self_test,
+            troubles=tuple(each for each in self.history.troubles() if each.destination in configured),
+            owed_since={name: at for name, at in self.history.owed_since().items() if name in configured},
             audit=self.forwarding.status() if self.settings.audit_repository.enabled else None,
         )
 

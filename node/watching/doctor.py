@@ -1,14 +1,14 @@
 """Examines what a node needs from its surroundings, line by line, and says what to do about what is wrong.
 
 Nothing here changes anything, except the phantom check: a whole study of a patient who does not exist is sent through
-the real listener and looked for in the PACS afterwards.
+the real listener and looked for in the PACS afterwards. A PACS that is to commit itself to results is asked about an
+instance that it does not have, and its report is awaited.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,19 +17,20 @@ from pathlib import Path
 from statistics import median
 
 from dicom_io.errors import PeerFault, PeerUnreachable
-from dicom_io.network.probe import accepted_classes
 from dicom_io.network.scu import echo
 from mome_core.compute import has_device
+from node.errors import NodeError
 from node.identity import graphics_cards
 from node.settings import Settings
-from node.settings_sections import Destination, is_loopback
+from node.settings_sections import is_loopback
 from node.storage.archive import Archive, write_durably
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
+from node.watching.destinations import check_destination
 from node.watching.findings import Finding, FindingLevel
 from node.watching.integrations import examine_integrations
-from node.watching.phantom_check import check_phantom, own_listener
-from sr_templates.kinds import DEFAULT_KINDS, Kind
+from node.watching.own_listener import own_listener
+from node.watching.phantom_check import check_phantom
 
 _SLOW_FLUSH_MS = 20.0
 _ENOUGH_FREE_GIB = 20.0
@@ -46,12 +47,10 @@ class Check(StrEnum):
     LISTENER = "listener"
     DISK_SPACE = "disk-space"
     DISK_FLUSH = "disk-flush"
+    DATABASE = "database"
     CLOCK = "clock"
     GPU = "gpu"
     DESTINATIONS = "destinations"
-    DESTINATION_PORT = "destination-port"
-    DESTINATION_ECHO = "destination-echo"
-    DESTINATION_CLASS = "destination-class"
     SENDERS = "senders"
 
 
@@ -61,13 +60,16 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
     yield check_listener(settings)
     yield check_disk_space(settings.storage.root)
     yield check_disk_flush(settings.storage.root)
+    yield (database := _check_database(settings.database_url))
+    if database.level is FAILED:
+        return  # the rest is in it, or needs it
     yield check_clock(settings)
     yield check_gpu(settings.model.device)
     if not settings.destinations:
         hint = "add a [[destinations]] section: results stay here"
         yield Finding(Check.DESTINATIONS, "destinations", ADVICE, "none", hint)
     for each in settings.destinations:
-        yield from check_destination(settings.dicom.ae_title, each)
+        yield from check_destination(settings, each)
     yield from examine_integrations(settings)
     yield check_senders(settings.database_url)
     if with_phantom:
@@ -125,6 +127,15 @@ def check_disk_flush(root: Path) -> Finding:
     return Finding(Check.DISK_FLUSH, "disk flush", level, f"a durable write takes {median(times):.1f} ms", hint)
 
 
+def _check_database(url: str) -> Finding:
+    """Whether the ledger's database can be used."""
+    try:
+        counts = Ledger(url).reading.counts()
+    except NodeError as error:
+        return Finding(Check.DATABASE, "database", FAILED, str(error), "see docs/operate.md#postgresql")
+    return Finding(Check.DATABASE, "database", OK, f"answers; {sum(counts.values())} studies")
+
+
 def check_clock(settings: Settings) -> Finding:
     """Whether the clock is synchronised, and agrees with that of the database."""
     if not settings.is_sqlite:
@@ -152,40 +163,6 @@ def check_gpu(device: str) -> Finding:
         return Finding(Check.GPU, "GPU", FAILED, "none", hint)
     message = f"none; {os.cpu_count()} processors"
     return Finding(Check.GPU, "GPU", ADVICE, message, "a study takes a minute or more on these")
-
-
-def check_destination(calling_ae_title: str, destination: Destination) -> Iterator[Finding]:
-    """One PACS: its port, its answer to a C-ECHO, and the SOP classes that it accepts."""
-    name, port, echoed = destination.name, f"{destination.name}: port", f"{destination.name}: echo"
-    try:
-        socket.create_connection((destination.host, destination.port), timeout=5).close()
-    except OSError as error:
-        message = f"{destination.host} port {destination.port}: {error.strerror or 'no answer'}"
-        hint = "check host and port, and the firewalls between; is the PACS running?"
-        yield Finding(Check.DESTINATION_PORT, port, FAILED, message, hint, subject=name)
-        return
-    try:
-        seconds = echo(calling_ae_title, destination)
-    except PeerUnreachable as error:
-        hint = f"add AE title {calling_ae_title} with this machine's address to the PACS; check {destination.ae_title}"
-        yield Finding(Check.DESTINATION_ECHO, echoed, FAILED, str(error), hint, subject=name)
-        return
-    yield Finding(Check.DESTINATION_ECHO, echoed, OK, f"answers in {1000 * seconds:.0f} ms", subject=name)
-    yield from _check_classes(calling_ae_title, destination)
-
-
-def _check_classes(calling_ae_title: str, destination: Destination) -> Iterator[Finding]:
-    """Whether a PACS accepts the SOP class of each kind of result that it is sent."""
-    kinds = [Kind(kind) for kind in destination.kinds] or sorted(DEFAULT_KINDS)
-    sop_classes = sorted({str(kind.label.sop_class) for kind in kinds})
-    accepted = accepted_classes(calling_ae_title, destination, sop_classes)
-    for kind in kinds:
-        level, message, hint = OK, kind.label.sop_class.name, ""
-        if str(kind.label.sop_class) not in accepted:
-            hint = f"the {kind} stays out of this PACS: allow {message} there, or omit it in this destination's kinds"
-            level, message = ADVICE, f"{message} is not accepted"
-        name = f"{destination.name}: {kind}"
-        yield Finding(Check.DESTINATION_CLASS, name, level, message, hint, subject=destination.name)
 
 
 def check_senders(database_url: str) -> Finding:

@@ -11,7 +11,6 @@ from pathlib import Path
 from dicom_io.errors import PeerUnreachable
 from dicom_io.headers.read import read_series_headers
 from dicom_io.network.probe import series_descriptions
-from dicom_io.network.remote import RemoteAE
 from dicom_io.network.scu import send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import PhantomSpec, Size
@@ -22,6 +21,7 @@ from node.settings_sections import Destination, DicomSettings
 from node.states import FINAL, StudyState
 from node.storage.ledger.ledger import Ledger
 from node.watching.findings import Finding, FindingLevel
+from node.watching.own_listener import own_listener
 
 _PHANTOM_SECONDS = 600.0
 OK, FAILED, UNKNOWN = FindingLevel.OK, FindingLevel.FAILED, FindingLevel.UNKNOWN
@@ -33,21 +33,6 @@ class PhantomStep(StrEnum):
     SENT = "phantom-sent"
     ANALYSED = "phantom-analysed"
     RESULTS = "phantom-results"
-
-
-def own_listener(here: DicomSettings) -> RemoteAE:
-    """The listener of this node as a peer."""
-    return RemoteAE(
-        "this node",
-        here.ae_title,
-        here.address_from_here,
-        here.port,
-        tls=bool(here.certificate),
-        authorities=here.certificate,
-        check_name=False,
-        certificate=here.certificate,
-        key=here.key,
-    )
 
 
 def check_phantom(settings: Settings) -> Iterator[Finding]:

@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from dicom_io.network.scu import echo
+from dicom_io.errors import PeerUnreachable
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
 from node.models import bundle_in_use, open_decisions
+from node.remedies import reason_for
 from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
 from node.storage.ledger.ledger import Ledger
+from node.watching.destinations import reach
+from node.watching.findings import FindingLevel
 from node.watching.integrations import IntegrationProbe, integration_probes
+from node.watching.own_listener import check_port
+from node.watching.return_path import check_return_path
 
 _ENOUGH_FREE_GIB = 5
 
@@ -37,14 +42,37 @@ class SelfTestResult:
 
 
 def run_self_test(settings: Settings) -> Iterator[SelfTestResult]:
-    """Run every test, one after the other; whatever goes wrong is what a test found."""
-    yield _run("settings", lambda _: "valid", settings)
-    yield _run("storage", _storage, settings)
-    yield _run("database", _database, settings)
-    yield _run("model", _model, settings)
-    yield _run("known inference", _known_inference, settings)
-    for each in settings.destinations:  # a PACS that is down is retried indefinitely: no reason not to start
+    """Run every test, one after the other; whatever goes wrong is what a test found, once."""
+    failed: set[str] = set()
+    for name, test, needs in _required_tests():
+        if needs in failed:
+            result = SelfTestResult(name, False, False, f"not tested: it needs what failed above ({needs})")
+        else:
+            result = _run(name, test, settings)
+        if not result.passed:
+            failed.add(name)
+        yield result
+    yield from _test_surroundings(settings)
+
+
+def _required_tests() -> tuple[tuple[str, Callable[[Settings], str], str], ...]:
+    """What a node cannot work without: name, test, and the test that must have passed before."""
+    return (
+        ("settings", lambda _: "valid", ""),
+        ("storage", _storage, ""),
+        ("database", _database, "storage"),
+        ("DICOM port", check_port, "database"),
+        ("model", _model, "database"),
+        ("known inference", _known_inference, "model"),
+    )
+
+
+def _test_surroundings(settings: Settings) -> Iterator[SelfTestResult]:
+    """Those around the node; one that is down is retried indefinitely, and is no reason not to start."""
+    for each in settings.destinations:
         yield _run(f"echo {each.name}", partial(_echo, each), settings, required=False)
+        if each.commitment:
+            yield _run(f"return {each.name}", partial(_return, each), settings, required=False)
     for probe in integration_probes(settings):
         yield _run(probe.name, partial(_ask, probe), settings, required=False)
 
@@ -97,7 +125,20 @@ def _active_model(settings: Settings) -> Checkpoint:
 
 
 def _echo(destination: Destination, settings: Settings) -> str:
-    return f"answers in {1000 * echo(settings.dicom.ae_title, destination):.0f} ms"
+    """Whether it answers by the service that takes results."""
+    try:
+        seconds = reach(settings.dicom.ae_title, destination)
+    except PeerUnreachable as error:
+        raise NotReady(reason_for(error, destination, settings.dicom.ae_title).words) from None
+    return f"answers in {1000 * seconds:.0f} ms"
+
+
+def _return(destination: Destination, settings: Settings) -> str:
+    """Whether it can report storage commitment to us, by a real report."""
+    found = check_return_path(settings, destination)
+    if found.level is not FindingLevel.OK:
+        raise NotReady(f"{found.message}; {found.hint}")
+    return found.message
 
 
 def _ask(probe: IntegrationProbe, _settings: Settings) -> str:

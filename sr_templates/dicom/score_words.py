@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor
+from itertools import cycle, islice
+from math import floor, isfinite
+from typing import Protocol
 
 from mome_core.calibration import Call, Proportion
 from mome_core.case import Modality
 from mome_core.results import Endpoint
 from sr_templates.dicom.text import percent
+
+_SAME = 1e-5  # of a probability
 
 
 def call_words(call: Call, threshold: float) -> str:
@@ -53,3 +57,60 @@ def without_words(without: Mapping[Modality, float | None]) -> str:
     """The score without each modality, e.g. "without DCE 34 %, without T2 withheld"; empty for a single one."""
     found = (f"without {m} {'withheld' if value is None else percent(value)}" for m, value in without.items())
     return ", ".join(found)
+
+
+def points_that_add_up(
+    base: float | None, contributions: Mapping[Modality, float], probability: float | None
+) -> dict[Modality, float]:
+    """Contributions in percentage points with one decimal, which add up as they are printed (see `sum_words`).
+
+    Base and probability are rounded; what the rounded contributions miss then goes, in tenths, to those whose rounding
+    took or gave most (largest remainder). Contributions that do not add up, as older releases made them, are rounded.
+    """
+    tenths = {modality: floor(1000 * value) for modality, value in contributions.items()}
+    if base is None or probability is None or not _add_up(base, contributions, probability):
+        return {modality: round(100 * value, 1) for modality, value in contributions.items()}
+    missing = round(1000 * probability) - round(1000 * base) - sum(tenths.values())
+    order = sorted(tenths, key=lambda m: 1000 * contributions[m] - tenths[m], reverse=missing > 0)
+    for modality in islice(cycle(order), abs(missing)):
+        tenths[modality] += 1 if missing > 0 else -1
+    return {modality: value / 10 for modality, value in tenths.items()}
+
+
+def sum_words(base: float | None, contributions: Mapping[Modality, float], probability: float | None) -> str:
+    """Where contributions begin and end, with the decimal that lets a reader add them up; empty if they do not."""
+    if base is None or probability is None or not _add_up(base, contributions, probability):
+        return ""
+    start, end = round(1000 * base) / 10, round(1000 * probability) / 10  # as above
+    return f"from {start:.1f} %, patients like those of the validation, to {end:.1f} %"
+
+
+def _add_up(base: float, contributions: Mapping[Modality, float], probability: float) -> bool:
+    """Whether contributions lead from the base to the probability; an older release explained another number."""
+    return bool(contributions) and abs(base + sum(contributions.values()) - probability) < _SAME
+
+
+class _Explained(Protocol):
+    """A map, or the summary of one."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def baseline(self) -> str: ...
+    @property
+    def versions(self) -> int: ...
+    @property
+    def difference(self) -> float: ...
+    @property
+    def completeness_error(self) -> float: ...
+
+
+def explanation_words(explained: _Explained) -> str:
+    """How a map was made, of how much of the score, and what it misses; stands beside every picture of it."""
+    start = explained.method if explained.baseline == "none" else f"{explained.method} from {explained.baseline}"
+    words = [f"{start}, {explained.versions} version{'' if explained.versions == 1 else 's'}"]
+    if isfinite(explained.difference):
+        words.append(f"log odds {explained.difference:+.2f} from the score's")
+    error = explained.completeness_error
+    words.append(f"adds up within {100 * error:.1f} %" if isfinite(error) else "does not add up to the score")
+    return ", ".join(words)

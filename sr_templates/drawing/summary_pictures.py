@@ -9,6 +9,7 @@ import numpy as np
 from mome_core.case import Case, Modality
 from mome_core.volume import Dynamic, Volume
 from sr_templates.dicom.evidence import Vector
+from sr_templates.dicom.score_words import explanation_words
 from sr_templates.drawing.colour import RAISED, RGB, SHOWN_SHARE, grey, painted, ramp, window_of
 from sr_templates.drawing.page import BODY, INK, QUIET, SMALL, Box, Page
 from sr_templates.drawing.planes import AXIAL, CORONAL, SAGITTAL, Upright, View, anatomy, cut, subtraction_mip
@@ -27,7 +28,9 @@ def draw_projection(page: Page, box: Box, case: Case, placed: PlacedSaliency | N
     page.text((box.x + 166, box.y + 14), "axial subtraction MIP", SMALL, QUIET)
     if placed is not None and placed.region is not None:
         page.text((box.right - 18, box.y + 14), _where(placed, placed.region), SMALL, INK, anchor="ra")
-    frame = Box(box.x + 18, box.y + 44, box.width - 36, box.height - 62)
+    frame = Box(box.x + 18, box.y + 44, box.width - 36, box.height - 72)
+    if placed is not None:
+        page.text((box.x + 18, box.bottom - 8), f"Colour: {explanation_words(placed.saliency)}", 14, QUIET, anchor="lb")
     if case.dce is None or case.dce.phase_count < 2:
         page.text((frame.x + frame.width // 2, frame.y + frame.height // 2), "no DCE series", BODY, QUIET, anchor="mm")
         return

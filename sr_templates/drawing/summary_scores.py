@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from mome_core.calibration import Call, coalition_name
 from mome_core.case import Modality
 from mome_core.results import Result, Score
-from sr_templates.dicom.score_words import call_words, frequency_words, spread_words, validation_words
+from sr_templates.dicom.score_words import (
+    call_words,
+    frequency_words,
+    points_that_add_up,
+    spread_words,
+    sum_words,
+    validation_words,
+)
 from sr_templates.dicom.text import percent
 from sr_templates.drawing.page import ACCENT, BODY, COOL, FAINT, HEADING, INK, QUIET, SMALL, WARN, Box, Colour, Page
 
@@ -94,26 +101,25 @@ def _contributions(page: Page, box: Box, score: Score, missing: Sequence[Modalit
     page.text((box.x, box.y), "Contribution of each sequence", BODY, bold=True)
     page.text((box.right, box.y + 3), "score without it" if score.without else "", 14, QUIET, anchor="ra")
     track = Box(box.x + 60, box.y + 30, box.width - 270, 14)
-    values = [share.value for share in score.contributions]
-    low, high = min(0.0, *values), max(0.0, *values)
+    shares = {share.modality: share.value for share in score.contributions}
+    low, high = min(0.0, *shares.values()), max(0.0, *shares.values())
     per_point = track.width / max(high - low, 0.01)
     zero = track.x + round(-low * per_point)
+    printed = points_that_add_up(score.base_probability, shares, score.probability)
     for row, share in enumerate(score.contributions):
         y, length = track.y + _ROW * row, round(abs(share.value) * per_point)
         raised = share.value >= 0
         page.text((box.x, y), share.modality, SMALL)
         page.bar(Box(zero if raised else zero - length, y + 2, length, track.height), ACCENT if raised else COOL)
-        page.text((box.right - 90, y), f"{100 * share.value:+.1f} points", SMALL, anchor="ra")
+        page.text((box.right - 90, y), f"{printed[share.modality]:+.1f} points", SMALL, anchor="ra")
         page.text((box.right, y), _without(score, share.modality), SMALL, QUIET, anchor="ra")
-    below = track.y + _ROW * len(values)
+    below = track.y + _ROW * len(shares)
     page.draw.line((zero, track.y - 2, zero, below - 4), fill=QUIET, width=1)
     for modality in missing:
         page.text((box.x, below), modality, SMALL, QUIET)
         page.text((box.right, below), "not available", SMALL, QUIET, anchor="ra")
         below += _ROW
-    if score.base_probability is not None and score.probability is not None:
-        start, end = percent(score.base_probability), percent(score.probability)
-        page.text((box.x, below), f"from {start} (prevalence of the validation) to {end}", 14, QUIET)
+    page.text((box.x, below), sum_words(score.base_probability, shares, score.probability), 14, QUIET)
 
 
 def _without(score: Score, modality: Modality) -> str:

@@ -27,6 +27,7 @@ from sr_templates.dicom.document import (
     tracking_identifier,
     with_explanation,
 )
+from sr_templates.dicom.score_words import explanation_words
 from sr_templates.kinds import Kind
 from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import SIDE_CODES, Region, region_name
@@ -52,7 +53,7 @@ def _planar_roi_group(
 ) -> MeasurementGroup:
     """TID 1410; tracking identifier and UID are those of the segment."""
     score, saliency = placed.score, placed.saliency
-    how = f"saliency of {saliency.modality}, {saliency.method}"
+    how = f"saliency of {saliency.modality}: {explanation_words(saliency)}"
     group = PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier(region_name(region), common.tracking_uid("region of highest saliency")),
         _outline(placed, region),

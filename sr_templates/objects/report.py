@@ -33,7 +33,13 @@ from sr_templates.dicom.document import (
     with_explanation,
 )
 from sr_templates.dicom.evidence import SourceImage
-from sr_templates.dicom.score_words import call_words, frequency_words, validation_words, without_words
+from sr_templates.dicom.score_words import (
+    call_words,
+    explanation_words,
+    frequency_words,
+    validation_words,
+    without_words,
+)
 from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.saliency.placed import PlacedSaliency, key_sources
 
@@ -131,8 +137,8 @@ def _parameters(result: Result, score: Score, saliency: Saliency | None) -> list
     ]
     if saliency is None:
         return parameters
-    steps = f"{saliency.method}, baseline {saliency.baseline}, {saliency.steps} steps"
-    return [*parameters, f"saliency of {saliency.modality}: {steps}"]
+    how = explanation_words(saliency)
+    return [*parameters, f"saliency of {saliency.modality}: {how}, {saliency.steps} gradients"]
 
 
 def _measurements(score: Score) -> list[Measurement]:

@@ -21,6 +21,7 @@ from sr_templates.dicom.evidence import Slices
 from sr_templates.dicom.grid import Placement
 from sr_templates.dicom.multiframe import LOGIT_LABEL, SHARE_OF_PEAK_LABEL, frame_sources, identity_arguments
 from sr_templates.dicom.repairs import MAP_REPAIRS, FrameFacts, repair
+from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import short
 from sr_templates.kinds import Kind
 
@@ -67,7 +68,7 @@ def _build_saliency_map(
     mappings = _real_world_values(stored, zero, unit, peak)
     window = VOILUTTransformation([zero], [2 * peak / unit], ["signed saliency"])
     built = _map_of_one_pixel(instance, placement.images, stored.dtype, mappings, window)
-    derivation = short(f"{saliency.method}. {placement.note}", 1024)
+    derivation = short(f"{explanation_words(saliency)}. {placement.note}", 1024)
     facts = FrameFacts(placement.images, common.uid("dimensions", *variant), derivation, pixels=stored)
     repair(instance, built, MAP_REPAIRS, facts)
     return instance

@@ -79,8 +79,8 @@ def test_a_backend_is_added_by_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.device("meta"):
         policy = default_policy(Mome(BASE))
     assert policy.arithmetic == Arithmetic(Precision.BFLOAT16, 2.0)
-    assert policy.limits.memory_gib == 1.0
-    assert policy.method is Method.GRADIENT_TIMES_INPUT  # the row says that full inputs take too long
+    assert policy.request.limits.memory_gib == 1.0
+    assert policy.request.method is Method.GRADIENT_TIMES_INPUT  # the row says that full inputs take too long
 
 
 def test_a_pass_without_memory_is_refused() -> None:

@@ -15,6 +15,7 @@ from mome_core.calibration import WithheldCode
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
 from mome_core.explain.quadrature import AttributionLimits
+from mome_core.explain.reported import SaliencyRequest
 from mome_core.inference import analyze
 from mome_core.model.architecture import Architecture, Head
 from mome_core.model.checkpoint import Checkpoint
@@ -35,7 +36,7 @@ SMALL = Architecture(
     stem_widths=(4, 4),
     answers=(Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE)),
 ).for_recipe(RECIPE)
-QUICK = Policy(limits=AttributionLimits(first_stretches=3, max_gradients=4))
+QUICK = Policy(request=SaliencyRequest(limits=AttributionLimits(first_stretches=3, max_gradients=4), versions=2))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,8 @@ def test_a_case_becomes_scores_contributions_and_saliency_on_its_own_grids(check
         assert saliency.volume.voxels.shape == origin.voxels.shape[-3:]
         np.testing.assert_array_equal(saliency.volume.affine, origin.affine)
         assert np.abs(saliency.volume.voxels).max() > 0
-        assert (saliency.method, saliency.baseline, saliency.steps) == ("integrated gradients", "blur", 4)
+        assert (saliency.method, saliency.baseline, saliency.steps) == ("integrated gradients", "blur", 8)
+        assert saliency.versions == 2
     assert set(result.timings_s) == {"prepare", "scores", "saliency"}
     assert list(dict.fromkeys(stages)) == ["prepare", "scores", "saliency"]
 

@@ -21,16 +21,14 @@ SMALL = Architecture(
 def test_a_large_network_on_a_cpu_is_explained_the_cheaper_way_and_says_so() -> None:
     with torch.device("meta"):
         large, small = Mome(BASE), Mome(SMALL)
-    assert str(default_policy(small)) == "float32; integrated gradients from blur"
-    assert str(default_policy(large)) == "float32; gradient x input"
+    assert str(default_policy(small)) == "float32; integrated gradients from blur of 8 versions"
+    assert str(default_policy(large)) == "float32; gradient x input of 1 version"
 
 
 def test_a_policy_says_in_one_line_how_the_answer_is_computed() -> None:
-    assert str(Policy()) == "float32; integrated gradients from blur"
+    assert str(Policy()) == "float32; integrated gradients from blur of 8 versions"
     assert str(Policy(Arithmetic(Precision.BFLOAT16), saliency=False)) == "bfloat16"
 
 
 def test_nothing_in_a_policy_can_change_the_number() -> None:
-    assert {each.name for each in fields(Policy)} == {
-        *("arithmetic", "contributions", "saliency", "method", "baseline", "limits")
-    }
+    assert {each.name for each in fields(Policy)} == {*("arithmetic", "contributions", "saliency", "request")}

@@ -44,7 +44,11 @@ SUMMARY = AnalysisSummary(
     modalities=(Modality.DCE, Modality.T2),
     flags=(QualityFlag("MOTION", Severity.WITHHOLD, "the breasts moved too far"),),
     policy="8 versions",
-    saliency=(SaliencySummary(Endpoint.MALIGNANCY, Modality.DCE, "integrated gradients", "blur", 16, 0.01),),
+    saliency=(
+        SaliencySummary(
+            Endpoint.MALIGNANCY, Modality.DCE, "integrated gradients", "blur", 160, 0.01, 8, 1.5, 1.52, -2.0, -0.02
+        ),
+    ),
     series=(SeriesSummary("1.2.3", Role.DCE_MULTI, 0.9, "six phases of one grid"),),
     warnings=("one image was left out",),
     not_written={"segmentation": "no saliency"},

@@ -13,7 +13,14 @@ from pynetdicom.presentation import PresentationContext
 from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.dimse import Command
 from dicom_io.network.remote import RemoteAE
-from dicom_io.network.service import CALLING_UNKNOWN, AssociationRejection, DimseResponse, InstanceRefused, Peer
+from dicom_io.network.service import (
+    CALLING_UNKNOWN,
+    AssociationRejection,
+    DimseResponse,
+    InstanceRefused,
+    Peer,
+    StoreRequest,
+)
 
 
 @dataclass
@@ -50,7 +57,7 @@ class MemoryScp:
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         self.rejections.append(f"{peer.calling_ae_title}: {why.words}")
 
-    def open(self, peer: Peer, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> MemoryInstance:
+    def open(self, peer: Peer, request: StoreRequest) -> MemoryInstance:
         return MemoryInstance(self.kept)
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:

@@ -42,4 +42,4 @@ def test_a_pacs_that_is_down_is_named_with_what_to_check(tmp_path: Path) -> None
         code, found = doctor(node.config)
     assert code == 5
     assert found["pacs: port"]["level"] == "FAILED"
-    assert "firewalls" in found["pacs: port"]["hint"]
+    assert "is pacs running?" in found["pacs: port"]["hint"]

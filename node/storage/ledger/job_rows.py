@@ -90,6 +90,7 @@ def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float, by: 
         destination=row.destination,
         attempt=row.attempts + 1,
         fence=row.fence + 1,
+        sent=row.state is JobState.COMMITTING,
     )
 
 

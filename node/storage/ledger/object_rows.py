@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, insert, select
 
+from dicom_io.network.dimse import NOT_SUPPORTED, is_kept
 from node.jobs import Job
 from node.storage import schema
-from node.storage.records import KeptObject, ObjectReceipt
+from node.storage.records import REPORT_KINDS, JobRow, KeptObject, ObjectReceipt
 from node.storage.rows import kept_object_from_row
 
 
@@ -51,3 +52,18 @@ def keep_receipts(db: Connection, job: Job, receipts: Sequence[ObjectReceipt], n
                 committed_at=each.committed_at,
             )
         )
+
+
+def classes_not_taken(db: Connection, job: JobRow) -> list[str]:
+    """Kinds of result object whose SOP class the destination of this delivery does not take.
+
+    A report that it took in an older class, which is an object of its own, is not one of them.
+    """
+    table = schema.receipt.c
+    receipts = [*db.execute(select(table.sop_instance_uid, table.status).where(table.job_id == job.id))]
+    refused = {uid for uid, status in receipts if status == NOT_SUPPORTED}
+    taken = {uid for uid, status in receipts if is_kept(status)}
+    objects = result_objects(db, job.study_id, job.revision)
+    older = taken - {each.sop_instance_uid for each in objects}
+    kinds = [each.kind for each in objects if each.sop_instance_uid in refused]
+    return sorted({kind for kind in kinds if not (older and kind in REPORT_KINDS)})

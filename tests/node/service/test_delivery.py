@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,18 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     EnhancedSRStorage,
 )
 
-from live_node import instance, report
-from node.jobs import JobKind, RetryPolicy
+from analyzed_report import STUDY, delivery_client
+from dicom_io.errors import PeerFault
+from node.jobs import JobState
+from node.reasons import ReasonCode
 from node.service.delivery import DeliveryClient
-from node.settings_sections import Destination
+from node.settings_sections import Destination, DicomSettings
 from node.states import StudyState
-from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import AnalysisRecord, StoredInstance, StudyDetail
-from node.summary import AnalysisSummary
+from node.storage.records import StudyDetail
 from orthanc import free_port
 
-STUDY = "1.2.3"
+HERE = DicomSettings()
 Behaviour = Callable[[Event, int], int]
 
 
@@ -69,24 +68,8 @@ def courier(ledger: Ledger, tmp_path: Path, pacs: Pacs) -> DeliveryClient:
 
 
 def courier_with(sop_class: str, ledger: Ledger, tmp_path: Path, pacs: Pacs) -> DeliveryClient:
-    """With one analysed study whose report, of this class, is to be delivered; failed attempts are repeated at once."""
-    archive = Archive(tmp_path / "root")
-    ledger.jobs.retry = ledger.deliveries.retry = RetryPolicy(refusals=3, first_seconds=0.001, longest_seconds=0.002)
-    image = StoredInstance(STUDY, "1.2.3.1", "1.2", "1.2.3.1.1", "1.2.1", "p", "a", "path", 10, "MR")
-    ledger.receiving.instances_stored([image], 100)
-    ledger.gathering.settle(150, 160)
-    job = ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
-    assert job is not None
-    source, content = tmp_path / "source.dcm", BytesIO()
-    instance(STUDY).save_as(source, enforce_file_format=True)
-    made = report(source, 1)
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = sop_class
-    made.save_as(content, enforce_file_format=True)
-    names = (str(made.SOPClassUID), str(made.SOPInstanceUID), str(made.SeriesInstanceUID))
-    objects = archive.keep_results(STUDY, 1, [("report", *names, content.getvalue())])
-    ledger.jobs.analyzed(job, AnalysisRecord(tuple(objects), AnalysisSummary(), ("pacs",)), 180)
     destination = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port)
-    return DeliveryClient("MOMENODE", destination, ledger, archive)
+    return delivery_client(ledger, tmp_path, destination, HERE, sop_class)
 
 
 def deliver(courier: DeliveryClient, attempts: int) -> StudyDetail:
@@ -124,7 +107,10 @@ def test_a_warning_is_a_delivery_and_is_kept(courier: DeliveryClient, pacs: Pacs
 @pytest.mark.parametrize("status", [0xA700, 0x0110])
 def test_a_pacs_without_room_is_asked_until_it_has_some(courier: DeliveryClient, pacs: Pacs, status: int) -> None:
     pacs.behaviour = lambda _event, number: status if number <= 6 else 0
-    detail = deliver(courier, 7)
+    detail = deliver(courier, 6)
+    assert (detail.jobs[-1].state, detail.jobs[-1].reason_code) == (JobState.WAITING, ReasonCode.PEER_FULL)
+    assert "see its disk" in detail.jobs[-1].reason
+    detail = deliver(courier, 1)
     assert detail.study.state is StudyState.DELIVERED
     assert pacs.received == [detail.objects[0].sop_instance_uid]
 
@@ -151,11 +137,12 @@ def test_an_answer_that_was_lost_means_the_same_instance_again(courier: Delivery
 def test_a_pacs_that_does_not_know_us_or_is_down_is_tried_for_ever(courier: DeliveryClient, pacs: Pacs) -> None:
     wrong = courier.destination.model_copy(update={"ae_title": "OTHER"})
     down = courier.destination.model_copy(update={"port": free_port()})
-    for destination in (wrong, down):
-        other = DeliveryClient("MOMENODE", destination, courier.ledger, courier.archive)
+    expected = ((wrong, PeerFault.CALLED_TITLE, "OTHER"), (down, PeerFault.PORT_CLOSED, "is pacs running?"))
+    for destination, fault, words in expected:
+        other = DeliveryClient(HERE, destination, courier.ledger, courier.archive)
         detail = deliver(other, 4)
         assert detail.study.state is StudyState.ANALYZED
-        assert "nothing listens" in detail.jobs[-1].reason or "called AE title not" in detail.jobs[-1].reason
+        assert (detail.jobs[-1].reason_code, words in detail.jobs[-1].reason) == (fault, True)
     assert deliver(courier, 1).study.state is StudyState.DELIVERED
     assert pacs.calls == 1
 

@@ -21,10 +21,12 @@ from pynetdicom.sop_class import MRImageStorage
 from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.commitment import CommitmentReport, request_commitment
 from dicom_io.network.remote import RemoteAE
+from node.admission import Admission
 from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
 from node.settings import Settings
+from node.settings_sections import Destination
 from node.storage import database
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
@@ -164,9 +166,26 @@ def test_a_database_that_is_locked_too_long_means_no_success(node: Node, monkeyp
 
 def test_callers_and_called_title_are_checked_when_the_site_wants_it(settings: Settings, node: Node) -> None:
     reception = node.acceptor.service
-    reception.dicom = settings.dicom.model_copy(update={"callers": ("MODALITY",)})  # type: ignore[attr-defined]
+    dicom = settings.dicom.model_copy(update={"callers": ("MODALITY",)})
+    reception.admission = Admission(dicom, ())  # type: ignore[attr-defined]
     assert node.associate("STRANGER").is_rejected
     assert node.store(instance()) == [0]
+
+
+def test_a_destination_that_is_no_caller_may_connect_and_sends_only_what_was_asked_for(node: Node) -> None:
+    pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1)
+    dicom = node.settings.dicom.model_copy(update={"callers": ("MODALITY",)})
+    node.acceptor.service.admission = Admission(dicom, (pacs,))  # type: ignore[attr-defined]
+    association = node.associate("PACS")
+    assert association.is_established
+    statuses = [
+        int(association.send_c_store(instance(), originator_aet=title, originator_id=1).Status)
+        for title in (None, "SOMEONE", "MOMENODE")
+    ]
+    association.release()
+    assert statuses == [0x0124, 0x0124, 0]
+    assert len(list(node.ledger.reading.instances())) == 1
+    assert [each.event for each, _ in node.ledger.audit.entries() if each.event == "REJECTED"] == ["REJECTED"]
 
 
 def test_a_sender_may_ask_us_to_answer_for_what_it_sent(node: Node) -> None:

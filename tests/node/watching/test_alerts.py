@@ -12,6 +12,7 @@ from node.settings import Settings
 from node.settings_sections import AlertSettings
 from node.storage.archive import Archive
 from node.storage.audit_forwarding import ForwardingStatus
+from node.storage.destination_history import DeliveryTrouble
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, QueueDepth
@@ -50,6 +51,24 @@ def failed(jobs: int, kind: JobKind, destination: str = "") -> QueueDepth:
             Alert.DESTINATION_DOWN,
             "destination pacs does not answer",
             id="destination down for 16 minutes",
+        ),
+        pytest.param(
+            replace(WELL, troubles=(DeliveryTrouble("pacs", 2, 9_000.0, "pacs has no room"),)),
+            Alert.DELIVERIES_WAIT,
+            "results for pacs wait: pacs has no room",
+            id="a destination that answers and takes nothing for 16 minutes",
+        ),
+        pytest.param(
+            replace(WELL, owed_since={"pacs": 8_000.0}),
+            Alert.COMMITMENT_OVERDUE,
+            "pacs has results and has not committed itself to keeping them",
+            id="a commitment that never comes",
+        ),
+        pytest.param(
+            replace(WELL, owed_since={"pacs": 8_000.0}, troubles=(DeliveryTrouble("pacs", 2, 8_000.0, "because"),)),
+            Alert.COMMITMENT_OVERDUE,
+            "pacs has results and has not committed itself to keeping them: because",
+            id="a commitment that never comes, with what is known of the cause",
         ),
         pytest.param(
             replace(WELL, audit=ForwardingStatus(9, 1.0, 9_000.0, "audit repository: no answer in time")),

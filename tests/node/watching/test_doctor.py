@@ -15,7 +15,7 @@ from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
 from node.settings import Settings
-from node.settings_sections import Destination, DicomSettings
+from node.settings_sections import DicomSettings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance
@@ -23,7 +23,6 @@ from node.watching.doctor import (
     Check,
     check_ae_title,
     check_clock,
-    check_destination,
     check_disk_flush,
     check_disk_space,
     check_gpu,
@@ -51,12 +50,6 @@ def test_a_destination_with_our_own_ae_title_is_found(tmp_path: Path) -> None:
     found = check_ae_title(Settings(storage={"root": tmp_path}, destinations=(twin,)))
     assert found.level is FindingLevel.FAILED
     assert "its own" in found.hint
-
-
-def test_a_closed_port_ends_the_examination_of_a_destination(settings: Settings) -> None:
-    (found,) = check_destination("MOMENODE", Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1))
-    assert (found.id, found.name, found.level) == (Check.DESTINATION_PORT, "pacs: port", FindingLevel.FAILED)
-    assert "firewalls" in found.hint
 
 
 def test_disk_flush_and_clock_are_measured(settings: Settings) -> None:
@@ -112,14 +105,6 @@ def test_a_listener_that_only_this_machine_can_reach_is_advised_against(tmp_path
         found = check_listener(Settings(storage={"root": tmp_path}, dicom=dicom))
     assert found.level is FindingLevel.ADVICE
     assert "dicom.host" in found.hint
-
-
-def test_each_kind_of_result_has_its_line(tmp_path: Path) -> None:
-    with a_listener(tmp_path) as dicom:
-        pacs = Destination(name="pacs", ae_title="MOMENODE", host="127.0.0.1", port=dicom.port, kinds=("report",))
-        echoed, report = check_destination("MOMENODE", pacs)
-    assert (echoed.id, echoed.level) == (Check.DESTINATION_ECHO, FindingLevel.OK)
-    assert (report.id, report.name, report.subject) == (Check.DESTINATION_CLASS, "pacs: report", "pacs")
 
 
 def test_a_node_without_the_gpu_that_its_settings_want_fails() -> None:

@@ -1,0 +1,53 @@
+"""Who may connect to this node, and what for: the settings' callers and networks, and our own destinations."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from dicom_io.network.service import CALLED_UNKNOWN, CALLING_UNKNOWN, AssociationRejection, Peer
+from node.errors import NotReady
+from node.settings_sections import Destination, DicomSettings
+
+
+class Admission:
+    """What the settings say about a peer that connects to us.
+
+    A destination may always call under its own AE title, whoever the callers are: its report on storage commitment
+    comes on an association of its own, and so does what we ask it for by C-MOVE. It does not become a sender by that.
+    """
+
+    def __init__(self, dicom: DicomSettings, destinations: Sequence[Destination]) -> None:
+        """Raises NotReady for a network that is none."""
+        self.dicom = dicom
+        self.destinations = frozenset(each.ae_title for each in destinations)
+        self.networks = _networks_of(dicom)
+
+    def refusal(self, peer: Peer) -> AssociationRejection | None:
+        """The reason to reject this peer's association, if there is one."""
+        if not self.allows_address(peer.address):
+            return CALLING_UNKNOWN
+        if not self._is_caller(peer) and peer.calling_ae_title not in self.destinations:
+            return CALLING_UNKNOWN
+        if self.dicom.check_called_ae_title and peer.called_ae_title != self.dicom.ae_title:
+            return CALLED_UNKNOWN
+        return None
+
+    def allows_address(self, address: str) -> bool:
+        """Whether the settings let this IP address in."""
+        return not self.networks or any(ipaddress.ip_address(address) in network for network in self.networks)
+
+    def may_store(self, peer: Peer, move_originator: str) -> bool:
+        """Whether this peer may send instances: any that is a caller, and a destination what we asked it for."""
+        return self._is_caller(peer) or move_originator == self.dicom.ae_title
+
+    def _is_caller(self, peer: Peer) -> bool:
+        return not self.dicom.callers or peer.calling_ae_title in self.dicom.callers
+
+
+def _networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The allowed networks; raises NotReady for one that is none."""
+    try:
+        return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]
+    except ValueError as error:
+        raise NotReady(f"dicom.networks: {error}") from None

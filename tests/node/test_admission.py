@@ -1,0 +1,49 @@
+"""Who may connect: callers, networks, and always our own destinations."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicom_io.network.service import CALLED_UNKNOWN, CALLING_UNKNOWN, AssociationRejection, Peer
+from node.admission import Admission
+from node.errors import NotReady
+from node.settings_sections import Destination, DicomSettings
+
+PACS = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
+
+
+def peer(calling: str, called: str = "MOMENODE", address: str = "10.0.0.5") -> Peer:
+    return Peer(calling, called, address)
+
+
+@pytest.mark.parametrize(
+    ("settings", "who", "refusal"),
+    [
+        ({}, peer("ANYONE"), None),
+        ({"callers": ("MRI1",)}, peer("MRI1"), None),
+        ({"callers": ("MRI1",)}, peer("MRI2"), CALLING_UNKNOWN),
+        ({"callers": ("MRI1",)}, peer("PACS"), None),
+        ({"networks": ("10.0.0.0/24",)}, peer("MRI1"), None),
+        ({"networks": ("10.0.1.0/24",)}, peer("MRI1"), CALLING_UNKNOWN),
+        ({"networks": ("10.0.1.0/24",)}, peer("PACS"), CALLING_UNKNOWN),
+        ({"check_called_ae_title": True}, peer("MRI1", "OTHER"), CALLED_UNKNOWN),
+        ({"check_called_ae_title": True}, peer("PACS", "OTHER"), CALLED_UNKNOWN),
+        ({"check_called_ae_title": True}, peer("MRI1"), None),
+    ],
+)
+def test_who_is_let_in(settings: dict[str, object], who: Peer, refusal: AssociationRejection | None) -> None:
+    assert Admission(DicomSettings(**settings), [PACS]).refusal(who) is refusal
+
+
+def test_a_destination_that_is_no_caller_sends_only_what_we_asked_it_for() -> None:
+    admission = Admission(DicomSettings(callers=("MRI1",)), [PACS])
+    assert admission.may_store(peer("MRI1"), "")
+    assert not admission.may_store(peer("PACS"), "")
+    assert not admission.may_store(peer("PACS"), "WORKSTATION")
+    assert admission.may_store(peer("PACS"), "MOMENODE")
+    assert Admission(DicomSettings(), [PACS]).may_store(peer("PACS"), "")
+
+
+def test_a_network_that_is_none_is_named() -> None:
+    with pytest.raises(NotReady, match=r"dicom\.networks: .*10\.0\.0"):
+        Admission(DicomSettings(networks=("10.0.0/33",)), [])
