@@ -27,6 +27,7 @@ from dicom_io.network.remote import Timeouts
 from dicom_io.network.service import ALL_SLOTS_TAKEN, CALLED_UNKNOWN, CALLER_HAS_TOO_MANY, CALLING_UNKNOWN, NOT_DICOM
 from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
+from node.dashboard.stow import SYNTAX_NOT_SUPPORTED
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
 from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION
@@ -55,6 +56,8 @@ def statement() -> str:
         inputs=", ".join(name for name, _ in _INPUTS),
         scheme=f"{codes.PRIVATE_SCHEME} version {codes.PRIVATE_SCHEME_VERSION}",
         services=_table(("Service", "SOP class UID", "SCU", "SCP"), _services()),
+        web_services=_table(("Web service", "User agent", "Origin server"), _web_services()),
+        web_statuses=_table(("Reason", "Meaning"), _web_statuses()),
         transfer_syntaxes=_table(("Transfer syntax", "UID", "Receives", "Creates"), _transfer_syntaxes()),
         ciphers="\n".join(f"- {each}" for each in _ciphers()),
         acceptor=_table(("Property", "Value"), _acceptor(dicom)),
@@ -84,6 +87,21 @@ def _services() -> list[tuple[str, str, str, str]]:
         (f"Storage ({received} classes received, {created} created)", "sections 4.4 and 7", "yes", "yes"),
         ("Storage Commitment Push Model", COMMITMENT, "yes", "yes"),
         (*_FIND, "by `mome-node doctor --phantom` only", "no"),
+    ]
+
+
+def _web_services() -> list[tuple[str, str, str]]:
+    """Web services and roles."""
+    return [("Studies service, store (STOW-RS)", "yes, configurable", "yes, configurable")]
+
+
+def _web_statuses() -> list[tuple[str, str]]:
+    """Failure reasons of STOW-RS."""
+    return [
+        (f"{DUPLICATE_SOP_INSTANCE:04X}", "UID known with other content: both kept, study not analysed"),
+        (f"{OUT_OF_RESOURCES:04X}", "disk nearly full, object too large, or database unavailable"),
+        (f"{CANNOT_UNDERSTAND:04X}", "not a whole DICOM file, or not of the study in the address"),
+        (f"{SYNTAX_NOT_SUPPORTED:04X}", "transfer syntax is not accepted"),
     ]
 
 

@@ -29,6 +29,13 @@ class TlsPeer(SettingsSection):
         return self
 
 
+class WebStoreSettings(SettingsSection):
+    """STOW-RS on the dashboard's port: programs with an API key of the role sender may send images."""
+
+    enabled: bool = Field(default=False, description="accept images at /dicom-web/studies")
+    uploads: int = Field(default=8, ge=1, description="maximum number of requests at a time")
+
+
 class AuditRepositorySettings(TlsPeer):
     """An audit repository that gets the audit trail by syslog over TLS (RFC 5425), with patients (PS3.15 A.5)."""
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import SettingsError
-from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver
+from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, WebStoreSettings
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     results: ResultSettings = ResultSettings()
     dashboard: DashboardSettings = DashboardSettings()
     alerts: AlertSettings = AlertSettings()
+    web_store: WebStoreSettings = WebStoreSettings()
     audit_repository: AuditRepositorySettings = AuditRepositorySettings()
     destinations: tuple[Destination, ...] = ()
     hl7: tuple[Hl7Receiver, ...] = ()
@@ -109,6 +110,8 @@ def load_settings(path: Path | None) -> Settings:
         raise SettingsError(f"{name}: is not TOML: {error}") from None
     except ValidationError as error:
         raise SettingsError("\n".join(f"{name}: {_mistake(each)}" for each in error.errors())) from None
+    if settings.web_store.enabled and not settings.dashboard.enabled:
+        raise SettingsError(f"{name}: web_store.enabled needs dashboard.enabled: images come in on its port")
     names = settings.result_receivers
     if twice := {each for each in names if names.count(each) > 1}:
         shared = ", ".join(sorted(twice))

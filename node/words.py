@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
+from node.jobs import JobKind, JobState
 from node.states import StudyState
 
 STATE_WORDS = {
@@ -18,6 +19,15 @@ STATE_WORDS = {
     StudyState.FAILED: "Failed",
     StudyState.INELIGIBLE: "Not analysed",
     StudyState.CANCELLED: "Cancelled",
+}
+JOB_KIND_WORDS = {JobKind.ANALYZE: "Analysis", JobKind.DELIVER: "Delivery"}
+JOB_STATE_WORDS = {
+    JobState.WAITING: "waiting",
+    JobState.RUNNING: "running",
+    JobState.COMMITTING: "waiting for commitment",
+    JobState.DONE: "done",
+    JobState.DEAD: "failed",
+    JobState.CANCELLED: "cancelled",
 }
 PART_WORDS = {
     ProtocolPart.PRE_CONTRAST: "Pre-contrast phase",
@@ -58,6 +68,17 @@ def protocol_words(item: ProtocolItem) -> str:
     whole = [each for each in item.volumes if each.is_complete]
     cut = _cut_words(item)
     return "; ".join(part for part in (_whole_words(whole), *cut, item.why) if part)
+
+
+def lacking_words(protocol: Sequence[ProtocolItem]) -> str:
+    """Which parts of the dynamic are not whole, in one line; empty when they are."""
+    dynamic = (ProtocolPart.PRE_CONTRAST, ProtocolPart.POST_CONTRAST)
+    lacking = [each for each in protocol if each.part in dynamic and each.state is not PartState.COMPLETE]
+    return "; ".join(f"{PART_WORDS[each.part].lower()}: {_lack(each)}" for each in lacking)
+
+
+def _lack(item: ProtocolItem) -> str:
+    return "; ".join(_cut_words(item)) or PART_STATE_WORDS[item.state]
 
 
 def _whole_words(volumes: Sequence[FoundVolume]) -> str:

@@ -62,6 +62,7 @@ class InstanceFile:
         self.path = path
         self.sop_class_uid, self.sop_instance_uid = sop_class_uid, sop_instance_uid
         self.transfer_syntax_uid = transfer_syntax_uid
+        self.study_instance_uid = ""  # the study that it must belong to; empty: any
         self.digest = hashlib.sha256()
         self.size = 0
         self.descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
@@ -84,6 +85,8 @@ class InstanceFile:
         examined = _received(self.path, self.digest.hexdigest(), self.size, self.transfer_syntax_uid, found)
         if (examined.sop_class_uid, examined.sop_instance_uid) != (self.sop_class_uid, self.sop_instance_uid):
             raise NotAnInstance("the data set holds another SOP class or instance than the command announced")
+        if self.study_instance_uid not in ("", examined.study_instance_uid):
+            raise NotAnInstance("the data set belongs to another study than the request says")
         os.fsync(self.descriptor)
         self._close()
         return examined

@@ -15,11 +15,11 @@ from uuid import uuid4
 import httpx2
 
 from dicom_io.errors import PeerFault, PeerUnreachable
-from dicom_io.network.dimse import PROCESSING_FAILURE
+from dicom_io.network.dimse import OUT_OF_RESOURCES, PROCESSING_FAILURE
 from dicom_io.network.scu import StoreResponse, syntax_of
 
 REFERENCED, FAILED, REASON = "00081199", "00081198", "00081197"
-_WARNING = "00081196"
+_WARNING, _OTHER_FAILURES = "00081196", "0008119A"
 _STORE_RESULT = (200, 202, 409)  # all, some, or none of the instances were stored: see the body (PS3.18 10.5.3)
 
 
@@ -89,6 +89,42 @@ def probe_web(service: WebService, *, seconds: float = 15.0) -> float:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise PeerUnreachable(f"{service.name}: {service.studies} answers with HTTP {status}", PeerFault.WEB_FAILED)
     return time.monotonic() - started
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOutcome:
+    """What became of one instance of a store request: stored (status 0), or the reason why not; empty UIDs: unknown."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    status: int
+
+
+def store_result(outcomes: Sequence[InstanceOutcome]) -> tuple[int, dict[str, Any]]:
+    """HTTP status and DICOM JSON of the response to a store request (PS3.18 10.5.3 and table 10.5.3-1)."""
+    stored = [_referenced(each) for each in outcomes if each.status == 0]
+    failed = [each for each in outcomes if each.status != 0]
+    sequences = {
+        REFERENCED: stored,
+        FAILED: [_referenced(each) | _reason(each) for each in failed if each.sop_instance_uid],
+        _OTHER_FAILURES: [_reason(each) for each in failed if not each.sop_instance_uid],
+    }
+    content = {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
+    if failed and not stored and all(each.status == OUT_OF_RESOURCES for each in failed):
+        return 503, content
+    return (202 if failed else 200) if stored else 409, content
+
+
+def _referenced(outcome: InstanceOutcome) -> dict[str, Any]:
+    """The item that names an instance."""
+    return {
+        "00081150": {"vr": "UI", "Value": [outcome.sop_class_uid]},
+        "00081155": {"vr": "UI", "Value": [outcome.sop_instance_uid]},
+    }
+
+
+def _reason(outcome: InstanceOutcome) -> dict[str, Any]:
+    return {REASON: {"vr": "US", "Value": [outcome.status]}}
 
 
 def _store_one(client: httpx2.Client, service: WebService, instance: bytes) -> tuple[int, str]:

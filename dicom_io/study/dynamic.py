@@ -138,12 +138,14 @@ def _preferred(series: Sequence[SeriesRepeats], problems: Sequence[SeriesDefect]
 
 def _no_dynamic(count: int, problems: Sequence[SeriesDefect]) -> StudyIneligible:
     """Why so many T1 volumes are no dynamic; a series whose order is unknown may be one."""
-    found = f"needs a T1-weighted dynamic with a pre- and a post-contrast phase; found {count} T1 volumes"
-    apart = " that do not repeat one measurement" if count > 1 else ""
+    found = {
+        0: "the study holds no T1-weighted volume",
+        1: "the study holds one T1-weighted volume, and a dynamic needs one before and one after contrast",
+    }.get(count, f"the study holds {count} T1-weighted volumes that do not repeat one measurement")
     because = "; left out were: " + "; ".join(sorted({each.words for each in problems})) if problems else ""
     no_order = any(each.code is Ineligibility.PHASE_ORDER_UNKNOWN for each in problems)
     code = Ineligibility.PHASE_ORDER_UNKNOWN if no_order else Ineligibility.NO_DYNAMIC
-    return StudyIneligible(found + apart + because, code)
+    return StudyIneligible(f"no dynamic (DCE) series was found: {found}{because}", code)
 
 
 def _attempts(measurement: Measurement) -> list[Attempt]:

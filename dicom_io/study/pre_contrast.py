@@ -83,7 +83,7 @@ def with_pre_contrast_phase(attempt: Attempt, series: Sequence[SeriesRepeats]) -
         )
     if len(attempt.phases) < 2:
         raise StudyIneligible(
-            "needs a pre- and a post-contrast phase, found 1 volume of the dynamic", Ineligibility.POST_CONTRAST_MISSING
+            "no post-contrast phase was found: the dynamic has a single volume", Ineligibility.POST_CONTRAST_MISSING
         )
     if not finding.is_proven and _is_numbered_by_name(attempt):
         raise StudyIneligible(

@@ -15,7 +15,7 @@ from node.cli.options import Config, Json
 from node.storage.accounts import AccountRole, Accounts
 
 _Name = Annotated[str, typer.Argument(help="Name of the account.")]
-_RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
+_RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator, admin; or sender: images by STOW-RS only.")]
 
 
 _Patients = Annotated[

@@ -16,7 +16,7 @@ from node.cli.options import Config, Json, StudyName
 from node.cli.tables import print_protocol, print_summary
 from node.settings import load_settings
 from node.storage.records import StudyDetail
-from node.words import STATE_WORDS, local_time
+from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, local_time
 
 
 def show(study: StudyName, config: Config = None, as_json: Json = False) -> None:
@@ -67,7 +67,8 @@ def _jobs_table(detail: StudyDetail) -> Table:
     for job in detail.jobs:
         kept = sum(receipt.kept for receipt in job.receipts)
         answered = f"{kept} of {len(job.receipts)}" if job.receipts else ""
-        table.add_row(job.kind, escape(job.destination), job.state, str(job.attempts), answered, escape(job.reason))
+        words = (JOB_KIND_WORDS[job.kind], escape(job.destination), JOB_STATE_WORDS[job.state])
+        table.add_row(*words, str(job.attempts), answered, escape(job.reason))
     return table
 
 

@@ -32,7 +32,7 @@ from node.storage.health import ALIVE_SECONDS, HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.worklist import Worklist, WorklistRow
-from node.words import STATE_WORDS, duration, local_time
+from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, duration, local_time
 from sr_templates.dicom.text import percent
 
 
@@ -198,7 +198,8 @@ def _queue_lines(overview: Overview) -> list[str]:
     lines = []
     for each in overview.queues():
         style = "bold red" if each.state is JobState.DEAD else "yellow"
-        lines.append(f"[{style}]{each.jobs:>5} {each.state}[/]  {each.kind} {escape(each.destination)}")
+        words = f"{JOB_KIND_WORDS[each.kind]} {escape(each.destination)}"
+        lines.append(f"[{style}]{each.jobs:>5} {JOB_STATE_WORDS[each.state]}[/]  {words}")
     return lines
 
 

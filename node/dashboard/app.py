@@ -13,12 +13,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from dicom_io.errors import DicomError
-from node.dashboard import access_pages, api, login, oidc, pages, probes, study_routes
+from node.dashboard import access_pages, api, login, oidc, pages, probes, stow, study_routes
 from node.dashboard.guard import SECURITY_HEADERS, SecurityMiddleware
 from node.dashboard.rendering import page
 from node.dashboard.rights import LoginRateLimiter
 from node.dashboard.searches import RecentSearches
 from node.dashboard.site import Site
+from node.dashboard.stow import ImageReception, Uploads
 from node.errors import NodeError
 from node.states import ImpossibleTransition
 from node.watching.metrics import Meter
@@ -35,8 +36,8 @@ _ERROR_TITLES = {
 }
 
 
-def build_app(site: Site) -> FastAPI:
-    """The application for one site."""
+def build_app(site: Site, reception: ImageReception | None = None) -> FastAPI:
+    """The application for one site; `reception` keeps images that come by STOW-RS, None: none are taken."""
     app = FastAPI(
         title="MOME Node",
         version=version("mome-node"),
@@ -53,6 +54,9 @@ def build_app(site: Site) -> FastAPI:
     for router in (probes.router, login.router, oidc.router, pages.router, study_routes.router, access_pages.router):
         app.include_router(router)
     app.include_router(api.router)
+    if reception is not None:
+        app.state.uploads = Uploads(reception, site.settings)
+        app.include_router(stow.router)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(LookupError, _not_found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from mome_core.results import Endpoint
-from node.jobs import JobKind, JobState
 from node.states import StudyState
 from node.storage.accounts import Account, TokenKind
 
@@ -19,16 +18,6 @@ STATE_MEANINGS = {
     StudyState.CANCELLED: "a person cancelled the analysis or a delivery; reprocess or redeliver to take it up again",
     StudyState.INELIGIBLE: "the study lacks what the model needs; a report in the PACS gives the reason",
 }
-JOB_KIND_WORDS = {JobKind.ANALYZE: "Analysis", JobKind.DELIVER: "Delivery"}
-JOB_STATE_WORDS = {
-    JobState.WAITING: "waiting",
-    JobState.RUNNING: "running",
-    JobState.COMMITTING: "waiting for commitment",
-    JobState.DONE: "done",
-    JobState.DEAD: "failed",
-    JobState.CANCELLED: "cancelled",
-}
-
 _CREDENTIAL_WORDS = {TokenKind.INVITATION: "one-time token", TokenKind.KEY: "API key"}
 
 
@@ -54,6 +43,12 @@ def study_date(value: str) -> str:
     """A date of DICOM (DA) in ISO 8601; anything else as it is."""
     is_date = len(value) == 8 and value.isascii() and value.isdigit()
     return f"{value[:4]}-{value[4:6]}-{value[6:]}" if is_date else value
+
+
+def sentence(text: str) -> str:
+    """A phrase of ours as a sentence: names in it keep their letters."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
 
 
 def iso(seconds: float) -> str:

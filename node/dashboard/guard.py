@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.settings_sections import DashboardSettings
 
-_LARGEST_BODY = 64 * 1024  # forms only: nothing is ever uploaded here
+_LARGEST_BODY = 64 * 1024  # forms only
+UPLOADS = "/dicom-web/studies"  # images: the route limits them, by instance
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _CONTENT_SECURITY_POLICY = "; ".join(
@@ -58,7 +59,8 @@ class SecurityMiddleware:
         refusal = self.refusal(scope["method"], Headers(scope=scope))
         answer = PlainTextResponse(refusal, 403) if refusal else self.app
         try:
-            await answer(scope, _size_limited(receive), self.with_security_headers(scope, send))
+            limited = receive if scope["path"].startswith(UPLOADS) else _size_limited(receive)
+            await answer(scope, limited, self.with_security_headers(scope, send))
         except _BodyTooLarge:
             await PlainTextResponse("the request is too large", 413)(scope, receive, send)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dicom_io.errors import DicomError
 from dicom_io.headers.read import read_series_headers
@@ -23,6 +24,7 @@ from sr_templates.build import decode
 from sr_templates.kinds import Kind
 from sr_templates.reading.parametric_map import read_map
 
+_WHITE_PERCENTILE = 99.8
 _building = threading.Lock()  # one at a time: a study takes some hundred MiB
 
 
@@ -36,13 +38,13 @@ class Layer(StrEnum):
 
 
 def layer_file(site: Site, number: int, layer: Layer) -> Path:
-    """The NIfTI file of a layer, built when it is first asked for; raises LookupError when the study has no map."""
+    """The NIfTI file of a layer (gzip), built when first asked for; raises LookupError when the study has no map."""
     revision = site.ledger.reading.study(site.overview.uid_of(number)).study.revision
     folder = site.archive.previews / f"{number}-{revision}"
     with _building:
         if not folder.is_dir():
             _build(site, number, folder)
-    return folder / f"{layer}.nii"
+    return folder / f"{layer}.nii.gz"
 
 
 def _build(site: Site, number: int, folder: Path) -> None:
@@ -57,7 +59,7 @@ def _build(site: Site, number: int, folder: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700, parents=True)
     for layer, volume in _layers(dce, saliency).items():
-        write_nifti(volume, part / f"{layer}.nii")
+        write_nifti(volume, part / f"{layer}.nii.gz")
     part.rename(folder)
 
 
@@ -77,6 +79,14 @@ def _dynamic_of(site: Site, uid: str) -> Dynamic:
 def _layers(dce: Dynamic, saliency: Volume) -> dict[Layer, Volume]:
     """Before contrast, the first phase after it, their difference, and the saliency."""
     pre, post = (dce.phase(index).voxels.astype(np.float32) for index in (0, min(1, dce.phase_count - 1)))
-    volumes = {Layer.PRE: pre, Layer.POST: post, Layer.DIFFERENCE: post - pre}
+    white = float(np.percentile(post, _WHITE_PERCENTILE)) or 1.0
+    volumes = {Layer.PRE: _shades(pre / white), Layer.POST: _shades(post / white)}
+    volumes[Layer.DIFFERENCE] = _shades((post - pre) / white)
     made = {layer: Volume(voxels, dce.affine, dce.frame_of_reference_uid) for layer, voxels in volumes.items()}
     return made | {Layer.SALIENCY: saliency}
+
+
+def _shades(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Grey values for a screen: a study of 24 million voxels is to cross a network while somebody waits."""
+    shades: NDArray[np.uint8] = (255 * shares.clip(0, 1)).astype(np.uint8)
+    return shades

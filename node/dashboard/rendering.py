@@ -51,6 +51,8 @@ def _environment() -> Environment:
         "explanation": explanation_words,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
+        "sentence": formatting.sentence,
+        "lacks": words.lacking_words,
         "date": formatting.study_date,
     }
     jinja.globals |= {
@@ -64,8 +66,8 @@ def _environment() -> Environment:
         "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
-        "job_kinds": formatting.JOB_KIND_WORDS,
-        "job_states": formatting.JOB_STATE_WORDS,
+        "job_kinds": words.JOB_KIND_WORDS,
+        "job_states": words.JOB_STATE_WORDS,
         "DELIVERY_WAITS": DELIVERY_WAITS,
         "version": version("mome-node"),
     }

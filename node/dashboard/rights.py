@@ -120,5 +120,7 @@ require_viewer, require_operator, require_admin = (
 Viewer = Annotated[User, Depends(require_viewer)]
 Operator = Annotated[User, Depends(require_operator)]
 Admin = Annotated[User, Depends(require_admin)]
+Sender = Annotated[User, Depends(_require(AccountRole.SENDER))]
+"""For programs that send images, and for nobody else."""
 PatientViewer = Annotated[User, Depends(_require(AccountRole.VIEWER, patients=True))]
 """For what shows a patient: name, ID, accession number, images."""

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from node.dashboard.app import build_app
 from node.dashboard.site import Site
+from node.dashboard.stow import ImageReception
 from node.errors import NotReady, SettingsError
 from node.settings import Settings, load_settings
 from node.storage.accounts import AccountRole
@@ -20,10 +21,16 @@ from node.storage.accounts import AccountRole
 log = logging.getLogger(__name__)
 
 
-def run_dashboard(settings: Settings, config: Path | None) -> None:
-    """Serve pages and API until SIGTERM; raises NotReady when the port is taken. SIGHUP: read the settings again."""
+def run_dashboard(settings: Settings, config: Path | None, reception: ImageReception | None = None) -> None:
+    """Serve pages and API until SIGTERM; raises NotReady when the port is taken. SIGHUP: read the settings again.
+
+    Parameters
+    ----------
+    reception
+        What keeps images that come by STOW-RS; None: none are taken.
+    """
     site = Site.open(settings)
-    app = build_app(site)
+    app = build_app(site, reception)
     signal.signal(signal.SIGHUP, lambda *_: _renew(app, config))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     _log_first_token(site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dicom_io.labels import Labels, read_labels, without_patient
@@ -42,10 +43,11 @@ class _ObjectDetail:
 
 @dataclass(frozen=True, slots=True)
 class _TimelineEntry:
-    """One entry of the timeline with its title."""
+    """One entry of the timeline with its title, and the seconds since the entry before."""
 
     event: AuditRecord
     title: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class _StudyPage:
 
     study: StudyRecord
     labels: Labels
+    scanner: str
     series: list[_SeriesDetail]
     timeline: list[_TimelineEntry]
     deliveries: list[JobRecord]
@@ -87,8 +90,9 @@ def study_page(site: Site, number: int, now: float, *, patients: bool) -> _Study
     return _StudyPage(
         study=detail.study,
         labels=labels if patients else without_patient(labels),
+        scanner=series[0].row.calling_ae_title if series else "",
         series=series,
-        timeline=[_TimelineEntry(each, title_of(each)) for each in site.overview.events(number)],
+        timeline=_timeline(site.overview.events(number)),
         deliveries=[job for job in detail.jobs if job.kind is JobKind.DELIVER],
         objects=_object_lines(detail),
         actions=possible_actions(detail),
@@ -112,6 +116,15 @@ def _series_lines(site: Site, number: int, found: StudyRoles) -> list[_SeriesDet
 def _series_number(line: _SeriesDetail) -> tuple[int, str]:
     text = line.labels.series_number
     return int(text) if text.isdecimal() and len(text) < 10 else 0, line.row.series_instance_uid
+
+
+def _timeline(events: Sequence[AuditRecord]) -> list[_TimelineEntry]:
+    """What happened to the study, but for those who merely looked at it."""
+    happened = [each for each in events if each.event is not AuditEvent.ACCESSED]
+    before = [happened[0], *happened] if happened else []
+    return [
+        _TimelineEntry(each, title_of(each), each.at - last.at) for each, last in zip(happened, before, strict=False)
+    ]
 
 
 def _object_lines(detail: StudyDetail) -> list[_ObjectDetail]:
@@ -141,7 +154,6 @@ _TITLES: dict[str, str] = {
     AuditEvent.CONFLICT: "Conflict found",
     AuditEvent.INTEGRITY_LOST: "Stored file changed",
     AuditEvent.OPERATED: "Operator",
-    AuditEvent.ACCESSED: "Looked at",
     AuditEvent.DOWNLOADED: "Downloaded",
     StudyEvent.SETTLED: "Complete",
     StudyEvent.CLAIMED: "Analysis started",

@@ -62,7 +62,8 @@ def summary_picture(site: CurrentSite, number: _Number, user: PatientViewer) -> 
 def preview(site: CurrentSite, number: _Number, layer: Layer, user: PatientViewer) -> Response:
     """One volume of the preview as NIfTI."""
     site.patient_log.looked_at(user.name, site.overview.uid_of(number))
-    return FileResponse(layer_file(site, number, layer), media_type="application/octet-stream")
+    file = layer_file(site, number, layer)
+    return FileResponse(file, media_type="application/octet-stream", headers={"Content-Encoding": "gzip"})
 
 
 @router.get("/studies/{number}/objects/{sop_instance_uid}")

@@ -64,7 +64,7 @@ def processes_of(settings: Settings) -> list[ProcessId]:
     return [ProcessId(kind) for kind in kinds]
 
 
-_NOT_OF_THE_SCHEDULER = {"dicom", "model", "promotion", "series", "results"}
+_NOT_OF_THE_SCHEDULER = {"dicom", "web_store", "model", "promotion", "series", "results"}
 _NOT_OF_A_WORKER = {
     "dicom",
     "dashboard",
@@ -74,6 +74,7 @@ _NOT_OF_A_WORKER = {
     "promotion",
     "destinations",
     "audit_repository",
+    "web_store",
     "hl7",
     "fhir",
 }
@@ -87,7 +88,9 @@ def works_by(kind: NodeProcess, settings: Settings) -> tuple[object, ...]:
     if kind is NodeProcess.LISTENER:
         return (settings.dicom.host,)
     if kind is NodeProcess.DASHBOARD:
-        return (settings.dashboard,)
+        kept_by = (settings.dicom.ae_title, settings.dicom.max_object_mib, settings.storage)
+        keeps = kept_by if settings.web_store.enabled else ()
+        return (settings.dashboard, settings.web_store, *keeps)
     if kind is NodeProcess.SCHEDULER:
         return (settings.model_dump(exclude=_NOT_OF_THE_SCHEDULER),)
     return (settings.result_receivers, settings.model_dump(exclude=_NOT_OF_A_WORKER))

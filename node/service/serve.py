@@ -69,8 +69,9 @@ def _run_process(process: ProcessId, config: Path | None) -> None:
         run_scheduler(settings, config, me)
     elif process.kind is NodeProcess.DASHBOARD:
         from node.dashboard.server import run_dashboard
+        from node.service.web_reception import web_reception
 
-        run_dashboard(settings, config)
+        run_dashboard(settings, config, web_reception(settings) if settings.web_store.enabled else None)
     else:
         from node.analysis import ShadowModel, make_analyst
         from node.service.worker import run_worker

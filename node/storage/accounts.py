@@ -21,14 +21,17 @@ _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # RFC 7914; 16 MiB and some 50 ms for ea
 
 
 class AccountRole(StrEnum):
-    """What an account may do; each includes the one before."""
+    """What an account may do; each of the last three includes the one before, none includes the first."""
 
+    SENDER = "sender"  # a program that sends images by STOW-RS, and sees nothing
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
 
     def includes(self, other: AccountRole) -> bool:
         """Whether this role may do what the other may."""
+        if AccountRole.SENDER in (self, other):
+            return self is other
         order = list(AccountRole)
         return order.index(self) >= order.index(other)
 

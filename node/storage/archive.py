@@ -40,9 +40,13 @@ class Archive:
         return self.temporary / f"{os.getpid()}-{next(_counter)}"
 
     def clear_temporary(self) -> None:
-        """Remove what a crash left half written; called once at start, before anything arrives."""
+        """Remove what a crash left half written; called once at start, before anything arrives.
+
+        What another process is writing stays: images come in by the listener and by the web port.
+        """
         for leftover in self.temporary.iterdir():
-            leftover.unlink()
+            if not _is_being_written(leftover.name):
+                leftover.unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
         """Space that is left for us on the disk."""
@@ -134,6 +138,20 @@ class Archive:
 def _short_digest(uid: str) -> str:
     """A folder name for a UID that came from outside."""
     return hashlib.sha256(uid.encode()).hexdigest()[:24]
+
+
+def _is_being_written(name: str) -> bool:
+    """Whether another process that is alive has given a temporary file this name."""
+    number, _, _ = name.partition("-")
+    if not number.isdecimal() or int(number) == os.getpid():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _remove_empty(folder: Path, root: Path) -> None:

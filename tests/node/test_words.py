@@ -8,6 +8,7 @@ import pytest
 
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
 from node import words
+from node.jobs import JobKind, JobState
 from node.states import StudyState
 
 PRE, POST, T2 = ProtocolPart.PRE_CONTRAST, ProtocolPart.POST_CONTRAST, ProtocolPart.T2
@@ -28,6 +29,8 @@ def test_a_moment_has_its_zone() -> None:
 
 def test_everything_has_words() -> None:
     assert set(words.STATE_WORDS) == set(StudyState)
+    assert set(words.JOB_KIND_WORDS) == set(JobKind)
+    assert set(words.JOB_STATE_WORDS) == set(JobState)
     assert set(words.PART_WORDS) == set(ProtocolPart)
     assert set(words.PART_STATE_WORDS) == set(PartState)
 
@@ -55,3 +58,11 @@ def test_everything_has_words() -> None:
 )
 def test_a_part_of_the_protocol_says_what_is_there_and_what_is_missing(item: ProtocolItem, said: str) -> None:
     assert words.protocol_words(item) == said
+
+
+def test_what_the_dynamic_lacks_is_one_line() -> None:
+    pre, post = ProtocolItem(PRE, PartState.MISSING), ProtocolItem(POST, PartState.INCOMPLETE, volumes((9, 7)))
+    assert words.lacking_words([pre, post, ProtocolItem(T2, PartState.MISSING)]) == (
+        "pre-contrast phase: missing; post-contrast phases: phase 1 (series 9): 7 of 16 slices"
+    )
+    assert words.lacking_words([ProtocolItem(PRE, PartState.COMPLETE, volumes((6, 16)))]) == ""

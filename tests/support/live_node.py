@@ -229,9 +229,8 @@ def live_node(
         dicom={"port": free_port()},
         storage={"root": folder / "root", "reserve_mib": 1},
         gather={"quiet_seconds": quiet_seconds},
-        dashboard={"enabled": False},
         destinations=destinations,
-        **sections,
+        **{"dashboard": {"enabled": False}, **sections},
     )
     node = LiveNode(folder, settings)
     try:

@@ -53,6 +53,20 @@ document.addEventListener("submit", (event) => {
   if (asked && !window.confirm(asked)) event.preventDefault();
 });
 
+// What somebody has folded open or shut stays so while the page renews itself.
+const folds = new Map();
+
+document.addEventListener("toggle", (event) => {
+  if (event.target.id) folds.set(event.target.id, event.target.open);
+}, true);
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const [id, isOpen] of folds) {
+    const fold = document.getElementById(id);
+    if (fold && fold.open !== isOpen) fold.open = isOpen;
+  }
+});
+
 // A page that cannot be refreshed says so; one whose session has ended goes to the login.
 function fresh(isFresh) {
   document.getElementById("stale").hidden = isFresh;

@@ -1,4 +1,4 @@
-// The saliency over the DCE, in Niivue. Loaded only when someone asks for it: the script has 2 MB, a study much more.
+// The saliency over the DCE, in Niivue: the script has 2 MB, a study much more.
 "use strict";
 
 const STATUS = {
@@ -108,7 +108,19 @@ class Preview {
   }
 }
 
+// It opens by itself, but for those who have asked their browser to save data.
+function begin() {
+  const section = document.querySelector("[data-preview]:not([data-begun])");
+  if (!section) return;
+  section.dataset.begun = "";
+  const button = section.querySelector("[data-open-preview]");
+  button.hidden = false;
+  if (!navigator.connection?.saveData) new Preview(section).open(button);
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-open-preview]");
   if (button) new Preview(button.closest("[data-preview]")).open(button);
 });
+document.addEventListener("DOMContentLoaded", begin);
+document.addEventListener("htmx:after:swap", begin);

@@ -1,0 +1,41 @@
+"""What keeps images that come by STOW-RS: as the listener keeps those of C-STORE, in the dashboard's process."""
+
+from __future__ import annotations
+
+from dicom_io.network.dimse import OUT_OF_RESOURCES
+from dicom_io.network.service import InstanceRefused, Peer, StoreRequest
+from node.service.group_commit import GroupCommit
+from node.service.storage_service import IncomingInstance, StorageService
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.database import LedgerUnavailable
+from node.storage.holds import HoldKind
+from node.storage.ledger.ledger import Ledger
+
+
+class _WebReception:
+    """Bytes on disk, then the row, then success. An API key has decided who may send: no AE title is asked for."""
+
+    def __init__(self, settings: Settings, service: StorageService) -> None:
+        self.node, self.service = settings.node_name, service
+
+    def open(self, peer: Peer, request: StoreRequest) -> IncomingInstance:
+        """A file for the instance; refused while this node is being drained, and on a disk that is nearly full."""
+        try:
+            hold = self.service.ledger.holds.of_node(self.node)
+        except LedgerUnavailable:
+            raise InstanceRefused(OUT_OF_RESOURCES, "the database is not available") from None
+        if hold is not None and hold.kind is HoldKind.DRAIN:
+            raise InstanceRefused(OUT_OF_RESOURCES, "this node is being drained; try again later")
+        return self.service.keep(peer, request)
+
+    def ended(self, peer: Peer | None, address: str, why: str) -> None:
+        """Audit what came."""
+        self.service.ended(peer, address, why)
+
+
+def web_reception(settings: Settings) -> _WebReception:
+    """A storage service of its own, in a folder from which the leftovers of a crash are gone."""
+    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    archive.clear_temporary()
+    return _WebReception(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))
