@@ -200,7 +200,7 @@ def describe_assembly(assembly: Assembly) -> dict[str, Any]:
             for index, phase in enumerate(assembly.dce)
         ],
         "phases_ordered_by": assembly.dce_order,
-        "pre_contrast_because": assembly.dce_pre.words,
+        "pre_contrast_because": assembly.dce_pre.words if assembly.dce_pre else "",
         "b_values": list(assembly.b_values),
         "dwi_b_value": assembly.case.dwi_b_value,
         "left_out": [{"name": item.name, "why": item.why} for item in assembly.left_out],

@@ -6,7 +6,7 @@ C channels, XYZ voxels, K classes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -74,6 +74,17 @@ def analyze(
             )
     withheld = "" if shown else " ".join(f"No score: {each.withheld.words}." for each in scores if each.withheld)
     return Result(scores, saliency, prepared.modalities, (*flags, *_unstable(scores)), withheld, str(policy), timings)
+
+
+def withheld_result(checkpoint: Checkpoint, modalities: Sequence[Modality], reason: str) -> Result:
+    """The result for modalities from which nothing may be scored: no number, and the reason of each endpoint."""
+    read_by = {endpoint: checkpoint.calibrations(endpoint).of(modalities) for endpoint in checkpoint.endpoints}
+    scores = tuple(
+        Score(endpoint, None, 0.0, calibration, checkpoint.estimator, checkpoint.identity)
+        for endpoint, calibration in read_by.items()
+        if not calibration.shows_score
+    )
+    return Result(scores, (), tuple(modalities), withheld=reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
-from mome_core.calibration import Calibration, coalition_name
+from mome_core.calibration import Calibration, coalition_name, withheld_words
 from mome_core.compute import best_device
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.inference import analyze
+from mome_core.inference import analyze, withheld_result
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import Policy, default_policy
 from mome_core.results import QualityFlag, Result, Saliency, Score, Severity
@@ -116,7 +116,11 @@ def analyze_study(
         roles = assign_roles(headers, context.rules)
     try:
         with _timed(timings, "assemble"):
-            assembly = read_case(roles)
+            assembly = read_case(roles, dce_required=False)
+        if refusal := _refused_without_dce(assembly, context.checkpoint):
+            result = withheld_result(context.checkpoint, assembly.case.modalities, str(refusal))
+            objects = None if refusal.code in context.silent else _refuse(headers, str(refusal), context, run)
+            return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
         result = _doubted(analyze(assembly.case, context.checkpoint, context.policy, progress), headers)
     except StudyIneligible as reason:
         objects = None if reason.code in context.silent else _refuse(headers, str(reason), context, run)
@@ -125,6 +129,15 @@ def analyze_study(
     with _timed(timings, "result objects"):
         objects = build_objects(result, _evidence_of(assembly), context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
+
+
+def _refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
+    """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
+    reason, modalities = assembly.without_dce, assembly.case.modalities
+    calibrations = [checkpoint.calibrations(endpoint).of(modalities) for endpoint in checkpoint.endpoints]
+    if reason is None or any(each.withheld is None for each in calibrations):
+        return None
+    return StudyIneligible(f"{reason}; {withheld_words(calibrations[0])}", reason.code)
 
 
 def _refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:
@@ -201,7 +214,9 @@ class ShadowModel:
         if self.context is None:
             self.context = open_context(self.settings, Registry(self.settings.storage.root).bundle(self.digest))
         try:
-            assembly = read_case(assign_roles(read_series_headers(paths), self.context.rules))
+            assembly = read_case(assign_roles(read_series_headers(paths), self.context.rules), dce_required=False)
+            if refusal := _refused_without_dce(assembly, self.context.checkpoint):
+                return {}, str(refusal)
             policy = replace(self.context.policy, contributions=False, saliency=False)
             result = analyze(assembly.case, self.context.checkpoint, policy)
         except StudyIneligible as reason:

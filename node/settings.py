@@ -119,11 +119,20 @@ def load_settings(path: Path | None) -> Settings:
     return settings
 
 
+_REPLACED = {
+    "model.policy": "replaced by model.estimator; leave it out for the bundle's own, or name another that the bundle "
+    'was validated with (the 54 versions of the paper are "published")',
+}
+"""Keys of earlier releases, and what stands in their place."""
+
+
 def _mistake(error: Any) -> str:
     """Key, rule, and the nearest valid key for an unknown one."""
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         return f"{key}: {error['msg'].removeprefix('Value error, ')}"
+    if key in _REPLACED:
+        return f"{key}: {_REPLACED[key]}"
     valid = _valid_keys(error["loc"][:-1])
     nearest = difflib.get_close_matches(str(error["loc"][-1]), valid, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"valid keys: {', '.join(valid)}"

@@ -14,6 +14,7 @@ from dicom_io.headers.records import Instance, Omission, Plane
 from dicom_io.pixels.native import read_voxels
 from dicom_io.study.choices import ChosenVolume, dwi_choices, t2_choices, why_unused
 from dicom_io.study.dynamic import ChosenDynamic, choose_dynamic
+from dicom_io.study.geometry import Stack
 from dicom_io.study.phases import Slices
 from dicom_io.study.pre_contrast import PreContrastFinding
 from dicom_io.study.roles import RoleAssignment
@@ -70,9 +71,11 @@ class Assembly:
     dce_times_s
         As in Case.dce.
     dce_order
-        What ordered the phases.
+        What ordered the phases; empty without a dynamic.
     dce_pre
-        Why the first phase is the one before contrast.
+        Why the first phase is the one before contrast; None without a dynamic.
+    without_dce
+        Why there is no dynamic, where the rest was read all the same; None with one.
     b_values
         All b-values of the DWI series, ascending, s/mm2.
     used
@@ -85,9 +88,10 @@ class Assembly:
 
     case: Case
     roles: RoleAssignment
-    dce: tuple[_SourceSlices, ...]
-    dce_order: str
-    dce_pre: PreContrastFinding
+    dce: tuple[_SourceSlices, ...] = ()
+    dce_order: str = ""
+    dce_pre: PreContrastFinding | None = None
+    without_dce: StudyIneligible | None = None
     dce_times_s: tuple[float, ...] = ()
     t2: _SourceSlices = ()
     dwi: _SourceSlices = ()
@@ -111,58 +115,92 @@ class _ReadVolume:
         return _sources_of(self.choice.repeats[0])
 
 
-def read_case(assignment: RoleAssignment) -> Assembly:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Others:
+    """The T2 and the DWI that were read, beside a dynamic or without one."""
+
+    t2: _ReadVolume | None
+    dwi: _ReadVolume | None
+
+    @property
+    def used(self) -> _UsedSeries:
+        """The UID of the series behind each."""
+        found = ((Modality.T2, self.t2), (Modality.DWI, self.dwi))
+        return tuple((modality, (read.choice.item.series.series_uid,)) for modality, read in found if read)
+
+    def assembly(self, case: Case, roles: RoleAssignment, used: _UsedSeries, warnings: Sequence[str]) -> Assembly:
+        """All of an assembly that does not come from a dynamic."""
+        return Assembly(
+            case=replace(
+                case,
+                t2=self.t2.volume if self.t2 else None,
+                dwi=self.dwi.volume if self.dwi else None,
+                dwi_b_value=self.dwi.choice.b_value if self.dwi else None,
+            ),
+            roles=roles,
+            t2=self.t2.sources if self.t2 else (),
+            dwi=self.dwi.sources if self.dwi else (),
+            dwi_all=_sources_of(tuple(self.dwi.choice.stack.planes)) if self.dwi else (),
+            b_values=self.dwi.choice.b_values if self.dwi else (),
+            used=used,
+            left_out=_left_out(roles, used),
+            warnings=tuple(warnings),
+        )
+
+
+def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assembly:
     """Read the voxels of a study's dynamic, T2 and DWI.
 
     Raises StudyIneligible when there is no dynamic whose phases can be read and ordered; T2 and DWI may be missing.
+
+    Parameters
+    ----------
+    dce_required
+        False: without a dynamic the T2 and the DWI are read, and the assembly says why it has no DCE; only a study with
+        neither is ineligible. Whether a model may answer such a case is for its bundle to say.
     """
     require_one_study(assignment)
-    chosen = choose_dynamic(assignment.roles)
-    dynamic = thinned(chosen)
+    try:
+        chosen = choose_dynamic(assignment.roles)
+        dynamic = thinned(chosen)
+        dce = _read_dynamic(dynamic)
+    except StudyIneligible as refusal:
+        if dce_required:
+            raise
+        return _without_dynamic(assignment, refusal)
     warnings = [*chosen.notes]
     if len(dynamic.phases) < len(chosen.phases):
         warnings.append(f"of {len(chosen.phases)} phases {len(dynamic.phases)} are used, evenly spread in time")
-    dce = _read_dynamic(dynamic)
-    t2 = _read_first(t2_choices(assignment, chosen.stack), warnings)
-    dwi = _read_first(dwi_choices(assignment, chosen.stack), warnings)
-    warnings += [] if t2 else why_unused(assignment.of(Role.T2, Role.T2_IR))
-    warnings += [] if dwi else why_unused(assignment.of(Role.DWI))
-    used = _used_series(dynamic, t2, dwi)
-    return Assembly(
-        case=_case_of(dynamic, dce, t2, dwi),
-        roles=assignment,
+    others = _read_others(assignment, chosen.stack, warnings)
+    series = tuple(dict.fromkeys(item.series.series_uid for item in dynamic.sources))
+    case = Case(dce=dce, acquisition=acquisition_facts(dynamic.phases[0][0]))
+    return replace(
+        others.assembly(case, assignment, ((Modality.DCE, series), *others.used), warnings),
         dce=tuple(_sources_of(phase) for phase in dynamic.phases),
         dce_order=str(dynamic.clue or ""),
         dce_pre=dynamic.pre_contrast,
         dce_times_s=dce.times_s,
-        t2=t2.sources if t2 else (),
-        dwi=dwi.sources if dwi else (),
-        dwi_all=_sources_of(tuple(dwi.choice.stack.planes)) if dwi else (),
-        b_values=dwi.choice.b_values if dwi else (),
-        used=used,
-        left_out=_left_out(assignment, used),
-        warnings=tuple(warnings),
     )
 
 
-def _case_of(dynamic: ChosenDynamic, dce: Dynamic, t2: _ReadVolume | None, dwi: _ReadVolume | None) -> Case:
-    """The network's inputs, with the facts of the first phase."""
-    return Case(
-        dce=dce,
-        t2=t2.volume if t2 else None,
-        dwi=dwi.volume if dwi else None,
-        dwi_b_value=dwi.choice.b_value if dwi else None,
-        acquisition=acquisition_facts(dynamic.phases[0][0]),
-    )
+def _without_dynamic(assignment: RoleAssignment, refusal: StudyIneligible) -> Assembly:
+    """The T2 and the DWI of a study whose dynamic is refused; the refusal itself when it has neither."""
+    warnings = [f"there is no usable DCE: {refusal}"]
+    others = _read_others(assignment, None, warnings)
+    first = others.t2 or others.dwi
+    if first is None:
+        raise refusal
+    case = Case(acquisition=acquisition_facts(first.choice.repeats[0][0]))
+    return replace(others.assembly(case, assignment, others.used, warnings), without_dce=refusal)
 
 
-def _used_series(dynamic: ChosenDynamic, t2: _ReadVolume | None, dwi: _ReadVolume | None) -> _UsedSeries:
-    """The UIDs of the series behind each modality that the case has."""
-    others = ((Modality.T2, t2), (Modality.DWI, dwi))
-    return (
-        (Modality.DCE, tuple(dict.fromkeys(item.series.series_uid for item in dynamic.sources))),
-        *((modality, (read.choice.item.series.series_uid,)) for modality, read in others if read),
-    )
+def _read_others(assignment: RoleAssignment, dce: Stack | None, warnings: list[str]) -> _Others:
+    """The T2 and the DWI that go best with a dynamic on this grid; what cannot be used is added to the warnings."""
+    t2 = _read_first(t2_choices(assignment, dce), warnings)
+    dwi = _read_first(dwi_choices(assignment, dce), warnings)
+    warnings += [] if t2 else why_unused(assignment.of(Role.T2, Role.T2_IR))
+    warnings += [] if dwi else why_unused(assignment.of(Role.DWI))
+    return _Others(t2, dwi)
 
 
 def require_one_study(assignment: RoleAssignment) -> None:

@@ -67,8 +67,8 @@ class _DwiPreference(NamedTuple):
     before_series: int
 
 
-def t2_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
-    """T2 volumes, best first: fat suppressed or TIRM, oriented as the dynamic, many voxels."""
+def t2_choices(assignment: RoleAssignment, dce: Stack | None) -> list[ChosenVolume]:
+    """T2 volumes, best first: fat suppressed or TIRM, oriented as the dynamic (if there is one), many voxels."""
     return sorted(t2_volumes(assignment), key=lambda choice: _t2_preference(choice, dce), reverse=True)
 
 
@@ -83,8 +83,8 @@ def t2_volumes(assignment: RoleAssignment) -> list[ChosenVolume]:
     return choices
 
 
-def _t2_preference(choice: ChosenVolume, dce: Stack) -> _T2Preference:
-    """What speaks for a T2 beside a dynamic on this grid."""
+def _t2_preference(choice: ChosenVolume, dce: Stack | None) -> _T2Preference:
+    """What speaks for a T2 beside a dynamic on this grid, or without one."""
     suppressed = choice.item.series.acquisition.fat_suppressed
     if choice.item.role is Role.T2_IR:
         suppressed = True
@@ -92,14 +92,14 @@ def _t2_preference(choice: ChosenVolume, dce: Stack) -> _T2Preference:
         suppressed = choice.item.name.fat_suppressed
     return _T2Preference(
         fat_suppression={True: 2, None: 1, False: 0}[suppressed],
-        is_parallel=parallel(choice.stack, dce),
+        is_parallel=dce is None or parallel(choice.stack, dce),
         is_original=choice.item.is_original,
         voxels=_voxels(choice.stack),
         before_series=-(choice.item.series.number or 0),
     )
 
 
-def dwi_choices(assignment: RoleAssignment, dce: Stack) -> list[ChosenVolume]:
+def dwi_choices(assignment: RoleAssignment, dce: Stack | None) -> list[ChosenVolume]:
     """DWI volumes, best first: the highest usual b-value, trace before the mean over directions."""
     return sorted(dwi_volumes(assignment), key=lambda choice: _dwi_preference(choice, dce), reverse=True)
 
@@ -109,13 +109,13 @@ def dwi_volumes(assignment: RoleAssignment) -> list[ChosenVolume]:
     return [choice for item in assignment.of(Role.DWI) for choice in _weighted_volumes(item)]
 
 
-def _dwi_preference(choice: ChosenVolume, dce: Stack) -> _DwiPreference:
-    """What speaks for a DWI beside a dynamic on this grid."""
+def _dwi_preference(choice: ChosenVolume, dce: Stack | None) -> _DwiPreference:
+    """What speaks for a DWI beside a dynamic on this grid, or without one."""
     return _DwiPreference(
         has_usual_b_value=not choice.warning,
         b_value=choice.b_value or 0.0,
         is_trace=_is_trace(choice.repeats[0]),
-        is_parallel=parallel(choice.stack, dce),
+        is_parallel=dce is None or parallel(choice.stack, dce),
         voxels=_voxels(choice.stack),
         before_series=-(choice.item.series.number or 0),
     )

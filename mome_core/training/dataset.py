@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from importlib.resources import files
 from multiprocessing import get_context
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from mome_core.case import Case, Modality
-from mome_core.errors import MomeError
+from mome_core.errors import MomeError, StudyIneligible
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import training_range
 from mome_core.preprocessing.recipe import RANGES, Recipe, TrainingRange
@@ -30,6 +30,7 @@ from mome_core.training.files import write_whole
 Labels = Mapping[Endpoint, int]
 _SEEN = "seen"  # name of the acquisition's numbers beside the arrays
 _IMAGES = "images"  # and of the digests of the images
+_WITHOUT_DCE = "without DCE"  # what the study would give if it had no DCE, whose breast mask crops the T2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,10 @@ class Example:
     def arrays(self) -> dict[Modality, NDArray[np.float32]]:
         """Prepared arrays (channel, axis0, axis1, slice), not yet padded."""
         return read_arrays(self.path)
+
+    def arrays_without_dce(self) -> dict[Modality, NDArray[np.float32]]:
+        """The arrays as the node would prepare them if the study had no DCE; none where it could not."""
+        return read_arrays(self.path, without_dce=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +151,11 @@ def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | 
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
     try:
         path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
-        if not path.exists() or _IMAGES not in _read_facts(path):
+        if not path.exists() or not {_IMAGES, _WITHOUT_DCE} <= _read_facts(path).keys():
             case = source.read()
-            keep_arrays(path, prepare(case, recipe).arrays, training_range([case]), image_digests(case))
+            without = _prepare_without_dce(case, recipe)
+            arrays = prepare(case, recipe).arrays
+            keep_arrays(path, arrays, training_range([case]), image_digests(case), without_dce=without)
         images = tuple(json.loads(_read_facts(path)[_IMAGES]))
         modalities = tuple(read_arrays(path))
         return Example(source.name, source.patient, source.labels, path, modalities, images, source.identity())
@@ -156,6 +163,15 @@ def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | 
         raise
     except (MomeError, ValueError, OSError) as error:
         return ExcludedCase(source.name, str(error))
+
+
+def _prepare_without_dce(case: Case, recipe: Recipe) -> Mapping[Modality, NDArray[np.float32]]:
+    """The arrays of a case if it had no DCE; none where the node could not answer it."""
+    rest = replace(case, dce=None)
+    try:
+        return prepare(rest, recipe).arrays
+    except StudyIneligible:
+        return {}
 
 
 def cache_key(content: str, recipe: Recipe) -> str:
@@ -189,14 +205,27 @@ def image_digests(case: Case) -> tuple[str, ...]:
 
 
 def keep_arrays(
-    path: Path, arrays: Mapping[Modality, NDArray[np.float32]], seen: TrainingRange, images: Sequence[str] = ()
+    path: Path,
+    arrays: Mapping[Modality, NDArray[np.float32]],
+    seen: TrainingRange,
+    images: Sequence[str] = (),
+    without_dce: Mapping[Modality, NDArray[np.float32]] | None = None,
 ) -> None:
     """Write prepared arrays under this name, whole or not at all, with the acquisition and the images they come from.
 
     Kept as float16: standardised voxels are a few units large, so it rounds by less than 0.1 % of a deviation.
+
+    Parameters
+    ----------
+    without_dce
+        The arrays that the study would give if it had no DCE; None where they are those of the rest.
     """
+    rest = {m: a for m, a in arrays.items() if m is not Modality.DCE} if without_dce is None else without_dce
     halves = {m.value: np.ascontiguousarray(a, np.float16) for m, a in arrays.items()}
-    facts = {_SEEN: json.dumps(asdict(seen)), _IMAGES: json.dumps(list(images))}
+    for m, a in rest.items():
+        if m not in arrays or not np.array_equal(a, arrays[m]):
+            halves[f"{m} {_WITHOUT_DCE}"] = np.ascontiguousarray(a, np.float16)
+    facts = {_SEEN: json.dumps(asdict(seen)), _IMAGES: json.dumps(list(images)), _WITHOUT_DCE: json.dumps(list(rest))}
     write_whole(path, safetensors.numpy.save(halves, metadata=facts))
 
 
@@ -219,10 +248,20 @@ def seen_in(examples: Iterable[Example]) -> TrainingRange:
     return TrainingRange(tuple(sorted({vendor for r in ranges for vendor in r.vendors})), **joined)
 
 
-def read_arrays(path: Path) -> dict[Modality, NDArray[np.float32]]:
-    """Prepared arrays as float32, in the network's order; TrainingRefused where the file is damaged."""
+def read_arrays(path: Path, *, without_dce: bool = False) -> dict[Modality, NDArray[np.float32]]:
+    """Prepared arrays as float32, in the network's order; TrainingRefused where the file is damaged.
+
+    Parameters
+    ----------
+    without_dce
+        Those that the study would give if it had no DCE.
+    """
     try:
         kept = safetensors.numpy.load_file(path)
     except (SafetensorError, OSError) as error:
         raise TrainingRefused(f"{path} cannot be read ({error}): delete it, and it is prepared again") from error
-    return {modality: kept[modality.value].astype(np.float32) for modality in Modality if modality.value in kept}
+    if not without_dce:
+        return {modality: kept[modality.value].astype(np.float32) for modality in Modality if modality.value in kept}
+    rest = {Modality(name) for name in json.loads(_read_facts(path)[_WITHOUT_DCE])}
+    names = {m: f"{m} {_WITHOUT_DCE}" if f"{m} {_WITHOUT_DCE}" in kept else m.value for m in Modality if m in rest}
+    return {modality: kept[name].astype(np.float32) for modality, name in names.items()}

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mome_core.calibration import Coalition, coalitions_within
+from mome_core.calibration import coalitions_within
+from mome_core.case import Modality
 from mome_core.compute import device_of, reproducible
 from mome_core.errors import NumericsFault
 from mome_core.estimator import Estimator
@@ -57,7 +58,8 @@ def answer_cases(
     Parameters
     ----------
     every_coalition
-        Of every subset of the modalities that a case has, at about 1.5 times the cost; else of all together.
+        Of every subset of the modalities that a case has, else of all together. A subset is answered as the node
+        answers a study that has no more: without DCE the breasts are found on the T2, which crops it otherwise.
     progress
         Called with the name of each case that is answered.
     """
@@ -65,11 +67,23 @@ def answer_cases(
     answers = []
     with reproducible():
         for example in examples:
-            arrays = example.arrays()
-            asked: tuple[Coalition, ...] = coalitions_within(arrays) if every_coalition else ()
-            answers.append(version_log_odds(network, arrays, recipe, estimator, coalitions=asked))
+            if every_coalition:
+                answers.append(_of_every_coalition(network, example, recipe, estimator))
+            else:
+                answers.append(version_log_odds(network, example.arrays(), recipe, estimator))
             progress(example.name)
     return answers
+
+
+def _of_every_coalition(network: Network, example: Example, recipe: Recipe, estimator: Estimator) -> VersionLogOdds:
+    """Of the whole case, of all that keeps the DCE, and of what is left where there is none."""
+    found: VersionLogOdds = {}
+    arrays, rest = example.arrays(), example.arrays_without_dce()
+    if with_dce := [each for each in coalitions_within(arrays) if Modality.DCE in each]:
+        found |= version_log_odds(network, arrays, recipe, estimator, coalitions=with_dce)
+    if rest:
+        found |= version_log_odds(network, rest, recipe, estimator, coalitions=coalitions_within(rest))
+    return found
 
 
 def truth(network: Network, endpoint: Endpoint, examples: Sequence[Example]) -> NDArray[np.bool_]:

@@ -82,7 +82,8 @@ def _print_case(case: CaseFiles, out: Path) -> None:
     print_rows(["series", "role", "description", "why"], [_role_row(each) for each in rows])
     for warning in assembly.warnings:
         typer.echo(f"note: {warning}")
-    typer.echo(f"phases ordered by {assembly.dce_order}; the first is pre-contrast: {assembly.dce_pre.words}")
+    if assembly.dce_pre is not None:
+        typer.echo(f"phases ordered by {assembly.dce_order}; the first is pre-contrast: {assembly.dce_pre.words}")
     typer.echo(f"wrote {', '.join(case.files)} and case.json to {out}")
 
 

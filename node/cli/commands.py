@@ -186,13 +186,17 @@ COMMANDS: dict[str, CommandInfo] = {
         "node.cli.promotion:report",
         "How the models do: drift of the active one for each scanner, and the shadow's agreement with it.",
     ),
+    "model recalibrate": CommandInfo(
+        "node.cli.recalibrate:recalibrate",
+        "Calibrate a model on a site's own labelled studies: its prevalence, its scanners; the weights stay.",
+    ),
     "model import": CommandInfo(
         "node.cli.model:import_",
         "Turn published weights into a bundle: a training checkpoint of the MOME authors, or Microsoft's BEiT-3.",
     ),
     "model show": CommandInfo(
         "node.cli.model:show",
-        "Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance.",
+        "Show what a bundle says of itself: identity, calibrations, architecture, recipe, provenance.",
     ),
     "model verify": CommandInfo(
         "node.cli.model:verify",
@@ -261,5 +265,5 @@ GROUPS: dict[str, str] = {
     "peers": "Who we talk to: list, and allow a caller that was rejected.",
     "cohort": "Studies to train and measure on: begin a list, join labels, check it, hand it on.",
     "feedback": "What others sent about our results: list, export for training.",
-    "model": "Models: which one answers, promote, roll back, shadow, report; bring published weights in, show, verify.",
+    "model": "Models: which one answers, promote, roll back, shadow, report, recalibrate; import, show, verify.",
 }

@@ -15,9 +15,11 @@ from mome_core.case import Modality
 from mome_core.inference import answer_arrays
 from mome_core.model.bundle_files import read_manifest
 from mome_core.model.checkpoint import Description, load_checkpoint, load_either, save_checkpoint
+from mome_core.model.estimators import estimators_of
 from mome_core.model.published import BEIT3_KIND, import_published
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
+from mome_core.training.calibration_card import calibration_card
 from mome_core.training.exposure import ExposureRecord
 
 _Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", show_default=False)]
@@ -91,7 +93,7 @@ def run(
 
 
 def show(bundle: _Bundle, as_json: _AsJson = False) -> None:
-    """Show what a bundle says of itself: identity, endpoints, architecture, recipe, provenance.
+    """Show what a bundle says of itself: identity, calibrations, architecture, recipe, provenance.
 
     Example: mome-node model show models/mome
     """
@@ -101,7 +103,9 @@ def show(bundle: _Bundle, as_json: _AsJson = False) -> None:
         return
     for title in ("name", "version", "statement"):
         typer.echo(f"{title}: {manifest[title]}")
-    for title in ("weights", "endpoints", "architecture", "recipe", "provenance"):
+    for each in estimators_of(manifest):
+        typer.echo(calibration_card(each))
+    for title in ("weights", "architecture", "recipe", "provenance"):
         typer.echo(f"{title}:")
         for key, value in manifest[title].items():
             typer.echo(f"  {key}: {_exposure_words(value) if key == 'exposure' else json.dumps(value)}")

@@ -26,6 +26,11 @@ def test_all_mistakes_are_named_at_once_with_the_nearest_valid_key(tmp_path: Pat
         assert any(words in line for line in lines), words
 
 
+def test_a_key_of_an_earlier_release_names_the_one_in_its_place(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"model\.policy: replaced by model\.estimator"):
+        load_settings(written(tmp_path, '[model]\npolicy = "paper"\n'))
+
+
 def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOME__DICOM__PORT", "104")
     assert load_settings(written(tmp_path, "[dicom]\nport = 11112\n")).dicom.port == 104

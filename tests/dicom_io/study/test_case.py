@@ -146,3 +146,31 @@ def test_facts_of_the_acquisition_are_plain_and_hold_no_patient() -> None:
         "echo_ms": 2.0,
         "flip_degrees": 10.0,
     }
+
+
+def test_a_study_without_a_usable_dynamic_gives_the_rest_and_the_reason_where_that_is_asked_for(
+    study: RoleAssignment,
+) -> None:
+    rest = RoleAssignment(study.roles[1:])
+    with pytest.raises(StudyIneligible) as refused:
+        read_case(rest)
+    assembly = read_case(rest, dce_required=False)
+    assert assembly.case.modalities == (Modality.DWI, Modality.T2)
+    assert assembly.without_dce is not None and assembly.without_dce.code is refused.value.code
+    assert (assembly.dce, assembly.dce_pre, assembly.dce_order) == ((), None, "")
+    assert {modality for modality, _ in assembly.used} == {Modality.DWI, Modality.T2}
+    assert assembly.warnings[0].startswith("there is no usable DCE: ")
+    assert read_case(study, dce_required=False).without_dce is None
+
+
+def test_a_dynamic_whose_pixels_cannot_be_read_leaves_the_rest(study: RoleAssignment) -> None:
+    broken = [replace(each, instance=replace(each.instance, length=2)) for each in study.roles[0].series.planes]
+    assembly = read_case(RoleAssignment((series_role(broken), *study.roles[1:])), dce_required=False)
+    assert assembly.without_dce is not None and assembly.without_dce.code is Ineligibility.UNREADABLE
+    assert assembly.case.modalities == (Modality.DWI, Modality.T2)
+
+
+def test_a_study_with_neither_dynamic_nor_t2_nor_dwi_is_refused_always(study: RoleAssignment) -> None:
+    for asked in (True, False):
+        with pytest.raises(StudyIneligible):
+            read_case(RoleAssignment(study.roles[3:]), dce_required=asked)

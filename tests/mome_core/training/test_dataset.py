@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.spec import PhantomSpec
 from mome_core.case import Case, Modality
 from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.dataset import (
@@ -23,6 +27,16 @@ from mome_core.training.errors import TrainingRefused
 from mome_core.volume import Volume
 
 RECIPE = Recipe(dce_size=(16, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16))
+
+
+BREASTS = Recipe(
+    dce_size=(32, 32, 16),
+    dwi_size=(32, 32, 16),
+    t2_size=(64, 48, 16),
+    t2_resize=(96, 96, 16),
+    motion=None,
+    antialias=True,
+)
 
 
 def t2_case() -> Case:
@@ -91,3 +105,24 @@ def test_kept_arrays_come_back_to_half_precision(tmp_path: Path) -> None:
     array = np.random.default_rng(0).normal(size=(1, 4, 5, 6)).astype(np.float32)
     keep_arrays(tmp_path / "a.safetensors", {Modality.T2: array}, TrainingRange())
     assert np.allclose(read_arrays(tmp_path / "a.safetensors")[Modality.T2], array, rtol=1e-3)
+
+
+def test_a_case_is_kept_as_it_would_be_prepared_without_its_dce_too(tmp_path: Path) -> None:
+    case = simulate(PhantomSpec(seed=31)).case()
+    source = Source("a", "a", {}, lambda: "content", lambda: case)
+    (example,) = prepare_cohort([source], BREASTS, tmp_path).examples
+    rest = prepare(replace(case, dce=None), BREASTS).arrays
+    kept = example.arrays_without_dce()
+    assert kept.keys() == rest.keys() == {Modality.DWI, Modality.T2}
+    assert all(np.array_equal(kept[modality], array) for modality, array in rest.items())
+    assert not np.array_equal(kept[Modality.T2], example.arrays()[Modality.T2]), "the T2 itself shows the breasts"
+
+
+def test_arrays_without_another_version_serve_a_study_without_dce_as_they_are(tmp_path: Path) -> None:
+    arrays = {modality: np.random.default_rng(1).normal(size=(1, 4, 4, 4)).astype(np.float32) for modality in Modality}
+    keep_arrays(tmp_path / "a", arrays, TrainingRange())
+    rest = read_arrays(tmp_path / "a", without_dce=True)
+    assert list(rest) == [Modality.DWI, Modality.T2]
+    assert np.array_equal(rest[Modality.T2], read_arrays(tmp_path / "a")[Modality.T2])
+    keep_arrays(tmp_path / "b", arrays, TrainingRange(), without_dce={})
+    assert read_arrays(tmp_path / "b", without_dce=True) == {}

@@ -1,0 +1,86 @@
+"""`mome-node model recalibrate`: a bundle for this site's prevalence and scanners."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mome_core.training.calibration_card import calibration_card
+from mome_core.training.cohort import read_manifest
+from mome_core.training.dataset import ExcludedCase
+from mome_core.training.recalibrate import Recalibration
+from node.cases import CACHE
+from node.cli.common import counted, progress
+from node.cli.options import CacheOption, CohortManifest, Json, WorkersOption
+from node.models import find_bundle
+from node.recalibration import RecalibrationPlan, RecalibrationProgress, recalibrate_bundle
+
+_Model = Annotated[str, typer.Option("--model", help="Bundle to calibrate: folder or shipped name.")]
+_Out = Annotated[Path, typer.Option("--out", help="Bundle to write.")]
+_SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.g. validation.", show_default="all")]
+_Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, ...")]
+
+
+def recalibrate(
+    manifest: CohortManifest,
+    out: _Out,
+    model: _Model = "demo",
+    split: _SplitOption = "",
+    device: _Device = "auto",
+    cache: CacheOption = CACHE,
+    workers: WorkersOption = 1,
+    as_json: Json = False,
+) -> None:
+    """Calibrate a model on a site's own labelled studies: its prevalence, its scanners; the weights stay.
+
+    Slope, intercept and operating point of every set of modalities are chosen anew, by the bundle's own estimators, and
+    written as a new bundle that names its parent. At least 100 patients that are new to the model are needed, 20 of
+    each class; use cases as they come, for their share of cancers becomes the prevalence.
+    Then: mome-node model promote OUT
+
+    Example: mome-node model recalibrate cohort.csv --model models/ours --out models/ours-here
+    """
+    plan = RecalibrationPlan(find_bundle(model), out, split, device, cache, workers)
+    found = recalibrate_bundle(read_manifest(manifest), plan, _PrintedProgress())
+    typer.echo(json.dumps(_report(out, found))) if as_json else _print(out, found)
+
+
+class _PrintedProgress(RecalibrationProgress):
+    """Progress on stderr, a line for each case that cannot be used."""
+
+    def prepared(self, done: int, planned: int) -> None:
+        """One more case is prepared, or excluded."""
+        progress(f"prepared {done} of {counted(planned, 'case')}", last=done == planned)
+
+    def excluded(self, case: ExcludedCase) -> None:
+        """A case cannot be used."""
+        typer.echo(f"excluded {case.name}: {case.reason}", err=True)
+
+    def answered(self, done: int, planned: int) -> None:
+        """One more answer."""
+        progress(f"answered {done} of {planned}", last=done == planned)
+
+
+def _report(out: Path, found: Recalibration) -> dict[str, object]:
+    identity = found.identity
+    return {
+        "bundle": str(out),
+        "model": identity.name,
+        "version": identity.version,
+        "sha256": identity.sha256,
+        "cases": found.cases,
+        "left_out_as_seen": found.seen,
+        "estimators": [each.to_json() for each in found.estimators],
+    }
+
+
+def _print(out: Path, found: Recalibration) -> None:
+    identity = found.identity
+    typer.echo("RESEARCH USE ONLY - not for clinical use.")
+    typer.echo(f"{out}: {identity.name} {identity.version}, calibrated on {counted(found.cases, 'case')}")
+    if found.seen:
+        typer.echo(f"left out, because the model has seen them: {counted(found.seen, 'case')}")
+    typer.echo(calibration_card(found.estimators[0]))

@@ -1,0 +1,63 @@
+"""A bundle calibrated anew on a cohort of this site: `recalibrate_bundle` is the whole of it on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mome_core.compute import best_device
+from mome_core.model.checkpoint import load_checkpoint
+from mome_core.training.cohort import ManifestRow
+from mome_core.training.recalibrate import Recalibration, card_of, recalibrate
+from node.cases import CACHE, CohortProgress, prepare_cases
+
+
+@dataclass(frozen=True, slots=True)
+class RecalibrationPlan:
+    """What is calibrated on which cases of a manifest.
+
+    Parameters
+    ----------
+    bundle, out
+        The parent, and the folder of the new bundle.
+    split
+        Only these cases; all when empty.
+    cache
+        Folder of prepared cases, kept from run to run.
+    workers
+        Processes that prepare cases.
+    """
+
+    bundle: Path
+    out: Path
+    split: str = ""
+    device: str = "auto"
+    cache: Path = CACHE
+    workers: int = 1
+
+
+class RecalibrationProgress(CohortProgress):
+    """What is reported while cases are prepared and answered; this one stays silent."""
+
+    def answered(self, done: int, planned: int) -> None:
+        """One more answer, of all that the bundle's estimators give."""
+
+
+def recalibrate_bundle(
+    rows: Sequence[ManifestRow], plan: RecalibrationPlan, progress: RecalibrationProgress
+) -> Recalibration:
+    """Answer the cases by the bundle's estimators, and write a bundle with the calibrations that they give.
+
+    Raises TrainingRefused for too few patients that are new to the model.
+    """
+    checkpoint = load_checkpoint(plan.bundle, best_device() if plan.device == "auto" else plan.device)
+    chosen = [row for row in rows if plan.split in ("", row.split)]
+    cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
+    names: list[str] = []
+
+    def answered(name: str) -> None:
+        names.append(name)
+        progress.answered(len(names), len(cohort.examples) * len(checkpoint.estimators))
+
+    return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), answered)
