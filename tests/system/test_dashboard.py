@@ -141,7 +141,7 @@ def begin(house: House, folder: Path) -> None:
         admin.open("/access")
         admin.page.get_by_label("Name").fill(name)
         admin.page.get_by_label("Role").select_option(role)
-        admin.page.get_by_label("May search for patients").set_checked(patients)
+        admin.page.get_by_label("May see patients").set_checked(patients)
         admin.page.get_by_role("button", name="Give access").click()
         house.welcome(name, admin.page.locator(".issued code.command").inner_text())
 
