@@ -30,17 +30,17 @@ from mome_core.model.architecture import Architecture, EarlyAdapter, LateAdapter
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
-from mome_core.training.breakdown import mean_contributions
 from mome_core.training.bundle import write_bundle
 from mome_core.training.config import Optimizer, Parts, TrainingConfig
 from mome_core.training.dataset import Example, keep_arrays
-from mome_core.training.evaluate import Scores, scored
 from mome_core.training.loop import Task, train
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
+from mome_core.training.scored import score_cases
 from mome_core.training.start import from_scratch
 from mome_core.training.statistics import Comparison, paired_bootstrap
 
+_Scores = NDArray[np.float64]
 RECIPE = Recipe(dce_size=(32, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16), dce_phases=2)
 MOME = Architecture(
     width=32, heads=2, ffn_width=32, layers=2, sparse_layers=1, adapter_width=16, soft_experts=3, stem_widths=(8, 8)
@@ -83,14 +83,16 @@ def main() -> None:
         rows += [("trained on DCE only", answers(baseline, unseen, (Modality.DCE,)))]
         rows += [("without experts", answers(bare, unseen, tuple(Modality)))]
         report(rows, truth(full[0].network, Endpoint.MALIGNANCY, unseen), [each.patient for each in unseen])
-        found = [mean_contributions(each, unseen[:100], Endpoint.MALIGNANCY) for each in full]
+        found = [score_cases(each, unseen[:100], Endpoint.MALIGNANCY).contributions() for each in full]
         for modality in Modality:
-            print(f"mean |Shapley value| of {modality}: {np.mean([each[modality] for each in found]):.3f}")
+            print(f"mean |Shapley value| of {modality}: {np.mean([abs(each[modality]) for each in found]):.3f}")
 
 
-def answers(models: Sequence[Checkpoint], unseen: Sequence[Example], modalities: tuple[Modality, ...]) -> list[Scores]:
+def answers(models: Sequence[Checkpoint], unseen: Sequence[Example], modalities: tuple[Modality, ...]) -> list[_Scores]:
     """What each of some models says to the unseen cases, from these modalities."""
-    return [scored(each, unseen, Endpoint.MALIGNANCY, modalities) for each in models]
+    key = frozenset(modalities)
+    found = [score_cases(each, unseen, Endpoint.MALIGNANCY).probabilities for each in models]
+    return [np.array([case[key] for case in of_model]) for of_model in found]
 
 
 def cases(folder: Path, first: int, count: int) -> list[Example]:
@@ -132,13 +134,13 @@ def trained(
     return load_checkpoint(folder / name)
 
 
-def report(rows: Sequence[tuple[str, list[Scores]]], positive: NDArray[np.bool_], patients: list[str]) -> None:
+def report(rows: Sequence[tuple[str, list[_Scores]]], positive: NDArray[np.bool_], patients: list[str]) -> None:
     """One line for each kind of network, against the first: mean over the seeds."""
 
-    def mean_auroc(scores: list[Scores], cases: NDArray[np.int64]) -> float:
+    def mean_auroc(scores: list[_Scores], cases: NDArray[np.int64]) -> float:
         return float(np.mean([auroc(positive[cases], each[cases]) for each in scores]))
 
-    def against_first(scores: list[Scores]) -> Comparison:
+    def against_first(scores: list[_Scores]) -> Comparison:
         return paired_bootstrap(lambda i: (mean_auroc(rows[0][1], i), mean_auroc(scores, i)), patients)
 
     for name, scores in rows:

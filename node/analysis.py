@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
+from dicom_io.study.body_part import contradicting_body_part
 from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
@@ -24,7 +25,7 @@ from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import analyze
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import Policy, default_policy
-from mome_core.results import Result, Saliency, Score
+from mome_core.results import QualityFlag, Result, Saliency, Score, Severity
 from node.errors import SettingsError
 from node.identity import this_device
 from node.models import Registry, bundle_in_use
@@ -69,7 +70,7 @@ class AnalysisContext:
     rules
         The site's own roles for series of certain names.
     silent
-        Whether a study that cannot be analysed gets no result objects.
+        For which reasons a study that cannot be analysed gets no result objects.
     """
 
     checkpoint: Checkpoint
@@ -77,7 +78,7 @@ class AnalysisContext:
     device: Device
     rules: tuple[RoleRule, ...] = ()
     options: ObjectOptions = field(default_factory=ObjectOptions)
-    silent: bool = False
+    silent: frozenset[Ineligibility] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,9 +117,9 @@ def analyze_study(
     try:
         with _timed(timings, "assemble"):
             assembly = read_case(roles)
-        result = analyze(assembly.case, context.checkpoint, context.policy, progress)
+        result = _doubted(analyze(assembly.case, context.checkpoint, context.policy, progress), headers)
     except StudyIneligible as reason:
-        objects = None if context.silent else _refuse(headers, str(reason), context, run)
+        objects = None if reason.code in context.silent else _refuse(headers, str(reason), context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with _timed(timings, "result objects"):
@@ -166,7 +167,7 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
             context = open_context(settings, active)
             bundle = active
             log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
-        outcome = analyze_study(paths, context, run=revision_of(revision))
+        outcome = analyze_study(paths, context, run=revision_of(revision), progress=revision.progress)
         return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
 
     return analyst
@@ -228,8 +229,24 @@ def open_context(settings: Settings, bundle: Path) -> AnalysisContext:
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
         options=object_options(settings.results),
-        silent=not settings.results.not_analysed_report,
+        silent=_silent(settings.results),
     )
+
+
+def _silent(results: ResultSettings) -> frozenset[Ineligibility]:
+    """Reasons of which the PACS is told nothing."""
+    if not results.not_analysed_report:
+        return frozenset(Ineligibility)
+    return frozenset() if results.no_breast_report else frozenset((Ineligibility.NO_BREAST,))
+
+
+def _doubted(result: Result, headers: StudyHeaders) -> Result:
+    """The result with a flag where the headers name another part of the body."""
+    part = contradicting_body_part(headers)
+    if part is None:
+        return result
+    message = f"Body part or protocol of the study name the {part}, not the breast: is this the right examination?"
+    return replace(result, flags=(*result.flags, QualityFlag("OTHER_BODY_PART", Severity.WARNING, message)))
 
 
 def _with_estimator(checkpoint: Checkpoint, name: str) -> Checkpoint:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from node.jobs import OPEN, JobKind, JobState
 from node.settings_sections import GatherSettings
 from node.states import StudyState
-from node.storage.analysis_queue import AnalysisQueue
+from node.storage.analysis_queue import AnalysisQueue, RunningAnalysis
 from node.storage.records import JobRecord, StudyRecord
 from node.words import duration
 
 _UNFINISHED = (*OPEN, JobState.DEAD)
+_NEARLY = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,14 @@ class NextStep:
         When, seconds since 1970; the words then end as if "in 5 min" followed. None: the words say it all.
     is_troubled
         Whether something is wrong that a person may have to mend.
+    share
+        Of an analysis that runs, in [0, 1): the time it has taken of the time that the last ones took; None: unknown.
     """
 
     words: str = ""
     until: float | None = None
     is_troubled: bool = False
+    share: float | None = None
 
 
 def next_step(
@@ -57,7 +61,7 @@ def _analysing(study: StudyRecord, jobs: Sequence[JobRecord], queue: AnalysisQue
     """The result is expected at a moment; a failed attempt says why, and when the next one is."""
     done_at = queue.done_at(study.id, now)
     if study.state is StudyState.ANALYZING:
-        return _running(done_at, now)
+        return _running(queue.running.get(study.id), done_at, now)
     failed = next((job for job in jobs if job.kind is JobKind.ANALYZE and job.reason and job.attempts), None)
     if failed is not None and failed.not_before > now:
         return NextStep(f"{failed.reason}; next attempt", failed.not_before, is_troubled=True)
@@ -66,12 +70,21 @@ def _analysing(study: StudyRecord, jobs: Sequence[JobRecord], queue: AnalysisQue
     return NextStep(f"{waits}; result", done_at) if done_at else NextStep(waits)
 
 
-def _running(done_at: float | None, now: float) -> NextStep:
-    if done_at is None:
-        return NextStep("being analysed")
+def _running(running: RunningAnalysis | None, done_at: float | None, now: float) -> NextStep:
+    words = f"being analysed{_stage_words(running)}"
+    if running is None or done_at is None:
+        return NextStep(words)
+    share = min(_NEARLY, max(0.0, (now - running.began_at) / max(1.0, done_at - running.began_at)))
     if done_at < now:
-        return NextStep(f"being analysed, {duration(now - done_at)} longer than usual")
-    return NextStep("being analysed; result", done_at)
+        return NextStep(f"{words}, {duration(now - done_at)} longer than usual", share=share)
+    return NextStep(f"{words}; result", done_at, share=share)
+
+
+def _stage_words(running: RunningAnalysis | None) -> str:
+    if running is None or not running.stage:
+        return ""
+    steps = f" {running.done} of {running.planned}" if running.planned > 1 else ""
+    return f": {running.stage}{steps}"
 
 
 def _delivering(job: JobRecord, now: float) -> NextStep:

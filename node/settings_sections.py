@@ -190,6 +190,7 @@ class ResultSettings(SettingsSection):
 
     kinds: tuple[str, ...] = Field(default=(), description="result objects to create; empty: the default set")
     not_analysed_report: bool = Field(default=True, description="report to the PACS why a study was not analysed")
+    no_breast_report: bool = Field(default=False, description="that, too, for a study whose images show no breast")
     map_encoding: Literal["float32", "uint16"] = Field(
         default="float32", description="voxels of the saliency map: float32 (exact) or uint16 (half the size)"
     )

@@ -19,7 +19,6 @@ from mome_core.training.cohort import ManifestRow, Split
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
 from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.distributed import ProcessGroup, process_group
-from mome_core.training.evaluate import scored
 from mome_core.training.exposure import ExposureRecord
 from mome_core.training.folds import Folding, Partition, partition
 from mome_core.training.history import MetricsWriter, draw_history
@@ -27,6 +26,7 @@ from mome_core.training.loop import Task, train
 from mome_core.training.nested import CrossValidation, FoldScores, cross_validated
 from mome_core.training.predict import truth
 from mome_core.training.run_state import EpochReport
+from mome_core.training.scored import scored
 from mome_core.training.start import from_checkpoint, from_scratch
 from mome_core.training.table import write_table
 from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases

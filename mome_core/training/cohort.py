@@ -22,6 +22,7 @@ from pathlib import Path
 from mome_core.results import Endpoint
 from mome_core.training.dataset import Labels
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.levels import group_of
 from mome_core.training.table import Record, read_table
 
 _NEEDED = ("case", "patient")
@@ -55,9 +56,8 @@ class ManifestRow:
     facts: Mapping[str, str]
 
     def group(self, column: str) -> str:
-        """The subgroup that the case belongs to; ages by decade; empty when the manifest does not say."""
-        value = self.facts.get(column, "")
-        return f"{int(float(value)) // 10 * 10}s" if column == "age" and value.replace(".", "").isdigit() else value
+        """The subgroup that the case belongs to, as `group_of` has it; empty when the manifest does not say."""
+        return group_of(column, self.facts.get(column, ""))
 
     def record(self, beside: Path, split: Split) -> Record:
         """This row for a manifest in the folder `beside`, on this side."""

@@ -21,10 +21,10 @@ from mome_core.results import Endpoint
 from mome_core.training.augment import centred
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import scored
 from mome_core.training.exposure import ExposureReport, exposure_report
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
+from mome_core.training.scored import scored
 from mome_core.training.statistics import auroc_difference_at, level_of_attempt
 
 _Scores = NDArray[np.float64]

@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 from mome_core.training.errors import TrainingRefused
 
 _Numbers = NDArray[np.float64]
+_OF_CALLS = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc")
 _ABBREVIATIONS = frozenset(("auroc", "auprc", "ppv", "npv", "f1", "mcc", "ece"))
 
 
@@ -64,13 +65,17 @@ class _Confusion:
 
 def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> _Confusion:
     """Counts with a score above the threshold taken for positive (paper: score > 0.5)."""
-    positive = np.asarray(labels).astype(bool)
-    called = np.asarray(scores) > threshold
+    return _counted(labels, np.asarray(scores) > threshold)
+
+
+def _counted(labels: ArrayLike, called: ArrayLike) -> _Confusion:
+    """Counts of cases that were called positive or not."""
+    positive, yes = np.asarray(labels).astype(bool), np.asarray(called).astype(bool)
     return _Confusion(
-        int((positive & called).sum()),
-        int((~positive & called).sum()),
-        int((~positive & ~called).sum()),
-        int((positive & ~called).sum()),
+        int((positive & yes).sum()),
+        int((~positive & yes).sum()),
+        int((~positive & ~yes).sum()),
+        int((positive & ~yes).sum()),
     )
 
 
@@ -165,17 +170,21 @@ def net_benefit_of_sparing(labels: ArrayLike, probabilities: ArrayLike, threshol
 
 def all_metrics(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> dict[str, float]:
     """Every figure of an evaluation by name, at one operating point."""
-    counts = confusion(labels, probabilities, threshold)
-    ratios = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc")
     return {
         "auroc": auroc(labels, probabilities),
         "auprc": average_precision(labels, probabilities),
         "partial_auroc_specificity_90": partial_auroc(labels, probabilities),
         "partial_auroc_sensitivity_90": partial_auroc_at_sensitivity(labels, probabilities),
-        **{name: float(getattr(counts, name)) for name in ratios},
+        **call_metrics(labels, np.asarray(probabilities) > threshold),
         "brier": brier(labels, probabilities),
         "ece": expected_calibration_error(labels, probabilities),
     }
+
+
+def call_metrics(labels: ArrayLike, called: ArrayLike) -> dict[str, float]:
+    """The figures of yes-or-no answers by name: of a model at its operating point, or of a reader."""
+    counts = _counted(labels, called)
+    return {name: float(getattr(counts, name)) for name in _OF_CALLS}
 
 
 def spelled(name: str) -> str:

@@ -52,7 +52,7 @@ def bootstrap(
     """Each figure of `measure(indices of cases)` with its percentile interval over draws of patients."""
     whole = measure(np.arange(len(patients)))
     drawn = _drawn_figures(measure, patients, repeats, seed)
-    return {name: _interval_of(value, [figures[name] for figures in drawn], level) for name, value in whole.items()}
+    return {name: interval_of(value, [figures[name] for figures in drawn], level) for name, value in whole.items()}
 
 
 def _drawn_figures(
@@ -73,10 +73,11 @@ def _drawn_figures(
     return drawn
 
 
-def _interval_of(value: float, drawn: Sequence[float], level: float = 0.95) -> Interval:
+def interval_of(value: float, drawn: ArrayLike, level: float = 0.95) -> Interval:
     """The percentile interval; NaN where no draw has a number."""
-    finite = [number for number in drawn if np.isfinite(number)]
-    if not finite:
+    numbers = np.asarray(drawn, float)
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
         return Interval(value, float("nan"), float("nan"))
     low, high = np.percentile(finite, [50 * (1 - level), 50 * (1 + level)])
     return Interval(value, float(low), float(high))
@@ -134,7 +135,7 @@ def paired_bootstrap(
     repeats: int = 1000,
     seed: int = 1,
 ) -> Comparison:
-    """Two models by the same draws of patients; p-value: twice the smaller share of differences beyond zero."""
+    """Two models by the same draws of patients; p-value as `two_sided_p` has it."""
 
     def figures(indices: NDArray[np.int64]) -> _Figures:
         first, second = measure(indices)
@@ -142,14 +143,20 @@ def paired_bootstrap(
 
     first, second = measure(np.arange(len(patients)))
     differences = np.array([drawn["difference"] for drawn in _drawn_figures(figures, patients, repeats, seed)])
-    interval = _interval_of(first - second, differences.tolist())
-    return Comparison(first, second, interval, _two_sided(differences))
+    return Comparison(first, second, interval_of(first - second, differences), two_sided_p(differences))
 
 
-def _two_sided(differences: NDArray[np.float64]) -> float:
-    """p-value of a difference from its draws."""
-    beyond = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return min(1.0, 2 * (1 + beyond) / (1 + len(differences)))
+def two_sided_p(differences: ArrayLike) -> float:
+    """p-value of no difference from B draws of one: 2 (1 + k) / (1 + B), k the rarer side of zero; never 0.
+
+    The draw at hand counts as one of them (Davison and Hinkley 1997, 4.2.5). NaN where no draw can tell.
+    """
+    numbers = np.asarray(differences, float)
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
+        return float("nan")
+    rarer = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
+    return min(1.0, 2 * (1 + rarer) / (1 + int(finite.size)))
 
 
 _BEYOND = 20  # draws that lie beyond the end of an interval, so that the end is more than the luck of one draw
@@ -192,8 +199,8 @@ def auroc_difference_at(
     if len(differences) < repeats / 2:
         raise TrainingRefused(f"only {len(differences)} of {repeats} bootstrap draws hold both classes: too few cases")
     aurocs = [float(each.mean()) for each in ranked]
-    interval = _interval_of(aurocs[0] - aurocs[1], differences.tolist(), level)
-    return Comparison(aurocs[0], aurocs[1], interval, _two_sided(differences))
+    interval = interval_of(aurocs[0] - aurocs[1], differences, level)
+    return Comparison(aurocs[0], aurocs[1], interval, two_sided_p(differences))
 
 
 def _ranked(positive: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:

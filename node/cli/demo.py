@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
+from dicom_io.errors import PeerUnreachable
 from dicom_io.files import dicom_files
 from dicom_io.headers.read import read_series_headers
 from dicom_io.network.folder import folder_pacs
@@ -44,6 +46,7 @@ from sr_templates.objects.summary import to_png
 
 _QUIET_SECONDS = 2.0
 _LONGEST_SECONDS = 600.0
+_START_SECONDS, _END_SECONDS = 60.0, 60.0
 
 
 def demo(
@@ -112,17 +115,29 @@ def _running_node(file: Path, settings: Settings, log: Path, console: Console) -
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "node.cli.main", "serve", "--config", str(file)]
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        before = signal.signal(signal.SIGTERM, _end)
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + _START_SECONDS
             while not _listens(settings.dicom.host, settings.dicom.port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise NotReady(f"the node did not start; see {log}")
+                    raise NotReady(f"the node did not start within {_START_SECONDS:.0f} s; see {log}")
                 time.sleep(0.1)
             console.print(f"  node      {settings.dicom.ae_title} listens on port {settings.dicom.port}")
             yield
+        except PeerUnreachable as error:
+            raise PeerUnreachable(f"{error}; {log} says why", error.fault) from None
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            signal.signal(signal.SIGTERM, before)
+
+
+def _end(_number: int, _frame: object) -> None:
+    """SIGTERM ends the demo as Ctrl-C does, and its node with it."""
+    raise KeyboardInterrupt
 
 
 def _send_study(folder: Path, settings: Settings, console: Console) -> None:
@@ -151,7 +166,7 @@ def follow(study: str, settings: Settings, console: Console) -> StudyDetail:
             if detail.study.state in FINAL and not unfinished:
                 return detail
             time.sleep(0.2)
-    raise NotReady(f"no outcome after {_LONGEST_SECONDS:.0f} s; see the node's log")
+    raise NotReady(f"no outcome after {_LONGEST_SECONDS:.0f} s; node.log beside the results says why")
 
 
 def show_outcome(detail: StudyDetail, settings: Settings, out: Path, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""`mome-node evaluate`: what a model is worth on labelled studies."""
+"""`mome-node evaluate`: what models are worth on labelled studies."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mome_core.training.cohort import read_manifest
+from mome_core.training.measured import MeasuredSet
 from mome_core.training.metrics import spelled
-from mome_core.training.report import MeasuredModel
+from mome_core.training.readers import ReaderCut
+from mome_core.training.report.conclusion import conclusion, headlines
 from node.cases import CACHE, endpoint_named
-from node.cli.options import CacheOption, CohortManifest, EndpointOption, Json, WorkersOption
+from node.cli.common import counted, progress
+from node.cli.options import CacheOption, EndpointOption, Json, WorkersOption
 from node.cli.train import PrintedProgress
-from node.evaluation import (
-    EvaluationPlan,
-    EvaluationReport,
-    evaluate_models,
-    write_cases,
-    write_figures,
-    write_page,
-)
+from node.evaluation.files import report_json, write_cases, write_figures, write_page
+from node.evaluation.measure import EvaluationPlan, EvaluationProgress, EvaluationReport, evaluate_models
+from node.evaluation.sets import choosing_set, sets_named
 from node.models import find_bundle
 
-_Model = Annotated[str, typer.Option("--model", help="Bundle: folder or shipped name.")]
-_Against = Annotated[str, typer.Option("--against", help="A second bundle to compare with.")]
-_SplitOption = Annotated[str, typer.Option("--split", help="Only these cases, e.g. test.", show_default="all")]
+_Sets = Annotated[list[str], typer.Argument(help="Sets of cases: [NAME=]MANIFEST[:SPLIT].", metavar="SET...")]
+_Models = Annotated[
+    list[str], typer.Option("--model", help="Bundle: folder or shipped name; repeatable, the first in detail.")
+]
+_Against = Annotated[str, typer.Option("--against", help="The bundle that all others are compared with.")]
+_SplitOption = Annotated[str, typer.Option("--split", help="Of sets that name none, e.g. test.", show_default="all")]
 _Repeats = Annotated[int, typer.Option("--repeats", min=100, help="Bootstrap draws of patients.")]
 _Page = Annotated[Path | None, typer.Option("--report", help="HTML page to write.")]
 _Figures = Annotated[Path | None, typer.Option("--figures", help="CSV to write: every number.")]
-_Cases = Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its score.")]
-_Choose = Annotated[str, typer.Option("--choose", help="Split that BI-RADS 4's point is chosen on.")]
+_Cases = Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its scores.")]
+_Choose = Annotated[str, typer.Option("--choose", help="Split or set that BI-RADS 4's point is chosen on.")]
+_Cut = Annotated[ReaderCut, typer.Option("--reader-cut", help="BI-RADS from which on a reader's call is positive.")]
 
 
 def evaluate(
-    manifest: CohortManifest,
-    model: _Model = "demo",
+    sets: _Sets,
+    model: _Models = ["demo"],  # noqa: B006
     against: _Against = "",
     endpoint: EndpointOption = "malignancy",
     split: _SplitOption = "",
@@ -47,54 +48,73 @@ def evaluate(
     figures: _Figures = None,
     cases: _Cases = None,
     choose: _Choose = "validation",
+    reader_cut: _Cut = ReaderCut.FOUR_B,
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
     as_json: Json = False,
 ) -> None:
-    """Measure a model on labelled studies: every figure with its 95 % interval by a bootstrap over patients.
+    """Measure models on labelled studies: every figure with its 95 % interval by a bootstrap over patients.
 
-    The first line says whether this is a test at all: how many of the cases taught the model, or chose its epoch or
-    operating point. Columns age, bpe, bi_rads, field_strength, site and vendor give groups of patients, reader_...
-    columns readers to compare with, bi_rads the BI-RADS 4 findings that could be downgraded.
+    The first line says whether this is a test at all: how many of the cases taught a model, or chose its epoch or
+    operating point. Several models and several sets make one page. Columns age, bpe, bi_rads, field_strength, site and
+    vendor give the table of patients and groups of them, reader_... columns readers to compare with, bi_rads the
+    BI-RADS 4 findings that could be downgraded.
 
-    Example: mome-node evaluate cohort.csv --model models/ours --against demo --split test --report page.html
+    Example: mome-node evaluate internal=a.csv:test external=b.csv --model ours --against demo --report page.html
     """
-    bundles = tuple(find_bundle(name) for name in (model, against) if name)
-    plan = EvaluationPlan(bundles, endpoint_named(endpoint), split, repeats, choose, cache=cache, workers=workers)
-    found = evaluate_models(read_manifest(manifest), plan, PrintedProgress())
+    bundles = [find_bundle(name) for name in model]
+    reference = find_bundle(against) if against else bundles[0]
+    plan = EvaluationPlan(
+        tuple(dict.fromkeys((*bundles, reference))),
+        sets_named(sets, split),
+        endpoint_named(endpoint),
+        list(dict.fromkeys((*bundles, reference))).index(reference),
+        choosing_set(choose, sets[0]) if choose != split else None,
+        reader_cut,
+        repeats,
+        cache,
+        workers,
+    )
+    found = evaluate_models(plan, _Printed())
     if report:
         write_page(report, found)
     if cases:
-        write_cases(cases, found.measured[0])
+        write_cases(cases, found)
     if figures:
         write_figures(figures, found)
-    typer.echo(json.dumps(found.to_json())) if as_json else _print_report(found)
+    typer.echo(json.dumps(report_json(found))) if as_json else _print_report(found)
+
+
+class _Printed(PrintedProgress, EvaluationProgress):
+    """Progress on stderr."""
+
+    def scored(self, model: str, cases: str, done: int, planned: int) -> None:
+        """One more case of a set was answered by a model."""
+        progress(f"{model}: answered {done} of {counted(planned, 'case')} of {cases}", last=done == planned)
 
 
 def _print_report(report: EvaluationReport) -> None:
-    """Every figure with its interval, and which of two models is better."""
+    """The conclusion, then every figure of every model with its interval."""
     console = Console()
-    for model in report.measured:
-        color = "" if model.exposure.is_test else "bold red"
-        console.print(model.exposure.headline(model.identity.name), style=color, markup=False, soft_wrap=True)
+    for words, is_test in headlines(report.measured):
+        console.print(words, style="" if is_test else "bold red", markup=False, soft_wrap=True)
     console.print("RESEARCH USE ONLY - not for clinical use.")
-    for model in report.measured:
-        console.print(_figures_table(model))
-    for test, found in report.comparison.items():
-        difference = found.difference
-        console.print(
-            f"{test}: AUROC {found.first:.3f} against {found.second:.3f}, difference {difference.value:+.3f} "
-            f"({difference.low:+.3f} to {difference.high:+.3f}), p = {found.p_value:.4f}"
-        )
+    console.print(conclusion(report.measured), markup=False)
+    for each in report.measured.sets:
+        console.print(_figures_table(each, report.measured.reference))
 
 
-def _figures_table(model: MeasuredModel) -> Table:
-    about = model.evaluation
-    cases = f"{len(about.examples)} cases, {int(about.truth.sum())} positive"
-    title = f"{model.identity.name}: {about.endpoint}, {cases}"
-    table = Table("figure", "value", "95 % interval", title=title, title_justify="left", box=None)
-    for name, figure in about.figures.items():
-        table.add_row(spelled(name), f"{figure.value:.3f}", f"{figure.low:.3f} to {figure.high:.3f}")
-    for modalities, auroc in about.subsets.items():
-        table.add_row(f"AUROC of {modalities} alone", f"{auroc:.3f}", "")
+def _figures_table(found: MeasuredSet, reference: str) -> Table:
+    cases = f"{len(found.cases.truth)} cases, {int(found.cases.truth.sum())} positive"
+    columns = [c for m in found.models for c in (m.identity.name, *(["p"] if m.against else []))]
+    words = f"{found.cases.name}: {cases}" + (f"; p: difference from {reference}" if reference else "")
+    table = Table("figure", *columns, title=words, title_justify="left", box=None)
+    for name in found.models[0].figures:
+        cells = []
+        for model in found.models:
+            cells.append(str(model.figures[name]))
+            cells += [f"{model.against[name].p_value:.4f}"] if model.against else []
+        table.add_row(spelled(name), *cells)
+    for each in found.models[0].coalitions[1:]:
+        table.add_row(f"AUROC of {'+'.join(each.modalities)} alone", str(each.figures["auroc"]))
     return table

@@ -34,6 +34,7 @@ def run_listener(settings: Settings, config: Path | None, heartbeat: HeartbeatSe
     archive.clear_temporary()
     service = StorageService(settings, archive, ledger, GroupCommit(archive, ledger))
     acceptor = open_acceptor(settings.dicom, service)
+    service.senders.start()
     heartbeat.associations = lambda: len(acceptor.associations)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=acceptor.stop).start())

@@ -45,9 +45,11 @@ from node.crashpoints import crash_point
 from node.reasons import REJECTION_CODES
 from node.service.audit_writer import AuditWriter, fields_of
 from node.service.group_commit import GroupCommit
+from node.service.open_senders import OpenSenders
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.database import LedgerUnavailable
+from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoreOutcome
 from node.watching.return_listener import record_report
@@ -65,14 +67,18 @@ _TO_ALLOW = {  # the settings, or the command, behind a rejection
 }
 
 
+_Told = Sequence[AuditWriter | OpenSenders]
+"""Who learns of every instance that is kept."""
+
+
 class IncomingInstance:
     """One instance on its way from the socket to the archive."""
 
     def __init__(
-        self, file: InstanceFile, peer: Peer, group_commit: GroupCommit, audit_writer: AuditWriter, largest_bytes: int
+        self, file: InstanceFile, peer: Peer, group_commit: GroupCommit, told: _Told, largest_bytes: int
     ) -> None:
         self.file = file
-        self.audit_writer = audit_writer
+        self.told = told
         self.peer = peer
         self.group_commit = group_commit
         self.largest_bytes = largest_bytes
@@ -97,7 +103,8 @@ class IncomingInstance:
             raise InstanceRefused(CANNOT_UNDERSTAND, str(error)) from None
         if verdict is StoreOutcome.CONFLICT:
             raise InstanceRefused(DUPLICATE_SOP_INSTANCE, "this UID is stored with other content; both are kept")
-        self.audit_writer.stored(self.peer, received.study_instance_uid)
+        for each in self.told:
+            each.stored(self.peer, received.study_instance_uid)
         crash_point("store.before_response")
         return SUCCESS
 
@@ -115,6 +122,7 @@ class StorageService:
         self.archive = archive
         self.group_commit = group_commit
         self.audit_writer = AuditWriter(ledger)
+        self.senders = OpenSenders(settings.node_name, HealthStore(ledger.engine))
         self.draining = False
         self.work_by(settings)
 
@@ -168,8 +176,8 @@ class StorageService:
         if self.archive.free_bytes() < self.reserve_bytes:
             raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
         names = (request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)
-        file = InstanceFile(self.archive.temporary_path(), *names)
-        return IncomingInstance(file, peer, self.group_commit, self.audit_writer, self.dicom.max_object_mib * _MIB)
+        file, told = InstanceFile(self.archive.temporary_path(), *names), (self.audit_writer, self.senders)
+        return IncomingInstance(file, peer, self.group_commit, told, self.dicom.max_object_mib * _MIB)
 
     def answer(self, peer: Peer, command: Command, data_set: bytes, transfer_syntax_uid: str) -> DimseResponse:
         """Storage commitment: a peer reports the commitment of our results, or requests it for what it sent."""
@@ -216,6 +224,7 @@ class StorageService:
         """Audit what came, and log how the association ended, if it did not simply end."""
         if peer is not None:
             self.audit_writer.ended(peer)
+            self.senders.ended(peer)
         if why:
             caller = peer.calling_ae_title if peer else ""
             log.info("association ended: %s", why, extra={"calling_ae_title": caller, "address": address})

@@ -15,6 +15,7 @@ from node.crashpoints import crash_point
 from node.errors import NodeError, words_of
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
+from node.service.progress import JobProgress
 from node.service.stopping import EndRequest
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
@@ -104,7 +105,8 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         stored = list(ledger.reading.instances(job.study_instance_uid))
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
-        revision = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job))
+        progress = JobProgress(ledger.jobs, job)
+        revision = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job), progress)
         analysis = analyst(paths, revision)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)

@@ -21,6 +21,16 @@ _LONGEST_QUEUE = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class RunningAnalysis:
+    """When an analysis began, and how many steps of which stage are done."""
+
+    began_at: float
+    stage: str = ""
+    done: int = 0
+    planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisQueue:
     """The analyses that run and wait.
 
@@ -29,7 +39,7 @@ class AnalysisQueue:
     seconds
         Median of the last analyses on this ledger; None before the first.
     running
-        Study -> when its analysis began.
+        By study.
     waiting
         Studies in the order in which they are analysed.
     workers
@@ -37,7 +47,7 @@ class AnalysisQueue:
     """
 
     seconds: float | None = None
-    running: Mapping[int, float] = field(default_factory=dict)
+    running: Mapping[int, RunningAnalysis] = field(default_factory=dict)
     waiting: tuple[int, ...] = ()
     workers: int = 1
 
@@ -50,11 +60,11 @@ class AnalysisQueue:
         if self.seconds is None:
             return None
         if study_id in self.running:
-            return self.running[study_id] + self.seconds
+            return self.running[study_id].began_at + self.seconds
         place = self.place(study_id)
         if place is None:
             return None
-        free = [max(now, began + self.seconds) for began in self.running.values()][: self.workers]
+        free = [max(now, each.began_at + self.seconds) for each in self.running.values()][: self.workers]
         free += [now] * (self.workers - len(free))
         heapq.heapify(free)
         for _ in range(place):
@@ -83,12 +93,14 @@ def _begun(study_id: Column[int]) -> ScalarSelect[float]:
     return claimed.scalar_subquery()
 
 
-def _running(db: Connection) -> dict[int, float]:
-    """When each analysis that runs was begun."""
+def _running(db: Connection) -> dict[int, RunningAnalysis]:
+    """The analyses that run."""
     jobs = schema.job.c
     running = (jobs.state == JobState.RUNNING, jobs.kind == JobKind.ANALYZE)
-    rows = db.execute(select(jobs.study_id, _begun(jobs.study_id).label("began")).where(*running))
-    return {row.study_id: row.began for row in rows if row.began is not None}
+    columns = (jobs.study_id, jobs.stage, jobs.steps_done, jobs.steps, _begun(jobs.study_id).label("began"))
+    rows = db.execute(select(*columns).where(*running)).all()
+    known = [row for row in rows if row.began is not None]
+    return {row.study_id: RunningAnalysis(row.began, row.stage, row.steps_done, row.steps) for row in known}
 
 
 def _usual_seconds(db: Connection) -> float | None:

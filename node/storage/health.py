@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, insert, select, update
@@ -109,6 +109,14 @@ class HealthStore:
             stopped = update(table).where(table.c.node == node, table.c.part == LISTENER).values(listening_since=None)
             if not db.execute(stopped).rowcount:
                 db.execute(insert(table).values(node=node, part=LISTENER, at=0.0, associations=0))
+
+    def senders_pause(self, node: str, studies: Collection[str]) -> None:
+        """Studies whose sender is connected to this node and sends nothing just now, instead of those told before."""
+        table = schema.open_sender
+        with writing(self.engine) as db:
+            db.execute(delete(table).where(table.c.node == node))
+            if studies:
+                db.execute(insert(table), [{"node": node, "study_instance_uid": each} for each in sorted(studies)])
 
     def heartbeats(self) -> list[ProcessHeartbeat]:
         """The last sign of life of every process of every node on this ledger."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -79,11 +80,20 @@ class KeptObject:
 
 @dataclass(frozen=True, slots=True)
 class StudyRevision:
-    """One revision of a study that is to be analysed, and the report of an earlier one that it supersedes."""
+    """One revision of a study that is to be analysed.
+
+    Parameters
+    ----------
+    predecessor
+        The report of an earlier revision, which this one supersedes.
+    progress
+        Called with (stage, done, planned) while it is analysed.
+    """
 
     study_instance_uid: str
     revision: int
     predecessor: KeptObject | None = None
+    progress: Callable[[str, int, int], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

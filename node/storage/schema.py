@@ -129,6 +129,9 @@ job = Table(
     Column("priority", Integer, nullable=False, server_default="2"),
     Column("node", String(128), nullable=False, server_default=""),
     Column("part", String(16), nullable=False, server_default=""),
+    Column("stage", String(32), nullable=False, server_default=""),
+    Column("steps_done", Integer, nullable=False, server_default="0"),
+    Column("steps", Integer, nullable=False, server_default="0"),
     UniqueConstraint("study_id", "kind", "revision", "destination"),
     Index(None, "state", "kind", "priority", "not_before"),
 )

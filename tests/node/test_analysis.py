@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pydicom import dcmread
 
+import phantom
 from calibrations import VALIDATION, a_score, calibration
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
@@ -123,3 +126,32 @@ def test_the_kinds_of_the_settings_are_known_kinds() -> None:
 
 def test_no_objects_make_no_files() -> None:
     assert list(encoded(None)) == []
+
+
+@pytest.mark.slow
+def test_a_study_without_a_breast_leaves_nothing_in_the_pacs_unless_the_site_wants_that(tmp_path: Path) -> None:
+    paths, rng = phantom.study(tmp_path / "scanner", seed=5), np.random.default_rng(1)
+    for path in paths:
+        image = dcmread(path)
+        image.PixelData = rng.integers(0, 900, len(image.PixelData) // 2, dtype=np.uint16).tobytes()
+        image.save_as(path)
+    for wanted in (False, True):
+        settings = Settings(storage={"root": tmp_path / "root"}, results={"no_breast_report": wanted})
+        found = analyze_study(paths, open_context(settings, find_bundle("demo")))
+        assert found.code == Ineligibility.NO_BREAST
+        assert (found.objects is not None) is wanted
+
+
+@pytest.mark.slow
+def test_a_breast_in_a_study_that_says_head_is_answered_with_a_flag(tmp_path: Path) -> None:
+    paths = phantom.study(tmp_path / "scanner", seed=5)
+    for path in paths:
+        image = dcmread(path)
+        image.BodyPartExamined, image.ProtocolName = "HEAD", "t1 dynamic"
+        image.SeriesDescription = str(image.SeriesDescription).lower().replace("breast", "")
+        image.save_as(path)
+    settings = Settings(storage={"root": tmp_path / "root"})
+    found = analyze_study(paths, open_context(settings, find_bundle("demo")))
+    assert found.result is not None, found.reason
+    (flag,) = [each for each in found.result.flags if each.code == "OTHER_BODY_PART"]
+    assert (flag.severity, "name the head" in flag.message) == (Severity.WARNING, True)

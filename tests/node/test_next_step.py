@@ -11,11 +11,11 @@ from node.jobs import JobKind, JobState
 from node.next_step import NextStep, next_step
 from node.settings_sections import GatherSettings
 from node.states import StudyState
-from node.storage.analysis_queue import AnalysisQueue
+from node.storage.analysis_queue import AnalysisQueue, RunningAnalysis
 from node.storage.records import JobRecord, StudyRecord
 
 STUDY = StudyRecord(3, "1.2.3", StudyState.STABLE, 1, 7, 0.0, 10.0, 20.0, False, "")
-QUEUE = AnalysisQueue(seconds=60.0, running={9: 100.0}, waiting=(2, 3))
+QUEUE = AnalysisQueue(seconds=60.0, running={9: RunningAnalysis(100.0)}, waiting=(2, 3))
 NOW = 110.0
 
 
@@ -47,10 +47,15 @@ def test_a_failed_attempt_says_why_and_when_the_next_one_is() -> None:
     )
 
 
-def test_a_study_that_is_analysed_says_when_its_result_is_expected() -> None:
-    assert step(StudyState.ANALYZING, id=9) == NextStep("being analysed; result", 160.0)
-    slow = AnalysisQueue(seconds=5.0, running={9: 100.0})
-    assert step(StudyState.ANALYZING, queue=slow, id=9).words == "being analysed, 5 s longer than usual"
+def test_a_study_that_is_analysed_says_how_far_it_is_and_when_its_result_is_expected() -> None:
+    half = {9: RunningAnalysis(80.0, "scores", 12, 54)}
+    queue = AnalysisQueue(seconds=60.0, running=half)
+    expected = NextStep("being analysed: scores 12 of 54; result", 140.0, share=0.5)
+    assert step(StudyState.ANALYZING, queue=queue, id=9) == expected
+    slow = step(StudyState.ANALYZING, queue=AnalysisQueue(seconds=5.0, running={9: RunningAnalysis(100.0)}), id=9)
+    assert (slow.words, slow.share) == ("being analysed, 5 s longer than usual", 0.99)
+    first = AnalysisQueue(running={9: RunningAnalysis(100.0, "prepare", 0, 1)})
+    assert step(StudyState.ANALYZING, queue=first, id=9) == NextStep("being analysed: prepare")
     assert step(StudyState.ANALYZING, queue=AnalysisQueue(), id=9).words == "being analysed"
 
 

@@ -13,10 +13,10 @@ from mome_core.training.cohort import ManifestRow, Split, read_manifest
 from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.evaluate import scored
 from mome_core.training.metrics import auroc
 from mome_core.training.nested import CrossValidation, FoldMean
 from mome_core.training.run_state import EpochReport
+from mome_core.training.scored import scored
 from mome_core.training.start import from_scratch
 from mome_core.training.statistics import Interval
 from node.errors import SettingsError

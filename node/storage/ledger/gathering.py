@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, not_, or_, select, update
 
 from node.content import Judgement, judge
 from node.jobs import JobKind
@@ -39,6 +39,7 @@ class Gathering:
         extended_quiet_since
             As `quiet_since`, for studies of which something is missing that their protocol had (None: no such
             patience). Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
+            It does not count while the sender is connected and has sent nothing else: that may take its time.
         """
         table = schema.study.c
         enough = and_(table.last_received_at <= quiet_since, table.missing == 0)
@@ -47,7 +48,7 @@ class Gathering:
         with writing(self.engine) as db:
             if not _listens(db, node_name, quiet_since, now):
                 return 0
-            studies = locked_arriving(db, silent, limit)
+            studies = locked_arriving(db, and_(silent, not_(_sender_is_connected(now))), limit)
             for study in studies:
                 why = f"no instance for {max(0.0, now - study.last_received_at):.0f} s"
                 complete(db, study, now, f"{why}; {study.awaits}" if study.awaits else why)
@@ -120,6 +121,14 @@ def _listens(db: Connection, node_name: str, since: float, now: float) -> bool:
         return True
     alive = beat.listening_since is not None and now - beat.at <= ALIVE_SECONDS
     return alive and not since < beat.listening_since <= now
+
+
+def _sender_is_connected(now: float) -> ColumnElement[bool]:
+    """Whether a study's sender is connected to a node whose listener is alive."""
+    sender, beat, study = schema.open_sender.c, schema.heartbeat.c, schema.study.c
+    alive = and_(beat.part == LISTENER, beat.at >= now - ALIVE_SECONDS, beat.listening_since.is_not(None))
+    query = select(sender.node).join(schema.heartbeat, beat.node == sender.node)
+    return query.where(sender.study_instance_uid == study.study_instance_uid, alive).correlate(schema.study).exists()
 
 
 def _judged(db: Connection, study: StudyRow, learned_from: int) -> Judgement:

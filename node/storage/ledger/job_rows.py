@@ -77,6 +77,9 @@ def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float, by: 
         "lease_until": lease_until,
         "node": by.node,
         "part": by.part,
+        "stage": "",
+        "steps_done": 0,
+        "steps": 0,
     }
     still = (table.c.id == row.id, table.c.fence == row.fence, table.c.state == row.state)
     if db.execute(update(table).where(*still).values(leased)).rowcount != 1:

@@ -79,6 +79,13 @@ class JobQueue:
             require_lease(db, job)
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(lease_until=lease_until))
 
+    def progressed(self, job: Job, stage: str, done: int, planned: int) -> None:
+        """So many steps of a stage are done, for who looks; nothing when the job is no longer this worker's."""
+        table = schema.job
+        ours = (table.c.id == job.id, table.c.fence == job.fence, table.c.state == JobState.RUNNING)
+        with writing(self.engine) as db:
+            db.execute(update(table).where(*ours).values(stage=stage, steps_done=done, steps=planned))
+
     def analyzed(self, job: Job, analysis: AnalysisRecord, now: float) -> None:
         """The result objects are on disk: one delivery job for each destination."""
         with writing(self.engine) as db:

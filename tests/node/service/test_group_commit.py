@@ -53,7 +53,7 @@ def test_nobody_waits_for_an_instance_that_comes_slowly_or_was_given_up(group_co
 
     def arriving() -> IncomingInstance:
         file = InstanceFile(archive.temporary_path(), MRImageStorage, "1.2", ExplicitVRLittleEndian)
-        return IncomingInstance(file, peer, group_commit, AuditWriter(ledger), 1000)
+        return IncomingInstance(file, peer, group_commit, [AuditWriter(ledger)], 1000)
 
     given_up, slow = arriving(), arriving()
     assert group_commit.worth_waiting()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ledger_studies import claim_job, complete_study, kept_report, stored_instance
-from node.storage.analysis_queue import AnalysisQueue, analysis_queue
+from node.storage.analysis_queue import AnalysisQueue, RunningAnalysis, analysis_queue
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord
@@ -17,7 +19,7 @@ from node.summary import AnalysisSummary
     [(1, {7: 60.0, 1: 120.0, 2: 180.0, 3: 240.0}), (2, {7: 60.0, 1: 90.0, 2: 120.0, 3: 150.0})],
 )
 def test_waiting_studies_follow_each_other_on_the_workers(workers: int, expected: dict[int, float]) -> None:
-    queue = AnalysisQueue(seconds=60.0, running={7: 0.0}, waiting=(1, 2, 3), workers=workers)
+    queue = AnalysisQueue(seconds=60.0, running={7: RunningAnalysis(0.0)}, waiting=(1, 2, 3), workers=workers)
     assert {study: queue.done_at(study, 30.0) for study in expected} == expected
     assert queue.place(2) == 2
     assert queue.place(9) is None
@@ -32,7 +34,13 @@ def test_the_queue_is_read_from_the_ledger(ledger: Ledger) -> None:
     complete_study(ledger)
     assert analysis_queue(ledger.engine, 170.0) == AnalysisQueue(waiting=(1,))
     job = claim_job(ledger, now=200)
-    assert analysis_queue(ledger.engine, 210.0) == AnalysisQueue(running={1: 200.0})
+    assert analysis_queue(ledger.engine, 210.0) == AnalysisQueue(running={1: RunningAnalysis(200.0)})
+    ledger.jobs.progressed(job, "scores", 3, 8)
+    assert analysis_queue(ledger.engine, 210.0).running == {1: RunningAnalysis(200.0, "scores", 3, 8)}
+    ledger.jobs.progressed(replace(job, fence=job.fence - 1), "prepare", 0, 1)
+    assert analysis_queue(ledger.engine, 210.0).running[1].stage == "scores", (
+        "a worker whose lease ran out says nothing"
+    )
     ledger.jobs.analyzed(job, AnalysisRecord((kept_report(),), AnalysisSummary(), ()), now=245)
     for number in (2, 3):
         ledger.receiving.instances_stored([stored_instance(study=f"1.2.3.{number}")], now=300 + number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger_studies import STUDY, stored_instance
 from node.reasons import ReasonCode
 from node.states import StudyEvent, StudyState
+from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 
 
@@ -30,3 +31,23 @@ def test_studies_are_completed_oldest_first_and_no_more_than_wanted(ledger: Ledg
         StudyState.STABLE,
         StudyState.RECEIVING,
     ]
+
+
+def test_a_study_whose_sender_is_connected_and_pauses_is_not_complete(ledger: Ledger) -> None:
+    health = HealthStore(ledger.engine)
+    ledger.receiving.instances_stored([stored_instance(1)], now=100)
+    health.senders_pause("node", [STUDY])
+    assert ledger.gathering.settle(150, 160) == 1, "the listener that said so is not alive"
+    ledger.receiving.instances_stored([stored_instance(2)], now=200)
+    health.beat("node", "listener", 250, listening_since=1)
+    assert ledger.gathering.settle(250, 260) == 0
+    health.senders_pause("node", ["1.9"])
+    assert ledger.gathering.settle(250, 260) == 1, "it is sending another study"
+
+
+def test_the_deadline_holds_for_a_sender_that_never_ends(ledger: Ledger) -> None:
+    health = HealthStore(ledger.engine)
+    ledger.receiving.instances_stored([stored_instance(1)], now=100)
+    health.beat("node", "listener", 250, listening_since=1)
+    health.senders_pause("node", [STUDY])
+    assert ledger.gathering.settle_overdue(100, 260) == 1

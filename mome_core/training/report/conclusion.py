@@ -1,0 +1,90 @@
+"""What the evaluation shows, in one sentence that claims no more than its interval."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from mome_core.training.measured import Measured, MeasuredModel, MeasuredSet
+from mome_core.training.report.markup import p_words, signed
+from mome_core.training.statistics import Comparison, Interval
+
+
+class _Verdict(Enum):
+    """What the interval of a difference in AUROC allows to say."""
+
+    BETTER = "ranks better than"
+    WORSE = "ranks worse than"
+    OPEN = "cannot be told from"
+
+
+def conclusion(measured: Measured) -> str:
+    """The first model on the first set, against the one it is compared with, and whether the other sets agree."""
+    first = measured.sets[0]
+    model, auroc = first.models[0].identity.name, first.models[0].figures["auroc"]
+    size = f"{len(first.cases.truth)} cases, {int(first.cases.truth.sum())} positive"
+    compared = _compared(first, measured.reference)
+    if compared is None:
+        alone = f"{model} reaches an AUROC of {auroc.value:.3f} (95 % {auroc.low:.3f} to {auroc.high:.3f})"
+        return f"{alone} on {first.cases.name} ({size}){_on_the_others(measured)}."
+    other, found = compared
+    gap, verdict = found.difference, _verdict(found.difference)
+    text = (
+        f"On {first.cases.name} ({size}) {model} {verdict.value} {other.identity.name}: AUROC {found.first:.3f} "
+        f"against {found.second:.3f}, difference {signed(gap.value)} (95 % {signed(gap.low)} to {signed(gap.high)}, "
+        f"{_p(found.p_value)})"
+    )
+    return f"{text}{_agreement(measured, verdict)}."
+
+
+def _compared(cases: MeasuredSet, reference: str) -> tuple[MeasuredModel, Comparison] | None:
+    """The model that the first one is compared with, and the first one's AUROC minus its; None with one model.
+
+    The one that is named; where that is the first itself, the strongest of the others.
+    """
+    first, *others = cases.models
+    if not others:
+        return None
+    if first.against:
+        return next(each for each in others if each.identity.name == reference), first.against["auroc"]
+    strongest = max(others, key=lambda each: each.figures["auroc"].value)
+    found = strongest.against["auroc"]
+    gap = found.difference
+    turned = Interval(-gap.value, -gap.high, -gap.low)
+    return strongest, Comparison(found.second, found.first, turned, found.p_value)
+
+
+def _verdict(gap: Interval) -> _Verdict:
+    return _Verdict.BETTER if gap.low > 0 else _Verdict.WORSE if gap.high < 0 else _Verdict.OPEN
+
+
+def _agreement(measured: Measured, verdict: _Verdict) -> str:
+    """In how many of the other sets the same can be said."""
+    others = [found for each in measured.sets[1:] if (found := _compared(each, measured.reference))]
+    if not others:
+        return ""
+    same = sum(_verdict(found.difference) is verdict for _, found in others)
+    if len(others) == 1:
+        return f"; {'so' if same else 'not so'} on {measured.sets[1].cases.name}"
+    return f"; so on {same} of {len(others)} other sets"
+
+
+def _on_the_others(measured: Measured) -> str:
+    """Its AUROC on every other set."""
+    found = [(each.cases.name, each.models[0].figures["auroc"]) for each in measured.sets[1:]]
+    return "".join(f", {value.value:.3f} ({value.low:.3f} to {value.high:.3f}) on {name}" for name, value in found)
+
+
+def _p(p: float) -> str:
+    words = p_words(p)
+    return f"p {words}" if words.startswith("<") else f"p = {words}"
+
+
+def headlines(measured: Measured) -> list[tuple[str, bool]]:
+    """What stands before every figure: for each model and set whether it is a test at all, and the sentence."""
+    several = len(measured.sets) > 1
+    return [
+        (f"{each.cases.name}: {words}" if several else words, model.exposure.is_test)
+        for each in measured.sets
+        for model in each.models
+        for words in (model.exposure.headline(model.identity.name),)
+    ]

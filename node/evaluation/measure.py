@@ -1,0 +1,253 @@
+"""What models are worth on labelled studies: `evaluate_models` is the whole of an evaluation on one screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mome_core.model.checkpoint import load_either
+from mome_core.results import Endpoint
+from mome_core.training.answers import Answers
+from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
+from mome_core.training.characteristics import CohortFlow, characteristics
+from mome_core.training.cohort import GROUPS
+from mome_core.training.dataset import Example, ExcludedCase
+from mome_core.training.errors import TrainingRefused
+from mome_core.training.exposure import exposure_report
+from mome_core.training.measured import CaseSet, Measured, MeasuredSet, Scored, measure_models
+from mome_core.training.readers import ReaderCut, against_readers
+from mome_core.training.scored import ScoredCases, score_cases
+from mome_core.training.subgroups import by_group
+from node.cases import CACHE, CohortProgress, prepare_cases
+from node.evaluation.sets import ManifestSet
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """What is measured on which cases.
+
+    Parameters
+    ----------
+    bundles
+        The first is reported in detail.
+    reference
+        Place in `bundles` of the model that the others are compared with.
+    choose
+        Cases on which the operating point for BI-RADS 4 findings is chosen; it is used on sets that share no patient.
+    repeats
+        Draws of patients by the bootstrap.
+    """
+
+    bundles: tuple[Path, ...]
+    sets: tuple[ManifestSet, ...]
+    endpoint: Endpoint
+    reference: int = 0
+    choose: ManifestSet | None = None
+    cut: ReaderCut = ReaderCut.FOUR_B
+    repeats: int = 1000
+    cache: Path = CACHE
+    workers: int = 1
+
+
+class EvaluationProgress(CohortProgress):
+    """What is reported while models are measured; this one stays silent."""
+
+    def scored(self, model: str, cases: str, done: int, planned: int) -> None:
+        """One more case of a set was answered by a model."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationReport:
+    """Everything that was measured, and by set the cases that could not be prepared."""
+
+    measured: Measured
+    excluded: Mapping[str, tuple[ExcludedCase, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _AnsweredSet:
+    """A set of cases with what every model said of it, and the cases that some model could not have prepared."""
+
+    rows: ManifestSet
+    models: tuple[ScoredCases, ...]
+    manifests: tuple[Mapping[str, Any], ...]
+    excluded: tuple[ExcludedCase, ...]
+
+
+def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> EvaluationReport:
+    """Every figure of every model on every set, with 95 % intervals by a bootstrap over patients.
+
+    Raises TrainingRefused when the cases cannot tell.
+    """
+    named = [*plan.sets, *([plan.choose] if plan.choose and plan.choose not in plan.sets else [])]
+    answered = _answer(plan, named, progress)
+    names = [each.identity.name for each in answered[0].models]
+    reference = names[plan.reference] if len(names) > 1 else ""
+    chosen = next((each for each in answered if each.rows is plan.choose or each.rows == plan.choose), None)
+    sets = tuple(_measured(each, chosen, reference, plan) for each in answered[: len(plan.sets)])
+    patients = characteristics(GROUPS, [(each.cases.facts, each.cases.truth) for each in sets])
+    measured = Measured(
+        plan.endpoint,
+        sets,
+        reference,
+        tuple(patients),
+        plan.cut.value,
+        plan.repeats,
+        plan.choose.name if plan.choose else "",
+    )
+    return EvaluationReport(measured, {each.rows.name: each.excluded for each in answered[: len(plan.sets)]})
+
+
+def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: EvaluationProgress) -> list[_AnsweredSet]:
+    """Every model's answers to every set; one network is in memory at a time.
+
+    Only the first is asked about subsets of the modalities.
+    """
+    answers: list[list[ScoredCases]] = [[] for _ in sets]
+    excluded: list[dict[str, ExcludedCase]] = [{} for _ in sets]
+    manifests = []
+    for place, bundle in enumerate(plan.bundles):
+        checkpoint = load_either(bundle)
+        manifests.append(checkpoint.manifest)
+        for number, each in enumerate(sets):
+            cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
+            excluded[number] |= {case.name: case for case in cohort.exclusions}
+            count = _counter(checkpoint.identity.name, each.name, cohort.examples, plan.endpoint, progress)
+            answers[number].append(
+                score_cases(
+                    checkpoint,
+                    cohort.examples,
+                    plan.endpoint,
+                    every_coalition=place == 0,
+                    cache=plan.cache / "scores",
+                    progress=count,
+                )
+            )
+    return [
+        _AnsweredSet(each, _with_distinct_names(models), tuple(manifests), tuple(out.values()))
+        for each, models, out in zip(sets, answers, excluded, strict=True)
+    ]
+
+
+def _counter(
+    model: str, cases: str, examples: Sequence[Example], endpoint: Endpoint, progress: EvaluationProgress
+) -> Callable[[str], None]:
+    """Reports one more answered case at each call."""
+    done: list[str] = []
+    planned = sum(endpoint in example.labels for example in examples)
+
+    def count(name: str) -> None:
+        done.append(name)
+        progress.scored(model, cases, len(done), planned)
+
+    return count
+
+
+def _with_distinct_names(models: Sequence[ScoredCases]) -> tuple[ScoredCases, ...]:
+    """Models of one name are told apart by their digests."""
+    repeated = {name for name, count in Counter(each.identity.name for each in models).items() if count > 1}
+    return tuple(
+        replace(each, identity=replace(each.identity, name=f"{each.identity.name} {each.identity.sha256[:6]}"))
+        if each.identity.name in repeated
+        else each
+        for each in models
+    )
+
+
+def _measured(answered: _AnsweredSet, chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan) -> MeasuredSet:
+    """Every figure of one set, on the cases that every model gives a score for."""
+    common = _in_common(answered.models)
+    if not common:
+        raise TrainingRefused(f"{answered.rows.name}: no case has a score from every model")
+    models = [_of_names(each, common) for each in answered.models]
+    cases = _case_set(answered, models[0], plan.endpoint)
+    answers = [each.answers() for each in models]
+    first = answers[0]
+    fours = _fours(cases, models, chosen if chosen and _apart(chosen, answered) else None, reference, plan)
+    scored = [
+        Scored(each.identity, said, exposure_report(manifest, each.examples))
+        for each, said, manifest in zip(models, answers, answered.manifests, strict=True)
+    ]
+    scored[0] = replace(
+        scored[0],
+        coalitions=models[0].coalition_figures(repeats=plan.repeats),
+        contributions=models[0].contributions(),
+    )
+    readers = sorted({name for facts in cases.facts for name in facts if name.startswith("reader_")})
+    return MeasuredSet(
+        cases,
+        measure_models(scored, reference, fours, repeats=plan.repeats),
+        tuple(against_readers(first, {name: cases.column(name) for name in readers}, plan.cut, repeats=plan.repeats)),
+        tuple(by_group(first, {name: cases.column(name) for name in GROUPS}, repeats=plan.repeats)),
+    )
+
+
+def _in_common(models: Sequence[ScoredCases]) -> list[str]:
+    """Names of the cases for which every model shows a score, in the first one's order."""
+    shown = [{e.name for e, yes in zip(each.examples, each.shown, strict=True) if yes} for each in models]
+    return [example.name for example in models[0].examples if all(example.name in names for names in shown)]
+
+
+def _of_names(model: ScoredCases, names: Sequence[str]) -> ScoredCases:
+    place = {example.name: n for n, example in enumerate(model.examples)}
+    return model.of([place[name] for name in names])
+
+
+def _apart(chosen: _AnsweredSet, answered: _AnsweredSet) -> bool:
+    """Whether a set shares no patient with the one that an operating point was chosen on."""
+    return not chosen.rows.patients & answered.rows.patients
+
+
+def _case_set(answered: _AnsweredSet, model: ScoredCases, endpoint: Endpoint) -> CaseSet:
+    """The measured cases with the manifest's columns, and what became of the others."""
+    by_name = {row.name: row for row in answered.rows.rows}
+    rows = [by_name[example.name] for example in model.examples]
+    out = {case.name for case in answered.excluded}
+    flow = CohortFlow(
+        listed=len(answered.rows.rows),
+        excluded=dict(Counter(case.reason for case in answered.excluded).most_common()),
+        unlabelled=sum(endpoint not in row.labels for row in answered.rows.rows if row.name not in out),
+        withheld={each.identity.name: int((~each.shown).sum()) for each in answered.models},
+        measured=len(rows),
+        positive=int(model.truth.sum()),
+        uncalled={each.identity.name: _uncalled(each, [row.name for row in rows]) for each in answered.models},
+    )
+    return CaseSet(
+        answered.rows.name, tuple(row.name for row in rows), tuple(row.facts for row in rows), model.truth, flow
+    )
+
+
+def _uncalled(model: ScoredCases, names: Sequence[str]) -> int:
+    """Measured cases that a model scores and does not call."""
+    return int((~_of_names(model, names).answers().answered).sum())
+
+
+def _fours(
+    cases: CaseSet, models: Sequence[ScoredCases], chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan
+) -> list[CategoryFour | None]:
+    """Each model on the BI-RADS 4 findings, with the point that was chosen on other cases."""
+    four = bi_rads_4(cases.column("bi_rads"))
+    if not four.any():
+        return [None] * len(models)
+    answers = [each.answers().of(four) for each in models]
+    names = [each.identity.name for each in models]
+    compared = answers[names.index(reference)] if reference else None
+    found = []
+    for number, said in enumerate(answers):
+        point = choose_downgrade(_fours_of(chosen, number), said) if chosen else None
+        other = None if names[number] == reference else compared
+        found.append(category_four(said, point, other, repeats=plan.repeats))
+    return found
+
+
+def _fours_of(chosen: _AnsweredSet, number: int) -> Answers:
+    """One model's answers to the BI-RADS 4 findings of the set that the point is chosen on."""
+    model = chosen.models[number]
+    shown = model.of(np.flatnonzero(model.shown).tolist())
+    by_name = {row.name: row for row in chosen.rows.rows}
+    return shown.answers().of(bi_rads_4([by_name[each.name].facts.get("bi_rads", "") for each in shown.examples]))
