@@ -92,7 +92,10 @@ def _services() -> list[tuple[str, str, str, str]]:
 
 def _web_services() -> list[tuple[str, str, str]]:
     """Web services and roles."""
-    return [("Studies service, store (STOW-RS)", "yes, configurable", "yes, configurable")]
+    return [
+        ("Studies service, store (STOW-RS)", "yes, configurable", "yes, configurable"),
+        ("Worklist service (UPS-RS)", "yes, configurable, as performer by polling", "no"),
+    ]
 
 
 def _web_statuses() -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ NAMES = (
     "commit.recorded",
 )
 """On the way of every study."""
-_AROUND = ("audit.sent", "message.before_send", "message.sent")
+_AROUND = ("audit.sent", "message.before_send", "message.sent", "workitem.noted", "workitem.claimed", "workitem.ended")
 """Towards the systems around a PACS, where the settings name some."""
 CHOSEN, _, VISITS = os.environ.get("MOME_CRASHPOINT", "").partition(":")
 _visits_left = int(VISITS or 1)

@@ -117,3 +117,20 @@ class FhirServer(TlsPeer):
         if len(given) > 1:
             raise ValueError("token_url, client_id and client_secret_file belong together")
         return self
+
+
+class UpsWorklist(TlsPeer):
+    """A UPS-RS worklist whose workitems this node performs when their study is here."""
+
+    name: str = Field(description="name of this worklist")
+    url: _PrivateUrl = Field(description="base URL of its DICOMweb services, https://...")
+    token_file: str = Field(default="", description="file with the bearer token for it, mode 0600; empty: none")
+    match: dict[str, str] = Field(
+        default={}, description="what its workitems must match: attribute (as UPS-RS names it) = value; none: all"
+    )
+    seconds: Seconds = Field(default=10.0, description="how often it is asked")
+
+    @property
+    def token(self) -> str:
+        """The bearer token; raises SettingsError for a file that others may read."""
+        return secret(Path(self.token_file)) if self.token_file else ""

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.errors import SettingsError
-from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, WebStoreSettings
+from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, UpsWorklist, WebStoreSettings
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     destinations: tuple[Destination, ...] = ()
     hl7: tuple[Hl7Receiver, ...] = ()
     fhir: tuple[FhirServer, ...] = ()
+    worklists: tuple[UpsWorklist, ...] = ()
 
     @classmethod
     def settings_customise_sources(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from node.errors import SettingsError
-from node.integration_settings import FhirServer, Hl7Receiver
+from node.integration_settings import FhirServer, Hl7Receiver, UpsWorklist
 from node.settings import Settings, load_settings
 from node.settings_sections import Destination, SettingsSection, ae_title
 
@@ -18,6 +18,7 @@ _EXAMPLES: dict[str, SettingsSection] = {
     "destinations": Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104),
     "hl7": Hl7Receiver(name="ris", host="10.0.0.6", port=2575),
     "fhir": FhirServer(name="ehr", url="https://10.0.0.7/fhir"),
+    "worklists": UpsWorklist(name="orders", url="https://10.0.0.8/dicom-web"),
 }
 """One of each section that may be repeated."""
 

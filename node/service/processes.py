@@ -75,6 +75,7 @@ _NOT_OF_A_WORKER = {
     "destinations",
     "audit_repository",
     "web_store",
+    "worklists",
     "hl7",
     "fhir",
 }

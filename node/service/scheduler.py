@@ -25,6 +25,7 @@ from node.service.audit_forwarding import AuditForwarder, audit_subject
 from node.service.delivery import delivery_clients
 from node.service.indexing import StudyIndexer
 from node.service.message_delivery import message_clients
+from node.service.performer import performers
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
 from node.service.stopping import EndRequest
@@ -132,8 +133,13 @@ def periodic_tasks(
 
     forwarder = AuditForwarder(settings, archive, AuditForwarding(ledger.engine))
     audit = (PeriodicTask("audit", _AUDIT_SECONDS, forwarder.forward),) if settings.audit_repository.enabled else ()
+    worklists = tuple(
+        PeriodicTask(f"worklist {each.worklist.name}", each.worklist.seconds, each.look)
+        for each in performers(settings, ledger)
+    )
     return (
         *audit,
+        *worklists,
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
         PeriodicTask("search index", _SWEEP_SECONDS, indexer.run),
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),

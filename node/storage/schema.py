@@ -257,6 +257,18 @@ audit_head = Table(
     Column("digest", DIGEST, nullable=False),
 )
 
+workitem = Table(
+    "workitem",
+    metadata,
+    Column("worklist", String(64), primary_key=True),
+    Column("uid", UID, primary_key=True),
+    Column("transaction_uid", UID, nullable=False),
+    Column("study_instance_uid", UID, nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("progress", Integer, nullable=False),
+    Column("claimed_at", Float, nullable=False),
+)
+
 audit_forwarding = Table(
     "audit_forwarding",
     metadata,

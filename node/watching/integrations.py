@@ -12,6 +12,7 @@ from node.integrations import mllp, syslog
 from node.integrations.errors import IntegrationError
 from node.integrations.fhir import require_library
 from node.integrations.fhir_client import FhirClient
+from node.integrations.worklist import probe as ask_worklist
 from node.settings import Settings
 from node.storage.health import Echo, HealthStore
 from node.watching.findings import Finding, FindingLevel
@@ -44,6 +45,10 @@ def integration_probes(settings: Settings) -> Iterator[IntegrationProbe]:
             f"check url, release and login of [[fhir]] {server.name}, and the firewalls between; results wait meanwhile"
         )
         yield IntegrationProbe(server.name, partial(_ask_fhir, server), hint)
+    for worklist in settings.worklists:
+        hint = f"check url and token_file of [[worklists]] {worklist.name}, and the firewalls; workitems wait meanwhile"
+        ask = partial(ask_worklist, worklist, settings.dicom.ae_title)
+        yield IntegrationProbe(worklist.name, ask, hint)
     repository = settings.audit_repository
     if repository.enabled:
         hint = "check [audit_repository]: host, port, authorities, and the firewalls between; entries wait meanwhile"

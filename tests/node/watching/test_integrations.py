@@ -14,6 +14,7 @@ from node.watching.findings import FindingLevel
 from node.watching.integrations import call_receivers, examine_integrations, integration_probes
 from orthanc import free_port
 from syslog_receiver import SyslogReceiver
+from ups_server import WorklistServer
 
 
 def test_a_node_without_such_systems_asks_nobody(tmp_path: Path) -> None:
@@ -43,6 +44,16 @@ def test_a_fhir_server_is_asked_for_its_capabilities(tmp_path: Path) -> None:
         assert (there.level, there.message) == (FindingLevel.OK, "answers as FHIR R5")
     (away,) = examine_integrations(settings)
     assert "[[fhir]] ehr" in away.hint
+
+
+def test_a_worklist_is_asked_by_a_search(tmp_path: Path) -> None:
+    with WorklistServer().running() as server:
+        settings = Settings(storage={"root": tmp_path}, worklists=({"name": "orders", "url": server.url},))
+        (there,) = examine_integrations(settings)
+        assert (there.level, there.message) == (FindingLevel.OK, "answers a search for workitems")
+    (away,) = examine_integrations(settings)
+    assert away.level is FindingLevel.FAILED
+    assert "[[worklists]] orders" in away.hint
 
 
 def test_an_audit_repository_is_asked_by_tls(tmp_path: Path) -> None:
