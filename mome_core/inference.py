@@ -26,7 +26,7 @@ from mome_core.model.estimators import EndpointCalibrations
 from mome_core.policy import Policy, default_policy
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess
-from mome_core.results import Contribution, Endpoint, QualityFlag, Result, Score, Severity
+from mome_core.results import Endpoint, QualityFlag, Result, Score, Severity
 from mome_core.scoring import Arrays, Progress, VersionLogOdds, pooled, silent, version_log_odds
 
 _LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
@@ -136,36 +136,28 @@ def _score_of(endpoint: Endpoint, present: Coalition, answers: VersionLogOdds, c
     """One endpoint's score from the log odds of every version, by coalition."""
     estimator, calibrations = checkpoint.estimator, checkpoint.calibrations(endpoint)
     calibration = calibrations.of(present)
-    worth = calibrations.probabilities(pooled(answers, endpoint, estimator))
+    probabilities = calibrations.probabilities(pooled(answers, endpoint, estimator))
+    worth = calibrations.worth(probabilities) if len(answers) == len(coalitions_within(present)) else {}
     each = [calibration.probability(float(log_odds)) for log_odds in answers[present][endpoint]]
     return Score(
         endpoint,
-        worth[present] if calibration.shows_score else None,
+        probabilities[present] if calibration.shows_score else None,
         float(np.std(each)),
         calibration,
         estimator,
         checkpoint.identity,
-        contributions=_contributions(worth, present, calibrations) if calibration.shows_score else (),
+        contributions=contributions(worth) if worth and calibration.shows_score else (),
         base_probability=calibrations.base_rate,
-        without=_without(worth, present, calibrations),
+        without=_without(probabilities, present, calibrations),
     )
 
 
-def _contributions(
-    worth: Mapping[Coalition, float], present: Coalition, calibrations: EndpointCalibrations
-) -> tuple[Contribution, ...]:
-    """Shapley value of each modality, from the base rate on; none where a coalition or the base rate is unknown."""
-    if calibrations.base_rate is None or len(worth) < 2 ** len(present) - 1:
-        return ()
-    return contributions(worth, calibrations.base_rate)
-
-
 def _without(
-    worth: Mapping[Coalition, float], present: Coalition, calibrations: EndpointCalibrations
+    probabilities: Mapping[Coalition, float], present: Coalition, calibrations: EndpointCalibrations
 ) -> dict[Modality, float | None]:
     """The probability without each of several modalities; None where the rest may not be scored."""
     rest = {modality: present - {modality} for modality in Modality if modality in present and len(present) > 1}
-    return {m: worth[others] if calibrations.of(others).shows_score else None for m, others in rest.items()}
+    return {m: probabilities[others] if calibrations.of(others).shows_score else None for m, others in rest.items()}
 
 
 def _unstable(scores: tuple[Score, ...]) -> tuple[QualityFlag, ...]:

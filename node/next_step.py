@@ -47,7 +47,7 @@ def next_step(
         return _analysing(study, jobs, queue, now)
     if study.reason:
         return NextStep(study.reason, is_troubled=study.state is StudyState.FAILED)
-    deliveries = [_delivering(job, now) for job in jobs if job.kind is JobKind.DELIVER]
+    deliveries = [_delivering(job, queue, now) for job in jobs if job.kind is JobKind.DELIVER]
     return min(deliveries, key=lambda step: not step.is_troubled, default=NextStep())
 
 
@@ -65,6 +65,8 @@ def _analysing(study: StudyRecord, jobs: Sequence[JobRecord], queue: AnalysisQue
     failed = next((job for job in jobs if job.kind is JobKind.ANALYZE and job.reason and job.attempts), None)
     if failed is not None and failed.not_before > now:
         return NextStep(f"{failed.reason}; next attempt", failed.not_before, is_troubled=True)
+    if queue.is_paused:
+        return NextStep("waiting: the node is paused")
     place = queue.place(study.id)
     waits = f"{place} of {len(queue.waiting)} in the queue" if place else "waiting for a worker"
     return NextStep(f"{waits}; result", done_at) if done_at else NextStep(waits)
@@ -87,12 +89,16 @@ def _stage_words(running: RunningAnalysis | None) -> str:
     return f": {running.stage}{steps}"
 
 
-def _delivering(job: JobRecord, now: float) -> NextStep:
+def _delivering(job: JobRecord, queue: AnalysisQueue, now: float) -> NextStep:
     """What one destination still waits for."""
     if job.state is JobState.DEAD:
         return NextStep(f"{job.destination}: {job.reason}", is_troubled=True)
     if job.state is JobState.COMMITTING:
         return NextStep(f"{job.destination}: waiting for storage commitment; retry", job.not_before)
+    if job.state is JobState.WAITING and job.destination in queue.held:
+        return NextStep(f"{job.destination}: held back")
+    if job.state is JobState.WAITING and queue.is_paused:
+        return NextStep(f"{job.destination}: waiting, the node is paused")
     if job.reason and job.attempts and job.not_before > now:
         return NextStep(f"{job.destination}: {job.reason}; retry", job.not_before, is_troubled=True)
     return NextStep(f"being sent to {job.destination}")

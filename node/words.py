@@ -9,6 +9,7 @@ from itertools import pairwise
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
 from node.jobs import JobKind, JobState
 from node.states import StudyState
+from node.storage.holds import Hold, HoldKind
 
 STATE_WORDS = {
     StudyState.RECEIVING: "Receiving",
@@ -41,6 +42,19 @@ PART_STATE_WORDS = {
     PartState.MISSING: "missing",
     PartState.UNKNOWN: "not known",
 }
+
+
+_HOLD_WORDS = {
+    HoldKind.PAUSE: "{subject} is paused: it begins no analysis and no delivery",
+    HoldKind.DRAIN: "{subject} is being drained: it begins nothing new and rejects associations for now",
+    HoldKind.DESTINATION: "Deliveries to {subject} are held back",
+}
+
+
+def hold_words(hold: Hold) -> str:
+    """What is held back, by whom and why; since when is said where clocks are shown."""
+    what = _HOLD_WORDS[hold.kind].format(subject=hold.subject)
+    return f"{what} (by {hold.by}: {hold.why})" if hold.why else f"{what} (by {hold.by})"
 
 
 def local_time(seconds: float) -> str:

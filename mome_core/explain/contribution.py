@@ -1,8 +1,9 @@
 """How much each modality contributed: exact Shapley values over the modalities that are there.
 
 The worth of a coalition is the probability that the node would report from it alone: the same estimator, calibrated for
-these modalities. It answers with the tokens of the others removed (they never existed), not with zero volumes, which
-the network reads as a very different input. With nothing at all the worth is the base rate that the bundle names.
+these modalities; where that is withheld, and with nothing at all, the base rate that the bundle names. A coalition
+answers with the tokens of the others removed (they never existed), not with zero volumes, which the network reads as a
+very different input.
 """
 
 from __future__ import annotations
@@ -15,16 +16,9 @@ from mome_core.case import Modality
 from mome_core.results import Contribution
 
 
-def contributions(worth: Mapping[Coalition, float], base_probability: float) -> tuple[Contribution, ...]:
-    """Shapley value of each modality in the order of modalities; with the base they add up to the worth of all.
-
-    Parameters
-    ----------
-    worth
-        Probability from every non-empty coalition.
-    """
-    values = shapley_values({**worth, frozenset(): base_probability})
-    return tuple(Contribution(modality, value) for modality, value in values.items())
+def contributions(worth: Mapping[Coalition, float]) -> tuple[Contribution, ...]:
+    """Shapley value of each modality in their order; with the worth of nothing they add up to the worth of all."""
+    return tuple(Contribution(modality, value) for modality, value in shapley_values(worth).items())
 
 
 def shapley_values(worth: Mapping[Coalition, float]) -> dict[Modality, float]:

@@ -41,6 +41,18 @@ class EndpointCalibrations:
         """Calibrated probability of each coalition from the estimator's log odds; shown or not is for `of` to say."""
         return {coalition: self.coalitions[coalition].probability(value) for coalition, value in pooled.items()}
 
+    def worth(self, probabilities: Mapping[Coalition, float]) -> dict[Coalition, float]:
+        """What each coalition is worth to a Shapley value, no modality at all included; empty without a base rate.
+
+        What the node would report from it: its probability, or, where that is withheld, nothing more than the base
+        rate. A coalition that did not tell patients apart has a slope that was fitted to noise, and log odds outside
+        the narrow range of its validation would be blown up to any probability.
+        """
+        if self.base_rate is None:
+            return {}
+        shown = {c: p if self.of(c).shows_score else self.base_rate for c, p in probabilities.items()}
+        return {**shown, frozenset(): self.base_rate}
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for the manifest."""
         coalitions = {coalition_name(each): self.coalitions[each].to_json() for each in COALITIONS}

@@ -127,7 +127,7 @@ class ScoredCases:
         pairs = zip(self.probabilities, self.examples, strict=True)
         if base_rate is None or any(len(answer) < 2 ** len(each.modalities) - 1 for answer, each in pairs):
             return {}
-        shares = [shapley_values({**answer, frozenset(): base_rate}) for answer in self.probabilities]
+        shares = [shapley_values(self.calibrations.worth(answer)) for answer in self.probabilities]
         found = {m: np.array([share.get(m, np.nan) for share in shares]) for m in Modality}
         return {modality: values for modality, values in found.items() if np.isfinite(values).any()}
 

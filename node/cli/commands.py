@@ -94,6 +94,33 @@ COMMANDS: dict[str, CommandInfo] = {
     "studies redeliver": CommandInfo(
         "node.cli.studies:redeliver", "Send the result objects of a study again, the same instances."
     ),
+    "queue list": CommandInfo(
+        "node.cli.queue:list_queue",
+        "What is held back, and every open or failed job in the order in which they are claimed.",
+    ),
+    "queue pause": CommandInfo(
+        "node.cli.queue:pause",
+        "Begin no analysis and no delivery on this node until `queue resume`, also after a restart; reception goes on.",
+    ),
+    "queue resume": CommandInfo(
+        "node.cli.queue:resume", "Let this node work again after `queue pause` or `queue drain`."
+    ),
+    "queue drain": CommandInfo(
+        "node.cli.queue:drain",
+        "As `queue pause`, and reject associations for now, until the node is stopped or `queue resume`.",
+    ),
+    "queue hold": CommandInfo(
+        "node.cli.queue:hold",
+        "Send nothing to a destination until `queue release`; its results wait, other destinations get theirs.",
+    ),
+    "queue release": CommandInfo("node.cli.queue:release", "Send to a destination again after `queue hold`."),
+    "queue priority": CommandInfo(
+        "node.cli.queue:priority",
+        "Set how urgent a study is: STAT overtakes all that wait, LOW lets all others pass.",
+    ),
+    "queue cancel": CommandInfo(
+        "node.cli.queue:cancel", "End what waits, runs or has failed for a study: its analysis, or its deliveries."
+    ),
     "instances list": CommandInfo(
         "node.cli.worklist:list_instances", "Every instance that is safely stored; with --json one object on each line."
     ),
@@ -231,6 +258,7 @@ COMMANDS: dict[str, CommandInfo] = {
 GROUPS: dict[str, str] = {
     "config": "The settings file: write, check, show.",
     "studies": "Studies: list, find, show, explain, fetch, force, reprocess, redeliver.",
+    "queue": "The queue: list, pause, resume, drain, hold, release, priority, cancel.",
     "instances": "Instances that are safely stored.",
     "audit": "The audit trail: verify, list, export.",
     "access": "Who may use dashboard and API: invite, key, list, remove.",

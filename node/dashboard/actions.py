@@ -10,6 +10,7 @@ from node.audit import AuditEvent, AuditFields
 from node.dashboard.rights import User
 from node.dashboard.site import Site
 from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
+from node.storage.ledger.job_rows import UNFINISHED
 from node.storage.records import StudyDetail
 from node.withdrawal import WithdrawalReason, withdraw
 
@@ -21,6 +22,7 @@ class Action(StrEnum):
     REPROCESS = "reprocess"
     REDELIVER = "redeliver"
     RETRACT = "retract"
+    CANCEL = "cancel"
 
 
 def possible_actions(detail: StudyDetail) -> list[Action]:
@@ -31,6 +33,7 @@ def possible_actions(detail: StudyDetail) -> list[Action]:
         Action.REPROCESS: (state, StudyEvent.REQUEUED) in TRANSITIONS,
         Action.REDELIVER: answered and state in FINAL,
         Action.RETRACT: answered and state in FINAL,
+        Action.CANCEL: any(job.state in UNFINISHED for job in detail.jobs),
     }
     return [action for action, is_allowed in allowed.items() if is_allowed]
 
@@ -45,6 +48,9 @@ def perform(site: Site, user: User, uid: str, action: Action, reason: Withdrawal
         Action.REDELIVER: lambda: site.ledger.operator.redeliver(uid, destinations, now),
         Action.RETRACT: lambda: withdraw(site.settings, site.archive, site.ledger, uid, reason),
     }
+    if action is Action.CANCEL:
+        site.ledger.operator.cancel(uid, user.name, now)
+        return CONFIRMATIONS[action]
     verbs[action]()
     site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid, AuditFields(person=user.name))
     return CONFIRMATIONS[action]
@@ -55,4 +61,5 @@ CONFIRMATIONS = {
     Action.REPROCESS: "Queued: the study is analysed again as its next revision.",
     Action.REDELIVER: "Queued: the same objects are sent again to every destination.",
     Action.RETRACT: "Queued: a rejection note is sent to every destination.",
+    Action.CANCEL: "Cancelled; reprocess or redeliver to take it up again.",
 }

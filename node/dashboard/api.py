@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from node.dashboard.actions import Action, perform, possible_actions
 from node.dashboard.health import NodeHealth, node_health
+from node.dashboard.holding import DestinationVerb, NodeVerb, operate_destination, operate_node
 from node.dashboard.models import ModelInUse, models_in_use
 from node.dashboard.peers import RejectedAssociation, destination_statuses, echo_now, recent_rejections
 from node.dashboard.queues import QueueReport, queue_report
 from node.dashboard.rights import Operator, User, Viewer
 from node.dashboard.site import CurrentSite, Site
 from node.dashboard.worklist import WorklistLine, WorklistQuery, worklist_page
+from node.jobs import Priority
 from node.states import StudyState
 from node.storage.health import Echo
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyRecord
@@ -51,6 +53,7 @@ _ALWAYS = _responses(
 _NOT_FOUND = _responses({404: "no such study, object or destination"})
 _CONFLICT = _responses({409: "not possible in its present state"})
 router = APIRouter(prefix="/api", responses=_ALWAYS)
+_Why = Annotated[str, Query(max_length=200, description="reason, for pages and audit trail")]
 _Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of the study on this node")]
 
 
@@ -79,6 +82,7 @@ class WorklistEntry(BaseModel):
     scores: tuple[ScoreSummary, ...]
     next: str
     next_at: float | None
+    priority: Priority
 
 
 class Studies(BaseModel):
@@ -201,6 +205,7 @@ def _worklist_entry(line: WorklistLine) -> WorklistEntry:
         scores=line.summary.scores,
         next=line.step.words,
         next_at=line.step.until,
+        priority=study.priority,
     )
 
 
@@ -232,6 +237,13 @@ def _study_answer(site: Site, user: User, uid: str) -> StudyAnswer:
     )
 
 
+@router.post("/studies/{number}/priority", responses=_NOT_FOUND)
+def prioritise(site: CurrentSite, number: _Number, user: Operator, priority: Priority) -> ActionAnswer:
+    """Set how urgent a study is: STAT overtakes all that wait."""
+    site.ledger.operator.prioritise(site.overview.uid_of(number), priority, user.name, time.time())
+    return ActionAnswer(said=f"priority {priority}")
+
+
 @router.post("/studies/{number}/{action}", responses=_NOT_FOUND | _CONFLICT)
 def operate(
     site: CurrentSite,
@@ -240,7 +252,7 @@ def operate(
     user: Operator,
     reason: WithdrawalReason = WithdrawalReason.QUALITY,
 ) -> ActionAnswer:
-    """Force, reprocess, redeliver or retract; `reason` is for retract."""
+    """Force, reprocess, redeliver, retract or cancel; `reason` is for retract."""
     return ActionAnswer(said=perform(site, user, site.overview.uid_of(number), action, reason))
 
 
@@ -248,6 +260,26 @@ def operate(
 def queues(site: CurrentSite, _user: Viewer) -> QueueReport:
     """Depth and age of the queues, open jobs, and failed jobs."""
     return queue_report(site)
+
+
+@router.post("/node/{verb}", responses=_NOT_FOUND)
+def operate_this_node(site: CurrentSite, verb: NodeVerb, user: Operator, why: _Why = "") -> ActionAnswer:
+    """Pause (begin nothing), drain (and reject associations) or resume this node."""
+    operate_node(site, user, verb, why)
+    return ActionAnswer(said=f"{site.settings.node_name}: {verb}")
+
+
+@router.post("/destinations/{name}/{verb}", responses=_NOT_FOUND)
+def operate_on_destination(
+    site: CurrentSite,
+    name: Annotated[str, Path(max_length=64)],
+    verb: DestinationVerb,
+    user: Operator,
+    why: _Why = "",
+) -> ActionAnswer:
+    """Hold back what goes to a destination, or release it."""
+    operate_destination(site, user, name, verb, why)
+    return ActionAnswer(said=f"{name}: {verb}")
 
 
 @router.get("/problems")

@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from dicom_io.errors import DicomError
-from node.dashboard import access_pages, api, login, oidc, pages, probes, stow, study_routes
+from node.dashboard import access_pages, api, login, oidc, pages, probes, queue_routes, stow, study_routes
 from node.dashboard.guard import SECURITY_HEADERS, SecurityMiddleware
 from node.dashboard.rendering import page
 from node.dashboard.rights import LoginRateLimiter
@@ -51,9 +51,10 @@ def build_app(site: Site, reception: ImageReception | None = None) -> FastAPI:
     app.state.meter = Meter(site.settings, site.archive, site.overview, site.watch)
     app.add_middleware(SecurityMiddleware, settings=site.settings.dashboard)
     app.mount("/static", StaticFiles(directory=STATIC))
-    for router in (probes.router, login.router, oidc.router, pages.router, study_routes.router, access_pages.router):
+    for router in (probes.router, login.router, oidc.router, pages.router, queue_routes.router):
         app.include_router(router)
-    app.include_router(api.router)
+    for router in (study_routes.router, access_pages.router, api.router):
+        app.include_router(router)
     if reception is not None:
         app.state.uploads = Uploads(reception, site.settings)
         app.include_router(stow.router)

@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 from node.dashboard.health import node_health
 from node.dashboard.models import models_in_use, report_of_models
 from node.dashboard.peers import destination_statuses, echo_now, recent_rejections
-from node.dashboard.queues import queue_report
 from node.dashboard.rendering import page
 from node.dashboard.rights import Operator, Viewer
 from node.dashboard.searches import RecentSearches
@@ -78,12 +77,6 @@ def search(
 def problems(request: Request, _user: Viewer) -> Response:
     """What is wrong now: the lines on top of every page, for those that are open."""
     return page(request, "problems.html")
-
-
-@router.get("/queues")
-def queues(request: Request, site: CurrentSite, _user: Viewer) -> Response:
-    """Waiting, running and failed jobs."""
-    return page(request, "queues.html", queues=queue_report(site))
 
 
 @router.get("/peers")

@@ -17,9 +17,10 @@ from node import words
 from node.dashboard import formatting
 from node.dashboard.actions import Action
 from node.dashboard.site import site_of
-from node.jobs import JobState
+from node.jobs import JobKind, JobState, Priority
 from node.states import StudyState
 from node.storage.accounts import AccountRole
+from node.storage.holds import HoldKind
 from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.watching.problems import DELIVERY_WAITS, current_problems
 from sr_templates.dicom.score_words import explanation_words
@@ -37,6 +38,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     jinja.filters |= {
+        "hold": words.hold_words,
         "local_time": words.local_time,
         "iso": formatting.iso,
         "duration": words.duration,
@@ -60,6 +62,9 @@ def _environment() -> Environment:
         "AccountRole": AccountRole,
         "Action": Action,
         "JobState": JobState,
+        "JobKind": JobKind,
+        "Priority": Priority,
+        "HoldKind": HoldKind,
         "PartState": PartState,
         "part_words": words.PART_WORDS,
         "part_state_words": words.PART_STATE_WORDS,
@@ -83,6 +88,8 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
         "path": request.url.path,
         "query_string": request.url.query,
         "ae_title": site.settings.dicom.ae_title,
+        "holds": site.ledger.holds.current() if user else [],
+        "node_name": site.settings.node_name,
         "oidc": bool(site.settings.dashboard.oidc_issuer),
         "now": time.time(),
     }

@@ -1,4 +1,4 @@
-"""Says in the ledger how far an analysis is; never in the way of the analysis."""
+"""Says in the ledger how far an analysis is, and ends one that is not wanted any more; else never in its way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class JobProgress:
         self.stage, self.next_at = "", 0.0
 
     def __call__(self, stage: str, done: int, planned: int) -> None:
-        """So many steps of a stage are done."""
+        """So many steps of a stage are done; raises StaleJob for a job that is not wanted any more."""
         now = time.monotonic()
         if stage == self.stage and now < self.next_at:
             return

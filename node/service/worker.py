@@ -95,7 +95,7 @@ def analyze_next(
         with heartbeat(ledger, job):
             _analyze(job, destinations, ledger, archive, analyst)
     except StaleJob:
-        log.info("analysis dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
+        log.info("analysis dropped: cancelled, or a new revision", extra={"study": job.study_id, "job": job.id})
     return True
 
 
@@ -110,6 +110,8 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         analysis = analyst(paths, revision)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)
+    except StaleJob:
+        raise
     except IntegrityLost as error:
         ledger.audit.record(AuditEvent.INTEGRITY_LOST, time.time(), str(error), job.study_instance_uid)
         ledger.jobs.failed(job, Reason(ReasonCode.INTEGRITY_LOST, str(error)), time.time(), attempts=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -14,6 +14,7 @@ from node.states import StudyEvent
 from node.storage import schema
 from node.storage.database import reading
 from node.storage.health import ALIVE_SECONDS
+from node.storage.holds import HoldKind, current_holds
 from node.storage.ledger.job_rows import due_jobs
 
 _RECENT_ANALYSES = 20
@@ -44,12 +45,18 @@ class AnalysisQueue:
         Studies in the order in which they are analysed.
     workers
         How many are analysed at a time.
+    is_paused
+        Whether the operator holds every node back that could analyse.
+    held
+        Destinations that nothing is sent to for now.
     """
 
     seconds: float | None = None
     running: Mapping[int, RunningAnalysis] = field(default_factory=dict)
     waiting: tuple[int, ...] = ()
     workers: int = 1
+    is_paused: bool = False
+    held: frozenset[str] = frozenset()
 
     def place(self, study_id: int) -> int | None:
         """Place in the queue, from 1; None for a study that does not wait."""
@@ -62,7 +69,7 @@ class AnalysisQueue:
         if study_id in self.running:
             return self.running[study_id].began_at + self.seconds
         place = self.place(study_id)
-        if place is None:
+        if place is None or self.is_paused:
             return None
         free = [max(now, each.began_at + self.seconds) for each in self.running.values()][: self.workers]
         free += [now] * (self.workers - len(free))
@@ -77,12 +84,16 @@ def analysis_queue(engine: Engine, now: float) -> AnalysisQueue:
     """Read the queue from the ledger."""
     with reading(engine) as db:
         due = [row.study_id for row in db.execute(due_jobs(JobKind.ANALYZE, now).limit(_LONGEST_QUEUE))]
-        running = _running(db)
+        running, holds = _running(db), current_holds(db)
+        held_nodes = [each.subject for each in holds if each.kind is not HoldKind.DESTINATION]
+        workers = _workers(db, now, held_nodes)
         return AnalysisQueue(
             seconds=_usual_seconds(db),
             running=running,
             waiting=tuple(study_id for study_id in due if study_id not in running),
-            workers=max(1, len(running), _workers(db, now)),
+            workers=max(1, len(running), workers),
+            is_paused=bool(held_nodes) and not workers,
+            held=frozenset(each.subject for each in holds if each.kind is HoldKind.DESTINATION),
         )
 
 
@@ -112,8 +123,8 @@ def _usual_seconds(db: Connection) -> float | None:
     return median(taken) if taken else None
 
 
-def _workers(db: Connection, now: float) -> int:
-    """Worker processes that are alive, one for each device."""
+def _workers(db: Connection, now: float, held_nodes: Sequence[str]) -> int:
+    """Worker processes that are alive and may begin an analysis, one for each device."""
     table = schema.heartbeat.c
     alive = select(func.count()).where(table.part.startswith("worker"), table.at > now - ALIVE_SECONDS)
-    return int(db.execute(alive).scalar_one())
+    return int(db.execute(alive.where(table.node.not_in(held_nodes))).scalar_one())

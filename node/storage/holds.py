@@ -56,10 +56,8 @@ class Holds:
 
     def current(self) -> list[Hold]:
         """What is held back now, oldest first."""
-        table = schema.hold.c
         with reading(self.engine) as db:
-            rows = db.execute(select(schema.hold).order_by(table.since, table.kind, table.subject)).all()
-        return [Hold(HoldKind(row.kind), row.subject, row.since, row.by, row.why) for row in rows]
+            return current_holds(db)
 
     def of_node(self, node: str) -> Hold | None:
         """Why this node begins nothing; None when it works."""
@@ -91,6 +89,13 @@ class Holds:
             if not db.execute(delete(schema.hold).where(_alike(kind, subject))).rowcount:
                 raise LookupError(f"{subject} is not held back")
             _note(db, Hold(kind, subject, now, by), f"{_ENDED[kind]} {subject}")
+
+
+def current_holds(db: Connection) -> list[Hold]:
+    """What is held back now, oldest first; inside the caller's transaction."""
+    table = schema.hold.c
+    rows = db.execute(select(schema.hold).order_by(table.since, table.kind, table.subject))
+    return [Hold(HoldKind(row.kind), row.subject, row.since, row.by, row.why) for row in rows]
 
 
 def is_held(db: Connection, node: str, destination: str | None = None) -> bool:

@@ -15,7 +15,7 @@ from typing import Literal
 from sqlalchemy import Engine, func, select
 
 from node.audit import AuditEvent
-from node.jobs import OPEN, JobKind, JobState
+from node.jobs import OPEN, JobKind, JobState, Priority
 from node.reasons import StableCode, code_of
 from node.states import StudyEvent, StudyState
 from node.storage import schema
@@ -50,6 +50,7 @@ class QueuedJob:
     created_at: float
     not_before: float
     reason: str
+    priority: Priority = Priority.ROUTINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,10 @@ class Overview:
             ]
 
     def jobs(self, states: Sequence[JobState], limit: int = 200) -> list[QueuedJob]:
-        """Jobs in these states, oldest due first."""
+        """Jobs in these states, in the order in which they are claimed."""
         table = schema.job.c
-        query = select(schema.job).where(table.state.in_(states)).order_by(table.not_before, table.id).limit(limit)
+        order = (table.priority, table.not_before, table.id)
+        query = select(schema.job).where(table.state.in_(states)).order_by(*order).limit(limit)
         with reading(self.engine) as db:
             return [
                 QueuedJob(
@@ -167,6 +169,7 @@ class Overview:
                     row.created_at,
                     row.not_before,
                     row.reason,
+                    Priority.of_rank(row.priority),
                 )
                 for row in db.execute(query)
             ]

@@ -40,6 +40,14 @@ def test_a_study_that_waits_says_its_place_and_when_its_result_is_expected() -> 
     assert step(StudyState.STABLE, queue=AnalysisQueue()) == NextStep("waiting for a worker")
 
 
+def test_what_is_held_back_says_so() -> None:
+    paused = replace(QUEUE, is_paused=True)
+    assert step(StudyState.STABLE, job(JobKind.ANALYZE), queue=paused) == NextStep("waiting: the node is paused")
+    assert step(StudyState.ANALYZED, job(), queue=paused) == NextStep("pacs: waiting, the node is paused")
+    held = replace(QUEUE, held=frozenset({"pacs"}))
+    assert step(StudyState.ANALYZED, job(), queue=held) == NextStep("pacs: held back")
+
+
 def test_a_failed_attempt_says_why_and_when_the_next_one_is() -> None:
     failed = job(JobKind.ANALYZE, attempts=1, reason="analysis failed: MemoryError", not_before=200.0)
     assert step(StudyState.STABLE, failed) == NextStep(

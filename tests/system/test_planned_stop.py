@@ -25,7 +25,6 @@ from raw_peer import deaf_peer
 
 pytestmark = pytest.mark.system
 DOCUMENTED_SECONDS = 15.0  # docs/operate.md; what has not ended by then is killed
-HOURS = {"LIVE_NODE_ANALYSIS_SECONDS": "36000"}
 
 
 def reload_with(node: LiveNode, text: str) -> None:
@@ -49,7 +48,8 @@ def under_analysis(node: LiveNode) -> str:
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
 def test_a_stop_during_an_analysis_gives_it_back_in_the_documented_time(tmp_path: Path, twice: bool) -> None:
     with live_node(tmp_path) as node:
-        node.start(**HOURS)
+        node.busy.touch()
+        node.start()
         study = under_analysis(node)
         began = time.monotonic()
         signal_node(node, signal.SIGTERM)
@@ -71,6 +71,7 @@ def test_a_stop_during_an_analysis_gives_it_back_in_the_documented_time(tmp_path
         assert '"event": "stopping"' in said
         assert '"event": "stopped"' in said
         assert seconds < DOCUMENTED_SECONDS, "on a machine that does much else, too"
+        node.busy.unlink()
         node.start()
         again = node.outcome(study, "DELIVERED", "ANALYZED")
         assert again.jobs[0].attempts == 1
@@ -78,11 +79,13 @@ def test_a_stop_during_an_analysis_gives_it_back_in_the_documented_time(tmp_path
 
 def test_kill_minus_nine_during_a_stop_still_counts_only_what_was_lost(tmp_path: Path) -> None:
     with live_node(tmp_path) as node:
-        node.start(**HOURS)
+        node.busy.touch()
+        node.start()
         study = under_analysis(node)
         signal_node(node, signal.SIGTERM)
         time.sleep(0.3)
         node.kill()
+        node.busy.unlink()
         node.start()
         detail = node.outcome(study, "DELIVERED", "ANALYZED")
         assert detail.jobs[0].attempts <= 2
@@ -117,15 +120,20 @@ def test_a_delivery_to_a_peer_that_does_not_answer_does_not_hold_up_the_stop(tmp
 
 def test_new_settings_of_the_model_wait_for_the_analysis_in_hand(tmp_path: Path) -> None:
     with live_node(tmp_path) as node:
-        node.start(LIVE_NODE_ANALYSIS_SECONDS="8")
+        node.busy.touch()
+        node.start()
         study = under_analysis(node)
         cropped = node.settings.results.model_copy(update={"crop_map": True})
         reload_with(node, settings_toml(node.settings.model_copy(update={"results": cropped})))
+        wait_for(lambda: "ends after the work in hand" in node.log.read_text(), 60, "the worker to hear of it")
+        node.busy.unlink()
         detail = node.outcome(study, "DELIVERED", "ANALYZED")
         assert detail.jobs[0].attempts == 1
         assert StudyEvent.GIVEN_BACK not in [each.event for each in detail.timeline]
         assert '"restarting": ["worker"]' in node.log.read_text()
-        node.outcome(under_analysis(node), "DELIVERED", "ANALYZED")
+        late = new_study()
+        node.send_until_all_are_kept([instance(late)])
+        node.outcome(late, "DELIVERED", "ANALYZED")
 
 
 def test_a_start_that_failed_leaves_no_trace_of_processes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
 
 from node.jobs import NOBODY, Job, JobKind, JobState, NodePart, RetryPolicy
 from node.reasons import Reason, ReasonCode
@@ -14,7 +14,16 @@ from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.database import reading, writing
 from node.storage.holds import is_held
-from node.storage.ledger.job_rows import add_job, due_jobs, find_job, finish_job, lease, put_back, require_lease
+from node.storage.ledger.job_rows import (
+    StaleJob,
+    add_job,
+    due_jobs,
+    find_job,
+    finish_job,
+    lease,
+    put_back,
+    require_lease,
+)
 from node.storage.ledger.object_rows import keep_object, keep_receipts
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import REPORT_KIND, AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
@@ -80,11 +89,13 @@ class JobQueue:
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(lease_until=lease_until))
 
     def progressed(self, job: Job, stage: str, done: int, planned: int) -> None:
-        """So many steps of a stage are done, for who looks; nothing when the job is no longer this worker's."""
+        """So many steps of a stage are done, for who looks; raises StaleJob when the job is no longer this worker's."""
         table = schema.job
         ours = (table.c.id == job.id, table.c.fence == job.fence, table.c.state == JobState.RUNNING)
         with writing(self.engine) as db:
-            db.execute(update(table).where(*ours).values(stage=stage, steps_done=done, steps=planned))
+            told = db.execute(update(table).where(*ours).values(stage=stage, steps_done=done, steps=planned))
+        if told.rowcount != 1:
+            raise StaleJob(f"job {job.id} was cancelled, or its study has a new image")
 
     def analyzed(self, job: Job, analysis: AnalysisRecord, now: float) -> None:
         """The result objects are on disk: one delivery job for each destination."""
@@ -110,6 +121,13 @@ class JobQueue:
             held = and_(held, table.c.node == dead.node, table.c.part == dead.part)
         with writing(self.engine) as db:
             db.execute(update(table).where(held).values(lease_until=0.0))
+
+    def held_by(self, node: str) -> int:
+        """How many jobs the processes of this node have in hand."""
+        table = schema.job.c
+        held = and_(table.state == JobState.RUNNING, table.node == node)
+        with reading(self.engine) as db:
+            return int(db.execute(select(func.count()).where(held)).scalar_one())
 
     def give_back(self, node: str, now: float, part: str | None = None) -> int:
         """A planned stop: what this node (or one part of it) has in hand waits again, and no attempt is counted.

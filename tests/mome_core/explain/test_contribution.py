@@ -10,7 +10,7 @@ import torch
 from captum.attr import ShapleyValues
 from torch import Tensor
 
-from calibrations import calibration
+from calibrations import calibration, calibrations
 from mome_core.calibration import COALITIONS, Coalition, coalition_name
 from mome_core.case import Modality
 from mome_core.estimator import Augmentation, Estimator, Pooling
@@ -76,14 +76,16 @@ def test_modalities_that_do_the_same_for_every_coalition_get_the_same() -> None:
     assert values[DCE] == pytest.approx(values[DWI], abs=1e-15)
 
 
-def test_a_coalition_whose_calibration_knows_only_the_base_rate_adds_nothing() -> None:
-    """A modality that tells nobody apart alone: slope 0 keeps it at the base rate, whatever the images say."""
-    alone = calibration([T2], slope=0.0, intercept=float(np.log(0.12 / 0.88)))
-    assert alone.probability(5.0) == alone.probability(-5.0) == pytest.approx(0.12)
-    game = worth(DCE=0.8, DWI=0.5, T2=alone.probability(5.0), DCE_DWI=0.9, DCE_T2=0.8, DWI_T2=0.5, DCE_DWI_T2=0.9)
-    shares = {each.modality: each.value for each in contributions({c: v for c, v in game.items() if c}, 0.12)}
-    assert shares[T2] == pytest.approx(0, abs=1e-12)
-    assert 0.12 + sum(shares.values()) == pytest.approx(0.9, abs=1e-15)
+def test_a_coalition_that_may_not_be_scored_is_worth_the_base_rate_whatever_its_images_say() -> None:
+    read = calibrations(base_rate=0.12, withheld=[(T2,), (DWI, T2)])
+    said = dict(zip(COALITIONS, (0.8, 0.5, 0.999, 0.9, 0.8, 0.001, 0.9), strict=True))
+    game = read.worth(said)
+    assert (game[frozenset({T2})], game[frozenset({DWI, T2})], game[frozenset()]) == (0.12, 0.12, 0.12)
+    assert game[frozenset({DWI})] == 0.5
+    shares = contributions(game)
+    assert 0.12 + sum(each.value for each in shares) == pytest.approx(0.9, abs=1e-15)
+    others = {**said, frozenset({T2}): 0.3, frozenset({DWI, T2}): 0.7}
+    assert contributions(read.worth(others)) == shares
 
 
 @pytest.mark.parametrize("pooling", Pooling)
@@ -96,7 +98,7 @@ def test_captum_gives_the_same_values_for_the_reported_score(network: Mome, pool
         return torch.tensor([reported(network, estimator, (given,))[given] if given else base], dtype=torch.float64)
 
     oracle = ShapleyValues(probability).attribute(torch.ones(1, 3, dtype=torch.float64))[0]
-    shares = contributions(reported(network, estimator, COALITIONS), base)
+    shares = contributions({**reported(network, estimator, COALITIONS), frozenset(): base})
     assert [each.modality for each in shares] == list(Modality)
     assert [each.value for each in shares] == pytest.approx(oracle.tolist(), abs=1e-7)
 
@@ -108,6 +110,6 @@ def test_base_and_contributions_add_up_to_the_reported_probability(
 ) -> None:
     within = tuple(each for each in COALITIONS if each <= present)
     answers = reported(network, Estimator(), within)
-    shares = contributions(answers, base)
+    shares = contributions({**answers, frozenset(): base})
     assert {each.modality for each in shares} == present
     assert base + sum(each.value for each in shares) == pytest.approx(answers[present], abs=1e-12)

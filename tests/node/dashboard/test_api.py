@@ -66,7 +66,7 @@ def test_queues_peers_models_and_health_have_the_keys_that_programs_read(logged_
     browser = logged_in(AccountRole.VIEWER)
     queues, peers = browser.get("/api/queues").json(), browser.get("/api/peers").json()
     assert {each["state"] for each in queues["dead"]} == {"dead"}
-    assert set(queues) == {"depths", "open", "dead"}
+    assert set(queues) == {"depths", "open", "dead", "holds"}
     assert peers["destinations"] == [{"name": "pacs", "echo": None, "waiting": 0, "dead": 0}]
     assert peers["rejections"][0]["called"] == "MOMENODE"
     model, other = browser.get("/api/models").json()["models"]

@@ -11,13 +11,14 @@ import pytest
 
 from kept_studies import STUDY, delivered, keep
 from node.errors import NodeError
-from node.jobs import JobKind, JobState
+from node.jobs import JobKind, JobState, NodePart
 from node.service import worker
 from node.service.worker import analyze_next, heartbeat, shadow_next
 from node.settings import Settings
 from node.states import StudyState
 from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
+from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyAnalysis, StudyRevision
 from node.summary import AnalysisSummary
@@ -99,6 +100,27 @@ def test_the_result_of_an_old_revision_is_dropped(ledger: Ledger, archive: Archi
     assert ledger.reading.study(STUDY).objects == ()
 
 
+def test_an_analysis_that_is_cancelled_ends_at_its_next_step(ledger: Ledger, archive: Archive) -> None:
+    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
+        assert revision.progress is not None
+        revision.progress("scores", 0, 2)
+        ledger.operator.cancel(STUDY, "alice", 1000.0)
+        revision.progress("saliency", 0, 2)
+        pytest.fail("it went on")
+        return StudyAnalysis((REPORT,), AnalysisSummary())
+
+    assert analyze_next(("pacs",), ledger, archive, analyst)
+    detail = ledger.reading.study(STUDY)
+    assert (detail.study.state, detail.objects) == (StudyState.CANCELLED, ())
+
+
+def test_a_paused_node_begins_no_analysis(ledger: Ledger, archive: Archive) -> None:
+    me = NodePart("one", "worker")
+    ledger.holds.hold(Hold(HoldKind.PAUSE, "one", 1.0, "alice"))
+    assert not analyze_next((), ledger, archive, lambda *_: pytest.fail("it was analysed"), me)
+    assert state_of(ledger) is StudyState.STABLE
+
+
 def test_a_lease_is_extended_while_the_work_goes_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "LEASE_SECONDS", 0.04)
     job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), 0.04)
@@ -152,6 +174,14 @@ def test_a_shadow_answers_each_study_once(
     assert not shadow_next(answered, archive, decisions, shadow)
     assert shadow.refreshed == 2
     assert state_of(answered) is StudyState.DELIVERED
+
+
+def test_a_shadow_waits_while_the_node_is_paused(answered: Ledger, archive: Archive) -> None:
+    answered.holds.hold(Hold(HoldKind.PAUSE, "one", 1.0, "alice"))
+    decisions, shadow, me = ModelDecisions(answered.engine), ShadowOf(DIGEST, ({}, "")), NodePart("one", "worker")
+    assert not shadow_next(answered, archive, decisions, shadow, me)
+    answered.holds.end(HoldKind.PAUSE, "one", "alice", 2.0)
+    assert shadow_next(answered, archive, decisions, shadow, me)
 
 
 def test_without_a_shadow_nothing_is_answered_twice(answered: Ledger, archive: Archive) -> None:

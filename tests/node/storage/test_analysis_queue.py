@@ -9,6 +9,8 @@ import pytest
 from ledger_studies import claim_job, complete_study, kept_report, stored_instance
 from node.storage.analysis_queue import AnalysisQueue, RunningAnalysis, analysis_queue
 from node.storage.health import HealthStore
+from node.storage.holds import Hold, HoldKind
+from node.storage.ledger.job_rows import StaleJob
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord
 from node.summary import AnalysisSummary
@@ -37,7 +39,8 @@ def test_the_queue_is_read_from_the_ledger(ledger: Ledger) -> None:
     assert analysis_queue(ledger.engine, 210.0) == AnalysisQueue(running={1: RunningAnalysis(200.0)})
     ledger.jobs.progressed(job, "scores", 3, 8)
     assert analysis_queue(ledger.engine, 210.0).running == {1: RunningAnalysis(200.0, "scores", 3, 8)}
-    ledger.jobs.progressed(replace(job, fence=job.fence - 1), "prepare", 0, 1)
+    with pytest.raises(StaleJob):
+        ledger.jobs.progressed(replace(job, fence=job.fence - 1), "prepare", 0, 1)
     assert analysis_queue(ledger.engine, 210.0).running[1].stage == "scores", (
         "a worker whose lease ran out says nothing"
     )
@@ -48,3 +51,15 @@ def test_the_queue_is_read_from_the_ledger(ledger: Ledger) -> None:
     for part in ("worker", "listener"):
         HealthStore(ledger.engine).beat("here", part, 420.0)
     assert analysis_queue(ledger.engine, 420.0) == AnalysisQueue(seconds=45.0, waiting=(2, 3))
+
+
+def test_a_paused_node_promises_no_result_and_another_one_goes_on(ledger: Ledger) -> None:
+    complete_study(ledger)
+    ledger.holds.hold(Hold(HoldKind.PAUSE, "here", 165, "alice"))
+    ledger.holds.hold(Hold(HoldKind.DESTINATION, "pacs", 165, "alice"))
+    health = HealthStore(ledger.engine)
+    health.beat("here", "worker", 169.0)
+    paused = analysis_queue(ledger.engine, 170.0)
+    assert (paused.is_paused, paused.held) == (True, frozenset({"pacs"}))
+    health.beat("there", "worker", 169.0)
+    assert not analysis_queue(ledger.engine, 170.0).is_paused

@@ -1,0 +1,62 @@
+"""What an operator holds back and lets go on: this node, a destination; for pages and API alike."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+from node.dashboard.rights import User
+from node.dashboard.site import Site
+from node.storage.holds import Hold, HoldKind
+
+
+class NodeVerb(StrEnum):
+    """What an operator can do to this node."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    DRAIN = "drain"
+
+
+class DestinationVerb(StrEnum):
+    """What an operator can do to a destination."""
+
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class _DestinationHold:
+    """A destination of the settings, and since when nothing is sent to it."""
+
+    name: str
+    hold: Hold | None
+
+
+def operate_node(site: Site, user: User, verb: NodeVerb, why: str) -> None:
+    """Pause, resume or drain this node; raises LookupError where there is nothing to resume."""
+    node, now = site.settings.node_name, time.time()
+    if verb is NodeVerb.RESUME:
+        site.ledger.holds.end(HoldKind.PAUSE, node, user.name, now)
+    else:
+        kind = HoldKind.DRAIN if verb is NodeVerb.DRAIN else HoldKind.PAUSE
+        site.ledger.holds.hold(Hold(kind, node, now, user.name, why))
+
+
+def operate_destination(site: Site, user: User, name: str, verb: DestinationVerb, why: str) -> None:
+    """Hold or release a destination; raises LookupError for one that is not in the settings, or not held."""
+    now = time.time()
+    if verb is DestinationVerb.RELEASE:
+        site.ledger.holds.end(HoldKind.DESTINATION, name, user.name, now)
+        return
+    if name not in {each.name for each in site.settings.destinations}:
+        raise LookupError("no destination of this name in the settings")
+    site.ledger.holds.hold(Hold(HoldKind.DESTINATION, name, now, user.name, why))
+
+
+def destination_holds(site: Site) -> list[_DestinationHold]:
+    """Every destination of the settings, held or not, and any other that is held."""
+    held = {each.subject: each for each in site.ledger.holds.current() if each.kind is HoldKind.DESTINATION}
+    names = dict.fromkeys([*(each.name for each in site.settings.destinations), *held])
+    return [_DestinationHold(name, held.get(name)) for name in names]
