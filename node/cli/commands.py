@@ -28,6 +28,10 @@ COMMANDS: dict[str, CommandInfo] = {
         "One synthetic breast MRI study from a scanner through the node into a PACS, over real DICOM sockets.",
     ),
     "serve": CommandInfo("node.cli.serve:serve", "Run the node: receive, analyse, deliver, until Ctrl-C or SIGTERM."),
+    "setup": CommandInfo(
+        "node.cli.setup:setup",
+        "Ask what this node needs to know, try each answer, write the settings file, print what the PACS must know.",
+    ),
     "check": CommandInfo(
         "node.cli.check:check",
         "Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.",
@@ -145,7 +149,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "evaluate": CommandInfo(
         "node.cli.evaluate:evaluate",
-        "Measure a model on labelled studies: every figure with its 95 % interval by a bootstrap over patients.",
+        "Measure models on labelled studies: every figure with its 95 % interval by a bootstrap over patients.",
     ),
     "retract": CommandInfo(
         "node.cli.results:retract",
