@@ -118,7 +118,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "evaluate": CommandInfo(
         "node.cli.evaluate:evaluate",
-        "Measure a model on labelled studies: every figure with its 95 % interval by a bootstrap over patients.",
+        "Measure models on labelled studies: every figure with its 95 % interval by a bootstrap over patients.",
     ),
     "retract": CommandInfo(
         "node.cli.results:retract",
