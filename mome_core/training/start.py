@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import nn
 
@@ -35,5 +37,5 @@ def from_checkpoint(checkpoint: Checkpoint, answers: tuple[Head, ...], seed: int
     """The checkpoint's network; with new heads where it is asked other questions."""
     torch.manual_seed(seed)
     if answers == checkpoint.architecture.answers:
-        return checkpoint.network
+        return deepcopy(checkpoint.network)  # each fold starts from the same values
     return with_new_heads(checkpoint.network, answers)
