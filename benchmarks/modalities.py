@@ -35,11 +35,12 @@ from mome_core.training.bundle import write_bundle
 from mome_core.training.config import Optimizer, Parts, TrainingConfig
 from mome_core.training.dataset import Example, keep_arrays
 from mome_core.training.evaluate import Scores, scored
-from mome_core.training.loop import Task, train
+from mome_core.training.loop import train
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
 from mome_core.training.start import from_scratch
 from mome_core.training.statistics import Comparison, paired_bootstrap
+from mome_core.training.task import Task
 
 RECIPE = Recipe(dce_size=(32, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16), dce_phases=2)
 MOME = Architecture(

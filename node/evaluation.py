@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.model.checkpoint import AnyCheckpoint, load_either
 from mome_core.results import Endpoint
 from mome_core.training.breakdown import Downgrade, against_readers, by_group, downgrade, mean_contributions
 from mome_core.training.cohort import GROUPS, ManifestRow
@@ -16,7 +16,7 @@ from mome_core.training.evaluate import Evaluation, compare, evaluate
 from mome_core.training.exposure import ExposureReport, exposure_report
 from mome_core.training.report import Breakdown, MeasuredModel, render
 from mome_core.training.statistics import Comparison
-from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
+from node.cases import CACHE, CohortProgress, answerable, exclusions_json, prepare_cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,20 @@ def evaluate_models(rows: Sequence[ManifestRow], plan: EvaluationPlan, progress:
     """
     chosen = [row for row in rows if plan.split in ("", row.split)]
     excluded: tuple[ExcludedCase, ...] = ()
-    models: list[tuple[Checkpoint, Evaluation]] = []
+    models: list[tuple[AnyCheckpoint, Evaluation]] = []
     exposures: list[ExposureReport] = []
     for bundle in plan.bundles:
-        checkpoint = load_checkpoint(bundle)
-        cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
+        checkpoint = load_either(bundle)
+        prepared = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
+        cohort = answerable(prepared, checkpoint.network, progress)
         excluded = cohort.exclusions
-        models.append((checkpoint, evaluate(checkpoint, cohort.examples, plan.endpoint, repeats=plan.repeats)))
+        count = progress.counting(f"{checkpoint.identity.name}: cases answered", len(cohort.examples))
+        models.append(
+            (
+                checkpoint,
+                evaluate(checkpoint, cohort.examples, plan.endpoint, repeats=plan.repeats, progress=count),
+            )
+        )
         exposures.append(exposure_report(checkpoint.manifest, models[-1][1].examples))
     evaluations = [evaluation for _, evaluation in models]
     comparison = compare(*evaluations, repeats=plan.repeats) if len(models) == 2 else {}
@@ -93,7 +100,7 @@ def evaluate_models(rows: Sequence[ManifestRow], plan: EvaluationPlan, progress:
 
 
 def _break_down(
-    checkpoint: Checkpoint,
+    checkpoint: AnyCheckpoint,
     evaluation: Evaluation,
     rows: Sequence[ManifestRow],
     plan: EvaluationPlan,
@@ -119,7 +126,7 @@ def _rows_of(evaluation: Evaluation, rows: Sequence[ManifestRow]) -> list[Manife
 
 
 def _downgrade(
-    checkpoint: Checkpoint,
+    checkpoint: AnyCheckpoint,
     evaluation: Evaluation,
     rows: Sequence[ManifestRow],
     plan: EvaluationPlan,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mome_core.case import Modality
 from mome_core.explain.contribution import shapley_values
-from mome_core.model.checkpoint import Checkpoint
+from mome_core.model.checkpoint import AnyCheckpoint
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.evaluate import Evaluation, Scores, auroc_difference
 from mome_core.training.metrics import auroc, confusion
@@ -159,10 +159,14 @@ def _is_bi_rads_4(values: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([value.lower() in _BI_RADS_4 for value in values], bool)
 
 
-def mean_contributions(checkpoint: Checkpoint, evaluation: Evaluation) -> dict[Modality, float]:
-    """Mean absolute Shapley value of each modality over the cases that have it, in units of probability."""
+def mean_contributions(checkpoint: AnyCheckpoint, evaluation: Evaluation) -> dict[Modality, float]:
+    """Mean absolute Shapley value of each modality over the cases that have it, in units of probability.
+
+    None from a model that cannot answer from every subset of a case's modalities.
+    """
     base_rate = checkpoint.calibrations(evaluation.endpoint).base_rate
-    if base_rate is None:
+    pairs = zip(evaluation.examples, evaluation.coalitions, strict=True)
+    if base_rate is None or any(len(answers) < 2 ** len(example.modalities) - 1 for example, answers in pairs):
         return {}
     values: dict[Modality, list[float]] = {}
     for answers in evaluation.coalitions:

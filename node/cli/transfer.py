@@ -16,8 +16,9 @@ from dicom_io.network.remote import Remote, RemoteAE
 from dicom_io.network.retrieve import move_study
 from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
-from node.cli.common import open_ledger, progress, uid_of
+from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, StudyName
+from node.cli.progress import ProgressLine
 from node.errors import NodeError, SettingsError
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
@@ -67,14 +68,14 @@ def fetch(
     Example: mome-node studies fetch 1.2.840.113619.2.1 --from pacs
     """
     settings = load_settings(config)
-    ours = settings.dicom.ae_title
+    ours, line = settings.dicom.ae_title, ProgressLine()
     moved = move_study(
         ours,
         find_remote(settings, archive),
         uid_of(open_ledger(config), study),
         destination=ours,
         seconds=seconds,
-        progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
+        progress=lambda done, planned: line.show("instances", done, planned),
     )
     if moved.status or moved.failed:
         raise NodeError(
