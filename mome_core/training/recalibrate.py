@@ -21,7 +21,7 @@ from mome_core.training.errors import TrainingRefused
 from mome_core.training.exposure import Exposure, ExposureRecord
 from mome_core.training.predict import truth
 
-FEWEST_FOR_SITE = 100
+_FEWEST_FOR_SITE = 100
 """Patients without whom slope and intercept of a site say less than those of the bundle."""
 
 
@@ -85,12 +85,12 @@ def _require_enough(checkpoint: Checkpoint, cases: Sequence[Example], endpoint: 
     of_class = Counter(
         positive for _, positive in {(e.patient, bool(p)) for e, p in zip(labelled, answers, strict=True)}
     )
-    if of_class.total() >= FEWEST_FOR_SITE and min(of_class[True], of_class[False]) >= FEWEST_CASES:
+    if of_class.total() >= _FEWEST_FOR_SITE and min(of_class[True], of_class[False]) >= FEWEST_CASES:
         return
     left_out = f" ({seen} cases are left out, because the model was trained or chosen on them)" if seen else ""
     raise TrainingRefused(
         f"{of_class[True]} positive and {of_class[False]} negative patients of {endpoint} are new to the model"
-        f"{left_out}: at least {FEWEST_FOR_SITE} are needed, and {FEWEST_CASES} of each class"
+        f"{left_out}: at least {_FEWEST_FOR_SITE} are needed, and {FEWEST_CASES} of each class"
     )
 
 

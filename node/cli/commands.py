@@ -196,7 +196,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "model import": CommandInfo(
         "node.cli.model:import_",
-        "Turn published weights into a bundle: a training checkpoint of the MOME authors, or Microsoft's BEiT-3.",
+        "Turn published weights into a bundle: a training checkpoint of the MOME authors, or BEiT-3.",
     ),
     "model show": CommandInfo(
         "node.cli.model:show",
@@ -231,7 +231,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "audit export": CommandInfo(
         "node.cli.audit:export",
-        "Print the audit trail as messages of PS3.15 A.5 (XML), one on each line, for an audit repository.",
+        "Print the audit trail as messages of PS3.15 A.5 (XML), one on each line and without a patient.",
     ),
     "conformance": CommandInfo(
         "node.cli.conformance:conformance", "Print the DICOM conformance statement of this version, in Markdown."
