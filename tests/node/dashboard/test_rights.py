@@ -21,7 +21,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - what must be refused
 LogIn = Callable[[AccountRole], TestClient]
 OPEN = {"/healthz", "/readyz", "/login", "/welcome", "/oidc/login", "/oidc/callback"}
 GETS = ["/", "/studies/1", "/studies/1/summary.png", "/studies/1/preview/post.nii", "/studies/1/objects/2.25.1"]
-GETS += ["/queues", "/problems", "/peers", "/models", "/health", "/metrics", "/access"]
+GETS += ["/queues", "/holds", "/problems", "/peers", "/models", "/health", "/metrics", "/access"]
 GETS += [f"/api/{place}" for place in ("openapi.json", "studies", "studies/1", "uids/1.2", "queues", "peers")]
 GETS += ["/api/models", "/api/health", "/api/problems"]
 ADMIN_GETS = {"/access"}
@@ -34,6 +34,8 @@ POSTS = [
     "/access",
     "/access/a viewer/remove",
 ]
+POSTS += ["/queues/node/pause", "/queues/destinations/pacs/hold", "/queues/studies/1/priority"]
+POSTS += ["/queues/studies/1/cancel", "/api/node/pause", "/api/destinations/pacs/hold", "/api/studies/1/priority"]
 POSTS += ["/api/search", "/api/studies/1/redeliver", "/api/peers/pacs/echo"]
 ADMIN_POSTS = {"/access", "/access/a viewer/remove"}
 VIEWER_POSTS = {"/logout", "/search", "/api/search"}
