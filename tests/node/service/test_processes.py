@@ -56,7 +56,7 @@ def test_a_site_without_dashboard_has_three_processes(settings: Settings) -> Non
         ("dashboard", {"session_hours": 1.0}, {NodeProcess.DASHBOARD, NodeProcess.SCHEDULER}),
         ("gather", {"quiet_seconds": 5.0}, {NodeProcess.SCHEDULER}),
         ("alerts", {"webhook": "https://example.org"}, {NodeProcess.SCHEDULER}),
-        ("model", {"policy": "paper"}, {NodeProcess.WORKER}),
+        ("model", {"estimator": "one"}, {NodeProcess.WORKER}),
         ("series", {"rules": {"*t2*": "T2"}}, {NodeProcess.WORKER}),
         ("promotion", {"margin": 0.1}, set()),
     ],
