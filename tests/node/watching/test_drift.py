@@ -15,8 +15,9 @@ from dicom_io.headers.read import read_series_headers
 from dicom_io.study.classify import assign_roles
 from mome_core.calibration import COALITIONS, Call
 from mome_core.case import Modality
+from mome_core.estimator import Augmentation, Estimator
 from mome_core.inference import score
-from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
+from mome_core.model.checkpoint import Checkpoint, Description, as_loaded, load_checkpoint, save_checkpoint
 from mome_core.model.estimators import EndpointCalibrations
 from mome_core.policy import default_policy
 from mome_core.results import Endpoint, QualityFlag, Result, Severity
@@ -94,11 +95,12 @@ def fifty(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, fifty: list[Example]) -> Path:
-    """A bundle of a network that has learned something, calibrated on fifty cases by the paper's estimator."""
+    """A bundle of a network that has learned something, calibrated on fifty cases as it will be loaded."""
     folder = tmp_path_factory.mktemp("bundle")
     lesson = task(folder)
-    network = train(lesson, folder / "run").network
-    estimators = calibrate_network(network, fifty, lesson.recipe, CalibrationPlan())
+    network = as_loaded(train(lesson, folder / "run").network)
+    plan = CalibrationPlan((Estimator(Augmentation.FLIPS),))
+    estimators = calibrate_network(network, fifty, lesson.recipe, plan)
     save_checkpoint(folder / "model", network, lesson.recipe, Description("fifty", "1", "Knows noise."), estimators)
     return folder / "model"
 
@@ -111,6 +113,7 @@ def analysis(number: int, case: Example, model: Checkpoint) -> AnalysisRow:
     return AnalysisRow(number, 1, 0.0, AnalysisSummary.from_json(json.loads(json.dumps(told.to_json()))), "MRI1")
 
 
+@pytest.mark.slow
 def test_node_evaluation_gate_and_drift_speak_of_the_same_number(place: Path, fifty: list[Example]) -> None:
     model, endpoint = load_checkpoint(place), Endpoint.MALIGNANCY
     rows = [analysis(n, case, model) for n, case in enumerate(fifty)]
