@@ -62,12 +62,6 @@ def best_device() -> str:
     return next(backend.kind for backend in BACKENDS if backend.is_available())
 
 
-def all_devices() -> list[str]:
-    """Every device of the best kind, e.g. "cuda:0" and "cuda:1"; "cpu" where there is no other."""
-    kind = best_device()
-    return [f"{kind}:{number}" for number in range(torch.cuda.device_count())] if kind == "cuda" else [kind]
-
-
 def backend_of(device: str | torch.device) -> Backend:
     """The row of a device; any kind without a row of its own is treated as the last one."""
     kind = torch.device(device).type

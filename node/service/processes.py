@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 
-from node.errors import NotReady
+from node.identity import graphics_cards
 from node.service.stopping import HELD_SIGNALS
 from node.settings import Settings
 
@@ -70,14 +69,11 @@ def processes_of(settings: Settings) -> list[ProcessId]:
     return [each for kind in kinds for each in (workers if kind is NodeProcess.WORKER else [ProcessId(kind)])]
 
 
-@cache
 def _all_devices() -> tuple[str, ...]:
-    """The GPUs of this host, asked once in a process of its own: the supervisor never loads torch."""
-    ask = [sys.executable, "-c", "from mome_core.compute import all_devices; print(*all_devices())"]
-    answer = subprocess.run(ask, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise NotReady("the GPUs of this host could not be counted: name them in worker.devices")
-    return tuple(answer.stdout.split())
+    """The GPUs of this host that a process may use; the supervisor never loads torch. Empty where there is none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = graphics_cards() if visible is None else [each for each in visible.split(",") if each.strip()]
+    return tuple(f"cuda:{number}" for number in range(len(names)))
 
 
 def on_its_device(settings: Settings, process: ProcessId) -> Settings:

@@ -139,6 +139,12 @@ def test_a_worker_computes_on_its_device(settings: Settings) -> None:
     assert on_its_device(settings, ProcessId(NodeProcess.WORKER)) == settings
 
 
+def test_all_devices_of_a_host_have_a_worker_each(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")  # numbered from 0 on by those who may use them
+    every = Settings(storage=settings.storage, worker={"devices": "all"})
+    assert [str(each) for each in processes_of(every)][2:4] == ["worker-cuda:0", "worker-cuda:1"]
+
+
 def test_all_devices_of_a_host_without_a_gpu_are_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     every = Settings(storage=settings.storage, worker={"devices": "all"})
