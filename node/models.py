@@ -103,6 +103,12 @@ def bundles_in_use(settings: Settings, decisions: ModelDecisions, called_ae_titl
     return bundle_in_use(settings, decisions), *map(find_bundle, settings.model.further)
 
 
+def all_bundles_in_use(settings: Settings, decisions: ModelDecisions) -> tuple[Path, ...]:
+    """Every bundle that answers studies of any AE title, once, the active one first."""
+    titles = ("", *(each.ae_title for each in settings.ae_titles))
+    return tuple(dict.fromkeys(each for title in titles for each in bundles_in_use(settings, decisions, title)))
+
+
 def require_bundles(settings: Settings) -> None:
     """Raises SettingsError with the key of every bundle of the settings that is not there."""
     named = [("model.path", settings.model.path), *(("model.further", each) for each in settings.model.further)]

@@ -10,7 +10,7 @@ from functools import partial
 from dicom_io.errors import PeerUnreachable
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
-from node.models import bundles_in_use, open_decisions
+from node.models import all_bundles_in_use, open_decisions
 from node.remedies import reason_for
 from node.settings import Settings
 from node.settings_sections import Destination
@@ -123,10 +123,8 @@ def _known_inference(settings: Settings) -> str:
 
 
 def _active_models(settings: Settings) -> list[Checkpoint]:
-    """Every bundle that answers for any AE title, once."""
-    decisions, titles = open_decisions(settings), ("", *(each.ae_title for each in settings.ae_titles))
-    bundles = [each for title in titles for each in bundles_in_use(settings, decisions, title)]
-    return [load_checkpoint(each) for each in dict.fromkeys(bundles)]
+    """Those that answer studies of any AE title."""
+    return [load_checkpoint(each) for each in all_bundles_in_use(settings, open_decisions(settings))]
 
 
 def _echo(destination: Destination, settings: Settings) -> str:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from dicom_io.network.contexts import acceptor_contexts
+from dicom_io.network.folder import folder_pacs
 from live_node import LiveNode, instance, live_node, new_study, wait_for
 from memory_scp import MemoryScp, accepting
+from mome_core.results import Endpoint
 from node.jobs import JobKind, Priority
 from node.settings_sections import Destination
 from node.states import StudyEvent
 from node.storage.holds import Hold, HoldKind
+from running_node import dcmsend, dcmtk_available, running
+from scanner import acquire
+from second_bundle import second_bundle
+from sr_templates.kinds import Kind
 
 pytestmark = pytest.mark.system
 
@@ -69,3 +76,22 @@ def test_each_ae_title_has_its_destinations_its_priority_and_its_place_in_the_qu
                 {"pacs", "research"},
                 {"pacs"},
             ]
+
+
+@pytest.mark.skipif(not dcmtk_available(), reason="needs DCMTK (apt-get install dcmtk)")
+def test_a_study_is_answered_by_the_models_of_the_ae_title_that_it_called(tmp_path: Path) -> None:
+    second = str(second_bundle(tmp_path / "second"))
+    entity = {"ae_title": "MOMETNBC", "models": (second,), "results": {"kinds": ("report",)}}
+    both, alone = acquire(tmp_path / "one", "siemens"), acquire(tmp_path / "two", "ge")
+    with folder_pacs(tmp_path / "pacs") as port:
+        pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
+        models = {"model": {"further": (second,)}, "ae_titles": (entity,)}
+        with running(tmp_path / "node", [pacs], **models) as node:
+            assert dcmsend(tmp_path / "one", node.port)
+            assert dcmsend(tmp_path / "two", node.port, called="MOMETNBC")
+            answered = [node.wait_for_outcome(each) for each in (both, alone)]
+    scores = [[score.endpoint for score in each.summary.scores] for each in answered if each.summary]
+    assert scores == [[Endpoint.MALIGNANCY, Endpoint.TRIPLE_NEGATIVE], [Endpoint.TRIPLE_NEGATIVE]]
+    kinds = [Counter(each.kind for each in detail.objects) for detail in answered]
+    assert (kinds[0][Kind.REPORT], kinds[0][Kind.SALIENCY_MAP]) == (1, 2)
+    assert kinds[1] == {Kind.REPORT: 1}
