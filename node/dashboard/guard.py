@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from node.settings_sections import DashboardSettings, is_loopback
 
 _LARGEST_BODY = 64 * 1024  # forms only
-PROBES = frozenset({"/healthz", "/readyz"})
+_PROBES = frozenset({"/healthz", "/readyz"})
 UPLOADS = "/dicom-web/studies"  # images: the route limits them, by instance
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -83,7 +83,7 @@ class SecurityMiddleware:
     def clear_text(self, scope: Scope) -> str:
         """Why a request that came past the reverse proxy, over the network and without TLS, is refused."""
         client = scope.get("client")
-        open_to_all = scope["path"] in PROBES or (client is not None and is_loopback(client[0]))
+        open_to_all = scope["path"] in _PROBES or (client is not None and is_loopback(client[0]))
         clear = self.behind_proxy and scope["scheme"] == "http" and not open_to_all
         return "this site is reached over https only, through its reverse proxy" if clear else ""
 

@@ -38,7 +38,7 @@ def log_in(request: Request, site: CurrentSite, name: _Text, password: _Text, wa
     try:
         session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     except AccessRefused as refusal:
-        record_refusal(site, address, "", now)
+        _record_refusal(site, address, "", now)
         return page(request, "login.html", status=401, wanted=wanted, words=str(refusal))
     limiter.succeeded(address, name)
     record_login(site, request, name, f"{name} from {address}", now)
@@ -63,7 +63,7 @@ def welcome(request: Request, site: CurrentSite, token: _Text, password: _Text, 
     try:
         name = site.access.accept(token.strip(), password, now)
     except AccessRefused as refusal:
-        record_refusal(site, address, "one-time token", now)
+        _record_refusal(site, address, "one-time token", now)
         return page(request, "welcome.html", status=401, words=str(refusal))
     limiter.succeeded(address)
     session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
@@ -107,7 +107,7 @@ def record_login(site: Site, request: Request, name: str, words: str, now: float
     )
 
 
-def record_refusal(site: Site, address: str, what: str, now: float) -> None:
+def _record_refusal(site: Site, address: str, what: str, now: float) -> None:
     """Write into the audit trail that a secret was wrong, and from where; what was given as a name is not kept."""
     words = f"{what} from {address}" if what else f"from {address}"
     site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, words, fields=AuditFields(address=address))
