@@ -75,7 +75,7 @@ def _run_process(process: ProcessId, config: Path | None) -> None:
 
         run_dashboard(settings, config, web_reception(settings) if settings.web_store.enabled else None)
     else:
-        from node.analysis import ShadowModel, make_analyst
+        from node.analyst import ShadowModel, make_analyst
         from node.service.worker import run_worker
 
         run_worker(on_its_device(settings, process), me, make_analyst, ShadowModel)

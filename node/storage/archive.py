@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dicom_io.encoding.part10 import ReceivedInstance
+from dicom_io.network.service import Peer
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
 from node.storage.records import EncodedObject, KeptObject, StoredInstance
@@ -60,16 +61,16 @@ class Archive:
         """Space that is left for us on the disk."""
         return shutil.disk_usage(self.root).free
 
-    def keep_received(self, batch: Sequence[tuple[ReceivedInstance, str]]) -> list[StoredInstance]:
+    def keep_received(self, batch: Sequence[tuple[ReceivedInstance, Peer]]) -> list[StoredInstance]:
         """Give synced files their final names and sync the folders; afterwards only the rows are missing.
 
         Parameters
         ----------
         batch
-            Each instance with the AE title that sent it.
+            Each instance with the peer that sent it.
         """
         stored, folders = [], set[Path]()
-        for received, calling_ae_title in batch:
+        for received, peer in batch:
             folder = self.root / "instances" / _short_digest(received.study_instance_uid)
             if not folder.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -78,11 +79,11 @@ class Archive:
             path = folder / f"{received.sha256}.dcm"
             received.path.rename(path)
             crash_point("store.renamed")
-            stored.append(self._described(received, path, calling_ae_title))
+            stored.append(self._described(received, path, peer))
         sync(folders)
         return stored
 
-    def _described(self, received: ReceivedInstance, path: Path, calling_ae_title: str) -> StoredInstance:
+    def _described(self, received: ReceivedInstance, path: Path, peer: Peer) -> StoredInstance:
         return StoredInstance(
             study_instance_uid=received.study_instance_uid,
             series_instance_uid=received.series_instance_uid,
@@ -93,14 +94,15 @@ class Archive:
             sha256=received.sha256,
             path=str(path.relative_to(self.root)),
             size_bytes=received.size_bytes,
-            calling_ae_title=calling_ae_title,
+            calling_ae_title=peer.calling_ae_title,
+            called_ae_title=peer.called_ae_title,
             kind=received.kind,
             slice_position=received.slice_position,
         )
 
     def described(self, found: Iterable[ReceivedInstance]) -> list[StoredInstance]:
         """Instances that lie in the archive already, as the ledger wants them; who sent them is not known."""
-        return [self._described(each, each.path, "") for each in found]
+        return [self._described(each, each.path, Peer("", "", "")) for each in found]
 
     def instance_files(self) -> list[Path]:
         """Every file of an instance, in the order of arrival."""
