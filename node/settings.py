@@ -82,11 +82,16 @@ class Settings(BaseSettings):
         return with_password(self.database.url, secret(Path(self.database.password_file)))
 
     def without_secrets(self) -> Settings:
-        """These settings with the password of the database hidden, for display."""
-        if urlsplit(self.database.url).password is None:
-            return self
-        hidden = self.database.model_copy(update={"url": with_password(self.database.url, "***")})
-        return self.model_copy(update={"database": hidden})
+        """These settings for display: the database's password and what the webhook's address says are hidden."""
+        shown = self
+        if urlsplit(self.database.url).password is not None:
+            hidden = self.database.model_copy(update={"url": with_password(self.database.url, "***")})
+            shown = shown.model_copy(update={"database": hidden})
+        if self.alerts.webhook:  # who knows such an address may post there
+            address = urlsplit(self.alerts.webhook)
+            short = f"{address.scheme}://{address.hostname}/***"
+            shown = shown.model_copy(update={"alerts": self.alerts.model_copy(update={"webhook": short})})
+        return shown
 
     @property
     def result_receivers(self) -> tuple[str, ...]:

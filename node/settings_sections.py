@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -266,8 +267,10 @@ class Destination(SettingsSection):
         require_pair(self.certificate, self.key)
         if not self.tls and (self.certificate or not self.check_name or (self.authorities and not self.web)):
             raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
-        if self.web and not self.web.startswith(("https://", "http://")):
-            raise ValueError("web is the address of a DICOMweb service, such as https://pacs/dicom-web")
+        if self.web and (not self.web.startswith(("https://", "http://")) or urlsplit(self.web).username is not None):
+            raise ValueError(
+                "web is the address of a DICOMweb service, such as https://pacs/dicom-web, without a login"
+            )
         if not self.check_name and not self.authorities:
             raise ValueError("check_name = false needs authorities: else every certificate would do")
         return self
@@ -339,6 +342,9 @@ class DashboardSettings(SettingsSection):
                 f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "
                 "proxy in front of it in proxies"
             )
+        issuer = urlsplit(self.oidc_issuer)
+        if self.oidc_issuer and issuer.scheme != "https" and not is_loopback(issuer.hostname or ""):
+            raise ValueError("oidc_issuer must begin with https://: who is who would cross the network in clear text")
         return self
 
 

@@ -287,6 +287,7 @@ class LedgerLock:
 
 def _main() -> None:
     """Entry point of a process: `python -m node.service.serve KIND [CONFIG [DEVICE]]`."""
+    os.umask(0o077)
     kind, config, device = (*sys.argv[1:], "", "")[:3]
     process = ProcessId(NodeProcess(kind), device)
     try:

@@ -22,17 +22,25 @@ class IntegrityLost(NodeError):
     """A stored file is missing or its content is not what was received; it is not used."""
 
 
+def make_private(folder: Path) -> None:
+    """Take from others the right to look into a folder, whoever made it before, as far as it is ours to decide."""
+    status = folder.stat()
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        folder.chmod(0o700)
+
+
 class Archive:
     """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
     def __init__(self, root: Path) -> None:
-        """Create the folders (mode 0700) if they are missing; raises NotReady when the place cannot be written."""
+        """Create the folders, into which others may not look; raises NotReady when the place cannot be written."""
         self.root = root
         self.temporary = root / "temporary"
         self.previews = root / "previews"
         try:
             for folder in (root, root / "instances", root / "results", self.temporary):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(root)
         except OSError as error:
             raise NotReady(f"the storage root {root} cannot be written: {error.strerror}") from None
 
