@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from dicom_io.study.case import read_case
 from dicom_io.study.classify import assign_roles
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.model.network import Network
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
@@ -27,11 +28,21 @@ CACHE = Path(".cache/mome-node/prepared")
 class CohortProgress:
     """What is reported while cases are prepared; this one stays silent."""
 
-    def prepared(self, done: int, planned: int) -> None:
-        """One more case is prepared, or excluded."""
-
     def excluded(self, case: ExcludedCase) -> None:
         """A case cannot be used."""
+
+    def step(self, stage: str, done: int, planned: int) -> None:
+        """So many of so many steps of a stage are done."""
+
+    def counting(self, stage: str, planned: int) -> Callable[[str], None]:
+        """To be called with the name of each case of a stage when it is done."""
+        done: list[str] = []
+
+        def count(name: str) -> None:
+            done.append(name)
+            self.step(stage, len(done), planned)
+
+        return count
 
 
 def prepare_cases(
@@ -46,12 +57,7 @@ def prepare_cases(
     workers
         Processes that prepare cases.
     """
-    names: list[str] = []
-
-    def count(name: str) -> None:
-        names.append(name)
-        progress.prepared(len(names), len(rows))
-
+    count = progress.counting("cases prepared", len(rows))
     cohort = prepare_cohort([_source_of(row) for row in rows], recipe, cache, workers=workers, progress=count)
     for exclusion in cohort.exclusions:
         progress.excluded(exclusion)
@@ -61,10 +67,23 @@ def prepare_cases(
     return cohort
 
 
+def answerable(cohort: Cohort, network: Network, progress: CohortProgress) -> Cohort:
+    """The cases that a network can answer; one that lacks a modality which it needs is excluded."""
+    kept, unable = [], []
+    for example in cohort.examples:
+        if network.usable(example.modalities):
+            kept.append(example)
+            continue
+        words = f"has only {', '.join(example.modalities)}: the network cannot answer from that"
+        unable.append(ExcludedCase(example.name, words))
+        progress.excluded(unable[-1])
+    return Cohort(tuple(kept), (*cohort.exclusions, *unable))
+
+
 def _source_of(row: ManifestRow) -> Source:
     """A row of the manifest as a study that can be read."""
     content, read = partial(content_digest, row.folder), partial(read_study, row.folder)
-    return Source(row.name, row.patient, row.labels, content, read, partial(_identity_of, row.folder))
+    return Source(row.name, row.patient, row.labels, content, read, partial(_identity_of, row.folder), row.subtype)
 
 
 def _identity_of(folder: Path) -> str:

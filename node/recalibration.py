@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mome_core.compute import best_device
@@ -37,16 +38,7 @@ class RecalibrationPlan:
     workers: int = 1
 
 
-class RecalibrationProgress(CohortProgress):
-    """What is reported while cases are prepared and answered; this one stays silent."""
-
-    def answered(self, done: int, planned: int) -> None:
-        """One more answer, of all that the bundle's estimators give."""
-
-
-def recalibrate_bundle(
-    rows: Sequence[ManifestRow], plan: RecalibrationPlan, progress: RecalibrationProgress
-) -> Recalibration:
+def recalibrate_bundle(rows: Sequence[ManifestRow], plan: RecalibrationPlan, progress: CohortProgress) -> Recalibration:
     """Answer the cases by the bundle's estimators, and write a bundle with the calibrations that they give.
 
     Raises TrainingRefused for too few patients that are new to the model.
@@ -54,10 +46,5 @@ def recalibrate_bundle(
     checkpoint = load_checkpoint(plan.bundle, best_device() if plan.device == "auto" else plan.device)
     chosen = [row for row in rows if plan.split in ("", row.split)]
     cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
-    names: list[str] = []
-
-    def answered(name: str) -> None:
-        names.append(name)
-        progress.answered(len(names), len(cohort.examples) * len(checkpoint.estimators))
-
-    return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), answered)
+    counting = partial(progress.counting, f"{checkpoint.identity.name}: cases answered")
+    return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), counting)

@@ -20,9 +20,10 @@ from mome_core.training.bundle import write_bundle
 from mome_core.training.config import Flips, Optimizer, Parts, TrainingConfig
 from mome_core.training.dataset import Example, prepare_cohort
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.loop import Task, train
+from mome_core.training.loop import train
 from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_scratch
+from mome_core.training.task import Task
 
 HERE = Path(__file__).parent
 STATEMENT = "Demo model: knows simulated patients (phantoms) and nothing else; says nothing about real ones."

@@ -41,7 +41,7 @@ from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 
-_AnyNetwork = TypeVar("_AnyNetwork", Mome, ResNetFusion)
+_AnyNetwork = TypeVar("_AnyNetwork", bound=Mome | ResNetFusion)
 MOME, RESNETS = "MOME", "ResNets"
 _KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versions round otherwise
 
@@ -297,15 +297,14 @@ def network_with(empty: _AnyNetwork, weights: Mapping[str, Tensor]) -> _AnyNetwo
     return empty
 
 
-def as_loaded(network: _AnyNetwork, *, half: bool = False) -> _AnyNetwork:
+def as_loaded(network: Mome | ResNetFusion, *, half: bool = False) -> Mome | ResNetFusion:
     """The network as its bundle will give it back, to the last bit: the one that is to be calibrated.
 
     A tensor that training has touched may lie differently in memory, which is enough for another rounding.
     """
     weights = {name: _stored(tensor, half) for name, tensor in network.state_dict().items()}
     plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-    fresh: _AnyNetwork = build_empty(network.architecture)
-    return network_with(fresh, plain).to(device_of(network))
+    return network_with(build_empty(network.architecture), plain).to(device_of(network))
 
 
 def _identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:

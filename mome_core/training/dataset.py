@@ -44,13 +44,15 @@ class Source:
     patient
         The patient's pseudonym: all studies of one patient stay on one side of every split.
     labels
-        Class index of each endpoint that is known.
+        0 or 1 for each endpoint that is known.
     content
         Gives a digest of what `read` would give; equal content is prepared once.
     read
         Gives the Case.
     identity
         Gives what the images call their patient, equal in all of a hospital's studies; empty when they do not say.
+    subtype
+        Molecular subtype, 0 to 3, where it is known.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Source:
     content: Callable[[], str]
     read: Callable[[], Case]
     identity: Callable[[], str] = str
+    subtype: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,8 @@ class Example:
     ----------
     images
         Digests of the voxels it was prepared from, one for each modality.
-    identity
-        As in Source; it is written nowhere.
+    identity, subtype
+        As in Source; the identity is written nowhere.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Example:
     modalities: tuple[Modality, ...]
     images: tuple[str, ...] = ()
     identity: str = field(default="", repr=False)
+    subtype: int | None = None
 
     def __post_init__(self) -> None:
         if not self.modalities:
@@ -158,7 +162,8 @@ def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | 
             keep_arrays(path, arrays, training_range([case]), image_digests(case), without_dce=without)
         images = tuple(json.loads(_read_facts(path)[_IMAGES]))
         modalities = tuple(read_arrays(path))
-        return Example(source.name, source.patient, source.labels, path, modalities, images, source.identity())
+        identity = source.identity()
+        return Example(source.name, source.patient, source.labels, path, modalities, images, identity, source.subtype)
     except NotWritable:  # the folder takes no more: no fault of this study
         raise
     except (MomeError, ValueError, OSError) as error:

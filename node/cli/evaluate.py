@@ -15,11 +15,10 @@ from mome_core.training.metrics import spelled
 from mome_core.training.readers import ReaderCut
 from mome_core.training.report.conclusion import conclusion, headlines
 from node.cases import CACHE, endpoint_named
-from node.cli.common import counted, progress
+from node.cli.cohort_progress import PrintedProgress
 from node.cli.options import CacheOption, EndpointOption, Json, WorkersOption
-from node.cli.train import PrintedProgress
 from node.evaluation.files import report_json, write_cases, write_figures, write_page
-from node.evaluation.measure import EvaluationPlan, EvaluationProgress, EvaluationReport, evaluate_models
+from node.evaluation.measure import EvaluationPlan, EvaluationReport, evaluate_models
 from node.evaluation.sets import choosing_set, sets_named
 from node.models import find_bundle
 
@@ -75,7 +74,7 @@ def evaluate(
         cache,
         workers,
     )
-    found = evaluate_models(plan, _Printed())
+    found = evaluate_models(plan, PrintedProgress())
     if report:
         write_page(report, found)
     if cases:
@@ -83,14 +82,6 @@ def evaluate(
     if figures:
         write_figures(figures, found)
     typer.echo(json.dumps(report_json(found))) if as_json else _print_report(found)
-
-
-class _Printed(PrintedProgress, EvaluationProgress):
-    """Progress on stderr."""
-
-    def scored(self, model: str, cases: str, done: int, planned: int) -> None:
-        """One more case of a set was answered by a model."""
-        progress(f"{model}: answered {done} of {counted(planned, 'case')} of {cases}", last=done == planned)
 
 
 def _print_report(report: EvaluationReport) -> None:

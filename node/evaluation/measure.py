@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
 from mome_core.training.characteristics import CohortFlow, characteristics
 from mome_core.training.cohort import GROUPS
-from mome_core.training.dataset import Example, ExcludedCase
+from mome_core.training.dataset import ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.exposure import exposure_report
 from mome_core.training.measured import CaseSet, Measured, MeasuredSet, Scored, measure_models
@@ -54,13 +54,6 @@ class EvaluationPlan:
     workers: int = 1
 
 
-class EvaluationProgress(CohortProgress):
-    """What is reported while models are measured; this one stays silent."""
-
-    def scored(self, model: str, cases: str, done: int, planned: int) -> None:
-        """One more case of a set was answered by a model."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationReport:
     """Everything that was measured, and by set the cases that could not be prepared."""
@@ -79,7 +72,7 @@ class _AnsweredSet:
     excluded: tuple[ExcludedCase, ...]
 
 
-def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> EvaluationReport:
+def evaluate_models(plan: EvaluationPlan, progress: CohortProgress) -> EvaluationReport:
     """Every figure of every model on every set, with 95 % intervals by a bootstrap over patients.
 
     Raises TrainingRefused when the cases cannot tell.
@@ -103,7 +96,7 @@ def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> Evalu
     return EvaluationReport(measured, {each.rows.name: each.excluded for each in answered[: len(plan.sets)]})
 
 
-def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: EvaluationProgress) -> list[_AnsweredSet]:
+def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: CohortProgress) -> list[_AnsweredSet]:
     """Every model's answers to every set; one network is in memory at a time.
 
     Only the first is asked about subsets of the modalities.
@@ -117,7 +110,8 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
         for number, each in enumerate(sets):
             cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
             excluded[number] |= {case.name: case for case in cohort.exclusions}
-            count = _counter(checkpoint.identity.name, each.name, cohort.examples, plan.endpoint, progress)
+            stage = f"{checkpoint.identity.name}: cases of {each.name} answered"
+            labelled = sum(plan.endpoint in example.labels for example in cohort.examples)
             answers[number].append(
                 score_cases(
                     checkpoint,
@@ -125,27 +119,13 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
                     plan.endpoint,
                     every_coalition=place == 0,
                     cache=plan.cache / "scores",
-                    progress=count,
+                    progress=progress.counting(stage, labelled),
                 )
             )
     return [
         _AnsweredSet(each, _with_distinct_names(models), tuple(manifests), tuple(out.values()))
         for each, models, out in zip(sets, answers, excluded, strict=True)
     ]
-
-
-def _counter(
-    model: str, cases: str, examples: Sequence[Example], endpoint: Endpoint, progress: EvaluationProgress
-) -> Callable[[str], None]:
-    """Reports one more answered case at each call."""
-    done: list[str] = []
-    planned = sum(endpoint in example.labels for example in examples)
-
-    def count(name: str) -> None:
-        done.append(name)
-        progress.scored(model, cases, len(done), planned)
-
-    return count
 
 
 def _with_distinct_names(models: Sequence[ScoredCases]) -> tuple[ScoredCases, ...]:

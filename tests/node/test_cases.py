@@ -20,7 +20,7 @@ class Heard(CohortProgress):
         self.counts: list[tuple[int, int]] = []
         self.cases: list[ExcludedCase] = []
 
-    def prepared(self, done: int, planned: int) -> None:
+    def step(self, stage: str, done: int, planned: int) -> None:
         self.counts.append((done, planned))
 
     def excluded(self, case: ExcludedCase) -> None:
