@@ -134,10 +134,10 @@ def analyze_study(
 def _refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
     """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
     reason, modalities = assembly.without_dce, assembly.case.modalities
-    calibrations = [checkpoint.calibrations(endpoint).of(modalities) for endpoint in checkpoint.endpoints]
-    if reason is None or any(each.withheld is None for each in calibrations):
+    if reason is None or checkpoint.calls(modalities):
         return None
-    return StudyIneligible(f"{reason}; {withheld_words(calibrations[0])}", reason.code)
+    words = withheld_words(checkpoint.calibrations(checkpoint.endpoints[0]).of(modalities))
+    return StudyIneligible(f"{reason}; {words}", reason.code)
 
 
 def _refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:

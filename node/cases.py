@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from dicom_io.errors import DicomError
 from dicom_io.files import dicom_files, files_under
 from dicom_io.headers.read import read_series_headers
 from dicom_io.labels import patient_identity
-from dicom_io.study.case import read_case
+from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.classify import assign_roles
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
@@ -93,18 +93,29 @@ def _identity_of(folder: Path) -> str:
 
 
 def content_digest(folder: Path) -> str:
-    """SHA-256 over the files of a study, by their content."""
-    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files_under(folder))
+    """SHA-256 over the files of a study, by their content; files that did not change are read once a process."""
+    files = [(path, path.stat()) for path in files_under(folder)]
+    return _digest_of(tuple((path, found.st_mtime_ns, found.st_size) for path, found in files))
+
+
+@cache
+def _digest_of(files: tuple[tuple[Path, int, int], ...]) -> str:
+    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path, *_ in files)
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def read_study(folder: Path) -> Case:
     """The Case of a folder of DICOM files; StudyIneligible says why there is none."""
+    return read_assembly(folder).case
+
+
+def read_assembly(folder: Path) -> Assembly:
+    """The volumes of a folder of DICOM files, without DCE where it has no usable one; StudyIneligible says why none."""
     try:
         paths = dicom_files(folder) if folder.is_dir() else []
         if not paths:
             raise StudyIneligible("the folder holds no DICOM file", Ineligibility.NO_MR_IMAGE)
-        return read_case(assign_roles(read_series_headers(paths))).case
+        return read_case(assign_roles(read_series_headers(paths)), dce_required=False)
     except OSError as error:
         raise StudyIneligible(f"a file cannot be read: {error.strerror}", Ineligibility.UNREADABLE) from error
     except DicomError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -19,6 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from mome_core.case import Modality
 from mome_core.compute import device_of
 from mome_core.errors import CheckpointRefused
 from mome_core.estimator import Estimator
@@ -91,6 +92,11 @@ class _Calibrated:
     def calibrations(self, endpoint: Endpoint) -> EndpointCalibrations:
         """How its answers to one endpoint are read."""
         return self.estimators[0].endpoints[endpoint]
+
+    def calls(self, modalities: Iterable[Modality]) -> bool:
+        """Whether some endpoint has an operating point for these modalities: without one, no DCE means no answer."""
+        present = frozenset(modalities)
+        return any(self.calibrations(endpoint).of(present).withheld is None for endpoint in self.endpoints)
 
     def estimator_first(self, name: str) -> tuple[CalibratedEstimator, ...]:
         """The estimators with the named one first; ValueError when the bundle was not validated with it."""

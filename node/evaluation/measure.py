@@ -22,8 +22,9 @@ from mome_core.training.exposure import exposure_report
 from mome_core.training.levels import is_bi_rads_4
 from mome_core.training.measured import CaseSet, Measured, MeasuredSet, Scored, measure_models
 from mome_core.training.readers import ReaderCut, against_readers
-from mome_core.training.scored import ScoredCases, require_a_score, score_cases
+from mome_core.training.scored import ScoredCases, score_cases
 from mome_core.training.subgroups import by_group
+from mome_core.training.withheld import NoScore, require_a_score
 from node.cases import CACHE, CohortProgress, prepare_cases
 from node.evaluation.sets import ManifestSet
 
@@ -164,13 +165,13 @@ def _measured(answered: _AnsweredSet, chosen: _AnsweredSet | None, reference: st
     if not common:
         raise TrainingRefused(f"{answered.rows.name}: no case has a score from every model")
     models = [_of_names(each, common) for each in answered.models]
-    cases = _case_set(answered, models[0], plan.endpoint)
-    answers = [each.answers() for each in models]
-    first = answers[0]
-    fours = _fours(cases, models, chosen if chosen and _apart(chosen, answered) else None, reference, plan)
+    answers = {each.identity.name: each.answers() for each in models}
+    first = answers[models[0].identity.name]
+    cases = _case_set(answered, models[0], answers, plan.endpoint)
+    fours = _fours(cases, answers, chosen if chosen and _apart(chosen, answered) else None, reference, plan)
     scored = [
-        Scored(each.identity, said, exposure_report(manifest, each.examples))
-        for each, said, manifest in zip(models, answers, answered.manifests, strict=True)
+        Scored(each.identity, answers[each.identity.name], exposure_report(manifest, each.examples))
+        for each, manifest in zip(models, answered.manifests, strict=True)
     ]
     scored[0] = replace(
         scored[0],
@@ -202,7 +203,9 @@ def _apart(chosen: _AnsweredSet, answered: _AnsweredSet) -> bool:
     return not chosen.rows.patients & answered.rows.patients
 
 
-def _case_set(answered: _AnsweredSet, model: ScoredCases, endpoint: Endpoint) -> CaseSet:
+def _case_set(
+    answered: _AnsweredSet, model: ScoredCases, answers: Mapping[str, Answers], endpoint: Endpoint
+) -> CaseSet:
     """The measured cases with the manifest's columns, and what became of the others."""
     by_name = {row.name: row for row in answered.rows.rows}
     rows = [by_name[example.name] for example in model.examples]
@@ -211,35 +214,33 @@ def _case_set(answered: _AnsweredSet, model: ScoredCases, endpoint: Endpoint) ->
         listed=len(answered.rows.rows),
         excluded=dict(Counter(case.reason for case in answered.excluded).most_common()),
         unlabelled=sum(endpoint not in row.labels for row in answered.rows.rows if row.name not in out),
-        withheld={each.identity.name: int((~each.shown).sum()) for each in answered.models},
+        withheld={each.identity.name: _counted(each.withheld) for each in answered.models},
         measured=len(rows),
         positive=int(model.truth.sum()),
-        uncalled={each.identity.name: _uncalled(each, [row.name for row in rows]) for each in answered.models},
+        uncalled={name: int((~said.answered).sum()) for name, said in answers.items()},
     )
     return CaseSet(
         answered.rows.name, tuple(row.name for row in rows), tuple(row.facts for row in rows), model.truth, flow
     )
 
 
-def _uncalled(model: ScoredCases, names: Sequence[str]) -> int:
-    """Measured cases that a model scores and does not call."""
-    return int((~_of_names(model, names).answers().answered).sum())
+def _counted(withheld: Sequence[NoScore | None]) -> dict[str, int]:
+    """How many cases were withheld for each reason, the commonest first."""
+    return dict(Counter(each.code for each in withheld if each).most_common())
 
 
 def _fours(
-    cases: CaseSet, models: Sequence[ScoredCases], chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan
+    cases: CaseSet, answers: Mapping[str, Answers], chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan
 ) -> list[CategoryFour | None]:
     """Each model on the BI-RADS 4 findings, with the point that was chosen on other cases."""
     four = bi_rads_4(cases.column("bi_rads"))
     if not four.any():
-        return [None] * len(models)
-    answers = [each.answers().of(four) for each in models]
-    names = [each.identity.name for each in models]
-    compared = answers[names.index(reference)] if reference else None
+        return [None] * len(answers)
+    of_fours = {name: said.of(four) for name, said in answers.items()}
     found = []
-    for number, said in enumerate(answers):
+    for number, (name, said) in enumerate(of_fours.items()):
         point = choose_downgrade(_fours_of(chosen, number), said) if chosen else None
-        other = None if names[number] == reference else compared
+        other = None if name == reference else of_fours.get(reference)
         found.append(category_four(said, point, other, repeats=plan.repeats))
     return found
 

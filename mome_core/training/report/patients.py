@@ -23,7 +23,11 @@ def flow(cases: MeasuredSet) -> str:
     boxes = [_box(about.listed, "listed", out=False)]
     boxes += [_box(count, f"excluded: {reason}") for reason, count in about.excluded.items()]
     boxes += [_box(about.unlabelled, "without a label")] if about.unlabelled else []
-    boxes += [_box(count, f"no score by {model}") for model, count in about.withheld.items() if count]
+    boxes += [
+        _box(count, f"no score by {model}: {code.replace('_', ' ').lower()}")
+        for model, reasons in about.withheld.items()
+        for code, count in reasons.items()
+    ]
     boxes.append(_box(about.measured, f"measured: {about.positive} positive, {_negative(about)} negative", out=False))
     boxes += [_box(count, f"no call by {model}") for model, count in about.uncalled.items() if count]
     return heading(cases.cases.name) + f'<ol class="flow">{"".join(boxes)}</ol>'
