@@ -119,11 +119,11 @@ def analyze_study(
             assembly = read_case(roles, dce_required=False)
         if refusal := _refused_without_dce(assembly, context.checkpoint):
             result = withheld_result(context.checkpoint, assembly.case.modalities, str(refusal))
-            objects = None if refusal.code in context.silent else _refuse(headers, str(refusal), context, run)
+            objects = _refuse(headers, refusal, context, run)
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
         result = _doubted(analyze(assembly.case, context.checkpoint, context.policy, progress), headers)
     except StudyIneligible as reason:
-        objects = None if reason.code in context.silent else _refuse(headers, str(reason), context, run)
+        objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with _timed(timings, "result objects"):
@@ -140,11 +140,15 @@ def _refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIne
     return StudyIneligible(f"{reason}; {words}", reason.code)
 
 
-def _refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:
-    """Objects that state why a study was not analysed; None when it holds no image that they could refer to."""
+def _refuse(
+    headers: StudyHeaders, reason: StudyIneligible, context: AnalysisContext, run: Revision
+) -> ResultObjects | None:
+    """Objects that state why a study was not analysed; None where nobody is told, or it has no image to refer to."""
+    if reason.code in context.silent:
+        return None
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
-        return build_not_analysed(reason, Evidence(other=images), context.device, run=run, options=context.options)
+        return build_not_analysed(str(reason), Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
 

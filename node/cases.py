@@ -13,6 +13,7 @@ from dicom_io.headers.read import read_series_headers
 from dicom_io.labels import patient_identity
 from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.classify import assign_roles
+from mome_core.calibration import coalition_words
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.model.network import Network
@@ -74,7 +75,7 @@ def answerable(cohort: Cohort, network: Network, progress: CohortProgress) -> Co
         if network.usable(example.modalities):
             kept.append(example)
             continue
-        words = f"has only {', '.join(example.modalities)}: the network cannot answer from that"
+        words = f"has only {coalition_words(example.modalities)}: the network cannot answer from that"
         unable.append(ExcludedCase(example.name, words))
         progress.excluded(unable[-1])
     return Cohort(tuple(kept), (*cohort.exclusions, *unable))

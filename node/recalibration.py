@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mome_core.compute import best_device
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.training.cohort import ManifestRow
+from mome_core.training.cohort import ManifestRow, rows_of_split
 from mome_core.training.recalibrate import Recalibration, card_of, recalibrate
 from node.cases import CACHE, CohortProgress, prepare_cases
 
@@ -44,7 +44,7 @@ def recalibrate_bundle(rows: Sequence[ManifestRow], plan: RecalibrationPlan, pro
     Raises TrainingRefused for too few patients that are new to the model.
     """
     checkpoint = load_checkpoint(plan.bundle, best_device() if plan.device == "auto" else plan.device)
-    chosen = [row for row in rows if plan.split in ("", row.split)]
+    chosen = rows_of_split(rows, plan.split)
     cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
     counting = partial(progress.counting, f"{checkpoint.identity.name}: cases answered")
     return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), counting)

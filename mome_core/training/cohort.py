@@ -84,6 +84,11 @@ def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
     return tuple(rows)
 
 
+def rows_of_split(rows: Iterable[ManifestRow], split: str) -> tuple[ManifestRow, ...]:
+    """The rows of one split; all of them where none is named."""
+    return tuple(row for row in rows if split in ("", row.split))
+
+
 def _require_columns(path: Path, columns: Sequence[str]) -> None:
     """Raise TrainingRefused unless the manifest says where, who, and at least one answer; unknown columns are fine."""
     for needed in _NEEDED:

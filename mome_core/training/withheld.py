@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mome_core.calibration import withheld_words
+from mome_core.calibration import coalition_words, withheld_words
 from mome_core.case import Modality
 from mome_core.model.checkpoint import AnyCheckpoint
 from mome_core.results import Endpoint, Severity
@@ -30,7 +30,7 @@ def withheld_of(checkpoint: AnyCheckpoint, example: Example, endpoint: Endpoint)
         if flag.severity is Severity.WITHHOLD:
             return NoScore(flag.code, flag.message.rstrip("."))
     if not checkpoint.network.usable(example.modalities):
-        return NoScore(_CANNOT_ANSWER, f"it cannot answer from {' + '.join(example.modalities)}")
+        return NoScore(_CANNOT_ANSWER, f"it cannot answer from {coalition_words(example.modalities)}")
     calibration = checkpoint.calibrations(endpoint).of(example.modalities)
     if calibration.shows_score and (Modality.DCE in example.modalities or checkpoint.calls(example.modalities)):
         return None

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from mome_core.calibration import coalition_words
 from mome_core.training.measured import MeasuredSet
 from mome_core.training.metrics import spelled
 from mome_core.training.readers import ReaderCut
@@ -63,11 +65,12 @@ def evaluate(
     """
     bundles = [find_bundle(name) for name in model]
     reference = find_bundle(against) if against else bundles[0]
+    measured = tuple(dict.fromkeys((*bundles, reference)))
     plan = EvaluationPlan(
-        tuple(dict.fromkeys((*bundles, reference))),
+        measured,
         sets_named(sets, split),
         endpoint_named(endpoint),
-        list(dict.fromkeys((*bundles, reference))).index(reference),
+        measured.index(reference),
         choosing_set(choose, sets[0]) if choose != split else None,
         reader_cut,
         repeats,
@@ -97,8 +100,8 @@ def _print_report(report: EvaluationReport) -> None:
 
 def _figures_table(found: MeasuredSet, reference: str) -> Table:
     cases = f"{len(found.cases.truth)} cases, {int(found.cases.truth.sum())} positive"
-    columns = [c for m in found.models for c in (m.identity.name, *(["p"] if m.against else []))]
-    words = f"{found.cases.name}: {cases}" + (f"; p: difference from {reference}" if reference else "")
+    columns = [c for m in found.models for c in (escape(m.identity.name), *(["p"] if m.against else []))]
+    words = escape(f"{found.cases.name}: {cases}" + (f"; p: difference from {reference}" if reference else ""))
     table = Table("figure", *columns, title=words, title_justify="left", box=None)
     for name in found.models[0].figures:
         cells = []
@@ -107,5 +110,5 @@ def _figures_table(found: MeasuredSet, reference: str) -> Table:
             cells += [f"{model.against[name].p_value:.4f}"] if model.against else []
         table.add_row(spelled(name), *cells)
     for each in found.models[0].coalitions[1:]:
-        table.add_row(f"AUROC of {'+'.join(each.modalities)} alone", str(each.figures["auroc"]))
+        table.add_row(f"AUROC of {coalition_words(each.modalities)} alone", str(each.figures["auroc"]))
     return table

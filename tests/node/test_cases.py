@@ -68,7 +68,7 @@ def test_a_study_without_dce_is_a_case_of_what_it_has_and_excluded_where_the_net
     assert answerable(cohort, from_scratch(SMALL, 1), heard).examples == cohort.examples
     usable = answerable(cohort, fused, heard)
     assert usable.examples == () and usable.exclusions == tuple(heard.cases)
-    assert heard.cases[0].reason == "has only DWI, T2: the network cannot answer from that"
+    assert heard.cases[0].reason == "has only DWI + T2: the network cannot answer from that"
 
 
 def test_a_file_that_cannot_be_read_is_said_in_words_without_its_name(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mome_core.training.metrics import auroc, confusion
+from mome_core.training.metrics import auroc, call_metrics
 from mome_core.training.nested import FoldScores, cross_validated
 
 
@@ -59,9 +59,9 @@ def test_what_the_node_would_withhold_has_a_rank_but_no_call_and_is_counted() ->
     found = cross_validated([whole, some, silent], repeats=100)
     assert (found.cases, found.withheld) == (60, 30)
     assert "sensitivity" not in silent.figures() and silent.figures()["auroc"] == whole.figures()["auroc"]
-    first = confusion(whole.truth[:10], whole.called[:10], 0.5)
-    assert some.figures()["sensitivity"] == first.sensitivity
-    assert found.mean["sensitivity"].mean == np.mean([whole.figures()["sensitivity"], first.sensitivity])
+    first = call_metrics(whole.truth[:10], whole.called[:10])["sensitivity"]
+    assert some.figures()["sensitivity"] == first
+    assert found.mean["sensitivity"].mean == np.mean([whole.figures()["sensitivity"], first])
 
 
 def test_a_fold_of_one_class_tells_no_figure_and_ends_nothing() -> None:
