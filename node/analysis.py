@@ -20,7 +20,7 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
 from mome_core.calibration import Calibration, coalition_name, withheld_words
-from mome_core.compute import best_device
+from mome_core.compute import best_device, device_of
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import analyze, withheld_result
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
@@ -242,9 +242,10 @@ def open_context(settings: Settings, bundle: Path) -> AnalysisContext:
     """Load a bundle, with estimator and device from the settings; raises SettingsError or CheckpointRefused."""
     device = settings.model.device
     checkpoint = load_checkpoint(bundle, device if device != "auto" else best_device())
+    sharers = settings.worker.sharers(device_of(checkpoint.network).type)
     return AnalysisContext(
         checkpoint=_with_estimator(checkpoint, settings.model.estimator),
-        policy=default_policy(checkpoint.network),
+        policy=default_policy(checkpoint.network, sharers=sharers),
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
         options=object_options(settings.results),

@@ -37,7 +37,7 @@ _REMEDIES = {
     PeerFault.ENDED: "the log of {name} says why; does its port want TLS (tls = true in {section})?",
     PeerFault.CLASS_REFUSED: "its administrator must allow that service for {ours}",
     PeerFault.REQUEST_FAILED: "the log of {name} says why",
-    PeerFault.WEB_UNAUTHORIZED: "check web_token_file of {section}: {name} wants other credentials",
+    PeerFault.WEB_UNAUTHORIZED: "check web_token_file of {section}: {name} wants a token that it knows",
     PeerFault.WEB_NOT_FOUND: 'check web = "{web}" of {section}: it is what stands before /studies',
     PeerFault.WEB_FAILED: "the log of {name} says why",
 }

@@ -28,6 +28,7 @@ from node.settings_sections import (
     RetentionSettings,
     SeriesSettings,
     StorageSettings,
+    WorkerSettings,
 )
 
 
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     gather: GatherSettings = GatherSettings()
     retention: RetentionSettings = RetentionSettings()
     model: ModelSettings = ModelSettings()
+    worker: WorkerSettings = WorkerSettings()
     promotion: PromotionSettings = PromotionSettings()
     series: SeriesSettings = SeriesSettings()
     results: ResultSettings = ResultSettings()

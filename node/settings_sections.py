@@ -153,6 +153,35 @@ class ModelSettings(SettingsSection):
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
 
 
+_NumberedDevice = Annotated[str, Field(pattern=r"^(cpu|cuda):\d{1,2}$")]
+
+
+class WorkerSettings(SettingsSection):
+    """Which devices of this host analyse studies: one worker, with a model of its own, for each."""
+
+    devices: tuple[_NumberedDevice, ...] | Literal["all"] = Field(
+        default=(), description='["cuda:0", "cuda:1"], or "all" GPUs; empty: one worker on model.device'
+    )
+
+    @model_validator(mode="after")
+    def each_device_has_one_worker(self) -> Self:
+        """Refuse a device that is named twice: two models would share its memory."""
+        if len(set(self.devices)) < len(self.devices) and self.devices != "all":
+            raise ValueError("a device is named twice; each has one worker")
+        return self
+
+    def sharers(self, kind: str) -> int:
+        """How many workers share the memory of one device: all on processors do, a GPU has one worker."""
+        return max(1, sum(each.startswith("cpu") for each in self.devices)) if kind == "cpu" else 1
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the workers in heartbeats, where the settings say them; empty for all GPUs of the host."""
+        if self.devices == "all":
+            return ()
+        return tuple(f"worker-{each}" for each in self.devices) if len(self.devices) > 1 else ("worker",)
+
+
 class PromotionSettings(SettingsSection):
     """Acceptance criteria for a candidate model, on the locked test set."""
 

@@ -42,7 +42,7 @@ from dicom_io.network.service import (
 from node.admission import Admission
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
-from node.reasons import REJECTION_CODES
+from node.reasons import REJECTION_CODES, ReasonCode
 from node.service.audit_writer import AuditWriter, fields_of
 from node.service.group_commit import GroupCommit
 from node.service.open_senders import OpenSenders
@@ -164,7 +164,7 @@ class StorageService:
             words = f"instance refused: {peer.calling_ae_title} at {peer.address} may report to us, and is no caller"
             extra = {"calling_ae_title": peer.calling_ae_title, "to_allow": "dicom.callers"}
             log.warning("instance refused: a destination is no caller", extra=extra)
-            fields = replace(fields_of(peer), reason=REJECTION_CODES[CALLING_UNKNOWN])
+            fields = replace(fields_of(peer), reason=ReasonCode.NOT_A_CALLER)
             self.audit_writer.alert(AuditEvent.REJECTED, words, fields, self.destination_of(peer))
             raise InstanceRefused(NOT_AUTHORIZED, "this AE title is none of dicom.callers")
         if self.draining and self.destination_of(peer):

@@ -99,6 +99,15 @@ def test_another_estimator_than_those_of_the_bundle_is_refused_by_its_setting(tm
         open_context(settings, find_bundle("demo"))
 
 
+def test_workers_that_share_the_processors_share_their_memory(tmp_path: Path) -> None:
+    def memory(*devices: str) -> float:
+        settings = Settings(storage={"root": tmp_path}, model={"device": "cpu"}, worker={"devices": devices})
+        return open_context(settings, find_bundle("demo")).policy.arithmetic.memory_gib
+
+    assert memory("cpu:0", "cpu:1") == memory() / 2
+    assert memory("cuda:0", "cpu:0") == memory()
+
+
 def test_a_withheld_score_has_the_code_of_the_flag_that_withheld_it() -> None:
     note = QualityFlag("NOTE", Severity.NOTE, "a note")
     summary = summarize(outcome(Result((), (), (Modality.DCE,), (note, MOTION), MOTION.message)))

@@ -87,7 +87,7 @@ class OperatorActions:
             for number in numbers:
                 finish_job(db, number, JobState.CANCELLED, now, reason)
             audit_trail.append(db, _operated(study, by, f"cancel {destination}" if destination else "cancel", now))
-            if study.state in (StudyState.STABLE, StudyState.ANALYZING):
+            if destination is None and study.state in (StudyState.STABLE, StudyState.ANALYZING):
                 move(db, study, StudyEvent.CANCELLED, now, reason, **reason_columns(reason))
             conclude(db, study, now)
         return len(numbers)

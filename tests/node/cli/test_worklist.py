@@ -74,7 +74,7 @@ def on_a_terminal(*command: str, seconds: float = 20, until: str = "Receiving") 
 
 
 def test_the_worklist_is_watched_until_ctrl_c(config: Path) -> None:
-    code, shown = on_a_terminal("studies", "list", "--watch", "--config", str(config))
+    code, shown = on_a_terminal("studies", "list", "--watch", "--config", str(config), until="complete in")
     assert code == 0
     assert "complete in" in shown
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -64,6 +65,14 @@ def test_a_search_is_its_persons_own_and_ends() -> None:
     for person, wanted in (("bob", name), ("anna", "another")):
         with pytest.raises(LookupError, match="expired"):
             kept.text(person, wanted)
+
+
+def test_what_was_sought_an_hour_ago_is_nowhere_any_more() -> None:
+    kept = RecentSearches()
+    names = [kept.begin("anna", text) for text in ("DOE^JANE", "somebody")]
+    kept.searches[names[0]] = replace(kept.searches[names[0]], until=0.0)
+    kept.begin("anna", "another")
+    assert [each.text for each in kept.searches.values()] == ["somebody", "another"]
 
 
 def test_without_the_right_nobody_finds_or_sees_a_patient(site: Site, logged_in: LogIn) -> None:
