@@ -24,6 +24,8 @@ class InputFacts:
         Volume of the left and the right breast; empty where none was looked for.
     enhancement
         As in PreparedCase.
+    pre_contrast
+        What the headers say of the first phase of the DCE, as the reader writes it; empty where it says nothing.
     post_phases
         Of the DCE; None without one.
     times_s
@@ -42,6 +44,7 @@ class InputFacts:
     used: tuple[Modality, ...]
     breasts_ml: tuple[float, ...] = ()
     enhancement: tuple[float, ...] = ()
+    pre_contrast: str = ""
     post_phases: int | None = None
     times_s: tuple[float, ...] = ()
     moved_mm: float | None = None
@@ -75,6 +78,7 @@ def facts_of(case: Case, prepared: PreparedCase) -> InputFacts:
         used=prepared.modalities,
         breasts_ml=() if prepared.breasts is None else tuple(map(float, prepared.breasts.volumes_ml)),
         enhancement=tuple(map(float, prepared.enhancement)),
+        pre_contrast=str(case.acquisition.get("pre_contrast", "")),
         post_phases=None if case.dce is None else case.dce.phase_count - 1,
         times_s=() if case.dce is None else tuple(map(float, case.dce.times_s)),
         moved_mm=float(max(motion.found_mm)) if motion and any(motion.corrected) else None,

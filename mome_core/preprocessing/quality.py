@@ -29,26 +29,15 @@ def assess(facts: InputFacts, recipe: Recipe) -> tuple[QualityFlag, ...]:
     """Every doubt about a case and what was prepared of it; none for a clean study within the training range."""
     limits = recipe.quality
     doubts = [
-<<<<<<< HEAD
         *_missing(facts),
         *_breasts(facts, recipe),
         *_uptake(facts, limits),
+        *_pre_contrast(facts, limits),
         *_phases(facts, limits),
         *_motion(facts, limits),
         *_intensities(facts),
         *_frames(facts),
         *(_outside_training(facts, limits.trained_on, limits.tolerance) if limits.trained_on else ()),
-=======
-        *_missing(case, prepared),
-        *_breasts(prepared, recipe),
-        *_uptake(prepared, limits),
-        *_pre_contrast(case, prepared, limits),
-        *(_phases(case.dce, limits) if case.dce is not None else ()),
-        *_motion(prepared, limits),
-        *_intensities(prepared),
-        *_frames(case),
-        *(_outside_training(case, limits.trained_on, limits.tolerance) if limits.trained_on else ()),
->>>>>>> main
     ]
     return tuple(
         QualityFlag(code, Severity.WITHHOLD if code in limits.withhold else severity, message)
@@ -86,17 +75,14 @@ def _uptake(facts: InputFacts, limits: QualityLimits) -> Iterator[_Doubt]:
         )
 
 
-<<<<<<< HEAD
-def _phases(facts: InputFacts, limits: QualityLimits) -> Iterator[_Doubt]:
-=======
-def _pre_contrast(case: Case, prepared: PreparedCase, limits: QualityLimits) -> Iterator[_Doubt]:
+def _pre_contrast(facts: InputFacts, limits: QualityLimits) -> Iterator[_Doubt]:
     """A first phase that no header shows to be pre-contrast, and after which the breasts do not brighten as after it.
 
     Where it is missing, the first post-contrast phase stands in its place, and the next one is little brighter.
     """
-    if case.acquisition.get("pre_contrast") != "unknown" or not prepared.enhancement:
+    if facts.pre_contrast != "unknown" or not facts.enhancement:
         return
-    found, least = prepared.enhancement[0], limits.least_first_enhancement
+    found, least = facts.enhancement[0], limits.least_first_enhancement
     if found < least:
         yield (
             "PRE_CONTRAST_UNPROVEN",
@@ -106,8 +92,7 @@ def _pre_contrast(case: Case, prepared: PreparedCase, limits: QualityLimits) -> 
         )
 
 
-def _phases(dynamic: Dynamic, limits: QualityLimits) -> Iterator[_Doubt]:
->>>>>>> main
+def _phases(facts: InputFacts, limits: QualityLimits) -> Iterator[_Doubt]:
     """Too few phases, no times, or times that no protocol has."""
     if facts.post_phases is None:
         return
