@@ -156,7 +156,7 @@ Fig. 5 a-l (integrated gradients and local Shapley values of single patients) is
 | --- | --- | --- |
 | operating point | 0.5 | the bundle's, for each set of modalities, at a target sensitivity and its bound |
 | intervals | 1,000 bootstrap draws | the same, of patients; p-values 2 (1 + k) / (1 + B) |
-| five folds | best epoch on the fold that is reported | nested: the outer fold is scored once ([training.md](training.md)) |
+| five folds | epoch chosen on the fold that is reported | nested: the outer fold is scored once |
 | cases | all that were scored | what the node would withhold is withheld and counted |
 | BI-RADS 4 | chosen on one hospital, used on another | the same, with exact intervals |
 
