@@ -52,10 +52,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("paper-run"), help="folder; what it holds is kept")
     parser.add_argument("--docs", type=Path, help="folder of the documents; paper.md and its pictures are renewed")
     parser.add_argument("--network", nargs="*", default=NETWORKS, help="networks of the paper to compare with")
-    parser.add_argument("--training", type=int, default=40, help="patients that these networks learn from")
+    parser.add_argument("--training", type=int, default=24, help="patients that these networks learn from")
     parser.add_argument("--validation", type=int, default=42, help="patients that operating points are chosen on")
-    parser.add_argument("--internal", type=int, default=40, help="patients measured at the first hospital")
-    parser.add_argument("--external", type=int, default=30, help="patients measured at the second")
+    parser.add_argument("--internal", type=int, default=30, help="patients measured at the first hospital")
+    parser.add_argument("--external", type=int, default=24, help="patients measured at the second")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare studies")
     return parser.parse_args()
 

@@ -123,7 +123,7 @@ def test_a_candidate_that_does_not_say_what_it_learned_from_needs_somebody_who_v
 
 
 def test_weights_that_are_not_those_of_the_bundle_are_noticed(folder: Path, trained: Checkpoint) -> None:
-    broken = load_checkpoint(folder / "trained")
+    broken = replace(load_checkpoint(folder / "trained"), estimators=trained.estimators)
     with torch.no_grad():
         next(broken.network.parameters()).mul_(1.5)
     assert "known answer" in failed(examine(broken, trained, locked(folder), GateRules()))
