@@ -135,7 +135,7 @@ public, so nothing here repeats its results. What can be repeated is every analy
 hospitals with six simulated readers, trains the networks to compare with, and measures them beside the shipped demo
 model, which knows phantoms only:
 
-    python examples/paper/paper.py --out paper-run --docs docs
+    {command}
 
 The column "paper, patients" is what the paper reports, never ours; the column "here, phantoms" is this run's. They say
 nothing of each other: phantoms are easy. {cases}
@@ -164,8 +164,8 @@ Fig. 5 a-l (integrated gradients and local Shapley values of single patients) is
 """
 
 
-def write_document(run: Path, docs: Path) -> None:
-    """The document, and a picture of each section of the run's page under docs/paper."""
+def write_document(run: Path, docs: Path, command: str) -> None:
+    """The document with the command that made it, and a picture of each section of the run's page under docs/paper."""
     report = json.loads((run / "figures.json").read_text("utf-8"))
     pictures = docs / "paper"
     pictures.mkdir(exist_ok=True)
@@ -178,7 +178,7 @@ def write_document(run: Path, docs: Path) -> None:
         f"| {row.place} | {row.what} | {row.paper} | {row.here(report)} | {_link(row.picture, shown)} |" for row in ROWS
     ]
     cases = " and ".join(f"{each['cases']} cases ({each['set']})" for each in report["sets"])
-    text = _HEAD.format(cases=f"Measured: {cases}.") + "\n".join(lines) + "\n"
+    text = _HEAD.format(command=command, cases=f"Measured: {cases}.") + "\n".join(lines) + "\n"
     text += _TAIL.format(conclusion=report["conclusion"])
     text += "".join(f"\n### {name.replace('-', ' ').capitalize()}\n\n![{name}](paper/{name}.png)\n" for name in shown)
     (docs / "paper.md").write_text(text, "utf-8")

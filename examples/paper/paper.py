@@ -43,7 +43,7 @@ def main() -> None:
     words += ["--cache", "prepared", "--workers", str(arguments.workers), "--json"]
     (out / "figures.json").write_text(say(out, *words), "utf-8")
     if arguments.docs:
-        write_document(out, arguments.docs)
+        write_document(out, arguments.docs, command_of(arguments))
     print(f"\nDone in {time.monotonic() - began:.0f} s. The page: {out / 'page.html'}")
 
 
@@ -58,6 +58,15 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--external", type=int, default=24, help="patients measured at the second")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare studies")
     return parser.parse_args()
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """The command that makes the same cohort and the same networks."""
+    sizes = ("training", "validation", "internal", "external")
+    words = " ".join(f"--{name} {getattr(arguments, name)}" for name in sizes)
+    return f"python examples/paper/paper.py --docs docs --network {' '.join(arguments.network)} {words}".replace(
+        "  ", " "
+    )
 
 
 def trained(out: Path, network: str, workers: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from mome_core.case import Case, Modality
 from mome_core.preprocessing.prepare import PreparedCase
 
-Measures = Mapping[str, tuple[float, ...]]
+_Measures = Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class InputFacts:
     constant: tuple[Modality, ...] = ()
     frames: int = 1
     vendor: str = ""
-    measures: Measures = field(default_factory=dict)
+    measures: _Measures = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, to be kept."""

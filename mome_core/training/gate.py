@@ -152,7 +152,7 @@ def examine(
         How many candidates these cases have judged, this one included.
     """
     require_comparable(candidate, active, cases, rules)
-    withheld = withheld_cases(candidate, active, cases)
+    withheld = _withheld_cases(candidate, active, cases)
     shown = cases.of(withheld.shown)
     answers = PairedPredictions(
         truth(candidate.network, cases.endpoint, shown.candidate),
@@ -174,7 +174,7 @@ def require_comparable(candidate: Checkpoint, active: Checkpoint, cases: LockedC
     """Raise TrainingRefused, before anything is measured, when the cases cannot tell one model from the other."""
     for model, prepared in ((candidate, cases.candidate), (active, cases.active)):
         require_a_score(model, prepared, cases.endpoint)
-    withheld = withheld_cases(candidate, active, cases)
+    withheld = _withheld_cases(candidate, active, cases)
     shown = cases.of(withheld.shown)
     positive = truth(candidate.network, cases.endpoint, shown.candidate)
     fewer = int(min(positive.sum(), (~positive).sum()))
@@ -188,7 +188,7 @@ def require_comparable(candidate: Checkpoint, active: Checkpoint, cases: LockedC
 
 
 @dataclass(frozen=True, slots=True)
-class WithheldCases:
+class _WithheldCases:
     """Of which cases the node would show no score, by each model; in the order of the cases."""
 
     candidate: tuple[NoScore | None, ...]
@@ -201,15 +201,15 @@ class WithheldCases:
         return [n for n, (new, old) in enumerate(pairs) if new is None and old is None]
 
 
-def withheld_cases(candidate: Checkpoint, active: Checkpoint, cases: LockedCases) -> WithheldCases:
+def _withheld_cases(candidate: Checkpoint, active: Checkpoint, cases: LockedCases) -> _WithheldCases:
     """What each model would withhold of the locked cases."""
-    return WithheldCases(
+    return _WithheldCases(
         tuple(withheld_of(candidate, each, cases.endpoint) for each in cases.candidate),
         tuple(withheld_of(active, each, cases.endpoint) for each in cases.active),
     )
 
 
-def _answers_as_many(withheld: WithheldCases, rules: GateRules) -> AcceptanceCheck:
+def _answers_as_many(withheld: _WithheldCases, rules: GateRules) -> AcceptanceCheck:
     """Whether the candidate gives about as many scores: what both show is compared, so silence would flatter it."""
     count = len(withheld.candidate)
     new, old = ([each for each in side if each] for side in (withheld.candidate, withheld.active))
