@@ -63,10 +63,8 @@ def parsed() -> argparse.Namespace:
 def command_of(arguments: argparse.Namespace) -> str:
     """The command that makes the same cohort and the same networks."""
     sizes = ("training", "validation", "internal", "external")
-    words = " ".join(f"--{name} {getattr(arguments, name)}" for name in sizes)
-    return f"python examples/paper/paper.py --docs docs --network {' '.join(arguments.network)} {words}".replace(
-        "  ", " "
-    )
+    words = [word for name in sizes for word in (f"--{name}", str(getattr(arguments, name)))]
+    return shlex.join(["python", "examples/paper/paper.py", "--docs", "docs", *words, "--network", *arguments.network])
 
 
 def trained(out: Path, network: str, workers: int) -> bool:
