@@ -47,7 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     splits = ("training", "training", "validation")
     for n in range(12):
         phantom.study(folder / f"s{n}", lesion="malignant" if n % 2 else "benign", seed=50 + n)
-        lines.append(f"s{n},p{n},{n % 2},{n // 2 % 4},{splits[n // 4]}")
+        lines.append(f"s{n},p{n},{n % 2},{n % 4},{splits[n // 4]}")
     (folder / "cohort.csv").write_text("\n".join(lines))
     (folder / "config.toml").write_text(CONFIG)
     told = {"exposure": ExposureRecord().to_json()}
