@@ -75,7 +75,8 @@ def _reader_points(readers: Sequence[Reader]) -> dict[tuple[float, float], list[
     for reader in readers:
         at = (1 - reader.of_reader["specificity"].value, reader.of_reader["sensitivity"].value)
         number = reader.name[len(reader.name.rstrip("0123456789")) :]
-        found.setdefault(at, []).append(f"{reader.name[0]}{number}".upper() if number else reader.name[:2])
+        initials = f"{reader.name[0]}{number}" if number else reader.name[:2]
+        found.setdefault(at, []).append(initials.upper())
     return found
 
 
