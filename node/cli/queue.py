@@ -26,7 +26,9 @@ from node.words import hold_words, local_time
 
 _POLL_SECONDS = 0.5
 _Why = Annotated[str, typer.Option("--why", help="Reason, shown on every page and in the audit trail.")]
-_Destination = Annotated[str, typer.Argument(metavar="DESTINATION", help="Name of a destination in the settings.")]
+_Destination = Annotated[
+    str, typer.Argument(metavar="DESTINATION", help="Name of a destination, or of an HL7 or FHIR receiver.")
+]
 
 
 def list_queue(config: Config = None, as_json: Json = False) -> None:
@@ -122,7 +124,7 @@ def hold(destination: _Destination, why: _Why = "", config: Config = None) -> No
 
     Example: mome-node queue hold pacs --why "upgrade of the PACS"
     """
-    known = [each.name for each in load_settings(config).destinations]
+    known = load_settings(config).result_receivers
     if destination not in known:
         raise LookupError(f"no destination {destination} in the settings; there are: {', '.join(known) or 'none'}")
     open_ledger(config).holds.hold(Hold(HoldKind.DESTINATION, destination, time.time(), getpass.getuser(), why))

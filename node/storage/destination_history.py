@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, and_, delete, func, insert, or_, select, update
@@ -51,11 +52,13 @@ class DestinationHistory:
             values = {"transaction_uid": transaction_uid, "destination": destination, "requested_at": now}
             db.execute(insert(table).values(**values))
 
-    def answer_test(self, transaction_uid: str, calling_ae_title: str, address: str, now: float) -> bool:
-        """A report has come; False when it answers no test."""
+    def answer_test(self, transaction_uid: str, report: ReturnedReport, by: Collection[str]) -> bool:
+        """A report has come from one of these destinations; False when it answers no test of them."""
         table = schema.commitment_test
-        waiting = and_(table.c.transaction_uid == transaction_uid, table.c.answered_at.is_(None))
-        values = {"answered_at": now, "calling_ae_title": calling_ae_title, "address": address}
+        asked = and_(table.c.transaction_uid == transaction_uid, table.c.destination.in_(by))
+        waiting = and_(asked, table.c.answered_at.is_(None))
+        called_by = {"calling_ae_title": report.calling_ae_title, "address": report.address}
+        values = {"answered_at": report.at, **called_by}
         with writing(self.engine) as db:
             return bool(db.execute(update(table).where(waiting).values(**values)).rowcount)
 
