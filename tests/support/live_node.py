@@ -128,6 +128,7 @@ class LiveNode:
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
+    scanner_address: str = ""  # of the modality, where it is not the node's own
 
     @property
     def log(self) -> Path:
@@ -173,7 +174,15 @@ class LiveNode:
         scu = AE(ae_title)
         scu.acse_timeout = scu.dimse_timeout = scu.network_timeout = 120
         tls = None if self.tls is None else (self.tls, "127.0.0.1")
-        return scu.associate("127.0.0.1", self.settings.dicom.port, contexts, ae_title="MOMENODE", tls_args=tls)
+        scanner = (self.scanner_address, 0) if self.scanner_address else None
+        return scu.associate(
+            "127.0.0.1",
+            self.settings.dicom.port,
+            contexts,
+            ae_title="MOMENODE",
+            tls_args=tls,
+            bind_address=scanner,
+        )
 
     def echo(self) -> bool:
         association = self.associate(Verification)
