@@ -37,7 +37,7 @@ _Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists
 
 
 def echo(name: _Name, config: Config = None) -> None:
-    """Call whom the settings name, each by its own protocol; exit code 4 when it does not answer, and what to change.
+    """Call whom the settings name, each by its own protocol; exit code 4 without an answer, and what to change.
 
     Example: mome-node echo pacs --config mome-node.toml
     """
