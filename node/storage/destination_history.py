@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Engine, and_, delete, func, insert, or_, select, update
 
 from node.audit import AuditEvent
-from node.jobs import OPEN, JobKind
+from node.jobs import OPEN, UNFINISHED, JobKind
 from node.reasons import ReasonCode
 from node.storage import schema
 from node.storage.database import reading, writing
-from node.storage.ledger.job_rows import UNFINISHED
 from node.storage.records import AuditRecord
 from node.storage.rows import audit_record_from_row
 
@@ -106,6 +105,8 @@ class DestinationHistory:
         """Associations and reports that this node has refused since then, newest first."""
         table = schema.audit.c
         refused = table.event.in_((AuditEvent.REJECTED, AuditEvent.FORGED_REPORT))
-        query = select(schema.audit).where(refused, table.at >= since).order_by(table.id.desc()).limit(200)
+        query = (
+            select(schema.audit).where(refused, table.at >= since).order_by(table.at.desc(), table.id.desc()).limit(200)
+        )
         with reading(self.engine) as db:
             return [audit_record_from_row(row) for row in db.execute(query)]

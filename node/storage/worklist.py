@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal, or_, select, union
 
+from node.jobs import UNFINISHED
 from node.patient_search import SearchWord, StudySearch
 from node.states import StudyState
 from node.storage import schema
 from node.storage.database import reading
-from node.storage.ledger.job_rows import UNFINISHED
 from node.storage.records import JobRecord, StudyRecord
 from node.storage.rows import job_record_from_row, study_record_from_row
 from node.summary import AnalysisSummary
@@ -82,13 +82,6 @@ class Worklist:
             for row in rows
         ]
 
-    def counts(self) -> dict[StudyState, int]:
-        """How many studies stand in each state."""
-        table = schema.study.c
-        with reading(self.engine) as db:
-            rows = db.execute(select(table.state, func.count()).group_by(table.state))
-            return {StudyState(state): count for state, count in rows}
-
     def found(self, search: StudySearch) -> dict[StudyState, int]:
         """How many of the newest studies that fit stand in each state; never more than MOST_COUNTED in all."""
         table = schema.study.c
@@ -97,14 +90,6 @@ class Worklist:
             fitting = newest.limit(MOST_COUNTED).subquery()
             rows = db.execute(select(fitting.c.state, func.count()).group_by(fitting.c.state))
             return {StudyState(state): count for state, count in rows}
-
-    def row(self, number: int) -> WorklistRow:
-        """One study; raises LookupError when there is none of this number."""
-        word = SearchWord(frozenset(), number)
-        found = self.rows(search=StudySearch((word,)), limit=1)
-        if not found:
-            raise LookupError(f"no study {number}")
-        return found[0]
 
 
 def _fitting(db: Connection, search: StudySearch) -> list[ColumnElement[bool]]:

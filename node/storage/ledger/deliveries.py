@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, Engine, and_, insert, select, update
 
 from node.audit import AuditEntry, AuditEvent, AuditFields
-from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.jobs import UNFINISHED, Job, JobKind, JobState, RetryPolicy
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
 from node.storage.database import reading, writing
-from node.storage.ledger.job_rows import UNFINISHED, find_job, finish_job, require_lease
+from node.storage.ledger.job_rows import find_job, finish_job, require_lease
 from node.storage.ledger.object_rows import classes_not_taken, keep_receipts, result_objects
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import JobRow, KeptObject, ObjectReceipt, StudyRow

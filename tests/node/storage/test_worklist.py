@@ -46,7 +46,7 @@ def test_the_newest_study_comes_first_and_pages_have_no_gaps(ledger: Ledger) -> 
     assert [row.study.id for row in worklist.rows()] == [3, 2, 1]
     assert [row.study.id for row in worklist.rows(before=(102.0, 3), limit=1)] == [2]
     assert worklist.rows([StudyState.FAILED]) == []
-    assert worklist.counts() == {StudyState.RECEIVING: 3}
+    assert ledger.reading.counts() == {StudyState.RECEIVING: 3}
 
 
 def test_a_study_fits_that_fits_every_word(ledger: Ledger) -> None:
