@@ -18,9 +18,12 @@ class Admission:
     `destinations`: their names by AE title.
     """
 
-    def __init__(self, dicom: DicomSettings, destinations: Sequence[Destination]) -> None:
+    def __init__(
+        self, dicom: DicomSettings, destinations: Sequence[Destination], further_ae_titles: Sequence[str] = ()
+    ) -> None:
         """Raises NotReady for a network that is none."""
         self.dicom = dicom
+        self.ours = frozenset((dicom.ae_title, *further_ae_titles))
         titles = {each.ae_title for each in destinations}
         self.destinations = {
             title: frozenset(each.name for each in destinations if each.ae_title == title) for title in titles
@@ -33,7 +36,7 @@ class Admission:
             return CALLING_UNKNOWN
         if not self._is_caller(peer) and peer.calling_ae_title not in self.destinations:
             return CALLING_UNKNOWN
-        if self.dicom.check_called_ae_title and peer.called_ae_title != self.dicom.ae_title:
+        if self.dicom.check_called_ae_title and peer.called_ae_title not in self.ours:
             return CALLED_UNKNOWN
         return None
 

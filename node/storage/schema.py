@@ -55,6 +55,7 @@ study = Table(
     Column("missing", Integer, nullable=False),
     Column("content", DIGEST, nullable=False),
     Column("priority", Integer, nullable=False, server_default="2"),
+    Column("called_ae_title", String(16), nullable=False, server_default=""),
     Column("scanner", String(16), nullable=False, server_default=""),
     Column("labels", Text, nullable=False, server_default=""),
     Column("indexed", String(32), nullable=False, server_default="", index=True),

@@ -85,10 +85,11 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
 
 def check_ae_title(settings: Settings) -> Finding:
     """The AE title that this node is called by."""
-    title, level, hint = settings.dicom.ae_title, OK, ""
+    ours, level, hint = [settings.dicom.ae_title, *(each.ae_title for each in settings.ae_titles)], OK, ""
+    title = ", ".join(ours)
     if title != title.upper():
         level, hint = ADVICE, "AE titles are case-sensitive; most sites use capitals only"
-    elif any(each.ae_title == title for each in settings.destinations):
+    elif any(each.ae_title in ours for each in settings.destinations):
         level, hint = FAILED, "a destination has the same AE title: give this node its own"
     return Finding(Check.AE_TITLE, "AE title", level, title, hint)
 
