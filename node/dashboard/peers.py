@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from node.audit import AuditFields
 from node.dashboard.site import Site
 from node.jobs import JobState
 from node.reasons import REJECTION_CODES, ReasonCode, StableCode
+from node.remedies import command_to_allow
 from node.settings_sections import Destination
 from node.storage.health import Echo
 from node.storage.overview import QueueDepth
@@ -89,4 +89,4 @@ def _command_to_allow(fields: AuditFields) -> str:
     """The command that lets a caller in; empty when the caller is not what was wrong."""
     if fields.reason not in _TO_BE_ALLOWED:
         return ""
-    return f"mome-node peers allow {shlex.quote(fields.calling_ae_title)} --address {shlex.quote(fields.address)}"
+    return command_to_allow(fields.calling_ae_title, fields.address)

@@ -105,6 +105,7 @@ _NOT_OF_A_WORKER = {
     "audit_repository",
     "web_store",
     "worklists",
+    "priorities",
     "hl7",
     "fhir",
 }

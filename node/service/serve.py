@@ -75,7 +75,7 @@ def _run_process(process: ProcessId, config: Path | None) -> None:
 
         run_dashboard(settings, config, web_reception(settings) if settings.web_store.enabled else None)
     else:
-        from node.analysis import ShadowModel, make_analyst
+        from node.analyst import ShadowModel, make_analyst
         from node.service.worker import run_worker
 
         run_worker(on_its_device(settings, process), me, make_analyst, ShadowModel)
@@ -287,6 +287,7 @@ class LedgerLock:
 
 def _main() -> None:
     """Entry point of a process: `python -m node.service.serve KIND [CONFIG [DEVICE]]`."""
+    os.umask(0o077)
     kind, config, device = (*sys.argv[1:], "", "")[:3]
     process = ProcessId(NodeProcess(kind), device)
     try:

@@ -98,7 +98,7 @@ class IncomingInstance:
         """Success once the instance is durable, or was already there with the same content."""
         crash_point("store.tmp_written")
         try:
-            received, verdict = self.group_commit.store(self.file, self.peer.calling_ae_title)
+            received, verdict = self.group_commit.store(self.file, self.peer)
         except NotAnInstance as error:
             raise InstanceRefused(CANNOT_UNDERSTAND, str(error)) from None
         if verdict is StoreOutcome.CONFLICT:
@@ -128,7 +128,8 @@ class StorageService:
 
     def work_by(self, settings: Settings) -> None:
         """Decide by these settings from the next association on; raises NotReady, changing nothing."""
-        self.admission = Admission(settings.dicom, settings.destinations)
+        further = [each.ae_title for each in settings.ae_titles]
+        self.admission = Admission(settings.dicom, settings.destinations, further)
         self.dicom = settings.dicom
         self.reserve_bytes = settings.storage.reserve_mib * _MIB
 

@@ -119,7 +119,7 @@ def test_the_list_shows_the_patient_as_the_site_wants(site: Site, shown: Patient
     settings = site.settings.model_copy(
         update={"dashboard": site.settings.dashboard.model_copy(update={"patients": shown})}
     )
-    assert StudyIndexer(settings, site.archive, site.overview).run() == (0 if shown is PatientDisplay.ID else 3)
+    assert StudyIndexer(settings, site.archive, site.ledger).run() == (0 if shown is PatientDisplay.ID else 3)
     now = time.time()
     key = site.access.new_key("robot", AccountRole.VIEWER, now, patients=True)
     answer = client_of(site).get("/api/studies", headers={"authorization": f"Bearer {key}"}).json()

@@ -82,6 +82,18 @@ def test_another_address_of_a_destination_interrupts_no_analysis_and_another_des
     assert works_by(scheduler, here) != works_by(scheduler, there)
 
 
+def test_another_rule_for_priorities_interrupts_no_analysis_and_another_ae_title_does(settings: Settings) -> None:
+    rule = {"priority": "STAT", "calling_ae_title": "MR_ER"}
+    ruled = Settings(storage=settings.storage, priorities=(rule,))
+    served = Settings(storage=settings.storage, ae_titles=({"ae_title": "MOMESTAT"},))
+
+    def concerned(new: Settings) -> set[NodeProcess]:
+        return {kind for kind in NodeProcess if works_by(kind, new) != works_by(kind, settings)}
+
+    assert concerned(ruled) == {NodeProcess.SCHEDULER}
+    assert concerned(served) == {NodeProcess.SCHEDULER, NodeProcess.WORKER}
+
+
 def test_a_process_is_told_its_device(tmp_path: Path) -> None:
     process, listener = ProcessId(NodeProcess.WORKER, "cuda:1"), ProcessId(NodeProcess.LISTENER)
     assert str(process) == "worker-cuda:1"
