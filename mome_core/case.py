@@ -51,7 +51,8 @@ class Case:
     dwi
         The volume of the highest b-value (trace, or mean over directions), with that b-value in s/mm2.
     acquisition
-        Plain facts for quality flags (vendor, model, field strength in T); no patient data.
+        Plain facts for quality flags (vendor, model, field strength in T); no patient data. `pre_contrast` is "unknown"
+        where no header shows that the first phase of the DCE is the one before contrast.
     """
 
     dce: Dynamic | None = None

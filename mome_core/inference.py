@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mome_core.calibration import Coalition, coalitions_within, sigmoid
 from mome_core.case import Case, Modality
 from mome_core.compute import device_of, reproducible
-from mome_core.errors import NumericsFault
+from mome_core.errors import NumericsFault, StudyIneligible
 from mome_core.explain.contribution import contributions
 from mome_core.explain.reported import explain_scores
 from mome_core.model.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ from mome_core.model.estimators import EndpointCalibrations
 from mome_core.policy import Policy, default_policy
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess
-from mome_core.results import Endpoint, QualityFlag, Result, Score, Severity
+from mome_core.results import Endpoint, QualityFlag, Result, Score, Severity, combined
 from mome_core.scoring import Arrays, Progress, VersionLogOdds, pooled, silent, version_log_odds
 
 _LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
@@ -74,6 +74,37 @@ def analyze(
             )
     withheld = "" if shown else " ".join(f"No score: {each.withheld.words}." for each in scores if each.withheld)
     return Result(scores, saliency, prepared.modalities, (*flags, *_unstable(scores)), withheld, str(policy), timings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActiveModel:
+    """A bundle that answers, and how its answer is computed."""
+
+    checkpoint: Checkpoint
+    policy: Policy
+
+
+def analyze_together(case: Case, models: Sequence[ActiveModel], progress: Progress | None = None) -> Result:
+    """One result from bundles that answer different endpoints of a case, each as `analyze` does.
+
+    Raises StudyIneligible when none can analyse it; one that cannot is named by a flag beside the others' answers.
+    """
+    results, refused = list[Result](), list[tuple[ActiveModel, StudyIneligible]]()
+    for each in models:
+        try:
+            results.append(analyze(case, each.checkpoint, each.policy, progress))
+        except StudyIneligible as reason:
+            refused.append((each, reason))
+    if not results:
+        raise refused[0][1]
+    result = combined(results)
+    return replace(result, flags=(*result.flags, *(_unanswered(each.checkpoint, why) for each, why in refused)))
+
+
+def _unanswered(checkpoint: Checkpoint, reason: StudyIneligible) -> QualityFlag:
+    """A flag for endpoints that another bundle's recipe does not allow here."""
+    questions = ", ".join(each.words for each in checkpoint.endpoints)
+    return QualityFlag("NOT_ANSWERED", Severity.WARNING, f"Not answered: {questions} ({reason}).")
 
 
 def withheld_result(checkpoint: Checkpoint, modalities: Sequence[Modality], reason: str) -> Result:

@@ -38,15 +38,17 @@ class Policy:
         return "; ".join(parts)
 
 
-def default_policy(network: Mome) -> Policy:
-    """What the network's size and device allow.
+def default_policy(network: Mome, *, sharers: int = 1) -> Policy:
+    """What the network's size and device allow, where so many processes share the memory of the device.
 
     A large network on a CPU is explained by gradient x input of one version, the middle one, instead of integrated
     gradients of eight. On a GPU scores are bfloat16, within 0.005 of float32.
     """
     backend = backend_of(device_of(network))
-    limits = AttributionLimits(memory_gib=backend.explanation_memory_gib)
-    policy = Policy(arithmetic=arithmetic_of(network), request=SaliencyRequest(limits=limits))
+    arithmetic = arithmetic_of(network)
+    arithmetic = replace(arithmetic, memory_gib=arithmetic.memory_gib / sharers)
+    limits = AttributionLimits(memory_gib=backend.explanation_memory_gib / sharers)
+    policy = Policy(arithmetic=arithmetic, request=SaliencyRequest(limits=limits))
     voxels = sum(int(np.prod(shape)) for shape in network.volume_shapes.values())
     if backend.largest_full_input is not None and voxels > backend.largest_full_input:
         return replace(policy, request=SaliencyRequest(Method.GRADIENT_TIMES_INPUT, limits=limits, versions=1))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -252,3 +252,29 @@ class Result:
     @property
     def modalities_missing(self) -> tuple[Modality, ...]:
         return tuple(modality for modality in Modality if modality not in self.modalities_used)
+
+
+def combined(results: Sequence[Result]) -> Result:
+    """One result of several bundles that answered different endpoints of one study; one flag for each doubt.
+
+    Where some answer and others withhold, what withholds those is a warning to the reader.
+    """
+    if len(results) == 1:
+        return results[0]
+    answered = any(not each.withheld for each in results)
+    flags = (
+        replace(flag, severity=Severity.WARNING) if answered and flag.severity is Severity.WITHHOLD else flag
+        for each in results
+        for flag in each.flags
+    )
+    used = {modality for each in results for modality in each.modalities_used}
+    stages = dict.fromkeys(stage for each in results for stage in each.timings_s)
+    return Result(
+        scores=tuple(score for each in results for score in each.scores),
+        saliency=tuple(each for result in results for each in result.saliency),
+        modalities_used=tuple(modality for modality in Modality if modality in used),
+        flags=tuple(dict.fromkeys(flags)),
+        withheld="" if answered else " ".join(dict.fromkeys(each.withheld for each in results)),
+        policy="; ".join(dict.fromkeys(each.policy for each in results if each.policy)),
+        timings_s={stage: sum(each.timings_s.get(stage, 0.0) for each in results) for stage in stages},
+    )

@@ -17,9 +17,12 @@ class Admission:
     comes on an association of its own, and so does what we ask it for by C-MOVE. It does not become a sender by that.
     """
 
-    def __init__(self, dicom: DicomSettings, destinations: Sequence[Destination]) -> None:
+    def __init__(
+        self, dicom: DicomSettings, destinations: Sequence[Destination], further_ae_titles: Sequence[str] = ()
+    ) -> None:
         """Raises NotReady for a network that is none."""
         self.dicom = dicom
+        self.ours = frozenset((dicom.ae_title, *further_ae_titles))
         self.destinations = frozenset(each.ae_title for each in destinations)
         self.networks = _networks_of(dicom)
 
@@ -29,7 +32,7 @@ class Admission:
             return CALLING_UNKNOWN
         if not self._is_caller(peer) and peer.calling_ae_title not in self.destinations:
             return CALLING_UNKNOWN
-        if self.dicom.check_called_ae_title and peer.called_ae_title != self.dicom.ae_title:
+        if self.dicom.check_called_ae_title and peer.called_ae_title not in self.ours:
             return CALLED_UNKNOWN
         return None
 

@@ -20,22 +20,18 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
 from mome_core.calibration import Calibration, coalition_name, withheld_words
-from mome_core.compute import best_device
+from mome_core.compute import best_device, device_of
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.inference import analyze, withheld_result
+from mome_core.inference import ActiveModel, analyze_together, withheld_result
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.policy import Policy, default_policy
-from mome_core.results import QualityFlag, Result, Saliency, Score, Severity
+from mome_core.policy import default_policy
+from mome_core.results import Endpoint, QualityFlag, Result, Saliency, Score, Severity, combined
 from node.errors import SettingsError
 from node.identity import this_device
-from node.models import Registry, bundle_in_use
-from node.reasons import Reason, ReasonCode
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
-from node.storage.database import open_engine
-from node.storage.decisions import ModelDecisions, shadow_of
-from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
+from node.storage.records import EncodedObject
 from node.summary import (
     AnalysisSummary,
     CalibrationSummary,
@@ -51,7 +47,7 @@ from sr_templates.build import (
     encode,
 )
 from sr_templates.context import MapEncoding, ObjectOptions
-from sr_templates.dicom.device import Device, DocumentReference, Revision
+from sr_templates.dicom.device import Device, Revision
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.errors import EvidenceRefused
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
@@ -67,14 +63,15 @@ class AnalysisContext:
 
     Parameters
     ----------
+    models
+        They answer together, each its own endpoints.
     rules
         The site's own roles for series of certain names.
     silent
         For which reasons a study that cannot be analysed gets no result objects.
     """
 
-    checkpoint: Checkpoint
-    policy: Policy
+    models: tuple[ActiveModel, ...]
     device: Device
     rules: tuple[RoleRule, ...] = ()
     options: ObjectOptions = field(default_factory=ObjectOptions)
@@ -117,11 +114,19 @@ def analyze_study(
     try:
         with _timed(timings, "assemble"):
             assembly = read_case(roles, dce_required=False)
-        if refusal := _refused_without_dce(assembly, context.checkpoint):
-            result = withheld_result(context.checkpoint, assembly.case.modalities, str(refusal))
+        refusals = {each: refused_without_dce(assembly, each.checkpoint) for each in context.models}
+        withheld = [
+            withheld_result(each.checkpoint, assembly.case.modalities, str(reason))
+            for each, reason in refusals.items()
+            if reason
+        ]
+        if refusal := next(iter(refusals.values())) if len(withheld) == len(refusals) else None:
             objects = None if refusal.code in context.silent else _refuse(headers, str(refusal), context, run)
+            result = combined(withheld)
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
-        result = _doubted(analyze(assembly.case, context.checkpoint, context.policy, progress), headers)
+        answering = [each for each, reason in refusals.items() if reason is None]
+        answered = analyze_together(assembly.case, answering, progress)
+        result = _doubted(combined([answered, *withheld]), headers)
     except StudyIneligible as reason:
         objects = None if reason.code in context.silent else _refuse(headers, str(reason), context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
@@ -131,7 +136,7 @@ def analyze_study(
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
-def _refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
+def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
     """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
     reason, modalities = assembly.without_dce, assembly.case.modalities
     calibrations = [checkpoint.calibrations(endpoint).of(modalities) for endpoint in checkpoint.endpoints]
@@ -168,84 +173,48 @@ def _sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
 # --- for the worker
 
 
-def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision], StudyAnalysis]:
-    """Load the active model; the analyst analyses study after study, each with the model that is active then."""
-    decisions = ModelDecisions(open_engine(settings.database_url))
-    bundle = bundle_in_use(settings, decisions)
-    context = open_context(settings, bundle)
+def open_context(
+    settings: Settings, bundles: Sequence[Path], called_ae_title: str = "", loaded: dict[Path, Checkpoint] | None = None
+) -> AnalysisContext:
+    """Load bundles that answer together, with estimator and results as set for the AE title that studies called.
 
-    def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
-        nonlocal bundle, context
-        if (active := bundle_in_use(settings, decisions)) != bundle:
-            context = open_context(settings, active)
-            bundle = active
-            log.info("the active model has changed", extra={"model": context.checkpoint.identity.sha256})
-        outcome = analyze_study(paths, context, run=revision_of(revision), progress=revision.progress)
-        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
+    Raises CheckpointRefused, and SettingsError where two of them answer one endpoint or one lacks the estimator.
 
-    return analyst
-
-
-def _why_without_score(outcome: AnalysisOutcome) -> Reason | None:
-    """The reason for which there is no score, with its code; None when there is one."""
-    code = outcome.code if isinstance(outcome.code, Ineligibility) else ReasonCode.SCORE_WITHHELD
-    return Reason(code, outcome.reason) if outcome.reason else None
-
-
-class ShadowModel:
-    """The shadow model: it scores studies beside the active model, and its results are not delivered."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.decisions = ModelDecisions(open_engine(settings.database_url))
-        self.digest, self.since = "", 0.0
-        self.context: AnalysisContext | None = None
-
-    def refresh(self) -> None:
-        """Read which shadow is set now; its bundle is loaded when there is a study to score."""
-        decision = shadow_of(self.decisions.decisions())
-        digest = decision.digest if decision else ""
-        if digest != self.digest:
-            self.context = None
-        self.digest, self.since = digest, decision.at if decision else 0.0
-
-    def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]:
-        """Probability of each endpoint, or the reason for none; raises CheckpointRefused for a damaged bundle."""
-        if self.context is None:
-            self.context = open_context(self.settings, Registry(self.settings.storage.root).bundle(self.digest))
-        try:
-            assembly = read_case(assign_roles(read_series_headers(paths), self.context.rules), dce_required=False)
-            if refusal := _refused_without_dce(assembly, self.context.checkpoint):
-                return {}, str(refusal)
-            policy = replace(self.context.policy, contributions=False, saliency=False)
-            result = analyze(assembly.case, self.context.checkpoint, policy)
-        except StudyIneligible as reason:
-            return {}, str(reason)
-        shown = {str(each.endpoint): each.probability for each in result.scores if each.probability is not None}
-        return shown, result.withheld
-
-
-def revision_of(revision: StudyRevision) -> Revision:
-    """The revision as the result objects state it, with the report that it supersedes."""
-    earlier = revision.predecessor
-    if earlier is None:
-        return Revision(revision=revision.revision)
-    uids = (revision.study_instance_uid, earlier.series_instance_uid, earlier.sop_class_uid, earlier.sop_instance_uid)
-    return Revision(revision=revision.revision, predecessor=DocumentReference(*uids))
-
-
-def open_context(settings: Settings, bundle: Path) -> AnalysisContext:
-    """Load a bundle, with estimator and device from the settings; raises SettingsError or CheckpointRefused."""
-    device = settings.model.device
-    checkpoint = load_checkpoint(bundle, device if device != "auto" else best_device())
+    Parameters
+    ----------
+    loaded
+        Those that need not be loaded again; what is loaded is added.
+    """
+    entity, loaded = settings.entity_called(called_ae_title), {} if loaded is None else loaded
+    estimator = entity.estimator if entity and entity.models else settings.model.estimator
+    device = settings.model.device if settings.model.device != "auto" else best_device()
+    for each in bundles:
+        if each not in loaded:
+            loaded[each] = load_checkpoint(each, device)
+    checkpoints = [_with_estimator(loaded[each], estimator) for each in bundles]
+    _require_other_endpoints(checkpoints)
+    sharers = settings.worker.sharers(device_of(checkpoints[0].network).type)
+    results = settings.results_of(called_ae_title)
     return AnalysisContext(
-        checkpoint=_with_estimator(checkpoint, settings.model.estimator),
-        policy=default_policy(checkpoint.network),
+        models=tuple(ActiveModel(each, default_policy(each.network, sharers=sharers)) for each in checkpoints),
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
-        options=object_options(settings.results),
-        silent=_silent(settings.results),
+        options=object_options(results),
+        silent=_silent(results),
     )
+
+
+def _require_other_endpoints(checkpoints: Sequence[Checkpoint]) -> None:
+    """Raise SettingsError when two bundles answer the same endpoint: a report has one score for each."""
+    known: dict[Endpoint, str] = {}
+    for each in checkpoints:
+        for endpoint in each.endpoints:
+            if endpoint in known:
+                both = f"{known[endpoint]} and {each.identity.name}"
+                raise SettingsError(
+                    f"models: {both} both answer {endpoint}; bundles of one study answer different ones"
+                )
+            known[endpoint] = each.identity.name
 
 
 def _silent(results: ResultSettings) -> frozenset[Ineligibility]:

@@ -35,6 +35,7 @@ class AuditEvent(StrEnum):
     LOGGED_IN = "LOGGED_IN"  # a person began a session
     LOGGED_OUT = "LOGGED_OUT"  # a person ended a session
     LOGIN_REFUSED = "LOGIN_REFUSED"  # wrong name or password, or a person without access
+    REFUSED = "REFUSED"  # a person or program asked for what it may not, or a program's key is wrong
     ACCESS_CHANGED = "ACCESS_CHANGED"  # an account was made, changed or removed
     OPERATED = "OPERATED"  # a person asked for an action on a study, the queue or a destination
     SEARCHED = "SEARCHED"  # a person looked for patients, or at a list that names them

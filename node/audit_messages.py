@@ -95,6 +95,7 @@ _KINDS: dict[AuditEvent | StudyEvent, _AuditKind] = {
     AuditEvent.LOGGED_IN: _AuditKind(_AUTHENTICATION, _LOGIN),
     AuditEvent.LOGGED_OUT: _AuditKind(_AUTHENTICATION, _LOGOUT),
     AuditEvent.LOGIN_REFUSED: _AuditKind(_AUTHENTICATION, _LOGIN, failure=True),
+    AuditEvent.REFUSED: _AuditKind(_ALERT, _RESTRICTED, failure=True),
     AuditEvent.ACCESS_CHANGED: _AuditKind(_ALERT, _USER),
     AuditEvent.OPERATED: _AuditKind(_PROCEDURE, action="U"),
     AuditEvent.SEARCHED: _AuditKind(_QUERY),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from node.errors import NotReady
 from node.settings import Settings
-from node.storage.archive import Archive
+from node.storage.archive import Archive, make_private
 from node.storage.database import copy_database
 from node.storage.ledger.ledger import Ledger
 
@@ -30,6 +30,7 @@ def back_up(settings: Settings, target: Path) -> tuple[int, int]:
     root = settings.storage.root
     Archive(root)
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(target)
     copy_database(settings.database_url, target / "ledger.db")
     if (root / "installation").exists():
         shutil.copyfile(root / "installation", target / "installation")
@@ -53,6 +54,7 @@ def restore(backup: Path, settings: Settings) -> int:
         raise NotReady("a backup is restored to the SQLite ledger in the storage root; leave database.url empty")
     if root.exists() and any(path.is_file() for path in root.rglob("*")):
         raise NotReady(f"the storage root {root} is not empty; restore into a new one")
+    Archive(root)  # first, so that others never see what is copied into it
     shutil.copytree(backup, root, dirs_exist_ok=True)
     archive, ledger = Archive(root), Ledger(settings.database_url)
     stored = list(ledger.reading.instances())

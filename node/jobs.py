@@ -70,6 +70,8 @@ class Job:
         Number of the attempt: a worker whose lease ran out holds an old one.
     sent
         Of a delivery: whether its destination has taken the objects, and has not answered for keeping them.
+    called_ae_title
+        The AE title of this node that the study called.
     """
 
     id: int
@@ -81,6 +83,7 @@ class Job:
     attempt: int
     fence: int
     sent: bool = False
+    called_ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mome_core.calibration import Calibration
 from mome_core.case import Modality
 from mome_core.model.estimators import CalibratedEstimator, estimators_of
 from mome_core.results import Endpoint
-from node.errors import NotReady
+from node.errors import NotReady, SettingsError
 from node.settings import Settings
 from node.storage.archive import sync
 from node.storage.decisions import ModelDecisions, promoted
@@ -90,6 +90,38 @@ def bundle_in_use(settings: Settings, decisions: ModelDecisions) -> Path:
     """The bundle that answers now: the one promoted last, or before any promotion the one in the settings."""
     stack = promoted(decisions.decisions())
     return Registry(settings.storage.root).bundle(stack[-1]) if stack else find_bundle(settings.model.path)
+
+
+def bundles_in_use(settings: Settings, decisions: ModelDecisions, called_ae_title: str = "") -> tuple[Path, ...]:
+    """The bundles that answer a study together: those of the AE title that it called, else the active one and further.
+
+    Raises NotReady for one that is not there. What is promoted takes the place of `model.path` only.
+    """
+    entity = settings.entity_called(called_ae_title)
+    if entity is not None and entity.models:
+        return tuple(map(find_bundle, entity.models))
+    return bundle_in_use(settings, decisions), *map(find_bundle, settings.model.further)
+
+
+def all_bundles_in_use(settings: Settings, decisions: ModelDecisions) -> tuple[Path, ...]:
+    """Every bundle that answers studies of any AE title, once, the active one first."""
+    titles = ("", *(each.ae_title for each in settings.ae_titles))
+    return tuple(dict.fromkeys(each for title in titles for each in bundles_in_use(settings, decisions, title)))
+
+
+def require_bundles(settings: Settings) -> None:
+    """Raises SettingsError with the key of every bundle of the settings that is not there."""
+    named = [("model.path", settings.model.path), *(("model.further", each) for each in settings.model.further)]
+    for number, entity in enumerate(settings.ae_titles):
+        named += [(f"ae_titles.{number}.models", each) for each in entity.models]
+    mistakes = []
+    for key, name in named:
+        try:
+            find_bundle(name)
+        except NotReady as error:
+            mistakes.append(f"{key}: {error}")
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class ReasonCode(StrEnum):
     CALLED_UNKNOWN = "CALLED_UNKNOWN"  # association rejected: the caller asked for another AE title
     ALL_SLOTS_TAKEN = "ALL_SLOTS_TAKEN"  # association rejected: as many are open as the site allows
     CALLER_HAS_TOO_MANY = "CALLER_HAS_TOO_MANY"  # association rejected: this caller has as many open as it may
+    NOT_A_CALLER = "NOT_A_CALLER"  # instance refused: a destination that may report to us, and is none of the callers
     DRAINING = "DRAINING"  # association rejected: the operator drains this node
     UNKNOWN = "UNKNOWN"  # written before reasons had codes, in words that we do not know
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from dicom_io.errors import PeerFault, PeerUnreachable
 from node.reasons import Reason
 from node.settings_sections import Destination
@@ -37,7 +39,7 @@ _REMEDIES = {
     PeerFault.ENDED: "the log of {name} says why; does its port want TLS (tls = true in {section})?",
     PeerFault.CLASS_REFUSED: "its administrator must allow that service for {ours}",
     PeerFault.REQUEST_FAILED: "the log of {name} says why",
-    PeerFault.WEB_UNAUTHORIZED: "check web_token_file of {section}: {name} wants other credentials",
+    PeerFault.WEB_UNAUTHORIZED: "check web_token_file of {section}: {name} wants a token that it knows",
     PeerFault.WEB_NOT_FOUND: 'check web = "{web}" of {section}: it is what stands before /studies',
     PeerFault.WEB_FAILED: "the log of {name} says why",
 }
@@ -63,6 +65,11 @@ def reason_for(error: PeerUnreachable, to: Destination, our_ae_title: str) -> Re
 def section_of(to: Destination) -> str:
     """Where the settings name a destination."""
     return f'[[destinations]] "{to.name}"'
+
+
+def command_to_allow(calling_ae_title: str, address: str) -> str:
+    """The command that lets a caller send to this node."""
+    return f"mome-node peers allow {shlex.quote(calling_ae_title)} --address {shlex.quote(address)}"
 
 
 def status_words(status: int) -> str:

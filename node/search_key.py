@@ -1,6 +1,7 @@
-"""The key under which patients are found and shown, so that the ledger holds no text of a patient.
+"""The key under which patients are found and shown, so that what serves the search holds no text of a patient.
 
-Whoever has the database without this key learns neither names nor numbers, and cannot try them out.
+Whoever has these columns without the key learns neither names nor numbers, and cannot try them out. Two columns beside
+them are not under it: see `node.storage.schema`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import socket
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from node.entity_settings import ApplicationEntity, PriorityRule
 from node.errors import SettingsError
 from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, UpsWorklist, WebStoreSettings
 from node.secret_files import secret, with_password
@@ -28,6 +30,7 @@ from node.settings_sections import (
     RetentionSettings,
     SeriesSettings,
     StorageSettings,
+    WorkerSettings,
 )
 
 
@@ -42,6 +45,7 @@ class Settings(BaseSettings):
     gather: GatherSettings = GatherSettings()
     retention: RetentionSettings = RetentionSettings()
     model: ModelSettings = ModelSettings()
+    worker: WorkerSettings = WorkerSettings()
     promotion: PromotionSettings = PromotionSettings()
     series: SeriesSettings = SeriesSettings()
     results: ResultSettings = ResultSettings()
@@ -49,6 +53,8 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     web_store: WebStoreSettings = WebStoreSettings()
     audit_repository: AuditRepositorySettings = AuditRepositorySettings()
+    ae_titles: tuple[ApplicationEntity, ...] = ()
+    priorities: tuple[PriorityRule, ...] = ()
     destinations: tuple[Destination, ...] = ()
     hl7: tuple[Hl7Receiver, ...] = ()
     fhir: tuple[FhirServer, ...] = ()
@@ -76,17 +82,36 @@ class Settings(BaseSettings):
         return with_password(self.database.url, secret(Path(self.database.password_file)))
 
     def without_secrets(self) -> Settings:
-        """These settings with the password of the database hidden, for display."""
-        if urlsplit(self.database.url).password is None:
-            return self
-        hidden = self.database.model_copy(update={"url": with_password(self.database.url, "***")})
-        return self.model_copy(update={"database": hidden})
+        """These settings for display: the database's password and what the webhook's address says are hidden."""
+        shown = self
+        if urlsplit(self.database.url).password is not None:
+            hidden = self.database.model_copy(update={"url": with_password(self.database.url, "***")})
+            shown = shown.model_copy(update={"database": hidden})
+        if self.alerts.webhook:  # who knows such an address may post there
+            address = urlsplit(self.alerts.webhook)
+            short = f"{address.scheme}://{address.hostname}/***"
+            shown = shown.model_copy(update={"alerts": self.alerts.model_copy(update={"webhook": short})})
+        return shown
 
     @property
     def result_receivers(self) -> tuple[str, ...]:
         """Names of all that results go to: each has a delivery job for every result."""
         lists = (self.destinations, self.hl7, self.fhir)
         return tuple(each.name for some in lists for each in some)
+
+    def entity_called(self, ae_title: str) -> ApplicationEntity | None:
+        """What is set for studies that call this AE title; None: what is set for the whole node."""
+        return next((each for each in self.ae_titles if each.ae_title == ae_title), None)
+
+    def receivers_of(self, called_ae_title: str) -> tuple[str, ...]:
+        """Names of all that the results of a study go to that called this AE title."""
+        entity = self.entity_called(called_ae_title)
+        return entity.destinations if entity and entity.destinations else self.result_receivers
+
+    def results_of(self, called_ae_title: str) -> ResultSettings:
+        """Which result objects are written for a study that called this AE title."""
+        entity = self.entity_called(called_ae_title)
+        return entity.results if entity and entity.results else self.results
 
     @property
     def node_name(self) -> str:
@@ -111,13 +136,26 @@ def load_settings(path: Path | None) -> Settings:
         raise SettingsError(f"{name}: is not TOML: {error}") from None
     except ValidationError as error:
         raise SettingsError("\n".join(f"{name}: {_mistake(each)}" for each in error.errors())) from None
+    if mistakes := list(_contradictions(settings)):
+        raise SettingsError("\n".join(f"{name}: {each}" for each in mistakes))
+    return settings
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """What is right in itself, and wrong beside another section."""
     if settings.web_store.enabled and not settings.dashboard.enabled:
-        raise SettingsError(f"{name}: web_store.enabled needs dashboard.enabled: images come in on its port")
+        yield "web_store.enabled needs dashboard.enabled: images come in on its port"
     names = settings.result_receivers
     if twice := {each for each in names if names.count(each) > 1}:
-        shared = ", ".join(sorted(twice))
-        raise SettingsError(f"{name}: several that results go to share the name {shared}; each needs its own")
-    return settings
+        yield f"several that results go to share the name {', '.join(sorted(twice))}; each needs its own"
+    titles = [settings.dicom.ae_title]
+    for number, each in enumerate(settings.ae_titles):
+        if each.ae_title in titles:
+            yield f"ae_titles.{number}.ae_title: {each.ae_title} is there already (dicom.ae_title is one, too)"
+        titles.append(each.ae_title)
+        if unknown := set(each.destinations) - set(names):
+            known = ", ".join(names) or "none"
+            yield f"ae_titles.{number}.destinations: no {', '.join(sorted(unknown))}; results can go to: {known}"
 
 
 _REPLACED = {

@@ -9,12 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from node.entity_settings import ApplicationEntity, PriorityRule
 from node.errors import SettingsError
 from node.integration_settings import FhirServer, Hl7Receiver, UpsWorklist
+from node.jobs import Priority
 from node.settings import Settings, load_settings
-from node.settings_sections import Destination, SettingsSection, ae_title
+from node.settings_sections import Destination, ResultSettings, SettingsSection, ae_title
 
 _EXAMPLES: dict[str, SettingsSection] = {
+    "ae_titles": ApplicationEntity(
+        ae_title="MOMESTAT",
+        models=("demo",),
+        destinations=("pacs",),
+        priority=Priority.STAT,
+        results=ResultSettings(kinds=("report",)),
+    ),
+    "priorities": PriorityRule(priority=Priority.STAT, calling_ae_title="MR_ER*", study_description="*stat*"),
     "destinations": Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104),
     "hl7": Hl7Receiver(name="ris", host="10.0.0.6", port=2575),
     "fhir": FhirServer(name="ehr", url="https://10.0.0.7/fhir"),
@@ -101,7 +111,8 @@ def _keys(section: SettingsSection) -> list[str]:
     """One line for each key, with what it means."""
     fields = type(section).model_fields
     own = sorted(fields, key=lambda key: key not in type(section).__annotations__)  # what is shared comes last
-    return [f"{key} = {_toml_value(getattr(section, key))}  # {fields[key].description}" for key in own]
+    values = [(key, getattr(section, key)) for key in own]
+    return [f"{key} = {_toml_value(value)}  # {fields[key].description}" for key, value in values if value is not None]
 
 
 def _toml_value(value: Any) -> str:
@@ -110,6 +121,9 @@ def _toml_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(each) for each in value) + "]"
+    if isinstance(value, SettingsSection):
+        given = [key for key in type(value).model_fields if key in value.model_fields_set]
+        return "{ " + ", ".join(f"{key} = {_toml_value(getattr(value, key))}" for key in given) + " }"
     if isinstance(value, dict):
         return "{" + ", ".join(f"'{key}' = {_toml_value(each)}" for key, each in value.items()) + "}"
     return str(value) if isinstance(value, int | float) else json.dumps(str(value), ensure_ascii=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dicom_io.network.tls import ClientCertificates
 from node.errors import SettingsError
@@ -24,7 +26,7 @@ def ae_title(value: str) -> str:
     return value
 
 
-_AeTitle = Annotated[str, AfterValidator(ae_title)]
+AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -38,11 +40,11 @@ class SettingsSection(BaseModel):
 class DicomSettings(SettingsSection):
     """DICOM identity of this node, and who may connect to it."""
 
-    ae_title: _AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
+    ae_title: AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0: all interfaces")
     port: Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
     check_called_ae_title: bool = Field(default=False, description="reject associations that call another AE title")
-    callers: tuple[_AeTitle, ...] = Field(
+    callers: tuple[AeTitle, ...] = Field(
         default=(),
         description="calling AE titles that may send; empty: any. Destinations may always report to us",
     )
@@ -150,7 +152,47 @@ class ModelSettings(SettingsSection):
         default="",
         description="which versions are averaged: the bundle's default, or another that it was validated with",
     )
+    further: tuple[str, ...] = Field(
+        default=(), description="more bundles that answer the same study, each other endpoints, in the same report"
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
+
+    @field_validator("device")
+    @classmethod
+    def is_a_device(cls, device: str) -> str:
+        """Refuse what no network runs on."""
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", device):
+            raise ValueError(f'no device "{device}"; there is auto, cpu, cuda, cuda:1, ...')
+        return device
+
+
+_NumberedDevice = Annotated[str, Field(pattern=r"^(cpu|cuda):\d{1,2}$")]
+
+
+class WorkerSettings(SettingsSection):
+    """Which devices of this host analyse studies: one worker, with a model of its own, for each."""
+
+    devices: tuple[_NumberedDevice, ...] | Literal["all"] = Field(
+        default=(), description='["cuda:0", "cuda:1"], or "all" GPUs; empty: one worker on model.device'
+    )
+
+    @model_validator(mode="after")
+    def each_device_has_one_worker(self) -> Self:
+        """Refuse a device that is named twice: two models would share its memory."""
+        if len(set(self.devices)) < len(self.devices) and self.devices != "all":
+            raise ValueError("a device is named twice; each has one worker")
+        return self
+
+    def sharers(self, kind: str) -> int:
+        """How many workers share the memory of one device: all on processors do, a GPU has one worker."""
+        return max(1, sum(each.startswith("cpu") for each in self.devices)) if kind == "cpu" else 1
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the workers in heartbeats, where the settings say them; empty for all GPUs of the host."""
+        if self.devices == "all":
+            return ()
+        return tuple(f"worker-{each}" for each in self.devices) if len(self.devices) > 1 else ("worker",)
 
 
 class PromotionSettings(SettingsSection):
@@ -201,7 +243,7 @@ class Destination(SettingsSection):
     """A PACS that results are delivered to."""
 
     name: str = Field(description="name of this destination, unique on this node")
-    ae_title: _AeTitle = Field(description="AE title")
+    ae_title: AeTitle = Field(description="AE title")
     host: str = Field(description="host name or IP address")
     port: Port = Field(description="TCP port")
     commitment: bool = Field(default=False, description="request storage commitment")
@@ -225,8 +267,10 @@ class Destination(SettingsSection):
         require_pair(self.certificate, self.key)
         if not self.tls and (self.certificate or not self.check_name or (self.authorities and not self.web)):
             raise ValueError("authorities, check_name, certificate and key mean something only with tls = true")
-        if self.web and not self.web.startswith(("https://", "http://")):
-            raise ValueError("web is the address of a DICOMweb service, such as https://pacs/dicom-web")
+        if self.web and (not self.web.startswith(("https://", "http://")) or urlsplit(self.web).username is not None):
+            raise ValueError(
+                "web is the address of a DICOMweb service, such as https://pacs/dicom-web, without a login"
+            )
         if not self.check_name and not self.authorities:
             raise ValueError("check_name = false needs authorities: else every certificate would do")
         return self
@@ -298,6 +342,9 @@ class DashboardSettings(SettingsSection):
                 f"host {self.host} can be reached from the network: give certificate and key, or name the reverse "
                 "proxy in front of it in proxies"
             )
+        issuer = urlsplit(self.oidc_issuer)
+        if self.oidc_issuer and issuer.scheme != "https" and not is_loopback(issuer.hostname or ""):
+            raise ValueError("oidc_issuer must begin with https://: who is who would cross the network in clear text")
         return self
 
 

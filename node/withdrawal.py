@@ -43,7 +43,7 @@ def withdraw(settings: Settings, archive: Archive, ledger: Ledger, uid: str, rea
     rejected = [archive.verified(each.path, each.sha256) for each in detail.objects if each.kind != Kind.REJECTION]
     note = _rejection_note(images, rejected, _CODED[reason], settings.storage.root)
     (kept,) = archive.keep_results(uid, detail.study.revision, [note])
-    ledger.operator.withdrawn(uid, kept, settings.result_receivers, time.time())
+    ledger.operator.withdrawn(uid, kept, settings.receivers_of(detail.study.called_ae_title), time.time())
 
 
 def _rejection_note(

@@ -25,7 +25,7 @@ from sr_templates.kinds import Kind
 from sr_templates.objects.key_images import RejectionReason, build_rejection
 from sr_templates.objects.report import build_refusal
 from sr_templates.objects.summary import build_summary
-from sr_templates.saliency.placed import place_saliency
+from sr_templates.saliency.placed import place_saliencies, place_saliency
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,8 @@ def build_objects(
     if result.withheld:
         return build_not_analysed(result.withheld, evidence, device, run=run, options=options, flags=result.flags)
     common = CommonAttributes(evidence, device, run, _answered_by(result, options))
-    context = BuildContext(common, result, options, place_saliency(result, evidence))
+    first, *further = place_saliencies(result, evidence) or (None,)
+    context = BuildContext(common, result, options, first, tuple(each for each in further if each))
     for kind in Kind:
         if kind in options.kinds:
             _make(kind, context)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from pydicom.dataset import Dataset
 
-from mome_core.results import Result
+from mome_core.results import Endpoint, Result
 from mome_core.volume import Volume
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.dicom.grid import Placement
@@ -60,7 +60,9 @@ class BuildContext:
     Parameters
     ----------
     saliency
-        None when the result holds none.
+        The one that pictures show; None when the result holds none.
+    further
+        Those of the other scores, which have maps of their own.
     made
         Objects so far, in the order in which they were made.
     not_written
@@ -71,17 +73,32 @@ class BuildContext:
     result: Result
     options: ObjectOptions
     saliency: PlacedSaliency | None
+    further: tuple[PlacedSaliency, ...] = ()
     made: dict[Kind, Instances] = field(default_factory=dict)
     not_written: dict[Kind, str] = field(default_factory=dict)
 
     @property
     def links(self) -> Mapping[Kind, Dataset]:
-        """One image of each kind for documents to point to: the middle one of several."""
+        """One image of each kind for documents to point to: the middle one of several, of maps the first score's."""
         return {
-            kind: instances[len(instances) // 2]
+            kind: instances[0 if kind is Kind.SALIENCY_MAP else len(instances) // 2]
             for kind, instances in self.made.items()
             if kind.label.modality not in _DOCUMENTS
         }
+
+    @property
+    def overlaid(self) -> tuple[PlacedSaliency, ...]:
+        """Saliencies that viewers can overlay as a map: of the first score, and of the others."""
+        shown = () if self.saliency is None else (self.saliency, *self.further)
+        return tuple(each for each in shown if each.overlay is not None)
+
+    def links_of(self, endpoint: Endpoint) -> Mapping[Kind, Dataset]:
+        """The images that show where one score came from: of all but the first score, its map alone."""
+        if self.saliency is not None and self.saliency.saliency.endpoint is endpoint:
+            return self.links
+        maps = zip(self.overlaid, self.made.get(Kind.SALIENCY_MAP, ()), strict=False)
+        own = [instance for placed, instance in maps if placed.saliency.endpoint is endpoint]
+        return {Kind.SALIENCY_MAP: own[0]} if own else {}
 
     @cached_property
     def page(self) -> RGB:

@@ -30,3 +30,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_index_names_every_page() -> None:
     index = {target for target, _ in LINK.findall((ROOT / "docs" / "README.md").read_text("utf-8"))}
     assert [page.name for page in PAGES if page.parent.name == "docs" and page.name not in {*index, "README.md"}] == []
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    shown = {(page.parent / target).resolve() for page in PAGES for target, _ in LINK.findall(page.read_text("utf-8"))}
+    pictures = {path for ending in ("png", "jpg", "svg") for path in (ROOT / "docs").rglob(f"*.{ending}")}
+    assert sorted(map(str, pictures - shown)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -75,12 +76,13 @@ class UpsClient:
     def search(self, state: WorkitemState, filters: Mapping[str, str], limit: int) -> list[Workitem]:
         """Workitems in this state that match these attributes."""
         query = {**filters, "ProcedureStepState": str(state), "limit": str(limit), "includefield": ",".join(_SEARCHED)}
-        response = self._request("GET", "/workitems", params=query)
-        return [] if response.status_code == HTTPStatus.NO_CONTENT else self._workitems(response)
+        return self._workitems(self._request("GET", "/workitems", params=query))
 
     def find(self, uid: str) -> Workitem:
-        """One workitem as it is now."""
-        return self._workitems(self._request("GET", f"/workitems/{uid}"))[0]
+        """One workitem as it is now; an answer without one is a refusal."""
+        for found in self._workitems(self._request("GET", f"/workitems/{uid}")):
+            return found
+        raise WorkitemRefused(f"{self.name}: UPS-RS does not show the workitem")
 
     def change_state(self, uid: str, transaction_uid: str, state: WorkitemState) -> None:
         """Claim a workitem (IN PROGRESS) or end it."""
@@ -117,11 +119,13 @@ class UpsClient:
         return response
 
     def _workitems(self, response: httpx2.Response) -> list[Workitem]:
-        try:
-            return [_workitem(Dataset.from_json(each)) for each in response.json()]
-        except Exception:  # noqa: BLE001 - pydicom raises many kinds for what is no DICOM JSON
-            words = f"{self.name}: the answer is no workitem in DICOM JSON"
-            raise PeerUnreachable(words, PeerFault.NOT_DICOM) from None
+        if response.status_code == HTTPStatus.NO_CONTENT:
+            return []
+        with suppress(Exception):  # pydicom raises many kinds for what is no DICOM JSON
+            content = response.json()
+            if isinstance(content, list):
+                return [_workitem(Dataset.from_json(each)) for each in content]
+        raise PeerUnreachable(f"{self.name}: the answer is no workitem in DICOM JSON", PeerFault.NOT_DICOM)
 
 
 def _workitem(found: Dataset) -> Workitem:

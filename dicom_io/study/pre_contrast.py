@@ -35,6 +35,7 @@ class PreContrastEvidence(StrEnum):
 
     INJECTION_TIME = "INJECTION_TIME"
     TEMPORAL_POSITION = "TEMPORAL_POSITION"
+    ACQUISITION_NUMBER = "ACQUISITION_NUMBER"
     CONTRAST_AGENT = "CONTRAST_AGENT"
     SERIES_NAME = "SERIES_NAME"
     PHASE_NUMBER = "PHASE_NUMBER"
@@ -42,6 +43,12 @@ class PreContrastEvidence(StrEnum):
     ULTRAFAST = "ULTRAFAST"
     EARLIER_SERIES = "EARLIER_SERIES"
     FIRST_IN_TIME = "FIRST_IN_TIME"
+
+
+_COUNTS = {
+    Clue.TEMPORAL_POSITION: PreContrastEvidence.TEMPORAL_POSITION,
+    Clue.ACQUISITION_NUMBER: PreContrastEvidence.ACQUISITION_NUMBER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +162,19 @@ def _by_injection(attempt: Attempt) -> PreContrastFinding | None:
     return None
 
 
-def _by_position(attempt: Attempt) -> PreContrastFinding | None:
-    """A count of time points that does not begin at its beginning."""
-    position = attempt.phases[0].value(Clue.TEMPORAL_POSITION)
+def _by_count(attempt: Attempt) -> PreContrastFinding | None:
+    """A count of time points that does not begin at its beginning.
+
+    Siemens counts the phases by the acquisition number, also where each is a series; Philips gives all of them one.
+    """
     announced = attempt.sources[0].series.announced_phases
-    if position is None or announced is None or position <= 1 or len(attempt.phases) >= announced:
+    if announced is None or not 2 <= len(attempt.phases) < announced:
         return None
-    return _refuted(PreContrastEvidence.TEMPORAL_POSITION, f"it is number {position:g} of {announced}")
+    for label, evidence in _COUNTS.items():
+        first, *later = (phase.value(label) for phase in attempt.phases)
+        if first is not None and first > 1 and first not in later:
+            return _refuted(evidence, f"it is number {first:g} of {announced}")
+    return None
 
 
 def _by_contrast(attempt: Attempt) -> PreContrastFinding | None:
@@ -200,7 +213,7 @@ def _by_pause(attempt: Attempt) -> PreContrastFinding | None:
 
 _PROOFS: tuple[Callable[[Attempt], PreContrastFinding | None], ...] = (
     _by_injection,
-    _by_position,
+    _by_count,
     _by_contrast,
     _by_names,
     _by_pause,

@@ -1,7 +1,8 @@
-"""The phantoms that the demo model learns from: which patients, which protocols, and how they are prepared."""
+"""The phantoms that the demo model knows: which patients, which protocols, and how they are prepared."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,8 @@ from dicom_io.phantom.spec import Lesion, PhantomSpec, Size, SliceOrientation
 from mome_core.case import Case
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
-from mome_core.training.dataset import Source, code_digest
+from mome_core.training.dataset import Example, Source, code_digest, prepare_cohort
+from mome_core.training.errors import TrainingRefused
 
 RECIPE = Recipe(
     dce_size=(96, 64, 32),
@@ -31,11 +33,24 @@ WITHOUT_MOTION = replace(RECIPE, motion=None)
 
 TRAINING_SEEDS = 1_000_000
 VALIDATION_SEEDS = 2_000_000
+CALIBRATION_SEEDS = 6_000_000
+TEST_SEEDS = 7_000_000
 LESIONS = (Lesion.MALIGNANT, Lesion.BENIGN, Lesion.MALIGNANT, Lesion.NONE, Lesion.MALIGNANT, Lesion.BENIGN)
 """In turn: half of the patients malignant, a third benign, a sixth without a lesion."""
 
 SIZES = {Size.TINY: 0.15, Size.SMALL: 0.4, Size.DEMO: 0.42, Size.PAPER: 0.03}
 """Share of each matrix; those of the paper's size take longest to simulate."""
+
+
+def prepared(
+    split: str, count: int, first_seed: int, recipe: Recipe, arguments: argparse.Namespace
+) -> tuple[Example, ...]:
+    """The patients of one split; every phantom can be prepared, so an exclusion is a defect and ends the run."""
+    print(f"preparing {count} {split} patients in {arguments.cache} ...", flush=True)
+    cohort = prepare_cohort(sources(count, first_seed), recipe, arguments.cache, workers=arguments.workers)
+    if cohort.exclusions:
+        raise TrainingRefused(f"{len(cohort.exclusions)} {split} phantoms failed; first: {cohort.exclusions[0]}")
+    return cohort.examples
 
 
 def sources(count: int, first_seed: int) -> list[Source]:

@@ -1,6 +1,7 @@
-"""Makes the demo model that the node ships: simulate patients, train, calibrate, write the bundle.
+"""Makes the demo model that the node ships: simulate patients, train, write the bundle; calibrate.py finishes it.
 
-    python examples/demo_model/train.py --out node/models_shipped/demo
+    python examples/demo_model/train.py --out .cache/demo-model/trained
+    python examples/demo_model/calibrate.py --bundle .cache/demo-model/trained --out node/models_shipped/demo
 
 About half an hour on two CPU cores, most of it simulating and preparing the patients, who are kept in --cache; the
 training itself takes a few minutes. The same machine, thread count and versions give the same weights, bit for bit.
@@ -12,19 +13,16 @@ import argparse
 from pathlib import Path
 
 import torch
-from cohort import RECIPE, TRAINING_SEEDS, VALIDATION_SEEDS, WITHOUT_MOTION, sources
+from cohort import RECIPE, TRAINING_SEEDS, VALIDATION_SEEDS, WITHOUT_MOTION, prepared
 
 from mome_core.model.architecture import Architecture
 from mome_core.model.checkpoint import Description
 from mome_core.training.bundle import write_bundle
 from mome_core.training.config import Flips, Optimizer, Parts, TrainingConfig
-from mome_core.training.dataset import Example, prepare_cohort
-from mome_core.training.errors import TrainingRefused
 from mome_core.training.loop import Task, train
 from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_scratch
 
-HERE = Path(__file__).parent
 STATEMENT = "Demo model: knows simulated patients (phantoms) and nothing else; says nothing about real ones."
 
 ARCHITECTURE = Architecture(
@@ -63,14 +61,13 @@ CONFIG = TrainingConfig(
 def main() -> None:
     """One bundle from nothing."""
     arguments = parse_arguments()
-    training = prepared("training", arguments.training, TRAINING_SEEDS, arguments)
-    validation = prepared("validation", arguments.validation, VALIDATION_SEEDS, arguments)
+    training = prepared("training", arguments.training, TRAINING_SEEDS, WITHOUT_MOTION, arguments)
+    validation = prepared("validation", arguments.validation, VALIDATION_SEEDS, WITHOUT_MOTION, arguments)
     task = Task(from_scratch(ARCHITECTURE, CONFIG.seed), RECIPE, training, validation, CONFIG)
     outcome = train(task, arguments.run, progress=print_epoch)
     print(f"best epoch {outcome.best_epoch + 1}: validation AUROC {outcome.best_auroc:.3f}")
-    card = (HERE / "MODEL_CARD.md").read_text()
     provenance = {"made_by": "examples/demo_model/train.py", "torch": torch.__version__}
-    description = Description("demo", "1", STATEMENT, provenance, card)
+    description = Description("demo", "1", STATEMENT, provenance)
     identity = write_bundle(arguments.out, task, outcome, description, half=True)
     print(f"{arguments.out}: {identity.sha256}")
 
@@ -81,18 +78,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=Path(".cache/demo-model"), help="prepared patients")
     parser.add_argument("--run", type=Path, default=Path(".cache/demo-model/run"), help="state, resumed when there")
     parser.add_argument("--training", type=int, default=400, help="patients to learn from")
-    parser.add_argument("--validation", type=int, default=100, help="patients to choose epoch and threshold by")
+    parser.add_argument("--validation", type=int, default=100, help="patients to choose the epoch by")
     parser.add_argument("--workers", type=int, default=2, help="processes that prepare patients")
     return parser.parse_args()
-
-
-def prepared(split: str, count: int, first_seed: int, arguments: argparse.Namespace) -> tuple[Example, ...]:
-    """The patients of one split; every phantom can be prepared, so an exclusion is a defect and ends the run."""
-    print(f"preparing {count} {split} patients in {arguments.cache} ...", flush=True)
-    cohort = prepare_cohort(sources(count, first_seed), WITHOUT_MOTION, arguments.cache, workers=arguments.workers)
-    if cohort.exclusions:
-        raise TrainingRefused(f"{len(cohort.exclusions)} {split} phantoms failed; first: {cohort.exclusions[0]}")
-    return cohort.examples
 
 
 def print_epoch(report: EpochReport) -> None:

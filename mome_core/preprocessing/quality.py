@@ -33,6 +33,7 @@ def assess(case: Case, prepared: PreparedCase, recipe: Recipe) -> tuple[QualityF
         *_missing(case, prepared),
         *_breasts(prepared, recipe),
         *_uptake(prepared, limits),
+        *_pre_contrast(case, prepared, limits),
         *(_phases(case.dce, limits) if case.dce is not None else ()),
         *_motion(prepared, limits),
         *_intensities(prepared),
@@ -74,6 +75,23 @@ def _uptake(prepared: PreparedCase, limits: QualityLimits) -> Iterator[_Doubt]:
             Severity.WARNING,
             f"No contrast uptake: nothing in the breasts brightens by more than {strongest:.0%} "
             f"(at least {limits.least_enhancement:.0%} is expected).",
+        )
+
+
+def _pre_contrast(case: Case, prepared: PreparedCase, limits: QualityLimits) -> Iterator[_Doubt]:
+    """A first phase that no header shows to be pre-contrast, and after which the breasts do not brighten as after it.
+
+    Where it is missing, the first post-contrast phase stands in its place, and the next one is little brighter.
+    """
+    if case.acquisition.get("pre_contrast") != "unknown" or not prepared.enhancement:
+        return
+    found, least = prepared.enhancement[0], limits.least_first_enhancement
+    if found < least:
+        yield (
+            "PRE_CONTRAST_UNPROVEN",
+            Severity.WITHHOLD,
+            "The pre-contrast phase may be missing: no header shows that the first phase is it, and the next one is "
+            f"brighter by {found:.0%} only (at least {least:.0%} is expected).",
         )
 
 

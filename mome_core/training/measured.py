@@ -75,8 +75,8 @@ class MeasuredModel:
     figures
         Each with its interval.
     against
-        Each figure, and `auroc (DeLong)` where cases are independent, minus that of the model it is compared with;
-        empty for that model itself.
+        Each figure, and `auroc_delong` (DeLong's test) where cases are independent, minus that of the model it is
+        compared with; empty for that model itself.
     contributions
         Shapley value of each modality in each case, in units of probability; NaN where a case lacks it.
     """

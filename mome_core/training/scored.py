@@ -167,11 +167,7 @@ def score_cases(
     progress
         Called with the name of each case that is answered.
     """
-    if endpoint not in checkpoint.endpoints:
-        raise TrainingRefused(f"the model {checkpoint.identity.name} does not answer {endpoint}")
-    labelled = tuple(example for example in examples if endpoint in example.labels)
-    if not labelled:
-        raise TrainingRefused(f"none of the {len(examples)} cases has a label of {endpoint}")
+    labelled = _labelled(checkpoint, examples, endpoint)
     calibrations = checkpoint.calibrations(endpoint)
     probabilities = []
     for example in labelled:
@@ -180,6 +176,28 @@ def score_cases(
         progress(example.name)
     positive = truth(checkpoint.network, endpoint, labelled)
     return ScoredCases(checkpoint.identity, calibrations, labelled, positive, tuple(probabilities))
+
+
+def require_a_score(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> None:
+    """Raise TrainingRefused with the bundle's reason, before hours are spent, where it shows no case's score."""
+    cases = _labelled(checkpoint, examples, endpoint)
+    calibrations = checkpoint.calibrations(endpoint)
+    usable = {frozenset(each.modalities) for each in cases if checkpoint.network.usable(each.modalities)}
+    found = [calibrations.of(modalities) for modalities in usable]
+    if any(each.shows_score for each in found):
+        return
+    reasons = "; ".join(sorted(withheld_words(each) for each in found)) or "it cannot answer from their modalities"
+    raise TrainingRefused(f"{checkpoint.identity.name} gives no score for any of the {len(cases)} cases: {reasons}")
+
+
+def _labelled(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> tuple[Example, ...]:
+    """The cases that have a label; TrainingRefused where there are none, or the model has no such endpoint."""
+    if endpoint not in checkpoint.endpoints:
+        raise TrainingRefused(f"the model {checkpoint.identity.name} does not answer {endpoint}")
+    labelled = tuple(example for example in examples if endpoint in example.labels)
+    if not labelled:
+        raise TrainingRefused(f"none of the {len(examples)} cases has a label of {endpoint}")
+    return labelled
 
 
 def scored(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import typer
 from node.cli.common import counted
 from node.cli.options import Config, Json
 from node.errors import SettingsError
+from node.models import require_bundles
 from node.settings import load_settings
 from node.settings_file import example_toml, settings_toml
 
@@ -36,6 +37,7 @@ def check(config: Config = None) -> None:
     Example: mome-node config check --config mome-node.toml
     """
     settings = load_settings(config)
+    require_bundles(settings)
     typer.echo(f"{config or 'defaults'}: valid, {counted(len(settings.destinations), 'destination')}")
 
 

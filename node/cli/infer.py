@@ -61,7 +61,8 @@ def _context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
     if not config:
         storage = settings.storage.model_copy(update={"root": out / ".node"})
         settings = settings.model_copy(update={"storage": storage})
-    return open_context(settings, find_bundle(model or settings.model.path))
+    names = (model,) if model else (settings.model.path, *settings.model.further)
+    return open_context(settings, [find_bundle(each) for each in names])
 
 
 def _write_objects(outcome: AnalysisOutcome, out: Path) -> None:

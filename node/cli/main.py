@@ -91,6 +91,8 @@ def exit_code(error: Exception) -> Exit | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: runs one command and turns our errors into one line on stderr and an exit code."""
+    if arguments is None:  # a process of our own: what it writes is for its user alone
+        os.umask(0o077)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _build_app(command_meant(_completed_line() or given))(args=given, prog_name="mome-node")

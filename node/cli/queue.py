@@ -114,7 +114,7 @@ def is_drained(settings: Settings, ledger: Ledger) -> bool:
         raise NotReady("the drain was ended before the node was drained")
     beats = [each for each in HealthStore(ledger.engine).heartbeats() if each.node == node and each.part == LISTENER]
     closed = all(each.listening_since is None and not each.associations for each in beats)
-    return closed and not ledger.jobs.held_by(node)
+    return closed and node not in {each.node for each in ledger.jobs.holders()}
 
 
 def hold(destination: _Destination, why: _Why = "", config: Config = None) -> None:

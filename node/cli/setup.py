@@ -21,6 +21,7 @@ from node.watching.destinations import check_destination
 from node.watching.findings import Finding, FindingLevel
 from node.watching.own_listener import check_port
 
+_ID = "setup"
 _ENTRIES = """
 What the PACS and the scanners need to know of this node (ADDRESS: this machine, as they reach it):
 
@@ -155,7 +156,10 @@ def _tried(step: object, settings: Settings) -> Iterator[Finding]:
         yield _finding("DICOM port", lambda: check_port(settings))
     if step is _ask_pacs:
         for each in settings.destinations:
-            yield from check_destination(settings, each)
+            try:
+                yield from check_destination(settings, each)
+            except NodeError as error:
+                yield Finding(_ID, each.name, FindingLevel.FAILED, str(error))
 
 
 def _open_storage(settings: Settings) -> str:
@@ -168,6 +172,6 @@ def _open_storage(settings: Settings) -> str:
 def _finding(name: str, attempt: Any) -> Finding:
     """What an attempt found."""
     try:
-        return Finding("setup", name, FindingLevel.OK, attempt())
+        return Finding(_ID, name, FindingLevel.OK, attempt())
     except (NodeError, OSError) as error:
-        return Finding("setup", name, FindingLevel.FAILED, str(error))
+        return Finding(_ID, name, FindingLevel.FAILED, str(error))

@@ -36,7 +36,8 @@ def show(study: StudyName, config: Config = None, as_json: Json = False) -> None
 def print_study(detail: StudyDetail, console: Console) -> None:
     """The study for a person at a terminal."""
     study = detail.study
-    console.print(f"[bold]Study {study.id}: {STATE_WORDS[study.state]}[/], revision {study.revision}")
+    called = f", sent to {escape(study.called_ae_title)}" if study.called_ae_title else ""
+    console.print(f"[bold]Study {study.id}: {STATE_WORDS[study.state]}[/], revision {study.revision}{called}")
     console.print(study.study_instance_uid, soft_wrap=True, highlight=False)
     if study.reason:
         console.print(f"[yellow]{escape(study.reason)}[/]")
@@ -87,9 +88,10 @@ def redeliver(study: StudyName, config: Config = None) -> None:
 
     Example: mome-node studies redeliver 812
     """
-    names = load_settings(config).result_receivers
     ledger = open_ledger(config)
-    ledger.operator.redeliver(uid_of(ledger, study), names, time.time())
+    uid = uid_of(ledger, study)
+    names = load_settings(config).receivers_of(ledger.reading.study(uid).study.called_ae_title)
+    ledger.operator.redeliver(uid, names, time.time())
     typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {study}")
 
 

@@ -18,6 +18,7 @@ from dicom_io.network.remote import Remote, RemoteAE
 from dicom_io.network.retrieve import move_study
 from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
+from dicom_io.network.service import Peer
 from node.admission import Admission
 from node.cli.common import open_ledger, progress, uid_of
 from node.cli.options import Config, StudyName
@@ -125,7 +126,7 @@ def ingest(folder: _Folder, config: Config = None) -> None:
             typer.echo(f"left out: {path.name}: {error}", err=True)
             counts["left out"] = counts.get("left out", 0) + 1
             continue
-        stored = archive.keep_received([(received, settings.dicom.ae_title)])
+        stored = archive.keep_received([(received, Peer(settings.dicom.ae_title, settings.dicom.ae_title, ""))])
         (verdict,) = ledger.receiving.instances_stored(stored, time.time())
         counts[verdict] = counts.get(verdict, 0) + 1
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()) or "no file in this folder")

@@ -41,7 +41,7 @@ def possible_actions(detail: StudyDetail) -> list[Action]:
 def perform(site: Site, user: User, uid: str, action: Action, reason: WithdrawalReason) -> str:
     """Carry out an action and say what happens next; raises LookupError or ImpossibleTransition, changing nothing."""
     now = time.time()
-    destinations = site.settings.result_receivers
+    destinations = site.settings.receivers_of(site.ledger.reading.study(uid).study.called_ae_title)
     verbs: dict[Action, Callable[[], None]] = {
         Action.FORCE: lambda: site.ledger.operator.force(uid, now),
         Action.REPROCESS: lambda: site.ledger.operator.requeue(uid, now),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from node.settings_sections import DashboardSettings
+from node.settings_sections import DashboardSettings, is_loopback
 
 _LARGEST_BODY = 64 * 1024  # forms only
+_PROBES = frozenset({"/healthz", "/readyz"})
 UPLOADS = "/dicom-web/studies"  # images: the route limits them, by instance
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -48,15 +50,16 @@ class SecurityMiddleware:
 
     def __init__(self, app: ASGIApp, settings: DashboardSettings) -> None:
         self.app = app
-        self.names = _LOOPBACK_NAMES | {settings.host, *settings.names}
+        self.names = _LOOPBACK_NAMES | {each.lower() for each in (settings.host, *settings.names)}
         self.secure = settings.is_secure
+        self.behind_proxy = bool(settings.proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self.refusal(scope["method"], Headers(scope=scope))
+        refusal = self.refusal(scope["method"], Headers(scope=scope)) or self.clear_text(scope)
         answer = PlainTextResponse(refusal, 403) if refusal else self.app
         try:
             limited = receive if scope["path"].startswith(UPLOADS) else _size_limited(receive)
@@ -77,6 +80,13 @@ class SecurityMiddleware:
             return "this request comes from another site"
         return ""
 
+    def clear_text(self, scope: Scope) -> str:
+        """Why a request that came past the reverse proxy, over the network and without TLS, is refused."""
+        client = scope.get("client")
+        open_to_all = scope["path"] in _PROBES or (client is not None and is_loopback(client[0]))
+        clear = self.behind_proxy and scope["scheme"] == "http" and not open_to_all
+        return "this site is reached over https only, through its reverse proxy" if clear else ""
+
     def with_security_headers(self, scope: Scope, send: Send) -> Send:
         """A `send` that adds the security headers to every response."""
 
@@ -94,9 +104,13 @@ class SecurityMiddleware:
         return send_with_headers
 
 
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")  # RFC 9110 7.2, without user or escapes
+
+
 def host_name(host: str) -> str:
-    """A Host header without its port."""
-    return host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]
+    """A Host header without its port, in lower case; empty for one that is none."""
+    found = _HOST.fullmatch(host)
+    return found[1].lower() if found else ""
 
 
 def _size_limited(receive: Receive) -> Receive:

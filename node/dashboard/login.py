@@ -29,24 +29,19 @@ def login_form(request: Request) -> Response:
 def log_in(request: Request, site: CurrentSite, name: _Text, password: _Text, wanted: _Text = "/") -> Response:
     """Begin a session under a new secret, so that a cookie planted beforehand is worthless."""
     now = time.time()
-    keys = (f"address {address_of(request)}", f"name {name}")
+    address = address_of(request)
     limiter: LoginRateLimiter = request.app.state.limiter
-    if (seconds := limiter.seconds_to_wait(*keys)) > 0:
+    if (seconds := limiter.begin(address, name)) > 0:
         answer = page(request, "login.html", status=429, wanted=wanted, words="too many attempts; wait a minute")
         answer.headers["Retry-After"] = str(math.ceil(seconds))
         return answer
     try:
         session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     except AccessRefused as refusal:
-        limiter.failed(*keys)
-        site.ledger.audit.record(
-            AuditEvent.LOGIN_REFUSED,
-            now,
-            f"from {address_of(request)}",
-            fields=AuditFields(address=address_of(request)),
-        )
+        _record_refusal(site, address, "", now)
         return page(request, "login.html", status=401, wanted=wanted, words=str(refusal))
-    record_login(site, request, name, f"{name} from {address_of(request)}", now)
+    limiter.succeeded(address, name)
+    record_login(site, request, name, f"{name} from {address}", now)
     return with_session(request, RedirectResponse(local_path(wanted), 303), session)
 
 
@@ -61,16 +56,16 @@ def welcome(request: Request, site: CurrentSite, token: _Text, password: _Text, 
     """Use up the token, set the password, log in."""
     now = time.time()
     limiter: LoginRateLimiter = request.app.state.limiter
-    keys = (f"address {address_of(request)}",)
-    if limiter.seconds_to_wait(*keys) > 0:
-        return page(request, "welcome.html", status=429, words="too many attempts; wait a minute")
     if password != again:
         return page(request, "welcome.html", status=400, words="the two passwords differ")
+    if limiter.begin(address := address_of(request)) > 0:
+        return page(request, "welcome.html", status=429, words="too many attempts; wait a minute")
     try:
         name = site.access.accept(token.strip(), password, now)
     except AccessRefused as refusal:
-        limiter.failed(*keys)
+        _record_refusal(site, address, "one-time token", now)
         return page(request, "welcome.html", status=401, words=str(refusal))
+    limiter.succeeded(address)
     session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     record_login(site, request, name, f"{name} from {address_of(request)}, first login", now)
     return with_session(request, RedirectResponse("/", 303), session)
@@ -110,6 +105,12 @@ def record_login(site: Site, request: Request, name: str, words: str, now: float
     site.ledger.audit.record(
         AuditEvent.LOGGED_IN, now, words, fields=AuditFields(person=name, address=address_of(request))
     )
+
+
+def _record_refusal(site: Site, address: str, what: str, now: float) -> None:
+    """Write into the audit trail that a secret was wrong, and from where; what was given as a name is not kept."""
+    words = f"{what} from {address}" if what else f"from {address}"
+    site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, words, fields=AuditFields(address=address))
 
 
 def address_of(request: Request) -> str:

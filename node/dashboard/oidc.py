@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ router = APIRouter(include_in_schema=False)
 _COOKIE = "mome-oidc"
 _PATIENCE_SECONDS = 600.0
 _LEEWAY_SECONDS = 60
+_MOST_PENDING = 200
+_DISCOVERY_SECONDS = 300.0
 _SIGNATURES = ["RS256", "ES256", "PS256", "EdDSA"]
 
 
@@ -67,12 +70,14 @@ class PendingLogins:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self) -> tuple[str, _PendingLogin]:
-        """Begin a login and forget those that never returned."""
+        """Begin a login and forget those that never returned, and the oldest of too many."""
         state, new = secrets.token_urlsafe(24), _PendingLogin(generate_token(32), generate_token(64), time.monotonic())
         with self.lock:
             late = [key for key, each in self.pending.items() if new.began - each.began > _PATIENCE_SECONDS]
             for key in late:
                 del self.pending[key]
+            if len(self.pending) >= _MOST_PENDING:
+                del self.pending[next(iter(self.pending))]
             self.pending[state] = new
         return state, new
 
@@ -156,7 +161,12 @@ def _client_of(request: Request, settings: DashboardSettings) -> OAuth2Client:
 
 
 def _discover(settings: DashboardSettings) -> _ProviderMetadata:
-    """Read the provider's discovery document."""
+    """The provider's discovery document, which is read every five minutes at most."""
+    return _discovered(settings, int(time.monotonic() // _DISCOVERY_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _discovered(settings: DashboardSettings, _period: int) -> _ProviderMetadata:
     found = _fetch_json(settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration")
     try:
         provider = _ProviderMetadata(*(str(found[each.name]) for each in fields(_ProviderMetadata)))
@@ -194,9 +204,20 @@ def _verified_claims(
             nonce={"essential": True, "value": pending.nonce},
         )
         rules.validate(token.claims)
+        require_fresh(token.claims, settings.oidc_client_id)
     except (OAuthError, httpx2.HTTPError, JoseError, KeyError, ValueError):
         raise HTTPException(403, "the identity provider's answer could not be verified") from None
     return dict(token.claims)
+
+
+def require_fresh(claims: Mapping[str, Any], client_id: str) -> None:
+    """ValueError for a token that was issued long ago, or to another client (OpenID Connect Core 1.0, 3.1.3.7)."""
+    issued = float(claims["iat"])
+    if not -_LEEWAY_SECONDS <= time.time() - issued <= _PATIENCE_SECONDS + _LEEWAY_SECONDS:
+        raise ValueError("issued too long ago, or in the future")
+    several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+    if claims.get("azp", None if several else client_id) != client_id:
+        raise ValueError("issued to another client")
 
 
 def role_of(claims: Mapping[str, object], settings: DashboardSettings) -> AccountRole | None:

@@ -1,4 +1,4 @@
-"""Who looked at which patient: one entry of the audit trail for each person and study, once in ten minutes."""
+"""Who looked at which patient, and who was refused: one entry of the audit trail for each, once in ten minutes."""
 
 from __future__ import annotations
 
@@ -34,13 +34,23 @@ class PatientAccessLog:
         """A person looked for something, and found so many studies; what it was is not kept."""
         self._searched(person, "search", studies)
 
+    def refused(self, person: str, address: str, what: str) -> None:
+        """A person (empty: a program with a wrong key) asked from this address for what it may not."""
+        if self._is_new(f"{person} from {address}", what):
+            fields = AuditFields(person=person, address=address)
+            words = " ".join(each for each in (person, f"from {address}: {what}") if each)
+            self.audit.record(AuditEvent.REFUSED, time.time(), words, fields=fields)
+
     def _searched(self, person: str, what: str, studies: int) -> None:
         words, fields = f"{person}: {what}, {studies} found", AuditFields(person=person, count=studies)
         self.audit.record(AuditEvent.SEARCHED, time.time(), words, fields=fields)
 
-    def _is_new(self, person: str, study_instance_uid: str) -> bool:
+    def _is_new(self, person: str, what: str) -> bool:
         now = time.monotonic()
         with self.lock:
             for key in [key for key, at in self.last.items() if at < now - _AGAIN_SECONDS]:
                 del self.last[key]
-            return self.last.setdefault((person, study_instance_uid), now) == now
+            if (person, what) in self.last:
+                return False
+            self.last[person, what] = now
+            return True

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from node.audit import AuditFields
 from node.dashboard.site import Site
 from node.jobs import JobState
 from node.reasons import REJECTION_CODES, ReasonCode, StableCode
+from node.remedies import command_to_allow
 from node.settings_sections import Destination
 from node.storage.health import Echo
 from node.storage.overview import QueueDepth
 from node.watching.echoes import echo_destination
 
-_REASONS: dict[StableCode | None, str] = {code: rejection.words for rejection, code in REJECTION_CODES.items()}
+_REASONS: dict[StableCode | None, str] = {
+    **{code: rejection.words for rejection, code in REJECTION_CODES.items()},
+    ReasonCode.NOT_A_CALLER: "this destination may report to us, and sends images without being a caller",
+}
+_TO_BE_ALLOWED = (ReasonCode.CALLING_UNKNOWN, ReasonCode.NOT_A_CALLER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,6 @@ def recent_rejections(site: Site) -> list[RejectedAssociation]:
 
 def _command_to_allow(fields: AuditFields) -> str:
     """The command that lets a caller in; empty when the caller is not what was wrong."""
-    if fields.reason is not ReasonCode.CALLING_UNKNOWN:
+    if fields.reason not in _TO_BE_ALLOWED:
         return ""
-    return f"mome-node peers allow {shlex.quote(fields.calling_ae_title)} --address {shlex.quote(fields.address)}"
+    return command_to_allow(fields.calling_ae_title, fields.address)

@@ -24,7 +24,7 @@ from node.dashboard.site import site_of
 from node.storage.accounts import Account, AccountRole, TokenKind
 
 COOKIE = "mome-session"
-FAILURES, WINDOW_SECONDS = 5, 60.0
+FAILURES, FAILURES_OF_A_NAME, WINDOW_SECONDS = 5, 50, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +47,38 @@ class User:
 
 @dataclass(slots=True)
 class LoginRateLimiter:
-    """Counts failed logins by address and by name; after a few in a minute the next one has to wait."""
+    """Few attempts a minute from one address; for one name many more, so that nobody locks another person out.
 
-    failures: dict[str, deque[float]] = field(default_factory=dict)
+    An attempt counts from its beginning, so that many at once are not more than many one after the other.
+    """
+
+    attempts: dict[str, deque[float]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def seconds_to_wait(self, *keys: str) -> float:
-        """How long attempts under these keys are still refused; 0 when the next one may come at once."""
+    def begin(self, address: str, name: str = "") -> float:
+        """Count an attempt; 0, or for how many seconds attempts are still refused, and then nothing is counted."""
         now = time.monotonic()
+        limits = {f"address {address}": FAILURES} | ({f"name {name}": FAILURES_OF_A_NAME} if name else {})
         with self.lock:
-            return max((self._wait(key, now) for key in keys), default=0.0)
+            for key in [old for old, times in self.attempts.items() if times[-1] < now - WINDOW_SECONDS]:
+                del self.attempts[key]
+            known = {key: self.attempts.get(key) or deque(maxlen=most) for key, most in limits.items()}
+            full = [times[0] + WINDOW_SECONDS - now for times in known.values() if len(times) == times.maxlen]
+            if (wait := max(full, default=0.0)) > 0:
+                return wait
+            for times in known.values():
+                times.append(now)
+            self.attempts.update(known)
+        return 0.0
 
-    def failed(self, *keys: str) -> None:
-        """Count a wrong attempt under these keys."""
-        now = time.monotonic()
+    def succeeded(self, address: str, name: str = "") -> None:
+        """Take back the attempt that was counted last: it was none to guess."""
         with self.lock:
-            for key in [old for old, times in self.failures.items() if times[-1] < now - WINDOW_SECONDS]:
-                del self.failures[key]
-            for key in keys:
-                self.failures.setdefault(key, deque(maxlen=FAILURES)).append(now)
-
-    def _wait(self, key: str, now: float) -> float:
-        times = self.failures.get(key)
-        return max(0.0, times[0] + WINDOW_SECONDS - now) if times and len(times) == FAILURES else 0.0
+            for key in (f"address {address}", f"name {name}"):
+                if times := self.attempts.get(key):
+                    times.pop()
+                    if not times:
+                        del self.attempts[key]
 
 
 def _csrf_token(session: str) -> str:
@@ -98,10 +107,14 @@ def _require(role: AccountRole, *, patients: bool = False) -> Callable[[Request]
         user = await run_in_threadpool(_authenticate, request)
         request.state.user = user
         if user is None:
+            if request.headers.get("authorization"):
+                await _note_refusal(request, "", "an unknown key")
             raise HTTPException(401, "log in first", {"WWW-Authenticate": "Bearer"})
         if not user.role.includes(role):
+            await _note_refusal(request, user.name, f"needs the role {role}")
             raise HTTPException(403, f"this needs the role {role}; you are {user.role}")
         if patients and not user.sees_patients:
+            await _note_refusal(request, user.name, "needs the right to see patients")
             raise HTTPException(403, "this needs the right to see patients, which your account does not have")
         if user.csrf and request.method not in SAFE_METHODS:
             sent = request.headers.get("x-csrf-token") or str((await request.form()).get("csrf", ""))
@@ -110,6 +123,13 @@ def _require(role: AccountRole, *, patients: bool = False) -> Callable[[Request]
         return user
 
     return check
+
+
+async def _note_refusal(request: Request, person: str, what: str) -> None:
+    """Write into the audit trail who was refused what; the route as it is declared, without any number or UID."""
+    address = request.client.host if request.client else "unknown"
+    words = f"{request.method} {request.scope['route'].path} {what}"
+    await run_in_threadpool(site_of(request).patient_log.refused, person, address, words)
 
 
 require_viewer, require_operator, require_admin = (

@@ -28,10 +28,10 @@ class RecentSearches:
 
     def begin(self, person: str, text: str) -> str:
         """Keep what a person looks for; gives the name of the search."""
-        name = secrets.token_urlsafe(12)
+        name, now = secrets.token_urlsafe(12), time.monotonic()
         with self.lock:
-            self.searches[name] = _Search(person, text, time.monotonic() + _KEPT_SECONDS)
-            while len(self.searches) > _MOST_KEPT:
+            self.searches[name] = _Search(person, text, now + _KEPT_SECONDS)
+            while len(self.searches) > _MOST_KEPT or next(iter(self.searches.values())).until < now:
                 self.searches.popitem(last=False)
         return name
 

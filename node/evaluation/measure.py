@@ -15,13 +15,14 @@ from mome_core.results import Endpoint
 from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
 from mome_core.training.characteristics import CohortFlow, characteristics
-from mome_core.training.cohort import GROUPS
+from mome_core.training.cohort import GROUPS, ManifestRow
 from mome_core.training.dataset import Example, ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.exposure import exposure_report
+from mome_core.training.levels import is_bi_rads_4
 from mome_core.training.measured import CaseSet, Measured, MeasuredSet, Scored, measure_models
 from mome_core.training.readers import ReaderCut, against_readers
-from mome_core.training.scored import ScoredCases, score_cases
+from mome_core.training.scored import ScoredCases, require_a_score, score_cases
 from mome_core.training.subgroups import by_group
 from node.cases import CACHE, CohortProgress, prepare_cases
 from node.evaluation.sets import ManifestSet
@@ -84,11 +85,11 @@ def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> Evalu
 
     Raises TrainingRefused when the cases cannot tell.
     """
-    named = [*plan.sets, *([plan.choose] if plan.choose and plan.choose not in plan.sets else [])]
-    answered = _answer(plan, named, progress)
+    choose = _choosing(plan)
+    answered = _answer(plan, [*plan.sets, *([choose] if choose and choose not in plan.sets else [])], progress)
     names = [each.identity.name for each in answered[0].models]
     reference = names[plan.reference] if len(names) > 1 else ""
-    chosen = next((each for each in answered if each.rows is plan.choose or each.rows == plan.choose), None)
+    chosen = next((each for each in answered if each.rows == choose), None)
     sets = tuple(_measured(each, chosen, reference, plan) for each in answered[: len(plan.sets)])
     patients = characteristics(GROUPS, [(each.cases.facts, each.cases.truth) for each in sets])
     measured = Measured(
@@ -103,10 +104,27 @@ def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> Evalu
     return EvaluationReport(measured, {each.rows.name: each.excluded for each in answered[: len(plan.sets)]})
 
 
+def _choosing(plan: EvaluationPlan) -> ManifestSet | None:
+    """What the point for BI-RADS 4 is chosen on: of a set that is not measured, its own BI-RADS 4 cases with a label.
+
+    None where no measured case would be read at it, so that no network is asked for nothing.
+    """
+    if plan.choose is None or plan.choose in plan.sets:
+        return plan.choose
+    rows = _fours_of_rows(plan.choose, plan.endpoint)
+    read = any(_fours_of_rows(each, plan.endpoint) for each in plan.sets)
+    return replace(plan.choose, rows=rows) if rows and read else None
+
+
+def _fours_of_rows(cases: ManifestSet, endpoint: Endpoint) -> tuple[ManifestRow, ...]:
+    """The labelled BI-RADS 4 cases of a set."""
+    return tuple(r for r in cases.rows if endpoint in r.labels and is_bi_rads_4(r.facts.get("bi_rads", "")))
+
+
 def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: EvaluationProgress) -> list[_AnsweredSet]:
     """Every model's answers to every set; one network is in memory at a time.
 
-    Only the first is asked about subsets of the modalities.
+    Only the first is asked about subsets of the modalities, and only of measured sets.
     """
     answers: list[list[ScoredCases]] = [[] for _ in sets]
     excluded: list[dict[str, ExcludedCase]] = [{} for _ in sets]
@@ -117,13 +135,14 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
         for number, each in enumerate(sets):
             cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
             excluded[number] |= {case.name: case for case in cohort.exclusions}
+            require_a_score(checkpoint, cohort.examples, plan.endpoint)
             count = _counter(checkpoint.identity.name, each.name, cohort.examples, plan.endpoint, progress)
             answers[number].append(
                 score_cases(
                     checkpoint,
                     cohort.examples,
                     plan.endpoint,
-                    every_coalition=place == 0,
+                    every_coalition=place == 0 and each in plan.sets,
                     cache=plan.cache / "scores",
                     progress=count,
                 )

@@ -70,8 +70,8 @@ def _checked(server: FhirServer, bundle: _Json) -> str:
         raise LibraryMissing(f"[[fhir]] {server.name} needs an extra: pip install 'mome-node[fhir]'") from None
     try:
         return str(module.Bundle.model_validate(bundle).model_dump_json())
-    except ValueError as error:  # its words may repeat a patient's name
-        raise NothingToTell(f"the result makes no valid resource of FHIR {server.release}") from error
+    except ValueError:  # its words may repeat a patient's name
+        raise NothingToTell(f"the result makes no valid resource of FHIR {server.release}") from None
 
 
 def require_library(server: FhirServer) -> None:

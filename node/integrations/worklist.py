@@ -11,14 +11,17 @@ from node.integrations.errors import ReceiverUnreachable
 
 
 def worklist_client(worklist: UpsWorklist, ae_title: str) -> UpsClient:
-    """A client of this server; raises ReceiverUnreachable for unusable files, SettingsError for an unreadable token."""
-    return UpsClient(worklist.name, worklist.url, ae_title, tls_context(worklist), worklist.token)
+    """A client of this server with the certificates and the token of now; ReceiverUnreachable for unusable files."""
+    try:
+        return UpsClient(worklist.name, worklist.url, ae_title, tls_context(worklist), worklist.token)
+    except SettingsError as error:
+        raise ReceiverUnreachable(f"{worklist.name}: {error}") from None
 
 
 def probe(worklist: UpsWorklist, ae_title: str) -> str:
     """Search for what is scheduled; raises ReceiverUnreachable."""
     try:
         worklist_client(worklist, ae_title).search(WorkitemState.SCHEDULED, worklist.match, 1)
-    except (PeerUnreachable, WorkitemRefused, SettingsError) as error:
+    except (PeerUnreachable, WorkitemRefused) as error:
         raise ReceiverUnreachable(str(error)) from None
     return "answers a search for workitems"

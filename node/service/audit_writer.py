@@ -14,6 +14,9 @@ from node.storage.database import LedgerUnavailable
 from node.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
+_NEVER_LEFT_OUT = frozenset({AuditEvent.INTEGRITY_LOST, AuditEvent.CONFLICT})
+_MOST_FLOODS = 1000  # remembered at a time
+_Flood = tuple[AuditEvent, str, str]  # what kind of alert, from which address, about which destination
 
 
 class AuditWriter:
@@ -23,8 +26,8 @@ class AuditWriter:
         self.ledger = ledger
         self.tallies: dict[Peer, Counter[str]] = {}
         self.lock = threading.Lock()
-        self.next_alert: dict[str, float] = {}
-        self.unwritten: Counter[str] = Counter()
+        self.next_alert: dict[_Flood, float] = {}
+        self.unwritten: Counter[_Flood] = Counter()
 
     def stored(self, peer: Peer, study_instance_uid: str) -> None:
         """Count an instance; one entry for each study follows when the peer's association ends."""
@@ -40,19 +43,22 @@ class AuditWriter:
             self.write(AuditEvent.RECEIVED, detail, replace(fields_of(peer), count=count), study_instance_uid)
 
     def alert(self, event: AuditEvent, detail: str, fields: AuditFields = NO_FIELDS, about: str = "") -> None:
-        """A security alert; a flood of them is one entry a second that says how many were left out.
+        """A security alert; a flood of one kind from one address is one entry a second that says how many it is.
 
         Parameters
         ----------
         about
             A destination of ours, whose alerts no flood of others hides.
         """
+        flood, now = (event, fields.address, about), time.monotonic()
         with self.lock:
-            if time.monotonic() < self.next_alert.get(about, 0.0):
-                self.unwritten[about] += 1
+            if event not in _NEVER_LEFT_OUT and now < self.next_alert.get(flood, 0.0):
+                self.unwritten[flood] += 1
                 return
-            self.next_alert[about] = time.monotonic() + 1.0
-            unwritten = self.unwritten.pop(about, 0)
+            if len(self.next_alert) > _MOST_FLOODS:
+                self.next_alert = {each: until for each, until in self.next_alert.items() if until > now}
+            self.next_alert[flood] = now + 1.0
+            unwritten = self.unwritten.pop(flood, 0)
             detail += f" ({unwritten} alerts before it were not written)" if unwritten else ""
             fields = replace(fields, count=1 + unwritten)
         self.write(event, detail, fields)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dicom_io.encoding.part10 import InstanceFile, ReceivedInstance
 from dicom_io.network.dimse import OUT_OF_RESOURCES
-from dicom_io.network.service import InstanceRefused
+from dicom_io.network.service import InstanceRefused, Peer
 from node.crashpoints import crash_point
 from node.storage.archive import Archive
 from node.storage.database import LedgerUnavailable
@@ -25,9 +25,9 @@ FRESH_S = 0.01  # an instance that began to arrive longer ago comes slowly: nobo
 class _PendingInstance:
     """An instance that is synced and waits for its name and row; its thread sleeps until it is woken."""
 
-    def __init__(self, received: ReceivedInstance, calling_ae_title: str) -> None:
+    def __init__(self, received: ReceivedInstance, peer: Peer) -> None:
         self.received = received
-        self.calling_ae_title = calling_ae_title
+        self.peer = peer
         self.done = False
         self.verdict: StoreOutcome | None = None
         self.asleep = threading.Lock()
@@ -77,14 +77,14 @@ class GroupCommit:
         """Whether an instance is arriving that will soon be here."""
         return any(since > time.monotonic() - FRESH_S for since in self.arriving.values())
 
-    def store(self, file: InstanceFile, calling_ae_title: str) -> tuple[ReceivedInstance, StoreOutcome]:
+    def store(self, file: InstanceFile, peer: Peer) -> tuple[ReceivedInstance, StoreOutcome]:
         """Returns when file and row are durable.
 
         Raises NotAnInstance, OSError when the file cannot be kept, InstanceRefused when the row cannot.
         """
         received = file.finish()
         crash_point("store.synced")
-        pending = _PendingInstance(received, calling_ae_title)
+        pending = _PendingInstance(received, peer)
         if self.join(file, pending):
             pending.sleep()
         if not pending.done:
@@ -111,7 +111,7 @@ class GroupCommit:
     def commit(self, group: Sequence[_PendingInstance]) -> None:
         """One sync and one transaction for all of them; then it is the turn of the oldest that waits."""
         try:
-            stored = self.archive.keep_received([(each.received, each.calling_ae_title) for each in group])
+            stored = self.archive.keep_received([(each.received, each.peer) for each in group])
             verdicts = self.ledger.receiving.instances_stored(stored, time.time())
             crash_point("store.row_committed")
             for each, verdict in zip(group, verdicts, strict=True):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from dicom_io.labels import Labels, read_labels
+from node.entity_settings import priority_by
+from node.jobs import Priority
 from node.patient_search import RowLabels, digests_of, terms_of
 from node.search_key import SearchKey
 from node.settings import Settings
 from node.storage.archive import Archive
+from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.search_index import SearchIndex, Unindexed
 
@@ -16,7 +21,8 @@ _STUDIES_AT_ONCE = 20  # each costs a header for each series; the sweep comes ro
 class StudyIndexer:
     """Indexes studies; the key is read, or made, once."""
 
-    def __init__(self, settings: Settings, archive: Archive, overview: Overview) -> None:
+    def __init__(self, settings: Settings, archive: Archive, ledger: Ledger) -> None:
+        self.settings, self.ledger, overview = settings, ledger, Overview(ledger.engine)
         self.archive, self.overview = archive, overview
         self.index = SearchIndex(overview.engine)
         self.key = SearchKey.open(settings.storage.search_key_path)
@@ -32,5 +38,16 @@ class StudyIndexer:
         series = self.overview.series(study.id)
         labels = [read_labels(self.archive.root / each.path) for each in series]
         scanner = series[0].calling_ae_title if series else ""
-        row = RowLabels.of(labels[0] if labels else Labels(), self.shown).sealed(self.key)
+        first = labels[0] if labels else Labels()
+        if study.is_new and series:
+            self._prioritise(study, scanner, first.study_description)
+        row = RowLabels.of(first, self.shown).sealed(self.key)
         return self.index.index(study, self.version, scanner, row, digests_of(terms_of(labels, scanner), self.key))
+
+    def _prioritise(self, study: Unindexed, scanner: str, description: str) -> None:
+        """Give a new study the priority that the settings want; what a person says later stays."""
+        entity = self.settings.entity_called(study.called_ae_title)
+        priority, setting = priority_by(self.settings.priorities, entity, scanner, description)
+        if priority is not Priority.ROUTINE:
+            uid, now = study.study_instance_uid, time.time()
+            self.ledger.operator.prioritise(uid, priority, setting, now, is_person=False)

@@ -26,6 +26,7 @@ from dicom_io.network.ups import (
 )
 from node.crashpoints import crash_point
 from node.integration_settings import UpsWorklist
+from node.integrations.errors import ReceiverUnreachable
 from node.integrations.worklist import worklist_client
 from node.jobs import OPEN, JobKind
 from node.settings import Settings
@@ -42,17 +43,22 @@ _STEPS: Mapping[StudyState, tuple[int, str]] = {  # how many of the four steps o
     StudyState.ANALYZING: (50, "analysing"),
     StudyState.ANALYZED: (75, "delivering results"),
 }
-_NO_RESULT = (StudyState.FAILED, StudyState.INELIGIBLE)
+_NO_RESULT = (StudyState.FAILED, StudyState.INELIGIBLE, StudyState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Performer:
-    """Performs the workitems of one server."""
+    """Performs the workitems of one server; `ae_title`: by which this node claims them."""
 
     worklist: UpsWorklist
-    client: UpsClient
+    ae_title: str
     ledger: Ledger
     workitems: Workitems
+
+    @property
+    def client(self) -> UpsClient:
+        """A client with the token and the certificates of now; raises ReceiverUnreachable for unusable files."""
+        return worklist_client(self.worklist, self.ae_title)
 
     def look(self) -> None:
         """Report on what is claimed, then claim what is scheduled; a server that is away is asked again next time."""
@@ -61,7 +67,7 @@ class Performer:
                 self.advance(each)
             for found in self.client.search(WorkitemState.SCHEDULED, self.worklist.match, _AT_ONCE):
                 self.consider(found)
-        except PeerUnreachable as error:
+        except (PeerUnreachable, ReceiverUnreachable) as error:
             log.warning("the worklist waits: %s", error)
 
     def consider(self, found: Workitem) -> None:
@@ -104,7 +110,7 @@ class Performer:
             self.end(row, WorkitemState.CANCELED, discontinued(words, time.time()))
         elif _is_done(detail):
             outputs = _outputs_of(detail)
-            final = performed(self.client.ae_title, row.claimed_at, time.time(), outputs)
+            final = performed(self.ae_title, row.claimed_at, time.time(), outputs)
             final.update(progress_of(100, "results delivered"))
             self.end(row, WorkitemState.COMPLETED, final)
         else:
@@ -150,4 +156,4 @@ def performers(settings: Settings, ledger: Ledger) -> list[Performer]:
     """One for each worklist of the settings."""
     workitems = Workitems(ledger.engine)
     ours = settings.dicom.ae_title
-    return [Performer(each, worklist_client(each, ours), ledger, workitems) for each in settings.worklists]
+    return [Performer(each, ours, ledger, workitems) for each in settings.worklists]

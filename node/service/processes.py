@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from node.identity import graphics_cards
 from node.service.stopping import HELD_SIGNALS
 from node.settings import Settings
 
@@ -61,7 +62,35 @@ def command_of(process: ProcessId, config: Path | None) -> list[str]:
 def processes_of(settings: Settings) -> list[ProcessId]:
     """The processes that these settings ask for."""
     kinds = [kind for kind in NodeProcess if kind is not NodeProcess.DASHBOARD or settings.dashboard.enabled]
-    return [ProcessId(kind) for kind in kinds]
+    devices = _all_devices() if settings.worker.devices == "all" else settings.worker.devices
+    if len(devices) < 2:
+        return [ProcessId(kind) for kind in kinds]
+    workers = [ProcessId(NodeProcess.WORKER, each) for each in devices]
+    return [each for kind in kinds for each in (workers if kind is NodeProcess.WORKER else [ProcessId(kind)])]
+
+
+def _all_devices() -> tuple[str, ...]:
+    """The GPUs of this host that a process may use; the supervisor never loads torch. Empty where there is none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = graphics_cards() if visible is None else [each for each in visible.split(",") if each.strip()]
+    return tuple(f"cuda:{number}" for number in range(len(names)))
+
+
+def on_its_device(settings: Settings, process: ProcessId) -> Settings:
+    """The settings as a worker takes them: its own device; "cpu:1" is another worker on the same processors."""
+    listed = settings.worker.devices
+    device = process.device or (listed[0] if listed != "all" and listed else "")
+    if not device:
+        return settings
+    model = settings.model.model_copy(update={"device": "cpu" if device.startswith("cpu") else device})
+    return settings.model_copy(update={"model": model})
+
+
+def share_of_processors(workers: int) -> dict[str, str]:
+    """Environment of one of several workers: so many threads that together they do not wait for each other."""
+    if workers < 2 or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // workers))}
 
 
 _NOT_OF_THE_SCHEDULER = {"dicom", "web_store", "model", "promotion", "series", "results"}
@@ -76,6 +105,7 @@ _NOT_OF_A_WORKER = {
     "audit_repository",
     "web_store",
     "worklists",
+    "priorities",
     "hl7",
     "fhir",
 }
@@ -100,9 +130,12 @@ def works_by(kind: NodeProcess, settings: Settings) -> tuple[object, ...]:
 REREADS_ON_SIGHUP = frozenset((NodeProcess.LISTENER, NodeProcess.DASHBOARD))
 
 
-def start_process(command: Sequence[str], *, again: bool = False) -> subprocess.Popen[bytes]:
-    """Start a process; `again`: without the crash point that a test has set, so that the crash happens once."""
+def start_process(
+    command: Sequence[str], more: Mapping[str, str] | None = None, *, again: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start a process, with more in its environment; `again`: without the crash point that a test has set."""
     environment = {key: value for key, value in os.environ.items() if not (again and key == "MOME_CRASHPOINT")}
+    environment |= more or {}
     environment.setdefault("MALLOC_ARENA_MAX", "2")  # a heap for each thread, glibc's habit, grows with every flood
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
     try:

@@ -125,7 +125,7 @@ def periodic_tasks(
         for each in clients:
             each.explain_waiting(time.time() - 2 * _EXPLAIN_SECONDS)
 
-    indexer = StudyIndexer(settings, archive, Overview(ledger.engine))
+    indexer = StudyIndexer(settings, archive, ledger)
 
     def echoes() -> None:
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)

@@ -33,7 +33,9 @@ from node.service.processes import (
     command_of,
     end_processes,
     end_with_supervisor,
+    on_its_device,
     processes_of,
+    share_of_processors,
     start_process,
     works_by,
 )
@@ -73,10 +75,10 @@ def _run_process(process: ProcessId, config: Path | None) -> None:
 
         run_dashboard(settings, config, web_reception(settings) if settings.web_store.enabled else None)
     else:
-        from node.analysis import ShadowModel, make_analyst
+        from node.analyst import ShadowModel, make_analyst
         from node.service.worker import run_worker
 
-        run_worker(settings, me, make_analyst, ShadowModel)
+        run_worker(on_its_device(settings, process), me, make_analyst, ShadowModel)
 
 
 def serve(settings: Settings, config: Path | None, command_of: CommandOf = command_of) -> None:
@@ -156,7 +158,9 @@ class Supervisor:
 
     def start(self, process: ProcessId, *, again: bool = False) -> None:
         """Start a process with the settings file."""
-        self.running[process] = start_process(self.command_of(process, self.config), again=again)
+        workers = sum(each.kind is NodeProcess.WORKER for each in processes_of(self.settings))
+        more = share_of_processors(workers) if process.kind is NodeProcess.WORKER else {}
+        self.running[process] = start_process(self.command_of(process, self.config), more, again=again)
 
     def restart(self, process: ProcessId) -> None:
         """Start a process that has ended, on request or by a defect; raises NotReady when the listener never began."""
@@ -167,6 +171,8 @@ class Supervisor:
             del self.running[process]
             if process in processes_of(self.settings):
                 self.start(process, again=True)
+            else:
+                HealthStore(self.ledger.engine).forget_part(self.settings.node_name, str(process))
             return
         if listener and process not in self.restarts and code == Exit.NOT_READY:
             end_processes(self.running.values())
@@ -281,6 +287,7 @@ class LedgerLock:
 
 def _main() -> None:
     """Entry point of a process: `python -m node.service.serve KIND [CONFIG [DEVICE]]`."""
+    os.umask(0o077)
     kind, config, device = (*sys.argv[1:], "", "")[:3]
     process = ProcessId(NodeProcess(kind), device)
     try:

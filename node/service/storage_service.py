@@ -42,7 +42,7 @@ from dicom_io.network.service import (
 from node.admission import Admission
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
-from node.reasons import REJECTION_CODES
+from node.reasons import REJECTION_CODES, ReasonCode
 from node.service.audit_writer import AuditWriter, fields_of
 from node.service.group_commit import GroupCommit
 from node.service.open_senders import OpenSenders
@@ -98,7 +98,7 @@ class IncomingInstance:
         """Success once the instance is durable, or was already there with the same content."""
         crash_point("store.tmp_written")
         try:
-            received, verdict = self.group_commit.store(self.file, self.peer.calling_ae_title)
+            received, verdict = self.group_commit.store(self.file, self.peer)
         except NotAnInstance as error:
             raise InstanceRefused(CANNOT_UNDERSTAND, str(error)) from None
         if verdict is StoreOutcome.CONFLICT:
@@ -128,7 +128,8 @@ class StorageService:
 
     def work_by(self, settings: Settings) -> None:
         """Decide by these settings from the next association on; raises NotReady, changing nothing."""
-        self.admission = Admission(settings.dicom, settings.destinations)
+        further = [each.ae_title for each in settings.ae_titles]
+        self.admission = Admission(settings.dicom, settings.destinations, further)
         self.dicom = settings.dicom
         self.reserve_bytes = settings.storage.reserve_mib * _MIB
 
@@ -164,7 +165,7 @@ class StorageService:
             words = f"instance refused: {peer.calling_ae_title} at {peer.address} may report to us, and is no caller"
             extra = {"calling_ae_title": peer.calling_ae_title, "to_allow": "dicom.callers"}
             log.warning("instance refused: a destination is no caller", extra=extra)
-            fields = replace(fields_of(peer), reason=REJECTION_CODES[CALLING_UNKNOWN])
+            fields = replace(fields_of(peer), reason=ReasonCode.NOT_A_CALLER)
             self.audit_writer.alert(AuditEvent.REJECTED, words, fields, self.destination_of(peer))
             raise InstanceRefused(NOT_AUTHORIZED, "this AE title is none of dicom.callers")
         if self.draining and self.destination_of(peer):

@@ -30,6 +30,8 @@ _IDLE_SECONDS = 0.5
 _Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
 """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
 
+_ReceiversOf = Callable[[str], tuple[str, ...]]
+
 
 class _Shadow(Protocol):
     """Answers studies beside the active model, for comparison only.
@@ -63,11 +65,11 @@ def run_worker(
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
-    decisions, destinations = ModelDecisions(ledger.engine), settings.result_receivers
+    decisions = ModelDecisions(ledger.engine)
     log.info("ready to analyse")
     while not end.begun.is_set():
         try:
-            busy = analyze_next(destinations, ledger, archive, analyst, me)
+            busy = analyze_next(settings.receivers_of, ledger, archive, analyst, me)
             busy = busy or (shadow is not None and shadow_next(ledger, archive, decisions, shadow, me))
         except (NodeError, OSError) as error:
             log.error("the worker could not go on and tries again: %s", error)
@@ -78,14 +80,14 @@ def run_worker(
 
 
 def analyze_next(
-    destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: _Analyst, me: NodePart = NOBODY
+    receivers_of: _ReceiversOf, ledger: Ledger, archive: Archive, analyst: _Analyst, me: NodePart = NOBODY
 ) -> bool:
     """Carry out one due analysis job; False when there is none.
 
     Parameters
     ----------
-    destinations
-        names of those that get the result objects
+    receivers_of
+        names of those that get the result objects of a study, by the AE title that it called
     """
     job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), LEASE_SECONDS, by=me)
     if job is None:
@@ -93,7 +95,7 @@ def analyze_next(
     crash_point("claim.committed")
     try:
         with heartbeat(ledger, job):
-            _analyze(job, destinations, ledger, archive, analyst)
+            _analyze(job, receivers_of(job.called_ae_title), ledger, archive, analyst)
     except StaleJob:
         log.info("analysis dropped: cancelled, or a new revision", extra={"study": job.study_id, "job": job.id})
     return True
@@ -106,7 +108,10 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
         progress = JobProgress(ledger.jobs, job)
-        revision = StudyRevision(job.study_instance_uid, job.revision, ledger.jobs.predecessor(job), progress)
+        predecessor = ledger.jobs.predecessor(job)
+        revision = StudyRevision(
+            job.study_instance_uid, job.revision, predecessor, progress, called_ae_title=job.called_ae_title
+        )
         analysis = analyst(paths, revision)
         crash_point("infer.done")
         objects = archive.keep_results(job.study_instance_uid, job.revision, analysis.objects)

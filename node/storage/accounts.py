@@ -99,7 +99,14 @@ class Accounts:
         return self._issue(account, TokenKind.INVITATION, now, now + _INVITATION_SECONDS)
 
     def new_key(self, name: str, role: AccountRole, now: float, *, patients: bool = False) -> str:
-        """An API key for a program of its own; the key is shown once, here."""
+        """An API key for a program of its own; the key is shown once, here. Refused for the name of a person."""
+        table = schema.account.c
+        with reading(self.engine) as db:
+            known = db.execute(select(schema.account).where(table.name == name)).first()
+            if known is not None and (known.password or _tokens_of(db, known.id) - {TokenKind.KEY}):
+                raise AccessRefused(
+                    f"{name} is a person, whose rights a key would change; give the program its own name"
+                )
         return self._issue(_Rights(name, role, patients), TokenKind.KEY, now, None)
 
     def accept(self, invitation: str, password: str, now: float) -> str:
@@ -221,6 +228,12 @@ def _account_of(db: Connection, rights: _Rights, now: float) -> int:
     if not db.execute(update(table).where(table.c.name == rights.name).values(values)).rowcount:
         db.execute(insert(table).values(name=rights.name, password="", created_at=now, **values))
     return int(db.execute(select(table.c.id).where(table.c.name == rights.name)).scalar_one())
+
+
+def _tokens_of(db: Connection, account_id: int) -> set[str]:
+    """The kinds of the secrets that an account holds."""
+    tokens = schema.token.c
+    return set(db.execute(select(tokens.kind).where(tokens.account_id == account_id)).scalars())
 
 
 def _kinds_of(kinds: dict[int, set[str]], account_id: int) -> tuple[str, ...]:

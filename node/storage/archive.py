@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dicom_io.encoding.part10 import ReceivedInstance
+from dicom_io.network.service import Peer
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
 from node.storage.records import EncodedObject, KeptObject, StoredInstance
@@ -21,17 +22,25 @@ class IntegrityLost(NodeError):
     """A stored file is missing or its content is not what was received; it is not used."""
 
 
+def make_private(folder: Path) -> None:
+    """Take from others the right to look into a folder, whoever made it before, as far as it is ours to decide."""
+    status = folder.stat()
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        folder.chmod(0o700)
+
+
 class Archive:
     """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
     def __init__(self, root: Path) -> None:
-        """Create the folders (mode 0700) if they are missing; raises NotReady when the place cannot be written."""
+        """Create the folders, into which others may not look; raises NotReady when the place cannot be written."""
         self.root = root
         self.temporary = root / "temporary"
         self.previews = root / "previews"
         try:
             for folder in (root, root / "instances", root / "results", self.temporary):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(root)
         except OSError as error:
             raise NotReady(f"the storage root {root} cannot be written: {error.strerror}") from None
 
@@ -52,16 +61,16 @@ class Archive:
         """Space that is left for us on the disk."""
         return shutil.disk_usage(self.root).free
 
-    def keep_received(self, batch: Sequence[tuple[ReceivedInstance, str]]) -> list[StoredInstance]:
+    def keep_received(self, batch: Sequence[tuple[ReceivedInstance, Peer]]) -> list[StoredInstance]:
         """Give synced files their final names and sync the folders; afterwards only the rows are missing.
 
         Parameters
         ----------
         batch
-            Each instance with the AE title that sent it.
+            Each instance with the peer that sent it.
         """
         stored, folders = [], set[Path]()
-        for received, calling_ae_title in batch:
+        for received, peer in batch:
             folder = self.root / "instances" / _short_digest(received.study_instance_uid)
             if not folder.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -70,11 +79,11 @@ class Archive:
             path = folder / f"{received.sha256}.dcm"
             received.path.rename(path)
             crash_point("store.renamed")
-            stored.append(self._described(received, path, calling_ae_title))
+            stored.append(self._described(received, path, peer))
         sync(folders)
         return stored
 
-    def _described(self, received: ReceivedInstance, path: Path, calling_ae_title: str) -> StoredInstance:
+    def _described(self, received: ReceivedInstance, path: Path, peer: Peer) -> StoredInstance:
         return StoredInstance(
             study_instance_uid=received.study_instance_uid,
             series_instance_uid=received.series_instance_uid,
@@ -85,14 +94,15 @@ class Archive:
             sha256=received.sha256,
             path=str(path.relative_to(self.root)),
             size_bytes=received.size_bytes,
-            calling_ae_title=calling_ae_title,
+            calling_ae_title=peer.calling_ae_title,
+            called_ae_title=peer.called_ae_title,
             kind=received.kind,
             slice_position=received.slice_position,
         )
 
     def described(self, found: Iterable[ReceivedInstance]) -> list[StoredInstance]:
         """Instances that lie in the archive already, as the ledger wants them; who sent them is not known."""
-        return [self._described(each, each.path, "") for each in found]
+        return [self._described(each, each.path, Peer("", "", "")) for each in found]
 
     def instance_files(self) -> list[Path]:
         """Every file of an instance, in the order of arrival."""

@@ -77,8 +77,8 @@ class AuditForwarding:
         values = {"entry": through, "at": now, "failing_since": None, "reason": ""}
         with writing(self.engine) as db:
             mine = and_(table.c.holder == node, table.c.entry < through)
-            db.execute(update(table).where(mine).values(values))
-            db.execute(delete(subjects).where(subjects.c.last_entry <= through))
+            if db.execute(update(table).where(mine).values(values)).rowcount:
+                db.execute(delete(subjects).where(subjects.c.last_entry <= through))
 
     def failed(self, reason: str, now: float) -> None:
         """The repository did not take them."""

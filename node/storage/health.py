@@ -79,6 +79,12 @@ class HealthStore:
             for table in (schema.heartbeat, schema.alert):
                 db.execute(delete(table).where(table.c.node == node))
 
+    def forget_part(self, node: str, part: str) -> None:
+        """This process was asked to end, and is not wanted any more."""
+        table = schema.heartbeat
+        with writing(self.engine) as db:
+            db.execute(delete(table).where(table.c.node == node, table.c.part == part))
+
     def forget_past_nodes(self, node: str, host: str, now: float, *, alone: bool) -> None:
         """At the start of this node: those that it took the place of are no more.
 

@@ -46,6 +46,7 @@ class StoredInstance:
     calling_ae_title: str
     kind: str = ""
     slice_position: int | None = None
+    called_ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class StudyRevision:
     revision: int
     predecessor: KeptObject | None = None
     progress: Callable[[str, int, int], None] | None = field(default=None, compare=False)
+    called_ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class StudyRecord:
     ----------
     missing
         Images that earlier studies of its protocol had more, while it is arriving; 0: none that we know of.
+    called_ae_title
+        Of this node, by its first image; empty where nobody called.
     """
 
     id: int
@@ -173,6 +177,7 @@ class StudyRecord:
     missing: int = 0
     reason_code: StableCode | None = None
     priority: Priority = Priority.ROUTINE
+    called_ae_title: str = ""
 
     @property
     def awaits(self) -> str:

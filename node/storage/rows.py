@@ -38,6 +38,7 @@ def study_record_from_row(row: Row[Any]) -> StudyRecord:
         missing=row.missing,
         reason_code=code_of(row.reason_code),
         priority=Priority.of_rank(row.priority),
+        called_ae_title=row.called_ae_title,
     )
 
 
@@ -57,6 +58,7 @@ def study_from_row(row: Row[Any]) -> StudyRow:
         missing=row.missing,
         reason_code=code_of(row.reason_code),
         priority=Priority.of_rank(row.priority),
+        called_ae_title=row.called_ae_title,
         patient_digest=row.patient_digest,
         judged_instances=row.judged_instances,
         content=row.content,

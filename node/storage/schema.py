@@ -1,4 +1,7 @@
-"""Tables of the ledger. Times are seconds since 1970, UTC; a study's patient is known only by digests and under seal.
+"""Tables of the ledger. Times are seconds since 1970, UTC.
+
+A study's patient is known by digests (`patient_digest` has no key, search terms have) and under seal; in clear only in
+`audit_subject`, from the deletion of a study until the audit repository has its entries. docs/security.md says so, too.
 
 Every transition of a study is one transaction with one row in `audit`.
 """
@@ -52,6 +55,7 @@ study = Table(
     Column("missing", Integer, nullable=False),
     Column("content", DIGEST, nullable=False),
     Column("priority", Integer, nullable=False, server_default="2"),
+    Column("called_ae_title", String(16), nullable=False, server_default=""),
     Column("scanner", String(16), nullable=False, server_default=""),
     Column("labels", Text, nullable=False, server_default=""),
     Column("indexed", String(32), nullable=False, server_default="", index=True),

@@ -14,10 +14,19 @@ from node.storage.database import reading, writing
 
 @dataclass(frozen=True, slots=True)
 class Unindexed:
-    """A study that is not indexed, or by another key, or was when fewer images were there."""
+    """A study that is not indexed, or by another key, or was when fewer images were there.
+
+    Parameters
+    ----------
+    is_new
+        Whether it never was.
+    """
 
     id: int
+    study_instance_uid: str
+    called_ae_title: str
     state: StudyState
+    is_new: bool
 
 
 class SearchIndex:
@@ -29,12 +38,25 @@ class SearchIndex:
     def unindexed(self, version: str, limit: int) -> list[Unindexed]:
         """Studies that are not indexed under this version, newest first."""
         table = schema.study.c
-        query = select(table.id, table.state).order_by(table.id.desc()).limit(limit)
+        query = (
+            select(
+                table.id,
+                table.study_instance_uid,
+                table.called_ae_title,
+                table.state,
+                (table.labels == "").label("is_new"),
+            )
+            .order_by(table.id.desc())
+            .limit(limit)
+        )
         with reading(self.engine) as db:
             before = db.execute(query.where(table.indexed < version)).all()
             behind = db.execute(query.where(table.indexed > version)).all()
         newest = sorted((*before, *behind), key=lambda row: -row.id)[:limit]
-        return [Unindexed(row.id, StudyState(row.state)) for row in newest]
+        return [
+            Unindexed(row.id, row.study_instance_uid, row.called_ae_title, StudyState(row.state), bool(row.is_new))
+            for row in newest
+        ]
 
     def index(self, study: Unindexed, version: str, scanner: str, labels: str, digests: Collection[int]) -> bool:
         """Replace what the study is found by; False, and nothing done, when it has moved on or is gone."""

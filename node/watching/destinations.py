@@ -10,6 +10,7 @@ from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.probe import accepted_classes
 from dicom_io.network.scu import echo
 from dicom_io.network.stow import WebService, probe_web
+from node.errors import SettingsError
 from node.remedies import remedy_for
 from node.settings import Settings
 from node.settings_sections import Destination
@@ -42,8 +43,11 @@ def reach(calling_ae_title: str, to: Destination) -> float:
 
 
 def web_service_of(to: Destination) -> WebService:
-    """Where a destination takes results over the web."""
-    return WebService(to.name, to.web, to.web_token, to.authorities)
+    """Where a destination takes results over the web; raises PeerUnreachable for a token that cannot be read."""
+    try:
+        return WebService(to.name, to.web, to.web_token, to.authorities)
+    except SettingsError as error:
+        raise PeerUnreachable(f"{to.name}: {error}", PeerFault.WEB_UNAUTHORIZED) from None
 
 
 def check_destination(settings: Settings, to: Destination) -> Iterator[Finding]:

@@ -18,9 +18,13 @@ from statistics import median
 
 from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.scu import echo
+from dicom_io.network.service import Peer
 from mome_core.compute import has_device
+from node.admission import Admission
 from node.errors import NodeError
 from node.identity import graphics_cards
+from node.reasons import ReasonCode
+from node.remedies import command_to_allow
 from node.settings import Settings
 from node.settings_sections import is_loopback
 from node.storage.archive import Archive, write_durably
@@ -37,6 +41,7 @@ _ENOUGH_FREE_GIB = 20.0
 _LARGEST_SKEW_SECONDS = 5.0
 _DELAYED_ACK_SECONDS = (0.035, 0.060)  # a sender that waits for delayed acknowledgements pauses 40 ms for each image
 _FEWEST_PAUSES = 20
+_LAST_DAY_SECONDS = 86_400.0
 OK, ADVICE, FAILED, UNKNOWN = FindingLevel
 
 
@@ -52,6 +57,7 @@ class Check(StrEnum):
     GPU = "gpu"
     DESTINATIONS = "destinations"
     SENDERS = "senders"
+    CALLERS = "callers"
 
 
 def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Finding]:
@@ -72,16 +78,18 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
         yield from check_destination(settings, each)
     yield from examine_integrations(settings)
     yield check_senders(settings.database_url)
+    yield check_callers(settings)
     if with_phantom:
         yield from check_phantom(settings)
 
 
 def check_ae_title(settings: Settings) -> Finding:
     """The AE title that this node is called by."""
-    title, level, hint = settings.dicom.ae_title, OK, ""
+    ours, level, hint = [settings.dicom.ae_title, *(each.ae_title for each in settings.ae_titles)], OK, ""
+    title = ", ".join(ours)
     if title != title.upper():
         level, hint = ADVICE, "AE titles are case-sensitive; most sites use capitals only"
-    elif any(each.ae_title == title for each in settings.destinations):
+    elif any(each.ae_title in ours for each in settings.destinations):
         level, hint = FAILED, "a destination has the same AE title: give this node its own"
     return Finding(Check.AE_TITLE, "AE title", level, title, hint)
 
@@ -175,3 +183,23 @@ def check_senders(database_url: str) -> Finding:
         hint = "they wait for delayed acknowledgements: set TCP_NODELAY there (DCMTK: environment TCP_NODELAY=1)"
         return Finding(Check.SENDERS, "senders", ADVICE, ", ".join(slow), hint)
     return Finding(Check.SENDERS, "senders", OK, "none waits for delayed acknowledgements")
+
+
+def check_callers(settings: Settings) -> Finding:
+    """Whether somebody was turned away in the last day whom the settings still keep out; the remedy for the newest."""
+    admission, since = Admission(settings.dicom, settings.destinations), time.time() - _LAST_DAY_SECONDS
+    kept_out = [
+        each.fields
+        for each in Overview(Ledger(settings.database_url).engine).rejections()
+        if each.at >= since
+        and each.fields.reason is ReasonCode.CALLING_UNKNOWN
+        and each.fields.calling_ae_title != settings.dicom.ae_title
+        and admission.refusal(Peer(each.fields.calling_ae_title, settings.dicom.ae_title, each.fields.address))
+    ]
+    if not kept_out:
+        return Finding(Check.CALLERS, "callers", OK, "nobody was turned away in the last day")
+    newest = kept_out[0]
+    names = ", ".join(dict.fromkeys(f"{each.calling_ae_title} at {each.address}" for each in kept_out))
+    message = f"turned away in the last day, by dicom.callers or dicom.networks: {names}"
+    hint = f"if it may send: {command_to_allow(newest.calling_ae_title, newest.address)}"
+    return Finding(Check.CALLERS, "callers", ADVICE, message, hint)

@@ -11,7 +11,7 @@ from typing import Any
 
 from mome_core.calibration import coalition_name, coalition_named
 from mome_core.results import Endpoint
-from node.models import BundleManifest, Registry, bundle_in_use, manifest_of
+from node.models import BundleManifest, Registry, all_bundles_in_use, manifest_of
 from node.settings import Settings
 from node.storage.decisions import Decision, ModelDecisions, ShadowAnswer, shadow_of
 from node.storage.overview import AnalysisRow, Overview
@@ -81,7 +81,7 @@ class _ShadowReport:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """Drift of the active model, agreement of the shadow, and the decisions about both.
+    """Drift of the models that answer, agreement of the shadow, and the decisions about both.
 
     Parameters
     ----------
@@ -103,8 +103,9 @@ def model_report(settings: Settings, overview: Overview, now: float, days: float
     """The models in use, with their scores of the last days; raises NotReady or CheckpointRefused for a lost bundle."""
     book = ModelDecisions(overview.engine)
     decisions = book.decisions()
-    active = manifest_of(bundle_in_use(settings, book))
-    drift = drift_by_scanner(overview.analyses(now - days * _DAY_SECONDS), active)
+    active, *others = map(manifest_of, all_bundles_in_use(settings, book))
+    analyses = overview.analyses(now - days * _DAY_SECONDS)
+    drift = [line for each in (active, *others) for line in drift_by_scanner(analyses, each)]
     begun = shadow_of(decisions)
     if begun is None:
         return ModelReport(active.content, drift, {}, [], [], decisions)

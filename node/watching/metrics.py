@@ -77,8 +77,10 @@ class Health:
     def silent_processes(self) -> list[str]:
         """Processes of this node without a recent heartbeat."""
         now, name = time.time(), self.settings.node_name
-        alive = {each.part for each in self.watch.heartbeats() if each.node == name and now - each.at < ALIVE_SECONDS}
-        return [part for part in ("listener", "scheduler", "worker") if part not in alive]
+        beats = [each for each in self.watch.heartbeats() if each.node == name]
+        alive = {each.part for each in beats if now - each.at < ALIVE_SECONDS}
+        workers = self.settings.worker.parts or tuple(each.part for each in beats if each.part.startswith("worker"))
+        return [part for part in ("listener", "scheduler", *(workers or ("worker",))) if part not in alive]
 
     def failing(self) -> list[str]:
         """What does not work: silent processes, a disk that is full."""

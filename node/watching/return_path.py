@@ -28,6 +28,7 @@ from sr_templates.kinds import Kind
 _ID = "destination-return"
 _REPORT_SECONDS = 20.0
 _LOOK_SECONDS = 0.2
+_NO_REPORT = (ReasonCode.NOT_A_CALLER, ReasonCode.DRAINING)  # who wanted to send: destinations may report meanwhile
 
 
 def turned_away_by_us(calls: Iterable[AuditRecord], to: Destination, admission: Admission) -> Reason | None:
@@ -44,6 +45,8 @@ def turned_away_by_us(calls: Iterable[AuditRecord], to: Destination, admission: 
         by_name, by_address = fields.calling_ae_title == to.ae_title, fields.address in addresses
         if each.event is AuditEvent.FORGED_REPORT and by_name:
             continue  # a report that nobody asked for, under the right name
+        if fields.reason in _NO_REPORT:
+            continue
         if by_name or by_address:
             whom = f"{fields.calling_ae_title} at {fields.address}"
             remedy = _remedy(each, to, admission)

@@ -10,7 +10,7 @@ from functools import partial
 from dicom_io.errors import PeerUnreachable
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
-from node.models import bundle_in_use, open_decisions
+from node.models import all_bundles_in_use, open_decisions
 from node.remedies import reason_for
 from node.settings import Settings
 from node.settings_sections import Destination
@@ -107,21 +107,24 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    """Load the bundle; its weights are compared with their digest."""
-    identity = _active_model(settings).identity
-    return f"{identity.name} {identity.version}, weights {identity.sha256[:12]}"
+    """Load every bundle that answers; its weights are compared with their digest."""
+    identities = [each.identity for each in _active_models(settings)]
+    return ", ".join(f"{each.name} {each.version}, weights {each.sha256[:12]}" for each in identities)
 
 
 def _known_inference(settings: Settings) -> str:
-    """Answer the input whose answer the bundle holds; the logits must agree."""
-    checkpoint = _active_model(settings)
-    if not known_answer_repeats(checkpoint):
-        raise NotReady("the model does not give the answer that its bundle expects: do not use this installation")
-    return ", ".join(f"{endpoint} as expected" for endpoint in checkpoint.endpoints)
+    """Answer the input whose answer each bundle holds; the logits must agree."""
+    checkpoints = _active_models(settings)
+    for each in checkpoints:
+        if not known_answer_repeats(each):
+            name = each.identity.name
+            raise NotReady(f"{name} does not give the answer that its bundle expects: do not use this installation")
+    return ", ".join(f"{endpoint} as expected" for each in checkpoints for endpoint in each.endpoints)
 
 
-def _active_model(settings: Settings) -> Checkpoint:
-    return load_checkpoint(bundle_in_use(settings, open_decisions(settings)))
+def _active_models(settings: Settings) -> list[Checkpoint]:
+    """Those that answer studies of any AE title."""
+    return [load_checkpoint(each) for each in all_bundles_in_use(settings, open_decisions(settings))]
 
 
 def _echo(destination: Destination, settings: Settings) -> str:

@@ -41,46 +41,32 @@ from sr_templates.dicom.score_words import (
     without_words,
 )
 from sr_templates.kinds import REPORT_CLASSES, Kind
-from sr_templates.saliency.placed import PlacedSaliency, key_sources
+from sr_templates.saliency.placed import key_sources
 
 
 def build(context: BuildContext) -> Instances:
     """One document; it comes last, because it lists what was not written."""
-    report = _build_report(context.common, context.result, context.saliency, context.links, context.not_written)
-    return (report,)
-
-
-def _build_report(
-    common: CommonAttributes,
-    result: Result,
-    placed: PlacedSaliency | None,
-    links: Mapping[Kind, Dataset],
-    not_written: Mapping[Kind, str],
-) -> Dataset:
-    """The SR results document of one study.
-
-    Parameters
-    ----------
-    links
-        The images of this revision that the report points to, one of each kind.
-    not_written
-        Why an object that was asked for could not be made, for the reader.
-    """
+    common, result, links = context.common, context.result, context.links
     instance = common.new_instance(Kind.REPORT, *links)
-    keys = key_sources(common.evidence, result.modalities_used, placed)
-    saliencies = {placed.saliency.endpoint: placed.saliency} if placed else {}
+    keys = key_sources(common.evidence, result.modalities_used, context.saliency)
+    placed = (context.saliency, *context.further) if context.saliency else ()
+    saliencies = {each.saliency.endpoint: each.saliency for each in placed}
+    shown = {score.endpoint: context.links_of(score.endpoint) for score in result.scores}
     groups = [
-        _measurement_group(common, result, score, keys, saliency=saliencies.get(score.endpoint), links=links)
+        _measurement_group(
+            common, result, score, keys, saliency=saliencies.get(score.endpoint), links=shown[score.endpoint]
+        )
         for score in result.scores
     ]
     statements = [
         *_status(result.withheld),
         *_inputs(common, result),
         *(text(codes.CALL_WORDS, words) for score in result.scores for words in _words_of(score)),
-        *_caveats(result.flags, not_written),
+        *_caveats(result.flags, context.not_written),
     ]
     root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements)
-    return finished(instance, common, root, links.values())
+    referenced = {each.SOPInstanceUID: each for some in (links, *shown.values()) for each in some.values()}
+    return (finished(instance, common, root, referenced.values()),)
 
 
 def build_refusal(

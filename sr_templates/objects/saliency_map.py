@@ -12,7 +12,7 @@ from highdicom.pm import ParametricMap, RealWorldValueMapping
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from mome_core.results import Saliency
+from mome_core.results import Endpoint, Saliency
 from mome_core.volume import Volume
 from sr_templates.context import BuildContext, Instances, MapEncoding
 from sr_templates.dicom import codes
@@ -25,18 +25,38 @@ from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import short
 from sr_templates.kinds import Kind
 
+_SHORT_WORDS = {  # in a series description of 64 characters
+    Endpoint.MALIGNANCY: "malig.",
+    Endpoint.TRIPLE_NEGATIVE: "TNBC",
+    Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE: "pCR",
+}
 _UNSIGNED_ZERO = 32768  # stored value of "no influence" in the 16-bit encoding
 
 
 def build(context: BuildContext) -> Instances:
-    """One map of the saliency that is shown, on a series that viewers can overlay."""
-    placement, options = context.overlay_placement, context.options
-    placed = context.placed
-    return (
+    """One map of each score's saliency, where viewers can overlay it; of several, each in a series of its own."""
+    options, overlaid = context.options, context.overlaid
+    if not overlaid:
+        _ = context.overlay_placement  # says why
+    maps = [
         _build_saliency_map(
-            context.common, placed.saliency, placed.peak, placement, options.map_encoding, crop=options.crop_map
-        ),
-    )
+            context.common, each.saliency, each.peak, each.overlay, options.map_encoding, crop=options.crop_map
+        )
+        for each in overlaid
+        if each.overlay is not None
+    ]
+    if len(maps) > 1:
+        for number, (placed, instance) in enumerate(zip(overlaid, maps, strict=True)):
+            _tell_apart(instance, number, placed.saliency, context.common)
+    return tuple(maps)
+
+
+def _tell_apart(instance: Dataset, number: int, saliency: Saliency, common: CommonAttributes) -> None:
+    """A series of its own, after that of the map before it, whose description names the endpoint."""
+    instance.SeriesInstanceUID = common.uid("series", Kind.SALIENCY_MAP, saliency.endpoint)
+    instance.SeriesNumber += number
+    words = f"{saliency.modality}, {_SHORT_WORDS[saliency.endpoint]})"
+    instance.SeriesDescription = short(instance.SeriesDescription.replace(f"{saliency.modality})", words), 64)
 
 
 def _build_saliency_map(

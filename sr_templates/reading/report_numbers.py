@@ -24,13 +24,13 @@ class ReportedNumbers:
     evidence
         SOP Instance UIDs of everything it refers to.
     weights
-        SHA-256 of the model's weights; empty when no model gave a score.
+        SHA-256 of the weights of every model that gave a score, in the order of the report.
     """
 
     study_instance_uid: str
     numbers: dict[str, str]
     evidence: frozenset[str]
-    weights: str
+    weights: tuple[str, ...]
 
 
 def read_numbers(file: bytes) -> ReportedNumbers:
@@ -39,16 +39,16 @@ def read_numbers(file: bytes) -> ReportedNumbers:
     if str(document.get("Modality", "")) != "SR" or "ContentSequence" not in document:
         raise EvidenceRefused("this is no structured report")
     numbers: dict[str, str] = {}
-    weights = ""
+    weights: dict[str, None] = {}
     for path, item in _content_items(document, ()):
         if item.ValueType == "TEXT" and str(item.TextValue).startswith(codes.WEIGHTS):
-            weights = str(item.TextValue).removeprefix(codes.WEIGHTS)
+            weights[str(item.TextValue).removeprefix(codes.WEIGHTS)] = None
         if item.ValueType == "NUM":
             name = " / ".join(path)
             repeats = sum(1 for known in numbers if known.split(" #")[0] == name)
             numbers[f"{name} #{repeats + 1}" if repeats else name] = str(item.MeasuredValueSequence[0].NumericValue)
     referenced = {str(e.value) for e in document.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
-    return ReportedNumbers(str(document.StudyInstanceUID), numbers, frozenset(referenced), weights)
+    return ReportedNumbers(str(document.StudyInstanceUID), numbers, frozenset(referenced), tuple(weights))
 
 
 def _content_items(parent: Dataset, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Dataset]]:

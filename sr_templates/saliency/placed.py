@@ -108,24 +108,30 @@ def _off_plane_mm(point_mm: Vector, source: SourceImage) -> float:
     return abs(float((point_mm - source.position_mm) @ normal))
 
 
-def place_saliency(result: Result, evidence: Evidence) -> PlacedSaliency | None:
-    """The saliency to show: of the first score, on DCE where it was used; None when the result holds none.
+def place_saliencies(result: Result, evidence: Evidence) -> tuple[PlacedSaliency, ...]:
+    """One saliency of each score that has some, in the order of the scores: on DCE where it was used.
 
-    Raises EvidenceRefused when it does not lie on the images that are said to be its source.
+    Raises EvidenceRefused when one does not lie on the images that are said to be its source.
     """
-    scores = {score.endpoint: score for score in result.scores}
     order = (Modality.DCE, Modality.T2, Modality.DWI)
-    ranked = sorted(
-        (each for each in result.saliency if each.endpoint in scores),
-        key=lambda each: (list(scores).index(each.endpoint), order.index(each.modality)),
-    )
-    if not ranked:
-        return None
-    saliency = ranked[0]
+    placed = []
+    for score in result.scores:
+        own = [each for each in result.saliency if each.endpoint is score.endpoint]
+        if own:
+            placed.append(_placed(min(own, key=lambda each: order.index(each.modality)), score, evidence))
+    return tuple(placed)
+
+
+def place_saliency(result: Result, evidence: Evidence) -> PlacedSaliency | None:
+    """The saliency that pictures show: of the first score that has one; None when the result holds none."""
+    return next(iter(place_saliencies(result, evidence)), None)
+
+
+def _placed(saliency: Saliency, score: Score, evidence: Evidence) -> PlacedSaliency:
     tiled = evidence.is_tiled(saliency.modality)
     images = evidence.images(saliency.modality)
     placement = Placement(saliency.volume, images) if tiled else place_as_analysed(saliency, evidence)
     smoothed = smooth(saliency.volume)
     region = find_region(saliency.volume, smoothed, images[0].header) if smoothed is not None else None
     overlay = place_for_overlay(saliency, evidence)
-    return PlacedSaliency(saliency, scores[saliency.endpoint], placement, overlay, smoothed, region)
+    return PlacedSaliency(saliency, score, placement, overlay, smoothed, region)

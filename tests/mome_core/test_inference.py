@@ -16,7 +16,7 @@ from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
 from mome_core.explain.quadrature import AttributionLimits
 from mome_core.explain.reported import SaliencyRequest
-from mome_core.inference import analyze
+from mome_core.inference import ActiveModel, analyze, analyze_together
 from mome_core.model.architecture import Architecture, Head
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.mome import Mome
@@ -120,3 +120,36 @@ def test_a_score_that_depends_on_the_placement_of_the_images_is_flagged(
 def test_an_empty_case_is_ineligible(checkpoint: Checkpoint) -> None:
     with pytest.raises(StudyIneligible):
         analyze(Case(), checkpoint, QUICK)
+
+
+def test_two_bundles_answer_a_case_together_as_each_does_alone(checkpoint: Checkpoint, case: Case) -> None:
+    plain = replace(QUICK, contributions=False, saliency=False)
+    both = [ActiveModel(of_one(checkpoint, head), plain) for head in SMALL.answers]
+    together = analyze_together(case, both)
+    assert together.scores == tuple(analyze(case, each.checkpoint, plain).scores[0] for each in both)
+
+
+def test_a_bundle_that_cannot_analyse_a_case_is_named_beside_the_others_answer(
+    checkpoint: Checkpoint, case: Case
+) -> None:
+    plain = replace(QUICK, contributions=False, saliency=False)
+    picky = replace(RECIPE, breast=replace(RECIPE.breast, smallest_breast_ml=1e6))
+    able, unable = (ActiveModel(of_one(checkpoint, head), plain) for head in SMALL.answers)
+    unable = replace(unable, checkpoint=replace(unable.checkpoint, recipe=picky))
+    result = analyze_together(case, [able, unable])
+    assert [each.endpoint for each in result.scores] == [Endpoint.MALIGNANCY]
+    (flag,) = [each for each in result.flags if each.code == "NOT_ANSWERED"]
+    assert flag.message.startswith("Not answered: triple-negative subtype (no breast was found")
+    with pytest.raises(StudyIneligible, match="no breast"):
+        analyze_together(case, [unable, unable])
+
+
+def of_one(checkpoint: Checkpoint, head: Head) -> Checkpoint:
+    """A checkpoint that answers one endpoint only, with the same weights."""
+    network = Mome(replace(SMALL, answers=(head,)))
+    network.load_state_dict(
+        {name: value for name, value in checkpoint.network.state_dict().items() if name in network.state_dict()}
+    )
+    network.freeze()
+    read_by = calibrated(endpoints=[head.endpoint])
+    return replace(checkpoint, network=network, architecture=network.architecture, estimators=(read_by,))

@@ -25,6 +25,15 @@ def test_a_large_network_on_a_cpu_is_explained_the_cheaper_way_and_says_so() -> 
     assert str(default_policy(large)) == "float32; gradient x input of 1 version"
 
 
+def test_processes_that_share_a_device_share_its_memory() -> None:
+    with torch.device("meta"):
+        network = Mome(SMALL)
+    alone, shared = default_policy(network), default_policy(network, sharers=2)
+    assert shared.arithmetic.memory_gib == alone.arithmetic.memory_gib / 2
+    assert shared.request.limits.memory_gib == alone.request.limits.memory_gib / 2
+    assert str(shared) == str(alone)
+
+
 def test_a_policy_says_in_one_line_how_the_answer_is_computed() -> None:
     assert str(Policy()) == "float32; integrated gradients from blur of 8 versions"
     assert str(Policy(Arithmetic(Precision.BFLOAT16), saliency=False)) == "bfloat16"

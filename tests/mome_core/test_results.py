@@ -11,7 +11,7 @@ from calibrations import a_score, calibration
 from mome_core.calibration import Call, WithheldCode
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
-from mome_core.results import Endpoint, ModelIdentity, QualityFlag, Result, Saliency, Severity
+from mome_core.results import Endpoint, ModelIdentity, QualityFlag, Result, Saliency, Severity, combined
 from mome_core.volume import Volume
 
 MODEL = ModelIdentity("tiny", "1", "00", "Knows nothing.")
@@ -92,3 +92,21 @@ def test_a_result_whose_scores_are_all_withheld_says_why() -> None:
 
 def test_the_modalities_that_are_missing_are_those_that_were_not_used() -> None:
     assert Result((SCORE,), (), (Modality.T2, Modality.DCE)).modalities_missing == (Modality.DWI,)
+
+
+def test_bundles_that_answer_different_endpoints_give_one_result() -> None:
+    motion = QualityFlag("MOTION_LEFT", Severity.WITHHOLD, "5 mm of motion.")
+    note = QualityFlag("MISSING_T2", Severity.NOTE, "The study has no T2 series.")
+    first = Result((SCORE,), (), (Modality.DCE,), (note,), policy="float32", timings_s={"scores": 1.0})
+    other = replace(SCORE, endpoint=Endpoint.TRIPLE_NEGATIVE)
+    second = Result((other,), (), (Modality.DCE, Modality.T2), (note,), policy="float32", timings_s={"scores": 2.0})
+    both = combined([first, second])
+    assert both.scores == (SCORE, other)
+    assert (both.flags, both.policy, both.timings_s) == ((note,), "float32", {"scores": 3.0})
+    assert both.modalities_used == (Modality.DCE, Modality.T2)
+    withheld = Result((), (), (Modality.DCE,), (motion,), motion.message)
+    with_doubt = combined([first, withheld])
+    assert not with_doubt.withheld
+    assert with_doubt.flags == (note, replace(motion, severity=Severity.WARNING))
+    none = combined([withheld, withheld])
+    assert (none.withheld, none.withheld_code, none.flags) == (motion.message, "MOTION_LEFT", (motion,))

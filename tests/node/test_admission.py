@@ -47,3 +47,10 @@ def test_a_destination_that_is_no_caller_sends_only_what_we_asked_it_for() -> No
 def test_a_network_that_is_none_is_named() -> None:
     with pytest.raises(NotReady, match=r"dicom\.networks: .*10\.0\.0"):
         Admission(DicomSettings(networks=("10.0.0/33",)), [])
+
+
+def test_each_of_our_ae_titles_may_be_called_and_no_other() -> None:
+    admission = Admission(DicomSettings(check_called_ae_title=True), [], ["MOMESTAT"])
+    assert admission.refusal(Peer("MRI1", "MOMESTAT", "10.0.0.5")) is None
+    assert admission.refusal(Peer("MRI1", "MOMENODE", "10.0.0.5")) is None
+    assert admission.refusal(Peer("MRI1", "OTHER", "10.0.0.5")) is CALLED_UNKNOWN

@@ -25,14 +25,12 @@ from node.analysis import (
     encoded,
     object_options,
     open_context,
-    revision_of,
     summarize,
     wanted_kinds,
 )
 from node.errors import SettingsError
 from node.models import find_bundle
 from node.settings import Settings
-from node.storage.records import KeptObject, StudyRevision
 from node.summary import AnalysisSummary
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
@@ -58,7 +56,7 @@ def score(probability: float = 0.8) -> Score:
 
 def test_a_study_without_images_is_refused_with_its_code(tmp_path: Path) -> None:
     settings = Settings(storage={"root": tmp_path})
-    found = analyze_study([], open_context(settings, find_bundle("demo")))
+    found = analyze_study([], open_context(settings, [find_bundle("demo")]))
     assert found.code == Ineligibility.NO_MR_IMAGE
     assert found.reason
     assert found.objects is None, "there is no image that an object could refer to"
@@ -96,7 +94,16 @@ def test_a_score_that_the_bundle_may_not_give_keeps_its_reason_and_no_number() -
 def test_another_estimator_than_those_of_the_bundle_is_refused_by_its_setting(tmp_path: Path) -> None:
     settings = Settings(storage={"root": tmp_path}, model={"estimator": "full-group"})
     with pytest.raises(SettingsError, match=r"model\.estimator: demo was not validated with"):
-        open_context(settings, find_bundle("demo"))
+        open_context(settings, [find_bundle("demo")])
+
+
+def test_workers_that_share_the_processors_share_their_memory(tmp_path: Path) -> None:
+    def memory(*devices: str) -> float:
+        settings = Settings(storage={"root": tmp_path}, model={"device": "cpu"}, worker={"devices": devices})
+        return open_context(settings, [find_bundle("demo")]).models[0].policy.arithmetic.memory_gib
+
+    assert memory("cpu:0", "cpu:1") == memory() / 2
+    assert memory("cuda:0", "cpu:0") == memory()
 
 
 def test_a_withheld_score_has_the_code_of_the_flag_that_withheld_it() -> None:
@@ -104,16 +111,6 @@ def test_a_withheld_score_has_the_code_of_the_flag_that_withheld_it() -> None:
     summary = summarize(outcome(Result((), (), (Modality.DCE,), (note, MOTION), MOTION.message)))
     assert (summary.code, summary.reason) == ("MOTION", MOTION.message)
     assert [flag.code for flag in summary.flags] == ["NOTE", "MOTION"]
-
-
-def test_a_new_revision_names_the_report_that_it_supersedes() -> None:
-    report = KeptObject("report", "1.88", "2.1", "2.2", "digest", "path")
-    assert revision_of(StudyRevision("1.2.3", 1)).predecessor is None
-    revision = revision_of(StudyRevision("1.2.3", 2, report))
-    assert revision.revision == 2
-    assert revision.predecessor is not None
-    assert revision.predecessor.sop_instance_uid == "2.1"
-    assert revision.predecessor.study_instance_uid == "1.2.3"
 
 
 def test_the_kinds_of_the_settings_are_known_kinds() -> None:
@@ -137,7 +134,7 @@ def test_a_study_without_a_breast_leaves_nothing_in_the_pacs_unless_the_site_wan
         image.save_as(path)
     for wanted in (False, True):
         settings = Settings(storage={"root": tmp_path / "root"}, results={"no_breast_report": wanted})
-        found = analyze_study(paths, open_context(settings, find_bundle("demo")))
+        found = analyze_study(paths, open_context(settings, [find_bundle("demo")]))
         assert found.code == Ineligibility.NO_BREAST
         assert (found.objects is not None) is wanted
 
@@ -151,7 +148,7 @@ def test_a_breast_in_a_study_that_says_head_is_answered_with_a_flag(tmp_path: Pa
         image.SeriesDescription = str(image.SeriesDescription).lower().replace("breast", "")
         image.save_as(path)
     settings = Settings(storage={"root": tmp_path / "root"})
-    found = analyze_study(paths, open_context(settings, find_bundle("demo")))
+    found = analyze_study(paths, open_context(settings, [find_bundle("demo")]))
     assert found.result is not None, found.reason
     (flag,) = [each for each in found.result.flags if each.code == "OTHER_BODY_PART"]
     assert (flag.severity, "name the head" in flag.message) == (Severity.WARNING, True)

@@ -9,8 +9,8 @@ import pytest
 
 from mome_core.errors import CheckpointRefused
 from node.backup import back_up, restore
-from node.errors import NotReady
-from node.models import Registry, bundle_in_use, find_bundle, manifest_of
+from node.errors import NotReady, SettingsError
+from node.models import Registry, bundle_in_use, find_bundle, manifest_of, require_bundles
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.decisions import Act, ModelDecisions
@@ -36,6 +36,17 @@ def test_a_promoted_bundle_answers_and_a_lost_one_is_named(settings: Settings) -
     shutil.rmtree(registry.bundle(digest))
     with pytest.raises(NotReady, match="restore that folder from the backup"):
         bundle_in_use(settings, book)
+
+
+def test_the_settings_must_name_bundles_that_are_there(settings: Settings) -> None:
+    require_bundles(settings)
+    model = {"path": "nothere", "further": ("demo", "nor this")}
+    wrong = Settings(storage=settings.storage, model=model, ae_titles=({"ae_title": "A", "models": ("lost",)},))
+    with pytest.raises(SettingsError) as error:
+        require_bundles(wrong)
+    keys = [line.split(": ")[0] for line in str(error.value).splitlines()]
+    assert keys == ["model.path", "model.further", "ae_titles.0.models"]
+    assert "shipped models: demo" in str(error.value)
 
 
 def test_a_damaged_bundle_is_not_kept(settings: Settings, tmp_path: Path) -> None:

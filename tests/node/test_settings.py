@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mome_core.compute import BACKENDS
 from node.errors import SettingsError
 from node.settings import Settings, load_settings
 
@@ -24,6 +25,17 @@ def test_all_mistakes_are_named_at_once_with_the_nearest_valid_key(tmp_path: Pat
     assert all("mome-node.toml" in line for line in lines)
     for words in ("did you mean port?", "1 to 16", "did you mean gather?", "destinations.0.host"):
         assert any(words in line for line in lines), words
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "CPU", ""])
+def test_a_device_that_is_none_is_refused(tmp_path: Path, device: str) -> None:
+    with pytest.raises(SettingsError, match=r"model\.device: .*auto"):
+        load_settings(written(tmp_path, f'[model]\ndevice = "{device}"\n'))
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda:1", *(each.kind for each in BACKENDS)])
+def test_every_device_that_networks_run_on_is_taken(tmp_path: Path, device: str) -> None:
+    assert load_settings(written(tmp_path, f'[model]\ndevice = "{device}"\n')).model.device == device
 
 
 def test_a_key_of_an_earlier_release_names_the_one_in_its_place(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from dicom_io.encoding.part10 import copy_instance
-from dicom_io.network.service import CALLING_UNKNOWN
+from dicom_io.network.service import CALLING_UNKNOWN, Peer
 from live_node import instance, new_study
 from node.audit import AuditEvent, AuditFields
 from node.dashboard.app import build_app
@@ -87,7 +87,7 @@ def hostile_site(folder: Path) -> Site:
     opened.ledger.jobs.failed(job, Reason(ReasonCode.ANALYSIS_FAILED, f"analysis failed: {HOSTILE}"), now, attempts=1)
     words = f"{CALLING_UNKNOWN.words}: {HOSTILE[:16]} called MOMENODE from 10.0.0.9"
     opened.ledger.audit.record(AuditEvent.REJECTED, now, words, fields=STRANGER)
-    StudyIndexer(opened.settings, opened.archive, opened.overview).run()
+    StudyIndexer(opened.settings, opened.archive, opened.ledger).run()
     return opened
 
 
@@ -104,7 +104,9 @@ def receive(site: Site, folder: Path, uid: str) -> None:
     file = folder / f"{uid}.dcm"
     image.save_as(file, enforce_file_format=True)
     received = copy_instance(file, site.archive.temporary_path())
-    site.ledger.receiving.instances_stored(site.archive.keep_received([(received, HOSTILE[:16])]), time.time())
+    site.ledger.receiving.instances_stored(
+        site.archive.keep_received([(received, Peer(HOSTILE[:16], "MOMENODE", "10.0.0.5"))]), time.time()
+    )
     words, fields = "1 instances from MRI1 at 10.0.0.5", AuditFields(calling_ae_title="MRI1", count=1)
     site.ledger.audit.record(AuditEvent.RECEIVED, time.time(), words, uid, fields)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.network.service import Peer
 from live_node import instance
 from node.jobs import JobKind
 from node.settings import Settings
@@ -22,7 +23,7 @@ def keep(settings: Settings, count: int, study: str = STUDY) -> Ledger:
         image = instance(study)
         file = InstanceFile(archive.temporary_path(), image.SOPClassUID, image.SOPInstanceUID, "1.2.840.10008.1.2.1")
         file.write(memoryview(encoded(image)))
-        received.append((file.finish(), "MODALITY"))
+        received.append((file.finish(), Peer("MODALITY", "MOMENODE", "10.0.0.5")))
     ledger.receiving.instances_stored(archive.keep_received(received), 100.0)
     return ledger
 

@@ -128,6 +128,7 @@ class LiveNode:
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
+    scanner_address: str = ""  # of the modality, where it is not the node's own
 
     @property
     def log(self) -> Path:
@@ -168,24 +169,32 @@ class LiveNode:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(240)
 
-    def associate(self, *classes: str, ae_title: str = "MODALITY") -> AE:
+    def associate(self, *classes: str, ae_title: str = "MODALITY", called: str = "MOMENODE") -> AE:
         contexts = [build_context(each, ExplicitVRLittleEndian) for each in classes]
         scu = AE(ae_title)
         scu.acse_timeout = scu.dimse_timeout = scu.network_timeout = 120
         tls = None if self.tls is None else (self.tls, "127.0.0.1")
-        return scu.associate("127.0.0.1", self.settings.dicom.port, contexts, ae_title="MOMENODE", tls_args=tls)
+        scanner = (self.scanner_address, 0) if self.scanner_address else None
+        return scu.associate(
+            "127.0.0.1",
+            self.settings.dicom.port,
+            contexts,
+            ae_title=called,
+            tls_args=tls,
+            bind_address=scanner,
+        )
 
-    def echo(self) -> bool:
-        association = self.associate(Verification)
+    def echo(self, called: str = "MOMENODE") -> bool:
+        association = self.associate(Verification, called=called)
         if not association.is_established:
             return False
         status = association.send_c_echo()
         association.release()
         return bool(status) and status.Status == 0
 
-    def send(self, instances: Sequence[Dataset]) -> list[str]:
+    def send(self, instances: Sequence[Dataset], called: str = "MOMENODE") -> list[str]:
         """Send once; the SOP Instance UIDs that were answered with success."""
-        association, acknowledged = self.associate(MRImageStorage), []
+        association, acknowledged = self.associate(MRImageStorage, called=called), []
         for each in instances:
             try:
                 status = association.send_c_store(each)
@@ -199,12 +208,14 @@ class LiveNode:
             association.release()
         return acknowledged
 
-    def send_until_all_are_kept(self, instances: Sequence[Dataset], seconds: float = 60) -> None:
+    def send_until_all_are_kept(
+        self, instances: Sequence[Dataset], seconds: float = 60, called: str = "MOMENODE"
+    ) -> None:
         """What a modality does: repeat what was not acknowledged."""
         left = list(instances)
 
         def all_are_kept() -> bool:
-            kept = set(self.send(left))
+            kept = set(self.send(left, called))
             left[:] = [each for each in left if each.SOPInstanceUID not in kept]
             return not left
 

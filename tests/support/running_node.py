@@ -141,9 +141,9 @@ DEBIAN = (
 )
 
 
-def dcmsend(folder: Path, port: int, program: str = "dcmsend") -> bool:
+def dcmsend(folder: Path, port: int, program: str = "dcmsend", called: str = "MOMENODE") -> bool:
     """Send every file of a folder with DCMTK; whether there were any and all were acknowledged."""
-    command = [str(dcmtk(program)), "-aet", "MODALITY", "-aec", "MOMENODE", "127.0.0.1", str(port)]
+    command = [str(dcmtk(program)), "-aet", "MODALITY", "-aec", called, "127.0.0.1", str(port)]
     command += ["--scan-directories", "--recurse", str(folder)] if program == "dcmsend" else ["+sd", "+r", str(folder)]
     sent = subprocess.run(command, capture_output=True, text=True, check=False)
     return sent.returncode == 0 and "No suitable DICOM files" not in sent.stderr

@@ -10,6 +10,7 @@ from pydicom import dcmread
 
 from dicom_io.encoding.part10 import InstanceFile
 from dicom_io.identification import StudyIdentification
+from dicom_io.network.service import Peer
 from kept_studies import encoded
 from live_node import instance, report
 from mome_core.calibration import Call
@@ -84,7 +85,7 @@ class AnsweredSite:
             self.archive.temporary_path(), image.SOPClassUID, image.SOPInstanceUID, "1.2.840.10008.1.2.1"
         )
         file.write(memoryview(encoded(image)))
-        kept = self.archive.keep_received([(file.finish(), "MODALITY")])
+        kept = self.archive.keep_received([(file.finish(), Peer("MODALITY", "MOMENODE", "10.0.0.5"))])
         self.ledger.receiving.instances_stored(kept, 100.0)
         self.ledger.gathering.settle(150, 160)
         self.answer(receivers, self.archive.root / kept[0].path, summary)

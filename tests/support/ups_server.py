@@ -21,7 +21,13 @@ FINAL = ("COMPLETED", "CANCELED")
 
 @dataclass
 class WorklistServer:
-    """Workitems by UID; `history` holds (UID, state) of every change of state, in order."""
+    """Workitems by UID; `history` holds (UID, state) of every change of state, in order.
+
+    Parameters
+    ----------
+    answers
+        Status and body of every answer, of a server that is none; None: those of the standard.
+    """
 
     token: str = ""
     items: dict[str, Dataset] = field(default_factory=dict)
@@ -30,6 +36,7 @@ class WorklistServer:
     progress: list[str] = field(default_factory=list)
     url: str = ""
     deaf: bool = False
+    answers: tuple[int, bytes] | None = None
 
     def schedule(self, uid: str, *studies: str, label: str = "AI") -> None:
         item = Dataset()
@@ -109,6 +116,8 @@ class _Service(BaseHTTPRequestHandler):
             self.answer(401)
         elif here.deaf:
             self.answer(503)
+        elif here.answers is not None:
+            self.answer(*here.answers)
         elif path == ["workitems"]:
             found = here.search(query)
             self.answer(200 if found else 204, found)
@@ -123,8 +132,8 @@ class _Service(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = handle_request  # noqa: N815 - names of the standard library
 
-    def answer(self, status: int, content: list[dict[str, Any]] | None = None) -> None:
-        body = json.dumps(content).encode() if content else b""
+    def answer(self, status: int, content: list[dict[str, Any]] | bytes = b"") -> None:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode() if content else b""
         self.send_response(status)
         self.send_header("Content-Type", "application/dicom+json")
         self.send_header("Content-Length", str(len(body)))

@@ -14,10 +14,12 @@ from pydicom.dataset import Dataset
 import orthanc
 from dicom_io.network.folder import folder_pacs
 from dicom_io.phantom.spec import Size
+from mome_core.calibration import Call
 from mome_core.case import Modality
 from node.jobs import JobKind, JobState
 from node.settings_sections import Destination
 from node.states import StudyState
+from node.storage.records import StudyDetail
 from places import ROOT
 from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
 from scanner import acquire
@@ -135,16 +137,33 @@ def test_a_study_is_fetched_from_the_pacs_and_an_unknown_one_is_named(tmp_path: 
 
 
 @needs_dcmtk
-def test_a_study_without_a_dynamic_ends_ineligible_with_a_reason_in_the_pacs(tmp_path: Path) -> None:
-    study = acquire(tmp_path / "scanner", "siemens", without=frozenset({Modality.DCE}))
-    with folder_pacs(tmp_path / "pacs") as port:
-        pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
-        with running(tmp_path / "node", [pacs]) as node:
-            assert dcmsend(tmp_path / "scanner", node.port)
-            detail = node.wait_for_outcome(study)
+def test_a_study_without_a_dynamic_is_answered_from_what_the_model_was_validated_for(tmp_path: Path) -> None:
+    detail = without(tmp_path, Modality.DCE)
+    assert detail.study.state is StudyState.DELIVERED, detail.study.reason
+    assert detail.summary is not None and "MISSING_DCE" in [each.code for each in detail.summary.flags]
+    (score,) = detail.summary.scores
+    assert score.calibration is not None and score.calibration.coalition == "DWI+T2"
+    assert score.call is not Call.WITHHELD and score.without[Modality.DWI] is None  # T2 alone may not be scored
+
+
+@needs_dcmtk
+def test_a_study_with_t2_only_ends_ineligible_with_both_reasons_in_the_pacs(tmp_path: Path) -> None:
+    detail = without(tmp_path, Modality.DCE, Modality.DWI)
     assert detail.study.state is StudyState.INELIGIBLE
     assert "DCE" in detail.study.reason or "dynamic" in detail.study.reason
-    assert {str(dcmread(each).Modality) for each in (tmp_path / "pacs").glob("*.dcm")} >= {"SR"}
+    assert "from T2 alone the model does not tell patients apart" in detail.study.reason
+
+
+def without(folder: Path, *modalities: Modality) -> StudyDetail:
+    """The outcome of a study that lacks these; its report is in the PACS."""
+    study = acquire(folder / "scanner", "siemens", without=frozenset(modalities))
+    with folder_pacs(folder / "pacs") as port:
+        pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
+        with running(folder / "node", [pacs]) as node:
+            assert dcmsend(folder / "scanner", node.port)
+            detail = node.wait_for_outcome(study)
+    assert {str(dcmread(each).Modality) for each in (folder / "pacs").glob("*.dcm")} >= {"SR"}
+    return detail
 
 
 @needs_dcmtk

@@ -85,9 +85,9 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         assert code == 5 and "mome-node model lock COHORT.csv" in why
         assert told("model", "lock", str(cohort), "--split", "test", config=node.config)["cases"] == CASES
 
-        tried = told("model", "promote", "demo", "--dry-run", "--vouch", *cache, config=node.config)
+        tried = told("model", "promote", "demo", "--dry-run", *cache, config=node.config)
         assert tried["passed"] and tried["attempt"] == 1
-        assert told("model", "promote", "demo", "--vouch", *cache, config=node.config)["attempt"] == 2
+        assert told("model", "promote", "demo", *cache, config=node.config)["attempt"] == 2
         assert weights_of(analysed(node, tmp_path / "second", 82)) == demo.identity.sha256
 
         code, _, why = command("model", "promote", str(tmp_path / "poor"), *cache, config=node.config)

@@ -155,3 +155,20 @@ def test_what_goes_to_a_destination_that_is_held_waits_and_the_other_gets_it(tmp
 
 
 LIVE = str(Path(__file__).parents[1] / "support" / "live_node.py")
+
+
+def test_two_devices_analyse_two_studies_at_a_time(tmp_path: Path) -> None:
+    with live_node(tmp_path) as node:
+        workers = node.settings.worker.model_copy(update={"devices": ("cpu:0", "cpu:1")})
+        node.settings = node.settings.model_copy(update={"worker": workers})
+        node.busy.touch()
+        node.start()
+        studies = send(node, 3)
+        wait_for(lambda: [state_of(node, each) for each in studies].count("ANALYZING") == 2, 120, "both devices")
+        assert sorted(state_of(node, each) for each in studies) == ["ANALYZING", "ANALYZING", "STABLE"]
+        holders = {(each.node, each.part) for each in node.ledger.jobs.holders()}
+        name = node.settings.node_name
+        assert holders == {(name, "worker-cpu:0"), (name, "worker-cpu:1")}
+        node.busy.unlink()
+        for each in studies:
+            assert node.outcome(each, "DELIVERED", "ANALYZED").jobs[0].attempts == 1

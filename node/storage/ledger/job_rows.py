@@ -94,6 +94,7 @@ def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float, by: 
         attempt=row.attempts + 1,
         fence=row.fence + 1,
         sent=row.state is JobState.COMMITTING,
+        called_ae_title=study.called_ae_title,
     )
 
 

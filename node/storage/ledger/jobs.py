@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, select, update
 
 from node.jobs import NOBODY, Job, JobKind, JobState, NodePart, RetryPolicy
 from node.reasons import Reason, ReasonCode
@@ -122,12 +122,12 @@ class JobQueue:
         with writing(self.engine) as db:
             db.execute(update(table).where(held).values(lease_until=0.0))
 
-    def held_by(self, node: str) -> int:
-        """How many jobs the processes of this node have in hand."""
+    def holders(self) -> list[NodePart]:
+        """The process behind each job that is in hand."""
         table = schema.job.c
-        held = and_(table.state == JobState.RUNNING, table.node == node)
         with reading(self.engine) as db:
-            return int(db.execute(select(func.count()).where(held)).scalar_one())
+            rows = db.execute(select(table.node, table.part).where(table.state == JobState.RUNNING)).all()
+        return [NodePart(row.node, row.part) for row in rows]
 
     def give_back(self, node: str, now: float, part: str | None = None) -> int:
         """A planned stop: what this node (or one part of it) has in hand waits again, and no attempt is counted.

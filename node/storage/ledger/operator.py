@@ -60,15 +60,21 @@ class OperatorActions:
                 if not db.execute(earlier.values(again)).rowcount:
                     add_job(db, JobKind.DELIVER, study.id, study.revision, now, destination=destination)
 
-    def prioritise(self, study_instance_uid: str, priority: Priority, by: str, now: float) -> None:
-        """Claim what is open of the study, and what is still to come of it, in this order of urgency."""
+    def prioritise(
+        self, study_instance_uid: str, priority: Priority, by: str, now: float, *, is_person: bool = True
+    ) -> None:
+        """Claim what is open of the study, and what is still to come of it, in this order of urgency.
+
+        by
+            Who wants that: a person, or the setting that says so.
+        """
         with writing(self.engine) as db:
             study = require_study(db, study_instance_uid, lock=True)
             jobs = schema.job
             open_jobs = and_(jobs.c.study_id == study.id, jobs.c.state.in_(OPEN))
             db.execute(update(schema.study).where(schema.study.c.id == study.id).values(priority=priority.rank))
             db.execute(update(jobs).where(open_jobs).values(priority=priority.rank))
-            audit_trail.append(db, _operated(study, by, f"priority {priority}", now))
+            audit_trail.append(db, _operated(study, by, f"priority {priority}", now, is_person))
 
     def cancel(self, study_instance_uid: str, by: str, now: float, destination: str | None = None) -> int:
         """End what is still to be done for the study, or for this destination only; gives how many jobs that were.
@@ -87,7 +93,7 @@ class OperatorActions:
             for number in numbers:
                 finish_job(db, number, JobState.CANCELLED, now, reason)
             audit_trail.append(db, _operated(study, by, f"cancel {destination}" if destination else "cancel", now))
-            if study.state in (StudyState.STABLE, StudyState.ANALYZING):
+            if destination is None and study.state in (StudyState.STABLE, StudyState.ANALYZING):
                 move(db, study, StudyEvent.CANCELLED, now, reason, **reason_columns(reason))
             conclude(db, study, now)
         return len(numbers)
@@ -101,7 +107,7 @@ class OperatorActions:
         self.redeliver(study_instance_uid, destinations, now)
 
 
-def _operated(study: StudyRow, by: str, words: str, now: float) -> AuditEntry:
-    """The audit entry of what a person asked for."""
-    fields = AuditFields(person=by)
+def _operated(study: StudyRow, by: str, words: str, now: float, is_person: bool = True) -> AuditEntry:
+    """The audit entry of what a person asked for, or the settings."""
+    fields = AuditFields(person=by if is_person else "")
     return AuditEntry(now, study.id, AuditEvent.OPERATED, "", "", study.revision, f"{by}: {words}", fields)

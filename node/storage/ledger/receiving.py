@@ -104,6 +104,7 @@ def _insert_study(db: Connection, first: StoredInstance, now: float) -> StudyRow
         insert(schema.study).values(
             study_instance_uid=first.study_instance_uid,
             patient_digest=first.patient_digest,
+            called_ae_title=first.called_ae_title,
             state=StudyState.RECEIVING,
             revision=1,
             first_received_at=now,

@@ -85,3 +85,26 @@ def test_what_keeps_a_server_from_answering_is_told_by_a_code() -> None:
     faults = [each.value.fault for each in (wrong_token, failing, away)]
     assert faults == [PeerFault.WEB_UNAUTHORIZED, PeerFault.WEB_FAILED, PeerFault.NO_ANSWER]
     assert "t0ken" not in str(wrong_token.value) + str(failing.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "refused"),
+    [
+        (200, b"[]", True),
+        (204, b"", True),
+        (200, b"", False),
+        (200, b"{}", False),
+        (200, b"null", False),
+        (200, b'["2.25.7"]', False),
+        (200, b"<html>", False),
+    ],
+)
+def test_an_answer_without_the_workitem_is_a_refusal_and_one_that_is_no_dicom_json_is_told(
+    status: int, body: bytes, *, refused: bool
+) -> None:
+    with WorklistServer(answers=(status, body)).running() as server:
+        with pytest.raises(WorkitemRefused if refused else PeerUnreachable) as raised:
+            client(server.url).find(ITEM)
+        assert refused or raised.value.fault is PeerFault.NOT_DICOM
+        if refused:
+            assert client(server.url).search(WorkitemState.SCHEDULED, {}, 1) == []

@@ -14,7 +14,7 @@ from dicom_io.phantom.vendors import LAYOUTS
 from dicom_io.study.roles import DCE_ROLES
 from dicom_io.vendors.base import Vendor
 from mome_core.case import Role
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from reading import assembled, assigned, require_same
 
 pytestmark = pytest.mark.slow
@@ -61,6 +61,19 @@ def test_the_case_is_the_phantom(whole_study: list[Path]) -> None:
     assert (case.dwi_b_value, assembly.b_values) == (1000.0, (50.0, 400.0, 800.0, 1000.0))
 
 
+def test_without_its_pre_contrast_phase_it_is_refused_or_known_to_be_unproven(whole_study: list[Path]) -> None:
+    first = {image.path for image in assembled(whole_study).dce[0]}
+    rest = [path for path in whole_study if path not in first]
+    try:
+        assembly = assembled(rest)
+    except StudyIneligible as refusal:
+        assert refusal.code in (Ineligibility.PRE_CONTRAST_MISSING, Ineligibility.PRE_CONTRAST_UNPROVEN) or (
+            refusal.code is Ineligibility.NO_DYNAMIC and not phantom.series(rest, "dce")
+        )
+    else:
+        assert assembly.case.acquisition["pre_contrast"] == "unknown"
+
+
 def test_every_image_behind_the_case_is_named_as_evidence(whole_study: list[Path]) -> None:
     assembly = assembled(whole_study)
     assert [len(phase) for phase in assembly.dce] == [assembly.case.dce.voxels.shape[3]] * 6  # type: ignore[union-attr]
@@ -80,7 +93,7 @@ def test_any_orientation_and_position(tmp_path: Path, vendor: Vendor, orientatio
 
 
 def test_without_a_dynamic_the_reason_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StudyIneligible, match="needs a T1-weighted dynamic"):
+    with pytest.raises(StudyIneligible, match=r"no dynamic \(DCE\) series was found"):
         assembled(phantom.t2(tmp_path) + phantom.dwi(tmp_path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -86,6 +87,27 @@ def test_a_count_that_does_not_begin_at_its_beginning_refutes_it() -> None:
 @pytest.mark.parametrize(("first", "last", "announced"), [(1, 6, 6), (1, 5, 6), (2, 7, 6), (2, 6, None), (0, 5, 6)])
 def test_a_count_that_is_complete_or_not_announced_says_nothing(first: int, last: int, announced: int | None) -> None:
     assert judged(counted(first, last, announced))[0] is PreContrast.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("numbers", "announced", "expected"),
+    [
+        ((2, 3, 4, 5, 6), 6, (PreContrast.REFUTED, PreContrastEvidence.ACQUISITION_NUMBER)),
+        ((1, 2, 3, 4, 5), 6, (PreContrast.UNKNOWN, PreContrastEvidence.FIRST_IN_TIME)),
+        ((2, 3, 4, 5, 6), None, (PreContrast.UNKNOWN, PreContrastEvidence.FIRST_IN_TIME)),
+        ((2, 2, 2, 2, 2), 6, (PreContrast.UNKNOWN, PreContrastEvidence.FIRST_IN_TIME)),
+    ],
+    ids=["the first is missing", "the last is missing", "not announced", "the number of the protocol (Philips)"],
+)
+def test_acquisition_numbers_count_the_phases_where_they_differ(
+    numbers: tuple[int, ...], announced: int | None, expected: tuple[PreContrast, PreContrastEvidence]
+) -> None:
+    items = [
+        replace(each, series=replace(each.series, announced_phases=announced))
+        for n, number in enumerate(numbers)
+        for each in (phase_of("t1 dyn", 100.0 * n, acquisition_number=float(number)),)
+    ]
+    assert judged(*items) == expected
 
 
 # --- the contrast agent

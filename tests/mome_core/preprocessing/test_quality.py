@@ -102,6 +102,20 @@ def test_post_contrast_phases_that_repeat_the_pre_contrast_phase_show_no_uptake(
     assert "NO_CONTRAST_UPTAKE" in codes(replace(case, dce=same))
 
 
+@pytest.mark.parametrize("lesion", ["malignant", "benign", "none"])
+def test_a_first_phase_that_only_the_images_can_judge_is_believed_when_the_breasts_brighten_after_it(
+    lesion: str,
+) -> None:
+    case = case_of(lesion=lesion)
+    assert case.dce is not None
+    unknown = replace(case, acquisition={**case.acquisition, "pre_contrast": "unknown"})
+    assert "PRE_CONTRAST_UNPROVEN" not in codes(unknown)
+    cut = replace(case.dce, voxels=case.dce.voxels[1:], times_s=case.dce.times_s[1:])
+    found = {(flag.code, flag.severity) for flag in flags(replace(unknown, dce=cut))}
+    assert ("PRE_CONTRAST_UNPROVEN", Severity.WITHHOLD) in found
+    assert "PRE_CONTRAST_UNPROVEN" not in codes(replace(case, dce=cut)), "a header proves more than the images"
+
+
 def test_motion_that_is_left_withholds_the_score() -> None:
     strict = replace(SMALL, quality=QualityLimits(most_motion_mm=0.1))
     assert ("MOTION_LEFT", Severity.WITHHOLD) in {(f.code, f.severity) for f in flags(case_of(), strict)}

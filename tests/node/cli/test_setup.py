@@ -62,3 +62,15 @@ def test_an_answer_that_nobody_asks_for_is_a_mistake(tmp_path: Path) -> None:
         tmp_path, f'ae_titel = "X"\nhost = "127.0.0.1"\nport = {free_port()}\nroot = "{tmp_path}/root"\n', "--yes"
     )
     assert (told.returncode, "unknown answers: ae_titel" in told.stderr) == (3, True)
+
+
+@pytest.mark.slow
+def test_a_database_that_is_away_is_a_finding_and_the_file_is_written(tmp_path: Path) -> None:
+    with running(CommittingPacs()) as pacs:
+        answers = f'host = "127.0.0.1"\nport = {free_port()}\nroot = "{tmp_path}/root"\n'
+        answers += f'database_url = "postgresql://mome@127.0.0.1:{free_port()}/mome"\n'
+        answers += f'pacs_host = "127.0.0.1"\npacs_port = {pacs.port}\ncommitment = false\n'
+        told = setup(tmp_path, answers, "--yes")
+    assert told.returncode == 5, told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
+    assert load_settings(tmp_path / "node.toml").destinations[0].port == pacs.port

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from typer.testing import CliRunner
 
 import phantom
+from mome_core.calibration import FEWEST_CASES
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.training.cohort import Split, read_manifest
 from node.cli.evaluate import evaluate
 from node.cli.train import train
 from node.models import find_bundle
@@ -32,12 +33,13 @@ def invoke(*arguments: str) -> dict:  # type: ignore[type-arg]  # JSON
     return json.loads(result.stdout)
 
 
-def write_site(folder: Path, cases: int = 8) -> Path:
-    lines = ["case,patient,malignancy"]
-    for n in range(cases):
+def write_site(folder: Path, splits: Mapping[str, int]) -> Path:
+    """A phantom for each case of a split, malignant and benign by turns, and one that is lost."""
+    lines = ["case,patient,malignancy,split"]
+    for n, split in enumerate(split for split, cases in splits.items() for _ in range(cases)):
         phantom.study(folder / f"s{n}", vendor="siemens", lesion="benign" if n % 2 else "malignant", seed=50 + n)
-        lines.append(f"s{n},p{n},{1 - n % 2}")
-    lines.append("lost,p99,1")
+        lines.append(f"s{n},p{n},{1 - n % 2},{split}")
+    lines.append(f"lost,p99,1,{next(iter(splits))}")
     manifest = folder / "cohort.csv"
     manifest.write_text("\n".join(lines))
     return manifest
@@ -45,12 +47,14 @@ def write_site(folder: Path, cases: int = 8) -> Path:
 
 @pytest.mark.slow
 def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from(tmp_path: Path) -> None:
-    site, ours = write_site(tmp_path), tmp_path / "ours"
+    """Forty cases choose epoch and operating point: with fewer the model would give no score (FEWEST_CASES)."""
+    site, ours = write_site(tmp_path, {"training": 2, "validation": 2 * FEWEST_CASES, "test": 4}), tmp_path / "ours"
+    (tmp_path / "config.toml").write_text('estimators = ["none"]\n')
     cache = ("--cache", str(tmp_path / "cache"))
-    trained = invoke("train", str(site), "--out", str(ours), "--epochs", "2", *FOLDS, *cache)
+    config = ("--config", str(tmp_path / "config.toml"), "--epochs", "2", "--threads", "1")
+    trained = invoke("train", str(site), "--out", str(ours), *config, *cache)
     assert trained["excluded"] == [{"case": "lost", "reason": "the folder holds no DICOM file"}]
-    assert (trained["training_cases"], trained["validation_cases"], trained["held_out_cases"]) == (2, 2, 4)
-    assert [row.split for row in read_manifest(Path(trained["split"]))].count(Split.TEST) == 4
+    assert (trained["training_cases"], trained["validation_cases"]) == (2, 40)
     board = EventAccumulator(str(tmp_path / "ours.run" / "tensorboard")).Reload()
     assert set(board.Tags()["scalars"]) == {"loss", "learning_rate", "auroc/malignancy"}
     assert [point.step for point in board.Scalars("loss")] == [1, 2]
@@ -58,32 +62,19 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
     assert checkpoint.identity.sha256 == trained["sha256"]
     assert checkpoint.manifest["provenance"]["started_from"] == load_checkpoint(find_bundle("demo")).identity.sha256
     table, page = tmp_path / "cases.csv", tmp_path / "page.html"
-    measured = invoke(
-        "evaluate",
-        str(site),
-        "--model",
-        str(ours),
-        "--against",
-        "demo",
-        "--repeats",
-        "100",
-        "--cases",
-        str(table),
-        "--report",
-        str(page),
-        *cache,
-    )
+    models = ("--model", str(ours), "--against", "demo", "--repeats", "100")
+    measured = invoke("evaluate", f"{site}:test", *models, "--cases", str(table), "--report", str(page), *cache)
     (cohort,) = measured["sets"]
-    assert [model["model"] for model in cohort["models"]] == ["ours", "demo"] and cohort["cases"] == 8
+    assert [model["model"] for model in cohort["models"]] == ["ours", "demo"] and cohort["cases"] == 4
     assert {"auroc", "auroc_delong"} <= set(cohort["models"][0]["against"])
-    assert cohort["models"][0]["exposure"]["patients_trained_on"] == 2
-    assert len(table.read_text().splitlines()) == 9
-    assert "NOT A TEST of ours" in page.read_text() and page.read_text().count("<svg") >= 6
+    assert cohort["models"][0]["exposure"]["is_test"]
+    assert len(table.read_text().splitlines()) == 5
+    assert "None of the 4 cases taught ours" in page.read_text() and page.read_text().count("<svg") >= 6
 
 
 @pytest.mark.slow
 def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
-    site, out = write_site(tmp_path), tmp_path / "ours"
+    site, out = write_site(tmp_path, {"": 8}), tmp_path / "ours"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "node.cli.main", "train", str(site), "--out", str(out), "--epochs", "1"]
     command += [*FOLDS, "--cache", str(tmp_path / "cache"), "--json"]

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from dicom_io.encoding.part10 import copy_instance
+from dicom_io.network.service import Peer
 from live_node import instance
 from mome_core.errors import Ineligibility
 from mome_core.protocol import PartState, ProtocolItem, ProtocolPart
@@ -30,7 +31,6 @@ from node.settings_file import settings_toml
 from node.storage.archive import Archive
 from node.storage.health import HealthStore, OpenAlert
 from node.storage.ledger.ledger import Ledger
-from node.storage.overview import Overview
 from node.storage.records import AnalysisRecord, StoredInstance
 from node.summary import AnalysisSummary
 
@@ -74,7 +74,7 @@ def on_a_terminal(*command: str, seconds: float = 20, until: str = "Receiving") 
 
 
 def test_the_worklist_is_watched_until_ctrl_c(config: Path) -> None:
-    code, shown = on_a_terminal("studies", "list", "--watch", "--config", str(config))
+    code, shown = on_a_terminal("studies", "list", "--watch", "--config", str(config), until="complete in")
     assert code == 0
     assert "complete in" in shown
 
@@ -102,8 +102,8 @@ def test_one_command_leads_from_an_accession_number_to_the_reason(
     image.save_as(tmp_path / "one.dcm", enforce_file_format=True)
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     received = copy_instance(tmp_path / "one.dcm", archive.temporary_path())
-    ledger.receiving.instances_stored(archive.keep_received([(received, "MRI1")]), 100.0)
-    StudyIndexer(settings, archive, Overview(ledger.engine)).run()
+    ledger.receiving.instances_stored(archive.keep_received([(received, Peer("MRI1", "MOMENODE", "10.0.0.5"))]), 100.0)
+    StudyIndexer(settings, archive, ledger).run()
     ledger.gathering.settle(150.0, 160.0)
     job = ledger.jobs.claim(JobKind.ANALYZE, 170.0, 60.0)
     assert job is not None

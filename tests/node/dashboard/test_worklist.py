@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -66,6 +67,14 @@ def test_a_search_is_its_persons_own_and_ends() -> None:
             kept.text(person, wanted)
 
 
+def test_what_was_sought_an_hour_ago_is_nowhere_any_more() -> None:
+    kept = RecentSearches()
+    names = [kept.begin("anna", text) for text in ("DOE^JANE", "somebody")]
+    kept.searches[names[0]] = replace(kept.searches[names[0]], until=0.0)
+    kept.begin("anna", "another")
+    assert [each.text for each in kept.searches.values()] == ["somebody", "another"]
+
+
 def test_without_the_right_nobody_finds_or_sees_a_patient(site: Site, logged_in: LogIn) -> None:
     browser = logged_in(AccountRole.ADMIN, patients=False)
     for text in (FORMULA, CANARY, "script X"):
@@ -110,7 +119,7 @@ def test_the_list_shows_the_patient_as_the_site_wants(site: Site, shown: Patient
     settings = site.settings.model_copy(
         update={"dashboard": site.settings.dashboard.model_copy(update={"patients": shown})}
     )
-    assert StudyIndexer(settings, site.archive, site.overview).run() == (0 if shown is PatientDisplay.ID else 3)
+    assert StudyIndexer(settings, site.archive, site.ledger).run() == (0 if shown is PatientDisplay.ID else 3)
     now = time.time()
     key = site.access.new_key("robot", AccountRole.VIEWER, now, patients=True)
     answer = client_of(site).get("/api/studies", headers={"authorization": f"Bearer {key}"}).json()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from calibrations import calibrations
 from evaluation_sites import write_bundle, write_sites
+from mome_core.calibration import COALITIONS
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
 from node.evaluation.measure import EvaluationPlan, EvaluationProgress, evaluate_models
@@ -71,6 +73,13 @@ def test_an_operating_point_is_used_on_other_patients_only(plan: EvaluationPlan)
     assert points[0] is None and points[1] is not None
 
 
+def test_no_network_is_asked_about_cases_that_no_operating_point_is_chosen_on(plan: EvaluationPlan) -> None:
+    told, chosen = Counted(), choosing(plan, "validation")
+    without = tuple(replace(row, facts={**row.facts, "bi_rads": "5"}) for row in chosen.sets[0].rows)
+    evaluate_models(replace(chosen, sets=(replace(chosen.sets[0], rows=without),)), told)
+    assert {cases for _, cases, *_ in told.answers} == {"internal"}
+
+
 def test_one_of_the_sets_may_be_the_choosing_one_and_is_answered_once(plan: EvaluationPlan) -> None:
     told = Counted()
     chosen = replace(plan, choose=plan.sets[0])
@@ -88,3 +97,14 @@ def test_models_of_one_name_are_told_apart(plan: EvaluationPlan, tmp_path: Path)
 def test_an_endpoint_without_labels_is_refused(plan: EvaluationPlan) -> None:
     with pytest.raises(TrainingRefused, match="does not answer triple_negative"):
         evaluate_models(replace(plan, endpoint=Endpoint.TRIPLE_NEGATIVE), EvaluationProgress())
+
+
+def test_a_model_that_may_score_none_of_the_cases_is_refused_with_the_reason_of_its_bundle(
+    plan: EvaluationPlan, tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "silent", 7, "somebody", read_by=calibrations(withheld=COALITIONS))
+    told, silent = Counted(), replace(plan, bundles=(tmp_path / "silent", plan.bundles[1]))
+    reason = r"silent gives no score for any of the 8 cases: .* does not tell patients apart reliably"
+    with pytest.raises(TrainingRefused, match=reason):
+        evaluate_models(silent, told)
+    assert told.answers == []  # and nothing was computed for nothing

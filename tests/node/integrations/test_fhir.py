@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from fhir_server import FhirStore, judged
 from mome_core.results import Endpoint
 from node.integration_settings import FhirServer
 from node.integrations.content import PreliminaryResult
-from node.integrations.errors import LibraryMissing
+from node.integrations.errors import LibraryMissing, NothingToTell
 from node.integrations.fhir import require_library, result_bundle
 from told_results import NOT_ANALYSED, PATIENT, REPORT, STUDY, SUMMARY, UNKNOWN, told_result, without
 
@@ -126,6 +127,12 @@ def test_no_address_in_the_transaction_names_a_patient_unless_the_server_is_to_f
 def test_a_time_without_zone_is_told_as_a_date() -> None:
     (report,) = resources(bundle(without(told_result(), timezone="")), "DiagnosticReport")
     assert report["effectiveDateTime"] == "2026-11-29"
+
+
+def test_a_result_that_makes_no_valid_resource_repeats_nothing_of_it_however_it_is_shown() -> None:
+    with pytest.raises(NothingToTell) as refused:
+        bundle(without(told_result(), study_date="20261399"))
+    assert "2026-13-99" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from lxml import etree
 
 from audit_schema import faults_of
 from certificates import Authority
+from dicom_io.network.service import Peer
 from live_node import CANARY, instance, new_study
 from node.audit import AuditEvent, AuditFields
 from node.service.audit_forwarding import AuditForwarder, audit_subject
@@ -89,7 +90,9 @@ def test_an_entry_about_a_study_names_its_patient_and_the_person(site: Site, tmp
     from dicom_io.encoding.part10 import copy_instance
 
     received = copy_instance(file, site.archive.temporary_path())
-    site.ledger.receiving.instances_stored(site.archive.keep_received([(received, "MR")]), 1.0)
+    site.ledger.receiving.instances_stored(
+        site.archive.keep_received([(received, Peer("MR", "MOMENODE", "10.0.0.5"))]), 1.0
+    )
     fields = AuditFields(person="ada", address="10.0.0.9")
     site.ledger.audit.record(AuditEvent.DOWNLOADED, 2.0, "report", study, fields)
     with site.receiver.running():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dicom_io.encoding.part10 import copy_instance
+from dicom_io.network.service import Peer
 from live_node import instance
+from node.jobs import Priority
 from node.patient_search import RowLabels, study_search
 from node.search_key import SearchKey
 from node.service.indexing import StudyIndexer
@@ -21,20 +23,22 @@ STUDY = "1.2.3"
 class Place:
     """A storage root with its ledger, and a scanner that sends to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **sections: object) -> None:
         self.folder = folder
-        self.settings = Settings(storage={"root": folder / "root"}, dashboard={"patients": "name"})
+        self.settings = Settings(storage={"root": folder / "root"}, dashboard={"patients": "name"}, **sections)
         self.archive, self.ledger = Archive(folder / "root"), Ledger(self.settings.database_url)
 
-    def receive(self, series: int, now: float, **values: str) -> None:
+    def receive(self, series: int, now: float, called: str = "MOMENODE", **values: str) -> None:
         image = instance(STUDY, SeriesInstanceUID=f"{STUDY}.{series}", SpecificCharacterSet="ISO_IR 192", **values)
         file = self.folder / f"{image.SOPInstanceUID}.dcm"
         image.save_as(file, enforce_file_format=True)
         received = copy_instance(file, self.archive.temporary_path())
-        self.ledger.receiving.instances_stored(self.archive.keep_received([(received, "MRI1")]), now)
+        self.ledger.receiving.instances_stored(
+            self.archive.keep_received([(received, Peer("MRI1", called, "10.0.0.5"))]), now
+        )
 
     def index(self) -> int:
-        return StudyIndexer(self.settings, self.archive, Overview(self.ledger.engine)).run()
+        return StudyIndexer(self.settings, self.archive, self.ledger).run()
 
     @property
     def key(self) -> SearchKey:
@@ -92,3 +96,34 @@ def test_a_file_that_is_gone_or_damaged_stops_nothing(tmp_path: Path) -> None:
     assert place.index() == 1
     assert place.index() == 0
     assert place.found("mri1") != []
+
+
+def priority_of(place: Place) -> Priority:
+    return place.ledger.reading.study(STUDY).study.priority
+
+
+def test_a_new_study_is_as_urgent_as_its_ae_title_or_the_rule_that_fits(tmp_path: Path) -> None:
+    entity = {"ae_title": "MOMESTAT", "priority": "STAT"}
+    rule = {"priority": "LOW", "study_description": "*research*"}
+    place = Place(tmp_path, ae_titles=(entity,), priorities=(rule,))
+    place.receive(1, 100.0, called="MOMESTAT", StudyDescription="MR Mamma")
+    place.index()
+    assert priority_of(place) is Priority.STAT
+    assert place.ledger.reading.study(STUDY).study.called_ae_title == "MOMESTAT"
+    said = [each.detail for each in Overview(place.ledger.engine).events(1) if each.event == "OPERATED"]
+    assert said == ["AE title MOMESTAT: priority STAT"]
+    ruled = Place(tmp_path / "ruled", ae_titles=(entity,), priorities=(rule,))
+    ruled.receive(1, 100.0, called="MOMESTAT", StudyDescription="Breast RESEARCH protocol")
+    ruled.index()
+    assert priority_of(ruled) is Priority.LOW
+
+
+def test_what_an_operator_says_of_a_priority_stays(tmp_path: Path) -> None:
+    place = Place(tmp_path, ae_titles=({"ae_title": "MOMESTAT", "priority": "STAT"},))
+    place.receive(1, 100.0, called="MOMESTAT")
+    place.index()
+    place.ledger.operator.prioritise(STUDY, Priority.ROUTINE, "alice", 110.0)
+    place.receive(2, 120.0, called="MOMESTAT")
+    place.ledger.gathering.settle(150.0, 160.0)
+    assert place.index() == 1
+    assert priority_of(place) is Priority.ROUTINE

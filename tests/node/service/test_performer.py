@@ -65,6 +65,19 @@ def test_a_delivery_that_is_given_up_cancels_with_the_reason(tmp_path: Path) -> 
     assert told.ReasonForCancellation == "pacs refused"
 
 
+def test_a_study_whose_results_the_operator_cancels_cancels_with_that_reason(tmp_path: Path) -> None:
+    site = AnsweredSite(tmp_path, "pacs")
+    with WorklistServer().running() as server:
+        server.schedule(ITEM, STUDY)
+        performer = performer_of(site, server)
+        performer.look()
+        site.ledger.operator.cancel(STUDY, "alice", 195)
+        performer.look()
+    assert server.history[-1] == (ITEM, "CANCELED")
+    (told,) = server.items[ITEM].ProcedureStepProgressInformationSequence
+    assert told.ReasonForCancellation == "cancelled by alice"
+
+
 def test_only_what_matches_and_whose_one_study_is_here_is_claimed(tmp_path: Path) -> None:
     site = AnsweredSite(tmp_path, "pacs")
     with WorklistServer().running() as server:
@@ -127,10 +140,13 @@ def test_a_server_that_is_away_is_asked_again(tmp_path: Path) -> None:
     site = AnsweredSite(tmp_path, "pacs")
     with WorklistServer(token="t0ken").running() as server:  # noqa: S106
         file = tmp_path / "token"
-        file.write_text("t0ken")
-        file.chmod(0o600)
         server.schedule(ITEM, STUDY)
         performer = performer_of(site, server, token_file=str(file))
+        performer.look()  # its token is not there yet
+        file.touch(0o600)
+        for token in ("0ld", "t0ken"):  # it is renewed while the node runs
+            performer.look()
+            file.write_text(token)
         server.deaf = True
         performer.look()
         assert server.history == []

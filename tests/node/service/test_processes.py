@@ -14,7 +14,9 @@ from node.service.processes import (
     ProcessId,
     command_of,
     end_processes,
+    on_its_device,
     processes_of,
+    share_of_processors,
     start_process,
     works_by,
 )
@@ -56,7 +58,7 @@ def test_a_site_without_dashboard_has_three_processes(settings: Settings) -> Non
         ("dashboard", {"session_hours": 1.0}, {NodeProcess.DASHBOARD, NodeProcess.SCHEDULER}),
         ("gather", {"quiet_seconds": 5.0}, {NodeProcess.SCHEDULER}),
         ("alerts", {"webhook": "https://example.org"}, {NodeProcess.SCHEDULER}),
-        ("model", {"policy": "paper"}, {NodeProcess.WORKER}),
+        ("model", {"estimator": "one"}, {NodeProcess.WORKER}),
         ("series", {"rules": {"*t2*": "T2"}}, {NodeProcess.WORKER}),
         ("promotion", {"margin": 0.1}, set()),
     ],
@@ -78,6 +80,18 @@ def test_another_address_of_a_destination_interrupts_no_analysis_and_another_des
     worker, scheduler = NodeProcess.WORKER, NodeProcess.SCHEDULER
     assert works_by(worker, here) == works_by(worker, there) != works_by(worker, both)
     assert works_by(scheduler, here) != works_by(scheduler, there)
+
+
+def test_another_rule_for_priorities_interrupts_no_analysis_and_another_ae_title_does(settings: Settings) -> None:
+    rule = {"priority": "STAT", "calling_ae_title": "MR_ER"}
+    ruled = Settings(storage=settings.storage, priorities=(rule,))
+    served = Settings(storage=settings.storage, ae_titles=({"ae_title": "MOMESTAT"},))
+
+    def concerned(new: Settings) -> set[NodeProcess]:
+        return {kind for kind in NodeProcess if works_by(kind, new) != works_by(kind, settings)}
+
+    assert concerned(ruled) == {NodeProcess.SCHEDULER}
+    assert concerned(served) == {NodeProcess.SCHEDULER, NodeProcess.WORKER}
 
 
 def test_a_process_is_told_its_device(tmp_path: Path) -> None:
@@ -110,3 +124,54 @@ def test_a_crash_point_does_not_reach_a_process_that_is_started_again(monkeypatc
     ask = [sys.executable, "-c", "import os; raise SystemExit('MOME_CRASHPOINT' in os.environ)"]
     assert start_process(ask).wait(30) == 1
     assert start_process(ask, again=True).wait(30) == 0
+
+
+def with_devices(settings: Settings, *devices: str) -> Settings:
+    return Settings(storage=settings.storage, worker={"devices": devices})
+
+
+def test_each_device_has_a_worker_of_its_own(settings: Settings) -> None:
+    two = with_devices(settings, "cpu:0", "cpu:1")
+    assert [str(each) for each in processes_of(two)] == [
+        "listener",
+        "scheduler",
+        "worker-cpu:0",
+        "worker-cpu:1",
+        "dashboard",
+    ]
+    assert two.worker.parts == ("worker-cpu:0", "worker-cpu:1")
+    one = with_devices(settings, "cuda:1")
+    assert [str(each) for each in processes_of(one)][2:3] == ["worker"]
+    assert on_its_device(one, ProcessId(NodeProcess.WORKER)).model.device == "cuda:1"
+
+
+def test_a_worker_computes_on_its_device(settings: Settings) -> None:
+    assert on_its_device(settings, ProcessId(NodeProcess.WORKER, "cuda:1")).model.device == "cuda:1"
+    assert on_its_device(settings, ProcessId(NodeProcess.WORKER, "cpu:1")).model.device == "cpu"
+    assert on_its_device(settings, ProcessId(NodeProcess.WORKER)) == settings
+
+
+def test_all_devices_of_a_host_have_a_worker_each(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")  # numbered from 0 on by those who may use them
+    every = Settings(storage=settings.storage, worker={"devices": "all"})
+    assert [str(each) for each in processes_of(every)][2:4] == ["worker-cuda:0", "worker-cuda:1"]
+
+
+def test_all_devices_of_a_host_without_a_gpu_are_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    every = Settings(storage=settings.storage, worker={"devices": "all"})
+    assert [str(each) for each in processes_of(every)] == ["listener", "scheduler", "worker", "dashboard"]
+
+
+@pytest.mark.parametrize("devices", [("cuda:0", "cuda:0"), ("gpu",), ("cuda",)])
+def test_a_device_that_is_none_or_is_named_twice_is_refused(settings: Settings, devices: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="worker"):
+        with_devices(settings, *devices)
+
+
+def test_several_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert share_of_processors(1) == {}
+    assert int(share_of_processors(2)["OMP_NUM_THREADS"]) >= 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert share_of_processors(2) == {}, "the site has chosen"

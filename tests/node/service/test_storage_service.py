@@ -22,6 +22,7 @@ from dicom_io.network.acceptor import Acceptor
 from dicom_io.network.commitment import CommitmentReport, request_commitment
 from dicom_io.network.remote import RemoteAE
 from node.admission import Admission
+from node.reasons import ReasonCode
 from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
@@ -185,7 +186,8 @@ def test_a_destination_that_is_no_caller_may_connect_and_sends_only_what_was_ask
     association.release()
     assert statuses == [0x0124, 0x0124, 0]
     assert len(list(node.ledger.reading.instances())) == 1
-    assert [each.event for each, _ in node.ledger.audit.entries() if each.event == "REJECTED"] == ["REJECTED"]
+    reasons = [each.fields.reason for each, _ in node.ledger.audit.entries() if each.event == "REJECTED"]
+    assert reasons == [ReasonCode.NOT_A_CALLER]
 
 
 def test_a_sender_may_ask_us_to_answer_for_what_it_sent(node: Node) -> None:

@@ -56,20 +56,20 @@ def test_objects_are_kept_and_a_delivery_waits_for_each_destination(ledger: Ledg
         seen.append((len(paths), revision))
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
-    assert analyze_next(("pacs", "research"), ledger, archive, analyst)
-    assert seen == [(2, StudyRevision(STUDY, 1, None))]
+    assert analyze_next(lambda _: ("pacs", "research"), ledger, archive, analyst)
+    assert seen == [(2, StudyRevision(STUDY, 1, None, called_ae_title="MOMENODE"))]
     detail = ledger.reading.study(STUDY)
     assert detail.study.state is StudyState.ANALYZED
     assert (archive.root / detail.objects[0].path).read_bytes() == b"a report"
     assert {job.destination for job in detail.jobs if job.kind == JobKind.DELIVER} == {"pacs", "research"}
-    assert not analyze_next(("pacs",), ledger, archive, analyst), "one job was done twice"
+    assert not analyze_next(lambda _: ("pacs",), ledger, archive, analyst), "one job was done twice"
 
 
 def test_a_defect_in_the_analysis_is_tried_again(ledger: Ledger, archive: Archive) -> None:
     def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         raise RuntimeError("a library's words, perhaps with a name in them")
 
-    assert analyze_next((), ledger, archive, analyst)
+    assert analyze_next(lambda _: (), ledger, archive, analyst)
     (job,) = ledger.reading.study(STUDY).jobs
     assert (job.state, job.attempts) == (JobState.WAITING, 1)
     assert str(job.reason) == "analysis failed: RuntimeError"
@@ -79,14 +79,14 @@ def test_an_error_that_trying_again_cannot_help_fails_the_study(ledger: Ledger, 
     def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         raise NodeError("there is no model")
 
-    assert analyze_next((), ledger, archive, analyst)
+    assert analyze_next(lambda _: (), ledger, archive, analyst)
     assert state_of(ledger) is StudyState.FAILED
 
 
 def test_a_file_that_changed_on_disk_fails_the_study_and_nothing_is_analysed(ledger: Ledger, archive: Archive) -> None:
     _, _, path = next(iter(ledger.reading.instances(STUDY)))
     (archive.root / path).write_bytes(b"other bytes")
-    assert analyze_next((), ledger, archive, lambda *_: pytest.fail("it was analysed"))
+    assert analyze_next(lambda _: (), ledger, archive, lambda *_: pytest.fail("it was analysed"))
     assert state_of(ledger) is StudyState.FAILED
 
 
@@ -95,7 +95,7 @@ def test_the_result_of_an_old_revision_is_dropped(ledger: Ledger, archive: Archi
         keep(settings, 1)  # an instance arrives meanwhile
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
-    assert analyze_next(("pacs",), ledger, archive, analyst)
+    assert analyze_next(lambda _: ("pacs",), ledger, archive, analyst)
     assert state_of(ledger) is StudyState.RECEIVING
     assert ledger.reading.study(STUDY).objects == ()
 
@@ -109,7 +109,7 @@ def test_an_analysis_that_is_cancelled_ends_at_its_next_step(ledger: Ledger, arc
         pytest.fail("it went on")
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
-    assert analyze_next(("pacs",), ledger, archive, analyst)
+    assert analyze_next(lambda _: ("pacs",), ledger, archive, analyst)
     detail = ledger.reading.study(STUDY)
     assert (detail.study.state, detail.objects) == (StudyState.CANCELLED, ())
 
@@ -117,7 +117,7 @@ def test_an_analysis_that_is_cancelled_ends_at_its_next_step(ledger: Ledger, arc
 def test_a_paused_node_begins_no_analysis(ledger: Ledger, archive: Archive) -> None:
     me = NodePart("one", "worker")
     ledger.holds.hold(Hold(HoldKind.PAUSE, "one", 1.0, "alice"))
-    assert not analyze_next((), ledger, archive, lambda *_: pytest.fail("it was analysed"), me)
+    assert not analyze_next(lambda _: (), ledger, archive, lambda *_: pytest.fail("it was analysed"), me)
     assert state_of(ledger) is StudyState.STABLE
 
 

@@ -79,6 +79,8 @@ def test_what_is_known_of_a_deleted_study_is_kept_until_its_entries_are_sent(led
     }
     complete_study(ledger)  # may have the number of the one that is gone
     newest = forwarding.unsent(9)[-1]
+    forwarding.sent("b", newest.number, 300.0)  # not its turn: nothing was sent
+    assert {each.subject for each in forwarding.unsent(9)} == {patient, AuditSubject(STUDY)}
     assert (newest.entry.event, newest.subject, newest.path) == ("SETTLED", AuditSubject(STUDY), "path")
     forwarding.sent("a", newest.number, 400.0)
     with ledger.engine.connect() as db:

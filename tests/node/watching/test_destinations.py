@@ -89,6 +89,14 @@ def test_a_destination_over_the_web_is_probed_by_stow_and_not_by_echo(status: in
         server.shutdown()
 
 
+def test_a_token_that_cannot_be_read_is_the_reason_why_a_destination_is_not_reached(tmp_path: Path) -> None:
+    to = closed().model_copy(update={"web": "http://127.0.0.1:1", "web_token_file": str(tmp_path / "token")})
+    (found,) = check_destination(settings_for(tmp_path, to), to)
+    assert (found.id, found.level) == (DestinationCheck.ECHO, FindingLevel.FAILED)
+    assert f"{tmp_path}/token: the secret cannot be read" in found.message
+    assert "check web_token_file" in found.hint
+
+
 def test_results_that_wait_are_named_with_the_reason_of_the_oldest(tmp_path: Path) -> None:
     with accepting(MemoryScp(), [build_context(Verification)]) as peer:
         pacs = closed().model_copy(update={"port": peer.port, "kinds": ("report",)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from live_node import new_study
+from node.audit import AuditEvent, AuditFields
 from node.identity import graphics_cards
+from node.reasons import ReasonCode
 from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
@@ -22,6 +25,7 @@ from node.storage.records import StoredInstance
 from node.watching.doctor import (
     Check,
     check_ae_title,
+    check_callers,
     check_clock,
     check_disk_flush,
     check_disk_space,
@@ -112,3 +116,21 @@ def test_a_node_without_the_gpu_that_its_settings_want_fails() -> None:
         pytest.skip("this machine has a GPU")
     assert check_gpu("cuda").level is FindingLevel.FAILED
     assert check_gpu("cpu").level is FindingLevel.ADVICE
+
+
+def turned_away(settings: Settings, caller: str, at: float) -> None:
+    fields = AuditFields(calling_ae_title=caller, address="10.0.0.9", reason=ReasonCode.CALLING_UNKNOWN)
+    Ledger(settings.database_url).audit.record(AuditEvent.REJECTED, at, "turned away", fields=fields)
+
+
+def test_a_caller_that_is_kept_out_is_named_until_the_settings_let_it_in(settings: Settings) -> None:
+    now = time.time()
+    strict = settings.model_copy(update={"dicom": DicomSettings(callers=("MRI1",))})
+    for caller, at in (("MRI8", now - 200_000), ("MRI9", now), ("MOMENODE", now)):
+        turned_away(strict, caller, at)
+    found = check_callers(strict)
+    assert found.level is FindingLevel.ADVICE
+    assert "MRI9 at 10.0.0.9" in found.message
+    assert "MRI8" not in found.message and "MOMENODE" not in found.message
+    assert "mome-node peers allow MRI9 --address 10.0.0.9" in found.hint
+    assert check_callers(settings).level is FindingLevel.OK

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp, pearsonr
 
 from calibrations import VALIDATION, calibrated, calibration, calibrations
-from mome_core.calibration import Call
+from dicom_io.headers.read import read_series_headers
+from dicom_io.study.classify import assign_roles
+from mome_core.calibration import COALITIONS, Call
 from mome_core.case import Modality
+from mome_core.estimator import Augmentation, Estimator
+from mome_core.inference import score
+from mome_core.model.checkpoint import Checkpoint, Description, as_loaded, load_checkpoint, save_checkpoint
 from mome_core.model.estimators import EndpointCalibrations
-from mome_core.results import Endpoint, QualityFlag, Severity
-from node.models import BundleManifest
+from mome_core.policy import default_policy
+from mome_core.results import Endpoint, QualityFlag, Result, Severity
+from mome_core.training.calibrate import CalibrationPlan
+from mome_core.training.calibrate_network import calibrate_network
+from mome_core.training.dataset import Example
+from mome_core.training.loop import train
+from mome_core.training.scored import score_cases, scored
+from node.analysis import AnalysisOutcome, summarize
+from node.models import BundleManifest, manifest_of
 from node.storage.decisions import ShadowAnswer
 from node.storage.overview import AnalysisRow
 from node.summary import AnalysisSummary, EstimatorSummary, ModelSummary, ScoreSummary
 from node.watching.drift import SHIFTED, drift_by_scanner, population_stability, shadow_reports
+from training_examples import examples, task
 
 A = "a" * 64
 
@@ -71,3 +86,40 @@ def test_drift_is_told_for_each_scanner_against_the_answers_of_the_validation() 
     assert first.modalities == "DCE+DWI+T2"
     assert first.distance == pytest.approx(ks_2samp(baseline, moved).statistic)
     assert (second.scanner, second.stability, second.distance, second.has_moved) == ("MRI2", None, None, False)
+
+
+@pytest.fixture(scope="module")
+def fifty(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    return examples(tmp_path_factory.mktemp("cases"), 50, first=600)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, fifty: list[Example]) -> Path:
+    """A bundle of a network that has learned something, calibrated on fifty cases as it will be loaded."""
+    folder = tmp_path_factory.mktemp("bundle")
+    lesson = task(folder)
+    network = as_loaded(train(lesson, folder / "run").network)
+    plan = CalibrationPlan((Estimator(Augmentation.FLIPS),))
+    estimators = calibrate_network(network, fifty, lesson.recipe, plan)
+    save_checkpoint(folder / "model", network, lesson.recipe, Description("fifty", "1", "Knows noise."), estimators)
+    return folder / "model"
+
+
+def analysis(number: int, case: Example, model: Checkpoint) -> AnalysisRow:
+    """A study as the ledger gives it back, after the node has scored it."""
+    result = Result(score(case.arrays(), model, default_policy(model.network)), (), case.modalities)
+    headers = read_series_headers([])
+    told = summarize(AnalysisOutcome(headers, assign_roles(headers), None, result, None, "", "", {}))
+    return AnalysisRow(number, 1, 0.0, AnalysisSummary.from_json(json.loads(json.dumps(told.to_json()))), "MRI1")
+
+
+@pytest.mark.slow
+def test_node_evaluation_gate_and_drift_speak_of_the_same_number(place: Path, fifty: list[Example]) -> None:
+    model, endpoint = load_checkpoint(place), Endpoint.MALIGNANCY
+    rows = [analysis(n, case, model) for n, case in enumerate(fifty)]
+    node = [row.summary.scores[0].probability for row in rows]
+    evaluated = score_cases(model, fifty, endpoint)
+    assert node == evaluated.answers().probability.tolist() == scored(model, fifty, endpoint).tolist()
+    assert [set(each) for each in evaluated.probabilities] == [set(COALITIONS)] * 50
+    (drift,) = drift_by_scanner(rows, manifest_of(place))
+    assert (drift.answers, drift.distance, drift.stability) == (50, 0.0, 0.0)  # the baseline is these very numbers

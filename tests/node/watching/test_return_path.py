@@ -152,6 +152,8 @@ def call(
         (call(AuditEvent.REJECTED, ReasonCode.ALL_SLOTS_TAKEN), "dicom.associations"),
         (call(AuditEvent.FORGED_REPORT, None, "ORTHANC"), 'ae_title = "ORTHANC"'),
         (call(AuditEvent.FORGED_REPORT, None), None),
+        (call(AuditEvent.REJECTED, ReasonCode.NOT_A_CALLER), None),
+        (call(AuditEvent.REJECTED, ReasonCode.DRAINING, "MRI1"), None),
     ],
 )
 def test_each_refusal_is_traced_to_its_setting(refused: AuditRecord, remedy: str | None) -> None:

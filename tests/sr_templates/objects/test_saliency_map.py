@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
@@ -105,3 +107,23 @@ def test_without_dce_the_saliency_of_another_sequence_is_shown(used: tuple[Modal
     grid = evidence.images(used[0])
     assert saliency_map.ReferencedSeriesSequence[0].SeriesInstanceUID == grid[0].header.SeriesInstanceUID
     assert saliency_map.SeriesDescription.startswith(f"AI saliency map (IG, {used[0]})")
+
+
+def test_each_score_has_a_map_in_a_series_of_its_own_that_the_report_points_to(
+    result: Result, evidence: Evidence
+) -> None:
+    asked = [score.endpoint for score in result.scores]
+    others = tuple(replace(each, endpoint=asked[1]) for each in result.saliency)
+    alone = build_objects(result, evidence, DEVICE).by_kind
+    objects = build_objects(replace(result, saliency=(*result.saliency, *others)), evidence, DEVICE).by_kind
+    first, second = objects[Kind.SALIENCY_MAP]
+    assert first.SeriesInstanceUID != second.SeriesInstanceUID
+    assert (first.SeriesNumber, second.SeriesNumber) == (9010, 9011)
+    assert [each.SeriesDescription.split(" - ")[0] for each in (first, second)] == [
+        "AI saliency map (IG, DCE, malig.)",
+        "AI saliency map (IG, DCE, TNBC)",
+    ]
+    assert alone[Kind.SALIENCY_MAP][0].SeriesDescription.split(" - ")[0] == "AI saliency map (IG, DCE)"
+    (report,) = objects[Kind.REPORT]
+    referenced = {str(each.value) for each in report.iterall() if each.keyword == "ReferencedSOPInstanceUID"}
+    assert {str(first.SOPInstanceUID), str(second.SOPInstanceUID)} <= referenced

@@ -21,7 +21,7 @@ def test_every_number_is_named_by_its_group(objects: ResultObjects, result: Resu
     assert stated.numbers[f"{group} / Contribution of DCE"] == "20.00"
     # three endpoints, and the completeness error of the one explained
     assert len(stated.numbers) == 3 * (3 + 3 + 3 + 3 + 3 + 1 + 3) + 1
-    assert stated.weights == MODEL.sha256
+    assert stated.weights == (MODEL.sha256,)
 
 
 def test_the_evidence_names_every_source_instance(objects: ResultObjects, evidence: Evidence) -> None:

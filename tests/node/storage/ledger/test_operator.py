@@ -96,3 +96,15 @@ def test_a_study_without_an_open_job_has_nothing_to_cancel(ledger: Ledger) -> No
     analyzed_study(ledger)
     with pytest.raises(LookupError, match="waiting, running or failed"):
         ledger.operator.cancel(STUDY, "alice", 300)
+
+
+def test_a_cancelled_delivery_of_an_earlier_revision_leaves_the_new_analysis_alone(ledger: Ledger) -> None:
+    analyzed_study(ledger, "pacs")
+    reason = Reason(ReasonCode.PEER_REFUSED, "pacs refused")
+    ledger.jobs.failed(claim_job(ledger, JobKind.DELIVER), reason, 220, attempts=1)
+    ledger.operator.requeue(STUDY, 230)
+    assert ledger.operator.cancel(STUDY, "alice", 240, "pacs") == 1
+    assert state_of(ledger) is StudyState.STABLE
+    job = claim_job(ledger, now=250)
+    assert ledger.operator.cancel(STUDY, "alice", 260) == 1
+    assert (job.revision, state_of(ledger)) == (2, StudyState.CANCELLED)
