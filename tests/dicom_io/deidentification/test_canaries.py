@@ -104,4 +104,4 @@ def test_comments_inside_compressed_frames_go_and_the_pixels_stay(tmp_path: Path
         assert found_in(copy) == []
         np.testing.assert_array_equal(dcmread(copy).pixel_array, pixels)
         syntaxes.add(image.file_meta.TransferSyntaxUID)
-    assert len(syntaxes) >= 5
+    assert len(syntaxes) == 4  # JPEG, JPEG-LS, JPEG 2000, RLE
