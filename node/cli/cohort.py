@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mome_core.training.cohort import read_manifest
-from node.cli.common import counted, study_progress
+from node.cli.common import counted
 from node.cli.options import Config, Json
+from node.cli.progress import study_progress
 from node.cohort_export import ExportedCohort, export_cohort
 from node.cohorts import CohortCheck, add_to_cohort, archived_study, begin_cohort, check_cohort, look_at_manifest
 from node.errors import NodeError

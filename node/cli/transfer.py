@@ -20,8 +20,9 @@ from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
 from dicom_io.network.service import Peer
 from node.admission import Admission
-from node.cli.common import open_ledger, progress, uid_of
+from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, StudyName
+from node.cli.progress import ProgressLine
 from node.errors import NodeError, SettingsError
 from node.remedies import reason_for, status_words
 from node.settings import Settings, load_settings
@@ -81,7 +82,7 @@ def fetch(
     """
     settings = load_settings(config)
     ours, remote = settings.dicom.ae_title, find_remote(settings, archive)
-    ledger, started = open_ledger(config), time.time()
+    ledger, started, line = open_ledger(config), time.time(), ProgressLine()
     with _told_with_remedy(remote, ours):
         moved = move_study(
             ours,
@@ -89,7 +90,7 @@ def fetch(
             uid_of(ledger, study),
             destination=ours,
             seconds=seconds,
-            progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
+            progress=lambda done, planned: line.show("instances", done, planned),
         )
     if moved.status or moved.failed:
         why = _why_not_sent(settings, remote, ledger, started)

@@ -56,8 +56,7 @@ def write_cases(path: Path, report: EvaluationReport) -> None:
 def _answer(model: MeasuredModel, n: int, name: str) -> tuple[str, str, str]:
     """Probability and call of one case, and what the case was to the model."""
     answers = model.answers
-    call = "withheld" if not answers.answered[n] else "positive" if answers.called[n] else "negative"
-    return f"{answers.probability[n]:.6f}", call, model.exposure.cases[name].value
+    return f"{answers.probability[n]:.6f}", answers.call(n), model.exposure.cases[name].value
 
 
 def report_json(report: EvaluationReport) -> dict[str, object]:

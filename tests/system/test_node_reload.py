@@ -17,6 +17,7 @@ from live_node import SLOWEST_MACHINE, LiveNode, instance, live_node, new_study,
 from node.settings_file import settings_toml, with_caller
 
 pytestmark = pytest.mark.system
+STREAM_SECONDS, RELOADS = 60.0, 5
 
 
 def reload_with(node: LiveNode, text: str) -> None:
@@ -48,6 +49,24 @@ def test_a_caller_is_let_in_without_a_restart_and_what_was_received_stays(tmp_pa
         wait_for(lambda: is_allowed(node, "MRI2"), 60, "MRI2 to be let in")
         assert is_allowed(node, "MODALITY")
         node.outcome(study, "DELIVERED", "ANALYZED")
+
+
+def test_callers_are_reloaded_while_associations_stream_in_and_none_is_refused(tmp_path: Path) -> None:
+    with live_node(tmp_path) as node:
+        callers = node.settings.dicom.model_copy(update={"callers": ("MODALITY",)})
+        node.settings = node.settings.model_copy(update={"dicom": callers})
+        node.start()
+        text, began, reloads, answers = settings_toml(node.settings), time.monotonic(), 0, list[bool]()
+        while time.monotonic() - began < STREAM_SECONDS:
+            if time.monotonic() - began >= reloads * STREAM_SECONDS / RELOADS:
+                reloads += 1
+                text = with_caller(text, f"MRI{reloads}", "")
+                reload_with(node, text)
+            answers.append(is_allowed(node, "MODALITY"))
+        wait_for(lambda: is_allowed(node, f"MRI{RELOADS}"), 60, "the last caller to be let in")
+    print(f"{len(answers)} associations, {reloads} reloads, {answers.count(False)} refused")
+    assert reloads == RELOADS
+    assert all(answers)
 
 
 def test_settings_with_a_mistake_are_refused_and_the_old_ones_stay(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoreOutcome
 from raw_peer import element
 
+MRI1 = Peer("MRI1", "MOMENODE", "10.0.0.5")
+
 
 def data_set(sop_instance_uid: str) -> memoryview:
     uids = {0x00080016: str(MRImageStorage), 0x00080018: sop_instance_uid, 0x0020000D: "1.2", 0x0020000E: "1.3"}
@@ -66,7 +68,7 @@ def test_nobody_waits_for_an_instance_that_comes_slowly_or_was_given_up(group_co
 
 
 def test_one_instance_alone_is_stored_at_once_and_the_second_time_is_known(group_commit: GroupCommit) -> None:
-    first, again = (group_commit.store(incoming(group_commit), "MRI1")[1] for _ in range(2))
+    first, again = (group_commit.store(incoming(group_commit), MRI1)[1] for _ in range(2))
     assert (first, again) == (StoreOutcome.STORED, StoreOutcome.DUPLICATE)
     assert not group_commit.busy and not group_commit.waiting
 
@@ -82,7 +84,7 @@ def test_those_that_wait_are_committed_by_the_first_of_them(group_commit: GroupC
 
     group_commit.commit = counted  # type: ignore[method-assign, assignment]
     group_commit.busy = True  # another is at the commit, until all have come
-    threads = [threading.Thread(target=group_commit.store, args=(file, "MRI1")) for file in files]
+    threads = [threading.Thread(target=group_commit.store, args=(file, MRI1)) for file in files]
     for each in threads:
         each.start()
     while len(group_commit.waiting) < len(files):
@@ -98,6 +100,6 @@ def test_a_disk_that_takes_nothing_refuses_the_instance_and_the_next_is_stored(g
     kept = group_commit.archive.root
     group_commit.archive.root = Path("/proc/nowhere")
     with pytest.raises(InstanceRefused):
-        group_commit.store(incoming(group_commit, "1.2.3.5"), "MRI1")
+        group_commit.store(incoming(group_commit, "1.2.3.5"), MRI1)
     group_commit.archive.root = kept
-    assert group_commit.store(incoming(group_commit, "1.2.3.6"), "MRI1")[1] is StoreOutcome.STORED
+    assert group_commit.store(incoming(group_commit, "1.2.3.6"), MRI1)[1] is StoreOutcome.STORED
