@@ -19,7 +19,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-WIDTH, SCALE, COLOURS = 1180, 1.25, 96
+WIDTH, SCALE, COLOURS = 1180, 1.25, 255
 TALLEST = 6000
 SECTIONS = {
     "patients": "patients",
@@ -33,6 +33,9 @@ SECTIONS = {
     "reliability": "reliability",
 }
 """Name of each picture, and the section of the page that it shows."""
+
+TITLES = {"bi-rads-4": "BI-RADS 4", "groups": "Groups of patients", "decisions": "Decision curves"}
+TITLES |= {"missing": "Missing modalities"}
 
 Report = Mapping[str, Any]
 
@@ -138,7 +141,8 @@ model, which knows phantoms only:
     {command}
 
 The column "paper, patients" is what the paper reports, never ours; the column "here, phantoms" is this run's. They say
-nothing of each other: phantoms are easy. {cases}
+nothing of each other: phantoms are easy. {cases} Without
+`--network`, a ResNet-34 on DCE and a feature fusion are trained first, and every figure shows them beside the model.
 
 | in the paper | what | paper, patients | here, phantoms | picture |
 | --- | --- | --- | --- | --- |
@@ -161,6 +165,8 @@ Fig. 5 a-l (integrated gradients and local Shapley values of single patients) is
 | BI-RADS 4 | chosen on one hospital, used on another | the same, with exact intervals |
 
 ## The pictures
+
+Each shows its section of the page that `mome-node evaluate --report` writes ([training.md](training.md), "Measure").
 """
 
 
@@ -180,7 +186,7 @@ def write_document(run: Path, docs: Path, command: str) -> None:
     cases = " and ".join(f"{each['cases']} cases ({each['set']})" for each in report["sets"])
     text = _HEAD.format(command=command, cases=f"Measured: {cases}.") + "\n".join(lines) + "\n"
     text += _TAIL.format(conclusion=report["conclusion"])
-    text += "".join(f"\n### {name.replace('-', ' ').capitalize()}\n\n![{name}](paper/{name}.png)\n" for name in shown)
+    text += "".join(f"\n### {TITLES.get(name, name.capitalize())}\n\n![{name}](paper/{name}.png)\n" for name in shown)
     (docs / "paper.md").write_text(text, "utf-8")
 
 

@@ -31,18 +31,23 @@ from node.storage.archive import Archive
 from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
+from node.watching.integrations import integration_probes
 from node.watching.return_path import turned_away_by_us
 
-_Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
+_Name = Annotated[str, typer.Argument(help="A destination, [[hl7]], [[fhir]] or [[worklists]] name of the settings.")]
 _Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
 
 
 def echo(name: _Name, config: Config = None) -> None:
-    """Call a destination, by C-ECHO or STOW-RS; exit code 4 when it does not answer, and what to change.
+    """Call whom the settings name, each by its own protocol; exit code 4 without an answer, and what to change.
 
     Example: mome-node echo pacs --config mome-node.toml
     """
     settings = load_settings(config)
+    for probe in integration_probes(settings):
+        if probe.name == name:
+            typer.echo(f"{name} {probe.answer()}")
+            return
     ours, remote = settings.dicom.ae_title, find_remote(settings, name)
     with _told_with_remedy(remote, ours):
         seconds = reach(ours, remote) if isinstance(remote, Destination) else c_echo(ours, remote)

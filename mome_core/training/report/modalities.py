@@ -20,7 +20,7 @@ def coalitions(cases: MeasuredSet) -> str:
     measured = [(model, number) for number, model in enumerate(cases.models) if model.coalitions]
     if not measured:
         return ""
-    return "".join(beside(_chart(model, number), _table(model)) for model, number in measured)
+    return "".join(_chart(model, number) + _table(model) for model, number in measured)
 
 
 def _chart(model: MeasuredModel, number: int) -> str:
