@@ -33,12 +33,13 @@ from mome_core.results import Endpoint
 from mome_core.training.bundle import write_bundle
 from mome_core.training.config import Optimizer, Parts, TrainingConfig
 from mome_core.training.dataset import Example, keep_arrays
-from mome_core.training.loop import Task, train
+from mome_core.training.loop import train
 from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
 from mome_core.training.scored import score_cases
 from mome_core.training.start import from_scratch
 from mome_core.training.statistics import Comparison, paired_bootstrap
+from mome_core.training.task import Task
 
 _Scores = NDArray[np.float64]
 RECIPE = Recipe(dce_size=(32, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16), dce_phases=2)

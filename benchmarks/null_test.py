@@ -27,8 +27,10 @@ from mome_core.training.cohort import ManifestRow
 from mome_core.training.config import Parts, TrainingConfig
 from mome_core.training.dataset import Cohort, Example, keep_arrays
 from mome_core.training.nested import CrossValidation
+from mome_core.training.questions import heads_named
 from mome_core.training.start import from_scratch
-from node.training import TrainingPlan, TrainingProgress, train_on
+from node.training import TrainingPlan, train_on
+from node.training_report import TrainingProgress
 
 CASES = 100
 RECIPE = Recipe(dce_size=(32, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16), dce_phases=2)
@@ -79,12 +81,12 @@ def repetition(seed: int, epochs: int) -> Repetition:
         config = TrainingConfig(
             epochs=epochs, batch_size=8, accumulation=1, learning_rate=3e-3, parts=Parts.EVERYTHING, seed=seed
         )
-        plan = TrainingPlan(start, Endpoint.MALIGNANCY, config, folder / "out", scratch=True, fold=None)
+        plan = TrainingPlan(start, heads_named(["malignancy"]), config, folder / "out", fold=None)
         report = train_on(cohort, rows, load_checkpoint(start), plan, TrainingProgress())
-    if report is None or report.cross_validation is None:
+    if report is None:
         raise RuntimeError("every fold is trained by the main process")
     chosen = float(np.mean([model.validation_auroc for model in report.models]))
-    return measured(seed, report.cross_validation, chosen)
+    return measured(seed, report.cross_validation["malignancy"], chosen)
 
 
 def measured(seed: int, found: CrossValidation, validation: float) -> Repetition:

@@ -32,6 +32,11 @@ def coalition_name(modalities: Iterable[Modality]) -> str:
     return "+".join(modality for modality in Modality if modality in present)
 
 
+def coalition_words(modalities: Iterable[Modality]) -> str:
+    """E.g. "DCE + T2", in the network's order, for people."""
+    return coalition_name(modalities).replace("+", " + ")
+
+
 def coalition_named(name: str) -> Coalition:
     """The coalition of a name; ValueError for an unknown modality."""
     return frozenset(Modality(part) for part in name.split("+"))
@@ -223,7 +228,7 @@ class Calibration:
 
 def withheld_words(calibration: Calibration) -> str:
     """Why a calibration gives no call, one sentence for a reader; empty where it gives one."""
-    name, validation = " + ".join(coalition_name(calibration.coalition).split("+")), calibration.validation
+    name, validation = coalition_words(calibration.coalition), calibration.validation
     match calibration.withheld:
         case None:
             return ""

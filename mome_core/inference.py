@@ -24,6 +24,7 @@ from mome_core.explain.reported import explain_scores
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.estimators import EndpointCalibrations
 from mome_core.policy import Policy, default_policy
+from mome_core.preprocessing.input_facts import facts_of
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess
 from mome_core.results import Endpoint, QualityFlag, Result, Score, Severity, combined
@@ -55,7 +56,7 @@ def analyze(
     timings: dict[str, float] = {}
     with _timed(timings, "prepare", report):
         prepared = prepare(case, checkpoint.recipe)
-        flags = assess(case, prepared, checkpoint.recipe)
+        flags = assess(facts_of(case, prepared), checkpoint.recipe)
     reasons = [flag.message for flag in flags if flag.severity is Severity.WITHHOLD]
     if reasons:
         return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings)

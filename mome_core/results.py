@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, sigmoid, withheld_words
+from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, withheld_words
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.estimator import Estimator
@@ -207,11 +207,6 @@ class Saliency:
     def difference(self) -> float:
         """Log odds that the explained versions differ from the reported score by."""
         return self.explained_log_odds - self.reported_log_odds
-
-    @property
-    def explained_probability(self) -> float:
-        """Probability of the explained versions, beside which the reported one stands; NaN where nobody said."""
-        return sigmoid(self.explained_log_odds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ class Admission:
 
     A destination may always call under its own AE title, whoever the callers are: its report on storage commitment
     comes on an association of its own, and so does what we ask it for by C-MOVE. It does not become a sender by that.
+    `destinations`: their names by AE title.
     """
 
     def __init__(
@@ -23,7 +24,10 @@ class Admission:
         """Raises NotReady for a network that is none."""
         self.dicom = dicom
         self.ours = frozenset((dicom.ae_title, *further_ae_titles))
-        self.destinations = frozenset(each.ae_title for each in destinations)
+        titles = {each.ae_title for each in destinations}
+        self.destinations = {
+            title: frozenset(each.name for each in destinations if each.ae_title == title) for title in titles
+        }
         self.networks = _networks_of(dicom)
 
     def refusal(self, peer: Peer) -> AssociationRejection | None:

@@ -121,14 +121,14 @@ def analyze_study(
             if reason
         ]
         if refusal := next(iter(refusals.values())) if len(withheld) == len(refusals) else None:
-            objects = None if refusal.code in context.silent else _refuse(headers, str(refusal), context, run)
+            objects = _refuse(headers, refusal, context, run)
             result = combined(withheld)
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
         answering = [each for each, reason in refusals.items() if reason is None]
         answered = analyze_together(assembly.case, answering, progress)
         result = _doubted(combined([answered, *withheld]), headers)
     except StudyIneligible as reason:
-        objects = None if reason.code in context.silent else _refuse(headers, str(reason), context, run)
+        objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     with _timed(timings, "result objects"):
@@ -139,17 +139,21 @@ def analyze_study(
 def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
     """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
     reason, modalities = assembly.without_dce, assembly.case.modalities
-    calibrations = [checkpoint.calibrations(endpoint).of(modalities) for endpoint in checkpoint.endpoints]
-    if reason is None or any(each.withheld is None for each in calibrations):
+    if reason is None or checkpoint.calls(modalities):
         return None
-    return StudyIneligible(f"{reason}; {withheld_words(calibrations[0])}", reason.code)
+    words = withheld_words(checkpoint.calibrations(checkpoint.endpoints[0]).of(modalities))
+    return StudyIneligible(f"{reason}; {words}", reason.code)
 
 
-def _refuse(headers: StudyHeaders, reason: str, context: AnalysisContext, run: Revision) -> ResultObjects | None:
-    """Objects that state why a study was not analysed; None when it holds no image that they could refer to."""
+def _refuse(
+    headers: StudyHeaders, reason: StudyIneligible, context: AnalysisContext, run: Revision
+) -> ResultObjects | None:
+    """Objects that state why a study was not analysed; None where nobody is told, or it has no image to refer to."""
+    if reason.code in context.silent:
+        return None
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
-        return build_not_analysed(reason, Evidence(other=images), context.device, run=run, options=context.options)
+        return build_not_analysed(str(reason), Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 from dicom_io.errors import DicomError
 from dicom_io.files import dicom_files, files_under
 from dicom_io.headers.read import read_series_headers
 from dicom_io.labels import patient_identity
-from dicom_io.study.case import read_case
+from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.classify import assign_roles
+from mome_core.calibration import coalition_words
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.model.network import Network
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
@@ -27,11 +29,21 @@ CACHE = Path(".cache/mome-node/prepared")
 class CohortProgress:
     """What is reported while cases are prepared; this one stays silent."""
 
-    def prepared(self, done: int, planned: int) -> None:
-        """One more case is prepared, or excluded."""
-
     def excluded(self, case: ExcludedCase) -> None:
         """A case cannot be used."""
+
+    def step(self, stage: str, done: int, planned: int) -> None:
+        """So many of so many steps of a stage are done."""
+
+    def counting(self, stage: str, planned: int) -> Callable[[str], None]:
+        """To be called with the name of each case of a stage when it is done."""
+        done: list[str] = []
+
+        def count(name: str) -> None:
+            done.append(name)
+            self.step(stage, len(done), planned)
+
+        return count
 
 
 def prepare_cases(
@@ -46,12 +58,7 @@ def prepare_cases(
     workers
         Processes that prepare cases.
     """
-    names: list[str] = []
-
-    def count(name: str) -> None:
-        names.append(name)
-        progress.prepared(len(names), len(rows))
-
+    count = progress.counting("cases prepared", len(rows))
     cohort = prepare_cohort([_source_of(row) for row in rows], recipe, cache, workers=workers, progress=count)
     for exclusion in cohort.exclusions:
         progress.excluded(exclusion)
@@ -61,10 +68,23 @@ def prepare_cases(
     return cohort
 
 
+def answerable(cohort: Cohort, network: Network, progress: CohortProgress) -> Cohort:
+    """The cases that a network can answer; one that lacks a modality which it needs is excluded."""
+    kept, unable = [], []
+    for example in cohort.examples:
+        if network.usable(example.modalities):
+            kept.append(example)
+            continue
+        words = f"has only {coalition_words(example.modalities)}: the network cannot answer from that"
+        unable.append(ExcludedCase(example.name, words))
+        progress.excluded(unable[-1])
+    return Cohort(tuple(kept), (*cohort.exclusions, *unable))
+
+
 def _source_of(row: ManifestRow) -> Source:
     """A row of the manifest as a study that can be read."""
     content, read = partial(content_digest, row.folder), partial(read_study, row.folder)
-    return Source(row.name, row.patient, row.labels, content, read, partial(_identity_of, row.folder))
+    return Source(row.name, row.patient, row.labels, content, read, partial(_identity_of, row.folder), row.subtype)
 
 
 def _identity_of(folder: Path) -> str:
@@ -74,18 +94,29 @@ def _identity_of(folder: Path) -> str:
 
 
 def content_digest(folder: Path) -> str:
-    """SHA-256 over the files of a study, by their content."""
-    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files_under(folder))
+    """SHA-256 over the files of a study, by their content; files that did not change are read once a process."""
+    files = [(path, path.stat()) for path in files_under(folder)]
+    return _digest_of(tuple((path, found.st_mtime_ns, found.st_size) for path, found in files))
+
+
+@cache
+def _digest_of(files: tuple[tuple[Path, int, int], ...]) -> str:
+    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path, *_ in files)
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def read_study(folder: Path) -> Case:
     """The Case of a folder of DICOM files; StudyIneligible says why there is none."""
+    return read_assembly(folder).case
+
+
+def read_assembly(folder: Path) -> Assembly:
+    """The volumes of a folder of DICOM files, without DCE where it has no usable one; StudyIneligible says why none."""
     try:
         paths = dicom_files(folder) if folder.is_dir() else []
         if not paths:
             raise StudyIneligible("the folder holds no DICOM file", Ineligibility.NO_MR_IMAGE)
-        return read_case(assign_roles(read_series_headers(paths))).case
+        return read_case(assign_roles(read_series_headers(paths)), dce_required=False)
     except OSError as error:
         raise StudyIneligible(f"a file cannot be read: {error.strerror}", Ineligibility.UNREADABLE) from error
     except DicomError as error:

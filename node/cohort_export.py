@@ -1,26 +1,31 @@
 """A copy of a cohort without its patients: MR images de-identified (PS3.15), a manifest of pseudonyms, and a proof.
 
-Every copy is read again: a study that would not give the network the same volumes is not exported, and is named.
+Every copy is read again: a study that would not give the network the same volumes is not exported, and is named. What
+stays here is counted: objects by reason, elements by tag, columns by name; never a value.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dicom_io.deidentify import Mask, NotExportable, actions, write_deidentified
+from dicom_io.deidentification.burned_in import text_finder
+from dicom_io.deidentification.image import Deidentifier, NotExportable
+from dicom_io.deidentification.mask import Mask
 from dicom_io.files import dicom_files
 from mome_core.case import same_images
 from mome_core.errors import StudyIneligible
 from mome_core.results import Endpoint
-from mome_core.training.cohort import GROUPS, ManifestRow, read_manifest
+from mome_core.training.cohort import ManifestRow, read_manifest
 from mome_core.training.dataset import ExcludedCase
-from mome_core.training.table import write_table
+from mome_core.training.table import is_parquet, write_table
 from node.cases import exclusions_json, read_study
 from node.cohorts import Record, in_processes, key_of, pseudonym
 from node.errors import NodeError
+from node.shared_columns import is_shared, shared_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +36,24 @@ class ExportedCohort:
     ----------
     cohort
         The manifest of the copies.
-    images_left_behind
-        Objects that are no MR image or show text.
+    left_behind
+        How many objects stayed here, for each reason.
+    elements_left_behind
+        How many images held an element of each tag that stayed here, whole or with one of its values.
     columns_left_behind
         Columns of the manifest without a meaning of their own: they may hold anything.
+    text_finder
+        What looked for text in the pixels; empty when nobody looked.
     """
 
     cohort: str
     cases: int
     images: int
     not_exported: tuple[ExcludedCase, ...]
-    images_left_behind: int
+    left_behind: Mapping[str, int]
+    elements_left_behind: Mapping[str, int]
     columns_left_behind: tuple[str, ...]
+    text_finder: str
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for scripts."""
@@ -50,39 +61,48 @@ class ExportedCohort:
         return asdict(self) | {"not_exported": exclusions_json(self.not_exported), "columns_left_behind": columns}
 
 
-def export_cohort(manifest: Path, out: Path, workers: int, progress: Callable[[int, int], None]) -> ExportedCohort:
+def export_cohort(
+    manifest: Path, out: Path, workers: int, progress: Callable[[int, int], None], *, text_search: bool = True
+) -> ExportedCohort:
     """Copy every study of a cohort into a new folder; `progress` gets (studies copied, studies).
 
     Raises NodeError when the folder exists or not one study could be exported.
     """
-    actions()  # refuses now what would be missing at the first study
     if out.exists():
         raise NodeError(f"{out} exists already; name a new folder")
     rows, key = read_manifest(manifest), key_of(manifest, create=True)
-    copies = [_planned(row, out, number, key) for number, row in enumerate(rows, start=1)]
+    finder = text_finder() if text_search else None
+    copies = [
+        _planned(row, facts, out / f"studies/{number:05}", key, finder is not None)
+        for number, (row, facts) in enumerate(zip(rows, shared_facts(rows), strict=True), start=1)
+    ]
     results = list(in_processes(_copy, copies, workers, progress))
     written = [copy.record for copy, result in zip(copies, results, strict=True) if not result.reason]
     if not written:
         raise NodeError(f"not one study of {manifest} could be exported; the first: {results[0].reason}")
-    write_table(out / f"cohort{manifest.suffix}", written)
+    table = out / ("cohort.parquet" if is_parquet(manifest) else "cohort.csv")
+    write_table(table, written)
     return ExportedCohort(
-        cohort=str(out / f"cohort{manifest.suffix}"),
+        cohort=str(table),
         cases=len(written),
         images=sum(result.images for result in results),
         not_exported=tuple(ExcludedCase(r.name, c.reason) for r, c in zip(rows, results, strict=True) if c.reason),
-        images_left_behind=sum(result.left_behind for result in results),
-        columns_left_behind=_columns_left_behind(rows, written),
+        left_behind=sum((result.left_behind for result in results), Counter[str]()),
+        elements_left_behind=sum((result.elements for result in results), Counter[str]()),
+        columns_left_behind=_columns_left_behind(rows),
+        text_finder=finder.name if finder else "",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """One study that is to be copied: from where, to where, what hides its patient, and its row."""
+    """One study to copy: from where, to where, what hides its patient, its row, whether to look for text."""
 
     source: Path
     target: Path
     mask: Mask
     record: Record
+    text_search: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +116,22 @@ class _Copied:
     """
 
     images: int = 0
-    left_behind: int = 0
+    left_behind: Counter[str] = field(default_factory=Counter)
+    elements: Counter[str] = field(default_factory=Counter)
     reason: str = ""
 
 
-def _planned(row: ManifestRow, out: Path, number: int, key: bytes) -> _Copy:
-    """Labels, split and the columns that have a meaning go along; other columns may hold anything."""
-    place, patient = f"studies/{number:05}", pseudonym(row.patient, key)
+def _planned(row: ManifestRow, facts: Mapping[str, str], target: Path, key: bytes, text_search: bool) -> _Copy:
+    """Labels, split and the facts that may be shared go along."""
+    place, patient = f"{target.parent.name}/{target.name}", pseudonym(row.patient, key)
     labels = {endpoint.value: str(row.labels.get(endpoint, "")) for endpoint in Endpoint}
-    facts = {name: value for name, value in row.facts.items() if name in GROUPS or name.startswith("reader_")}
     split = {"split": str(row.split)} if row.split else {}
     record = {"case": place, "patient": patient, **labels, **split, **facts}
-    return _Copy(row.folder, out / place, Mask(patient, key), record)
+    return _Copy(row.folder, target, Mask(patient, key), record, text_search)
 
 
-def _columns_left_behind(rows: Sequence[ManifestRow], written: Sequence[Record]) -> tuple[str, ...]:
-    kept = {name for record in written for name in record}
-    return tuple(sorted({name for row in rows for name in row.facts} - kept))
+def _columns_left_behind(rows: Sequence[ManifestRow]) -> tuple[str, ...]:
+    return tuple(sorted({name for row in rows for name in row.facts if not is_shared(name)}))
 
 
 def _copy(copy: _Copy) -> _Copied:
@@ -120,16 +139,17 @@ def _copy(copy: _Copy) -> _Copied:
     try:
         before = read_study(copy.source)
         copy.target.mkdir(parents=True)
-        images = left_behind = 0
-        for path in dicom_files(copy.source):
-            try:
-                write_deidentified(path, copy.target / f"{images:06}.dcm", copy.mask)
-                images += 1
-            except NotExportable:
-                left_behind += 1
+        images, left_behind = 0, Counter[str]()
+        with Deidentifier(copy.mask, text_finder() if copy.text_search else None) as deidentifier:
+            for path in dicom_files(copy.source):
+                try:
+                    deidentifier.write(path, copy.target / f"{images:06}.dcm")
+                    images += 1
+                except NotExportable as error:
+                    left_behind[str(error)] += 1
         if same_images(before, read_study(copy.target)):
-            return _Copied(images, left_behind)
-        reason = "without names and private elements it would be read differently"
+            return _Copied(images, left_behind, deidentifier.dropped)
+        reason = "without what must stay here it would be read differently"
     except StudyIneligible as error:
         reason = str(error)
     shutil.rmtree(copy.target, ignore_errors=True)

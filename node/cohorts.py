@@ -22,7 +22,7 @@ from mome_core.errors import MomeError
 from mome_core.results import Endpoint
 from mome_core.training.cohort import CohortProblem, ManifestRow, balance, problems_of
 from mome_core.training.table import read_table, write_table
-from node.cases import content_digest, read_study
+from node.cases import content_digest, read_assembly
 from node.errors import NodeError
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
@@ -30,7 +30,7 @@ from node.storage.ledger.ledger import Ledger
 _T = TypeVar("_T")
 Record = dict[str, str]  # a row of the manifest's file: a value of each column
 _KEY_BYTES = 32
-_MODALITIES = (Modality.DCE, Modality.T2, Modality.DWI)  # in the order in which people name them
+_OTHERS = (Modality.T2, Modality.DWI)  # beside the DCE
 
 
 # --- from folders to a manifest
@@ -189,7 +189,9 @@ def _problems_of_studies(
             continue
         if (first := names.setdefault(study.digest, row.name)) != row.name:
             yield CohortProblem(f"case {row.name} holds the same images as case {first}", fatal=True)
-        if missing := [each for each in _MODALITIES if each not in study.modalities]:
+        if study.without_dce:
+            yield CohortProblem(f"case {row.name} has no usable DCE: {study.without_dce}", fatal=False)
+        if missing := [each for each in _OTHERS if each not in study.modalities]:
             yield CohortProblem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False)
     if rows and not names:
         yield CohortProblem("not one study can be used", fatal=True)
@@ -197,19 +199,20 @@ def _problems_of_studies(
 
 @dataclass(frozen=True, slots=True)
 class _SeenStudy:
-    """A study that was read: digest of its files and its modalities, or why it cannot be used."""
+    """A study that was read: digest of its files, its modalities, why it has no DCE; or why it cannot be used."""
 
     digest: str = ""
     modalities: tuple[Modality, ...] = ()
+    without_dce: str = ""
     reason: str = ""
 
 
 def _look_at_study(folder: Path) -> _SeenStudy:
     try:
-        case = read_study(folder)
+        found = read_assembly(folder)
     except (MomeError, ValueError) as error:
         return _SeenStudy(reason=str(error))
-    return _SeenStudy(content_digest(folder), tuple(case.modalities))
+    return _SeenStudy(content_digest(folder), tuple(found.case.modalities), str(found.without_dce or ""))
 
 
 def in_processes(

@@ -46,6 +46,8 @@ class JobState(StrEnum):
 
 OPEN = (JobState.WAITING, JobState.RUNNING, JobState.COMMITTING)
 """States of a job that goes on without the operator."""
+UNFINISHED = (*OPEN, JobState.DEAD)
+"""States of a job that its study waits for: something is still to come of it, or the operator must look."""
 
 
 @dataclass(frozen=True, slots=True)

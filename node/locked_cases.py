@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mome_core.results import Endpoint
-from mome_core.training.cohort import ManifestRow, read_manifest
+from mome_core.training.cohort import ManifestRow, read_manifest, rows_of_split
 from mome_core.training.errors import TrainingRefused
 from node.cases import content_digest
 from node.models import open_decisions
@@ -66,7 +66,7 @@ def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoin
 
 
 def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[ManifestRow]:
-    rows = [row for row in read_manifest(manifest) if split in ("", row.split) and endpoint in row.labels]
+    rows = [row for row in rows_of_split(read_manifest(manifest), split) if endpoint in row.labels]
     if len({row.labels[endpoint] for row in rows}) < 2:
         raise TrainingRefused(f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model")
     return rows

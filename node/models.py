@@ -5,6 +5,7 @@ ROOT/models/DIGEST/    a whole bundle under the digest of its manifest; it never
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Collection, Mapping
@@ -14,6 +15,7 @@ from typing import Any, Self
 
 from mome_core.calibration import Calibration
 from mome_core.case import Modality
+from mome_core.errors import CheckpointRefused
 from mome_core.model.estimators import CalibratedEstimator, estimators_of
 from mome_core.results import Endpoint
 from node.errors import NotReady, SettingsError
@@ -23,6 +25,7 @@ from node.storage.decisions import ModelDecisions, promoted
 from node.storage.ledger.ledger import Ledger
 
 _SHIPPED = Path(__file__).parent / "models_shipped"
+_FILES = ("manifest.json", "model.safetensors", "MODEL_CARD.md")
 _SHORTEST_DIGEST = 6
 
 
@@ -47,10 +50,16 @@ class Registry:
         return sorted(each.parent.name for each in self.folder.glob("*/manifest.json") if "." not in each.parent.name)
 
     def bundle(self, digest: str) -> Path:
-        """The folder of a bundle that is kept; raises NotReady when it is not."""
-        if not (self.folder / digest / "manifest.json").is_file():
+        """The folder of a bundle that is kept; raises NotReady when it is not, or another one lies in its place.
+
+        The digest that the ledger remembers is that of the manifest, which is checked with the weights at load.
+        """
+        manifest = self.folder / digest / "manifest.json"
+        if not manifest.is_file():
             raise NotReady(f"the bundle {digest[:12]} is not in {self.folder}: restore that folder from the backup")
-        return self.folder / digest
+        if _stated_digest(manifest) != digest:
+            raise NotReady(f"another bundle lies in {manifest.parent}: restore that folder from the backup")
+        return manifest.parent
 
     def find(self, name: str) -> Path:
         """A kept bundle by the beginning of its digest, else as `find_bundle`."""
@@ -65,8 +74,12 @@ class Registry:
     def add(self, bundle: Path) -> str:
         """Keep a copy of a bundle, durable when this returns; returns its digest.
 
-        Raises CheckpointRefused for one that is damaged, or holds no MOME.
+        Only the files of a bundle are copied. Raises CheckpointRefused for one that is damaged, holds no MOME, or has a
+        link for a file: it could bring any file of this host into backups.
         """
+        for name in _FILES:
+            if (bundle / name).is_symlink():
+                raise CheckpointRefused(f"{bundle / name} is a link; a bundle holds its files itself")
         from mome_core.model.checkpoint import load_checkpoint  # torch: seconds and 200 MB, spared to the web server
 
         digest = str(load_checkpoint(bundle).manifest["manifest_sha256"])
@@ -74,11 +87,22 @@ class Registry:
             return digest
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         building = self.folder / f"{digest}.{os.getpid()}.part"
-        shutil.copytree(bundle, building)
+        building.mkdir(mode=0o700)
+        for name in _FILES:
+            if (bundle / name).is_file():
+                shutil.copyfile(bundle / name, building / name)
         sync((*building.iterdir(), building))
         building.rename(self.folder / digest)
         sync((self.folder,))
         return digest
+
+
+def _stated_digest(manifest: Path) -> str:
+    """The digest that a manifest states of itself; empty when it states none."""
+    try:
+        return str(json.loads(manifest.read_bytes())["manifest_sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def open_decisions(settings: Settings) -> ModelDecisions:

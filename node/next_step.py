@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node.jobs import OPEN, JobKind, JobState
+from node.jobs import UNFINISHED, JobKind, JobState
 from node.settings_sections import GatherSettings
 from node.states import StudyState
 from node.storage.analysis_queue import AnalysisQueue, RunningAnalysis
 from node.storage.records import JobRecord, StudyRecord
 from node.words import duration
 
-_UNFINISHED = (*OPEN, JobState.DEAD)
 _NEARLY = 0.99
 
 
@@ -40,7 +39,7 @@ def next_step(
     study: StudyRecord, jobs: Sequence[JobRecord], queue: AnalysisQueue, gather: GatherSettings, now: float
 ) -> NextStep:
     """The next step of a study with its jobs; nothing for one that is delivered."""
-    jobs = [job for job in jobs if job.state in _UNFINISHED and job.revision == study.revision]
+    jobs = [job for job in jobs if job.state in UNFINISHED and job.revision == study.revision]
     if study.state is StudyState.RECEIVING:
         return _arriving(study, gather)
     if study.state in (StudyState.STABLE, StudyState.ANALYZING):

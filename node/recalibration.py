@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mome_core.compute import best_device
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.training.cohort import ManifestRow
+from mome_core.training.cohort import ManifestRow, rows_of_split
 from mome_core.training.recalibrate import Recalibration, card_of, recalibrate
 from node.cases import CACHE, CohortProgress, prepare_cases
 
@@ -37,27 +38,13 @@ class RecalibrationPlan:
     workers: int = 1
 
 
-class RecalibrationProgress(CohortProgress):
-    """What is reported while cases are prepared and answered; this one stays silent."""
-
-    def answered(self, done: int, planned: int) -> None:
-        """One more answer, of all that the bundle's estimators give."""
-
-
-def recalibrate_bundle(
-    rows: Sequence[ManifestRow], plan: RecalibrationPlan, progress: RecalibrationProgress
-) -> Recalibration:
+def recalibrate_bundle(rows: Sequence[ManifestRow], plan: RecalibrationPlan, progress: CohortProgress) -> Recalibration:
     """Answer the cases by the bundle's estimators, and write a bundle with the calibrations that they give.
 
     Raises TrainingRefused for too few patients that are new to the model.
     """
     checkpoint = load_checkpoint(plan.bundle, best_device() if plan.device == "auto" else plan.device)
-    chosen = [row for row in rows if plan.split in ("", row.split)]
+    chosen = rows_of_split(rows, plan.split)
     cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
-    names: list[str] = []
-
-    def answered(name: str) -> None:
-        names.append(name)
-        progress.answered(len(names), len(cohort.examples) * len(checkpoint.estimators))
-
-    return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), answered)
+    counting = partial(progress.counting, f"{checkpoint.identity.name}: cases answered")
+    return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), counting)

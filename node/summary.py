@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import nan
+from math import isnan, nan
 from typing import Any, Self, TypeVar
 
 from mome_core.calibration import AurocInterval, Call, Proportion, WithheldCode
@@ -182,13 +182,23 @@ class SaliencySummary:
             method=content["method"],
             baseline=content["baseline"],
             steps=content["steps"],
-            completeness_error=content["completeness_error"],
             versions=content.get("versions", 1),
-            **{name: content.get(name, nan) for name in _LOG_ODDS},
+            **{name: nan if content.get(name) is None else content[name] for name in _NUMBERS},
         )
 
 
-_LOG_ODDS = ("explained_log_odds", "reported_log_odds", "baseline_log_odds", "difference")
+def _without_nan(saliency: Mapping[str, Any]) -> dict[str, Any]:
+    """One entry of `saliency` as JSON has it: null for a number that there is none of (RFC 8259, section 6)."""
+    return {name: None if isinstance(value, float) and isnan(value) else value for name, value in saliency.items()}
+
+
+_NUMBERS = (
+    "completeness_error",
+    "explained_log_odds",
+    "reported_log_odds",
+    "baseline_log_odds",
+    "difference",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +249,8 @@ class AnalysisSummary:
 
     def to_json(self) -> dict[str, object]:
         """Plain data under the names of the fields, for `json.dumps`."""
-        return asdict(self)
+        content = asdict(self)
+        return content | {"saliency": [_without_nan(each) for each in content["saliency"]]}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

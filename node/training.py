@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mome_core.case import Modality
 from mome_core.compute import device_of
 from mome_core.model.architecture import Head
-from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
+from mome_core.model.baselines import ResNetFusion
+from mome_core.model.checkpoint import AnyCheckpoint, Description, load_either
+from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
 from mome_core.training.bundle import write_bundle
 from mome_core.training.cohort import ManifestRow, Split
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
-from mome_core.training.dataset import Cohort, ExcludedCase
+from mome_core.training.dataset import Cohort
 from mome_core.training.distributed import ProcessGroup, process_group
 from mome_core.training.exposure import ExposureRecord
 from mome_core.training.folds import Folding, Partition, partition
 from mome_core.training.history import MetricsWriter, draw_history
-from mome_core.training.loop import Task, train
-from mome_core.training.nested import CrossValidation, FoldScores, cross_validated
-from mome_core.training.predict import truth
+from mome_core.training.loop import TrainingResult, train
+from mome_core.training.nested import FoldScores, cross_validated, fold_scores
 from mome_core.training.run_state import EpochReport
-from mome_core.training.scored import scored
-from mome_core.training.start import from_checkpoint, from_scratch
+from mome_core.training.start import NetworkKind, begins_anew, starting_network
 from mome_core.training.table import write_table
-from node.cases import CACHE, CohortProgress, exclusions_json, prepare_cases
+from mome_core.training.task import Task
+from node.cases import CACHE, CohortProgress, answerable, prepare_cases
 from node.errors import SettingsError
+from node.training_report import HeldOutFold, TrainedModel, TrainingProgress, TrainingReport
+
+_Scores = dict[Endpoint, FoldScores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class TrainingPlan:
     Parameters
     ----------
     start
-        Bundle whose recipe and architecture are taken, and whose weights unless `scratch`.
+        Bundle whose recipe and architecture are taken, and whose weights unless `scratch`; of ResNets, the recipe only.
+    heads
+        What the network is asked, several at once or one.
     out
         Bundle to write; a folder of bundles `fold-1` ... when every fold is trained.
     run
@@ -57,9 +62,10 @@ class TrainingPlan:
     """
 
     start: Path
-    endpoint: Endpoint
+    heads: tuple[Head, ...]
     config: TrainingConfig
     out: Path
+    network: NetworkKind = NetworkKind.MOME
     run: Path | None = None
     scratch: bool = False
     folds: int = 5
@@ -69,58 +75,17 @@ class TrainingPlan:
     cache: Path = CACHE
     workers: int = 1
 
+    @property
+    def begins_anew(self) -> bool:
+        """Whether no value of the start gets into the network."""
+        return begins_anew(self.network, scratch=self.scratch)
 
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """One bundle that was trained.
-
-    Parameters
-    ----------
-    best_epoch
-        From 1.
-    validation_auroc
-        Of the cases that chose the epoch, so it is no test.
-    held_out_cases, held_out
-        The fold that was kept for the end, and its figures; none where the manifest names the sides.
-    split
-        Manifest that says who was on which side; empty where the cohort's own says so.
-    """
-
-    bundle: str
-    sha256: str
-    best_epoch: int
-    validation_auroc: float
-    training_cases: int
-    validation_cases: int
-    held_out_cases: int = 0
-    held_out: Mapping[str, float] | None = None
-    split: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingReport:
-    """The models of one training, the cases that could not be used, and what every fold together shows."""
-
-    models: tuple[TrainedModel, ...]
-    excluded: tuple[ExcludedCase, ...]
-    cross_validation: CrossValidation | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values, for scripts."""
-        payload: dict[str, object] = {"excluded": exclusions_json(self.excluded)}
-        if self.cross_validation is None:
-            return payload | asdict(self.models[0])
-        return payload | {
-            "folds": [asdict(each) for each in self.models],
-            "cross_validation": asdict(self.cross_validation),
-        }
-
-
-class TrainingProgress(CohortProgress):
-    """What is reported while models are trained; this one stays silent."""
-
-    def epoch(self, model: str, report: EpochReport, epochs: int) -> None:
-        """One epoch of a model is over, of at most so many epochs."""
+    def first_network(self, start: AnyCheckpoint) -> Mome | ResNetFusion:
+        """A network with the first values; the same at each call."""
+        widths = self.config.resnet_widths
+        return starting_network(
+            self.network, start, self.heads, seed=self.config.seed, scratch=self.scratch, resnet_widths=widths
+        )
 
 
 def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress) -> TrainingReport | None:
@@ -129,13 +94,13 @@ def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: Trai
     Killed and called again with the same plan it continues. Raises TrainingRefused for what cannot teach or prove.
     """
     group = process_group()
-    start = load_checkpoint(plan.start, group.device(plan.device))
+    start = load_either(plan.start, group.device(plan.device))
     cohort = _prepared_once(group, rows, start, plan, progress)
     return train_on(cohort, rows, start, plan, progress)
 
 
 def _prepared_once(
-    group: ProcessGroup, rows: Sequence[ManifestRow], start: Checkpoint, plan: TrainingPlan, progress: CohortProgress
+    group: ProcessGroup, rows: Sequence[ManifestRow], start: AnyCheckpoint, plan: TrainingPlan, progress: CohortProgress
 ) -> Cohort:
     """The cases, prepared by the main process; then all others find them in the cache."""
     if not group.is_main:
@@ -147,16 +112,22 @@ def _prepared_once(
 
 
 def train_on(
-    cohort: Cohort, rows: Sequence[ManifestRow], start: Checkpoint, plan: TrainingPlan, progress: TrainingProgress
+    cohort: Cohort, rows: Sequence[ManifestRow], start: AnyCheckpoint, plan: TrainingPlan, progress: TrainingProgress
 ) -> TrainingReport | None:
     """As `train_models`, on cases that are prepared already."""
-    folds = _folds_of(cohort, rows, plan)
-    trained = [done for fold in folds if (done := _train_one(start, fold, rows, plan, progress))]
+    usable = answerable(cohort, plan.first_network(start), progress)
+    trained = [
+        done for fold in _folds_of(usable, rows, plan) if (done := _train_one(start, fold, rows, plan, progress))
+    ]
     if not process_group().is_main:
         return None
-    scores = [scores for _, scores in trained if scores is not None]
-    together = cross_validated(scores) if plan.fold is None else None
-    return TrainingReport(tuple(model for model, _ in trained), cohort.exclusions, together)
+    together = {}
+    if plan.fold is None:
+        together = {
+            head.endpoint.value: cross_validated([scores[head.endpoint] for _, scores in trained])
+            for head in plan.heads
+        }
+    return TrainingReport(tuple(model for model, _ in trained), usable.exclusions, together)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +147,7 @@ def _folds_of(cohort: Cohort, rows: Sequence[ManifestRow], plan: TrainingPlan) -
     folding = Folding(plan.folds, plan.inner_folds, plan.config.seed)
     folds = []
     for number in range(plan.folds) if plan.fold is None else (plan.fold,):
-        sides = partition(cohort.examples, splits, (plan.endpoint,), folding, number)
+        sides = partition(cohort.examples, splits, plan.heads, folding, number)
         bundle = plan.out / f"fold-{number + 1}" if plan.fold is None else plan.out
         run = plan.run if plan.run and plan.fold is not None else bundle.with_name(f"{bundle.name}.run")
         folds.append(_Fold(sides, bundle, run, len(cohort.exclusions)))
@@ -184,13 +155,12 @@ def _folds_of(cohort: Cohort, rows: Sequence[ManifestRow], plan: TrainingPlan) -
 
 
 def _train_one(
-    start: Checkpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress
-) -> tuple[TrainedModel, FoldScores | None] | None:
+    start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress
+) -> tuple[TrainedModel, _Scores] | None:
     """Train, calibrate, write the bundle, score the held-out fold; None in a process that is not the main one."""
-    network = from_checkpoint(start, (Head(plan.endpoint),), plan.config.seed)
-    if plan.scratch:
-        network = from_scratch(network.architecture, plan.config.seed).to(device_of(start.network))
+    network = plan.first_network(start).to(device_of(start.network))
     task = Task(network, start.recipe, fold.sides.training, fold.sides.validation, plan.config)
+    name = fold.bundle.name
     if not process_group().is_main:
         train(task, fold.run)
         return None
@@ -198,45 +168,55 @@ def _train_one(
 
     def report(epoch: EpochReport) -> None:
         writer.add(epoch)
-        progress.epoch(fold.bundle.name, epoch, plan.config.epochs)
+        progress.epoch(name, epoch, plan.config.epochs)
 
-    result = train(task, fold.run, report)
+    result = train(task, fold.run, report, lambda done, planned: progress.step(f"{name}: passes", done, planned))
     draw_history(fold.run)
-    before = ExposureRecord() if plan.scratch else ExposureRecord.of(start.manifest)
-    identity = write_bundle(fold.bundle, task, result, _description(start, fold, plan), before=before)
-    scores = _held_out_scores(fold, plan) if fold.sides.held_out else None
-    model = TrainedModel(
+    before = ExposureRecord() if plan.begins_anew else ExposureRecord.of(start.manifest)
+    answers = progress.counting(f"{name}: validation cases", len(task.validation) * len(plan.config.estimators))
+    identity = write_bundle(fold.bundle, task, result, _description(start, fold, plan), before=before, progress=answers)
+    scores = _held_out_scores(fold, plan, progress) if fold.sides.held_out else {}
+    return _trained(fold, result, identity.sha256, scores, rows), scores
+
+
+def _trained(
+    fold: _Fold, result: TrainingResult, sha256: str, scores: _Scores, rows: Sequence[ManifestRow]
+) -> TrainedModel:
+    """What is reported of one model; who was on which side is written beside its bundle."""
+    held_out = {
+        endpoint.value: HeldOutFold(len(each.truth), each.withheld, each.figures()) for endpoint, each in scores.items()
+    }
+    return TrainedModel(
         bundle=str(fold.bundle),
-        sha256=identity.sha256,
+        sha256=sha256,
         best_epoch=result.best_epoch + 1,
         validation_auroc=result.best_auroc,
         training_cases=len(fold.sides.training),
         validation_cases=len(fold.sides.validation),
         held_out_cases=len(fold.sides.held_out),
-        held_out=scores.figures() if scores else None,
-        split=str(_write_split(fold, rows)) if scores else "",
+        held_out=held_out,
+        split=str(_write_split(fold, rows)) if fold.sides.held_out else "",
     )
-    return model, scores
 
 
-def _description(start: Checkpoint, fold: _Fold, plan: TrainingPlan) -> Description:
-    taught = len(fold.sides.training)
-    statement = f"Trained on {taught} studies of one site for {plan.endpoint}; not validated elsewhere."
-    provenance = {"started_from": start.identity.sha256, "scratch": plan.scratch, "excluded": fold.excluded}
+def _description(start: AnyCheckpoint, fold: _Fold, plan: TrainingPlan) -> Description:
+    taught, asked = len(fold.sides.training), ", ".join(head.endpoint for head in plan.heads)
+    statement = f"Trained on {taught} studies of one site for {asked}; not validated elsewhere."
+    provenance = {
+        "network": plan.network.value,
+        "started_from": start.identity.sha256,
+        "scratch": plan.begins_anew,
+        "excluded": fold.excluded,
+    }
     return Description(fold.bundle.name, "1", statement, provenance)
 
 
-def _held_out_scores(fold: _Fold, plan: TrainingPlan) -> FoldScores:
+def _held_out_scores(fold: _Fold, plan: TrainingPlan, progress: CohortProgress) -> _Scores:
     """The fold that was kept for the end, scored once by the bundle that was written."""
-    model = load_checkpoint(fold.bundle, process_group().device(plan.device))
+    model = load_either(fold.bundle, process_group().device(plan.device))
     cases = fold.sides.held_out
-    return FoldScores(
-        truth(model.network, plan.endpoint, cases),
-        scored(model, cases, plan.endpoint),
-        tuple(case.patient for case in cases),
-        model.calibrations(plan.endpoint).of(Modality).threshold,
-        len(fold.sides.training),
-    )
+    count = progress.counting(f"{fold.bundle.name}: held-out cases", len(cases))
+    return fold_scores(model, cases, len(fold.sides.training), count)
 
 
 def _write_split(fold: _Fold, rows: Sequence[ManifestRow]) -> Path:
@@ -249,12 +229,15 @@ def _write_split(fold: _Fold, rows: Sequence[ManifestRow]) -> Path:
     return place
 
 
-def training_config(path: Path | None, endpoint: Endpoint, **overrides: int | None) -> TrainingConfig:
-    """The published protocol of the endpoint, with what a TOML or JSON file and the overrides that are not None say.
+def training_config(path: Path | None, heads: Sequence[Head], **overrides: int | None) -> TrainingConfig:
+    """The published protocol, of malignancy or of the other endpoints, with what a file and the overrides say.
+
+    The file is TOML or JSON; overrides that are None say nothing.
 
     Raises SettingsError for a file that cannot be read, TrainingRefused for a value that the protocol does not know.
     """
-    published = TrainingConfig() if endpoint is Endpoint.MALIGNANCY else FOLLOW_UP_TASK
+    malignancy = any(head.endpoint is Endpoint.MALIGNANCY for head in heads)
+    published = TrainingConfig() if malignancy else FOLLOW_UP_TASK
     values: dict[str, Any] = {}
     if path is not None:
         try:

@@ -23,7 +23,7 @@ CONTRACTS = {
     "SimpleITK: only in": ("dicom_io/study/geometry.py", "import SimpleITK"),
     "nibabel: only in": ("mome_core/inference.py", "import nibabel"),
     "pyarrow, torchio: only in": ("mome_core/inference.py", "import pyarrow"),
-    "dicomanonymizer: only in": ("dicom_io/files.py", "import dicomanonymizer"),
+    "rapidocr: only in": ("dicom_io/files.py", "import rapidocr"),
     "pydicom: only in": ("node/service/recovery.py", "import pydicom"),
     "pynetdicom: only in": ("dicom_io/files.py", "import pynetdicom"),
     "highdicom: only in": ("dicom_io/study/case.py", "import highdicom"),

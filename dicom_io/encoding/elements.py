@@ -104,6 +104,10 @@ class Elements:
     def __contains__(self, key: str | int) -> bool:
         return self._value(key) not in (None, b"", "")
 
+    def tags(self) -> tuple[int, ...]:
+        """The tags of all elements, ascending."""
+        return tuple(sorted(map(int, self._elements)))
+
     def text(self, key: str | int) -> str:
         """The value as one line of text; several values are joined by a backslash as in the file."""
         return "\\".join(self.texts(key))

@@ -138,7 +138,7 @@ def _encode_element(element: int, value: int | str) -> bytes:
 def response(request: Command, status: int, comment: str = "") -> dict[int, int | str]:
     """The command set that answers a request; Error Comment only where there is something to say."""
     command: dict[int, int | str] = {
-        CommandElement.COMMAND_FIELD: int(request[CommandElement.COMMAND_FIELD]) | 0x8000,
+        CommandElement.COMMAND_FIELD: int(request[CommandElement.COMMAND_FIELD]) | RESPONSE,
         CommandElement.MESSAGE_ID_RESPONDED_TO: request.get(CommandElement.MESSAGE_ID, 0),
         CommandElement.DATA_SET_TYPE: NO_DATA_SET,
         CommandElement.STATUS: status,

@@ -19,6 +19,7 @@ from dicom_io.errors import DicomError, PeerFault, PeerUnreachable
 FinalAttributes = Dataset
 """What `performed` and `discontinued` give to `UpsClient.update`."""
 _JSON = "application/dicom+json"
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _SEARCHED = ("SOPInstanceUID", "ProcedureStepState", "InputInformationSequence")
 
 
@@ -108,7 +109,7 @@ class UpsClient:
         except httpx2.HTTPError as error:
             words = f"{self.name}: no answer of UPS-RS ({type(error).__name__})"
             raise PeerUnreachable(words, PeerFault.NO_ANSWER) from None
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status_code in _PASSING:
             words = f"{self.name}: UPS-RS was answered with HTTP {response.status_code}"
             raise PeerUnreachable(words, PeerFault.WEB_FAILED)
         if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

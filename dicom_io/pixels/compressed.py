@@ -59,7 +59,7 @@ class DecoderProcess(AbstractContextManager["DecoderProcess"]):
         """Start decoding the frames `indices` (from 0) of one instance; take them with `read_frame`."""
         request = {
             "path": str(instance.path.resolve()),
-            "indices": indices,
+            "indices": list(indices),
             "shape": (instance.rows, instance.columns),
             "dtype": stored_dtype(instance).newbyteorder("<").str,
         }

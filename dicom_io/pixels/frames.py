@@ -45,7 +45,7 @@ def frame_buffer(instance: Instance, planes: Sequence[PlaneTarget]) -> Array:
 
 def fill_planes(instance: Instance, frame: Array, planes: Sequence[PlaneTarget]) -> None:
     """Put a stored frame, cleaned and rescaled, where its planes belong."""
-    _clear_unused_bits(frame, instance)
+    clear_unused_bits(frame, instance)
     for each in planes:
         if each.target is frame:
             continue
@@ -62,7 +62,7 @@ def fill_planes(instance: Instance, frame: Array, planes: Sequence[PlaneTarget])
             target += np.float32(plane.intercept)
 
 
-def _clear_unused_bits(frame: Array, instance: Instance) -> None:
+def clear_unused_bits(frame: Array, instance: Instance) -> None:
     """Clear what lies above (and below) the stored bits, in place: some scanners leave rubbish or overlays there."""
     above = instance.bits_allocated - 1 - instance.high_bit
     unused = instance.bits_allocated - instance.bits_stored

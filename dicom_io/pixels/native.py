@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
 from typing import Any, cast
@@ -56,7 +56,7 @@ _LARGEST_RESCALE = 1e28  # times any stored value it still fits a 32-bit float
 _WORKERS = max(os.cpu_count() or 1, 1)
 
 
-def _require_decodable(instances: Sequence[Instance]) -> None:
+def require_decodable(instances: Sequence[Instance]) -> None:
     """Raise PixelsUnreadable unless every instance holds grey values of a size and coding that can be read."""
     for instance in instances:
         if instance.transfer_syntax_uid not in NATIVE | _DECODABLE:
@@ -123,7 +123,7 @@ def _read_volume(buffer: Array, volume: Sequence[Plane]) -> Array:
 def _allocate(volumes: Sequence[Sequence[Plane]], count: int) -> Array:
     """An array (count, slices, rows, columns) for these volumes; PixelsUnreadable when one of them cannot be read."""
     planes = [plane for volume in volumes for plane in volume]
-    _require_decodable(list({id(plane.instance): plane.instance for plane in planes}.values()))
+    require_decodable(list({id(plane.instance): plane.instance for plane in planes}.values()))
     if not all(map(_is_rescalable, planes)):
         raise PixelsUnreadable("an image's rescale slope or intercept is zero, too large or not a number")
     shape = (count, len(volumes[0]), planes[0].rows, planes[0].columns)
@@ -173,16 +173,26 @@ def _read_native(instances: Sequence[Sequence[PlaneTarget]]) -> None:
 def _read_native_instance(planes: Sequence[PlaneTarget]) -> None:
     """Fill the planes of one instance, frame by frame."""
     instance = planes[0].plane.instance
+    filled = dict(by_frame(planes))
+    buffers = ((index, frame_buffer(instance, targets)) for index, targets in filled.items())
+    for index, frame in read_native_frames(instance, buffers):
+        fill_planes(instance, frame, filled[index])
+
+
+def read_native_frames(instance: Instance, buffers: Iterable[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
+    """Fill each buffer with the stored frame of that index (from 0), as it lies in the file; then hand it on.
+
+    Raises PixelsUnreadable.
+    """
     swapped = (instance.transfer_syntax_uid == ExplicitVRBigEndian) == (sys.byteorder == "little")
     try:
         with instance.path.open("rb", buffering=0) as stream:
-            for index, filled in by_frame(planes):
+            for index, frame in buffers:
                 stream.seek(cast(int, instance.offset) + index * instance.frame_bytes)
-                frame = frame_buffer(instance, filled)
                 if stream.readinto(frame.data.cast("B")) != instance.frame_bytes:
                     raise PixelsUnreadable("the file ends inside its pixel data")
                 if swapped and frame.itemsize > 1:
                     frame.byteswap(inplace=True)
-                fill_planes(instance, frame, filled)
+                yield index, frame
     except OSError as error:
         raise PixelsUnreadable(f"a file cannot be read: {error.strerror}") from error

@@ -10,23 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
 
 from dicom_io.encoding.elements import Elements
+from dicom_io.encoding.shapes import Numbers, PrivateTag, SafePrivate
 
+B_VALUES = Numbers(0, 20_000)  # s/mm2
 _FAT_SUPPRESSION_OPTIONS = frozenset({"FS", "WE", "SPECIAL", "WATER_EXC"})  # of Scan Options (0018,0022)
-
-
-class PrivateTag(NamedTuple):
-    """A private element by its group, the creator of its block in upper case, and its last two digits."""
-
-    group: int
-    creator: str
-    element: int
-
-    def within(self, elements: Elements) -> int:
-        """The tag that it has in this data set, wherever an archive moved its block."""
-        return elements.private(*self)
 
 
 class Vendor(StrEnum):
@@ -239,7 +228,7 @@ class VendorProfile:
     timing_clues
         The clocks whose differences are times between phases.
     safe_private
-        Private elements that hold numbers or a few words about the scan, and that de-identification may keep.
+        Private elements that readers here need, and the shape in which de-identification keeps them.
     """
 
     name: str
@@ -252,7 +241,7 @@ class VendorProfile:
     scan_options_copy: PrivateTag | None = None
     phase_order: tuple[Clue, ...] = _GENERAL_PHASE_ORDER
     timing_clues: tuple[Clue, ...] = CLOCKS
-    safe_private: tuple[PrivateTag, ...] = ()
+    safe_private: tuple[SafePrivate, ...] = ()
 
     def __str__(self) -> str:
         return str(self.name)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dicom_io.encoding.elements import Elements
+from dicom_io.encoding.shapes import Numbers, PrivateTag, SafePrivate
 from dicom_io.vendors.base import (
+    B_VALUES,
     LABELS,
     Clue,
     Diffusion,
     Direction,
-    PrivateTag,
     Vendor,
     VendorProfile,
     standard_diffusion,
     unsuppressed_when_options_are_listed,
 )
 
-_SEQUENCE_NAME = PrivateTag(0x0019, "GEMS_ACQU_01", 0x9C)  # not read here; a cohort keeps it: the pulse sequence
 DIRECTION_KIND = PrivateTag(0x0043, "GEMS_PARM_01", 0x30)
 B_VALUE = PrivateTag(0x0043, "GEMS_PARM_01", 0x39)
 _B_VALUE_OFFSET = 1_000_000_000  # some GE software adds 1e9 to (0043,1039) on multi-b and synthetic DWI
@@ -43,5 +45,8 @@ GE = VendorProfile(
     fat_suppression=unsuppressed_when_options_are_listed,
     phase_order=(*LABELS, Clue.TRIGGER_TIME, Clue.CONTENT_TIME, Clue.ACQUISITION_TIME, Clue.INSTANCE_NUMBER),
     timing_clues=(Clue.ACQUISITION_TIME, Clue.TRIGGER_TIME),  # Content Time is when the image was written
-    safe_private=(_SEQUENCE_NAME, DIRECTION_KIND, B_VALUE),
+    safe_private=(
+        SafePrivate(DIRECTION_KIND, "SS", Numbers(0, 99)),
+        SafePrivate(B_VALUE, "IS", replace(B_VALUES, offset=_B_VALUE_OFFSET)),
+    ),
 )

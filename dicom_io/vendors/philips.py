@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dicom_io.encoding.elements import Elements
+from dicom_io.encoding.shapes import Numbers, PrivateTag, SafePrivate, words
 from dicom_io.vendors.base import (
+    B_VALUES,
     Clocks,
     Clue,
     Diffusion,
     Direction,
-    PrivateTag,
     Vendor,
     VendorProfile,
     standard_clocks,
@@ -60,5 +61,11 @@ PHILIPS = VendorProfile(
     clocks=_clocks,
     # never the instance number
     phase_order=(Clue.TEMPORAL_POSITION, Clue.TRIGGER_TIME, Clue.CONTENT_TIME, Clue.ACQUISITION_TIME),
-    safe_private=(B_VALUE, DIRECTION_LABEL, SPIR, WATER_EXCITATION, DYNAMIC_NUMBER),
+    safe_private=(
+        SafePrivate(B_VALUE, "FL", B_VALUES),
+        SafePrivate(DIRECTION_LABEL, "CS", words("P M S R L A F H I O")),
+        SafePrivate(SPIR, "CS", words("Y N")),
+        SafePrivate(WATER_EXCITATION, "CS", words("Y N")),
+        SafePrivate(DYNAMIC_NUMBER, "FL", Numbers(0, 99_999)),
+    ),
 )

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 
+from dicom_io.encoding.shapes import SafePrivate
 from dicom_io.vendors import canon, ge, hitachi, philips, siemens, uih
 from dicom_io.vendors.base import VendorProfile
 
@@ -34,10 +35,10 @@ def vendor_of(manufacturer: str) -> VendorProfile:
     return next((vendor for vendor in VENDORS if any(word in name for word in vendor.manufacturers)), OTHER)
 
 
-def safe_private_elements() -> Mapping[tuple[int, str], tuple[int, ...]]:
-    """The private elements that de-identification may keep: (group, creator) -> their last two digits."""
-    kept: dict[tuple[int, str], tuple[int, ...]] = defaultdict(tuple)
+def safe_private_elements() -> Mapping[tuple[int, str], tuple[SafePrivate, ...]]:
+    """The private elements that de-identification may keep, by group and creator."""
+    kept: dict[tuple[int, str], tuple[SafePrivate, ...]] = defaultdict(tuple)
     for vendor in VENDORS:
-        for group, creator, element in vendor.safe_private:
-            kept[group, creator] += (element,)
+        for each in vendor.safe_private:
+            kept[each.tag.group, each.tag.creator] += (each,)
     return dict(kept)

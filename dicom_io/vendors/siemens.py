@@ -11,10 +11,11 @@ from csa_header import CsaHeader
 from csa_header.exceptions import CsaReadError
 
 from dicom_io.encoding.elements import Elements
+from dicom_io.encoding.shapes import Numbers, PrivateTag, SafePrivate, Words, words
 from dicom_io.vendors.base import (
+    B_VALUES,
     Clue,
     Diffusion,
-    PrivateTag,
     Tile,
     Tiling,
     Vendor,
@@ -23,6 +24,7 @@ from dicom_io.vendors.base import (
     standard_diffusion,
     unsuppressed_when_options_are_listed,
 )
+from dicom_io.vendors.vocabulary import IMAGE_WORDS, OPTION_WORDS
 
 _HEADER = "SIEMENS MR HEADER"
 MOSAIC_COUNT = PrivateTag(0x0019, _HEADER, 0x0A)
@@ -114,5 +116,11 @@ SIEMENS = VendorProfile(
         Clue.ACQUISITION_TIME,
         Clue.INSTANCE_NUMBER,
     ),
-    safe_private=(MOSAIC_COUNT, B_VALUE, DIRECTION, IMAGE_TYPE_TEXT, OPTIONS_TEXT),
+    safe_private=(
+        SafePrivate(MOSAIC_COUNT, "US", Numbers(0, 999)),
+        SafePrivate(B_VALUE, "IS", B_VALUES),
+        SafePrivate(DIRECTION, "CS", words("NONE DIRECTIONAL ISOTROPIC BMATRIX")),
+        SafePrivate(IMAGE_TYPE_TEXT, "LO", Words(IMAGE_WORDS, divider="/")),
+        SafePrivate(OPTIONS_TEXT, "LO", Words(OPTION_WORDS, divider="/")),
+    ),
 )

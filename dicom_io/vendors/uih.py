@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from dicom_io.encoding.elements import Elements
+from dicom_io.encoding.shapes import PrivateTag, SafePrivate
 from dicom_io.vendors.base import (
+    B_VALUES,
     Diffusion,
-    PrivateTag,
     Tile,
     Tiling,
     Vendor,
@@ -56,5 +57,9 @@ UIH = VendorProfile(
     manufacturers=("UIH", "UNITED IMAGING"),
     diffusion=_diffusion,
     tiling=_tiling,
-    safe_private=(ACTUAL_B_VALUE, NOMINAL_B_VALUE, SLICES),
+    safe_private=(
+        SafePrivate(ACTUAL_B_VALUE, "FD", B_VALUES),
+        SafePrivate(NOMINAL_B_VALUE, "FD", B_VALUES),
+        SafePrivate(SLICES, "SQ", None),
+    ),
 )

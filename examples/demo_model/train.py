@@ -19,9 +19,10 @@ from mome_core.model.architecture import Architecture
 from mome_core.model.checkpoint import Description
 from mome_core.training.bundle import write_bundle
 from mome_core.training.config import Flips, Optimizer, Parts, TrainingConfig
-from mome_core.training.loop import Task, train
+from mome_core.training.loop import train
 from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_scratch
+from mome_core.training.task import Task
 
 STATEMENT = "Demo model: knows simulated patients (phantoms) and nothing else; says nothing about real ones."
 

@@ -6,6 +6,7 @@ Nothing here is a patient, and no radiologist read these studies: a reader is a 
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,10 @@ def _write_patient(folder: Path, hospital: Hospital, number: int, split: str) ->
     vendor = hospital.vendors[number % len(hospital.vendors)]
     place = folder / hospital.name / f"{number:03d}"
     if not place.exists():
-        write_study(simulate(spec), vendor, None, place)
+        part = place.with_name(f"{place.name}.part")  # a run that is killed leaves no half of a study
+        shutil.rmtree(part, ignore_errors=True)
+        write_study(simulate(spec), vendor, None, part)
+        part.rename(place)
     rng = np.random.default_rng(spec.seed)
     malignant = spec.lesion is Lesion.MALIGNANT
     suspicion = {Lesion.MALIGNANT: 3.7, Lesion.BENIGN: 1.9, Lesion.NONE: 0.6}[spec.lesion] + rng.normal(0, 0.5)

@@ -223,8 +223,3 @@ def architecture_from_json(values: dict[str, Any]) -> Architecture:
 
 BASE = Architecture()
 LARGE = Architecture(width=1024, heads=16, ffn_width=4096, layers=24, adapter_width=256)
-
-# Ablations of the paper: the same backbone with less around it.
-_MLP_ADAPTER = replace(BASE, late_adapter=LateAdapter.SHARED)
-_WITHOUT_EXPERTS = replace(BASE, early_adapter=EarlyAdapter.NONE, late_adapter=LateAdapter.NONE)
-_BEIT3_ONLY = replace(_WITHOUT_EXPERTS, sparse_layers=0)

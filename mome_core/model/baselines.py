@@ -1,6 +1,6 @@
 """What MOME is compared with: a 3-D ResNet for each modality, their late fusion, and their feature fusion.
 
-The ablations of MOME itself are architectures (`architecture.MLP_ADAPTER`, `WITHOUT_EXPERTS`, `BEIT3_ONLY`). The
+The ablations of MOME itself are architectures (`mome_core.training.start` names them). The
 published code holds the ResNet class and no script; the fusions follow the paper's sentences (Methods: comparison).
 
 B batch, C channels, XYZ voxels, F features, K classes.
@@ -9,7 +9,7 @@ B batch, C channels, XYZ voxels, F features, K classes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -66,8 +66,8 @@ class ResNetArchitecture:
         return self.recipe.channels(modality), *self.recipe.size(modality)
 
     def require_fits(self, recipe: Recipe) -> None:
-        """Raise ValueError unless the recipe is the one the network was built for."""
-        if recipe != self.recipe:
+        """Raise ValueError unless the recipe gives the arrays that it was built for; quality flags may differ."""
+        if replace(recipe, quality=self.recipe.quality) != self.recipe:
             raise ValueError("the recipe is not the one that this baseline was built for")
 
     def to_json(self) -> dict[str, Any]:
@@ -126,6 +126,15 @@ class ResNetFusion(Network):
         found = super().usable(modalities)
         complete = len(found) == len(self.architecture.modalities)
         return found if complete or self.architecture.fusion is Fusion.LATE else frozenset()
+
+    def train_published_parts(self) -> None:
+        """From now on training changes every parameter: there is no backbone that others have trained."""
+        self.train_everything()
+
+    def train_heads(self) -> None:
+        """From now on training changes the classifiers alone."""
+        self.requires_grad_(False)
+        self.heads.requires_grad_(True)
 
     def mean_of_probabilities(self, head: Head, features: Mapping[Modality, Tensor]) -> Tensor:
         """(B, K) logarithm of the mean probability over the present modalities; its softmax is that mean."""

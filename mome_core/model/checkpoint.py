@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -19,6 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from mome_core.case import Modality
 from mome_core.compute import device_of
 from mome_core.errors import CheckpointRefused
 from mome_core.estimator import Estimator
@@ -41,7 +42,7 @@ from mome_core.model.mome import Mome
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 
-_AnyNetwork = TypeVar("_AnyNetwork", Mome, ResNetFusion)
+_AnyNetwork = TypeVar("_AnyNetwork", bound=Mome | ResNetFusion)
 MOME, RESNETS = "MOME", "ResNets"
 _KNOWN_ANSWER_TOLERANCE = 1e-3  # of a logit: other processors and library versions round otherwise
 
@@ -91,6 +92,11 @@ class _Calibrated:
     def calibrations(self, endpoint: Endpoint) -> EndpointCalibrations:
         """How its answers to one endpoint are read."""
         return self.estimators[0].endpoints[endpoint]
+
+    def calls(self, modalities: Iterable[Modality]) -> bool:
+        """Whether some endpoint has an operating point for these modalities: without one, no DCE means no answer."""
+        present = frozenset(modalities)
+        return any(self.calibrations(endpoint).of(present).withheld is None for endpoint in self.endpoints)
 
     def estimator_first(self, name: str) -> tuple[CalibratedEstimator, ...]:
         """The estimators with the named one first; ValueError when the bundle was not validated with it."""
@@ -297,15 +303,14 @@ def network_with(empty: _AnyNetwork, weights: Mapping[str, Tensor]) -> _AnyNetwo
     return empty
 
 
-def as_loaded(network: _AnyNetwork, *, half: bool = False) -> _AnyNetwork:
+def as_loaded(network: Mome | ResNetFusion, *, half: bool = False) -> Mome | ResNetFusion:
     """The network as its bundle will give it back, to the last bit: the one that is to be calibrated.
 
     A tensor that training has touched may lie differently in memory, which is enough for another rounding.
     """
     weights = {name: _stored(tensor, half) for name, tensor in network.state_dict().items()}
     plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-    fresh: _AnyNetwork = build_empty(network.architecture)
-    return network_with(fresh, plain).to(device_of(network))
+    return network_with(build_empty(network.architecture), plain).to(device_of(network))
 
 
 def _identity_of(manifest: Mapping[str, Any]) -> ModelIdentity:

@@ -130,6 +130,12 @@ class Mome(Network):
             block.requires_grad_(False)
             block.adapters.requires_grad_(True)
 
+    def train_heads(self) -> None:
+        """From now on training changes the last layer norm and the classifiers alone."""
+        self.requires_grad_(False)
+        self.norm.requires_grad_(True)
+        self.heads.requires_grad_(True)
+
 
 def _path(paths: _Paths, layer: int) -> _Paths:
     """Paths (2, B) of one layer, of those of all layers."""

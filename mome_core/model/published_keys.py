@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,15 @@ def _safetensors(path: Path) -> Any:
 
 
 def _pickled(path: Path) -> Any:
-    """The content of a file of torch.save."""
+    """The content of a file of torch.save, which never compresses: one that unpacks to more than itself is refused."""
+    if zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                unpacked = sum(each.file_size for each in archive.infolist())
+        except (zipfile.BadZipFile, OSError) as error:
+            raise CheckpointRefused(f"{path.name} is damaged or truncated") from error
+        if unpacked > path.stat().st_size:
+            raise CheckpointRefused(f"{path.name} unpacks to {unpacked >> 20} MiB, more than it is; it was not opened")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mome_core.calibration import Call
 from mome_core.training.metrics import all_metrics, call_metrics
 from mome_core.training.resampling import Draws, Resampled, resample
 from mome_core.training.statistics import bootstrap_draws
@@ -45,6 +46,10 @@ class Answers:
         which = np.arange(len(self))[chosen]
         patients = tuple(self.patients[n] for n in which)
         return Answers(patients, self.truth[which], self.probability[which], self.called[which], self.answered[which])
+
+    def call(self, n: int) -> Call:
+        """What is said of one case."""
+        return Call.WITHHELD if not self.answered[n] else Call.POSITIVE if self.called[n] else Call.NEGATIVE
 
     @property
     def both_classes(self) -> bool:

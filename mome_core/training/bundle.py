@@ -15,7 +15,8 @@ from mome_core.training.calibration_card import calibration_card
 from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import seen_in
 from mome_core.training.exposure import ExposureRecord
-from mome_core.training.loop import Task, TrainingResult
+from mome_core.training.loop import TrainingResult
+from mome_core.training.task import Task
 
 
 def write_bundle(

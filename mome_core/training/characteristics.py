@@ -30,7 +30,7 @@ class CohortFlow:
     unlabelled
         Prepared cases without a label of the endpoint.
     withheld
-        By model, labelled cases that it gives no score for: what every model scores is measured.
+        By model and reason (its code), labelled cases that it gives no score for: what every model scores is measured.
     uncalled
         By model, measured cases that it scores and does not call.
     """
@@ -38,7 +38,7 @@ class CohortFlow:
     listed: int
     excluded: Mapping[str, int]
     unlabelled: int
-    withheld: Mapping[str, int]
+    withheld: Mapping[str, Mapping[str, int]]
     measured: int
     positive: int
     uncalled: Mapping[str, int]

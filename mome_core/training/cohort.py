@@ -6,7 +6,8 @@
 
 case     folder of the study, relative to the manifest
 patient  pseudonym; all studies of a patient stay on one side of every split
-a column for each endpoint: class index (0 negative, 1 positive), empty when unknown
+a column for each endpoint: 0 negative, 1 positive, empty when unknown
+molecular_subtype   0 luminal A, 1 luminal B, 2 HER2-enriched, 3 triple-negative (and the label of that endpoint)
 split    training, validation or test; empty or no such column: `train` draws the sides
 age, bpe, bi_rads, field_strength, site, vendor, reader_...   kept as they are, for subgroups and comparisons
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from mome_core.model.architecture import SUBTYPE
 from mome_core.results import Endpoint
 from mome_core.training.dataset import Labels
 from mome_core.training.errors import TrainingRefused
@@ -26,6 +28,7 @@ from mome_core.training.levels import group_of
 from mome_core.training.table import Record, read_table
 
 _NEEDED = ("case", "patient")
+SUBTYPE_COLUMN = "molecular_subtype"
 _FEW = 10  # cases of a class: fewer teach and prove little
 GROUPS = ("age", "bpe", "bi_rads", "field_strength", "site", "vendor")  # columns that name subgroups
 
@@ -46,6 +49,8 @@ class ManifestRow:
     ----------
     facts
         The manifest's other columns, as they are.
+    subtype
+        Molecular subtype, 0 to 3, where it is known.
     """
 
     name: str
@@ -54,6 +59,7 @@ class ManifestRow:
     labels: Labels
     split: Split | None
     facts: Mapping[str, str]
+    subtype: int | None = None
 
     def group(self, column: str) -> str:
         """The subgroup that the case belongs to, as `group_of` has it; empty when the manifest does not say."""
@@ -62,7 +68,9 @@ class ManifestRow:
     def record(self, beside: Path, split: Split) -> Record:
         """This row for a manifest in the folder `beside`, on this side."""
         place = {"case": os.path.relpath(self.folder, beside), "patient": self.patient, "split": split.value}
-        return place | {e.value: str(self.labels.get(e, "")) for e in Endpoint} | dict(self.facts)
+        subtype = "" if self.subtype is None else str(self.subtype)
+        labels = {e.value: str(self.labels.get(e, "")) for e in Endpoint} | {SUBTYPE_COLUMN: subtype}
+        return place | labels | dict(self.facts)
 
 
 def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
@@ -76,12 +84,17 @@ def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
     return tuple(rows)
 
 
+def rows_of_split(rows: Iterable[ManifestRow], split: str) -> tuple[ManifestRow, ...]:
+    """The rows of one split; all of them where none is named."""
+    return tuple(row for row in rows if split in ("", row.split))
+
+
 def _require_columns(path: Path, columns: Sequence[str]) -> None:
     """Raise TrainingRefused unless the manifest says where, who, and at least one answer; unknown columns are fine."""
     for needed in _NEEDED:
         if needed not in columns:
             raise TrainingRefused(f"the cohort {path} has no column '{needed}'; it has {', '.join(columns) or 'none'}")
-    if not set(columns) & set(Endpoint):
+    if not set(columns) & {*Endpoint, SUBTYPE_COLUMN}:
         raise TrainingRefused(f"the cohort {path} has no column with labels: one of {', '.join(Endpoint)}")
 
 
@@ -90,20 +103,34 @@ def _row_of(path: Path, number: int, values: Record) -> ManifestRow:
     place = f"{path}, line {number}"
     if not values["case"] or not values["patient"]:
         raise TrainingRefused(f"{place}: case and patient must not be empty")
-    labels = {e: _label_of(values[e], e, place) for e in Endpoint if values.get(e)}
+    labels = {e: _label_of(values[e], e, place, 2) for e in Endpoint if values.get(e)}
+    subtype = _subtype_of(values.get(SUBTYPE_COLUMN, ""), labels, place)
     split = values.get("split", "")
     if split and split not in set(Split):
         raise TrainingRefused(f"{place}: split is '{split}'; it must be one of {', '.join(Split)}, or empty")
-    facts = {name: value for name, value in values.items() if name not in (*_NEEDED, *Endpoint, "split")}
+    known = (*_NEEDED, *Endpoint, SUBTYPE_COLUMN, "split")
+    facts = {name: value for name, value in values.items() if name not in known}
     side = Split(split) if split else None
-    return ManifestRow(values["case"], path.parent / values["case"], values["patient"], labels, side, facts)
+    return ManifestRow(values["case"], path.parent / values["case"], values["patient"], labels, side, facts, subtype)
 
 
-def _label_of(text: str, endpoint: Endpoint, place: str) -> int:
+def _label_of(text: str, column: str, place: str, classes: int) -> int:
     """A class index."""
-    if not text.isdecimal():
-        raise TrainingRefused(f"{place}: {endpoint} is '{text}'; it must be a class index such as 0 or 1, or empty")
+    if not text.isdecimal() or int(text) >= classes:
+        allowed = ", ".join(map(str, range(classes)))
+        raise TrainingRefused(f"{place}: {column} is '{text}'; it must be one of {allowed}, or empty")
     return int(text)
+
+
+def _subtype_of(text: str, labels: dict[Endpoint, int], place: str) -> int | None:
+    """The molecular subtype, which also labels triple-negative; TrainingRefused where that column says otherwise."""
+    if not text:
+        return None
+    subtype = _label_of(text, SUBTYPE_COLUMN, place, SUBTYPE.classes)
+    label = int(subtype == SUBTYPE.positive_class)
+    if labels.setdefault(Endpoint.TRIPLE_NEGATIVE, label) != label:
+        raise TrainingRefused(f"{place}: {SUBTYPE_COLUMN} is {subtype}, but triple_negative is {1 - label}")
+    return subtype
 
 
 def _require_each_once(path: Path, rows: Iterable[ManifestRow]) -> None:

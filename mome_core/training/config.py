@@ -76,6 +76,8 @@ class TrainingConfig:
         Stop after that many epochs without a better validation AUROC; None: never.
     parts, precision, recompute
         What is trained, in which arithmetic, and whether activations are computed twice instead of kept.
+    resnet_widths
+        Channels of the stages of a ResNet (`--network resnet34-...`, fusions); empty: ResNet-34's 64, 128, 256, 512.
     checkpoint_every
         Passes between two saved states within an epoch; None: at the end of each epoch only.
     seed, threads
@@ -108,6 +110,7 @@ class TrainingConfig:
     parts: Parts = Parts.PUBLISHED
     precision: Precision = Precision.FLOAT32
     recompute: bool = False
+    resnet_widths: tuple[int, ...] = ()
     checkpoint_every: int | None = None
     seed: int = 1
     threads: int | None = None
@@ -126,6 +129,8 @@ class TrainingConfig:
         for name in ("label_smoothing", "modality_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        if len(self.resnet_widths) > 4 or any(width < 1 for width in self.resnet_widths):
+            raise ValueError(f"a ResNet-34 has up to four stages of at least one channel, got {self.resnet_widths}")
         if not 0 <= self.artefacts <= 1:
             raise ValueError(f"artefacts must be in [0, 1], got {self.artefacts}")
         _ = self.calibration
@@ -161,8 +166,8 @@ def config_from_json(values: Mapping[str, Any]) -> TrainingConfig:
     enums = {"optimizer": Optimizer, "flips": Flips, "parts": Parts, "precision": Precision}
     try:
         plain: dict[str, Any] = {key: enums[key](value) if key in enums else value for key, value in values.items()}
-        if "estimators" in plain:
-            plain["estimators"] = tuple(plain["estimators"])
+        for name in {"estimators", "resnet_widths"} & plain.keys():
+            plain[name] = tuple(plain[name])
         return TrainingConfig(**plain)
     except (TypeError, ValueError) as error:
         raise TrainingRefused(f"the training config is not valid: {error}") from error

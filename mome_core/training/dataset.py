@@ -20,16 +20,18 @@ from safetensors import SafetensorError
 
 from mome_core.case import Case, Modality
 from mome_core.errors import MomeError, StudyIneligible
+from mome_core.preprocessing.input_facts import InputFacts, facts_of
 from mome_core.preprocessing.prepare import prepare
-from mome_core.preprocessing.quality import training_range
+from mome_core.preprocessing.quality import assess, training_range
 from mome_core.preprocessing.recipe import RANGES, Recipe, TrainingRange
-from mome_core.results import Endpoint
+from mome_core.results import Endpoint, QualityFlag
 from mome_core.training.errors import NotWritable, TrainingRefused
 from mome_core.training.files import write_whole
 
 Labels = Mapping[Endpoint, int]
 _SEEN = "seen"  # name of the acquisition's numbers beside the arrays
 _IMAGES = "images"  # and of the digests of the images
+_FACTS = "facts"  # and what the quality flags are judged by
 _WITHOUT_DCE = "without DCE"  # what the study would give if it had no DCE, whose breast mask crops the T2
 
 
@@ -44,13 +46,15 @@ class Source:
     patient
         The patient's pseudonym: all studies of one patient stay on one side of every split.
     labels
-        Class index of each endpoint that is known.
+        0 or 1 for each endpoint that is known.
     content
         Gives a digest of what `read` would give; equal content is prepared once.
     read
         Gives the Case.
     identity
         Gives what the images call their patient, equal in all of a hospital's studies; empty when they do not say.
+    subtype
+        Molecular subtype, 0 to 3, where it is known.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Source:
     content: Callable[[], str]
     read: Callable[[], Case]
     identity: Callable[[], str] = str
+    subtype: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,10 @@ class Example:
     ----------
     images
         Digests of the voxels it was prepared from, one for each modality.
-    identity
-        As in Source; it is written nowhere.
+    identity, subtype
+        As in Source; the identity is written nowhere.
+    flags
+        Doubts about the study by the recipe's limits: one that withholds the score in the node does so here.
     """
 
     name: str
@@ -80,6 +87,8 @@ class Example:
     modalities: tuple[Modality, ...]
     images: tuple[str, ...] = ()
     identity: str = field(default="", repr=False)
+    subtype: int | None = None
+    flags: tuple[QualityFlag, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.modalities:
@@ -151,18 +160,32 @@ def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | 
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
     try:
         path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
-        if not path.exists() or not {_IMAGES, _WITHOUT_DCE} <= _read_facts(path).keys():
-            case = source.read()
-            without = _prepare_without_dce(case, recipe)
-            arrays = prepare(case, recipe).arrays
-            keep_arrays(path, arrays, training_range([case]), image_digests(case), without_dce=without)
-        images = tuple(json.loads(_read_facts(path)[_IMAGES]))
-        modalities = tuple(read_arrays(path))
-        return Example(source.name, source.patient, source.labels, path, modalities, images, source.identity())
+        if not path.exists() or not {_IMAGES, _FACTS, _WITHOUT_DCE} <= _read_facts(path).keys():
+            _prepare_and_keep(source.read(), recipe, path)
+        kept = _read_facts(path)
+        return Example(
+            source.name,
+            source.patient,
+            source.labels,
+            path,
+            tuple(read_arrays(path)),
+            tuple(json.loads(kept[_IMAGES])),
+            source.identity(),
+            source.subtype,
+            assess(InputFacts.from_json(json.loads(kept[_FACTS])), recipe),
+        )
     except NotWritable:  # the folder takes no more: no fault of this study
         raise
     except (MomeError, ValueError, OSError) as error:
         return ExcludedCase(source.name, str(error))
+
+
+def _prepare_and_keep(case: Case, recipe: Recipe, path: Path) -> None:
+    """Prepare a case and keep its arrays with what is asked of it later."""
+    without = _prepare_without_dce(case, recipe)
+    prepared = prepare(case, recipe)
+    facts = facts_of(case, prepared)
+    keep_arrays(path, prepared.arrays, training_range([case]), image_digests(case), without_dce=without, facts=facts)
 
 
 def _prepare_without_dce(case: Case, recipe: Recipe) -> Mapping[Modality, NDArray[np.float32]]:
@@ -209,7 +232,9 @@ def keep_arrays(
     arrays: Mapping[Modality, NDArray[np.float32]],
     seen: TrainingRange,
     images: Sequence[str] = (),
+    *,
     without_dce: Mapping[Modality, NDArray[np.float32]] | None = None,
+    facts: InputFacts | None = None,
 ) -> None:
     """Write prepared arrays under this name, whole or not at all, with the acquisition and the images they come from.
 
@@ -219,14 +244,22 @@ def keep_arrays(
     ----------
     without_dce
         The arrays that the study would give if it had no DCE; None where they are those of the rest.
+    facts
+        What its quality flags are judged by; None where nothing is known but the modalities.
     """
+    facts = facts or InputFacts(tuple(arrays), tuple(arrays))
     rest = {m: a for m, a in arrays.items() if m is not Modality.DCE} if without_dce is None else without_dce
     halves = {m.value: np.ascontiguousarray(a, np.float16) for m, a in arrays.items()}
     for m, a in rest.items():
         if m not in arrays or not np.array_equal(a, arrays[m]):
             halves[f"{m} {_WITHOUT_DCE}"] = np.ascontiguousarray(a, np.float16)
-    facts = {_SEEN: json.dumps(asdict(seen)), _IMAGES: json.dumps(list(images)), _WITHOUT_DCE: json.dumps(list(rest))}
-    write_whole(path, safetensors.numpy.save(halves, metadata=facts))
+    beside = {
+        _SEEN: json.dumps(asdict(seen)),
+        _IMAGES: json.dumps(list(images)),
+        _FACTS: json.dumps(facts.to_json()),
+        _WITHOUT_DCE: json.dumps(list(rest)),
+    }
+    write_whole(path, safetensors.numpy.save(halves, metadata=beside))
 
 
 def _read_facts(path: Path) -> dict[str, str]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mome_core.results import Endpoint
+from mome_core.model.architecture import Head
 from mome_core.training.cohort import Split
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.questions import labelled, target_of
 
 _Strata = Collection[Hashable]
 
@@ -59,13 +60,13 @@ class Partition:
 def partition(
     examples: Sequence[Example],
     splits: Sequence[Split | None],
-    endpoints: Collection[Endpoint],
+    heads: Sequence[Head],
     folding: Folding,
     fold: int,
 ) -> Partition:
     """The sides that the manifest names, or with one outer fold held out and one inner part of the rest to choose by.
 
-    Cases with a label of none of the endpoints, and test cases of the manifest, are on no side. TrainingRefused when
+    Cases that no head can learn from, and test cases of the manifest, are on no side. TrainingRefused when
     some cases have a split and others none, or when folds cannot be filled.
     """
     if any(splits):
@@ -75,17 +76,20 @@ def partition(
         return Partition(by_split[Split.TRAINING], by_split[Split.VALIDATION])
     if not 0 <= fold < folding.folds:
         raise TrainingRefused(f"fold {fold + 1} of {folding.folds} does not exist")
-    labelled = [example for example in examples if set(endpoints) & set(example.labels)]
-    rest, held_out = _parted(labelled, endpoints, folding.folds, fold, folding.seed)
-    training, validation = _parted(rest, endpoints, folding.inner, 0, folding.seed + fold + 1)
+    known = sorted({n for head in heads for n in labelled(head, examples)})
+    rest, held_out = _parted([examples[n] for n in known], heads, folding.folds, fold, folding.seed)
+    training, validation = _parted(rest, heads, folding.inner, 0, folding.seed + fold + 1)
     return Partition(training, validation, held_out)
 
 
 def _parted(
-    examples: Sequence[Example], endpoints: Collection[Endpoint], folds: int, fold: int, seed: int
+    examples: Sequence[Example], heads: Sequence[Head], folds: int, fold: int, seed: int
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """(all other folds, this one)."""
-    strata = [[f"{e} {example.labels[e]}" for e in endpoints if e in example.labels] for example in examples]
+    strata = [
+        [f"{head.endpoint} {target}" for head in heads if (target := target_of(head, example)) is not None]
+        for example in examples
+    ]
     of = assign_folds([example.patient for example in examples], strata, folds, seed)
     inside = tuple(e for e, n in zip(examples, of, strict=True) if n == fold)
     return tuple(e for e, n in zip(examples, of, strict=True) if n != fold), inside

@@ -2,10 +2,12 @@
 
 Each check has a name, a verdict and a sentence with its figures; a candidate passes when all of them do. Cases that
 have judged before judge more strictly: each attempt has a wider interval than the one before (`level_of_attempt`).
+What the node would withhold is withheld here as well, and counted.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +28,7 @@ from mome_core.training.metrics import auroc
 from mome_core.training.predict import truth
 from mome_core.training.scored import scored
 from mome_core.training.statistics import auroc_difference_at, level_of_attempt
+from mome_core.training.withheld import NoScore, require_a_score, withheld_of
 
 _Scores = NDArray[np.float64]
 _REPEATED = 3  # cases that are answered twice and explained
@@ -46,12 +49,15 @@ class GateRules:
         Cases of each class that a set must hold, and a subgroup to be judged.
     completeness
         Largest error of an explanation, relative to what it explains (or to log odds of 1).
+    withheld_margin
+        Share of the cases by which it may give fewer scores than the active model: it must not be better by silence.
     """
 
     margin: float = 0.05
     subgroup_margin: float = 0.1
     fewest: int = 10
     completeness: float = 0.05
+    withheld_margin: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,16 @@ class LockedCases:
         if [each.name for each in self.candidate] != [each.name for each in self.active]:
             raise TrainingRefused("the candidate and the active model cannot be prepared for the same cases")
 
+    def of(self, chosen: Sequence[int]) -> LockedCases:
+        """Some of the cases, in this order."""
+        groups = {column: tuple(values[n] for n in chosen) for column, values in self.groups.items()}
+        new, old = (tuple(side[n] for n in chosen) for side in (self.candidate, self.active))
+        return LockedCases(self.endpoint, new, old, groups)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairedPredictions:
-    """What both models answered: truth, probabilities of the candidate and of the active model, patients."""
+    """What both models show: truth, probabilities of the candidate and of the active model, patients."""
 
     positive: NDArray[np.bool_]
     new: _Scores
@@ -140,33 +152,74 @@ def examine(
         How many candidates these cases have judged, this one included.
     """
     require_comparable(candidate, active, cases, rules)
+    withheld = _withheld_cases(candidate, active, cases)
+    shown = cases.of(withheld.shown)
     answers = PairedPredictions(
-        truth(candidate.network, cases.endpoint, cases.candidate),
-        scored(candidate, cases.candidate, cases.endpoint),
-        scored(active, cases.active, cases.endpoint),
-        tuple(each.patient for each in cases.candidate),
+        truth(candidate.network, cases.endpoint, shown.candidate),
+        scored(candidate, shown.candidate, cases.endpoint),
+        scored(active, shown.active, cases.endpoint),
+        tuple(each.patient for each in shown.candidate),
     )
     return (
         no_worse(answers, rules, attempt),
-        *subgroups(answers, cases.groups, rules),
+        _answers_as_many(withheld, rules),
+        *subgroups(answers, shown.groups, rules),
         _gives_known_answer(candidate),
-        _is_deterministic(candidate, cases, answers.new),
-        _is_explained(candidate, cases, rules),
+        _is_deterministic(candidate, shown, answers.new),
+        _is_explained(candidate, shown, rules),
     )
 
 
 def require_comparable(candidate: Checkpoint, active: Checkpoint, cases: LockedCases, rules: GateRules) -> None:
     """Raise TrainingRefused, before anything is measured, when the cases cannot tell one model from the other."""
-    for model in (candidate, active):
-        if cases.endpoint not in model.endpoints:
-            raise TrainingRefused(f"the model {model.identity.name} does not answer {cases.endpoint}")
-    positive = truth(candidate.network, cases.endpoint, cases.candidate)
+    for model, prepared in ((candidate, cases.candidate), (active, cases.active)):
+        require_a_score(model, prepared, cases.endpoint)
+    withheld = _withheld_cases(candidate, active, cases)
+    shown = cases.of(withheld.shown)
+    positive = truth(candidate.network, cases.endpoint, shown.candidate)
     fewer = int(min(positive.sum(), (~positive).sum()))
     if fewer < rules.fewest:
+        left_out = len(cases.candidate) - len(shown.candidate)
+        silent = f" that both models give a score for ({left_out} more are withheld)" if left_out else ""
         raise TrainingRefused(
-            f"the locked cases hold {int(positive.sum())} positive and {int((~positive).sum())} negative ones; "
+            f"the locked cases hold {int(positive.sum())} positive and {int((~positive).sum())} negative ones{silent}; "
             f"at least {rules.fewest} of each are needed: lock a larger set"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _WithheldCases:
+    """Of which cases the node would show no score, by each model; in the order of the cases."""
+
+    candidate: tuple[NoScore | None, ...]
+    active: tuple[NoScore | None, ...]
+
+    @property
+    def shown(self) -> list[int]:
+        """The cases that both models give a score for, by their numbers."""
+        pairs = zip(self.candidate, self.active, strict=True)
+        return [n for n, (new, old) in enumerate(pairs) if new is None and old is None]
+
+
+def _withheld_cases(candidate: Checkpoint, active: Checkpoint, cases: LockedCases) -> _WithheldCases:
+    """What each model would withhold of the locked cases."""
+    return _WithheldCases(
+        tuple(withheld_of(candidate, each, cases.endpoint) for each in cases.candidate),
+        tuple(withheld_of(active, each, cases.endpoint) for each in cases.active),
+    )
+
+
+def _answers_as_many(withheld: _WithheldCases, rules: GateRules) -> AcceptanceCheck:
+    """Whether the candidate gives about as many scores: what both show is compared, so silence would flatter it."""
+    count = len(withheld.candidate)
+    new, old = ([each for each in side if each] for side in (withheld.candidate, withheld.active))
+    why = Counter(each.code for each in new).most_common()
+    reasons = f" ({', '.join(f'{n} {code}' for code, n in why)})" if why else ""
+    words = (
+        f"no score for {len(new)} of {count} cases{reasons}, the active model for {len(old)}; at most "
+        f"{100 * rules.withheld_margin:.0f} % more may be withheld"
+    )
+    return AcceptanceCheck("as many scores", len(new) - len(old) <= rules.withheld_margin * count, words)
 
 
 def no_worse(answers: PairedPredictions, rules: GateRules, attempt: int) -> AcceptanceCheck:

@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mome_core.case import Modality
 from mome_core.compute import autocast, device_of
 from mome_core.errors import NumericsFault
+from mome_core.model.architecture import Head
+from mome_core.model.baselines import ResNetFusion
 from mome_core.model.mome import Mome
-from mome_core.preprocessing.recipe import Recipe
+from mome_core.model.network import Network
 from mome_core.results import Endpoint
 from mome_core.training.artefacts import artefacts
 from mome_core.training.augment import augment, kept_modalities
@@ -28,12 +31,12 @@ from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import Example
 from mome_core.training.distributed import process_group
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.folds import require_separate_patients
 from mome_core.training.loss import class_weights, endpoint_loss
 from mome_core.training.metrics import auroc
 from mome_core.training.optimizer import select_parts, trained_tensors
 from mome_core.training.patches import PatchReader
 from mome_core.training.predict import centred_log_odds, truth
+from mome_core.training.questions import labelled, target_of
 from mome_core.training.run_state import (
     EpochReport,
     RunProgress,
@@ -44,45 +47,35 @@ from mome_core.training.run_state import (
     write_best,
     write_state,
 )
+from mome_core.training.task import Task
 
 _Batch = tuple[Example, ...]
 _Logits = dict[Endpoint, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What is trained on what; every validation case has a label for each endpoint of the network."""
-
-    network: Mome
-    recipe: Recipe
-    training: Sequence[Example]
-    validation: Sequence[Example]
-    config: TrainingConfig
-
-    def __post_init__(self) -> None:
-        self.network.architecture.require_fits(self.recipe)
-        require_separate_patients({"training": self.training, "validation": self.validation})
-        for split, examples in (("training", self.training), ("validation", self.validation)):
-            _require_both_answers(self.network, split, examples)
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingResult:
     """What a run ended with; the network holds the values of `best_epoch` and is frozen."""
 
-    network: Mome
+    network: Mome | ResNetFusion
     best_epoch: int
     best_auroc: float
     history: tuple[EpochReport, ...]
 
 
-def train(task: Task, run: Path, progress: Callable[[EpochReport], None] = lambda report: None) -> TrainingResult:
+def train(
+    task: Task,
+    run: Path,
+    progress: Callable[[EpochReport], None] = lambda report: None,
+    step: Callable[[int, int], None] = lambda done, planned: None,
+) -> TrainingResult:
     """Train until the last epoch or until patience ends; continues what the run's directory holds.
 
-    Started by torchrun, the processes share the passes of every step; all get the same network.
-    Raises TrainingRefused when the directory belongs to another training, NumericsFault when the loss is not finite.
+    `step` gets the passes that are done and those of all epochs. Started by torchrun, the processes share the passes of
+    every optimizer step; all get the same network. Raises TrainingRefused when the directory belongs to another
+    training, NumericsFault when the loss is not finite.
     """
-    training = _Training(task, run)
+    training = _Training(task, run, step)
     while not training.finished():
         progress(training.run_epoch())
     return training.result()
@@ -91,8 +84,8 @@ def train(task: Task, run: Path, progress: Callable[[EpochReport], None] = lambd
 class _Training:
     """A run in progress: the network, its optimizer, and how far it is."""
 
-    def __init__(self, task: Task, run: Path) -> None:
-        self.task, self.run, self.group = task, run, process_group()
+    def __init__(self, task: Task, run: Path, step: Callable[[int, int], None]) -> None:
+        self.task, self.run, self.group, self.report_step = task, run, process_group(), step
         self.config, self.network = task.config, task.network
         if self.config.accumulation % self.group.world_size:
             raise TrainingRefused(
@@ -103,14 +96,17 @@ class _Training:
             artefacts()  # refuses now what would be missing at the first pass
         self.fingerprint = _fingerprint(task)
         select_parts(self.network, self.config.parts)
-        self.network.recompute = self.config.recompute
+        if isinstance(self.network, Mome):
+            self.network.recompute = self.config.recompute
         self.device = device_of(self.network)
         if self.config.threads is not None:
             torch.set_num_threads(self.config.threads)
         torch.manual_seed(self.config.seed)
-        self.reader = PatchReader(self.network).to(self.device) if self.config.patch_loss else None
+        self.reader = None
+        if self.config.patch_loss and isinstance(self.network, Mome):
+            self.reader = PatchReader(self.network).to(self.device)
         self.tensors = trained_tensors(self.network, self.reader, self.config)
-        self.class_weights = _weigh_classes(task, self.device)
+        self.class_weights, self.smoothing = _weigh_classes(task, self.device), self.config.label_smoothing
         self.progress = self.resumed()
 
     def resumed(self) -> RunProgress:
@@ -142,6 +138,7 @@ class _Training:
             at.passes += self.group.world_size
             if at.passes % self.config.accumulation == 0:
                 self.step()
+            self.report_step(at.epoch * len(batches) + min(at.batch, len(batches)), self.config.epochs * len(batches))
             if self.config.checkpoint_every and at.batch % self.config.checkpoint_every == 0:
                 self.save()
         report = self.validate(rate)
@@ -173,7 +170,7 @@ class _Training:
 
     def answer(self, volumes: dict[Modality, Tensor]) -> tuple[_Logits, list[_Logits]]:
         """The network's logits, and those of the patches of each modality if the config asks for them."""
-        if self.reader is None:
+        if self.reader is None or not isinstance(self.network, Mome):
             return self.network(volumes), []
         paths = self.network.draw_paths(len(next(iter(volumes.values()))))
         tokens = {m: self.network.modality_stage(m, volume, paths) for m, volume in volumes.items()}
@@ -181,12 +178,12 @@ class _Training:
 
     def loss_of(self, logits: _Logits, batch: _Batch) -> Tensor:
         """Loss of one answer to a batch."""
-        labels = [example.labels for example in batch]
-        return endpoint_loss(logits, labels, self.class_weights, self.config.label_smoothing)
+        return endpoint_loss(logits, [_targets(self.network, e) for e in batch], self.class_weights, self.smoothing)
 
     def draw_volumes(self, batch: _Batch, rng: np.random.Generator) -> dict[Modality, Tensor]:
         """Augmented volumes (B, C, X, Y, Z) of the modalities that this pass keeps."""
-        kept = kept_modalities(batch[0].modalities, self.config.modality_dropout, rng)
+        present = tuple(m for m in batch[0].modalities if m in self.network.volume_shapes)
+        kept = kept_modalities(present, self.config.modality_dropout, rng)
         chosen = [{m: a for m, a in example.arrays().items() if m in kept} for example in batch]
         versions = [augment(arrays, self.task.recipe, self.config, rng) for arrays in chosen]
         return {m: torch.from_numpy(np.stack([v[m] for v in versions])).to(self.device) for m in kept}
@@ -203,15 +200,18 @@ class _Training:
     def validate(self, rate: float) -> EpochReport:
         """How good the network is now on the validation cases, by one quick pass of each, to choose the epoch."""
         answers = centred_log_odds(self.network, self.task.validation, self.task.recipe)
-        by_endpoint = {
-            endpoint.value: auroc(truth(self.network, endpoint, self.task.validation), values)
-            for endpoint, values in answers.items()
-        }
+        by_endpoint = {head.endpoint.value: self.ranking(head, answers[head.endpoint]) for head in self.network.answers}
         mean = float(np.mean(list(by_endpoint.values())))
         # a tie goes to the later epoch, as published
         best = all(mean >= earlier.mean_auroc for earlier in self.progress.history)
         total, count = self.group.all_reduce(self.progress.losses)
         return EpochReport(self.progress.epoch, rate, total / count, by_endpoint, mean, best)
+
+    def ranking(self, head: Head, log_odds: NDArray[np.float64]) -> float:
+        """AUROC of one endpoint on the validation cases that have its label."""
+        known = labelled(head, self.task.validation)
+        positive = truth(self.network, head.endpoint, [self.task.validation[n] for n in known])
+        return auroc(positive, log_odds[known])
 
     def save(self) -> None:
         """Write where the run is; gradients that wait for a step, and losses, go to the main process, which writes."""
@@ -227,17 +227,27 @@ class _Training:
     def result(self) -> TrainingResult:
         """The network with the values of its best epoch."""
         self.tensors.load_values(read_best(self.run))
-        self.network.recompute = False
+        if isinstance(self.network, Mome):
+            self.network.recompute = False
         self.network.freeze()
         history, best_epoch = tuple(self.progress.history), self.progress.best_epoch
         return TrainingResult(self.network, best_epoch, history[best_epoch].mean_auroc, history)
+
+
+def _targets(network: Network, example: Example) -> dict[Endpoint, int]:
+    """The class of each endpoint that a case says."""
+    found = {head.endpoint: target_of(head, example) for head in network.answers}
+    return {endpoint: target for endpoint, target in found.items() if target is not None}
 
 
 def _weigh_classes(task: Task, device: torch.device) -> dict[Endpoint, Tensor]:
     """Weights of the classes of each endpoint; none unless the config asks."""
     if not task.config.class_weighted:
         return {}
-    known = {h: [e.labels[h.endpoint] for e in task.training if h.endpoint in e.labels] for h in task.network.answers}
+    known = {
+        head: [target for e in task.training if (target := target_of(head, e)) is not None]
+        for head in task.network.answers
+    }
     return {h.endpoint: class_weights(labels, h.classes).to(device) for h, labels in known.items()}
 
 
@@ -252,25 +262,13 @@ def epoch_batches(examples: Sequence[Example], config: TrainingConfig, epoch: in
     return [batches[n] for n in rng.permutation(len(batches))]
 
 
-def _require_both_answers(network: Mome, split: str, examples: Sequence[Example]) -> None:
-    """Raise TrainingRefused when an endpoint has no label, or one answer only, in a split."""
-    for head in network.answers:
-        known = [e.labels[head.endpoint] == head.positive_class for e in examples if head.endpoint in e.labels]
-        if split == "validation" and len(known) < len(examples):
-            raise TrainingRefused(f"{len(examples) - len(known)} validation case(s) have no label of {head.endpoint}")
-        if all(known) or not any(known):
-            raise TrainingRefused(
-                f"the {split} cases have {sum(known)} positive and {len(known) - sum(known)} negative labels of "
-                f"{head.endpoint}: both are needed"
-            )
-
-
 def _description(task: Task) -> dict[str, Any]:
     """Config, network, recipe and cases of a run, for people and for its fingerprint."""
 
     def listed(examples: Sequence[Example]) -> list[Any]:
         return [
-            [e.name, e.path.stem, {endpoint.value: label for endpoint, label in e.labels.items()}] for e in examples
+            [e.name, e.path.stem, {endpoint.value: label for endpoint, label in e.labels.items()}, e.subtype]
+            for e in examples
         ]
 
     return {

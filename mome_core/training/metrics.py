@@ -63,11 +63,6 @@ class _Confusion:
         return (tp * tn - fp * fn) / float(product) ** 0.5 if product else 0.0
 
 
-def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> _Confusion:
-    """Counts with a score above the threshold taken for positive (paper: score > 0.5)."""
-    return _counted(labels, np.asarray(scores) > threshold)
-
-
 def _counted(labels: ArrayLike, called: ArrayLike) -> _Confusion:
     """Counts of cases that were called positive or not."""
     positive, yes = np.asarray(labels).astype(bool), np.asarray(called).astype(bool)
@@ -152,20 +147,6 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins
     """Mean distance between probability and frequency over the bins, weighted by cases (Naeini et al. 2015)."""
     curve = reliability(labels, probabilities, bins)
     return float(np.average(np.abs(curve.probability - curve.frequency), weights=curve.count))
-
-
-def net_benefit(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> float:
-    """Net benefit of acting above a threshold probability (Vickers and Elkin 2006)."""
-    counts = confusion(labels, probabilities, threshold)
-    odds = threshold / (1 - threshold)
-    return (counts.true_positive - odds * counts.false_positive) / len(np.asarray(labels))
-
-
-def net_benefit_of_sparing(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> float:
-    """Net benefit of doing nothing below a threshold probability, e.g. no biopsy (Rousson and Zumbrunn 2011)."""
-    counts = confusion(labels, probabilities, threshold)
-    odds = (1 - threshold) / threshold
-    return (counts.true_negative - odds * counts.false_negative) / len(np.asarray(labels))
 
 
 def all_metrics(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> dict[str, float]:

@@ -87,6 +87,6 @@ def _of_every_coalition(network: Network, example: Example, recipe: Recipe, esti
 
 
 def truth(network: Network, endpoint: Endpoint, examples: Sequence[Example]) -> NDArray[np.bool_]:
-    """Whether each case is positive for an endpoint; every case must have its label."""
-    positive_class = network.head_of(endpoint).positive_class
-    return np.array([example.labels[endpoint] == positive_class for example in examples])
+    """Whether each case is positive for an endpoint that the network answers; every case must have its label."""
+    network.head_of(endpoint)
+    return np.array([example.labels[endpoint] == 1 for example in examples])

@@ -46,11 +46,16 @@ def recalibrate(
     examples: Sequence[Example],
     bundle: Path,
     parent_card: str = "",
-    progress: Callable[[str], None] = lambda name: None,
+    counting: Callable[[int], Callable[[str], None]] = lambda planned: lambda name: None,
 ) -> Recalibration:
     """Write a bundle with these weights, and calibrations of the same estimators from these cases.
 
     Raises TrainingRefused for fewer than 100 patients that are new to the model, or fewer than 20 of a class.
+
+    Parameters
+    ----------
+    counting
+        Gets how many answers are planned; what it gives is called with the name of each case that is answered.
     """
     record = ExposureRecord.of(checkpoint.manifest)
     exposures = record.exposures(examples)
@@ -58,7 +63,8 @@ def recalibrate(
     for endpoint in checkpoint.endpoints:
         _require_enough(checkpoint, new, endpoint, len(examples) - len(new))
     plan = CalibrationPlan(tuple(each.estimator for each in checkpoint.estimators), _target_of(checkpoint))
-    estimators = calibrate_network(checkpoint.network, new, checkpoint.recipe, plan, progress)
+    answered = counting(len(new) * len(plan.estimators))
+    estimators = calibrate_network(checkpoint.network, new, checkpoint.recipe, plan, answered)
     provenance = _provenance(checkpoint, new, record)
     description = Description(
         checkpoint.identity.name,

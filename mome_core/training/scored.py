@@ -22,10 +22,10 @@ from mome_core.results import Endpoint, ModelIdentity
 from mome_core.scoring import pooled
 from mome_core.training.answers import Answers
 from mome_core.training.dataset import Example
-from mome_core.training.errors import TrainingRefused
 from mome_core.training.predict import answer_cases, truth
 from mome_core.training.score_cache import pooled_log_odds
 from mome_core.training.statistics import Interval
+from mome_core.training.withheld import NoScore, labelled_cases, withheld_of
 
 _CALLED = ("sensitivity", "specificity")
 
@@ -57,6 +57,8 @@ class ScoredCases:
     ----------
     probabilities
         Of each case, from every subset of its modalities that the model can answer from.
+    withheld
+        Why the node would show no score of a case; None where it would show one.
     """
 
     identity: ModelIdentity
@@ -64,15 +66,12 @@ class ScoredCases:
     examples: tuple[Example, ...]
     truth: NDArray[np.bool_]
     probabilities: tuple[Mapping[Coalition, float], ...]
+    withheld: tuple[NoScore | None, ...]
 
     @property
     def shown(self) -> NDArray[np.bool_]:
         """Whether each case has a score that may be shown."""
-        found = [
-            (key := frozenset(each.modalities)) in answer and self.calibrations.of(key).shows_score
-            for each, answer in zip(self.examples, self.probabilities, strict=True)
-        ]
-        return np.array(found, bool)
+        return np.array([reason is None for reason in self.withheld], bool)
 
     def of(self, chosen: Sequence[int]) -> ScoredCases:
         """The answers to some of the cases, in this order."""
@@ -82,6 +81,7 @@ class ScoredCases:
             tuple(self.examples[n] for n in chosen),
             self.truth[list(chosen)],
             tuple(self.probabilities[n] for n in chosen),
+            tuple(self.withheld[n] for n in chosen),
         )
 
     def answers(self) -> Answers:
@@ -167,7 +167,7 @@ def score_cases(
     progress
         Called with the name of each case that is answered.
     """
-    labelled = _labelled(checkpoint, examples, endpoint)
+    labelled = labelled_cases(checkpoint, examples, endpoint)
     calibrations = checkpoint.calibrations(endpoint)
     probabilities = []
     for example in labelled:
@@ -175,29 +175,8 @@ def score_cases(
         probabilities.append(calibrations.probabilities(answers[endpoint]))
         progress(example.name)
     positive = truth(checkpoint.network, endpoint, labelled)
-    return ScoredCases(checkpoint.identity, calibrations, labelled, positive, tuple(probabilities))
-
-
-def require_a_score(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> None:
-    """Raise TrainingRefused with the bundle's reason, before hours are spent, where it shows no case's score."""
-    cases = _labelled(checkpoint, examples, endpoint)
-    calibrations = checkpoint.calibrations(endpoint)
-    usable = {frozenset(each.modalities) for each in cases if checkpoint.network.usable(each.modalities)}
-    found = [calibrations.of(modalities) for modalities in usable]
-    if any(each.shows_score for each in found):
-        return
-    reasons = "; ".join(sorted(withheld_words(each) for each in found)) or "it cannot answer from their modalities"
-    raise TrainingRefused(f"{checkpoint.identity.name} gives no score for any of the {len(cases)} cases: {reasons}")
-
-
-def _labelled(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> tuple[Example, ...]:
-    """The cases that have a label; TrainingRefused where there are none, or the model has no such endpoint."""
-    if endpoint not in checkpoint.endpoints:
-        raise TrainingRefused(f"the model {checkpoint.identity.name} does not answer {endpoint}")
-    labelled = tuple(example for example in examples if endpoint in example.labels)
-    if not labelled:
-        raise TrainingRefused(f"none of the {len(examples)} cases has a label of {endpoint}")
-    return labelled
+    withheld = tuple(withheld_of(checkpoint, example, endpoint) for example in labelled)
+    return ScoredCases(checkpoint.identity, calibrations, labelled, positive, tuple(probabilities), withheld)
 
 
 def scored(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> NDArray[np.float64]:

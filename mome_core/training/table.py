@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from mome_core.training.errors import TrainingRefused
 from mome_core.training.files import write_whole
 
 Record = dict[str, str]
+_FORMULA, _NUMBER = re.compile(r"'*\s*[=+\-@]"), re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 def read_table(path: Path) -> tuple[list[str], list[Record]]:
     """Names of the columns, and the lines; what is empty is "". TrainingRefused when the file cannot be read."""
     try:
-        names, rows = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+        names, rows = _read_parquet(path) if is_parquet(path) else _read_csv(path)
     except (OSError, ValueError, csv.Error) as error:  # a broken Parquet file or encoding is a ValueError
         raise TrainingRefused(f"cannot read the table {path}: {error}") from error
     return names, [{name: as_text(row.get(name)) for name in names} for row in rows]
@@ -28,23 +30,24 @@ def write_table(path: Path, rows: Iterable[Record]) -> None:
     """The table, whole or not at all; every column that any row has. NotWritable when the disk does not take it."""
     rows = list(rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    write_whole(path, _parquet_of(names, rows) if _is_parquet(path) else _csv_of(names, rows))
+    write_whole(path, _parquet_of(names, rows) if is_parquet(path) else _csv_of(names, rows))
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
     """Whether the ending says Parquet."""
     return path.suffix.lower() in (".parquet", ".pq")
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
+def _read_csv(path: Path) -> tuple[list[str], Sequence[Mapping[str, Any]]]:
     """Columns and lines; a column without a name is left out."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         names = [name for name in reader.fieldnames or () if name]
-        return names, list(reader)
+        rows = ({_from_cell(name): _from_cell(row.get(name) or "") for name in names} for row in reader)
+        return list(map(_from_cell, names)), list(rows)
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
+def _read_parquet(path: Path) -> tuple[list[str], Sequence[Mapping[str, Any]]]:
     """Columns and rows with the types that the file gives them."""
     table = _parquet().read_table(path)
     return list(table.column_names), table.to_pylist()
@@ -53,10 +56,20 @@ def _read_parquet(path: Path) -> tuple[list[str], list[Mapping[str, Any]]]:
 def _csv_of(names: list[str], rows: list[Record]) -> bytes:
     """The content of a CSV file."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, names, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text)
+    writer.writerow(map(as_cell, names))
+    writer.writerows([as_cell(row.get(name, "")) for name in names] for row in rows)
     return text.getvalue().encode()
+
+
+def as_cell(text: str) -> str:
+    """A text as a spreadsheet shows it: what would be a formula (`=HYPERLINK(...)`) gets an apostrophe before it."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _from_cell(text: str) -> str:
+    """A text without the apostrophe of `as_cell`."""
+    return text[1:] if text[:1] == "'" and as_cell(text[1:]) == text else text
 
 
 def _parquet_of(names: list[str], rows: list[Record]) -> bytes:

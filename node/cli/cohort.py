@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mome_core.training.cohort import read_manifest
-from node.cli.common import counted, study_progress
+from node.cli.common import counted
 from node.cli.options import Config, Json
+from node.cli.progress import study_progress
 from node.cohort_export import ExportedCohort, export_cohort
 from node.cohorts import CohortCheck, add_to_cohort, archived_study, begin_cohort, check_cohort, look_at_manifest
 from node.errors import NodeError
@@ -99,16 +100,20 @@ def export(
     manifest: _Manifest,
     out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist.")],
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that copy studies.")] = 1,
+    text_search: Annotated[
+        bool, typer.Option("--text-search/--no-text-search", help="Look for burned-in text, with the extra `text`.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Copy a cohort without its patients: the MR images de-identified (PS3.15), and a manifest of pseudonyms.
 
-    Dates move, times of day stay, UIDs are replaced; what is no MR image stays behind. Every copy is read again: a
-    study that would not give the network the same volumes is not exported, and is named. Pixels are not changed.
+    Only listed elements and the stored pixel values leave (docs/deidentification.md); dates move, UIDs are replaced,
+    what is no MR image stays behind, and so do images with text in their pixels where the extra `text` is installed to
+    look for it. Every copy is read again: a study that would give the network other volumes is not exported.
 
     Example: mome-node cohort export cohort.csv --out for-the-referee --workers 2
     """
-    exported = export_cohort(manifest, out, workers, study_progress("copied"))
+    exported = export_cohort(manifest, out, workers, study_progress("copied"), text_search=text_search)
     if as_json:
         typer.echo(json.dumps(exported.to_json()))
     else:
@@ -120,8 +125,14 @@ def _print_export(exported: ExportedCohort) -> None:
     typer.echo(f"{exported.cohort}: {counted(exported.cases, 'case')}, {counted(exported.images, 'image')}")
     for each in exported.not_exported:
         typer.echo(f"not exported: case {each.name}: {each.reason}")
-    if exported.images_left_behind:
-        typer.echo(f"left behind: {exported.images_left_behind} objects that are no MR image or show text")
+    for reason, count in sorted(exported.left_behind.items()):
+        typer.echo(f"left behind: {counted(count, 'object')}: {reason}")
+    if exported.elements_left_behind:
+        typer.echo(f"left behind: elements of {counted(len(exported.elements_left_behind), 'tag')}; --json counts each")
+    if exported.text_finder:
+        typer.echo(f"burned-in text: {exported.text_finder} looked at every image that was copied")
+    else:
+        typer.echo("burned-in text: nobody looked; pip install 'mome-node[text]' brings what can")
     if exported.columns_left_behind:
         typer.echo(f"left behind: the columns {', '.join(exported.columns_left_behind)}")
 

@@ -256,7 +256,7 @@ COMMANDS: dict[str, CommandInfo] = {
     "send": CommandInfo("node.cli.transfer:send", "C-STORE every DICOM file of a folder to a destination."),
     "echo": CommandInfo(
         "node.cli.transfer:echo",
-        "Call a destination, by C-ECHO or STOW-RS; exit code 4 when it does not answer, and what to change.",
+        "Call whom the settings name, each by its own protocol; exit code 4 without an answer, and what to change.",
     ),
 }
 GROUPS: dict[str, str] = {

@@ -1,11 +1,6 @@
-"""What several commands need: the ledger that the settings name, times for people, a line of progress."""
+"""What several commands need: the ledger that the settings name."""
 
 from __future__ import annotations
-
-import sys
-from collections.abc import Callable
-
-import typer
 
 from node.cli.options import Config
 from node.settings import load_settings
@@ -28,19 +23,6 @@ def uid_of(ledger: Ledger, study: str) -> str:
     return study
 
 
-def progress(words: str, *, last: bool) -> None:
-    """A line that replaces the one before on a terminal; elsewhere the last one only."""
-    if sys.stderr.isatty():
-        typer.echo(f"\r{words}", err=True, nl=last)
-    elif last:
-        typer.echo(words, err=True)
-
-
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: "1 case", "2 cases"."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
-def study_progress(done: str) -> Callable[[int, int], None]:
-    """A progress line over studies; `done` says what happened to each, e.g. "read"."""
-    return lambda number, planned: progress(f"{done} {number} of {planned} studies", last=number == planned)

@@ -8,18 +8,19 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from mome_core.calibration import coalition_words
 from mome_core.training.measured import MeasuredSet
 from mome_core.training.metrics import spelled
 from mome_core.training.readers import ReaderCut
 from mome_core.training.report.conclusion import conclusion, headlines
 from node.cases import CACHE, endpoint_named
-from node.cli.common import counted, progress
+from node.cli.cohort_progress import PrintedProgress
 from node.cli.options import CacheOption, EndpointOption, Json, WorkersOption
-from node.cli.train import PrintedProgress
 from node.evaluation.files import report_json, write_cases, write_figures, write_page
-from node.evaluation.measure import EvaluationPlan, EvaluationProgress, EvaluationReport, evaluate_models
+from node.evaluation.measure import EvaluationPlan, EvaluationReport, evaluate_models
 from node.evaluation.sets import choosing_set, sets_named
 from node.models import find_bundle
 
@@ -64,18 +65,19 @@ def evaluate(
     """
     bundles = [find_bundle(name) for name in model]
     reference = find_bundle(against) if against else bundles[0]
+    measured = tuple(dict.fromkeys((*bundles, reference)))
     plan = EvaluationPlan(
-        tuple(dict.fromkeys((*bundles, reference))),
+        measured,
         sets_named(sets, split),
         endpoint_named(endpoint),
-        list(dict.fromkeys((*bundles, reference))).index(reference),
+        measured.index(reference),
         choosing_set(choose, sets[0]) if choose != split else None,
         reader_cut,
         repeats,
         cache,
         workers,
     )
-    found = evaluate_models(plan, _Printed())
+    found = evaluate_models(plan, PrintedProgress())
     if report:
         write_page(report, found)
     if cases:
@@ -83,14 +85,6 @@ def evaluate(
     if figures:
         write_figures(figures, found)
     typer.echo(json.dumps(report_json(found))) if as_json else _print_report(found)
-
-
-class _Printed(PrintedProgress, EvaluationProgress):
-    """Progress on stderr."""
-
-    def scored(self, model: str, cases: str, done: int, planned: int) -> None:
-        """One more case of a set was answered by a model."""
-        progress(f"{model}: answered {done} of {counted(planned, 'case')} of {cases}", last=done == planned)
 
 
 def _print_report(report: EvaluationReport) -> None:
@@ -106,8 +100,8 @@ def _print_report(report: EvaluationReport) -> None:
 
 def _figures_table(found: MeasuredSet, reference: str) -> Table:
     cases = f"{len(found.cases.truth)} cases, {int(found.cases.truth.sum())} positive"
-    columns = [c for m in found.models for c in (m.identity.name, *(["p"] if m.against else []))]
-    words = f"{found.cases.name}: {cases}" + (f"; p: difference from {reference}" if reference else "")
+    columns = [c for m in found.models for c in (escape(m.identity.name), *(["p"] if m.against else []))]
+    words = escape(f"{found.cases.name}: {cases}" + (f"; p: difference from {reference}" if reference else ""))
     table = Table("figure", *columns, title=words, title_justify="left", box=None)
     for name in found.models[0].figures:
         cells = []
@@ -116,5 +110,5 @@ def _figures_table(found: MeasuredSet, reference: str) -> Table:
             cells += [f"{model.against[name].p_value:.4f}"] if model.against else []
         table.add_row(spelled(name), *cells)
     for each in found.models[0].coalitions[1:]:
-        table.add_row(f"AUROC of {'+'.join(each.modalities)} alone", str(each.figures["auroc"]))
+        table.add_row(f"AUROC of {coalition_words(each.modalities)} alone", str(each.figures["auroc"]))
     return table

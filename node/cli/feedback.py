@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from mome_core.training.table import as_cell
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
 from node.storage.records import Feedback
@@ -43,5 +44,8 @@ def export_feedback(
     with out.open("w", newline="") as file:
         writer = csv.DictWriter(file, [each.name for each in fields(Feedback)])
         writer.writeheader()
-        writer.writerows(asdict(each) for each in found)
+        writer.writerows(
+            {name: as_cell(value) if isinstance(value, str) else value for name, value in asdict(each).items()}
+            for each in found
+        )
     typer.echo(f"wrote {len(found)} documents to {out}")

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from node.cases import CACHE, endpoint_named
+from node.cli.cohort_progress import PrintedProgress
 from node.cli.common import counted
 from node.cli.options import CacheOption, Config, EndpointOption, Json, WorkersOption
-from node.cli.train import PrintedProgress
 from node.errors import NodeError
 from node.locked_cases import lock_cases
 from node.models import open_decisions

@@ -16,9 +16,9 @@ from rich.table import Table
 from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.errors import NotReady
-from node.jobs import OPEN, JobState, Priority
+from node.jobs import UNFINISHED, Priority
 from node.settings import Settings, load_settings
-from node.storage.health import ALIVE_SECONDS, LISTENER, HealthStore
+from node.storage.health import HealthStore
 from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
@@ -26,7 +26,9 @@ from node.words import hold_words, local_time
 
 _POLL_SECONDS = 0.5
 _Why = Annotated[str, typer.Option("--why", help="Reason, shown on every page and in the audit trail.")]
-_Destination = Annotated[str, typer.Argument(metavar="DESTINATION", help="Name of a destination in the settings.")]
+_Destination = Annotated[
+    str, typer.Argument(metavar="DESTINATION", help="Name of a destination, or of an HL7 or FHIR receiver.")
+]
 
 
 def list_queue(config: Config = None, as_json: Json = False) -> None:
@@ -35,7 +37,7 @@ def list_queue(config: Config = None, as_json: Json = False) -> None:
     Example: mome-node queue list
     """
     ledger = open_ledger(config)
-    holds, jobs = ledger.holds.current(), Overview(ledger.engine).jobs((*OPEN, JobState.DEAD))
+    holds, jobs = ledger.holds.current(), Overview(ledger.engine).jobs(UNFINISHED)
     if as_json:
         typer.echo(json.dumps({"holds": [asdict(each) for each in holds], "jobs": [asdict(each) for each in jobs]}))
         return
@@ -95,10 +97,8 @@ def _hold_node(settings: Settings, ledger: Ledger, kind: HoldKind, why: str) -> 
 
 def _is_alive(settings: Settings, ledger: Ledger) -> bool:
     """Whether the node's listener has a recent heartbeat."""
-    return any(
-        each.node == settings.node_name and each.part == LISTENER and time.time() - each.at < ALIVE_SECONDS
-        for each in HealthStore(ledger.engine).heartbeats()
-    )
+    beat = HealthStore(ledger.engine).listener(settings.node_name)
+    return beat is not None and beat.is_alive(time.time())
 
 
 def is_drained(settings: Settings, ledger: Ledger) -> bool:
@@ -107,13 +107,13 @@ def is_drained(settings: Settings, ledger: Ledger) -> bool:
     Raises NotReady when the drain was ended meanwhile.
     """
     node = settings.node_name
-    if not _is_alive(settings, ledger):
+    beat = HealthStore(ledger.engine).listener(node)
+    if beat is None or not beat.is_alive(time.time()):
         return True
     hold = ledger.holds.of_node(node)
     if hold is None or hold.kind is not HoldKind.DRAIN:
         raise NotReady("the drain was ended before the node was drained")
-    beats = [each for each in HealthStore(ledger.engine).heartbeats() if each.node == node and each.part == LISTENER]
-    closed = all(each.listening_since is None and not each.associations for each in beats)
+    closed = beat.listening_since is None and not beat.associations
     return closed and node not in {each.node for each in ledger.jobs.holders()}
 
 
@@ -122,7 +122,7 @@ def hold(destination: _Destination, why: _Why = "", config: Config = None) -> No
 
     Example: mome-node queue hold pacs --why "upgrade of the PACS"
     """
-    known = [each.name for each in load_settings(config).destinations]
+    known = load_settings(config).result_receivers
     if destination not in known:
         raise LookupError(f"no destination {destination} in the settings; there are: {', '.join(known) or 'none'}")
     open_ledger(config).holds.hold(Hold(HoldKind.DESTINATION, destination, time.time(), getpass.getuser(), why))

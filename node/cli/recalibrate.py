@@ -10,13 +10,13 @@ import typer
 
 from mome_core.training.calibration_card import calibration_card
 from mome_core.training.cohort import read_manifest
-from mome_core.training.dataset import ExcludedCase
 from mome_core.training.recalibrate import Recalibration
 from node.cases import CACHE
-from node.cli.common import counted, progress
+from node.cli.cohort_progress import PrintedProgress
+from node.cli.common import counted
 from node.cli.options import CacheOption, CohortManifest, Json, WorkersOption
 from node.models import find_bundle
-from node.recalibration import RecalibrationPlan, RecalibrationProgress, recalibrate_bundle
+from node.recalibration import RecalibrationPlan, recalibrate_bundle
 
 _Model = Annotated[str, typer.Option("--model", help="Bundle to calibrate: folder or shipped name.")]
 _Out = Annotated[Path, typer.Option("--out", help="Bundle to write.")]
@@ -44,24 +44,8 @@ def recalibrate(
     Example: mome-node model recalibrate cohort.csv --model models/ours --out models/ours-here
     """
     plan = RecalibrationPlan(find_bundle(model), out, split, device, cache, workers)
-    found = recalibrate_bundle(read_manifest(manifest), plan, _PrintedProgress())
+    found = recalibrate_bundle(read_manifest(manifest), plan, PrintedProgress())
     typer.echo(json.dumps(_report(out, found))) if as_json else _print(out, found)
-
-
-class _PrintedProgress(RecalibrationProgress):
-    """Progress on stderr, a line for each case that cannot be used."""
-
-    def prepared(self, done: int, planned: int) -> None:
-        """One more case is prepared, or excluded."""
-        progress(f"prepared {done} of {counted(planned, 'case')}", last=done == planned)
-
-    def excluded(self, case: ExcludedCase) -> None:
-        """A case cannot be used."""
-        typer.echo(f"excluded {case.name}: {case.reason}", err=True)
-
-    def answered(self, done: int, planned: int) -> None:
-        """One more answer."""
-        progress(f"answered {done} of {planned}", last=done == planned)
 
 
 def _report(out: Path, found: Recalibration) -> dict[str, object]:

@@ -9,14 +9,18 @@ from typing import Annotated
 import typer
 
 from mome_core.training.cohort import read_manifest
-from mome_core.training.dataset import ExcludedCase
-from mome_core.training.run_state import EpochReport
-from node.cases import CACHE, endpoint_named
-from node.cli.common import counted, progress
-from node.cli.options import CacheOption, CohortManifest, EndpointOption, Json, WorkersOption
+from mome_core.training.questions import heads_named
+from mome_core.training.start import NetworkKind
+from node.cases import CACHE
+from node.cli.cohort_progress import PrintedProgress
+from node.cli.common import counted
+from node.cli.options import CacheOption, CohortManifest, Json, WorkersOption
 from node.models import find_bundle
-from node.training import TrainingPlan, TrainingProgress, TrainingReport, train_models, training_config
+from node.training import TrainingPlan, train_models, training_config
+from node.training_report import TrainingReport
 
+_Network = Annotated[NetworkKind, typer.Option("--network", help="MOME, an ablation, or a ResNet.")]
+_Endpoints = Annotated[list[str] | None, typer.Option("--endpoint", help="What is learned; repeat it for several.")]
 _Out = Annotated[Path, typer.Option("--out", help="Bundle to write.")]
 _Start = Annotated[str, typer.Option("--start", help="Bundle to start from: folder or shipped name.")]
 _Scratch = Annotated[bool, typer.Option("--scratch", help="The start's sizes, but fresh values.")]
@@ -34,9 +38,10 @@ _DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 ..
 def train(
     manifest: CohortManifest,
     out: _Out,
+    network: _Network = NetworkKind.MOME,
     start: _Start = "demo",
     scratch: _Scratch = False,
-    endpoint: EndpointOption = "malignancy",
+    endpoint: _Endpoints = None,
     config: _TrainingFile = None,
     epochs: _Epochs = None,
     folds: _Folds = 5,
@@ -55,15 +60,26 @@ def train(
     Defaults are the published protocol. Without a column `split` one fold is held out and scored once by the finished
     model; one part of the rest chooses epoch, calibration and operating point (OUT.split.csv says who was where).
     --all-folds does so for every fold (nested cross-validation) and gives mean and SD over the folds.
+    Endpoints are columns of the CSV; molecular_subtype has four classes. ResNets take the start's recipe only.
     Several GPUs or hosts: torchrun --nproc-per-node 2 -m node.cli.main train ...
 
     Example: mome-node train cohort.csv --out models/ours --start models/mome
     """
-    learned = endpoint_named(endpoint)
-    numbers = training_config(config, learned, epochs=epochs, threads=threads)
-    held_out = None if all_folds else fold - 1
+    heads = heads_named(endpoint or ["malignancy"])
     plan = TrainingPlan(
-        find_bundle(start), learned, numbers, out, run, scratch, folds, inner_folds, held_out, device, cache, workers
+        start=find_bundle(start),
+        heads=heads,
+        config=training_config(config, heads, epochs=epochs, threads=threads),
+        out=out,
+        network=network,
+        run=run,
+        scratch=scratch,
+        folds=folds,
+        inner_folds=inner_folds,
+        fold=None if all_folds else fold - 1,
+        device=device,
+        cache=cache,
+        workers=workers,
     )
     rows = read_manifest(manifest)
     if all_folds and any(row.split for row in rows):
@@ -75,33 +91,21 @@ def train(
         typer.echo(json.dumps(report.to_json())) if as_json else _print_report(report)
 
 
-class PrintedProgress(TrainingProgress):
-    """Progress of preparation and training on stderr, a line for each case that cannot be used and for each epoch."""
-
-    def prepared(self, done: int, planned: int) -> None:
-        """One more case is prepared, or excluded."""
-        progress(f"prepared {done} of {counted(planned, 'case')}", last=done == planned)
-
-    def excluded(self, case: ExcludedCase) -> None:
-        """A case cannot be used."""
-        typer.echo(f"excluded {case.name}: {case.reason}", err=True)
-
-    def epoch(self, model: str, report: EpochReport, epochs: int) -> None:
-        """One epoch of a model is over."""
-        text = f"{model}: epoch {report.epoch + 1}/{epochs}: loss {report.loss:.4f}"
-        typer.echo(f"{text}, AUROC {report.mean_auroc:.4f}{' (best)' if report.best else ''}", err=True)
-
-
 def _print_report(report: TrainingReport) -> None:
+    """Each model, what the fold that was held out says of it, and all folds together."""
     for each in report.models:
         typer.echo(f"{each.bundle}: validation AUROC {each.validation_auroc:.3f} (chose the epoch; not a test)")
-        if each.held_out:
-            typer.echo(f"  {counted(each.held_out_cases, 'case')} held out: AUROC {each.held_out['auroc']:.3f}")
+        for endpoint, fold in each.held_out.items():
+            auroc = f"AUROC {fold.figures['auroc']:.3f}" if fold.figures else "one class only, no AUROC"
+            withheld = f", no call for {fold.withheld}" if fold.withheld else ""
+            typer.echo(f"  {endpoint}: {counted(fold.cases, 'case')} held out, {auroc}{withheld}")
+        if each.split:
             typer.echo(f"  who was where: {each.split}")
-    if report.cross_validation:
-        mean, pooled = report.cross_validation.mean["auroc"], report.cross_validation.pooled["auroc"]
+    for endpoint, found in report.cross_validation.items():
+        mean = found.mean["auroc"]
         typer.echo(
-            f"nested cross-validation, {len(report.models)} folds: AUROC {mean} (mean, SD over folds; 95 % of the mean "
-            f"{mean.low:.3f} to {mean.high:.3f})"
+            f"{endpoint}: nested cross-validation, {len(report.models)} folds: AUROC {mean} (mean and SD over the "
+            f"folds; 95 % of the mean {mean.low:.3f} to {mean.high:.3f})"
         )
-        typer.echo(f"all {report.cross_validation.cases} cases, each calibrated by its own fold: AUROC {pooled}")
+        withheld = f"; no call for {found.withheld}" if found.withheld else ""
+        typer.echo(f"  all {found.cases} cases, calibrated fold by fold: AUROC {found.pooled['auroc']}{withheld}")

@@ -20,8 +20,9 @@ from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
 from dicom_io.network.service import Peer
 from node.admission import Admission
-from node.cli.common import open_ledger, progress, uid_of
+from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, StudyName
+from node.cli.progress import ProgressLine
 from node.errors import NodeError, SettingsError
 from node.remedies import reason_for, status_words
 from node.settings import Settings, load_settings
@@ -30,18 +31,23 @@ from node.storage.archive import Archive
 from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
+from node.watching.integrations import integration_probes
 from node.watching.return_path import turned_away_by_us
 
-_Name = Annotated[str, typer.Argument(help="Name of a destination in the settings.")]
+_Name = Annotated[str, typer.Argument(help="A destination, [[hl7]], [[fhir]] or [[worklists]] name of the settings.")]
 _Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
 
 
 def echo(name: _Name, config: Config = None) -> None:
-    """Call a destination, by C-ECHO or STOW-RS; exit code 4 when it does not answer, and what to change.
+    """Call whom the settings name, each by its own protocol; exit code 4 without an answer, and what to change.
 
     Example: mome-node echo pacs --config mome-node.toml
     """
     settings = load_settings(config)
+    for probe in integration_probes(settings):
+        if probe.name == name:
+            typer.echo(f"{name} {probe.answer()}")
+            return
     ours, remote = settings.dicom.ae_title, find_remote(settings, name)
     with _told_with_remedy(remote, ours):
         seconds = reach(ours, remote) if isinstance(remote, Destination) else c_echo(ours, remote)
@@ -81,7 +87,7 @@ def fetch(
     """
     settings = load_settings(config)
     ours, remote = settings.dicom.ae_title, find_remote(settings, archive)
-    ledger, started = open_ledger(config), time.time()
+    ledger, started, line = open_ledger(config), time.time(), ProgressLine()
     with _told_with_remedy(remote, ours):
         moved = move_study(
             ours,
@@ -89,7 +95,7 @@ def fetch(
             uid_of(ledger, study),
             destination=ours,
             seconds=seconds,
-            progress=lambda done, planned: progress(f"{done} of {planned} instances", last=done == planned),
+            progress=lambda done, planned: line.show("instances", done, planned),
         )
     if moved.status or moved.failed:
         why = _why_not_sent(settings, remote, ledger, started)

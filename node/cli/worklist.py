@@ -28,7 +28,7 @@ from node.search_key import SearchKey
 from node.settings import Settings, load_settings
 from node.states import StudyState
 from node.storage.analysis_queue import analysis_queue
-from node.storage.health import ALIVE_SECONDS, HealthStore
+from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.worklist import Worklist, WorklistRow
@@ -188,7 +188,7 @@ def _process_lines(health: HealthStore) -> list[str]:
     """Each process and when it was last alive."""
     now, lines = time.time(), []
     for each in health.heartbeats():
-        word = "[green]alive[/]" if now - each.at < ALIVE_SECONDS else "[bold red]silent[/]"
+        word = "[green]alive[/]" if each.is_alive(now) else "[bold red]silent[/]"
         lines.append(f"{each.part:<12}{word:<20}{each.node}, {now - each.at:.0f} s ago")
     return lines
 

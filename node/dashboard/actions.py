@@ -9,8 +9,8 @@ from enum import StrEnum
 from node.audit import AuditEvent, AuditFields
 from node.dashboard.rights import User
 from node.dashboard.site import Site
+from node.jobs import UNFINISHED
 from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
-from node.storage.ledger.job_rows import UNFINISHED
 from node.storage.records import StudyDetail
 from node.withdrawal import WithdrawalReason, withdraw
 

@@ -9,7 +9,7 @@ from statistics import median, quantiles
 
 from node.dashboard.site import Site
 from node.identity import graphics_cards
-from node.storage.health import ALIVE_SECONDS, OpenAlert, ProcessHeartbeat
+from node.storage.health import OpenAlert, ProcessHeartbeat
 from node.summary import AnalysisSummary
 from node.watching.metrics import Meter
 
@@ -60,7 +60,7 @@ def node_health(site: Site, meter: Meter, now: float) -> NodeHealth:
     seconds = site.overview.delivery_seconds(now - _DAY_SECONDS)
     disk = shutil.disk_usage(site.archive.root)
     return NodeHealth(
-        parts=[_ProcessStatus(each, now - each.at < ALIVE_SECONDS) for each in site.watch.heartbeats()],
+        parts=[_ProcessStatus(each, each.is_alive(now)) for each in site.watch.heartbeats()],
         alerts=site.watch.alerts(),
         free_bytes=disk.free,
         total_bytes=disk.total,

@@ -28,7 +28,7 @@ class DestinationVerb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _DestinationHold:
-    """A destination of the settings, and since when nothing is sent to it."""
+    """One that results go to, and since when nothing is sent to it."""
 
     name: str
     hold: Hold | None
@@ -50,13 +50,13 @@ def operate_destination(site: Site, user: User, name: str, verb: DestinationVerb
     if verb is DestinationVerb.RELEASE:
         site.ledger.holds.end(HoldKind.DESTINATION, name, user.name, now)
         return
-    if name not in {each.name for each in site.settings.destinations}:
+    if name not in site.settings.result_receivers:
         raise LookupError("no destination of this name in the settings")
     site.ledger.holds.hold(Hold(HoldKind.DESTINATION, name, now, user.name, why))
 
 
 def destination_holds(site: Site) -> list[_DestinationHold]:
-    """Every destination of the settings, held or not, and any other that is held."""
+    """All that results go to by the settings, held or not, and any other that is held."""
     held = {each.subject: each for each in site.ledger.holds.current() if each.kind is HoldKind.DESTINATION}
-    names = dict.fromkeys([*(each.name for each in site.settings.destinations), *held])
+    names = dict.fromkeys([*site.settings.result_receivers, *held])
     return [_DestinationHold(name, held.get(name)) for name in names]

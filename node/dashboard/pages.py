@@ -51,7 +51,7 @@ def worklist(
         query=query,
         search=wanted.search,
         following=found.before,
-        counts=site.worklist.found(search_of(site, query)) if query.text else site.worklist.counts(),
+        counts=site.worklist.found(search_of(site, query)) if query.text else site.ledger.reading.counts(),
         most_counted=MOST_COUNTED,
     )
 

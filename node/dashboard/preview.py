@@ -14,8 +14,6 @@ from dicom_io.errors import DicomError
 from dicom_io.headers.read import read_series_headers
 from dicom_io.study.case import read_case
 from dicom_io.study.classify import assign_roles
-from dicom_io.study.roles import RoleRule
-from mome_core.case import Role
 from mome_core.case_file import write_nifti
 from mome_core.errors import MomeError
 from mome_core.volume import Dynamic, Volume
@@ -65,10 +63,9 @@ def _build(site: Site, number: int, folder: Path) -> None:
 
 def _dynamic_of(site: Site, uid: str) -> Dynamic:
     """The DCE of a study as the model saw it."""
-    rules = tuple(RoleRule(pattern, Role(role)) for pattern, role in site.settings.series.rules.items())
     paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.reading.instances(uid)]
     try:
-        dce = read_case(assign_roles(read_series_headers(paths), rules)).case.dce
+        dce = read_case(assign_roles(read_series_headers(paths), site.settings.series.role_rules())).case.dce
     except (DicomError, MomeError) as error:
         raise LookupError(f"the images cannot be shown: {error}") from None
     if dce is None:

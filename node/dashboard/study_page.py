@@ -119,12 +119,9 @@ def _series_number(line: _SeriesDetail) -> tuple[int, str]:
 
 
 def _timeline(events: Sequence[AuditRecord]) -> list[_TimelineEntry]:
-    """What happened to the study, but for those who merely looked at it."""
-    happened = [each for each in events if each.event is not AuditEvent.ACCESSED]
-    before = [happened[0], *happened] if happened else []
-    return [
-        _TimelineEntry(each, title_of(each), each.at - last.at) for each, last in zip(happened, before, strict=False)
-    ]
+    """What happened to the study, each with the seconds since the entry before."""
+    before = [events[0], *events] if events else []
+    return [_TimelineEntry(each, title_of(each), each.at - last.at) for each, last in zip(events, before, strict=False)]
 
 
 def _object_lines(detail: StudyDetail) -> list[_ObjectDetail]:

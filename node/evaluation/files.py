@@ -17,6 +17,7 @@ from mome_core.training.characteristics import Characteristic
 from mome_core.training.measured import MeasuredModel, MeasuredSet, ModelCurves
 from mome_core.training.report.conclusion import conclusion
 from mome_core.training.report.page import render
+from mome_core.training.table import as_cell
 from node.cases import exclusions_json
 from node.evaluation.measure import EvaluationReport
 
@@ -48,14 +49,14 @@ def write_cases(path: Path, report: EvaluationReport) -> None:
             first = each.models[0].answers
             for n in np.argsort(-abs(first.probability - first.truth), kind="stable"):
                 said = [cell for model in each.models for cell in _answer(model, n, each.cases.names[n])]
-                writer.writerow([each.cases.name, each.cases.names[n], int(first.truth[n]), *said])
+                name = as_cell(each.cases.names[n])
+                writer.writerow([as_cell(each.cases.name), name, int(first.truth[n]), *said])
 
 
 def _answer(model: MeasuredModel, n: int, name: str) -> tuple[str, str, str]:
     """Probability and call of one case, and what the case was to the model."""
     answers = model.answers
-    call = "withheld" if not answers.answered[n] else "positive" if answers.called[n] else "negative"
-    return f"{answers.probability[n]:.6f}", call, model.exposure.cases[name].value
+    return f"{answers.probability[n]:.6f}", answers.call(n), model.exposure.cases[name].value
 
 
 def report_json(report: EvaluationReport) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,15 @@ from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
 from mome_core.training.characteristics import CohortFlow, characteristics
 from mome_core.training.cohort import GROUPS, ManifestRow
-from mome_core.training.dataset import Example, ExcludedCase
+from mome_core.training.dataset import ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.exposure import exposure_report
 from mome_core.training.levels import is_bi_rads_4
 from mome_core.training.measured import CaseSet, Measured, MeasuredSet, Scored, measure_models
 from mome_core.training.readers import ReaderCut, against_readers
-from mome_core.training.scored import ScoredCases, require_a_score, score_cases
+from mome_core.training.scored import ScoredCases, score_cases
 from mome_core.training.subgroups import by_group
+from mome_core.training.withheld import NoScore, require_a_score
 from node.cases import CACHE, CohortProgress, prepare_cases
 from node.evaluation.sets import ManifestSet
 
@@ -55,13 +56,6 @@ class EvaluationPlan:
     workers: int = 1
 
 
-class EvaluationProgress(CohortProgress):
-    """What is reported while models are measured; this one stays silent."""
-
-    def scored(self, model: str, cases: str, done: int, planned: int) -> None:
-        """One more case of a set was answered by a model."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationReport:
     """Everything that was measured, and by set the cases that could not be prepared."""
@@ -80,7 +74,7 @@ class _AnsweredSet:
     excluded: tuple[ExcludedCase, ...]
 
 
-def evaluate_models(plan: EvaluationPlan, progress: EvaluationProgress) -> EvaluationReport:
+def evaluate_models(plan: EvaluationPlan, progress: CohortProgress) -> EvaluationReport:
     """Every figure of every model on every set, with 95 % intervals by a bootstrap over patients.
 
     Raises TrainingRefused when the cases cannot tell.
@@ -121,7 +115,7 @@ def _fours_of_rows(cases: ManifestSet, endpoint: Endpoint) -> tuple[ManifestRow,
     return tuple(r for r in cases.rows if endpoint in r.labels and is_bi_rads_4(r.facts.get("bi_rads", "")))
 
 
-def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: EvaluationProgress) -> list[_AnsweredSet]:
+def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: CohortProgress) -> list[_AnsweredSet]:
     """Every model's answers to every set; one network is in memory at a time.
 
     Only the first is asked about subsets of the modalities, and only of measured sets.
@@ -136,7 +130,8 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
             cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
             excluded[number] |= {case.name: case for case in cohort.exclusions}
             require_a_score(checkpoint, cohort.examples, plan.endpoint)
-            count = _counter(checkpoint.identity.name, each.name, cohort.examples, plan.endpoint, progress)
+            stage = f"{checkpoint.identity.name}: cases of {each.name} answered"
+            labelled = sum(plan.endpoint in example.labels for example in cohort.examples)
             answers[number].append(
                 score_cases(
                     checkpoint,
@@ -144,27 +139,13 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: Evaluat
                     plan.endpoint,
                     every_coalition=place == 0 and each in plan.sets,
                     cache=plan.cache / "scores",
-                    progress=count,
+                    progress=progress.counting(stage, labelled),
                 )
             )
     return [
         _AnsweredSet(each, _with_distinct_names(models), tuple(manifests), tuple(out.values()))
         for each, models, out in zip(sets, answers, excluded, strict=True)
     ]
-
-
-def _counter(
-    model: str, cases: str, examples: Sequence[Example], endpoint: Endpoint, progress: EvaluationProgress
-) -> Callable[[str], None]:
-    """Reports one more answered case at each call."""
-    done: list[str] = []
-    planned = sum(endpoint in example.labels for example in examples)
-
-    def count(name: str) -> None:
-        done.append(name)
-        progress.scored(model, cases, len(done), planned)
-
-    return count
 
 
 def _with_distinct_names(models: Sequence[ScoredCases]) -> tuple[ScoredCases, ...]:
@@ -184,13 +165,13 @@ def _measured(answered: _AnsweredSet, chosen: _AnsweredSet | None, reference: st
     if not common:
         raise TrainingRefused(f"{answered.rows.name}: no case has a score from every model")
     models = [_of_names(each, common) for each in answered.models]
-    cases = _case_set(answered, models[0], plan.endpoint)
-    answers = [each.answers() for each in models]
-    first = answers[0]
-    fours = _fours(cases, models, chosen if chosen and _apart(chosen, answered) else None, reference, plan)
+    answers = {each.identity.name: each.answers() for each in models}
+    first = answers[models[0].identity.name]
+    cases = _case_set(answered, models[0], answers, plan.endpoint)
+    fours = _fours(cases, answers, chosen if chosen and _apart(chosen, answered) else None, reference, plan)
     scored = [
-        Scored(each.identity, said, exposure_report(manifest, each.examples))
-        for each, said, manifest in zip(models, answers, answered.manifests, strict=True)
+        Scored(each.identity, answers[each.identity.name], exposure_report(manifest, each.examples))
+        for each, manifest in zip(models, answered.manifests, strict=True)
     ]
     scored[0] = replace(
         scored[0],
@@ -222,7 +203,9 @@ def _apart(chosen: _AnsweredSet, answered: _AnsweredSet) -> bool:
     return not chosen.rows.patients & answered.rows.patients
 
 
-def _case_set(answered: _AnsweredSet, model: ScoredCases, endpoint: Endpoint) -> CaseSet:
+def _case_set(
+    answered: _AnsweredSet, model: ScoredCases, answers: Mapping[str, Answers], endpoint: Endpoint
+) -> CaseSet:
     """The measured cases with the manifest's columns, and what became of the others."""
     by_name = {row.name: row for row in answered.rows.rows}
     rows = [by_name[example.name] for example in model.examples]
@@ -231,35 +214,33 @@ def _case_set(answered: _AnsweredSet, model: ScoredCases, endpoint: Endpoint) ->
         listed=len(answered.rows.rows),
         excluded=dict(Counter(case.reason for case in answered.excluded).most_common()),
         unlabelled=sum(endpoint not in row.labels for row in answered.rows.rows if row.name not in out),
-        withheld={each.identity.name: int((~each.shown).sum()) for each in answered.models},
+        withheld={each.identity.name: _counted(each.withheld) for each in answered.models},
         measured=len(rows),
         positive=int(model.truth.sum()),
-        uncalled={each.identity.name: _uncalled(each, [row.name for row in rows]) for each in answered.models},
+        uncalled={name: int((~said.answered).sum()) for name, said in answers.items()},
     )
     return CaseSet(
         answered.rows.name, tuple(row.name for row in rows), tuple(row.facts for row in rows), model.truth, flow
     )
 
 
-def _uncalled(model: ScoredCases, names: Sequence[str]) -> int:
-    """Measured cases that a model scores and does not call."""
-    return int((~_of_names(model, names).answers().answered).sum())
+def _counted(withheld: Sequence[NoScore | None]) -> dict[str, int]:
+    """How many cases were withheld for each reason, the commonest first."""
+    return dict(Counter(each.code for each in withheld if each).most_common())
 
 
 def _fours(
-    cases: CaseSet, models: Sequence[ScoredCases], chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan
+    cases: CaseSet, answers: Mapping[str, Answers], chosen: _AnsweredSet | None, reference: str, plan: EvaluationPlan
 ) -> list[CategoryFour | None]:
     """Each model on the BI-RADS 4 findings, with the point that was chosen on other cases."""
     four = bi_rads_4(cases.column("bi_rads"))
     if not four.any():
-        return [None] * len(models)
-    answers = [each.answers().of(four) for each in models]
-    names = [each.identity.name for each in models]
-    compared = answers[names.index(reference)] if reference else None
+        return [None] * len(answers)
+    of_fours = {name: said.of(four) for name, said in answers.items()}
     found = []
-    for number, said in enumerate(answers):
+    for number, (name, said) in enumerate(of_fours.items()):
         point = choose_downgrade(_fours_of(chosen, number), said) if chosen else None
-        other = None if names[number] == reference else compared
+        other = None if name == reference else of_fours.get(reference)
         found.append(category_four(said, point, other, repeats=plan.repeats))
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mome_core.training.cohort import ManifestRow, Split, read_manifest
+from mome_core.training.cohort import ManifestRow, Split, read_manifest, rows_of_split
 from mome_core.training.errors import TrainingRefused
 
 
@@ -49,7 +49,7 @@ def choosing_set(text: str, first: str) -> ManifestSet | None:
     """
     if text in set(Split):
         _, manifest, _ = _parsed(first)
-        rows = tuple(row for row in read_manifest(Path(manifest)) if row.split == text)
+        rows = rows_of_split(read_manifest(Path(manifest)), text)
         return ManifestSet(text, rows) if rows else None
     return _set_named(text, "")
 
@@ -59,7 +59,7 @@ def _set_named(text: str, split: str) -> ManifestSet:
     wanted = own_split or split
     if wanted and wanted not in set(Split):
         raise TrainingRefused(f"there is no split '{wanted}'; there are {', '.join(Split)}")
-    rows = tuple(row for row in read_manifest(Path(manifest)) if wanted in ("", row.split))
+    rows = rows_of_split(read_manifest(Path(manifest)), wanted)
     if not rows:
         raise TrainingRefused(f"{manifest} has no case of the split {wanted}")
     return ManifestSet(name or " ".join(part for part in (Path(manifest).stem, own_split) if part), rows)

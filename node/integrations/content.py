@@ -22,8 +22,8 @@ from sr_templates.kinds import Kind
 _RESEARCH_USE = "Research use only, not for diagnosis"
 
 
-class _ReportCode(Protocol):
-    """A code of sr_templates."""
+class ReportCode(Protocol):
+    """A coded word of the report."""
 
     @property
     def value(self) -> str:
@@ -36,20 +36,6 @@ class _ReportCode(Protocol):
     @property
     def meaning(self) -> str:
         """Code meaning."""
-
-
-@dataclass(frozen=True, slots=True)
-class CodedConcept:
-    """A coded word of the report."""
-
-    value: str
-    scheme: str
-    meaning: str
-
-
-def concept_of(code: _ReportCode) -> CodedConcept:
-    """The report's code as other systems are told it."""
-    return CodedConcept(code.value, code.scheme_designator, code.meaning)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from node.errors import NodeError
+from node.exit_codes import Exit
 
 
 class IntegrationError(NodeError):
@@ -13,6 +14,7 @@ class ReceiverUnreachable(IntegrationError):
     """It does not answer, or not in its protocol; what was sent is sent again."""
 
     retryable = True
+    exit_code = Exit.PEER_UNREACHABLE
 
 
 class ReceiverRefused(IntegrationError):

@@ -17,7 +17,7 @@ from dicom_io.identification import StudyIdentification
 from mome_core.calibration import Call
 from mome_core.results import Endpoint
 from node.integration_settings import FhirServer
-from node.integrations.content import CodedConcept, PreliminaryResult, concept_of
+from node.integrations.content import PreliminaryResult, ReportCode
 from node.integrations.errors import LibraryMissing, NothingToTell
 from node.summary import ScoreSummary
 from sr_templates.dicom import codes
@@ -136,7 +136,7 @@ def _observation(
         identifier=[{"system": _URI, "value": _key(node, study, score.endpoint)}],
         status=_PRELIMINARY,
         category=[_IMAGING],
-        code=_concept(concept_of(codes.PROBABILITY[score.endpoint])),
+        code=_concept(codes.PROBABILITY[score.endpoint]),
         subject=subject,
         effectiveDateTime=_study_time(study),
         issued=_instant(result.analyzed_at),
@@ -159,9 +159,9 @@ def _value(score: ScoreSummary) -> _Json:
 def _components(score: ScoreSummary) -> Iterator[_Json]:
     """The operating point where there is a call, and the call."""
     if score.call is not Call.WITHHELD:
-        yield {"code": _concept(concept_of(codes.OPERATING_POINT)), "valueQuantity": _percent(score.threshold)}
-    reading = concept_of(codes.READINGS[score.call])
-    yield {"code": _concept(concept_of(codes.READING)), "valueCodeableConcept": _concept(reading)}
+        yield {"code": _concept(codes.OPERATING_POINT), "valueQuantity": _percent(score.threshold)}
+    reading = codes.READINGS[score.call]
+    yield {"code": _concept(codes.READING), "valueCodeableConcept": _concept(reading)}
 
 
 def _retired(node: str, study: StudyIdentification, endpoint: Endpoint, subject: _Json) -> _Json:
@@ -170,7 +170,7 @@ def _retired(node: str, study: StudyIdentification, endpoint: Endpoint, subject:
         "resourceType": "Observation",
         "identifier": [{"system": _URI, "value": _key(node, study, endpoint)}],
         "status": _IN_ERROR,
-        "code": _concept(concept_of(codes.PROBABILITY[endpoint])),
+        "code": _concept(codes.PROBABILITY[endpoint]),
         "subject": subject,
         "dataAbsentReason": {"coding": [{"system": f"{_TERMINOLOGY}/data-absent-reason", "code": "error"}]},
     }
@@ -213,9 +213,9 @@ def _logical(kind: str, system: str, value: str) -> _Json:
     return {"type": kind, "identifier": _without_empty(system=system, value=value)}
 
 
-def _concept(concept: CodedConcept) -> _Json:
-    coding = {"system": _SYSTEMS[concept.scheme], "code": concept.value, "display": concept.meaning}
-    return {"coding": [coding], "text": concept.meaning}
+def _concept(code: ReportCode) -> _Json:
+    coding = {"system": _SYSTEMS[code.scheme_designator], "code": code.value, "display": code.meaning}
+    return {"coding": [coding], "text": code.meaning}
 
 
 def _percent(share: float) -> _Json:

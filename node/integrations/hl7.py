@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from dicom_io.identification import StudyIdentification
 from mome_core.calibration import Call
 from node.integration_settings import Hl7Receiver
-from node.integrations.content import CodedConcept, PreliminaryResult, concept_of
+from node.integrations.content import PreliminaryResult, ReportCode
 from node.integrations.er7 import Field, encoded, message_header, segment
 from node.summary import ScoreSummary
 from sr_templates.dicom import codes
@@ -121,9 +121,9 @@ def _observations(result: PreliminaryResult) -> Iterator[_Observation]:
     for number, score in enumerate(result.scores, 1):
         yield from _score(score, str(number))
     for flag in result.flags:
-        yield _Observation("ST", _coded(concept_of(codes.QUALITY_FLAG)), f"{flag.code}: {flag.message}")
-    research = _coded(concept_of(codes.RESEARCH_ONLY))
-    yield _Observation("CE", _coded(concept_of(codes.INTENDED_USE)), research)
+        yield _Observation("ST", _coded(codes.QUALITY_FLAG), f"{flag.code}: {flag.message}")
+    research = _coded(codes.RESEARCH_ONLY)
+    yield _Observation("CE", _coded(codes.INTENDED_USE), research)
     yield _Observation("TX", _IMPRESSION, result.conclusion)
 
 
@@ -132,18 +132,18 @@ def _score(score: ScoreSummary, group: str) -> Iterator[_Observation]:
     model = f"{score.model.name} {score.model.version}"
     percent = ("%", "Percent", "UCUM")
     if score.probability is not None:
-        concept = _coded(concept_of(codes.PROBABILITY[score.endpoint]))
+        concept = _coded(codes.PROBABILITY[score.endpoint])
         yield _Observation("NM", concept, f"{100 * score.probability:.1f}", group, percent, model)
     if score.call is not Call.WITHHELD:
-        limit = _coded(concept_of(codes.OPERATING_POINT))
+        limit = _coded(codes.OPERATING_POINT)
         yield _Observation("NM", limit, f"{100 * score.threshold:.1f}", group, percent)
-    yield _Observation("CE", _coded(concept_of(codes.READING)), _coded(concept_of(codes.READINGS[score.call])), group)
+    yield _Observation("CE", _coded(codes.READING), _coded(codes.READINGS[score.call]), group)
     for code, value in (
         (codes.ALGORITHM_NAME, score.model.name),
         (codes.ALGORITHM_VERSION, score.model.version),
         (codes.ALGORITHM_PARAMETERS, f"{codes.WEIGHTS}{score.model.sha256}"),
     ):
-        yield _Observation("ST", _coded(concept_of(code)), value, group)
+        yield _Observation("ST", _coded(code), value, group)
 
 
 def _observation(number: int, each: _Observation, status: str, at: str) -> str:
@@ -152,9 +152,9 @@ def _observation(number: int, each: _Observation, status: str, at: str) -> str:
     return segment("OBX", *before, *("",) * 4, status, *("",) * 2, at, *("",) * 3, each.equipment)
 
 
-def _coded(concept: CodedConcept) -> Field:
+def _coded(code: ReportCode) -> Field:
     """A coded element: code, words, scheme."""
-    return (concept.value, concept.meaning, concept.scheme)
+    return (code.value, code.meaning, code.scheme_designator)
 
 
 def _person_names(text: str) -> Sequence[Field]:

@@ -176,7 +176,8 @@ class DeliveryClient:
         if report is None:
             deliveries.commitment_awaited(job, time.time() + COMMITMENT_PATIENCE_SECONDS)
         else:
-            deliveries.commitment_answered(report.transaction_uid, report.committed, report.failed, time.time())
+            answers, asked = (report.committed, report.failed), (self.destination.name,)
+            deliveries.commitment_answered(report.transaction_uid, *answers, time.time(), by=asked)
 
     def why_not_committed(self) -> Reason:
         """Why no report on commitment has come: this node turned it away, or nobody called."""

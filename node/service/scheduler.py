@@ -112,8 +112,12 @@ def periodic_tasks(
     def settle() -> int:
         return settle_studies(settings.gather, settings.node_name, ledger, quiet)
 
+    forwarding = AuditForwarding(ledger.engine)
+
     def retention() -> int:
         describe = partial(audit_subject, archive) if settings.audit_repository.enabled else None
+        if describe is None:
+            forwarding.forget_subjects()
         return delete_old_studies(settings.retention, ledger, archive, time.time(), describe)
 
     def previews() -> None:
@@ -131,7 +135,7 @@ def periodic_tasks(
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
         call_receivers(settings, health)
 
-    forwarder = AuditForwarder(settings, archive, AuditForwarding(ledger.engine))
+    forwarder = AuditForwarder(settings, archive, forwarding)
     audit = (PeriodicTask("audit", _AUDIT_SECONDS, forwarder.forward),) if settings.audit_repository.enabled else ()
     worklists = tuple(
         PeriodicTask(f"worklist {each.worklist.name}", each.worklist.seconds, each.look)

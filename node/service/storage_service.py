@@ -195,7 +195,7 @@ class StorageService:
         )
 
     def record_report(self, peer: Peer, result: CommitmentReport) -> DimseResponse:
-        """Record a commitment report of one of our destinations for an open transaction; refuse any other."""
+        """Record a commitment report of the destination that was asked, for an open transaction; refuse any other."""
         if not record_report(peer, result, self.admission, self.ledger, time.time()):
             log.warning("unsolicited storage commitment report", extra={"address": peer.address})
             words = f"{peer.calling_ae_title} at {peer.address}"

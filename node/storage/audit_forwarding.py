@@ -80,6 +80,11 @@ class AuditForwarding:
             if db.execute(update(table).where(mine).values(values)).rowcount:
                 db.execute(delete(subjects).where(subjects.c.last_entry <= through))
 
+    def forget_subjects(self) -> None:
+        """No repository is to know whom the entries of deleted studies are about."""
+        with writing(self.engine) as db:
+            db.execute(delete(schema.audit_subject))
+
     def failed(self, reason: str, now: float) -> None:
         """The repository did not take them."""
         table = schema.audit_forwarding

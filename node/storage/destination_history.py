@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, and_, delete, func, insert, or_, select, update
 
 from node.audit import AuditEvent
-from node.jobs import OPEN, JobKind
+from node.jobs import OPEN, UNFINISHED, JobKind
 from node.reasons import ReasonCode
 from node.storage import schema
 from node.storage.database import reading, writing
-from node.storage.ledger.job_rows import UNFINISHED
 from node.storage.records import AuditRecord
 from node.storage.rows import audit_record_from_row
 
@@ -51,11 +51,13 @@ class DestinationHistory:
             values = {"transaction_uid": transaction_uid, "destination": destination, "requested_at": now}
             db.execute(insert(table).values(**values))
 
-    def answer_test(self, transaction_uid: str, calling_ae_title: str, address: str, now: float) -> bool:
-        """A report has come; False when it answers no test."""
+    def answer_test(self, transaction_uid: str, report: ReturnedReport, by: Collection[str]) -> bool:
+        """A report has come from one of these destinations; False when it answers no test of them."""
         table = schema.commitment_test
-        waiting = and_(table.c.transaction_uid == transaction_uid, table.c.answered_at.is_(None))
-        values = {"answered_at": now, "calling_ae_title": calling_ae_title, "address": address}
+        asked = and_(table.c.transaction_uid == transaction_uid, table.c.destination.in_(by))
+        waiting = and_(asked, table.c.answered_at.is_(None))
+        called_by = {"calling_ae_title": report.calling_ae_title, "address": report.address}
+        values = {"answered_at": report.at, **called_by}
         with writing(self.engine) as db:
             return bool(db.execute(update(table).where(waiting).values(**values)).rowcount)
 
@@ -103,6 +105,8 @@ class DestinationHistory:
         """Associations and reports that this node has refused since then, newest first."""
         table = schema.audit.c
         refused = table.event.in_((AuditEvent.REJECTED, AuditEvent.FORGED_REPORT))
-        query = select(schema.audit).where(refused, table.at >= since).order_by(table.id.desc()).limit(200)
+        query = (
+            select(schema.audit).where(refused, table.at >= since).order_by(table.at.desc(), table.id.desc()).limit(200)
+        )
         with reading(self.engine) as db:
             return [audit_record_from_row(row) for row in db.execute(query)]

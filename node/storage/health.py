@@ -33,6 +33,10 @@ class ProcessHeartbeat:
     associations: int = 0
     listening_since: float | None = None
 
+    def is_alive(self, now: float) -> bool:
+        """Whether its last beat is recent."""
+        return now - self.at <= ALIVE_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Echo:
@@ -129,6 +133,11 @@ class HealthStore:
         with reading(self.engine) as db:
             rows = db.execute(select(schema.heartbeat).order_by(schema.heartbeat.c.node, schema.heartbeat.c.part))
             return [ProcessHeartbeat(row.node, row.part, row.at, row.associations, row.listening_since) for row in rows]
+
+    def listener(self, node: str) -> ProcessHeartbeat | None:
+        """The last sign of life of this node's listener; None when it never gave one, or was forgotten."""
+        beats = (each for each in self.heartbeats() if (each.node, each.part) == (node, LISTENER))
+        return next(beats, None)
 
     def echoed(self, echo: Echo) -> None:
         """A destination was called; what it answered replaces what it answered before."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, and_, func, select
 
 from node.audit import AuditEvent
-from node.jobs import OPEN, JobKind, JobState, Priority
+from node.jobs import UNFINISHED, JobKind, JobState, Priority
 from node.reasons import StableCode, code_of
 from node.states import StudyEvent, StudyState
 from node.storage import schema
@@ -66,13 +66,12 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True)
 class _RefusedDelivery:
-    """A destination for which results wait, since when the oldest, why the newest, and when it is tried again."""
+    """A destination for which results wait, since when the oldest, and why the newest."""
 
     destination: str
     studies: int
     since: float
     reason: str
-    again_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +122,10 @@ class Overview:
         return str(uid)
 
     def events(self, study_id: int, limit: int = 500) -> list[AuditRecord]:
-        """All that happened to a study, transitions and the rest, oldest first."""
+        """All that happened to a study, transitions and the rest, oldest first; that somebody looked at it is none."""
         table = schema.audit.c
-        query = select(schema.audit).where(table.study_id == study_id).order_by(table.id).limit(limit)
+        happened = and_(table.study_id == study_id, table.event != AuditEvent.ACCESSED)
+        query = select(schema.audit).where(happened).order_by(table.id).limit(limit)
         with reading(self.engine) as db:
             return [audit_record_from_row(row) for row in db.execute(query)]
 
@@ -179,7 +179,7 @@ class Overview:
         table = schema.job.c
         query = (
             select(table.kind, table.destination, table.state, func.count(), func.min(table.created_at))
-            .where(table.state.in_((*OPEN, JobState.DEAD)))
+            .where(table.state.in_(UNFINISHED))
             .group_by(table.kind, table.destination, table.state)
         )
         with reading(self.engine) as db:
@@ -197,7 +197,6 @@ class Overview:
             func.count(table.study_id.distinct()),
             func.min(table.created_at),
             func.max(table.id),
-            func.min(table.not_before),
         )
         query = grouped.where(*waits).group_by(table.destination).order_by(func.min(table.created_at))
         with reading(self.engine) as db:
@@ -206,14 +205,13 @@ class Overview:
             reasons = {
                 row.id: row.reason for row in db.execute(select(table.id, table.reason).where(table.id.in_(newest)))
             }
-        return [
-            _RefusedDelivery(name, studies, since, reasons[job], again) for name, studies, since, job, again in rows
-        ]
+        return [_RefusedDelivery(name, studies, since, reasons[job]) for name, studies, since, job in rows]
 
     def rejections(self, limit: int = 20) -> list[AuditRecord]:
         """The last associations that were rejected, newest first."""
         table = schema.audit.c
-        query = select(schema.audit).where(table.event == AuditEvent.REJECTED).order_by(table.id.desc()).limit(limit)
+        newest_first = (table.at.desc(), table.id.desc())
+        query = select(schema.audit).where(table.event == AuditEvent.REJECTED).order_by(*newest_first).limit(limit)
         with reading(self.engine) as db:
             return [audit_record_from_row(row) for row in db.execute(query)]
 

@@ -237,7 +237,7 @@ audit = Table(
     Column("id", Integer, primary_key=True),
     Column("at", Float, nullable=False),
     Column("study_id", Integer, nullable=True, index=True),
-    Column("event", String(32), nullable=False, index=True),
+    Column("event", String(32), nullable=False),
     Column("from_state", String(16), nullable=False),
     Column("to_state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
@@ -251,6 +251,7 @@ audit = Table(
     Column("person", Text, nullable=False, server_default=""),
     Column("count", Integer, nullable=False, server_default="0"),
     Column("reason_code", CODE, nullable=False, server_default=""),
+    Index(None, "event", "at"),
 )
 
 audit_head = Table(

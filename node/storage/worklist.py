@@ -1,6 +1,7 @@
 """The worklist: studies with what a person needs of each at a glance, all of them or those that a search finds.
 
-Every list is bounded and follows an index, so its cost grows with what is shown, never with history.
+Every list is bounded and follows an index. What grows with history is small: the counts of states, a part of a UID,
+which no index finds, and several frequent words, of which the studies of the rarest are tried.
 """
 
 from __future__ import annotations
@@ -8,21 +9,21 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal, or_, select, union
 
+from node.jobs import UNFINISHED
 from node.patient_search import SearchWord, StudySearch
 from node.states import StudyState
 from node.storage import schema
 from node.storage.database import reading
-from node.storage.ledger.job_rows import UNFINISHED
 from node.storage.records import JobRecord, StudyRecord
 from node.storage.rows import job_record_from_row, study_record_from_row
 from node.summary import AnalysisSummary
 
 _NOTHING = StudySearch()
-_FREQUENT = 1000
+_FREQUENT, _SELDOM, _RARE_ENOUGH = 1000, 2000, 20_000
 MOST_COUNTED = 1001
 """So many that are found are counted: to count all of a frequent name would cost more the longer the node has run."""
 
@@ -82,13 +83,6 @@ class Worklist:
             for row in rows
         ]
 
-    def counts(self) -> dict[StudyState, int]:
-        """How many studies stand in each state."""
-        table = schema.study.c
-        with reading(self.engine) as db:
-            rows = db.execute(select(table.state, func.count()).group_by(table.state))
-            return {StudyState(state): count for state, count in rows}
-
     def found(self, search: StudySearch) -> dict[StudyState, int]:
         """How many of the newest studies that fit stand in each state; never more than MOST_COUNTED in all."""
         table = schema.study.c
@@ -98,38 +92,57 @@ class Worklist:
             rows = db.execute(select(fitting.c.state, func.count()).group_by(fitting.c.state))
             return {StudyState(state): count for state, count in rows}
 
-    def row(self, number: int) -> WorklistRow:
-        """One study; raises LookupError when there is none of this number."""
-        word = SearchWord(frozenset(), number)
-        found = self.rows(search=StudySearch((word,)), limit=1)
-        if not found:
-            raise LookupError(f"no study {number}")
-        return found[0]
-
 
 def _fitting(db: Connection, search: StudySearch) -> list[ColumnElement[bool]]:
     """The condition of a search; none for an empty one."""
-    if search.whole and _is_there(db, search.whole):
-        return [schema.study.c.id.in_(_with_digest(search.whole))]
-    return [_fits_word(db, each) for each in search.words]
+    if search.whole and (whole := _present(db, search.whole)):
+        return [schema.study.c.id.in_(_with_digest(whole))]
+    words = [replace(each, digests=_present(db, each.digests)) for each in search.words]
+    frequent = [each for each in words if _is_frequent(db, each)]
+    rare = [_fits_rare(each) for each in words if each not in frequent]
+    return [*rare, *_fit_frequent(db, [each.digests for each in frequent], alone=not rare)]
 
 
-def _fits_word(db: Connection, word: SearchWord) -> ColumnElement[bool]:
-    """Whether a study fits one word.
+def _fits_rare(word: SearchWord) -> ColumnElement[bool]:
+    """Whether a study fits a word that few studies have: those are looked up.
 
-    A rare word drives the query: its studies are looked up. A frequent one is tried on the newest studies, of which
-    enough will fit: to collect all of its studies first would cost more the longer the node has run.
+    Parts of UIDs, which no index finds, are sought only where the number is nothing else.
     """
-    studies, terms, instances = schema.study.c, schema.search_term, schema.instance.c
-    if not word.uid_part and word.number is None and _is_frequent(db, word.digests):
-        return exists().where(terms.c.digest.in_(word.digests), terms.c.study_id == studies.id)
+    studies, instances = schema.study.c, schema.instance.c
     ways: list[Select[tuple[int]]] = [_with_digest(word.digests)]
     if word.number is not None:
         ways.append(select(literal(word.number)))
-    if word.uid_part:
+    if word.uid_part and not word.digests:
         ways.append(select(studies.id).where(studies.study_instance_uid.contains(word.uid_part, autoescape=True)))
         ways.append(select(instances.study_id).where(instances.sop_instance_uid == word.uid_part))
     return studies.id.in_(union(*ways) if len(ways) > 1 else ways[0])
+
+
+def _fit_frequent(db: Connection, words: Sequence[frozenset[int]], *, alone: bool) -> list[ColumnElement[bool]]:
+    """Whether a study fits words that many studies have, each by its digests.
+
+    They are tried on the newest studies, of which enough will fit: to collect all studies of a frequent word would cost
+    more the longer the node has run. Words that seldom meet would be tried on every study in vain: where few studies
+    fit all of them, those are looked up, from the studies of the rarest word.
+
+    Parameters
+    ----------
+    alone
+        Whether no rare word narrows the search.
+    """
+    studies, terms = schema.study.c, schema.search_term.c
+    if alone and len(words) > 1:
+        rarest, *others = sorted(words, key=lambda digests: _studies_with(db, digests, _RARE_ENOUGH))
+        fitting = _with_digest(rarest).where(*(_has_one_of(each, terms.study_id) for each in others))
+        found = db.execute(fitting.limit(_SELDOM + 1)).scalars().all()
+        if len(found) <= _SELDOM:
+            return [studies.id.in_(found)]
+    return [_has_one_of(each, studies.id) for each in words]
+
+
+def _has_one_of(digests: frozenset[int], study_id: ColumnElement[int]) -> ColumnElement[bool]:
+    terms = schema.search_term.alias()
+    return exists().where(terms.c.digest.in_(digests), terms.c.study_id == study_id)
 
 
 def _with_digest(digests: Iterable[int]) -> Select[tuple[int]]:
@@ -137,14 +150,21 @@ def _with_digest(digests: Iterable[int]) -> Select[tuple[int]]:
     return select(terms.study_id).where(terms.digest.in_(digests))
 
 
-def _is_there(db: Connection, digests: Iterable[int]) -> bool:
-    return db.execute(_with_digest(digests).limit(1)).first() is not None
+def _present(db: Connection, digests: Iterable[int]) -> frozenset[int]:
+    """Those that some study has."""
+    return frozenset(each for each in digests if db.execute(_with_digest((each,)).limit(1)).first() is not None)
 
 
-def _is_frequent(db: Connection, digests: Iterable[int]) -> bool:
-    """Whether more studies have one of these digests than are looked up one by one."""
-    some = _with_digest(digests).limit(_FREQUENT + 1).subquery()
-    return int(db.execute(select(func.count()).select_from(some)).scalar_one()) > _FREQUENT
+def _studies_with(db: Connection, digests: frozenset[int], most: int) -> int:
+    """How many studies have one of these digests, counted up to so many."""
+    some = _with_digest(digests).limit(most).subquery()
+    return int(db.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+def _is_frequent(db: Connection, word: SearchWord) -> bool:
+    """Whether more studies have the word than are looked up one by one; a number may be that of a study."""
+    is_number = word.number is not None or (word.uid_part and not word.digests)
+    return not is_number and _studies_with(db, word.digests, _FREQUENT + 1) > _FREQUENT
 
 
 def _jobs_of(db: Connection, revisions: Mapping[int, int]) -> defaultdict[int, list[JobRecord]]:

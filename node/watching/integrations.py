@@ -9,7 +9,7 @@ from functools import partial
 
 from node.integration_settings import FhirServer
 from node.integrations import mllp, syslog
-from node.integrations.errors import IntegrationError
+from node.integrations.errors import IntegrationError, ReceiverUnreachable
 from node.integrations.fhir import require_library
 from node.integrations.fhir_client import FhirClient
 from node.integrations.worklist import probe as ask_worklist
@@ -33,6 +33,13 @@ class IntegrationProbe:
     name: str
     ask: Callable[[], str]
     hint: str
+
+    def answer(self) -> str:
+        """What it answered; raises ReceiverUnreachable with what to look at."""
+        try:
+            return self.ask()
+        except IntegrationError as error:
+            raise ReceiverUnreachable(f"{error}; {self.hint}") from None
 
 
 def integration_probes(settings: Settings) -> Iterator[IntegrationProbe]:

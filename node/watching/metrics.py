@@ -21,7 +21,7 @@ from node.reasons import ReasonCode
 from node.settings import Settings
 from node.states import StudyEvent
 from node.storage.archive import Archive
-from node.storage.health import ALIVE_SECONDS, LISTENER, HealthStore
+from node.storage.health import LISTENER, HealthStore
 from node.storage.overview import Overview, Tally
 
 _CAUSES = {  # code of a reason -> the label of its cause, a word that an alert rule can name
@@ -78,7 +78,7 @@ class Health:
         """Processes of this node without a recent heartbeat."""
         now, name = time.time(), self.settings.node_name
         beats = [each for each in self.watch.heartbeats() if each.node == name]
-        alive = {each.part for each in beats if now - each.at < ALIVE_SECONDS}
+        alive = {each.part for each in beats if each.is_alive(now)}
         workers = self.settings.worker.parts or tuple(each.part for each in beats if each.part.startswith("worker"))
         return [part for part in ("listener", "scheduler", *(workers or ("worker",))) if part not in alive]
 

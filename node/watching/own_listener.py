@@ -10,7 +10,7 @@ from dicom_io.network.remote import RemoteAE
 from node.errors import NotReady
 from node.settings import Settings
 from node.settings_sections import DicomSettings
-from node.storage.health import ALIVE_SECONDS, LISTENER, HealthStore
+from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 
 _CONNECT_SECONDS = 2.0
@@ -38,10 +38,8 @@ def is_listening(settings: Settings) -> bool:
         socket.create_connection((here.address_from_here, here.port), timeout=_CONNECT_SECONDS).close()
     except OSError:
         return False
-    beats = HealthStore(Ledger(settings.database_url).engine).heartbeats()
-    now, name = time.time(), settings.node_name
-    alive = (each for each in beats if each.node == name and each.part == LISTENER and now - each.at <= ALIVE_SECONDS)
-    if any(each.listening_since is not None for each in alive):
+    beat = HealthStore(Ledger(settings.database_url).engine).listener(settings.node_name)
+    if beat is not None and beat.is_alive(time.time()) and beat.listening_since is not None:
         return True
     raise NotReady(f"another program listens on {here.host} port {here.port}; stop it, or change dicom.port")
 

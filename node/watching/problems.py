@@ -13,7 +13,10 @@ from node.storage.overview import Overview, QueueDepth
 from node.watching.alerts import Alert
 
 DELIVERY_WAITS = "delivery-waits"
-_FAILED_JOBS = {Alert.ANALYSES_FAILED: JobKind.ANALYZE, Alert.DELIVERIES_FAILED: JobKind.DELIVER}
+_FAILED_JOBS: dict[Alert | None, JobKind] = {
+    Alert.ANALYSES_FAILED: JobKind.ANALYZE,
+    Alert.DELIVERIES_FAILED: JobKind.DELIVER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,7 @@ def _of_alert(alert: OpenAlert, depths: list[QueueDepth]) -> Problem:
     """An open alert with what it holds up."""
     kind = next((each for each in Alert if each.value.id == alert.id), None)
     hint = kind.finding(alert.subject).hint if kind is not None else ""
-    failed = (
-        {Alert.ANALYSES_FAILED: JobKind.ANALYZE, Alert.DELIVERIES_FAILED: JobKind.DELIVER}.get(kind) if kind else None
-    )
+    failed = _FAILED_JOBS.get(kind)
     studies = sum(
         each.jobs
         for each in depths

@@ -34,18 +34,18 @@ from node.errors import NotReady
 from node.reasons import REJECTION_CODES
 from node.settings import Settings
 from node.storage.database import LedgerUnavailable
-from node.storage.destination_history import DestinationHistory
+from node.storage.destination_history import DestinationHistory, ReturnedReport
 from node.storage.ledger.ledger import Ledger
 
 
 def record_report(peer: Peer, report: CommitmentReport, admission: Admission, ledger: Ledger, now: float) -> bool:
-    """Record a destination's report; False when it is none of our destinations, or was not asked for."""
-    if peer.calling_ae_title not in admission.destinations:
-        return False
-    if ledger.deliveries.commitment_answered(report.transaction_uid, report.committed, report.failed, now):
+    """Record a destination's report; False when it was not asked of the destination that goes by this AE title."""
+    names = admission.destinations.get(peer.calling_ae_title, frozenset())
+    uid, answers = report.transaction_uid, (report.committed, report.failed)
+    if ledger.deliveries.commitment_answered(uid, *answers, now, by=names):
         return True
-    called_by = (peer.calling_ae_title, peer.address)
-    return DestinationHistory(ledger.engine).answer_test(report.transaction_uid, *called_by, now)
+    returned = ReturnedReport(now, peer.calling_ae_title, peer.address)
+    return DestinationHistory(ledger.engine).answer_test(uid, returned, names)
 
 
 class ReportListener:

@@ -17,10 +17,14 @@ _SAME = 1e-5  # of a probability
 
 def call_words(call: Call, threshold: float) -> str:
     """The call, e.g. "positive: above the operating point of 12 %"."""
+    return "no call" if call is Call.WITHHELD else f"{call}: {side_words(call, threshold)}"
+
+
+def side_words(call: Call, threshold: float) -> str:
+    """On which side of the operating point a score lies; where that is said of none, that there is no call."""
     if call is Call.WITHHELD:
         return "no call"
-    side = "above" if call is Call.POSITIVE else "not above"
-    return f"{call}: {side} the operating point of {percent(threshold)}"
+    return f"{'above' if call is Call.POSITIVE else 'not above'} the operating point of {percent(threshold)}"
 
 
 def validation_words(coalition: str, cases: int, sensitivity: Proportion, specificity: Proportion) -> str:

@@ -8,9 +8,9 @@ from mome_core.calibration import Call, coalition_name
 from mome_core.case import Modality
 from mome_core.results import Result, Score
 from sr_templates.dicom.score_words import (
-    call_words,
     frequency_words,
     points_that_add_up,
+    side_words,
     spread_words,
     sum_words,
     validation_words,
@@ -41,12 +41,11 @@ def _score(page: Page, box: Box, score: Score, *, large: bool) -> int:
     if score.probability is None:
         return _withheld_score(page, box, name, score)
     colour = _CALL_COLOURS[score.call]
-    reading = call_words(score.call, score.threshold)
     if large:
         page.text((box.x, box.y), name, HEADING, bold=True)
         page.text((box.x, box.y + 30), percent(score.probability), 58, colour, bold=True)
         page.text((box.right, box.y + 40), score.call.upper(), BODY, colour, bold=True, anchor="ra")
-        page.text((box.right, box.y + 66), reading.partition(": ")[2] or reading, SMALL, INK, anchor="ra")
+        page.text((box.right, box.y + 66), side_words(score.call, score.threshold), SMALL, INK, anchor="ra")
         page.text((box.right, box.y + 88), "patient level, both breasts", SMALL, QUIET, anchor="ra")
         below = _scale(page, Box(box.x, box.y + 118, box.width, 16), score, score.probability, colour)
         return page.paragraph(Box(box.x, below, box.width, 0), _proof(score), 14, QUIET, lines=5) + 8

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
+import phantom
+from mome_core.case import Modality
 from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.model.baselines import Fusion, ResNetArchitecture
+from mome_core.model.build import build_network
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.errors import TrainingRefused
-from node.cases import CohortProgress, content_digest, endpoint_named, prepare_cases, read_study
+from mome_core.training.start import from_scratch
+from node.cases import CohortProgress, answerable, content_digest, endpoint_named, prepare_cases, read_study
+from training_examples import RECIPE, SMALL
 
 
 class Heard(CohortProgress):
@@ -20,7 +26,7 @@ class Heard(CohortProgress):
         self.counts: list[tuple[int, int]] = []
         self.cases: list[ExcludedCase] = []
 
-    def prepared(self, done: int, planned: int) -> None:
+    def step(self, stage: str, done: int, planned: int) -> None:
         self.counts.append((done, planned))
 
     def excluded(self, case: ExcludedCase) -> None:
@@ -50,6 +56,19 @@ def test_a_cohort_of_which_nothing_can_be_read_is_refused_after_each_case_was_na
         prepare_cases(rows(tmp_path, count), Recipe(), tmp_path / "cache", 1, heard)
     assert heard.counts == [(n + 1, count) for n in range(count)]
     assert heard.cases == [ExcludedCase(f"s{n}", "the folder holds no DICOM file") for n in range(count)]
+
+
+def test_a_study_without_dce_is_a_case_of_what_it_has_and_excluded_where_the_network_needs_more(tmp_path: Path) -> None:
+    phantom.study(tmp_path / "s0", only=("t2", "dwi"), seed=50)
+    heard = Heard()
+    cohort = prepare_cases(rows(tmp_path, 1), RECIPE, tmp_path / "cache", 1, heard)
+    assert [each.modalities for each in cohort.examples] == [(Modality.DWI, Modality.T2)]
+    assert [flag.code for flag in cohort.examples[0].flags][:1] == ["MISSING_DCE"]
+    fused = build_network(ResNetArchitecture(Fusion.FEATURE, recipe=RECIPE, stage_widths=(4,), stage_blocks=(1,)))
+    assert answerable(cohort, from_scratch(SMALL, 1), heard).examples == cohort.examples
+    usable = answerable(cohort, fused, heard)
+    assert usable.examples == () and usable.exclusions == tuple(heard.cases)
+    assert heard.cases[0].reason == "has only DWI + T2: the network cannot answer from that"
 
 
 def test_a_file_that_cannot_be_read_is_said_in_words_without_its_name(tmp_path: Path) -> None:

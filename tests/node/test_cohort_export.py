@@ -39,9 +39,11 @@ def test_an_exported_cohort_holds_the_same_cases_and_no_patient(site: Path) -> N
     for path in (site / "studies").rglob("*.dcm"):
         betray(path)
     lines = cohort.read_text().splitlines()
-    cohort.write_text("\n".join([f"{lines[0]},surname,site", *(f"{line},DOE,north" for line in lines[1:])]) + "\n")
-    found = export_cohort(cohort, site / "out", 2, silent)
+    columns = "surname,site,age,reader_DOE"
+    cohort.write_text("\n".join([f"{lines[0]},{columns}", *(f"{line},DOE,DOE,=DOE,4a" for line in lines[1:])]) + "\n")
+    found = export_cohort(cohort, site / "out", 2, silent, text_search=False)
     assert (found.cases, found.not_exported, found.columns_left_behind) == (3, (), ("surname",))
+    assert found.elements_left_behind["(0008,0080)"] == found.images and found.text_finder == ""
     exported = sorted((site / "out").rglob("*.dcm"))
     assert len(exported) == found.images == len(list((site / "studies").rglob("*.dcm")))
     originals = {uid for path in (site / "studies").rglob("*.dcm") for uid in uids_of(path)}
@@ -52,7 +54,9 @@ def test_an_exported_cohort_holds_the_same_cases_and_no_patient(site: Path) -> N
     rows = read_manifest(site / "out/cohort.csv")
     for row, copy in zip(read_manifest(cohort), rows, strict=True):
         assert same_images(read_study(row.folder), read_study(copy.folder))
-    assert len({row.patient for row in rows}) == 2 and all(row.facts["site"] == "north" for row in rows)
+    assert len({row.patient for row in rows}) == 2 and all(row.facts["site"] == "1" for row in rows)
+    assert all((row.facts["age"], row.facts["reader_1"]) == ("", "4a") for row in rows)
+    assert not any(secret in str(path.relative_to(site)) for path in (site / "out").rglob("*") for secret in SECRETS)
 
 
 @pytest.mark.slow
@@ -60,7 +64,7 @@ def test_a_study_that_cannot_be_read_is_named_and_the_others_are_exported(site: 
     (site / "studies" / "s1" / "loop").symlink_to("loop")
     cohort = site / "cohort.csv"
     cohort.write_text("case,patient,malignancy\nstudies/s0,p0,1\nstudies/s1,p0,1\nstudies/s2,p1,0\n")
-    found = export_cohort(cohort, site / "out", 1, silent)
+    found = export_cohort(cohort, site / "out", 1, silent, text_search=False)
     why = "a file cannot be read: Too many levels of symbolic links"
     assert (found.cases, found.not_exported) == (2, (ExcludedCase("studies/s1", why),))
 
@@ -71,7 +75,16 @@ def test_nothing_is_written_into_a_folder_that_exists(tmp_path: Path) -> None:
 
 
 def test_scripts_get_lists_and_the_name_of_each_case() -> None:
-    found = ExportedCohort("out/cohort.csv", 1, 7, (ExcludedCase("s1", "torn"),), 2, ("surname",)).to_json()
+    found = ExportedCohort(
+        cohort="out/cohort.csv",
+        cases=1,
+        images=7,
+        not_exported=(ExcludedCase("s1", "torn"),),
+        left_behind={"it is no MR image": 2},
+        elements_left_behind={"(0010,0030)": 7},
+        columns_left_behind=("surname",),
+        text_finder="",
+    ).to_json()
     assert found["not_exported"] == [{"case": "s1", "reason": "torn"}]
     assert found["columns_left_behind"] == ["surname"]
 
@@ -84,9 +97,6 @@ def betray(path: Path) -> None:
     request = Dataset()
     request.RequestedProcedureDescription, request.ScheduledProcedureStepID = "DOE left", "SECRET-STEP"
     image.RequestAttributesSequence = [request]
-    source = Dataset()
-    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
-    image.ReferencedImageSequence = [source]
     image.private_block(0x0029, "SITE", create=True).add_new(1, "LO", "SECRET")
     image.save_as(path)
 

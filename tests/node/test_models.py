@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load, save
 
 from mome_core.errors import CheckpointRefused
+from mome_core.model.bundle_files import manifest_digest
 from node.backup import back_up, restore
 from node.errors import NotReady, SettingsError
 from node.models import Registry, bundle_in_use, find_bundle, manifest_of, require_bundles
@@ -56,6 +60,37 @@ def test_a_damaged_bundle_is_not_kept(settings: Settings, tmp_path: Path) -> Non
     with pytest.raises(CheckpointRefused, match="SHA-256 differs"):
         Registry(settings.storage.root).add(tmp_path / "torn")
     assert Registry(settings.storage.root).digests() == []
+
+
+def test_a_forged_bundle_in_the_place_of_a_promoted_one_does_not_answer(settings: Settings) -> None:
+    """Negated weights with all digests made anew: whole by itself, and not what was promoted."""
+    registry = Registry(settings.storage.root)
+    kept = registry.bundle(registry.add(find_bundle("demo")))
+    tensors = load((kept / "model.safetensors").read_bytes())
+    forged = save({name: -tensor for name, tensor in tensors.items()})
+    manifest = json.loads((kept / "manifest.json").read_text("utf-8"))
+    manifest["weights"]["sha256"] = hashlib.sha256(forged).hexdigest()
+    manifest["manifest_sha256"] = manifest_digest(manifest)
+    (kept / "model.safetensors").write_bytes(forged)
+    (kept / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    assert manifest_of(kept).digest != kept.name
+    with pytest.raises(NotReady, match="another bundle lies in"):
+        registry.bundle(kept.name)
+
+
+def test_a_link_in_a_bundle_is_not_followed_and_other_files_are_not_kept(settings: Settings, tmp_path: Path) -> None:
+    bundle, secret = tmp_path / "bundle", tmp_path / "secret"
+    shutil.copytree(find_bundle("demo"), bundle)
+    secret.write_text("secret")
+    (bundle / "notes").symlink_to(secret)
+    registry = Registry(settings.storage.root)
+    kept = registry.bundle(registry.add(bundle))
+    assert sorted(each.name for each in kept.iterdir()) == ["MODEL_CARD.md", "manifest.json", "model.safetensors"]
+    shutil.rmtree(kept)
+    (bundle / "MODEL_CARD.md").unlink()
+    (bundle / "MODEL_CARD.md").symlink_to(secret)
+    with pytest.raises(CheckpointRefused, match="is a link"):
+        registry.add(bundle)
 
 
 def test_models_are_in_the_backup(settings: Settings, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +60,15 @@ SUMMARY = AnalysisSummary(
 
 def test_a_summary_survives_json() -> None:
     assert AnalysisSummary.from_json(json.loads(json.dumps(SUMMARY.to_json()))) == SUMMARY
+
+
+def test_a_number_that_there_is_none_of_is_null_in_json_and_nan_for_us() -> None:
+    """JSON knows no NaN (RFC 8259): gradient times input has no completeness, an old summary no log odds."""
+    unknown = SaliencySummary(Endpoint.MALIGNANCY, Modality.DCE, "gradient x input", "none", 1, math.nan)
+    written = json.dumps(replace(SUMMARY, saliency=(unknown,)).to_json(), allow_nan=False)
+    assert json.loads(written)["saliency"][0]["completeness_error"] is None
+    (read,) = AnalysisSummary.from_json(json.loads(written)).saliency
+    assert math.isnan(read.completeness_error) and math.isnan(read.difference)
 
 
 def test_the_keys_are_those_that_the_ledger_has_always_held() -> None:

@@ -15,21 +15,17 @@ from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.metrics import auroc
 from mome_core.training.nested import CrossValidation, FoldMean
+from mome_core.training.questions import heads_named
 from mome_core.training.run_state import EpochReport
 from mome_core.training.scored import scored
 from mome_core.training.start import from_scratch
 from mome_core.training.statistics import Interval
 from node.errors import SettingsError
-from node.training import (
-    TrainedModel,
-    TrainingPlan,
-    TrainingProgress,
-    TrainingReport,
-    train_on,
-    training_config,
-)
+from node.training import TrainingPlan, train_on, training_config
+from node.training_report import TrainedModel, TrainingProgress, TrainingReport
 from training_examples import QUICK, RECIPE, SMALL, examples
 
+MALIGNANCY = heads_named(["malignancy"])
 MODEL = TrainedModel("ours", "a" * 64, best_epoch=3, validation_auroc=0.75, training_cases=8, validation_cases=2)
 
 
@@ -44,19 +40,19 @@ class Heard(TrainingProgress):
 def test_the_protocol_is_the_endpoint_s_unless_a_file_says_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "ours.toml"
     file.write_text('accumulation = 8\nflips = "group"\n')
-    config = training_config(file, Endpoint.TRIPLE_NEGATIVE, epochs=3)
+    config = training_config(file, heads_named(["triple_negative"]), epochs=3)
     assert (config.epochs, config.accumulation, config.class_weighted) == (3, 8, True)
-    assert training_config(None, Endpoint.MALIGNANCY, threads=None) == TrainingConfig()
+    assert training_config(None, MALIGNANCY, threads=None) == TrainingConfig()
     file.write_text("accumulations = 8\n")
     with pytest.raises(TrainingRefused, match="no 'accumulations'"):
-        training_config(file, Endpoint.MALIGNANCY)
+        training_config(file, MALIGNANCY)
 
 
 def test_a_config_that_cannot_be_read_is_a_mistake_of_the_settings(tmp_path: Path) -> None:
     (tmp_path / "torn.json").write_text("{")
     for name in ("torn.json", "missing.toml"):
         with pytest.raises(SettingsError, match=name):
-            training_config(tmp_path / name, Endpoint.MALIGNANCY)
+            training_config(tmp_path / name, MALIGNANCY)
 
 
 def test_the_report_of_one_model_is_flat_and_of_all_folds_a_list() -> None:
@@ -66,10 +62,10 @@ def test_the_report_of_one_model_is_flat_and_of_all_folds_a_list() -> None:
     assert one["validation_auroc"] == 0.75 and "folds" not in one
     figures = {"auroc": 0.7}
     pooled = {"auroc": Interval(0.7, 0.5, 0.9)}
-    together = CrossValidation(10, (figures, figures), {"auroc": FoldMean(0.7, 0.0, 0.7, 0.7)}, pooled)
-    folds = TrainingReport((MODEL, MODEL), excluded, together).to_json()
+    together = CrossValidation(10, 0, (figures, figures), {"auroc": FoldMean(0.7, 0.0, 0.7, 0.7)}, pooled)
+    folds = TrainingReport((MODEL, MODEL), excluded, {"malignancy": together}).to_json()
     assert [each["best_epoch"] for each in folds["folds"]] == [3, 3]  # type: ignore[attr-defined]
-    told = folds["cross_validation"]
+    told = folds["cross_validation"]["malignancy"]  # type: ignore[index]
     assert told["mean"]["auroc"] == {"mean": 0.7, "sd": 0.0, "low": 0.7, "high": 0.7}  # type: ignore[index]
     assert told["pooled"]["auroc"] == {"value": 0.7, "low": 0.5, "high": 0.9}  # type: ignore[index]
 
@@ -87,30 +83,31 @@ def cohort(folder: Path, count: int) -> tuple[Cohort, list[ManifestRow]]:
 
 
 def plan(folder: Path, fold: int | None) -> TrainingPlan:
-    return TrainingPlan(folder / "start", Endpoint.MALIGNANCY, QUICK, folder / "ours", inner_folds=4, fold=fold)
+    return TrainingPlan(folder / "start", MALIGNANCY, QUICK, folder / "ours", inner_folds=4, fold=fold)
 
 
 def test_every_fold_is_scored_once_by_a_model_that_chose_without_it(tmp_path: Path, start: Checkpoint) -> None:
     cases, rows = cohort(tmp_path, 40)
     heard = Heard()
     report = train_on(cases, rows, start, plan(tmp_path, None), heard)
-    assert report is not None and report.cross_validation is not None
+    assert report is not None
+    found = report.cross_validation["malignancy"]
     assert [Path(each.bundle).name for each in report.models] == [f"fold-{n}" for n in range(1, 6)]
     assert [(each.training_cases, each.validation_cases, each.held_out_cases) for each in report.models] == [
         (24, 8, 8)
     ] * 5
-    assert report.cross_validation.cases == 40
+    assert found.cases == 40
     assert heard.epochs == [(f"fold-{n}", epoch) for n in range(1, 6) for epoch in (1, 2, 3)]
     assert (tmp_path / "ours" / "fold-1.run" / "history.svg").read_text().count("<svg") == 1
     assert load_checkpoint(tmp_path / "ours" / "fold-2").manifest["estimators"][0]["endpoints"]["malignancy"]
-    alone = [each.held_out["auroc"] for each in report.models if each.held_out]
-    assert report.cross_validation.mean["auroc"].mean == pytest.approx(sum(alone) / 5)
+    alone = [each.held_out["malignancy"].figures["auroc"] for each in report.models]
+    assert found.mean["auroc"].mean == pytest.approx(sum(alone) / 5)
 
 
 def test_the_sides_that_were_drawn_lie_beside_the_bundle(tmp_path: Path, start: Checkpoint) -> None:
     cases, rows = cohort(tmp_path, 40)
     report = train_on(cases, rows, start, plan(tmp_path, 1), TrainingProgress())
-    assert report is not None and report.models[0].held_out is not None
+    assert report is not None
     drawn = read_manifest(Path(report.models[0].split))
     assert report.models[0].split == str(tmp_path / "ours.split.csv")
     assert [sum(row.split is split for row in drawn) for split in Split] == [24, 8, 8]
@@ -119,7 +116,7 @@ def test_the_sides_that_were_drawn_lie_beside_the_bundle(tmp_path: Path, start: 
     kept = [example for example in cases.examples if example.name in held]
     labels = [example.labels[Endpoint.MALIGNANCY] for example in kept]
     again = auroc(labels, scored(load_checkpoint(tmp_path / "ours"), kept, Endpoint.MALIGNANCY))
-    assert report.models[0].held_out["auroc"] == again
+    assert report.models[0].held_out["malignancy"].figures["auroc"] == again
 
 
 def test_sides_named_by_the_manifest_leave_its_test_cases_to_evaluate(tmp_path: Path, start: Checkpoint) -> None:
@@ -129,5 +126,5 @@ def test_sides_named_by_the_manifest_leave_its_test_cases_to_evaluate(tmp_path: 
     report = train_on(cases, rows, start, plan(tmp_path, 0), TrainingProgress())
     assert report is not None
     model = report.models[0]
-    assert (model.training_cases, model.validation_cases, model.held_out_cases, model.held_out) == (8, 8, 0, None)
+    assert (model.training_cases, model.validation_cases, model.held_out_cases, model.held_out) == (8, 8, 0, {})
     assert not (tmp_path / "ours.split.csv").exists()

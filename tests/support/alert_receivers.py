@@ -38,6 +38,7 @@ class Hook(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(server: socketserver.BaseServer) -> Iterator[list[object]]:
+    """Serve in a thread until the block ends; gives `server.mail`, for what it keeps."""
     server.mail = []  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydicom.dataset import Dataset
 
 from dicom_io.encoding.elements import Elements
-from dicom_io.vendors.base import PrivateTag
+from dicom_io.encoding.shapes import PrivateTag
 
 Private = Mapping[PrivateTag, tuple[str, object]]
 

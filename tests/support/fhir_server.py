@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,8 @@ from urllib.parse import parse_qs, unquote
 
 from fhir.resources import get_fhir_model_class
 from fhirclient.models import bundle as r4_bundle
+
+from alert_receivers import listening
 
 CLIENT, SECRET = "mome-node", "s3cret"
 
@@ -83,14 +84,10 @@ class FhirStore:
 
     @contextmanager
     def running(self, port: int = 0) -> Iterator[FhirStore]:
-        handler = type("Service", (_Service,), {"store": self})
-        with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-            self.url = f"http://127.0.0.1:{server.server_port}"
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
+        server = ThreadingHTTPServer(("127.0.0.1", port), type("Service", (_Service,), {"store": self}))
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        with listening(server):
+            yield self
 
 
 class _Service(BaseHTTPRequestHandler):

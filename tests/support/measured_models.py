@@ -46,7 +46,7 @@ def categories(truth: np.ndarray, seed: int, noise: float = 1.0) -> list[str]:
 
 
 def case_set(name: str, cases: int = 80, seed: int = 1) -> CaseSet:
-    """Cases with age, enhancement, category, site and two readers; three of the listed ones fell out."""
+    """Cases with age, enhancement, category, site and two readers; four of the listed ones fell out."""
     truth, rng = truth_of(cases, seed), np.random.default_rng(seed + 1000)
     columns = {
         "age": [str(int(age)) for age in rng.normal(50 + 4 * truth, 10).clip(25, 85)],
@@ -58,7 +58,13 @@ def case_set(name: str, cases: int = 80, seed: int = 1) -> CaseSet:
     }
     facts = tuple({name: str(values[n]) for name, values in columns.items()} for n in range(cases))
     flow = CohortFlow(
-        cases + 3, {"no breast was found": 2}, 1, {"ours": 0}, cases, int(truth.sum()), {"ours": 0, "resnet34-dce": 4}
+        cases + 4,
+        {"no breast was found": 2},
+        1,
+        {"ours": {"MOTION_LEFT": 1}},
+        cases,
+        int(truth.sum()),
+        {"ours": 0, "resnet34-dce": 4},
     )
     return CaseSet(name, tuple(f"{name}/{n:03d}" for n in range(cases)), facts, truth, flow)
 

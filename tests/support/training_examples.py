@@ -13,8 +13,8 @@ from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.config import Parts, TrainingConfig
 from mome_core.training.dataset import Example, keep_arrays
-from mome_core.training.loop import Task
 from mome_core.training.start import from_scratch
+from mome_core.training.task import Task
 
 RECIPE = Recipe(dce_size=(32, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16), dce_phases=2)
 SMALL = Architecture(

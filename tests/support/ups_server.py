@@ -6,7 +6,6 @@ No such server can be installed here: dcm4chee-arc is in no registry that we rea
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from pydicom.dataset import Dataset
+
+from alert_receivers import listening
 
 FINAL = ("COMPLETED", "CANCELED")
 
@@ -94,14 +95,10 @@ class WorklistServer:
 
     @contextmanager
     def running(self, port: int = 0) -> Iterator[WorklistServer]:
-        handler = type("Service", (_Service,), {"server_": self})
-        with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-            self.url = f"http://127.0.0.1:{server.server_port}"
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
+        server = ThreadingHTTPServer(("127.0.0.1", port), type("Service", (_Service,), {"server_": self}))
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        with listening(server):
+            yield self
 
 
 class _Service(BaseHTTPRequestHandler):

@@ -88,7 +88,7 @@ def _for_the_page(svg: str, label: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(
         r'<svg [^>]*viewBox="([^"]*)"[^>]*>',
-        rf'<svg viewBox="\1" role="img" aria-label="{escape(label)}">',
+        lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{escape(label)}">',
         svg,
         count=1,
     )
@@ -100,11 +100,9 @@ def _for_the_page(svg: str, label: str) -> str:
     return svg
 
 
-def draw_band(axes: Axes, band: Band, look: _LineLook, *, step: bool = False) -> None:
+def draw_band(axes: Axes, band: Band, look: _LineLook) -> None:
     """The interval of a curve as a veil behind it."""
-    axes.fill_between(
-        band.x, band.low, band.high, color=look.color, alpha=0.14, linewidth=0, step="post" if step else None
-    )
+    axes.fill_between(band.x, band.low, band.high, color=look.color, alpha=0.14, linewidth=0)
 
 
 def legend_below(axes: Axes, title: str = "") -> None:

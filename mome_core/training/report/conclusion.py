@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from mome_core.training.measured import Measured, MeasuredModel, MeasuredSet
+from mome_core.training.measured import Measured, MeasuredSet
 from mome_core.training.report.markup import p_words, signed
 from mome_core.training.statistics import Comparison, Interval
 
@@ -22,49 +22,53 @@ def conclusion(measured: Measured) -> str:
     first = measured.sets[0]
     model, auroc = first.models[0].identity.name, first.models[0].figures["auroc"]
     size = f"{len(first.cases.truth)} cases, {int(first.cases.truth.sum())} positive"
-    compared = _compared(first, measured.reference)
-    if compared is None:
+    opponent = _opponent(measured)
+    if not opponent:
         alone = f"{model} reaches an AUROC of {auroc.value:.3f} (95 % {auroc.low:.3f} to {auroc.high:.3f})"
         return f"{alone} on {first.cases.name} ({size}){_on_the_others(measured)}."
-    other, found = compared
+    found = _compared(first, opponent)
     gap, verdict = found.difference, _verdict(found.difference)
     text = (
-        f"On {first.cases.name} ({size}) {model} {verdict.value} {other.identity.name}: AUROC {found.first:.3f} "
+        f"On {first.cases.name} ({size}) {model} {verdict.value} {opponent}: AUROC {found.first:.3f} "
         f"against {found.second:.3f}, difference {signed(gap.value)} (95 % {signed(gap.low)} to {signed(gap.high)}, "
         f"{_p(found.p_value)})"
     )
-    return f"{text}{_agreement(measured, verdict)}."
+    return f"{text}{_agreement(measured, opponent, verdict)}."
 
 
-def _compared(cases: MeasuredSet, reference: str) -> tuple[MeasuredModel, Comparison] | None:
-    """The model that the first one is compared with, and the first one's AUROC minus its; None with one model.
+def _opponent(measured: Measured) -> str:
+    """Name of the model that the first one is compared with on every set; empty with one model.
 
-    The one that is named; where that is the first itself, the strongest of the others.
+    The one that is named; where that is the first itself, the strongest of the others on the first set.
     """
-    first, *others = cases.models
-    if not others:
-        return None
+    first, *others = measured.sets[0].models
+    if not others or first.identity.name != measured.reference:
+        return measured.reference
+    return max(others, key=lambda each: each.figures["auroc"].value).identity.name
+
+
+def _compared(cases: MeasuredSet, opponent: str) -> Comparison:
+    """The first model's AUROC minus that of its opponent."""
+    first = cases.models[0]
     if first.against:
-        return next(each for each in others if each.identity.name == reference), first.against["auroc"]
-    strongest = max(others, key=lambda each: each.figures["auroc"].value)
-    found = strongest.against["auroc"]
+        return first.against["auroc"]
+    found = next(each for each in cases.models if each.identity.name == opponent).against["auroc"]
     gap = found.difference
-    turned = Interval(-gap.value, -gap.high, -gap.low)
-    return strongest, Comparison(found.second, found.first, turned, found.p_value)
+    return Comparison(found.second, found.first, Interval(-gap.value, -gap.high, -gap.low), found.p_value)
 
 
 def _verdict(gap: Interval) -> _Verdict:
     return _Verdict.BETTER if gap.low > 0 else _Verdict.WORSE if gap.high < 0 else _Verdict.OPEN
 
 
-def _agreement(measured: Measured, verdict: _Verdict) -> str:
+def _agreement(measured: Measured, opponent: str, verdict: _Verdict) -> str:
     """In how many of the other sets the same can be said."""
-    others = [found for each in measured.sets[1:] if (found := _compared(each, measured.reference))]
+    others = measured.sets[1:]
     if not others:
         return ""
-    same = sum(_verdict(found.difference) is verdict for _, found in others)
+    same = sum(_verdict(_compared(each, opponent).difference) is verdict for each in others)
     if len(others) == 1:
-        return f"; {'so' if same else 'not so'} on {measured.sets[1].cases.name}"
+        return f"; {'so' if same else 'not so'} on {others[0].cases.name}"
     return f"; so on {same} of {len(others)} other sets"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 
 from mome_core.training.curves import precision_recall_curve
 from mome_core.training.measured import MeasuredModel, MeasuredSet
 from mome_core.training.metrics import roc_curve, spelled
+from mome_core.training.readers import Reader
 from mome_core.training.report.charts import INK, QUIET, chart, draw_band, legend_below, look_of, unit_axes
 from mome_core.training.report.markup import Cell, difference, figure, grid, p_value, table, with_interval
 
@@ -59,12 +62,22 @@ def _roc(axes: Axes, cases: MeasuredSet) -> None:
         axes.plot(*roc_curve(answers.truth, answers.probability), color=look.color, linestyle=look.line)
         _operating_point(axes, model, number)
         _legend(axes, model, "auroc", number)
-    for reader in cases.readers:
-        at = (1 - reader.of_reader["specificity"].value, reader.of_reader["sensitivity"].value)
+    for at, names in _reader_points(cases.readers).items():
         axes.plot(*at, "o", color=INK, markersize=2.5)
-        axes.annotate(reader.name[:2].upper(), at, xytext=(3, -9), textcoords="offset points", fontsize=8)
+        axes.annotate(", ".join(names), at, xytext=(3, -9), textcoords="offset points", fontsize=8)
     unit_axes(axes, "1 − specificity", "sensitivity")
     legend_below(axes, "AUROC (95 % interval)")
+
+
+def _reader_points(readers: Sequence[Reader]) -> dict[tuple[float, float], list[str]]:
+    """Where readers lie, and who lies there: initials, with the number at the end of a name."""
+    found: dict[tuple[float, float], list[str]] = {}
+    for reader in readers:
+        at = (1 - reader.of_reader["specificity"].value, reader.of_reader["sensitivity"].value)
+        number = reader.name[len(reader.name.rstrip("0123456789")) :]
+        initials = f"{reader.name[0]}{number}" if number else reader.name[:2]
+        found.setdefault(at, []).append(initials.upper())
+    return found
 
 
 def _operating_point(axes: Axes, model: MeasuredModel, number: int) -> None:

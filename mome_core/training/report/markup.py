@@ -111,6 +111,14 @@ def _class(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
 
 
+_COLUMNS = {"bpe": "background enhancement", "bi_rads": "BI-RADS"}
+
+
+def column_words(name: str) -> str:
+    """What a column of the manifest is called on the page."""
+    return _COLUMNS.get(name, name.replace("_", " "))
+
+
 def with_interval(value: Interval) -> Cell:
     """A figure and its 95 % interval."""
     if not np.isfinite(value.value):

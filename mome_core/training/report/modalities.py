@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from mome_core.calibration import coalition_words
 from mome_core.case import Modality
 from mome_core.training.measured import MeasuredModel, MeasuredSet
 from mome_core.training.report.charts import INK, QUIET, chart, forest, look_of
 from mome_core.training.report.markup import Cell, beside, figure, signed, table, with_interval
-from mome_core.training.scored import CoalitionFigures
 
 _FIGURES = ("auroc", "sensitivity", "specificity")
 
@@ -20,11 +20,7 @@ def coalitions(cases: MeasuredSet) -> str:
     measured = [(model, number) for number, model in enumerate(cases.models) if model.coalitions]
     if not measured:
         return ""
-    return "".join(beside(_chart(model, number), _table(model)) for model, number in measured)
-
-
-def _words(coalition: CoalitionFigures) -> str:
-    return " + ".join(coalition.modalities)
+    return "".join(_chart(model, number) + _table(model) for model, number in measured)
 
 
 def _chart(model: MeasuredModel, number: int) -> str:
@@ -33,7 +29,8 @@ def _chart(model: MeasuredModel, number: int) -> str:
     def draw(axes: Axes) -> None:
         look = look_of(number)
         values = [each.figures["auroc"] for each in found]
-        forest(axes, [_words(each) for each in found], values, [look.color] * len(found), look.marker)
+        names = [coalition_words(each.modalities) for each in found]
+        forest(axes, names, values, [look.color] * len(found), look.marker)
         for place in (n for n, each in enumerate(found) if each.withheld):
             axes.plot(values[place].value, place, "x", color=INK, markersize=9, zorder=5)
         axes.axvline(0.5, color=QUIET, linestyle=":", linewidth=1)
@@ -48,7 +45,7 @@ def _table(model: MeasuredModel) -> str:
     for each in model.coalitions:
         cells = [with_interval(each.figures[name]) if name in each.figures else Cell("–") for name in _FIGURES]
         call = Cell(f"withheld: {each.withheld}", sentence=True) if each.withheld else Cell("made")
-        rows.append([_words(each), str(each.cases), str(each.positive), *cells, call])
+        rows.append([coalition_words(each.modalities), str(each.cases), str(each.positive), *cells, call])
     head = ["modalities", "cases", "positive", "AUROC", "sensitivity", "specificity", "call"]
     return table(head, rows, model.identity.name)
 

@@ -7,7 +7,6 @@ from html import escape
 from importlib.resources import files
 
 from mome_core.training.measured import Measured, MeasuredSet
-from mome_core.training.metrics import spelled
 from mome_core.training.report.conclusion import conclusion, headlines
 from mome_core.training.report.decisions import category_four, decisions
 from mome_core.training.report.discrimination import curves, figures_table
@@ -36,7 +35,7 @@ def render(measured: Measured) -> str:
     sections = {title: text for title, text in _sections(measured) if text}
     links = "".join(f'<a href="#{anchor(title)}">{escape(title)}</a>' for title in sections)
     names = ", ".join(model.identity.name for model in measured.sets[0].models)
-    title = f"{names}: {spelled(measured.endpoint.value)}"
+    title = f"{names}: {measured.endpoint.words}"
     style = files("mome_core.training.report").joinpath("page.css").read_text("utf-8")
     found = headlines(measured)
     warnings = "".join(

@@ -7,14 +7,9 @@ from html import escape
 
 from mome_core.training.characteristics import Characteristic, CohortFlow, Quartiles
 from mome_core.training.measured import MeasuredSet
-from mome_core.training.report.markup import Cell, heading, p_value, table
+from mome_core.training.report.markup import Cell, column_words, heading, p_value, table
 
-_NAMES = {
-    "age": "age (years)",
-    "bpe": "background enhancement",
-    "bi_rads": "BI-RADS",
-    "field_strength": "field strength (T)",
-}
+_UNITS = {"age": "years", "field_strength": "T"}
 
 
 def flow(cases: MeasuredSet) -> str:
@@ -23,7 +18,11 @@ def flow(cases: MeasuredSet) -> str:
     boxes = [_box(about.listed, "listed", out=False)]
     boxes += [_box(count, f"excluded: {reason}") for reason, count in about.excluded.items()]
     boxes += [_box(about.unlabelled, "without a label")] if about.unlabelled else []
-    boxes += [_box(count, f"no score by {model}") for model, count in about.withheld.items() if count]
+    boxes += [
+        _box(count, f"no score by {model}: {code.replace('_', ' ').lower()}")
+        for model, reasons in about.withheld.items()
+        for code, count in reasons.items()
+    ]
     boxes.append(_box(about.measured, f"measured: {about.positive} positive, {_negative(about)} negative", out=False))
     boxes += [_box(count, f"no call by {model}") for model, count in about.uncalled.items() if count]
     return heading(cases.cases.name) + f'<ol class="flow">{"".join(boxes)}</ol>'
@@ -59,7 +58,8 @@ def patients_table(rows: Sequence[Characteristic], sets: Sequence[MeasuredSet]) 
 
 def _lines(row: Characteristic, several: bool) -> list[list[Cell | str]]:
     """One line for a number; for levels one with the p-values and one for each level."""
-    name = _NAMES.get(row.column, row.column.replace("_", " "))
+    unit = f" ({_UNITS[row.column]})" if row.column in _UNITS else ""
+    name = f"{column_words(row.column)}{unit}"
     if not row.levels:
         return [_line(Cell(name), row, [[_quartiles(side) for side in both] for both in row.groups], several)]
     empty: list[list[Cell | str]] = [["" for _ in both] for both in row.groups]

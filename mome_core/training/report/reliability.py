@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from mome_core.training.measured import MeasuredModel, MeasuredSet
 from mome_core.training.metrics import reliability
 from mome_core.training.report.charts import QUIET, chart, look_of, unit_axes
-from mome_core.training.report.markup import Cell, figure, grid, paragraph, percent, table
+from mome_core.training.report.markup import Cell, column_words, figure, grid, paragraph, percent, table
 
 _LISTED = 20
 _SHOWN_FACTS = ("site", "bi_rads", "age", "bpe", "vendor")
@@ -47,6 +47,8 @@ def mistakes(cases: MeasuredSet) -> str:
     model = cases.models[0]
     answers = model.answers
     wrong = np.flatnonzero((answers.called != answers.truth) & answers.answered)
+    if not answers.answered.any():
+        return paragraph(f"{model.identity.name} makes no call on {cases.cases.name}.")
     confident = wrong[np.argsort(-np.abs(answers.probability - answers.truth)[wrong], kind="stable")]
     if not confident.size:
         return paragraph(f"{model.identity.name} calls no case of {cases.cases.name} wrongly.")
@@ -63,4 +65,4 @@ def mistakes(cases: MeasuredSet) -> str:
     words = (
         f"{cases.cases.name}: {len(wrong)} of {int(answers.answered.sum())} calls are wrong; {len(rows)} are listed."
     )
-    return table(["case", "truth", "probability", *(name.replace("_", " ") for name in facts)], rows, words)
+    return table(["case", "truth", "probability", *(column_words(name) for name in facts)], rows, words)

@@ -9,10 +9,8 @@ from matplotlib.axes import Axes
 from mome_core.training.measured import MeasuredModel, MeasuredSet
 from mome_core.training.metrics import spelled
 from mome_core.training.report.charts import QUIET, chart, forest, look_of
-from mome_core.training.report.markup import Cell, figure, grid, table, with_interval
+from mome_core.training.report.markup import Cell, column_words, figure, grid, table, with_interval
 from mome_core.training.subgroups import SUBGROUP_FIGURES, Subgroup
-
-_COLUMNS = {"bpe": "BPE", "bi_rads": "BI-RADS"}
 
 
 def subgroups(cases: MeasuredSet) -> str:
@@ -26,7 +24,7 @@ def subgroups(cases: MeasuredSet) -> str:
 
 def _words_of(group: Subgroup) -> str:
     """A group as people call it."""
-    return f"{_COLUMNS.get(group.column, group.column.replace('_', ' '))} {group.value}"
+    return f"{column_words(group.column)} {group.value}"
 
 
 def _forest(model: MeasuredModel, groups: Sequence[Subgroup], name: str) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Engine, and_, insert, select, update
 
 from node.audit import AuditEntry, AuditEvent, AuditFields
-from node.jobs import Job, JobKind, JobState, RetryPolicy
+from node.jobs import UNFINISHED, Job, JobKind, JobState, RetryPolicy
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
 from node.storage.database import reading, writing
-from node.storage.ledger.job_rows import UNFINISHED, find_job, finish_job, require_lease
+from node.storage.ledger.job_rows import find_job, finish_job, require_lease
 from node.storage.ledger.object_rows import classes_not_taken, keep_receipts, result_objects
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
 from node.storage.records import JobRow, KeptObject, ObjectReceipt, StudyRow
@@ -85,7 +85,7 @@ class Deliveries:
         still = and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == JobState.COMMITTING)
         pause = self.retry.pause(job.attempt, self.rng)
         with writing(self.engine) as db:
-            _close_transaction(db, transaction_uid, (), 0, now)
+            _close_transaction(db, transaction_uid, (), 0, now, by=(job.destination,))
             db.execute(update(jobs).where(still).values(not_before=now + pause, **reason_columns(reason)))
 
     def explain_waiting(self, destination: str, reason: Reason) -> None:
@@ -96,11 +96,23 @@ class Deliveries:
             db.execute(update(jobs).where(waiting).values(**reason_columns(reason)))
 
     def commitment_answered(
-        self, transaction_uid: str, committed: Sequence[str], failed: Sequence[str], now: float
+        self,
+        transaction_uid: str,
+        committed: Sequence[str],
+        failed: Sequence[str],
+        now: float,
+        *,
+        by: Collection[str],
     ) -> bool:
-        """The peer's report; False when no such transaction is open. Objects that it lacks are sent again."""
+        """The peer's report; False when no such transaction is open. Objects that it lacks are sent again.
+
+        Parameters
+        ----------
+        by
+            Names of the destinations that the peer may be: nobody answers for another.
+        """
         with writing(self.engine) as db:
-            job_id = _close_transaction(db, transaction_uid, committed, len(failed), now)
+            job_id = _close_transaction(db, transaction_uid, committed, len(failed), now, by=by)
             if job_id is None:
                 return False
             job = find_job(db, job_id)
@@ -120,11 +132,12 @@ class Deliveries:
 
 
 def _close_transaction(
-    db: Connection, transaction_uid: str, committed: Sequence[str], failed: int, now: float
+    db: Connection, transaction_uid: str, committed: Sequence[str], failed: int, now: float, *, by: Collection[str]
 ) -> int | None:
-    """Note a report; gives the number of its delivery job, None when no such transaction is open."""
-    table, receipts = schema.commitment, schema.receipt
-    transaction = db.execute(select(table).where(table.c.transaction_uid == transaction_uid)).first()
+    """Note a report; gives the number of its delivery job, None when no such transaction with one of them is open."""
+    table, receipts, jobs = schema.commitment, schema.receipt, schema.job.c
+    asked = select(table).join(schema.job, jobs.id == table.c.job_id).where(jobs.destination.in_(by))
+    transaction = db.execute(asked.where(table.c.transaction_uid == transaction_uid)).first()
     if transaction is None or transaction.answered_at is not None:
         return None
     db.execute(update(table).where(table.c.id == transaction.id).values(answered_at=now, failed=failed))

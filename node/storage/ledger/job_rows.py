@@ -13,8 +13,6 @@ from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, NO_REASON, 
 from node.storage.records import JobRow, StudyRow
 from node.storage.rows import job_from_row
 
-UNFINISHED = (*OPEN, JobState.DEAD)
-"""States of a job that its study waits for: something is still to come of it, or the operator must look."""
 _LONGEST_WAIT_SECONDS = 3600.0  # longer than any lease, pause or patience
 _NOBODYS = {"node": "", "part": ""}
 """Columns of a job that no process holds."""

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, and_, select, update
 
 from node.audit import AuditEntry, AuditEvent, AuditFields
-from node.jobs import OPEN, JobKind, JobState, Priority
+from node.jobs import OPEN, UNFINISHED, JobKind, JobState, Priority
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
 from node.storage.database import writing
 from node.storage.ledger.deliveries import conclude
 from node.storage.ledger.gathering import complete
-from node.storage.ledger.job_rows import UNFINISHED, add_job, cancel_open_jobs, finish_job
+from node.storage.ledger.job_rows import add_job, cancel_open_jobs, finish_job
 from node.storage.ledger.object_rows import keep_object, result_objects
 from node.storage.ledger.transitions import NO_REASON, move, reason_columns, require_study
 from node.storage.records import KeptObject, StudyRow

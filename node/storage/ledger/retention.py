@@ -8,11 +8,11 @@ from sqlalchemy import Connection, Engine, select
 
 from node.audit import AuditEntry, AuditEvent
 from node.audit_messages import AuditSubject
+from node.jobs import UNFINISHED
 from node.states import StudyState
 from node.storage import audit_trail, schema
 from node.storage.audit_forwarding import note_deleted
 from node.storage.database import reading, writing
-from node.storage.ledger.job_rows import UNFINISHED
 
 Describe = Callable[[str, str], AuditSubject]
 """Study Instance UID and the path of one of its files (empty for none) -> whom its audit entries are about."""

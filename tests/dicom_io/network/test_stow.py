@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
+from alert_receivers import listening
 from certificates import Authority
 from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.stow import FAILED, REASON, REFERENCED, WebService, probe_web, store_over_web
@@ -48,9 +48,8 @@ def service(status: int, answer: object, authority: Authority | None = None) -> 
     if authority is not None:
         signed = authority.signs("web")
         server.socket = acceptor_context(signed.certificate, signed.key, "").wrap_socket(server.socket, True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http{'s' if authority else ''}://127.0.0.1:{server.server_port}/dicom-web", bodies
-    server.shutdown()
+    with listening(server):
+        yield f"http{'s' if authority else ''}://127.0.0.1:{server.server_port}/dicom-web", bodies
 
 
 @pytest.fixture

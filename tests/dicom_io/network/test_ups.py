@@ -84,6 +84,10 @@ def test_what_keeps_a_server_from_answering_is_told_by_a_code() -> None:
         client(f"http://127.0.0.1:{free_port()}").search(WorkitemState.SCHEDULED, {}, 1)
     faults = [each.value.fault for each in (wrong_token, failing, away)]
     assert faults == [PeerFault.WEB_UNAUTHORIZED, PeerFault.WEB_FAILED, PeerFault.NO_ANSWER]
+    for passing in (408, 425, 429):
+        with WorklistServer(answers=(passing, b"")).running() as server, pytest.raises(PeerUnreachable) as later:
+            client(server.url).update(ITEM, OURS, progress_of(50, "analysing"))
+        assert later.value.fault is PeerFault.WEB_FAILED
     assert "t0ken" not in str(wrong_token.value) + str(failing.value)
 
 

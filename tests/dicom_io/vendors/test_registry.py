@@ -62,17 +62,18 @@ def test_every_named_vendor_has_a_profile() -> None:
 
 
 def test_no_private_element_stands_twice() -> None:
-    every = Counter(tag for vendor in VENDORS for tag in vendor.safe_private)
+    every = Counter(each.tag for vendor in VENDORS for each in vendor.safe_private)
     assert max(every.values()) == 1
     kept = safe_private_elements()
-    assert kept[0x0043, "GEMS_PARM_01"] == (0x30, 0x39)
+    assert [each.tag.element for each in kept[0x0043, "GEMS_PARM_01"]] == [0x30, 0x39]
     assert sum(map(len, kept.values())) == len(every)
 
 
 ACME_FILE = '''"""Acme: b-values in a private text, phases by the trigger time alone."""
 
 from dicom_io.encoding.elements import Elements
-from dicom_io.vendors.base import Clue, Diffusion, PrivateTag, VendorProfile
+from dicom_io.encoding.shapes import PrivateTag, SafePrivate
+from dicom_io.vendors.base import B_VALUES, Clue, Diffusion, VendorProfile
 
 B_VALUE = PrivateTag(0x0099, "ACME DIFFUSION", 0x01)
 
@@ -87,7 +88,7 @@ ACME = VendorProfile(
     manufacturers=("ACME",),
     diffusion=diffusion,
     phase_order=(Clue.TRIGGER_TIME,),
-    safe_private=(B_VALUE,),
+    safe_private=(SafePrivate(B_VALUE, "DS", B_VALUES),),
 )
 '''
 ACME_SCRIPT = """
@@ -99,7 +100,8 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from dicom_io.deidentify import Mask, write_deidentified
+from dicom_io.deidentification.image import Deidentifier
+from dicom_io.deidentification.mask import Mask
 from dicom_io.headers.read import read_series_headers
 from dicom_io.study.geometry import stacks_of
 from dicom_io.study.phases import order_repeats
@@ -130,7 +132,8 @@ for number in range(4):  # two slices, two times; acquisition times of nothing, 
 (series,) = read_series_headers(paths)
 (stack,) = stacks_of(series.planes)
 repeats = order_repeats(stack, series.vendor)
-write_deidentified(paths[0], folder / "clean.dcm", Mask("p1", bytes(32)))
+with Deidentifier(Mask("p1", bytes(32))) as deidentifier:
+    deidentifier.write(paths[0], folder / "clean.dcm")
 clean = dcmread(folder / "clean.dcm")
 print(json.dumps({
     "vendor": str(series.vendor),

@@ -140,7 +140,6 @@ def test_one_version_of_many_says_what_it_differs_by() -> None:
     assert one.reported_log_odds == pytest.approx(checkpoint.estimator.pool(log_odds))
     assert np.abs(log_odds - one.explained_log_odds).min() < 1e-6
     assert one.difference == pytest.approx(one.explained_log_odds - one.reported_log_odds)
-    assert one.explained_probability == pytest.approx(1 / (1 + np.exp(-one.explained_log_odds)))
 
 
 def test_gradient_times_input_has_no_completeness_and_says_which_versions_it_is_of() -> None:

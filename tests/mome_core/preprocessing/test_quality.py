@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -13,6 +14,7 @@ import pytest
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import Breasts, PhantomSpec
 from mome_core.case import Case, Modality
+from mome_core.preprocessing.input_facts import InputFacts, facts_of
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess, training_range
 from mome_core.preprocessing.recipe import QualityLimits, Recipe
@@ -38,7 +40,9 @@ def trained() -> Recipe:
 def flags(case: Case, recipe: Recipe | None = None) -> tuple[QualityFlag, ...]:
     """The flags of a case; motion, which takes most of the time, is looked for by the recipe that is given only."""
     recipe = recipe or replace(trained(), motion=None)
-    return assess(case, prepare(case, recipe), recipe)
+    facts = facts_of(case, prepare(case, recipe))
+    assert InputFacts.from_json(json.loads(json.dumps(facts.to_json()))) == facts
+    return assess(facts, recipe)
 
 
 def codes(case: Case, recipe: Recipe | None = None) -> set[str]:

@@ -8,8 +8,9 @@ import pytest
 
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
 from mome_core.training.bundle import write_bundle
-from mome_core.training.loop import Task, train
+from mome_core.training.loop import train
 from mome_core.training.start import from_scratch
+from mome_core.training.task import Task
 from training_examples import QUICK, RECIPE, SMALL, examples
 
 

@@ -33,6 +33,12 @@ def test_a_manifest_names_folders_beside_it(tmp_path: Path) -> None:
         ("case,patient,malignancy\n", "has no case"),
         ("case,patient,malignancy\n1,,1\n", "line 2: case and patient must not be empty"),
         ("case,patient,malignancy\n1,p,yes\n", "line 2: malignancy is 'yes'"),
+        ("case,patient,malignancy\n1,p,2\n", "line 2: malignancy is '2'; it must be one of 0, 1, or empty"),
+        ("case,patient,molecular_subtype\n1,p,4\n", "line 2: molecular_subtype is '4'"),
+        (
+            "case,patient,molecular_subtype,triple_negative\n1,p,2,1\n",
+            "is 2, but triple_negative is 1",
+        ),
         ("case,patient,malignancy\n1,p,1\n1,p,1\n", "lists the case 1 twice"),
         ("case,patient,malignancy,split\n1,p,1,train\n", "split is 'train'"),
     ],
@@ -40,6 +46,13 @@ def test_a_manifest_names_folders_beside_it(tmp_path: Path) -> None:
 def test_a_manifest_that_cannot_be_used_is_refused_with_the_line(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(TrainingRefused, match=complaint):
         read_manifest(written(tmp_path, text))
+
+
+def test_the_molecular_subtype_also_says_whether_it_is_triple_negative(tmp_path: Path) -> None:
+    rows = read_manifest(written(tmp_path, "case,patient,molecular_subtype\n1,p1,3\n2,p2,2\n3,p3,\n"))
+    assert [row.subtype for row in rows] == [3, 2, None]
+    assert [row.labels.get(Endpoint.TRIPLE_NEGATIVE) for row in rows] == [1, 0, None]
+    assert rows[0].record(tmp_path, Split.TEST)["molecular_subtype"] == "3"
 
 
 def test_a_row_becomes_a_line_of_a_manifest_elsewhere(tmp_path: Path) -> None:

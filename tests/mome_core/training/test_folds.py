@@ -13,8 +13,9 @@ from mome_core.training.cohort import Split
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.folds import Folding, assign_folds, partition
+from mome_core.training.questions import heads_named
 
-MALIGNANCY = (Endpoint.MALIGNANCY,)
+MALIGNANCY = heads_named(["malignancy"])
 
 
 def example(name: str, patient: str, **labels: int) -> Example:
@@ -70,7 +71,7 @@ def test_classes_of_several_endpoints_are_spread_together() -> None:
         else example(str(n), f"p{n}", malignancy=first, triple_negative=int(second))
         for n, (first, second) in enumerate(labels)
     ]  # fmt: skip
-    both = (Endpoint.MALIGNANCY, Endpoint.TRIPLE_NEGATIVE)
+    both = heads_named(["malignancy", "triple_negative"])
     for fold in range(5):
         held = partition(cases, [None] * 120, both, Folding(), fold).held_out
         assert sum(each.labels.get(Endpoint.TRIPLE_NEGATIVE, 0) for each in held) == 4

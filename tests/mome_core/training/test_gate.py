@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from calibrations import calibrated, calibrations
+from mome_core.case import Modality
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
-from mome_core.results import Endpoint
+from mome_core.results import Endpoint, QualityFlag, Severity
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.gate import (
     AcceptanceCheck,
@@ -35,6 +38,12 @@ def untrained(folder: Path) -> Checkpoint:
     return load_checkpoint(folder / "untrained")
 
 
+@pytest.fixture(scope="module")
+def trained(trained: Checkpoint) -> Checkpoint:
+    """It was validated on eight cases, from which nothing may be shown; here every subset has an operating point."""
+    return replace(trained, estimators=(calibrated(trained.estimator),))
+
+
 def locked(folder: Path, count: int = 40) -> LockedCases:
     cases = tuple(examples(folder, count, first=200))
     return LockedCases(Endpoint.MALIGNANCY, cases, cases, {"site": ("north",) * 20 + ("south",) * (count - 20)})
@@ -49,6 +58,7 @@ def test_a_better_candidate_passes_every_check(folder: Path, trained: Checkpoint
     assert failed(checks) == set()
     assert [check.name for check in checks] == [
         "not worse",
+        "as many scores",
         "site north",
         "site south",
         "known answer",
@@ -113,10 +123,32 @@ def test_a_candidate_that_does_not_say_what_it_learned_from_needs_somebody_who_v
 
 
 def test_weights_that_are_not_those_of_the_bundle_are_noticed(folder: Path, trained: Checkpoint) -> None:
-    broken = load_checkpoint(folder / "trained")
+    broken = replace(load_checkpoint(folder / "trained"), estimators=trained.estimators)
     with torch.no_grad():
         next(broken.network.parameters()).mul_(1.5)
     assert "known answer" in failed(examine(broken, trained, locked(folder), GateRules()))
+
+
+def test_what_the_node_would_withhold_is_not_measured_and_counted(
+    folder: Path, trained: Checkpoint, untrained: Checkpoint
+) -> None:
+    """Four studies without contrast uptake by the candidate's limits, and four of T2 alone, which it may not score."""
+    cases = locked(folder)
+    flag = QualityFlag("NO_CONTRAST_UPTAKE", Severity.WITHHOLD, "No contrast uptake.")
+    flagged = tuple(replace(each, flags=(flag,)) for each in cases.candidate[:4])
+    alone = tuple(examples(folder, 4, first=300, modalities=(Modality.T2,)))
+    groups = {"site": (*cases.groups["site"], *["south"] * 4)}
+    mixed = LockedCases(cases.endpoint, (*flagged, *cases.candidate[4:], *alone), (*cases.active, *alone), groups)
+    blind = replace(trained, estimators=(calibrated(trained.estimator, of=calibrations(withheld=[[Modality.T2]])),))
+    active = replace(untrained, estimators=(calibrated(untrained.estimator),))
+    checks = {check.name: check for check in examine(blind, active, mixed, GateRules())}
+    assert "on 36 cases" in checks["not worse"].words
+    assert not checks["as many scores"].passed
+    assert "no score for 8 of 44 cases (4 NO_CONTRAST_UPTAKE, 4 NOT_TOLD_APART), the active model for 0" in (
+        checks["as many scores"].words
+    )
+    lenient = {check.name: check for check in examine(blind, active, mixed, GateRules(withheld_margin=0.2))}
+    assert lenient["as many scores"].passed
 
 
 def test_too_few_cases_judge_nobody(folder: Path, trained: Checkpoint, untrained: Checkpoint) -> None:

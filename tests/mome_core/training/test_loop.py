@@ -19,9 +19,10 @@ from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.loop import Task, digest, epoch_batches, train
+from mome_core.training.loop import digest, epoch_batches, train
 from mome_core.training.run_state import EpochReport
 from mome_core.training.start import from_scratch
+from mome_core.training.task import Task
 from places import ROOT
 from training_examples import QUICK, RECIPE, SMALL, examples, task
 

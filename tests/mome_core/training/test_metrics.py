@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dcurves
+from types import SimpleNamespace
+
 import numpy as np
-import pandas
 import pytest
 from sklearn import metrics as oracle
 
 from mome_core.training import metrics
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.metrics import net_benefit, net_benefit_of_sparing
 
 
 def drawn(seed: int, cases: int = 200, *, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +39,7 @@ def test_ranking_figures_equal_scikit_learn(seed: int, ties: bool) -> None:
 def test_figures_at_an_operating_point_equal_scikit_learn(threshold: float) -> None:
     labels, scores = drawn(7)
     called = scores > threshold
-    counts = metrics.confusion(labels, scores, threshold)
+    counts = SimpleNamespace(**metrics.call_metrics(labels, called))
     assert counts.accuracy == pytest.approx(oracle.accuracy_score(labels, called))
     assert counts.f1 == pytest.approx(oracle.f1_score(labels, called))
     assert counts.sensitivity == pytest.approx(oracle.recall_score(labels, called))
@@ -56,10 +55,6 @@ def test_calibration_error_of_a_model_that_is_always_half_sure_is_the_distance_t
     assert metrics.expected_calibration_error(labels, np.full(4, 0.5)) == pytest.approx(0.25)
 
 
-def test_net_benefit_of_treating_all_at_even_odds_is_positives_minus_negatives() -> None:
-    assert metrics.net_benefit([1, 1, 1, 0], [0.9] * 4, 0.5) == pytest.approx(0.5)
-
-
 @pytest.mark.parametrize("labels", [[0, 0], [1, 1], []])
 def test_one_class_only_cannot_be_ranked(labels: list[int]) -> None:
     with pytest.raises(TrainingRefused, match="both classes"):
@@ -69,42 +64,3 @@ def test_one_class_only_cannot_be_ranked(labels: list[int]) -> None:
 def test_a_score_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(TrainingRefused, match="finite"):
         metrics.auroc([0, 1], [0.5, float("nan")])
-
-
-THRESHOLDS = (0.05, 0.2, 0.5, 0.8)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_net_benefit_equals_dcurves(seed: int) -> None:
-    labels, first = drawn(seed, 150)
-    curves = dcurves.dca(
-        data=pandas.DataFrame({"y": labels.astype(int), "model": first}),
-        outcome="y",
-        modelnames=["model"],
-        thresholds=THRESHOLDS,
-    )
-    model = curves[curves["model"] == "model"].set_index("threshold")
-    everyone = curves[curves["model"] == "all"].set_index("threshold")
-    for threshold in THRESHOLDS:
-        assert metrics.net_benefit(labels, first, threshold) == pytest.approx(model.net_benefit[threshold], abs=1e-6)
-        odds = threshold / (1 - threshold)
-        assert labels.mean() - (1 - labels.mean()) * odds == pytest.approx(everyone.net_benefit[threshold], abs=1e-6)
-        avoided = model.net_intervention_avoided[threshold] if "net_intervention_avoided" in model else None
-        spared = metrics.net_benefit_of_sparing(labels, first, threshold)
-        gain = metrics.net_benefit(labels, first, threshold) - (labels.mean() - (1 - labels.mean()) * odds)
-        assert spared * odds == pytest.approx(gain, abs=1e-6)
-        if avoided is not None:
-            assert gain / odds == pytest.approx(avoided, abs=1e-6)
-
-
-def noisy(seed: int, count: int = 60) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-    rng = np.random.default_rng(seed)
-    truth = rng.random(count) < 0.5
-    return truth, np.clip(0.3 + 0.3 * truth + rng.normal(0, 0.2, count), 0.01, 0.99)
-
-
-def test_sparing_is_treating_with_the_classes_exchanged() -> None:
-    truth, scores = noisy(4)
-    for threshold in (0.1, 0.33, 0.7):
-        mirrored = net_benefit(~truth, 1 - scores, 1 - threshold)
-        assert net_benefit_of_sparing(truth, scores, threshold) == pytest.approx(mirrored)

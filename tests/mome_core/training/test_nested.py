@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mome_core.training.metrics import auroc
+from mome_core.training.metrics import auroc, call_metrics
 from mome_core.training.nested import FoldScores, cross_validated
 
 
@@ -14,7 +16,13 @@ def fold(seed: int, cases: int = 20, gain: float = 1.0, scale: float = 1.0) -> F
     truth = np.arange(cases) % 2 == 0
     odds = scale * (rng.normal(size=cases) + gain * truth)
     patients = tuple(f"{seed}-{n}" for n in range(cases))
-    return FoldScores(truth, 1 / (1 + np.exp(-odds)), patients, threshold=0.5, training_cases=64)
+    return scores(truth, 1 / (1 + np.exp(-odds)), patients, training_cases=64)
+
+
+def scores(
+    truth: np.ndarray, probability: np.ndarray, patients: tuple[str, ...], training_cases: int, threshold: float = 0.5
+) -> FoldScores:
+    return FoldScores(truth, probability, probability > threshold, np.ones(len(truth), bool), patients, training_cases)
 
 
 def test_mean_and_deviation_are_over_the_folds() -> None:
@@ -38,10 +46,30 @@ def test_the_interval_of_the_mean_by_hand() -> None:
 
 
 def test_one_class_at_a_fold_s_threshold_leaves_a_figure_without_number_not_the_report() -> None:
-    silent = FoldScores(np.array([True, False]), np.array([0.4, 0.1]), ("a", "b"), threshold=0.9, training_cases=10)
+    silent = scores(np.array([True, False]), np.array([0.4, 0.1]), ("a", "b"), training_cases=10, threshold=0.9)
     found = cross_validated([silent, silent], repeats=100)
     assert np.isnan(found.mean["ppv"].mean)
     assert found.mean["auroc"].mean == 1.0
+
+
+def test_what_the_node_would_withhold_has_a_rank_but_no_call_and_is_counted() -> None:
+    whole = fold(1)
+    silent = replace(whole, answered=np.zeros(20, bool))
+    some = replace(whole, answered=np.arange(20) < 10)
+    found = cross_validated([whole, some, silent], repeats=100)
+    assert (found.cases, found.withheld) == (60, 30)
+    assert "sensitivity" not in silent.figures() and silent.figures()["auroc"] == whole.figures()["auroc"]
+    first = call_metrics(whole.truth[:10], whole.called[:10])["sensitivity"]
+    assert some.figures()["sensitivity"] == first
+    assert found.mean["sensitivity"].mean == np.mean([whole.figures()["sensitivity"], first])
+
+
+def test_a_fold_of_one_class_tells_no_figure_and_ends_nothing() -> None:
+    one = fold(1)
+    negative = replace(one, truth=np.zeros(20, bool))
+    assert negative.figures() == {}
+    found = cross_validated([one, fold(2), negative], repeats=100)
+    assert found.mean["auroc"].mean == np.mean([one.figures()["auroc"], fold(2).figures()["auroc"]])
 
 
 @pytest.mark.exhaustive
@@ -51,13 +79,13 @@ def test_the_interval_covers_the_truth_where_folds_lean_on_each_other() -> None:
     for _ in range(300):
         features, truth = rng.normal(size=(100, 40)), np.arange(100) % 2 == 0
         of = np.arange(100) // 2 % 5
-        scores = []
+        folds = []
         for n in range(5):
             inside = of == n
             rule = features[truth & ~inside].mean(0) - features[~truth & ~inside].mean(0)
             values = 1 / (1 + np.exp(-features[inside] @ rule))
-            scores.append(FoldScores(truth[inside], values, tuple(map(str, np.flatnonzero(inside))), 0.5, 80))
-        found = cross_validated(scores, repeats=100).mean["auroc"]
+            folds.append(scores(truth[inside], values, tuple(map(str, np.flatnonzero(inside))), 80))
+        found = cross_validated(folds, repeats=100).mean["auroc"]
         covered += found.low <= 0.5 <= found.high
         reach = 1.96 * found.sd / np.sqrt(5)
         plain += found.mean - reach <= 0.5 <= found.mean + reach

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,13 @@ def test_a_table_that_cannot_be_read_or_written_is_named(tmp_path: Path, name: s
 )
 def test_a_value_is_what_a_csv_would_hold(value: object, text: str) -> None:
     assert as_text(value) == text
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+CMD", "-x", "@SUM", "\t=1", "'=1", "''", "-1.5", "", "a=b"])
+def test_no_cell_of_a_csv_is_a_formula_and_every_text_comes_back(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    write_table(path, [{"a": text, "=b": "1"}])
+    header, line = list(csv.reader(path.open(newline="")))
+    assert header == ["a", "'=b"]
+    assert line[0].lstrip()[:1] not in ("=", "+", "-", "@") or line[0] == "-1.5"
+    assert read_table(path)[1] == [{"a": text.strip(), "=b": "1"}]

@@ -52,7 +52,7 @@ def test_two_models_on_two_sets_are_one_page_one_table_of_numbers_and_one_of_cas
     assert len(red) == 1 and "internal: NOT A TEST of ours" in red[0]
     assert internal["models"][0]["exposure"]["patients_trained_on"] == 2
     assert page.read_text().count("<section") >= 6 and "the folder holds no DICOM file" in page.read_text()
-    assert "ours: answered 8 of 8 cases of internal" in err
+    assert "ours: cases of internal answered: 8 of 8" in err
     again, repeated, _ = run(sites, *sets, "--model", "ours", "--against", "other", "--json")
     assert (again, json.loads(repeated)) == (0, told)
 

@@ -28,7 +28,8 @@ from node.storage.ledger.ledger import Ledger
 def config(tmp_path: Path) -> Path:
     pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
     file = tmp_path / "node.toml"
-    file.write_text(settings_toml(Settings(storage={"root": tmp_path / "root"}, destinations=[pacs])))
+    ris = {"name": "ris", "host": "127.0.0.1", "port": 2575}
+    file.write_text(settings_toml(Settings(storage={"root": tmp_path / "root"}, destinations=[pacs], hl7=[ris])))
     return file
 
 
@@ -94,10 +95,11 @@ def test_a_destination_is_held_and_released_and_one_that_is_none_is_refused(
     config: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert typed(config, "hold", "pasc") == 1
-    assert "there are: pacs" in capsys.readouterr().err
-    assert typed(config, "hold", "pacs", "--why", "upgrade") == 0
-    assert [each.subject for each in ledger.holds.current()] == ["pacs"]
-    assert typed(config, "release", "pacs") == 0
+    assert "there are: pacs, ris" in capsys.readouterr().err
+    for receiver in ("pacs", "ris"):
+        assert typed(config, "hold", receiver, "--why", "upgrade") == 0
+        assert [each.subject for each in ledger.holds.current()] == [receiver]
+        assert typed(config, "release", receiver) == 0
     assert ledger.holds.current() == []
 
 

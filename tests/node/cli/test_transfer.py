@@ -13,6 +13,7 @@ from node.errors import SettingsError
 from node.exit_codes import Exit
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
+from ups_server import WorklistServer
 
 
 @pytest.fixture
@@ -57,3 +58,20 @@ def test_a_peer_that_does_not_answer_has_its_own_exit_code(tmp_path: Path, capsy
         main(["echo", "PACS@127.0.0.1:1"])
     assert ended.value.code == Exit.PEER_UNREACHABLE
     assert "PACS" in capsys.readouterr().err
+
+
+def test_a_receiver_of_messages_is_called_by_its_own_protocol(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "node.toml"
+    with WorklistServer().running() as server:
+        config.write_text(
+            f'[storage]\nroot = "{tmp_path / "root"}"\n[[worklists]]\nname = "orders"\nurl = "{server.url}"\n'
+            '[[hl7]]\nname = "ris"\nhost = "127.0.0.1"\nport = 1\n'
+        )
+        with pytest.raises(SystemExit) as answered:
+            main(["echo", "orders", "--config", str(config)])
+    assert (answered.value.code, "orders answers a search" in capsys.readouterr().out) == (Exit.OK, True)
+    with pytest.raises(SystemExit) as silent:
+        main(["echo", "ris", "--config", str(config)])
+    assert (silent.value.code, "[[hl7]] ris" in capsys.readouterr().err) == (Exit.PEER_UNREACHABLE, True)

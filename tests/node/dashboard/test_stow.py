@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -143,6 +144,7 @@ def test_who_has_a_key_need_not_be_one_of_the_callers_and_a_drained_node_takes_n
         ledger, key = Ledger(settings.database_url), key_of(settings)
         assert post(url, key, [part10(instance(STUDY))]).status_code == 200
         ledger.holds.hold(Hold(HoldKind.DRAIN, strict.node_name, 1.0, "ada", ""))
+        time.sleep(1.0)  # it looks at the holds once a second
         assert post(url, key, [part10(instance(STUDY))]).status_code == 503
     assert len(kept(settings)) == 1
 

@@ -13,20 +13,22 @@ from evaluation_sites import write_bundle, write_sites
 from mome_core.calibration import COALITIONS
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
-from node.evaluation.measure import EvaluationPlan, EvaluationProgress, evaluate_models
+from node.cases import CohortProgress
+from node.evaluation.measure import EvaluationPlan, evaluate_models
 from node.evaluation.sets import choosing_set, sets_named
 
 pytestmark = pytest.mark.slow
 
 
-class Counted(EvaluationProgress):
+class Counted(CohortProgress):
     """Remembers what was answered."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[str, str, int, int]] = []
+        self.answers: list[tuple[str, int, int]] = []
 
-    def scored(self, model: str, cases: str, done: int, planned: int) -> None:
-        self.answers.append((model, cases, done, planned))
+    def step(self, stage: str, done: int, planned: int) -> None:
+        if stage != "cases prepared":
+            self.answers.append((stage, done, planned))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,8 @@ def test_every_model_meets_every_set_and_one_is_compared_with(plan: EvaluationPl
     assert report.measured.reference == "other"
     assert [each.cases.name for each in report.measured.sets] == ["internal", "external"]
     assert [len(each.models) for each in report.measured.sets] == [2, 2]
-    assert ("ours", "internal", 8, 8) in told.answers and ("other", "external", 8, 8) in told.answers
+    assert ("ours: cases of internal answered", 8, 8) in told.answers
+    assert ("other: cases of external answered", 8, 8) in told.answers
     flow = report.measured.sets[0].cases.flow
     assert (flow.listed, flow.measured, flow.positive) == (9, 8, 4)
     assert flow.excluded == {"the folder holds no DICOM file": 1}
@@ -57,18 +60,18 @@ def test_every_model_meets_every_set_and_one_is_compared_with(plan: EvaluationPl
 
 
 def test_only_the_first_model_is_asked_about_subsets(plan: EvaluationPlan) -> None:
-    first, second = evaluate_models(plan, EvaluationProgress()).measured.sets[0].models
+    first, second = evaluate_models(plan, CohortProgress()).measured.sets[0].models
     assert len(first.coalitions) == 7 and second.coalitions == ()
     assert first.category_four is not None and first.category_four.difference is not None
 
 
 def test_an_operating_point_is_used_on_other_patients_only(plan: EvaluationPlan) -> None:
-    apart = evaluate_models(choosing(plan, "validation"), EvaluationProgress()).measured
+    apart = evaluate_models(choosing(plan, "validation"), CohortProgress()).measured
     assert apart.chosen_on == "validation"
     for each in apart.sets:
         four = each.models[0].category_four
         assert four is not None and four.downgrade is not None and four.downgrade.kept.of == 2
-    same = evaluate_models(choosing(plan, "{0}/north.csv"), EvaluationProgress()).measured
+    same = evaluate_models(choosing(plan, "{0}/north.csv"), CohortProgress()).measured
     points = [each.models[0].category_four.downgrade for each in same.sets if each.models[0].category_four]
     assert points[0] is None and points[1] is not None
 
@@ -77,26 +80,26 @@ def test_no_network_is_asked_about_cases_that_no_operating_point_is_chosen_on(pl
     told, chosen = Counted(), choosing(plan, "validation")
     without = tuple(replace(row, facts={**row.facts, "bi_rads": "5"}) for row in chosen.sets[0].rows)
     evaluate_models(replace(chosen, sets=(replace(chosen.sets[0], rows=without),)), told)
-    assert {cases for _, cases, *_ in told.answers} == {"internal"}
+    assert all("cases of internal answered" in stage for stage, *_ in told.answers)
 
 
 def test_one_of_the_sets_may_be_the_choosing_one_and_is_answered_once(plan: EvaluationPlan) -> None:
     told = Counted()
     chosen = replace(plan, choose=plan.sets[0])
     found = evaluate_models(chosen, told).measured
-    assert found.chosen_on == "internal" and len({(m, c) for m, c, *_ in told.answers}) == 4
+    assert found.chosen_on == "internal" and len({stage for stage, *_ in told.answers}) == 4
 
 
 def test_models_of_one_name_are_told_apart(plan: EvaluationPlan, tmp_path: Path) -> None:
     write_bundle(tmp_path / "ours", 9, "somebody")
     twins = replace(plan, bundles=(plan.bundles[0], tmp_path / "ours"), sets=plan.sets[:1])
-    names = [each.identity.name for each in evaluate_models(twins, EvaluationProgress()).measured.sets[0].models]
+    names = [each.identity.name for each in evaluate_models(twins, CohortProgress()).measured.sets[0].models]
     assert len(set(names)) == 2 and all(re.fullmatch("ours [0-9a-f]{6}", name) for name in names)
 
 
 def test_an_endpoint_without_labels_is_refused(plan: EvaluationPlan) -> None:
     with pytest.raises(TrainingRefused, match="does not answer triple_negative"):
-        evaluate_models(replace(plan, endpoint=Endpoint.TRIPLE_NEGATIVE), EvaluationProgress())
+        evaluate_models(replace(plan, endpoint=Endpoint.TRIPLE_NEGATIVE), CohortProgress())
 
 
 def test_a_model_that_may_score_none_of_the_cases_is_refused_with_the_reason_of_its_bundle(

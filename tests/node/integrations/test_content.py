@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from kept_studies import STUDY
-from node.integrations.content import concept_of, preliminary_result
+from node.integrations.content import preliminary_result
 from node.integrations.errors import NothingToTell
 from node.jobs import Job, JobKind
 from node.storage.records import KeptObject
-from sr_templates.dicom import codes
 from told_results import PATIENT, SUMMARY, AnsweredSite, told_result
 
 
@@ -54,8 +53,3 @@ def test_every_sentence_says_that_it_is_preliminary_and_for_research() -> None:
     sentence = told_result().conclusion
     assert sentence.startswith("Preliminary AI result: ")
     assert sentence.endswith("Research use only, not for diagnosis.")
-
-
-def test_a_concept_is_the_code_of_the_report() -> None:
-    concept = concept_of(codes.QUALITY_FLAG)
-    assert (concept.value, concept.scheme, concept.meaning) == ("QUALITY_FLAG", "99MOMENODE", "Quality flag")

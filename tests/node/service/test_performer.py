@@ -152,5 +152,11 @@ def test_a_server_that_is_away_is_asked_again(tmp_path: Path) -> None:
         assert server.history == []
         server.deaf = False
         performer.look()
-    assert server.state(ITEM) == "IN PROGRESS"
+        server.answers = (429, b"")
+        deliver(site)
+        performer.look()
+        server.answers = None
+        assert server.state(ITEM) == "IN PROGRESS"
+        performer.look()
+    assert server.state(ITEM) == "COMPLETED"
     performer.look()  # nobody listens any more

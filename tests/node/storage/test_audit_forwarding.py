@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import text
 
 from ledger_studies import STUDY, complete_study
 from node.audit import AuditEvent
 from node.audit_messages import AuditSubject
+from node.service.scheduler import periodic_tasks
+from node.settings import Settings
+from node.storage.archive import Archive
 from node.storage.audit_forwarding import AuditForwarding
 from node.storage.ledger.ledger import Ledger
 
@@ -83,6 +88,18 @@ def test_what_is_known_of_a_deleted_study_is_kept_until_its_entries_are_sent(led
     assert {each.subject for each in forwarding.unsent(9)} == {patient, AuditSubject(STUDY)}
     assert (newest.entry.event, newest.subject, newest.path) == ("SETTLED", AuditSubject(STUDY), "path")
     forwarding.sent("a", newest.number, 400.0)
+    with ledger.engine.connect() as db:
+        assert db.execute(text("SELECT count(*) FROM audit_subject")).scalar() == 0
+
+
+def test_what_was_noted_of_a_deleted_study_goes_when_no_repository_is_to_know_it(tmp_path: Path) -> None:
+    settings = Settings(storage={"root": tmp_path}, dicom={"port": 1})
+    ledger = Ledger(settings.database_url)
+    complete_study(ledger)
+    make_deletable(ledger)
+    ledger.retention.forget_oldest(1e9, 300.0, lambda *_: AuditSubject(STUDY, "P-1", "DOE^JANE", "A-7"))
+    tasks = {each.name: each.run for each in periodic_tasks(settings, None, ledger, Archive(settings.storage.root))}
+    tasks["retention"]()
     with ledger.engine.connect() as db:
         assert db.execute(text("SELECT count(*) FROM audit_subject")).scalar() == 0
 

@@ -15,10 +15,12 @@ def test_a_test_is_answered_once_and_by_its_transaction(ledger: Ledger) -> None:
     history = DestinationHistory(ledger.engine)
     history.begin_test("1.1", "pacs", 100.0)
     assert history.report("1.1") is None
-    assert not history.answer_test("9.9", "PACS", "10.0.0.5", 101.0)
-    assert history.answer_test("1.1", "PACS", "10.0.0.5", 101.0)
-    assert not history.answer_test("1.1", "OTHER", "10.0.0.6", 102.0)
-    assert history.report("1.1") == ReturnedReport(101.0, "PACS", "10.0.0.5")
+    report = ReturnedReport(101.0, "PACS", "10.0.0.5")
+    assert not history.answer_test("9.9", report, {"pacs"})
+    assert not history.answer_test("1.1", report, {"research"})
+    assert history.answer_test("1.1", report, {"pacs"})
+    assert not history.answer_test("1.1", ReturnedReport(102.0, "OTHER", "10.0.0.6"), {"pacs"})
+    assert history.report("1.1") == report
     assert history.has_reported("pacs")
     assert not history.has_reported("other")
     history.begin_test("1.2", "pacs", 100.0 + 90_000)
@@ -32,7 +34,7 @@ def test_a_commitment_is_owed_until_it_is_given(ledger: Ledger) -> None:
     ledger.deliveries.commitment_requested(job, "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=1)
     assert history.owed_since() == {"pacs": 220}
     assert history.troubles() == [], "it may still come"
-    ledger.deliveries.commitment_answered("7.7", [], ["9.1"], 230)
+    ledger.deliveries.commitment_answered("7.7", [], ["9.1"], 230, by=("pacs",))
     assert history.owed_since() == {"pacs": 220}
     (trouble,) = history.troubles()
     assert (trouble.jobs, trouble.reason) == (
@@ -41,7 +43,7 @@ def test_a_commitment_is_owed_until_it_is_given(ledger: Ledger) -> None:
     )
     again = claim_job(ledger, JobKind.DELIVER, 900)
     ledger.deliveries.commitment_requested(again, "7.8", [ObjectReceipt("9.1", 0)], 901, patience_s=1)
-    ledger.deliveries.commitment_answered("7.8", ["9.1"], [], 902)
+    ledger.deliveries.commitment_answered("7.8", ["9.1"], [], 902, by=("pacs",))
     assert history.owed_since() == {}
     assert history.has_reported("pacs")
 

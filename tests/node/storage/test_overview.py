@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
 from ledger_studies import analyzed_study, claim_job
 from node.audit import AuditEvent, AuditFields
 from node.jobs import JobKind, JobState
 from node.reasons import Reason, ReasonCode
+from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview, Tally
 
@@ -41,3 +47,18 @@ def test_rejections_are_newest_first_with_who_called(ledger: Ledger) -> None:
     found = Overview(ledger.engine).rejections()
     assert [each.fields.calling_ae_title for each in found] == ["B", "A"]
     assert {each.fields.reason for each in found} == {ReasonCode.CALLING_UNKNOWN}
+
+
+def test_what_was_refused_lately_is_found_by_its_time(tmp_path: Path) -> None:
+    ledger, plans = Ledger(f"sqlite:///{tmp_path}/ledger.db"), []
+
+    def explain(_connection: object, cursor: Any, query: str, values: Any, *_: object) -> None:
+        if "FROM audit" in query:
+            plans.append(str(cursor.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()))
+
+    event.listen(ledger.engine, "before_cursor_execute", explain)
+    Overview(ledger.engine).rejections()
+    DestinationHistory(ledger.engine).turned_away(100.0)
+    newest, since = plans
+    assert "ix_audit_event_at (event=?)" in newest and "TEMP B-TREE" not in newest
+    assert "ix_audit_event_at (event=? AND at>?)" in since

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from ledger_studies import STUDY, analyzed_study, claim_job, stored_instance
 from node.jobs import JobKind
@@ -46,7 +49,7 @@ def test_the_newest_study_comes_first_and_pages_have_no_gaps(ledger: Ledger) -> 
     assert [row.study.id for row in worklist.rows()] == [3, 2, 1]
     assert [row.study.id for row in worklist.rows(before=(102.0, 3), limit=1)] == [2]
     assert worklist.rows([StudyState.FAILED]) == []
-    assert worklist.counts() == {StudyState.RECEIVING: 3}
+    assert ledger.reading.counts() == {StudyState.RECEIVING: 3}
 
 
 def test_a_study_fits_that_fits_every_word(ledger: Ledger) -> None:
@@ -70,6 +73,35 @@ def test_a_frequent_word_finds_what_a_rare_one_does(ledger: Ledger, monkeypatch:
     assert found_by(ledger, word(MRI1), word(SMITH)) == [3, 1]
     assert found_by(ledger, word(SMITH, 99), word(ANNA)) == [3]
     assert [row.study.id for row in Worklist(ledger.engine).rows(search=StudySearch((word(MRI1),)), limit=2)] == [3, 2]
+
+
+def test_frequent_words_that_seldom_meet_are_found_without_trying_every_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.storage.worklist._FREQUENT", 1)
+    monkeypatch.setattr("node.storage.worklist._SELDOM", 1)
+    ledger, plans = Ledger(f"sqlite:///{tmp_path}/ledger.db"), []
+    receive(ledger, *(f"1.{n}" for n in range(1, 8)))
+    for number in range(1, 8):
+        assert index(ledger, number, MRI1, *([SMITH] if number < 5 else []), *([ANNA] if number > 3 else []))
+
+    def explain(_connection: object, cursor: Any, query: str, values: Any, *_: object) -> None:
+        if query.startswith("SELECT study."):
+            plans.append(str(cursor.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()))
+
+    event.listen(ledger.engine, "before_cursor_execute", explain)
+    assert found_by(ledger, word(SMITH), word(ANNA)) == [4]
+    assert found_by(ledger, word(SMITH), word(MRI1)) == [4, 3, 2, 1], "they meet often"
+    seldom, often = plans
+    assert "SEARCH study USING INTEGER PRIMARY KEY" in seldom
+    assert "SCAN study USING INDEX ix_study_last_received_at" in often
+
+
+def test_a_number_that_is_something_else_is_not_sought_in_uids(ledger: Ledger) -> None:
+    receive(ledger, "1.2.840.12345", "1.2.840.6")
+    assert found_by(ledger, word(SMITH, uid_part="12345")) == [1], "no study has it as accession number"
+    assert index(ledger, 2, SMITH)
+    assert found_by(ledger, word(SMITH, uid_part="12345")) == [2]
 
 
 def test_a_study_is_found_by_number_uid_part_of_it_and_by_an_instance(ledger: Ledger) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from pynetdicom import build_context
 from pynetdicom.sop_class import Comprehensive3DSRStorage, Verification
 
+from alert_receivers import listening
 from committing_pacs import CommittingPacs, running
 from dicom_io.errors import PeerFault, PeerUnreachable
 from ledger_studies import analyzed_study, claim_job
@@ -77,8 +77,8 @@ def test_a_destination_over_the_web_is_probed_by_stow_and_not_by_echo(status: in
         def log_message(self, *_: object) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    with listening(server):
         to = closed().model_copy(update={"web": f"http://127.0.0.1:{server.server_port}/dicom-web"})
         if fault is None:
             assert reach("MOMENODE", to) > 0
@@ -86,7 +86,6 @@ def test_a_destination_over_the_web_is_probed_by_stow_and_not_by_echo(status: in
             with pytest.raises(PeerUnreachable) as raised:
                 reach("MOMENODE", to)
             assert raised.value.fault is fault
-        server.shutdown()
 
 
 def test_a_token_that_cannot_be_read_is_the_reason_why_a_destination_is_not_reached(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ PACS = Peer("PACS", "MOMENODE", "10.0.0.5")
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    pacs = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.5", "port": 104}
-    return Settings(storage={"root": tmp_path}, dicom={"port": free_port()}, destinations=(pacs,))
+    names = (("pacs", "PACS"), ("research", "RESEARCH"))
+    both = tuple({"name": name, "ae_title": title, "host": "10.0.0.5", "port": 104} for name, title in names)
+    return Settings(storage={"root": tmp_path}, dicom={"port": free_port()}, destinations=both)
 
 
 def report_on(transaction: str) -> tuple[dict[int, int | str], bytes]:
@@ -36,12 +37,13 @@ def report_on(transaction: str) -> tuple[dict[int, int | str], bytes]:
     return dict(command), content
 
 
-def test_a_report_is_recorded_for_a_test_that_was_begun_and_from_a_destination_only(settings: Settings) -> None:
+def test_a_report_is_recorded_for_a_test_that_was_begun_and_from_who_was_asked_only(settings: Settings) -> None:
     ledger = Ledger(settings.database_url)
     admission, report = Admission(settings.dicom, settings.destinations), CommitmentReport("1.9", (), ("1.3",))
     assert not record_report(PACS, report, admission, ledger, 10.0)
     DestinationHistory(ledger.engine).begin_test("1.9", "pacs", 5.0)
-    assert not record_report(Peer("OTHER", "MOMENODE", "10.0.0.5"), report, admission, ledger, 10.0)
+    for other in ("OTHER", "RESEARCH"):
+        assert not record_report(Peer(other, "MOMENODE", "10.0.0.5"), report, admission, ledger, 10.0)
     assert record_report(PACS, report, admission, ledger, 10.0)
 
 

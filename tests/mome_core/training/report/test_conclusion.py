@@ -55,6 +55,20 @@ def test_where_the_first_is_the_one_that_others_are_compared_with_it_meets_the_s
     assert f"difference {-compared.difference.value:+.3f}" in said.replace("−", "-")
 
 
+def test_the_opponent_is_the_same_on_every_set() -> None:
+    """On the second set another model is the strongest; the sentence still speaks of the one that it names."""
+    found = measured(("ours", "middling", "poor"), "ours")
+    worse = {"auroc": Comparison(0.5, 0.9, Interval(-0.4, -0.5, -0.3), 0.02)}
+    better = {"auroc": Comparison(0.99, 0.9, Interval(0.09, 0.05, 0.12), 0.02)}
+    ours, middling, poor = found.sets[0].models
+    first = replace(found.sets[0], models=(ours, replace(middling, against=worse), replace(poor, against=worse)))
+    ours, middling, poor = found.sets[1].models
+    rising = (ours, replace(middling, against=worse, figures=poor.figures), replace(poor, against=better))
+    second = replace(found.sets[1], models=(*rising[:2], replace(rising[2], figures=ours.figures)))
+    said = conclusion(replace(found, sets=(first, second)))
+    assert "ours ranks better than middling" in said and said.endswith("; so on external.")
+
+
 def test_one_model_is_told_with_its_interval_on_every_set() -> None:
     found = measured(("ours",), "")
     said = conclusion(found)

@@ -11,9 +11,10 @@ from mome_core.training.report.patients import flow, patients_table
 def test_the_flow_counts_everyone_who_was_listed() -> None:
     found = measured(sets=1).sets[0]
     shown = flow(found)
-    assert "<b>83</b>listed" in shown and "<b>2</b>excluded: no breast was found" in shown
+    assert "<b>84</b>listed" in shown and "<b>2</b>excluded: no breast was found" in shown
     assert "<b>1</b>without a label" in shown and "<b>80</b>measured" in shown
-    assert "<b>4</b>no call by resnet34-dce" in shown and "by ours" not in shown
+    assert "<b>4</b>no call by resnet34-dce" in shown and "no call by ours" not in shown
+    assert "<b>1</b>no score by ours: motion left" in shown
 
 
 def test_levels_stand_in_their_order_with_shares_of_those_known() -> None:

@@ -33,9 +33,11 @@ def test_a_study_is_delivered_only_when_the_pacs_has_committed_to_it(ledger: Led
     job = claim_job(ledger, JobKind.DELIVER)
     ledger.deliveries.commitment_requested(job, "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=600)
     assert state_of(ledger) is StudyState.ANALYZED
-    assert not ledger.deliveries.commitment_answered("8.8", ["9.1"], [], 230)
-    assert ledger.deliveries.commitment_answered("7.7", ["9.1"], [], 231)
-    assert not ledger.deliveries.commitment_answered("7.7", ["9.1"], [], 232)
+    assert not ledger.deliveries.commitment_answered("8.8", ["9.1"], [], 230, by=("pacs",))
+    assert not ledger.deliveries.commitment_answered("7.7", ["9.1"], [], 230, by=("research",))
+    assert not ledger.deliveries.commitment_answered("7.7", ["9.1"], [], 230, by=())
+    assert ledger.deliveries.commitment_answered("7.7", ["9.1"], [], 231, by=("pacs",))
+    assert not ledger.deliveries.commitment_answered("7.7", ["9.1"], [], 232, by=("pacs",))
     assert state_of(ledger) is StudyState.DELIVERED
     assert ledger.reading.study(STUDY).jobs[-1].receipts == (ObjectReceipt("9.1", 0, "", 231),)
 
@@ -45,7 +47,7 @@ def test_what_the_pacs_does_not_commit_to_is_sent_and_asked_for_again(ledger: Le
     ledger.deliveries.commitment_requested(
         claim_job(ledger, JobKind.DELIVER), "7.7", [ObjectReceipt("9.1", 0)], 220, patience_s=600
     )
-    ledger.deliveries.commitment_answered("7.7", [], ["9.1"], 230)
+    ledger.deliveries.commitment_answered("7.7", [], ["9.1"], 230, by=("pacs",))
     assert ledger.jobs.claim(JobKind.DELIVER, 231, LEASE) is None
     assert claim_job(ledger, JobKind.DELIVER, 260).attempt == 2
 

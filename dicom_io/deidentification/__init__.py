@@ -1,0 +1,1 @@
+"""An image without its patient, for a cohort that leaves the hospital: what stays is listed, all else goes."""
