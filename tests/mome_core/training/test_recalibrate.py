@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,13 @@ def test_a_recalibrated_bundle_has_the_same_weights_other_calibrations_and_its_p
 ) -> None:
     cases = site(folder)
     told: list[str] = []
-    found = recalibrate(trained, cases, tmp_path / "here", card_of(folder / "trained"), told.append)
+    planned: list[int] = []
+
+    def counting(count: int) -> Callable[[str], None]:
+        planned.append(count)
+        return told.append
+
+    found = recalibrate(trained, cases, tmp_path / "here", card_of(folder / "trained"), counting)
     here = load_checkpoint(tmp_path / "here")
     assert here.identity == found.identity
     assert (here.identity.sha256, here.identity.version) == (trained.identity.sha256, "1+site1")
@@ -69,7 +76,7 @@ def test_a_recalibrated_bundle_has_the_same_weights_other_calibrations_and_its_p
     provenance, parent = here.manifest["provenance"], trained.manifest["manifest_sha256"]
     assert (provenance["recalibrated_from"], provenance["lineage"]) == (parent, [parent])
     assert provenance["training_cases"] == 32, "how it was made stays known"
-    assert len(told) == 110 * len(trained.estimators)
+    assert planned == [len(told)] == [110 * len(trained.estimators)]
     card = (tmp_path / "here" / "MODEL_CARD.md").read_text()
     assert parent in card and "# trained 1\n" in card
     with pytest.raises(TrainingRefused, match=r"0 positive .* are new to the model \(110 cases are left out"):
