@@ -19,8 +19,14 @@ from dicom_io.vendors.base import Vendor
 from mome_core.case import same_images
 from places import REAL
 
+ALWAYS = (Vendor.SIEMENS, Layout.ENHANCED)  # the others take minutes of CPU: `make test-all`
 EVERY_LAYOUT = [
-    pytest.param(vendor, layout, marks=[] if layout is layouts[-1] else pytest.mark.exhaustive, id=f"{vendor}-{layout}")
+    pytest.param(
+        vendor,
+        layout,
+        marks=[] if (vendor, layout) == ALWAYS else pytest.mark.exhaustive,
+        id=f"{vendor}-{layout}",
+    )
     for vendor, layouts in LAYOUTS.items()
     for layout in layouts
 ]
@@ -57,7 +63,7 @@ def test_nor_does_it_in_the_elements_that_are_kept(tmp_path: Path, vendor: Vendo
 REAL_FILES = sorted(path for path in REAL.rglob("*") if path.is_file()) if REAL.is_dir() else []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not REAL_FILES, reason="the real MR files of ../shared/data are not here")
 def test_nothing_leaves_of_real_files(tmp_path: Path) -> None:
     written, refused = 0, 0
