@@ -55,7 +55,7 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
-def on_a_terminal(*command: str, seconds: float = 20, until: str = "Receiving") -> tuple[int, str]:
+def on_a_terminal(*command: str, seconds: float = 240, until: str = "Receiving") -> tuple[int, str]:
     """Run a command of ours on a terminal of 120 columns; Ctrl-C when it has shown what was waited for."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
@@ -67,7 +67,7 @@ def on_a_terminal(*command: str, seconds: float = 20, until: str = "Receiving") 
         if select.select([ours], [], [], 0.2)[0]:
             seen += os.read(ours, 65_536).decode(errors="replace")
     process.send_signal(signal.SIGINT)
-    code = process.wait(10)
+    code = process.wait(60)
     os.close(ours)
     os.close(theirs)
     return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
