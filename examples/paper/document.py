@@ -168,7 +168,8 @@ Fig. 5 a-l (integrated gradients and local Shapley values of single patients) is
 
 ## The pictures
 
-Each shows its section of the page that `mome-node evaluate SET --report PAGE` writes ([training.md](training.md), "Measure").
+Each shows its section of the page that `mome-node evaluate SET --report PAGE` writes ([training.md](training.md),
+"Measure").
 """
 
 
