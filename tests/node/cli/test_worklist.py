@@ -59,7 +59,7 @@ def on_a_terminal(*command: str, seconds: float = 240, until: str = "Receiving")
     """Run a command of ours on a terminal of 120 columns; Ctrl-C when it has shown what was waited for."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
-    environment = {**os.environ, "TERM": "xterm"}
+    environment = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES"}} | {"TERM": "xterm"}
     started = ["env", "--default-signal=INT", sys.executable, "-m", "node.cli.main"]  # a background job ignores Ctrl-C
     process = subprocess.Popen([*started, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     seen, deadline = "", time.monotonic() + seconds
