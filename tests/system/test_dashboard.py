@@ -152,7 +152,8 @@ def write_cut_study(folder: Path) -> None:
     command = [sys.executable, "-m", "node.cli.main", *phantom, "--accession-number", CUT_ACCESSION]
     subprocess.run(command, check=True, capture_output=True)
     first, *later = sorted(folder.glob("*dce*"))[1:]
-    for file in [*sorted(first.iterdir())[7:], *(file for each in later for file in each.iterdir())]:
+    diffusion = [*folder.glob("*dwi*"), *folder.glob("*adc*")]  # with it the demo answers a study without dynamic
+    for file in [*sorted(first.iterdir())[7:], *(file for each in (*later, *diffusion) for file in each.iterdir())]:
         file.unlink()
 
 
