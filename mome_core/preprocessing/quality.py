@@ -46,13 +46,13 @@ def assess(facts: InputFacts, recipe: Recipe) -> tuple[QualityFlag, ...]:
 
 
 def _missing(facts: InputFacts) -> Iterator[_Doubt]:
-    """Modalities that were not acquired, and those that lie beside the breasts."""
+    """Modalities that were not acquired, and those of which nothing lies in the breasts."""
     for modality in Modality:
         if modality not in facts.acquired:
             severity = Severity.WARNING if modality is Modality.DCE else Severity.NOTE
             yield f"MISSING_{modality}", severity, f"The study has no {modality} series; the others were used."
         elif modality not in facts.used:
-            yield f"BESIDE_BREASTS_{modality}", Severity.WARNING, f"The {modality} does not show the breasts."
+            yield f"BESIDE_BREASTS_{modality}", Severity.WARNING, f"The {modality} was not used: nothing of it lies in the breasts."
 
 
 def _breasts(facts: InputFacts, recipe: Recipe) -> Iterator[_Doubt]:

@@ -16,7 +16,13 @@ from mome_core.training.dataset import Example, keep_arrays
 from mome_core.training.start import from_scratch
 from mome_core.training.task import Task
 
-RECIPE = Recipe(dce_size=(32, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16), dce_phases=2)
+RECIPE = Recipe(
+    dce_size=(32, 16, 16),
+    dwi_size=(16, 16, 16),
+    t2_size=(16, 16, 16),
+    dce_phases=2,
+    t2_resize=(32, 32, 16),  # a phantom's breasts then keep nine slices, which the paper's 384 would squeeze into one
+)
 SMALL = Architecture(
     width=16, heads=2, ffn_width=16, layers=2, sparse_layers=1, adapter_width=8, soft_experts=2, stem_widths=(4, 4)
 ).for_recipe(RECIPE)
