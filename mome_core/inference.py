@@ -57,7 +57,7 @@ def analyze(
     with _timed(timings, "prepare", report):
         prepared = prepare(case, checkpoint.recipe)
         flags = assess(facts_of(case, prepared), checkpoint.recipe)
-    reasons = [flag.message for flag in flags if flag.severity is Severity.WITHHOLD]
+    reasons = [flag.message for flag in flags if flag.withholds]
     if reasons:
         return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings)
     for modality, array in prepared.arrays.items():

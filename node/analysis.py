@@ -139,7 +139,7 @@ def analyze_study(
 def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
     """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
     reason, modalities = assembly.without_dce, assembly.case.modalities
-    if reason is None or checkpoint.calls(modalities):
+    if reason is None or checkpoint.answers(modalities):
         return None
     words = withheld_words(checkpoint.calibrations(checkpoint.endpoints[0]).of(modalities))
     return StudyIneligible(f"{reason}; {words}", reason.code)

@@ -94,9 +94,14 @@ class _Calibrated:
         return self.estimators[0].endpoints[endpoint]
 
     def calls(self, modalities: Iterable[Modality]) -> bool:
-        """Whether some endpoint has an operating point for these modalities: without one, no DCE means no answer."""
+        """Whether some endpoint has an operating point for these modalities."""
         present = frozenset(modalities)
         return any(self.calibrations(endpoint).of(present).withheld is None for endpoint in self.endpoints)
+
+    def answers(self, modalities: Iterable[Modality]) -> bool:
+        """Whether a study of these modalities is answered: without DCE only where some endpoint may be called."""
+        present = frozenset(modalities)
+        return Modality.DCE in present or self.calls(present)
 
     def estimator_first(self, name: str) -> tuple[CalibratedEstimator, ...]:
         """The estimators with the named one first; ValueError when the bundle was not validated with it."""

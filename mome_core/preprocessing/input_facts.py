@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -54,6 +54,12 @@ class InputFacts:
     frames: int = 1
     vendor: str = ""
     measures: _Measures = field(default_factory=dict)
+
+    @classmethod
+    def of_modalities(cls, modalities: Iterable[Modality]) -> Self:
+        """Of a case of which nothing is known but its modalities."""
+        found = tuple(modalities)
+        return cls(found, found)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, to be kept."""

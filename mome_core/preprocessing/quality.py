@@ -52,7 +52,11 @@ def _missing(facts: InputFacts) -> Iterator[_Doubt]:
             severity = Severity.WARNING if modality is Modality.DCE else Severity.NOTE
             yield f"MISSING_{modality}", severity, f"The study has no {modality} series; the others were used."
         elif modality not in facts.used:
-            yield f"BESIDE_BREASTS_{modality}", Severity.WARNING, f"The {modality} was not used: nothing of it lies in the breasts."
+            yield (
+                f"BESIDE_BREASTS_{modality}",
+                Severity.WARNING,
+                f"The {modality} was not used: nothing of it lies in the breasts.",
+            )
 
 
 def _breasts(facts: InputFacts, recipe: Recipe) -> Iterator[_Doubt]:

@@ -53,7 +53,7 @@ def _require_answers(network: Network, split: str, examples: Sequence[Example]) 
 def _require_usable(network: Network, split: str, examples: Sequence[Example]) -> None:
     """Raise TrainingRefused naming a case that lacks what the network cannot do without."""
     for example in examples:
-        if not network.usable(example.modalities):
+        if not network.architecture.usable(example.modalities):
             raise TrainingRefused(f"the network cannot answer {split} case {example.name}: it lacks a modality")
 
 
@@ -64,5 +64,7 @@ def _require_possible(network: Network, config: TrainingConfig) -> None:
     for name in ("patch_loss", "recompute"):
         if getattr(config, name):
             raise TrainingRefused(f"{name} is for MOME and its ablations; set it to 0")
-    if config.modality_dropout and not all(network.usable([modality]) for modality in network.volume_shapes):
+    if config.modality_dropout and not all(
+        network.architecture.usable([modality]) for modality in network.volume_shapes
+    ):
         raise TrainingRefused("this network answers from all modalities at once only; set modality_dropout to 0")

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mome_core.model.checkpoint import load_either
 from mome_core.results import Endpoint
 from mome_core.training.answers import Answers
@@ -129,9 +127,8 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: CohortP
         for number, each in enumerate(sets):
             cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
             excluded[number] |= {case.name: case for case in cohort.exclusions}
-            require_a_score(checkpoint, cohort.examples, plan.endpoint)
+            asked = require_a_score(checkpoint, cohort.examples, plan.endpoint).shown
             stage = f"{checkpoint.identity.name}: cases of {each.name} answered"
-            labelled = sum(plan.endpoint in example.labels for example in cohort.examples)
             answers[number].append(
                 score_cases(
                     checkpoint,
@@ -139,7 +136,7 @@ def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: CohortP
                     plan.endpoint,
                     every_coalition=place == 0 and each in plan.sets,
                     cache=plan.cache / "scores",
-                    progress=progress.counting(stage, labelled),
+                    progress=progress.counting(stage, len(asked)),
                 )
             )
     return [
@@ -189,7 +186,7 @@ def _measured(answered: _AnsweredSet, chosen: _AnsweredSet | None, reference: st
 
 def _in_common(models: Sequence[ScoredCases]) -> list[str]:
     """Names of the cases for which every model shows a score, in the first one's order."""
-    shown = [{e.name for e, yes in zip(each.examples, each.shown, strict=True) if yes} for each in models]
+    shown = [{example.name for example in each.examples} for each in models]
     return [example.name for example in models[0].examples if all(example.name in names for names in shown)]
 
 
@@ -224,9 +221,9 @@ def _case_set(
     )
 
 
-def _counted(withheld: Sequence[NoScore | None]) -> dict[str, int]:
+def _counted(withheld: Sequence[NoScore]) -> dict[str, int]:
     """How many cases were withheld for each reason, the commonest first."""
-    return dict(Counter(each.code for each in withheld if each).most_common())
+    return dict(Counter(each.code for each in withheld).most_common())
 
 
 def _fours(
@@ -248,6 +245,5 @@ def _fours(
 def _fours_of(chosen: _AnsweredSet, number: int) -> Answers:
     """One model's answers to the BI-RADS 4 findings of the set that the point is chosen on."""
     model = chosen.models[number]
-    shown = model.of(np.flatnonzero(model.shown).tolist())
     by_name = {row.name: row for row in chosen.rows.rows}
-    return shown.answers().of(bi_rads_4([by_name[each.name].facts.get("bi_rads", "") for each in shown.examples]))
+    return model.answers().of(bi_rads_4([by_name[each.name].facts.get("bi_rads", "") for each in model.examples]))

@@ -9,6 +9,7 @@ import numpy as np
 from mome_core.case import Modality
 from mome_core.model.architecture import Architecture
 from mome_core.model.mome import Mome
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.config import Parts, TrainingConfig
@@ -46,7 +47,15 @@ def examples(
         path = folder / f"{seed}.safetensors"
         if not path.exists():
             keep_arrays(path, arrays, TrainingRange(field_strength_t=(1.5, 1.5 + seed)))
-        made.append(Example(f"case {seed}", f"patient {seed}", {Endpoint.MALIGNANCY: label}, path, modalities))
+        made.append(
+            Example(
+                f"case {seed}",
+                f"patient {seed}",
+                {Endpoint.MALIGNANCY: label},
+                path,
+                InputFacts.of_modalities(modalities),
+            )
+        )
     return made
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mome_core.case import Modality
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.results import Endpoint
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
@@ -15,7 +16,7 @@ from mome_core.training.questions import heads_named, labelled, target_of
 
 def example(subtype: int | None = None, **labels: int) -> Example:
     of = {Endpoint(name): label for name, label in labels.items()}
-    return Example("c", "p", of, Path("x"), (Modality.T2,), subtype=subtype)
+    return Example("c", "p", of, Path("x"), InputFacts.of_modalities([Modality.T2]), subtype=subtype)
 
 
 def test_heads_are_named_by_endpoints_and_the_subtype_has_four_classes() -> None:
