@@ -20,14 +20,13 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
 from mome_core.calibration import Calibration, coalition_name, withheld_words
-from mome_core.compute import best_device, device_of
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import ActiveModel, analyze_together, withheld_result
-from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.policy import default_policy
-from mome_core.results import Endpoint, QualityFlag, Result, Saliency, Score, Severity, combined
+from mome_core.model.checkpoint import Checkpoint
+from mome_core.results import QualityFlag, Result, Saliency, Score, Severity, combined
 from node.errors import SettingsError
 from node.identity import this_device
+from node.loaded_models import load_models
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
@@ -182,43 +181,16 @@ def open_context(
 ) -> AnalysisContext:
     """Load bundles that answer together, with estimator and results as set for the AE title that studies called.
 
-    Raises CheckpointRefused, and SettingsError where two of them answer one endpoint or one lacks the estimator.
-
-    Parameters
-    ----------
-    loaded
-        Those that need not be loaded again; what is loaded is added.
+    Raises as `load_models`, where `loaded` is told of.
     """
-    entity, loaded = settings.entity_called(called_ae_title), {} if loaded is None else loaded
-    estimator = entity.estimator if entity and entity.models else settings.model.estimator
-    device = settings.model.device if settings.model.device != "auto" else best_device()
-    for each in bundles:
-        if each not in loaded:
-            loaded[each] = load_checkpoint(each, device)
-    checkpoints = [_with_estimator(loaded[each], estimator) for each in bundles]
-    _require_other_endpoints(checkpoints)
-    sharers = settings.worker.sharers(device_of(checkpoints[0].network).type)
     results = settings.results_of(called_ae_title)
     return AnalysisContext(
-        models=tuple(ActiveModel(each, default_policy(each.network, sharers=sharers)) for each in checkpoints),
+        models=load_models(settings, bundles, called_ae_title, loaded),
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
         options=object_options(results),
         silent=_silent(results),
     )
-
-
-def _require_other_endpoints(checkpoints: Sequence[Checkpoint]) -> None:
-    """Raise SettingsError when two bundles answer the same endpoint: a report has one score for each."""
-    known: dict[Endpoint, str] = {}
-    for each in checkpoints:
-        for endpoint in each.endpoints:
-            if endpoint in known:
-                both = f"{known[endpoint]} and {each.identity.name}"
-                raise SettingsError(
-                    f"models: {both} both answer {endpoint}; bundles of one study answer different ones"
-                )
-            known[endpoint] = each.identity.name
 
 
 def _silent(results: ResultSettings) -> frozenset[Ineligibility]:
@@ -235,16 +207,6 @@ def _doubted(result: Result, headers: StudyHeaders) -> Result:
         return result
     message = f"Body part or protocol of the study name the {part}, not the breast: is this the right examination?"
     return replace(result, flags=(*result.flags, QualityFlag("OTHER_BODY_PART", Severity.WARNING, message)))
-
-
-def _with_estimator(checkpoint: Checkpoint, name: str) -> Checkpoint:
-    """The checkpoint with the named estimator, or its default for ""; SettingsError for another."""
-    if not name:
-        return checkpoint
-    try:
-        return replace(checkpoint, estimators=checkpoint.estimator_first(name))
-    except ValueError as error:
-        raise SettingsError(f"model.estimator: {error}") from error
 
 
 def object_options(results: ResultSettings) -> ObjectOptions:
