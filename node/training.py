@@ -213,7 +213,7 @@ def _description(start: AnyCheckpoint, fold: _Fold, plan: TrainingPlan) -> Descr
     statement = f"Trained on {taught} studies of one site for {asked}; not validated elsewhere."
     provenance = {
         "network": plan.network.value,
-        "started_from": start.identity.sha256,
+        "started_from": "" if plan.begins_anew else start.identity.sha256,
         "scratch": plan.begins_anew,
         "excluded": fold.excluded,
     }

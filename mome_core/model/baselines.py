@@ -9,7 +9,7 @@ B batch, C channels, XYZ voxels, F features, K classes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -67,7 +67,7 @@ class ResNetArchitecture:
 
     def require_fits(self, recipe: Recipe) -> None:
         """Raise ValueError unless the recipe gives the arrays that it was built for; quality flags may differ."""
-        if replace(recipe, quality=self.recipe.quality) != self.recipe:
+        if recipe.of_arrays != self.recipe.of_arrays:
             raise ValueError("the recipe is not the one that this baseline was built for")
 
     def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:

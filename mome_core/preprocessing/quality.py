@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mome_core.case import Case, Modality
+from mome_core.case import Case, Modality, PreContrast
 from mome_core.preprocessing.input_facts import InputFacts, measures_of, vendor_of
 from mome_core.preprocessing.recipe import RANGES, QualityLimits, Range, Recipe, TrainingRange
 from mome_core.results import QualityFlag, Severity
@@ -84,7 +84,7 @@ def _pre_contrast(facts: InputFacts, limits: QualityLimits) -> Iterator[_Doubt]:
 
     Where it is missing, the first post-contrast phase stands in its place, and the next one is little brighter.
     """
-    if facts.pre_contrast != "unknown" or not facts.enhancement:
+    if facts.pre_contrast is not PreContrast.UNKNOWN or not facts.enhancement:
         return
     found, least = facts.enhancement[0], limits.least_first_enhancement
     if found < least:

@@ -16,7 +16,7 @@ from mome_core.model.architecture import Head
 from mome_core.training.cohort import Split
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.questions import labelled, target_of
+from mome_core.training.questions import target_of, with_target
 
 _Strata = Collection[Hashable]
 
@@ -75,7 +75,7 @@ def partition(
     Cases that no head can learn from, and test cases of the manifest, are on no side. TrainingRefused when
     some cases have a split and others none, or when folds cannot be filled.
     """
-    known = sorted({n for head in heads for n in labelled(head, examples)})
+    known = sorted({n for head in heads for n in with_target(head, examples)})
     if any(splits):
         if not all(splits):
             raise TrainingRefused(f"{list(splits).count(None)} case(s) have no split: give every case one, or none")

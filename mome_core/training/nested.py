@@ -20,7 +20,7 @@ from mome_core.training.answers import Answers, answers_of
 from mome_core.training.dataset import Example
 from mome_core.training.metrics import all_metrics, call_metrics
 from mome_core.training.predict import answer_cases, truth
-from mome_core.training.questions import labelled
+from mome_core.training.questions import with_target
 from mome_core.training.statistics import Interval, bootstrap
 from mome_core.training.withheld import unanswered
 
@@ -129,7 +129,7 @@ def fold_scores(
     answers = answer_cases(network, asked, checkpoint.recipe, estimator, progress=progress)
     found = {}
     for head in network.answers:
-        known = labelled(head, asked)
+        known = with_target(head, asked)
         calibrations = checkpoint.calibrations(head.endpoint)
         pairs = [pair for n in known for pair in pooled(answers[n], head.endpoint, estimator).items()]
         said = answers_of(
@@ -139,7 +139,7 @@ def fold_scores(
             [coalition for coalition, _ in pairs],
             [calibrations.of(coalition).probability(value) for coalition, value in pairs],
         )
-        found[head.endpoint] = FoldScores(said, training_cases, len(labelled(head, cases)) - len(known))
+        found[head.endpoint] = FoldScores(said, training_cases, len(with_target(head, cases)) - len(known))
     return found
 
 

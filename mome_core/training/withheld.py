@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mome_core.calibration import coalition_words, withheld_words
-from mome_core.model.checkpoint import AnyCheckpoint
+from mome_core.model.checkpoint import AnyModel
 from mome_core.preprocessing.quality import assess
 from mome_core.results import Endpoint
 from mome_core.training.dataset import Example
@@ -24,7 +24,7 @@ class NoScore:
     words: str
 
 
-def withheld_of(checkpoint: AnyCheckpoint, example: Example, endpoint: Endpoint) -> NoScore | None:
+def withheld_of(checkpoint: AnyModel, example: Example, endpoint: Endpoint) -> NoScore | None:
     """Why the node would show no score of a case; None where it would show one."""
     if reason := unanswered(checkpoint, example):
         return reason
@@ -34,7 +34,7 @@ def withheld_of(checkpoint: AnyCheckpoint, example: Example, endpoint: Endpoint)
     return NoScore(str(calibration.withheld), withheld_words(calibration))
 
 
-def unanswered(checkpoint: AnyCheckpoint, example: Example) -> NoScore | None:
+def unanswered(checkpoint: AnyModel, example: Example) -> NoScore | None:
     """Why the node would not ask the network about a case: its images, whatever the calibration says; else None."""
     for flag in assess(example.facts, checkpoint.recipe):
         if flag.withholds:
@@ -52,7 +52,7 @@ class ScoredOrWithheld:
     withheld: tuple[NoScore, ...]
 
 
-def scored_cases(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> ScoredOrWithheld:
+def scored_cases(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> ScoredOrWithheld:
     """Which labelled cases a model gives a score for; TrainingRefused as `labelled_cases`."""
     cases = labelled_cases(checkpoint, examples, endpoint)
     reasons = [withheld_of(checkpoint, each, endpoint) for each in cases]
@@ -60,7 +60,7 @@ def scored_cases(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoin
     return ScoredOrWithheld(shown, tuple(reason for reason in reasons if reason))
 
 
-def require_a_score(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> ScoredOrWithheld:
+def require_a_score(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> ScoredOrWithheld:
     """The cases as `scored_cases` parts them.
 
     Raises TrainingRefused with the reasons, before hours are spent, where the node would show no case's score.
@@ -76,7 +76,7 @@ def require_a_score(checkpoint: AnyCheckpoint, examples: Sequence[Example], endp
     )
 
 
-def labelled_cases(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> tuple[Example, ...]:
+def labelled_cases(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> tuple[Example, ...]:
     """The cases that have a label; TrainingRefused where there are none, or the model has no such endpoint."""
     if endpoint not in checkpoint.endpoints:
         raise TrainingRefused(f"the model {checkpoint.identity.name} does not answer {endpoint}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mome_core.case import Modality
-from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
+from mome_core.model.checkpoint import Checkpoint, Description, load_baseline, load_checkpoint, save_checkpoint
 from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow, Split, read_manifest
@@ -136,6 +136,8 @@ def test_networks_that_are_compared_hold_out_the_same_patients(tmp_path: Path, s
     for split, side in zip(Split, (sides.training, sides.validation, sides.held_out), strict=True):
         assert {name for name, of in drawn.items() if of is split} == {e.name for e in side if e.name in drawn}
     assert len(drawn) == 30
+    told = load_baseline(tmp_path / "ours").manifest["provenance"]
+    assert (told["started_from"], told["scratch"]) == ("", True), "a ResNet takes no value of the start"
 
 
 def test_sides_named_by_the_manifest_leave_its_test_cases_to_evaluate(tmp_path: Path, start: Checkpoint) -> None:
