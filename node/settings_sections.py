@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,12 @@ def ae_title(value: str) -> str:
     value = value.strip()
     if not 1 <= len(value) <= 16 or "\\" in value or not value.isprintable() or not value.isascii():
         raise ValueError("an AE title has 1 to 16 ASCII characters, without backslash or control characters")
+    return value
+
+
+def network(value: str) -> str:
+    """The value as an IP address or network, e.g. 10.0.0.7 or 10.0.0.0/8."""
+    ipaddress.ip_network(value, strict=False)
     return value
 
 
@@ -48,7 +55,7 @@ class DicomSettings(SettingsSection):
         default=(),
         description="calling AE titles that may send; empty: any. Destinations may always report to us",
     )
-    networks: tuple[str, ...] = Field(
+    networks: tuple[Annotated[str, AfterValidator(network)], ...] = Field(
         default=(), description="IP addresses or networks (10.0.0.0/8) that are accepted; empty: any"
     )
     associations: int = Field(default=64, ge=1, description="maximum number of associations at a time")

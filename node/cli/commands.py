@@ -153,7 +153,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "retract": CommandInfo(
         "node.cli.results:retract",
-        "Withdraw the results of a study: a rejection note goes to every destination (IHE IOCM).",
+        "Withdraw the results of a study: a rejection note goes to all who got them (IHE IOCM).",
     ),
     "reproduce": CommandInfo(
         "node.cli.results:reproduce",

@@ -10,7 +10,7 @@ from functools import partial
 from dicom_io.errors import PeerUnreachable
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
-from node.models import all_bundles_in_use, open_decisions
+from node.models import all_bundles_in_use, open_decisions, require_answering_together
 from node.remedies import reason_for
 from node.settings import Settings
 from node.settings_sections import Destination
@@ -107,7 +107,8 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    """Load every bundle that answers; its weights are compared with their digest."""
+    """Load every bundle that answers; its weights are compared with their digest. None answers another's question."""
+    require_answering_together(settings, open_decisions(settings))
     identities = [each.identity for each in _active_models(settings)]
     return ", ".join(f"{each.name} {each.version}, weights {each.sha256[:12]}" for each in identities)
 

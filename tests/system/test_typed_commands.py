@@ -29,7 +29,8 @@ from node.cli.commands import COMMANDS
 from node.models import find_bundle
 from node.settings_sections import Destination
 from places import DOCS
-from running_node import RunningNode, free_port, running
+from ports import free_port
+from running_node import RunningNode, running
 
 pytestmark = [
     pytest.mark.system,
@@ -200,9 +201,7 @@ def test_every_example_does_what_it_is_an_example_of(tmp_path: Path) -> None:
     wrong = []
     with site(tmp_path / "site") as (start, node):
         wrong.append(start.failure("send"))
-        study = str(
-            dcmread(next((start.folder / "study").rglob("*.dcm")), stop_before_pixels=True).StudyInstanceUID
-        )
+        study = str(dcmread(next((start.folder / "study").rglob("*.dcm")), stop_before_pixels=True).StudyInstanceUID)
         detail = node.wait_for_outcome(study)
         report = next(each for each in detail.objects if each.kind == "report")
         shutil.copy(node.settings.storage.root / report.path, start.folder / "report.dcm")

@@ -12,14 +12,18 @@ from kept_studies import STUDY, delivered, keep
 from mome_core.errors import Ineligibility
 from node.audit import AuditEvent
 from node.backup import back_up, restore
+from node.cli.main import main
+from node.entity_settings import ApplicationEntity
 from node.errors import NotReady
 from node.jobs import JobKind
 from node.reasons import Reason
 from node.service.recovery import recover
 from node.service.retention import DAY_SECONDS, delete_old_studies
 from node.settings import Settings
+from node.settings_file import settings_toml
 from node.states import StudyState
 from node.storage.archive import Archive, IntegrityLost
+from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord
 from node.storage.worklist import Worklist
@@ -39,10 +43,26 @@ def test_a_lost_ledger_is_rebuilt_from_the_files(settings: Settings) -> None:
     before = set(keep(settings, 3).reading.instances())
     (settings.storage.root / "ledger.db").unlink()
     found = recover(settings, 500.0)
-    assert (found.adopted, found.known, found.unusable, found.damaged_ledger) == (3, 0, (), None)
+    assert (found.adopted, found.known, found.unusable, found.damaged_ledger, found.paused) == (3, 0, (), None, False)
     ledger = Ledger(settings.database_url)
     assert set(ledger.reading.instances()) == before
     assert ledger.reading.study(STUDY).study.state is StudyState.RECEIVING
+
+
+def test_where_ae_titles_differ_a_recovered_node_begins_nothing_by_itself(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(settings, 1).engine.dispose()
+    (settings.storage.root / "ledger.db").unlink()
+    several = settings.model_copy(update={"ae_titles": (ApplicationEntity(ae_title="MOMESTAT"),)})
+    config = tmp_path / "node.toml"
+    config.write_text(settings_toml(several))
+    with pytest.raises(SystemExit):
+        main(["recover", "--config", str(config)])
+    assert "queue resume" in capsys.readouterr().out
+    hold = Ledger(settings.database_url).holds.of_node(several.node_name)
+    assert hold is not None and (hold.kind, hold.by) == (HoldKind.PAUSE, "recover")
+    assert not recover(several, 600.0).paused, "nothing was adopted: nothing is held back anew"
 
 
 def test_a_damaged_ledger_is_put_aside_and_begun_anew(settings: Settings) -> None:
