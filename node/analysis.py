@@ -28,6 +28,7 @@ from mome_core.policy import default_policy
 from mome_core.results import Endpoint, QualityFlag, Result, Saliency, Score, Severity, combined
 from node.errors import SettingsError
 from node.identity import this_device
+from node.model_trust import require_trusted
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
@@ -182,7 +183,8 @@ def open_context(
 ) -> AnalysisContext:
     """Load bundles that answer together, with estimator and results as set for the AE title that studies called.
 
-    Raises CheckpointRefused, and SettingsError where two of them answer one endpoint or one lacks the estimator.
+    Raises CheckpointRefused, NotReady where nobody whom this site trusts vouches for one, and SettingsError where two
+    of them answer one endpoint or one lacks the estimator.
 
     Parameters
     ----------
@@ -194,7 +196,9 @@ def open_context(
     device = settings.model.device if settings.model.device != "auto" else best_device()
     for each in bundles:
         if each not in loaded:
-            loaded[each] = load_checkpoint(each, device)
+            checkpoint = load_checkpoint(each, device)
+            require_trusted(each, str(checkpoint.manifest["manifest_sha256"]), settings.model)
+            loaded[each] = checkpoint
     checkpoints = [_with_estimator(loaded[each], estimator) for each in bundles]
     _require_other_endpoints(checkpoints)
     sharers = settings.worker.sharers(device_of(checkpoints[0].network).type)

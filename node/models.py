@@ -18,14 +18,15 @@ from mome_core.case import Modality
 from mome_core.errors import CheckpointRefused
 from mome_core.model.estimators import CalibratedEstimator, estimators_of
 from mome_core.results import Endpoint
-from node.errors import NotReady, SettingsError
+from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import sync
 from node.storage.decisions import ModelDecisions, promoted
 from node.storage.ledger.ledger import Ledger
 
 _SHIPPED = Path(__file__).parent / "models_shipped"
-_FILES = ("manifest.json", "model.safetensors", "MODEL_CARD.md")
+CARD, SIGNATURE = "MODEL_CARD.md", "signature.json"
+_FILES = ("manifest.json", "model.safetensors", CARD, SIGNATURE)
 _SHORTEST_DIGEST = 6
 
 
@@ -84,6 +85,7 @@ class Registry:
 
         digest = str(load_checkpoint(bundle).manifest["manifest_sha256"])
         if digest in self.digests():
+            self._keep_signature(bundle / SIGNATURE, self.folder / digest / SIGNATURE)
             return digest
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         building = self.folder / f"{digest}.{os.getpid()}.part"
@@ -95,6 +97,18 @@ class Registry:
         building.rename(self.folder / digest)
         sync((self.folder,))
         return digest
+
+    @staticmethod
+    def _keep_signature(signature: Path, kept: Path) -> None:
+        """Keep the signature of a bundle that was kept before it was signed."""
+        if signature.is_file() and not kept.exists():
+            shutil.copyfile(signature, kept)
+            sync((kept, kept.parent))
+
+
+def shipped_digests() -> frozenset[str]:
+    """Digests of the manifests that came with this program."""
+    return frozenset(map(_stated_digest, _SHIPPED.glob("*/manifest.json")))
 
 
 def _stated_digest(manifest: Path) -> str:
@@ -131,21 +145,6 @@ def all_bundles_in_use(settings: Settings, decisions: ModelDecisions) -> tuple[P
     """Every bundle that answers studies of any AE title, once, the active one first."""
     titles = ("", *(each.ae_title for each in settings.ae_titles))
     return tuple(dict.fromkeys(each for title in titles for each in bundles_in_use(settings, decisions, title)))
-
-
-def require_bundles(settings: Settings) -> None:
-    """Raises SettingsError with the key of every bundle of the settings that is not there."""
-    named = [("model.path", settings.model.path), *(("model.further", each) for each in settings.model.further)]
-    for number, entity in enumerate(settings.ae_titles):
-        named += [(f"ae_titles.{number}.models", each) for each in entity.models]
-    mistakes = []
-    for key, name in named:
-        try:
-            find_bundle(name)
-        except NotReady as error:
-            mistakes.append(f"{key}: {error}")
-    if mistakes:
-        raise SettingsError("\n".join(mistakes))
 
 
 @dataclass(frozen=True, slots=True)

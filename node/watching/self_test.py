@@ -10,6 +10,7 @@ from functools import partial
 from dicom_io.errors import PeerUnreachable
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
+from node.model_trust import require_trusted
 from node.models import all_bundles_in_use, open_decisions
 from node.remedies import reason_for
 from node.settings import Settings
@@ -107,9 +108,14 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    """Load every bundle that answers; its weights are compared with their digest."""
-    identities = [each.identity for each in _active_models(settings)]
-    return ", ".join(f"{each.name} {each.version}, weights {each.sha256[:12]}" for each in identities)
+    """Load every bundle that answers: its weights are compared with their digest, and someone vouches for it."""
+    found = []
+    for bundle in all_bundles_in_use(settings, open_decisions(settings)):
+        checkpoint = load_checkpoint(bundle)
+        trust = require_trusted(bundle, str(checkpoint.manifest["manifest_sha256"]), settings.model)
+        model = checkpoint.identity
+        found.append(f"{model.name} {model.version}, weights {model.sha256[:12]}, {trust}")
+    return "; ".join(found)
 
 
 def _known_inference(settings: Settings) -> str:

@@ -89,6 +89,8 @@ AT_A_SITE = [
     "model import",
     "model show",
     "model verify",
+    "model key",
+    "model sign",
     "model run",
     "train",
     "model recalibrate",
@@ -185,7 +187,7 @@ def site(folder: Path) -> Iterator[tuple[Site, RunningNode]]:
     port = free_port()
     with orthanc.running({"node": ("MOMENODE", "127.0.0.1", port)}) as pacs:
         destination = Destination(name="pacs", ae_title="ORTHANC", host="127.0.0.1", port=pacs.dicom_port)
-        with running(folder, [destination], port=port, promotion={"fewest": 3}) as node:
+        with running(folder, [destination], port=port, promotion={"fewest": 3}, model={"allow_unsigned": True}) as node:
             names = {
                 "11112": str(port),
                 "/mnt/backup/mome-node": str(folder / "backup"),
@@ -200,9 +202,7 @@ def test_every_example_does_what_it_is_an_example_of(tmp_path: Path) -> None:
     wrong = []
     with site(tmp_path / "site") as (start, node):
         wrong.append(start.failure("send"))
-        study = str(
-            dcmread(next((start.folder / "study").rglob("*.dcm")), stop_before_pixels=True).StudyInstanceUID
-        )
+        study = str(dcmread(next((start.folder / "study").rglob("*.dcm")), stop_before_pixels=True).StudyInstanceUID)
         detail = node.wait_for_outcome(study)
         report = next(each for each in detail.objects if each.kind == "report")
         shutil.copy(node.settings.storage.root / report.path, start.folder / "report.dcm")
