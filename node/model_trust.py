@@ -121,13 +121,13 @@ def make_key(path: Path) -> str:
         raise NodeError(f"{path} is there already; a key that signed bundles is not replaced") from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return public_text(key.public_key())
+    return _public_text(key.public_key())
 
 
 def sign(bundle: Path, key_file: Path, password: str | None = None) -> str:
     """Sign a bundle as it is now; gives the public key. Raises NodeError for a file that holds no Ed25519 key."""
     key = _private_key(key_file, password)
-    public = public_text(key.public_key())
+    public = _public_text(key.public_key())
     signature = key.sign(_signed_text(bundle, manifest_of(bundle).digest))
     content = {"format": _FORMAT, "key": public, "signature": base64.b64encode(signature).decode()}
     (bundle / SIGNATURE).write_text(json.dumps(content, indent=2))
@@ -142,7 +142,7 @@ def is_encrypted(key_file: Path) -> bool:
         raise NodeError(f"{key_file} cannot be read: {error.strerror}") from None
 
 
-def public_text(key: Ed25519PublicKey) -> str:
+def _public_text(key: Ed25519PublicKey) -> str:
     """The key as settings and signatures name it: base64 of its SubjectPublicKeyInfo, as `openssl pkey -pubout`."""
     return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
