@@ -29,6 +29,7 @@ from mome_core.policy import default_policy
 from mome_core.results import QualityFlag, Result, Saliency, Score, Severity, combined
 from node.errors import SettingsError
 from node.identity import this_device
+from node.model_trust import require_trusted
 from node.models import require_other_endpoints
 from node.series_roles import series_summaries
 from node.settings import Settings
@@ -194,7 +195,8 @@ def open_context(
 ) -> AnalysisContext:
     """Load bundles that answer together, with estimator and results as set for the AE title that studies called.
 
-    Raises CheckpointRefused, and SettingsError where two of them answer one endpoint or one lacks the estimator.
+    Raises CheckpointRefused, NotReady where nobody whom this site trusts vouches for one, and SettingsError where two
+    of them answer one endpoint or one lacks the estimator.
 
     Parameters
     ----------
@@ -205,7 +207,9 @@ def open_context(
     device = settings.model.device if settings.model.device != "auto" else best_device()
     for each in bundles:
         if each not in loaded:
-            loaded[each] = load_checkpoint(each, device)
+            checkpoint = load_checkpoint(each, device)
+            require_trusted(each, str(checkpoint.manifest["manifest_sha256"]), settings.model)
+            loaded[each] = checkpoint
     checkpoints = [_with_estimator(loaded[each], settings.estimator_of(called_ae_title)) for each in bundles]
     require_other_endpoints((each.identity.name, each.endpoints) for each in checkpoints)
     sharers = settings.worker.sharers(device_of(checkpoints[0].network).type)

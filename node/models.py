@@ -25,6 +25,7 @@ from node.storage.decisions import ModelDecisions, promoted
 from node.storage.ledger.ledger import Ledger
 
 _SHIPPED = Path(__file__).parent / "models_shipped"
+CARD, SIGNATURE = "MODEL_CARD.md", "signature.json"
 _SHORTEST_DIGEST = 6
 
 
@@ -79,22 +80,35 @@ class Registry:
         from mome_core.model.bundle_files import FILES  # torch: seconds and 200 MB, spared to the web server
         from mome_core.model.checkpoint import load_checkpoint
 
-        for name in FILES:
+        for name in (*FILES, SIGNATURE):
             if (bundle / name).is_symlink():
                 raise CheckpointRefused(f"{bundle / name} is a link; a bundle holds its files itself")
         digest = str(load_checkpoint(bundle).manifest["manifest_sha256"])
         if digest in self.digests():
+            self._keep_signature(bundle / SIGNATURE, self.folder / digest / SIGNATURE)
             return digest
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         building = self.folder / f"{digest}.{os.getpid()}.part"
         building.mkdir(mode=0o700)
-        for name in FILES:
+        for name in (*FILES, SIGNATURE):
             if (bundle / name).is_file():
                 shutil.copyfile(bundle / name, building / name)
         sync((*building.iterdir(), building))
         building.rename(self.folder / digest)
         sync((self.folder,))
         return digest
+
+    @staticmethod
+    def _keep_signature(signature: Path, kept: Path) -> None:
+        """Keep the signature of a bundle that was kept before it was signed."""
+        if signature.is_file() and not kept.exists():
+            shutil.copyfile(signature, kept)
+            sync((kept, kept.parent))
+
+
+def shipped_digests() -> frozenset[str]:
+    """Digests of the manifests that came with this program."""
+    return frozenset(map(_stated_digest, _SHIPPED.glob("*/manifest.json")))
 
 
 def _stated_digest(manifest: Path) -> str:
@@ -142,21 +156,6 @@ def _bundles_by_ae_title(settings: Settings, decisions: ModelDecisions) -> Itera
     """Those that answer together, for the whole node and for each AE title."""
     for title in ("", *(each.ae_title for each in settings.ae_titles)):
         yield bundles_in_use(settings, decisions, title)
-
-
-def require_bundles(settings: Settings) -> None:
-    """Raises SettingsError with the key of every bundle of the settings that is not there."""
-    named = [("model.path", settings.model.path), *(("model.further", each) for each in settings.model.further)]
-    for number, entity in enumerate(settings.ae_titles):
-        named += [(f"ae_titles.{number}.models", each) for each in entity.models]
-    mistakes = []
-    for key, name in named:
-        try:
-            find_bundle(name)
-        except NotReady as error:
-            mistakes.append(f"{key}: {error}")
-    if mistakes:
-        raise SettingsError("\n".join(mistakes))
 
 
 def require_other_endpoints(bundles: Iterable[tuple[str, Iterable[Endpoint]]]) -> None:

@@ -17,6 +17,7 @@ from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, exa
 from node.cases import CACHE, CohortProgress, prepare_cases
 from node.errors import NotReady
 from node.locked_cases import LockedSet, digest_of
+from node.model_trust import require_trusted
 from node.models import (
     Registry,
     bundle_in_use,
@@ -102,12 +103,13 @@ def promote(
 
     Every examination is recorded, dry runs too, before it measures anything.
 
-    Raises NotReady when it is the active model already, when no cases are locked, and when they were changed since;
-    SettingsError when it answers what a bundle of `model.further` answers.
+    Raises NotReady when it is the active model already, when nobody whom this site trusts vouches for it, when no cases
+    are locked, and when they were changed since; SettingsError when it answers what one of `model.further` answers.
     """
     decisions, registry = open_decisions(settings), Registry(settings.storage.root)
     bundle, in_use = registry.find(plan.bundle), bundle_in_use(settings, decisions)
     candidate, active = load_checkpoint(bundle), load_checkpoint(in_use)
+    require_trusted(bundle, _digest(candidate), settings.model)
     _require_another(candidate, active)
     _require_other_endpoints(settings, candidate.identity.name, candidate.endpoints)
     locked = _require_locked(decisions.decisions())
@@ -203,9 +205,13 @@ def roll_back(settings: Settings, *, by: str, now: float) -> _ActiveModel:
 
 
 def begin_shadow(settings: Settings, bundle: str, *, by: str, now: float) -> str:
-    """Let a candidate answer beside the active model, instead of the shadow that is on; returns its digest."""
+    """Let a candidate answer beside the active model, instead of the shadow that is on; returns its digest.
+
+    Raises NotReady when nobody whom this site trusts vouches for it.
+    """
     registry = Registry(settings.storage.root)
     digest = registry.add(registry.find(bundle))
+    require_trusted(registry.bundle(digest), digest, settings.model)
     end_shadow(settings, by=by, now=now)
     open_decisions(settings).decide(Act.SHADOWED, digest, by, {}, now)
     return digest

@@ -10,6 +10,7 @@ from functools import partial
 from dicom_io.errors import PeerUnreachable
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
+from node.model_trust import require_trusted
 from node.models import all_bundles_in_use, open_decisions, require_answering_together
 from node.remedies import reason_for
 from node.settings import Settings
@@ -107,10 +108,18 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    """Load every bundle that answers; its weights are compared with their digest. None answers another's question."""
-    require_answering_together(settings, open_decisions(settings))
-    identities = [each.identity for each in _active_models(settings)]
-    return ", ".join(f"{each.name} {each.version}, weights {each.sha256[:12]}" for each in identities)
+    """Load every bundle that answers: its weights are compared with their digest, and someone vouches for it.
+
+    None answers the question of another.
+    """
+    decisions, found = open_decisions(settings), []
+    require_answering_together(settings, decisions)
+    for bundle in all_bundles_in_use(settings, decisions):
+        checkpoint = load_checkpoint(bundle)
+        trust = require_trusted(bundle, str(checkpoint.manifest["manifest_sha256"]), settings.model)
+        model = checkpoint.identity
+        found.append(f"{model.name} {model.version}, weights {model.sha256[:12]}, {trust}")
+    return "; ".join(found)
 
 
 def _known_inference(settings: Settings) -> str:

@@ -31,7 +31,8 @@ BOTH = [Endpoint.MALIGNANCY, Endpoint.TRIPLE_NEGATIVE]
 
 
 def settings_with(folder: Path, **sections: object) -> Settings:
-    settings = Settings(storage={"root": folder / "root"}, **sections)
+    model = {"allow_unsigned": True, **sections.pop("model", {})}  # type: ignore[dict-item]
+    settings = Settings(storage={"root": folder / "root"}, model=model, **sections)
     Archive(settings.storage.root)
     Ledger(settings.database_url)
     return settings

@@ -14,7 +14,8 @@ from mome_core.errors import CheckpointRefused
 from mome_core.model.bundle_files import manifest_digest
 from node.backup import back_up, restore
 from node.errors import NotReady, SettingsError
-from node.models import Registry, bundle_in_use, find_bundle, manifest_of, require_answering_together, require_bundles
+from node.model_trust import require_bundles
+from node.models import Registry, bundle_in_use, find_bundle, manifest_of, require_answering_together
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.decisions import Act, ModelDecisions

@@ -40,7 +40,7 @@ from second_bundle import second_bundle
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "root").mkdir()
-    return Settings(storage={"root": tmp_path / "root"})
+    return Settings(storage={"root": tmp_path / "root"}, model={"allow_unsigned": True})
 
 
 @pytest.fixture
@@ -121,7 +121,8 @@ def taught_by(folder: Path, name: str, *cases: Example) -> str:
 @pytest.mark.slow
 def test_every_examination_is_an_attempt_and_a_leak_is_refused_unmeasured(tmp_path: Path, site: Path) -> None:
     (tmp_path / "root").mkdir()
-    settings = Settings(storage={"root": tmp_path / "root"}, promotion={"fewest": 4, "margin": 0.45})
+    sections = {"model": {"allow_unsigned": True}, "promotion": {"fewest": 4, "margin": 0.45}}
+    settings = Settings(storage={"root": tmp_path / "root"}, **sections)
     locked = lock_cases(settings, site / "cohort.csv", "", Endpoint.MALIGNANCY, by="anna", now=1.0)
 
     def dry_run(bundle: str, now: float) -> PromotionReport:

@@ -76,7 +76,10 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         demo.recipe,
         Description("poor", "1", "Knows nothing.", {"exposure": ExposureRecord().to_json()}),
     )
-    sections = {"model": {"path": str(tmp_path / "poor")}, "promotion": {"fewest": 4, "margin": 0.2}}
+    sections = {
+        "model": {"path": str(tmp_path / "poor"), "allow_unsigned": True},
+        "promotion": {"fewest": 4, "margin": 0.2},
+    }
     cohort, cache = write_cohort(tmp_path / "cohort"), ("--cache", str(tmp_path / "cache"))
     with running(tmp_path / "node", **sections) as node:
         assert weights_of(analysed(node, tmp_path / "first", 81)) == poor.sha256
