@@ -156,7 +156,7 @@ def test_the_active_model_is_no_candidate(settings: Settings) -> None:
 def test_no_model_takes_over_a_question_that_a_further_one_answers(settings: Settings, poor: Path) -> None:
     registry, decisions = Registry(settings.storage.root), open_decisions(settings)
     further = second_bundle(settings.storage.root / "further", Endpoint.MALIGNANCY)
-    beside = settings.model_copy(update={"model": ModelSettings(further=(str(further),))})
+    beside = settings.model_copy(update={"model": ModelSettings(further=(str(further),), allow_unsigned=True)})
     with pytest.raises(SettingsError, match="poor and second both answer malignancy"):
         examine(beside, str(poor))
     assert decisions.decisions() == []
