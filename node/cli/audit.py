@@ -16,10 +16,10 @@ from node.settings import load_settings
 from node.storage.audit_heads import AuditHeads
 from node.words import local_time
 
-Since = Annotated[str, typer.Option(metavar="HEAD", help="A head that was printed or logged before, N:DIGEST.")]
+_Since = Annotated[str, typer.Option(metavar="HEAD", help="A head that was printed or logged before, N:DIGEST.")]
 
 
-def verify(since: Since = "", config: Config = None, as_json: Json = False) -> None:
+def verify(since: _Since = "", config: Config = None, as_json: Json = False) -> None:
     """Check that no entry of the audit trail was changed, removed, added or swapped; exit code 1 if one was.
 
     It is compared with the heads that this node has noted each hour, and with one that you kept elsewhere (--since).

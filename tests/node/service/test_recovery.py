@@ -46,7 +46,9 @@ def test_a_lost_ledger_is_rebuilt_from_the_files(settings: Settings) -> None:
 
 
 def test_a_damaged_ledger_is_put_aside_and_begun_anew(settings: Settings) -> None:
-    keep(settings, 2).engine.dispose()
+    ledger = keep(settings, 2)
+    AuditHeads(settings.storage.root).note(ledger.audit, 300.0)
+    ledger.engine.dispose()
     file = settings.storage.root / "ledger.db"
     with sqlite3.connect(file) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -57,6 +59,7 @@ def test_a_damaged_ledger_is_put_aside_and_begun_anew(settings: Settings) -> Non
     assert found.adopted == 2
     assert found.damaged_ledger is not None
     assert found.damaged_ledger.read_bytes() == bytes(content)
+    assert AuditHeads(settings.storage.root).noted() == ()
 
 
 def test_recovering_a_sound_ledger_changes_nothing_but_adopts_orphans(settings: Settings) -> None:
