@@ -20,6 +20,7 @@ from node.service.retention import DAY_SECONDS, delete_old_studies
 from node.settings import Settings
 from node.states import StudyState
 from node.storage.archive import Archive, IntegrityLost
+from node.storage.audit_heads import AuditHeads
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord
 from node.storage.worklist import Worklist
