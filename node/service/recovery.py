@@ -13,6 +13,7 @@ from node.audit import AuditEvent, AuditFields
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import Archive
+from node.storage.audit_heads import AuditHeads
 from node.storage.database import sqlite_file
 from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.ledger import Ledger
@@ -56,6 +57,7 @@ def recover(settings: Settings, now: float) -> _Recovery:
         if file is None:
             raise
         damaged = _put_aside(file, now)
+        AuditHeads(settings.storage.root).put_aside(now)
         ledger = Ledger(settings.database_url)
     verdicts: list[StoreOutcome] = []
     unusable: list[Path] = []

@@ -16,6 +16,7 @@ from node.remedies import reason_for
 from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
+from node.storage.audit_heads import AuditHeads
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
 from node.watching.findings import FindingLevel
@@ -62,6 +63,7 @@ def _required_tests() -> tuple[tuple[str, Callable[[Settings], str], str], ...]:
         ("settings", lambda _: "valid", ""),
         ("storage", _storage, ""),
         ("database", _database, "storage"),
+        ("audit trail", _audit_trail, "database"),
         ("DICOM port", check_port, "database"),
         ("model", _model, "database"),
         ("known inference", _known_inference, "model"),
@@ -105,6 +107,13 @@ def _database(settings: Settings) -> str:
     """Open the ledger, migrate it, count."""
     counts = Ledger(settings.database_url).reading.counts()
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no study yet"
+
+
+def _audit_trail(settings: Settings) -> str:
+    """Verify its chain, and that it holds the heads that were noted."""
+    noted = AuditHeads(settings.storage.root).noted()
+    head = Ledger(settings.database_url).audit.verify(noted)
+    return f"{head.entries} entries, the chain is whole"
 
 
 def _model(settings: Settings) -> str:

@@ -111,7 +111,7 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         acts = [each["act"] for each in told("model", "list", config=node.config)["decisions"]]
         examined = ["examination", "examined"]
         assert acts == ["cases locked", *examined, *examined, "promoted", *examined, "shadow begun", "rolled back"]
-        assert node.ledger.audit.verify() > 0
+        assert node.ledger.audit.verify().entries > 0
 
         (tmp_path / "cohort" / "cohort.csv").write_text(cohort.read_text().replace("p1,1", "p1,0"))
         code, _, why = command("model", "promote", "demo", *cache, config=node.config)
