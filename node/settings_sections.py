@@ -28,7 +28,7 @@ def ae_title(value: str) -> str:
     return value
 
 
-def network(value: str) -> str:
+def _network(value: str) -> str:
     """The value as an IP address or network, e.g. 10.0.0.7 or 10.0.0.0/8."""
     ipaddress.ip_network(value, strict=False)
     return value
@@ -60,7 +60,7 @@ class DicomSettings(SettingsSection):
         default=(),
         description="calling AE titles that may send; empty: any. Destinations may always report to us",
     )
-    networks: tuple[Annotated[str, AfterValidator(network)], ...] = Field(
+    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         default=(), description="IP addresses or networks (10.0.0.0/8) that are accepted; empty: any"
     )
     associations: int = Field(default=64, ge=1, description="maximum number of associations at a time")
