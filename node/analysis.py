@@ -20,14 +20,17 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
 from mome_core.calibration import Calibration, coalition_name, withheld_words
+from mome_core.case import Modality
 from mome_core.compute import best_device, device_of
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.inference import ActiveModel, analyze_together, withheld_result
+from mome_core.inference import ActiveModel, analyze_together, unanswered, withheld_result
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import default_policy
-from mome_core.results import Endpoint, QualityFlag, Result, Saliency, Score, Severity, combined
+from mome_core.results import QualityFlag, Result, Saliency, Score, Severity, combined
 from node.errors import SettingsError
 from node.identity import this_device
+from node.model_trust import require_trusted
+from node.models import require_other_endpoints
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
@@ -115,18 +118,14 @@ def analyze_study(
         with _timed(timings, "assemble"):
             assembly = read_case(roles, dce_required=False)
         refusals = {each: refused_without_dce(assembly, each.checkpoint) for each in context.models}
-        withheld = [
-            withheld_result(each.checkpoint, assembly.case.modalities, str(reason))
-            for each, reason in refusals.items()
-            if reason
-        ]
-        if refusal := next(iter(refusals.values())) if len(withheld) == len(refusals) else None:
+        refused = {each: reason for each, reason in refusals.items() if reason}
+        if len(refused) == len(refusals):
+            refusal = next(iter(refused.values()))
             objects = _refuse(headers, refusal, context, run)
-            result = combined(withheld)
+            result = combined(_withheld(refused, assembly.case.modalities))
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
-        answering = [each for each, reason in refusals.items() if reason is None]
-        answered = analyze_together(assembly.case, answering, progress)
-        result = _doubted(combined([answered, *withheld]), headers)
+        answered = analyze_together(assembly.case, [each for each in refusals if each not in refused], progress)
+        result = _doubted(beside_refusals(answered, refused, assembly.case.modalities), headers)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
@@ -134,6 +133,20 @@ def analyze_study(
     with _timed(timings, "result objects"):
         objects = build_objects(result, _evidence_of(assembly), context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
+
+
+def _withheld(refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]) -> list[Result]:
+    """What each bundle that may not answer from these modalities says instead."""
+    return [withheld_result(each.checkpoint, modalities, str(reason)) for each, reason in refused.items()]
+
+
+def beside_refusals(
+    answered: Result, refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]
+) -> Result:
+    """The answer of some bundles, which names the questions that others leave open, and why."""
+    result = combined([answered, *_withheld(refused, modalities)])
+    flags = (unanswered(each.checkpoint, reason) for each, reason in refused.items())
+    return replace(result, flags=(*result.flags, *flags))
 
 
 def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
@@ -182,21 +195,23 @@ def open_context(
 ) -> AnalysisContext:
     """Load bundles that answer together, with estimator and results as set for the AE title that studies called.
 
-    Raises CheckpointRefused, and SettingsError where two of them answer one endpoint or one lacks the estimator.
+    Raises CheckpointRefused, NotReady where nobody whom this site trusts vouches for one, and SettingsError where two
+    of them answer one endpoint or one lacks the estimator.
 
     Parameters
     ----------
     loaded
         Those that need not be loaded again; what is loaded is added.
     """
-    entity, loaded = settings.entity_called(called_ae_title), {} if loaded is None else loaded
-    estimator = entity.estimator if entity and entity.models else settings.model.estimator
+    loaded = {} if loaded is None else loaded
     device = settings.model.device if settings.model.device != "auto" else best_device()
     for each in bundles:
         if each not in loaded:
-            loaded[each] = load_checkpoint(each, device)
-    checkpoints = [_with_estimator(loaded[each], estimator) for each in bundles]
-    _require_other_endpoints(checkpoints)
+            checkpoint = load_checkpoint(each, device)
+            require_trusted(each, str(checkpoint.manifest["manifest_sha256"]), settings.model)
+            loaded[each] = checkpoint
+    checkpoints = [_with_estimator(loaded[each], settings.estimator_of(called_ae_title)) for each in bundles]
+    require_other_endpoints((each.identity.name, each.endpoints) for each in checkpoints)
     sharers = settings.worker.sharers(device_of(checkpoints[0].network).type)
     results = settings.results_of(called_ae_title)
     return AnalysisContext(
@@ -206,19 +221,6 @@ def open_context(
         options=object_options(results),
         silent=_silent(results),
     )
-
-
-def _require_other_endpoints(checkpoints: Sequence[Checkpoint]) -> None:
-    """Raise SettingsError when two bundles answer the same endpoint: a report has one score for each."""
-    known: dict[Endpoint, str] = {}
-    for each in checkpoints:
-        for endpoint in each.endpoints:
-            if endpoint in known:
-                both = f"{known[endpoint]} and {each.identity.name}"
-                raise SettingsError(
-                    f"models: {both} both answer {endpoint}; bundles of one study answer different ones"
-                )
-            known[endpoint] = each.identity.name
 
 
 def _silent(results: ResultSettings) -> frozenset[Ineligibility]:
