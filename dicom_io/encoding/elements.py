@@ -53,7 +53,7 @@ def _is_kept(tag: BaseTag, value: Any, vr: str | None) -> bool:
     return value.__class__ is not bytes or len(value) <= _MAX_KEPT_BYTES or (vr or _vr_of(tag)) == "SQ"
 
 
-class PrivateBlock(NamedTuple):
+class _PrivateBlock(NamedTuple):
     """Elements (gggg,xx00-xxFF) of one creator: PS3.5 7.8.1, (gggg,00xx) names it."""
 
     group: int
@@ -207,11 +207,11 @@ class Elements:
             self._blocks = {(block.group, block.creator.upper()): block.number for block in found}
         return group << 16 | self._blocks.get((group, creator), 0x10) << 8 | element
 
-    def private_blocks(self) -> Iterator[PrivateBlock]:
+    def private_blocks(self) -> Iterator[_PrivateBlock]:
         """The blocks that a creator has claimed, ascending."""
         for tag in self.tags():
             if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF:
-                yield PrivateBlock(tag >> 16, self.text(tag), tag & 0xFF)
+                yield _PrivateBlock(tag >> 16, self.text(tag), tag & 0xFF)
 
     def _value(self, key: str | int) -> Any:
         element = self._elements.get(tag_of(key))
