@@ -108,11 +108,11 @@ def analyze_together(case: Case, models: Sequence[ActiveModel], progress: Progre
     if not results:
         raise refused[0][1]
     result = combined(results)
-    return replace(result, flags=(*result.flags, *(_unanswered(each.checkpoint, why) for each, why in refused)))
+    return replace(result, flags=(*result.flags, *(unanswered(each.checkpoint, why) for each, why in refused)))
 
 
-def _unanswered(checkpoint: Checkpoint, reason: StudyIneligible) -> QualityFlag:
-    """A flag for endpoints that another bundle's recipe does not allow here."""
+def unanswered(checkpoint: Checkpoint, reason: StudyIneligible) -> QualityFlag:
+    """A flag for endpoints of a bundle that does not answer beside others that do."""
     questions = ", ".join(each.words for each in checkpoint.endpoints)
     return QualityFlag("NOT_ANSWERED", Severity.WARNING, f"Not answered: {questions} ({reason}).")
 

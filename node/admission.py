@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Sequence
 
 from dicom_io.network.service import CALLED_UNKNOWN, CALLING_UNKNOWN, AssociationRejection, Peer
-from node.errors import NotReady
 from node.settings_sections import Destination, DicomSettings
 
 
@@ -21,14 +20,13 @@ class Admission:
     def __init__(
         self, dicom: DicomSettings, destinations: Sequence[Destination], further_ae_titles: Sequence[str] = ()
     ) -> None:
-        """Raises NotReady for a network that is none."""
         self.dicom = dicom
         self.ours = frozenset((dicom.ae_title, *further_ae_titles))
         titles = {each.ae_title for each in destinations}
         self.destinations = {
             title: frozenset(each.name for each in destinations if each.ae_title == title) for title in titles
         }
-        self.networks = _networks_of(dicom)
+        self.networks = [ipaddress.ip_network(each, strict=False) for each in dicom.networks]
 
     def refusal(self, peer: Peer) -> AssociationRejection | None:
         """The reason to reject this peer's association, if there is one."""
@@ -50,11 +48,3 @@ class Admission:
 
     def _is_caller(self, peer: Peer) -> bool:
         return not self.dicom.callers or peer.calling_ae_title in self.dicom.callers
-
-
-def _networks_of(dicom: DicomSettings) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The allowed networks; raises NotReady for one that is none."""
-    try:
-        return [ipaddress.ip_network(each, strict=False) for each in dicom.networks]
-    except ValueError as error:
-        raise NotReady(f"dicom.networks: {error}") from None

@@ -20,8 +20,9 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
 from mome_core.calibration import Calibration, coalition_name, withheld_words
+from mome_core.case import Modality
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.inference import ActiveModel, analyze_together, withheld_result
+from mome_core.inference import ActiveModel, analyze_together, unanswered, withheld_result
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.results import QualityFlag, Result, Saliency, Score, Severity, combined
 from node.errors import SettingsError
@@ -114,18 +115,14 @@ def analyze_study(
         with _timed(timings, "assemble"):
             assembly = read_case(roles, dce_required=False)
         refusals = {each: refused_without_dce(assembly, each.checkpoint) for each in context.models}
-        withheld = [
-            withheld_result(each.checkpoint, assembly.case.modalities, str(reason))
-            for each, reason in refusals.items()
-            if reason
-        ]
-        if refusal := next(iter(refusals.values())) if len(withheld) == len(refusals) else None:
+        refused = {each: reason for each, reason in refusals.items() if reason}
+        if len(refused) == len(refusals):
+            refusal = next(iter(refused.values()))
             objects = _refuse(headers, refusal, context, run)
-            result = combined(withheld)
+            result = combined(_withheld(refused, assembly.case.modalities))
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
-        answering = [each for each, reason in refusals.items() if reason is None]
-        answered = analyze_together(assembly.case, answering, progress)
-        result = _doubted(combined([answered, *withheld]), headers)
+        answered = analyze_together(assembly.case, [each for each in refusals if each not in refused], progress)
+        result = _doubted(beside_refusals(answered, refused, assembly.case.modalities), headers)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
@@ -133,6 +130,20 @@ def analyze_study(
     with _timed(timings, "result objects"):
         objects = build_objects(result, _evidence_of(assembly), context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
+
+
+def _withheld(refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]) -> list[Result]:
+    """What each bundle that may not answer from these modalities says instead."""
+    return [withheld_result(each.checkpoint, modalities, str(reason)) for each, reason in refused.items()]
+
+
+def beside_refusals(
+    answered: Result, refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]
+) -> Result:
+    """The answer of some bundles, which names the questions that others leave open, and why."""
+    result = combined([answered, *_withheld(refused, modalities)])
+    flags = (unanswered(each.checkpoint, reason) for each, reason in refused.items())
+    return replace(result, flags=(*result.flags, *flags))
 
 
 def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:

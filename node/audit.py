@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 from node.errors import NodeError
 from node.reasons import StableCode
@@ -75,6 +77,7 @@ class AuditFields:
     reason: StableCode | None = None
 
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 NO_FIELDS = AuditFields()
 WORDS_ONLY, WITH_FIELDS = 1, 2
 """What the digest of an entry covers: until schema 0006 its words and states, since then its fields too."""
@@ -114,17 +117,51 @@ def chained(previous: str, entry: AuditEntry) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def verify(entries: Iterable[tuple[int, AuditEntry, str]], count: int, head: str) -> int:
-    """Check (number, entry, digest) of the whole trail against its count and newest digest; gives how many there are.
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """How far a trail went: what follows can be added to it, and nothing up to there can be changed.
+
+    Parameters
+    ----------
+    digest
+        Of the newest entry, hexadecimal; empty where there is none.
+    """
+
+    entries: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.entries}:{self.digest}"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read what `str` gives; ValueError for something else."""
+        entries, _, digest = text.partition(":")
+        if not (entries.isdecimal() and _DIGEST.fullmatch(digest)):
+            raise ValueError(f"{text!r} is no head of an audit trail; it reads like 91:{64 * 'a'}")
+        return cls(int(entries), digest)
+
+
+def verify(
+    entries: Iterable[tuple[int, AuditEntry, str]], head: AuditHead, noted: Iterable[AuditHead] = ()
+) -> AuditHead:
+    """Check (number, entry, digest) of the whole trail against its head, and heads that were noted earlier.
 
     Raises AuditBroken with the number of the first entry that does not fit.
     """
+    expected: defaultdict[int, set[str]] = defaultdict(set)
+    for each in noted:
+        expected[each.entries].add(each.digest)
     digest, seen = "", 0
     for number, entry, stored in entries:
         digest = chained(digest, entry)
         if digest != stored:
             raise AuditBroken(f"the audit trail was changed: entry {number} does not follow from the one before it")
         seen += 1
-    if seen != count or digest != head:
-        raise AuditBroken(f"the audit trail was changed: {count} entries were written, {seen} are there")
-    return seen
+        if expected.pop(seen, {digest}) != {digest}:
+            raise AuditBroken(f"the audit trail was rewritten: its first {seen} entries are not those that were noted")
+    if (seen, digest) != (head.entries, head.digest):
+        raise AuditBroken(f"the audit trail was changed: {head.entries} entries were written, {seen} are there")
+    if expected:
+        raise AuditBroken(f"the audit trail was cut: {max(expected)} entries were noted, {seen} are there")
+    return head

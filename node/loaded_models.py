@@ -10,8 +10,9 @@ from mome_core.compute import best_device
 from mome_core.inference import ActiveModel
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import default_policy
-from mome_core.results import Endpoint
 from node.errors import SettingsError
+from node.model_trust import require_trusted
+from node.models import require_other_endpoints
 from node.settings import Settings
 
 
@@ -20,18 +21,13 @@ def device_named(settings: Settings) -> str:
     return settings.model.device if settings.model.device != "auto" else best_device()
 
 
-def estimator_named(settings: Settings, called_ae_title: str = "") -> str:
-    """The estimator that is set for studies that called this AE title; empty for each bundle's own."""
-    entity = settings.entity_called(called_ae_title)
-    return entity.estimator if entity and entity.models else settings.model.estimator
-
-
 def load_models(
     settings: Settings, bundles: Sequence[Path], called_ae_title: str = "", loaded: dict[Path, Checkpoint] | None = None
 ) -> tuple[ActiveModel, ...]:
     """The bundles as they answer together studies that called this AE title.
 
-    Raises CheckpointRefused, and SettingsError where two of them answer one endpoint or one lacks the estimator.
+    Raises CheckpointRefused, NotReady where nobody whom this site trusts vouches for one, and SettingsError where two
+    of them answer one endpoint or one lacks the estimator.
 
     Parameters
     ----------
@@ -41,25 +37,13 @@ def load_models(
     loaded, device = {} if loaded is None else loaded, device_named(settings)
     for each in bundles:
         if each not in loaded:
-            loaded[each] = load_checkpoint(each, device)
-    estimator = estimator_named(settings, called_ae_title)
-    checkpoints = [_with_estimator(loaded[each], estimator) for each in bundles]
-    _require_other_endpoints(checkpoints)
+            checkpoint = load_checkpoint(each, device)
+            require_trusted(each, str(checkpoint.manifest["manifest_sha256"]), settings.model)
+            loaded[each] = checkpoint
+    checkpoints = [_with_estimator(loaded[each], settings.estimator_of(called_ae_title)) for each in bundles]
+    require_other_endpoints((each.identity.name, each.endpoints) for each in checkpoints)
     sharers = settings.worker.sharers(device.partition(":")[0])
     return tuple(ActiveModel(each, default_policy(each.network, sharers=sharers)) for each in checkpoints)
-
-
-def _require_other_endpoints(checkpoints: Sequence[Checkpoint]) -> None:
-    """Raise SettingsError when two bundles answer the same endpoint: a report has one score for each."""
-    known: dict[Endpoint, str] = {}
-    for each in checkpoints:
-        for endpoint in each.endpoints:
-            if endpoint in known:
-                both = f"{known[endpoint]} and {each.identity.name}"
-                raise SettingsError(
-                    f"models: {both} both answer {endpoint}; bundles of one study answer different ones"
-                )
-            known[endpoint] = each.identity.name
 
 
 def _with_estimator(checkpoint: Checkpoint, name: str) -> Checkpoint:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,7 @@ from node.storage.decisions import ModelDecisions, promoted
 from node.storage.ledger.ledger import Ledger
 
 _SHIPPED = Path(__file__).parent / "models_shipped"
-_FILES = ("manifest.json", "model.safetensors", "MODEL_CARD.md")
+CARD, SIGNATURE = "MODEL_CARD.md", "signature.json"
 _SHORTEST_DIGEST = 6
 
 
@@ -77,24 +77,38 @@ class Registry:
         Only the files of a bundle are copied. Raises CheckpointRefused for one that is damaged, holds no MOME, or has a
         link for a file: it could bring any file of this host into backups.
         """
-        for name in _FILES:
+        from mome_core.model.bundle_files import FILES  # torch: seconds and 200 MB, spared to the web server
+        from mome_core.model.checkpoint import load_checkpoint
+
+        for name in (*FILES, SIGNATURE):
             if (bundle / name).is_symlink():
                 raise CheckpointRefused(f"{bundle / name} is a link; a bundle holds its files itself")
-        from mome_core.model.checkpoint import load_checkpoint  # torch: seconds and 200 MB, spared to the web server
-
         digest = str(load_checkpoint(bundle).manifest["manifest_sha256"])
         if digest in self.digests():
+            self._keep_signature(bundle / SIGNATURE, self.folder / digest / SIGNATURE)
             return digest
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         building = self.folder / f"{digest}.{os.getpid()}.part"
         building.mkdir(mode=0o700)
-        for name in _FILES:
+        for name in (*FILES, SIGNATURE):
             if (bundle / name).is_file():
                 shutil.copyfile(bundle / name, building / name)
         sync((*building.iterdir(), building))
         building.rename(self.folder / digest)
         sync((self.folder,))
         return digest
+
+    @staticmethod
+    def _keep_signature(signature: Path, kept: Path) -> None:
+        """Keep the signature of a bundle that was kept before it was signed."""
+        if signature.is_file() and not kept.exists():
+            shutil.copyfile(signature, kept)
+            sync((kept, kept.parent))
+
+
+def shipped_digests() -> frozenset[str]:
+    """Digests of the manifests that came with this program."""
+    return frozenset(map(_stated_digest, _SHIPPED.glob("*/manifest.json")))
 
 
 def _stated_digest(manifest: Path) -> str:
@@ -129,23 +143,38 @@ def bundles_in_use(settings: Settings, decisions: ModelDecisions, called_ae_titl
 
 def all_bundles_in_use(settings: Settings, decisions: ModelDecisions) -> tuple[Path, ...]:
     """Every bundle that answers studies of any AE title, once, the active one first."""
-    titles = ("", *(each.ae_title for each in settings.ae_titles))
-    return tuple(dict.fromkeys(each for title in titles for each in bundles_in_use(settings, decisions, title)))
+    return tuple(dict.fromkeys(each for bundles in _bundles_by_ae_title(settings, decisions) for each in bundles))
 
 
-def require_bundles(settings: Settings) -> None:
-    """Raises SettingsError with the key of every bundle of the settings that is not there."""
-    named = [("model.path", settings.model.path), *(("model.further", each) for each in settings.model.further)]
-    for number, entity in enumerate(settings.ae_titles):
-        named += [(f"ae_titles.{number}.models", each) for each in entity.models]
-    mistakes = []
-    for key, name in named:
-        try:
-            find_bundle(name)
-        except NotReady as error:
-            mistakes.append(f"{key}: {error}")
-    if mistakes:
-        raise SettingsError("\n".join(mistakes))
+def require_answering_together(settings: Settings, decisions: ModelDecisions) -> None:
+    """Raise SettingsError where two bundles of one AE title answer the same endpoint: no study would be analysed."""
+    for bundles in _bundles_by_ae_title(settings, decisions):
+        require_other_endpoints((each.name, each.endpoints) for each in map(manifest_of, bundles))
+
+
+def _bundles_by_ae_title(settings: Settings, decisions: ModelDecisions) -> Iterator[tuple[Path, ...]]:
+    """Those that answer together, for the whole node and for each AE title."""
+    for title in ("", *(each.ae_title for each in settings.ae_titles)):
+        yield bundles_in_use(settings, decisions, title)
+
+
+def require_other_endpoints(bundles: Iterable[tuple[str, Iterable[Endpoint]]]) -> None:
+    """Raise SettingsError when two of these bundles answer the same endpoint: a report has one score for each.
+
+    Parameters
+    ----------
+    bundles
+        Names, with the endpoints that each answers.
+    """
+    known: dict[Endpoint, str] = {}
+    for name, endpoints in bundles:
+        for endpoint in endpoints:
+            if endpoint in known:
+                raise SettingsError(
+                    f"models: {known[endpoint]} and {name} both answer {endpoint}; bundles of one study answer "
+                    "different ones"
+                )
+            known[endpoint] = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +203,11 @@ class BundleManifest:
     started_from: str
     estimators: tuple[CalibratedEstimator, ...]
     content: Mapping[str, Any]
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What it answers."""
+        return tuple(self.estimators[0].endpoints)
 
     def calibration(
         self, endpoint: Endpoint, modalities: Collection[Modality], estimator: str = ""

@@ -6,18 +6,26 @@ it rests on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.results import ModelIdentity
+from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.cohort import GROUPS
 from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine, require_comparable, unseen_check
 from node.cases import CACHE, CohortProgress, prepare_cases
 from node.errors import NotReady
 from node.locked_cases import LockedSet, digest_of
-from node.models import Registry, bundle_in_use, manifest_of, open_decisions
+from node.model_trust import require_trusted
+from node.models import (
+    Registry,
+    bundle_in_use,
+    find_bundle,
+    manifest_of,
+    open_decisions,
+    require_other_endpoints,
+)
 from node.settings import Settings
 from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
 
@@ -95,12 +103,15 @@ def promote(
 
     Every examination is recorded, dry runs too, before it measures anything.
 
-    Raises NotReady when it is the active model already, when no cases are locked, and when they were changed since.
+    Raises NotReady when it is the active model already, when nobody whom this site trusts vouches for it, when no cases
+    are locked, and when they were changed since; SettingsError when it answers what one of `model.further` answers.
     """
     decisions, registry = open_decisions(settings), Registry(settings.storage.root)
     bundle, in_use = registry.find(plan.bundle), bundle_in_use(settings, decisions)
     candidate, active = load_checkpoint(bundle), load_checkpoint(in_use)
+    require_trusted(bundle, _digest(candidate), settings.model)
     _require_another(candidate, active)
+    _require_other_endpoints(settings, candidate.identity.name, candidate.endpoints)
     locked = _require_locked(decisions.decisions())
     cases = _locked_cases(locked, candidate, active, plan, progress)
     rules = GateRules(settings.promotion.margin, settings.promotion.subgroup_margin, settings.promotion.fewest)
@@ -127,6 +138,12 @@ def _digest(model: Checkpoint) -> str:
 def _require_another(candidate: Checkpoint, active: Checkpoint) -> None:
     if candidate.identity == active.identity:
         raise NotReady(f"{active.identity.name} {active.identity.version} is the active model; there is nothing to do")
+
+
+def _require_other_endpoints(settings: Settings, name: str, endpoints: Iterable[Endpoint]) -> None:
+    """Raise SettingsError for a model that could not answer together with those of `model.further`."""
+    beside = (manifest_of(find_bundle(each)) for each in settings.model.further)
+    require_other_endpoints([(name, endpoints), *((each.name, each.endpoints) for each in beside)])
 
 
 def _require_locked(decisions: Sequence[Decision]) -> LockedSet:
@@ -179,6 +196,7 @@ def roll_back(settings: Settings, *, by: str, now: float) -> _ActiveModel:
     if len(stack) < 2:
         raise NotReady("nothing was promoted, so there is no model to go back to; see: mome-node model list")
     manifest = manifest_of(registry.bundle(stack[-2]))
+    _require_other_endpoints(settings, manifest.name, manifest.endpoints)
     decisions.decide(Act.ROLLED_BACK, stack[-2], by, {"from": stack[-1]}, now)
     return _ActiveModel(manifest.name, manifest.version, manifest.weights_sha256)
 
@@ -187,9 +205,13 @@ def roll_back(settings: Settings, *, by: str, now: float) -> _ActiveModel:
 
 
 def begin_shadow(settings: Settings, bundle: str, *, by: str, now: float) -> str:
-    """Let a candidate answer beside the active model, instead of the shadow that is on; returns its digest."""
+    """Let a candidate answer beside the active model, instead of the shadow that is on; returns its digest.
+
+    Raises NotReady when nobody whom this site trusts vouches for it.
+    """
     registry = Registry(settings.storage.root)
     digest = registry.add(registry.find(bundle))
+    require_trusted(registry.bundle(digest), digest, settings.model)
     end_shadow(settings, by=by, now=now)
     open_decisions(settings).decide(Act.SHADOWED, digest, by, {}, now)
     return digest

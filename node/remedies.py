@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 
 from dicom_io.errors import PeerFault, PeerUnreachable
-from node.reasons import Reason
+from node.audit import AuditFields
+from node.reasons import Reason, ReasonCode
 from node.settings_sections import Destination
 
 _STATUS_WORDS = {  # statuses of a C-STORE, or their high byte (PS3.4 B.2.3, PS3.7 annex C)
@@ -57,6 +58,9 @@ def remedy_for(fault: PeerFault, to: Destination, our_ae_title: str) -> str:
     )
 
 
+_CALLER_NOT_ALLOWED = frozenset((ReasonCode.CALLING_UNKNOWN, ReasonCode.NOT_A_CALLER))
+
+
 def reason_for(error: PeerUnreachable, to: Destination, our_ae_title: str) -> Reason:
     """Why a destination is not reached, and what to change, in one sentence."""
     return Reason(error.fault, f"{error}; {remedy_for(error.fault, to, our_ae_title)}")
@@ -67,9 +71,12 @@ def section_of(to: Destination) -> str:
     return f'[[destinations]] "{to.name}"'
 
 
-def command_to_allow(calling_ae_title: str, address: str) -> str:
-    """The command that lets a caller send to this node."""
-    return f"mome-node peers allow {shlex.quote(calling_ae_title)} --address {shlex.quote(address)}"
+def command_to_allow(rejected: AuditFields) -> str:
+    """The command that lets a rejected caller send to this node; empty when the caller is not what was wrong."""
+    if rejected.reason not in _CALLER_NOT_ALLOWED:
+        return ""
+    caller, address = shlex.quote(rejected.calling_ae_title), shlex.quote(rejected.address)
+    return f"mome-node peers allow {caller} --address {address}"
 
 
 def status_words(status: int) -> str:

@@ -42,14 +42,14 @@ def reproduce_report(settings: Settings, report: Path) -> Reproduction:
     if not stored:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]
-    outcome = analyze_study(paths, open_context(settings, _bundles_of(stated, settings, ledger)))
+    called = ledger.reading.study(stated.study_instance_uid).study.called_ae_title
+    outcome = analyze_study(paths, open_context(settings, _bundles_of(stated, settings, ledger, called), called))
     again = next(content for kind, *_, content in encoded(outcome.objects) if kind == Kind.REPORT)
     return Reproduction(stated.numbers, read_numbers(again).numbers)
 
 
-def _bundles_of(stated: ReportedNumbers, settings: Settings, ledger: Ledger) -> tuple[Path, ...]:
+def _bundles_of(stated: ReportedNumbers, settings: Settings, ledger: Ledger, called: str) -> tuple[Path, ...]:
     """Those with the stated weights, kept or of the AE title that the study called; else the active ones."""
-    called = ledger.reading.study(stated.study_instance_uid).study.called_ae_title
     active, registry = bundles_in_use(settings, ModelDecisions(ledger.engine), called), Registry(settings.storage.root)
     here = {manifest_of(each).weights_sha256: each for each in active}
     found = [registry.with_weights(each) or here.get(each) for each in stated.weights]

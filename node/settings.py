@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         """What is set for studies that call this AE title; None: what is set for the whole node."""
         return next((each for each in self.ae_titles if each.ae_title == ae_title), None)
 
+    def estimator_of(self, called_ae_title: str) -> str:
+        """Name of the estimator that answers studies that called this AE title; empty: the bundle's default."""
+        entity = self.entity_called(called_ae_title)
+        return entity.estimator if entity and entity.models else self.model.estimator
+
     def receivers_of(self, called_ae_title: str) -> tuple[str, ...]:
         """Names of all that the results of a study go to that called this AE title."""
         entity = self.entity_called(called_ae_title)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -36,18 +38,39 @@ _EXAMPLES: dict[str, SettingsSection] = {
 def allow_caller(file: Path, ae_title_: str, address: str) -> bool:
     """Let a caller send, by a change of the settings file; False when everyone may send already.
 
-    The file is replaced whole, and only by one that is valid. An address is added where the settings list networks.
+    The file is replaced whole, and only by one that is valid. The address of one host, never a network, is added where
+    the settings list networks.
     """
+    try:
+        ipaddress.ip_address(address or "0.0.0.0")  # noqa: S104 - parsed, not bound
+    except ValueError:
+        raise SettingsError(f"{address} is not the address of one host; write a network into dicom.networks") from None
     dicom = load_settings(file).dicom
     if not dicom.callers and not dicom.networks:
         return False
     text = with_caller(file.read_text("utf-8"), ae_title_, address)
-    temporary = file.with_name(file.name + ".new")
-    temporary.write_text(text, "utf-8")
-    load_settings(temporary)
-    temporary.chmod(file.stat().st_mode & 0o777)
-    temporary.replace(file)
+    _replace(file, text)
     return True
+
+
+def _replace(file: Path, text: str) -> None:
+    """Put valid settings in the place of a file, readable for those who could read it, whoever replaces it.
+
+    Raises SettingsError when they are not valid, or the file's owner cannot be kept.
+    """
+    temporary, before = file.with_name(file.name + ".new"), file.stat()
+    temporary.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as new:
+            new.write(text)
+        load_settings(temporary)
+        os.chown(temporary, before.st_uid, before.st_gid)
+        temporary.chmod(before.st_mode & 0o777)  # after chown, which takes bits away
+        temporary.replace(file)
+    except PermissionError as error:
+        raise SettingsError(f"{file}: cannot be replaced by you as a file of its owner: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def with_caller(text: str, ae_title_: str, address: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -26,9 +28,19 @@ def ae_title(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    """The value as an IP address or network, e.g. 10.0.0.7 or 10.0.0.0/8."""
+    ipaddress.ip_network(value, strict=False)
+    return value
+
+
 AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+_ED25519, _ED25519_BYTES = bytes.fromhex("302a300506032b6570032100"), 44
+"""How the SubjectPublicKeyInfo of every Ed25519 key begins, and its length (RFC 8410)."""
 
 
 class SettingsSection(BaseModel):
@@ -48,7 +60,7 @@ class DicomSettings(SettingsSection):
         default=(),
         description="calling AE titles that may send; empty: any. Destinations may always report to us",
     )
-    networks: tuple[str, ...] = Field(
+    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         default=(), description="IP addresses or networks (10.0.0.0/8) that are accepted; empty: any"
     )
     associations: int = Field(default=64, ge=1, description="maximum number of associations at a time")
@@ -155,7 +167,26 @@ class ModelSettings(SettingsSection):
     further: tuple[str, ...] = Field(
         default=(), description="more bundles that answer the same study, each other endpoints, in the same report"
     )
+    trusted_keys: dict[str, str] = Field(
+        default_factory=dict,
+        description="public keys (Ed25519) whose signature lets a bundle answer, by the name of their owner; "
+        "see: mome-node model key",
+    )
+    allow_unsigned: bool = Field(default=False, description="let bundles answer that nobody has signed")
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
+
+    @field_validator("trusted_keys")
+    @classmethod
+    def are_public_keys(cls, keys: dict[str, str]) -> dict[str, str]:
+        """Refuse what is no Ed25519 key (its SubjectPublicKeyInfo in base64)."""
+        for name, key in keys.items():
+            try:
+                known = base64.b64decode(key, validate=True)
+            except ValueError:
+                known = b""
+            if len(known) != _ED25519_BYTES or not known.startswith(_ED25519):
+                raise ValueError(f"{name}: no public Ed25519 key; it is the line that `mome-node model key` prints")
+        return keys
 
     @field_validator("device")
     @classmethod

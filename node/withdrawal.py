@@ -9,10 +9,11 @@ from pathlib import Path
 
 from dicom_io.headers.read import read_series_headers
 from node.identity import this_device
+from node.jobs import JobKind, JobState
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import EncodedObject
+from node.storage.records import EncodedObject, StudyDetail
 from sr_templates.build import decode, encode, retract
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.kinds import Kind
@@ -34,16 +35,45 @@ _CODED = {
 }
 
 
-def withdraw(settings: Settings, archive: Archive, ledger: Ledger, uid: str, reason: WithdrawalReason) -> None:
-    """Write the note for the newest results of a study and queue it; raises LookupError when there are none."""
+def withdraw(
+    settings: Settings, archive: Archive, ledger: Ledger, uid: str, reason: WithdrawalReason
+) -> tuple[str, ...]:
+    """Write the note for the newest results of a study, and queue it for everybody who got them.
+
+    Gives the names of those who got them and are not in the settings any more: they must be told by other means.
+    Raises LookupError when there are no results, or nobody got them.
+    """
     detail = ledger.reading.study(uid)
     if not detail.objects:
         raise LookupError("this study has no results that could be withdrawn")
+    receivers = _receivers(detail)
+    known = [each for each in receivers if each in settings.result_receivers]
+    if not known:
+        named = f" but {', '.join(receivers)}, no longer in the settings" if receivers else ""
+        raise LookupError(f"nobody got these results{named}; there is nobody to send a rejection note to")
     images = [archive.verified(path, sha256) for _, sha256, path in ledger.reading.instances(uid)]
     rejected = [archive.verified(each.path, each.sha256) for each in detail.objects if each.kind != Kind.REJECTION]
     note = _rejection_note(images, rejected, _CODED[reason], settings.storage.root)
     (kept,) = archive.keep_results(uid, detail.study.revision, [note])
-    ledger.operator.withdrawn(uid, kept, settings.receivers_of(detail.study.called_ae_title), time.time())
+    ledger.operator.withdrawn(uid, kept, known, time.time())
+    return tuple(each for each in receivers if each not in known)
+
+
+def _receivers(detail: StudyDetail) -> list[str]:
+    """Who got the newest results, or is to get them, whatever the settings say today."""
+    return list(
+        dict.fromkeys(
+            job.destination
+            for job in detail.jobs
+            if job.kind is JobKind.DELIVER and job.revision == detail.study.revision
+            if job.state is not JobState.CANCELLED or any(each.kept for each in job.receipts)
+        )
+    )
+
+
+def words_untold(names: Sequence[str]) -> str:
+    """Who must be told by other means that results were withdrawn; empty when nobody must."""
+    return f"Not in the settings any more, tell them yourself: {', '.join(names)}." if names else ""
 
 
 def _rejection_note(

@@ -71,8 +71,8 @@ def build_objects(
     if result.withheld:
         return build_not_analysed(result.withheld, evidence, device, run=run, options=options, flags=result.flags)
     common = CommonAttributes(evidence, device, run, _answered_by(result, options))
-    first, *further = place_saliencies(result, evidence) or (None,)
-    context = BuildContext(common, result, options, first, tuple(each for each in further if each))
+    placed = tuple(place_saliencies(result, evidence))
+    context = BuildContext(common, result, options, placed[0] if placed else None, placed[1:])
     for kind in Kind:
         if kind in options.kinds:
             _make(kind, context)

@@ -22,7 +22,7 @@ from torch import Tensor
 from mome_core.errors import CheckpointRefused
 
 FORMAT = "mome-node model bundle 1"
-WEIGHTS, MANIFEST, CARD = "model.safetensors", "manifest.json", "MODEL_CARD.md"
+WEIGHTS, MANIFEST, CARD = FILES = ("model.safetensors", "manifest.json", "MODEL_CARD.md")
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from mome_core.training.metrics import all_metrics, call_metrics
 from mome_core.training.predict import answer_cases, truth
 from mome_core.training.questions import with_target
 from mome_core.training.statistics import Interval, bootstrap
-from mome_core.training.withheld import unanswered
+from mome_core.training.withheld import withheld_by_images
 
 _RANKINGS = ("auroc", "auprc", "partial_auroc_specificity_90", "partial_auroc_sensitivity_90", "brier", "ece")
 
@@ -125,7 +125,7 @@ def fold_scores(
     The network is not asked about a case whose images withhold the score. `progress` gets the name of each that it is.
     """
     network, estimator = checkpoint.network, checkpoint.estimator
-    asked = [each for each in cases if unanswered(checkpoint, each) is None]
+    asked = [each for each in cases if withheld_by_images(checkpoint, each) is None]
     answers = answer_cases(network, asked, checkpoint.recipe, estimator, progress=progress)
     found = {}
     for head in network.answers:

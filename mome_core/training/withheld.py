@@ -26,7 +26,7 @@ class NoScore:
 
 def withheld_of(checkpoint: AnyModel, example: Example, endpoint: Endpoint) -> NoScore | None:
     """Why the node would show no score of a case; None where it would show one."""
-    if reason := unanswered(checkpoint, example):
+    if reason := withheld_by_images(checkpoint, example):
         return reason
     calibration = checkpoint.calibrations(endpoint).of(example.modalities)
     if calibration.shows_score and checkpoint.answers(example.modalities):
@@ -34,7 +34,7 @@ def withheld_of(checkpoint: AnyModel, example: Example, endpoint: Endpoint) -> N
     return NoScore(str(calibration.withheld), withheld_words(calibration))
 
 
-def unanswered(checkpoint: AnyModel, example: Example) -> NoScore | None:
+def withheld_by_images(checkpoint: AnyModel, example: Example) -> NoScore | None:
     """Why the node would not ask the network about a case: its images, whatever the calibration says; else None."""
     for flag in assess(example.facts, checkpoint.recipe):
         if flag.withholds:

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
+from node.audit import AuditHead
 from node.audit_messages import AuditSubject, message
 from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
 from node.settings import load_settings
+from node.storage.audit_heads import AuditHeads
 from node.words import local_time
 
+_Since = Annotated[str, typer.Option(metavar="HEAD", help="A head that was printed or logged before, N:DIGEST.")]
 
-def verify(config: Config = None) -> None:
+
+def verify(since: _Since = "", config: Config = None, as_json: Json = False) -> None:
     """Check that no entry of the audit trail was changed, removed, added or swapped; exit code 1 if one was.
+
+    It is compared with the heads that this node has noted each hour, and with one that you kept elsewhere (--since).
 
     Example: mome-node audit verify --config mome-node.toml
     """
-    entries = counted(open_ledger(config).audit.verify(), "entry", "entries")
-    typer.echo(f"{entries}, the chain is whole")
+    try:
+        kept = (AuditHead.of(since),) if since else ()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from None
+    noted = AuditHeads(load_settings(config).storage.root).noted()
+    head = open_ledger(config).audit.verify((*noted, *kept))
+    if as_json:
+        typer.echo(json.dumps({**asdict(head), "noted": len(noted), "whole": True}))
+        return
+    known = counted(len(noted), "noted head")
+    typer.echo(f"{counted(head.entries, 'entry', 'entries')}, the chain is whole and holds {known}")
+    typer.echo(f"head: {head}")
 
 
 def list_entries(config: Config = None, as_json: Json = False) -> None:

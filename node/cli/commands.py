@@ -153,7 +153,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "retract": CommandInfo(
         "node.cli.results:retract",
-        "Withdraw the results of a study: a rejection note goes to every destination (IHE IOCM).",
+        "Withdraw the results of a study: a rejection note goes to all who got them (IHE IOCM).",
     ),
     "reproduce": CommandInfo(
         "node.cli.results:reproduce",
@@ -204,7 +204,15 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "model verify": CommandInfo(
         "node.cli.model:verify",
-        "Read a whole bundle and check its digest, architecture and every tensor; a damaged one is refused.",
+        "Read a whole bundle: its digests, architecture, every tensor and its signature; a damaged one is refused.",
+    ),
+    "model key": CommandInfo(
+        "node.cli.model:key",
+        "Make a key pair to sign bundles with, and print the public key for model.trusted_keys.",
+    ),
+    "model sign": CommandInfo(
+        "node.cli.model:sign",
+        "Vouch for a bundle as it is now: nodes that trust the key let it answer.",
     ),
     "model run": CommandInfo(
         "node.cli.model:run",

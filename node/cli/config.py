@@ -10,7 +10,7 @@ import typer
 from node.cli.common import counted
 from node.cli.options import Config, Json
 from node.errors import SettingsError
-from node.models import require_bundles
+from node.model_trust import require_bundles
 from node.settings import load_settings
 from node.settings_file import example_toml, settings_toml
 

@@ -21,7 +21,8 @@ _Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
 def recover(config: Config = None) -> None:
     """Rebuild the ledger from the files, after it was damaged or lost; stop the node first.
 
-    Every file is examined. Studies are analysed again; their results keep their UIDs, so no PACS gets them twice.
+    Every file is examined. Studies are analysed again; their results keep their UIDs, so no PACS gets them twice. With
+    [[ae_titles]] in the settings the node is paused: which of them a study called is in no file.
 
     Example: mome-node recover --config mome-node.toml
     """
@@ -33,6 +34,12 @@ def recover(config: Config = None) -> None:
     typer.echo(f"{found.adopted} instances adopted, {found.known} were known, {len(found.unusable)} files unusable")
     for path in found.unusable:
         typer.echo(f"unusable: {path}", err=True)
+    if found.paused:
+        typer.echo(
+            "the node is paused: which AE title each study called is lost, so all are answered as for the whole node, "
+            "by its models and to its destinations. End those for which that is wrong (mome-node queue cancel), then "
+            "go on: mome-node queue resume"
+        )
 
 
 def backup(folder: _Backup, config: Config = None) -> None:

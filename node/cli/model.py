@@ -21,6 +21,10 @@ from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.calibration_card import calibration_card
 from mome_core.training.exposure import ExposureRecord
+from node.cli.options import Config
+from node.model_trust import BundleTrust, is_encrypted, make_key
+from node.model_trust import sign as sign_bundle
+from node.settings import load_settings
 
 _Bundle = Annotated[Path, typer.Argument(help="Directory of a model bundle.", show_default=False)]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -123,18 +127,46 @@ def _exposure_words(values: Mapping[str, Any]) -> str:
     )
 
 
-def verify(bundle: _Bundle, as_json: _AsJson = False) -> None:
-    """Read a whole bundle and check its digest, architecture and every tensor; a damaged one is refused.
+def verify(bundle: _Bundle, config: Config = None, as_json: _AsJson = False) -> None:
+    """Read a whole bundle: its digests, architecture, every tensor and its signature; a damaged one is refused.
 
     Example: mome-node model verify models/mome
     """
     checkpoint = load_either(bundle)
+    trust = BundleTrust.of(
+        bundle, str(checkpoint.manifest["manifest_sha256"]), load_settings(config).model.trusted_keys
+    )
     parameters = sum(parameter.numel() for parameter in checkpoint.network.parameters())
     sha256 = checkpoint.identity.sha256
     if as_json:
-        typer.echo(json.dumps({"bundle": str(bundle), "whole": True, "sha256": sha256, "parameters": parameters}))
+        found = {"bundle": str(bundle), "whole": True, "sha256": sha256, "parameters": parameters}
+        typer.echo(json.dumps(found | {"vouching": trust.vouching, "signer": trust.signer}))
         return
-    typer.echo(f"{bundle} is whole: {parameters:,} finite parameters, SHA-256 {sha256}")
+    typer.echo(f"{bundle} is whole: {parameters:,} finite parameters, SHA-256 {sha256}; {trust}")
+
+
+def key(out: Annotated[Path, typer.Argument(help="File of the new private key.", show_default=False)]) -> None:
+    """Make a key pair to sign bundles with, and print the public key for model.trusted_keys.
+
+    Example: mome-node model key site-key.pem
+    """
+    public = make_key(out)
+    typer.echo(f"{out} is the private key: keep it where this node does not run, and a copy of it.")
+    typer.echo("Nodes that let bundles answer which it has signed have in their settings:\n")
+    typer.echo(f'[model.trusted_keys]\n{out.stem} = "{public}"')
+
+
+def sign(
+    bundle: _Bundle,
+    key: Annotated[Path, typer.Option(help="Private key (PEM), see: mome-node model key.", show_default=False)],
+) -> None:
+    """Vouch for a bundle as it is now: nodes that trust the key let it answer.
+
+    Example: mome-node model sign models/mome --key site-key.pem
+    """
+    load_either(bundle)  # nobody vouches for what cannot be read
+    password = typer.prompt("Password of the key", hide_input=True) if is_encrypted(key) else None
+    typer.echo(f"{bundle} is signed; the public key is {sign_bundle(bundle, key, password)}")
 
 
 def _recipe_of(sizes: str) -> Recipe | None:

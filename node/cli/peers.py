@@ -11,7 +11,6 @@ import typer
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
 from node.errors import SettingsError
-from node.reasons import ReasonCode
 from node.remedies import command_to_allow
 from node.settings import load_settings
 from node.settings_file import allow_caller
@@ -40,8 +39,7 @@ def list_peers(config: Config = None, as_json: Json = False) -> None:
         typer.echo(f"{each.name:<16}{each.ae_title}@{each.host}:{each.port}  {words}")
     for rejection in rejections:
         typer.echo(f"rejected {local_time(rejection.at)}  {rejection.detail}")
-        if rejection.fields.reason is ReasonCode.CALLING_UNKNOWN:
-            remedy = command_to_allow(rejection.fields.calling_ae_title, rejection.fields.address)
+        if remedy := command_to_allow(rejection.fields):
             typer.echo(f"  to let it send: {remedy}")
 
 

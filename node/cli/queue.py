@@ -16,10 +16,11 @@ from rich.table import Table
 from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.errors import NotReady
+from node.holding import hold_destination, hold_node, release_destination, resume_node
 from node.jobs import UNFINISHED, Priority
 from node.settings import Settings, load_settings
 from node.storage.health import HealthStore
-from node.storage.holds import Hold, HoldKind
+from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.words import hold_words, local_time
@@ -58,8 +59,7 @@ def pause(why: _Why = "", config: Config = None) -> None:
 
     Example: mome-node queue pause --why "new disk"
     """
-    settings = load_settings(config)
-    _hold_node(settings, open_ledger(config), HoldKind.PAUSE, why)
+    hold_node(load_settings(config), open_ledger(config), HoldKind.PAUSE, getpass.getuser(), why)
     typer.echo("paused; what is running is finished. Go on with: mome-node queue resume")
 
 
@@ -68,8 +68,7 @@ def resume(config: Config = None) -> None:
 
     Example: mome-node queue resume
     """
-    node = load_settings(config).node_name
-    open_ledger(config).holds.end(HoldKind.PAUSE, node, getpass.getuser(), time.time())
+    resume_node(load_settings(config), open_ledger(config), getpass.getuser())
     typer.echo("this node works again")
 
 
@@ -85,14 +84,10 @@ def drain(
     settings, ledger = load_settings(config), open_ledger(config)
     if not _is_alive(settings, ledger):
         raise NotReady("this node is not running; there is nothing to drain")
-    _hold_node(settings, ledger, HoldKind.DRAIN, why)
+    hold_node(settings, ledger, HoldKind.DRAIN, getpass.getuser(), why)
     while wait and not is_drained(settings, ledger):
         time.sleep(_POLL_SECONDS)
     typer.echo("drained; stop the node, or: mome-node queue resume" if wait else "draining; see: mome-node queue list")
-
-
-def _hold_node(settings: Settings, ledger: Ledger, kind: HoldKind, why: str) -> None:
-    ledger.holds.hold(Hold(kind, settings.node_name, time.time(), getpass.getuser(), why))
 
 
 def _is_alive(settings: Settings, ledger: Ledger) -> bool:
@@ -122,10 +117,7 @@ def hold(destination: _Destination, why: _Why = "", config: Config = None) -> No
 
     Example: mome-node queue hold pacs --why "upgrade of the PACS"
     """
-    known = load_settings(config).result_receivers
-    if destination not in known:
-        raise LookupError(f"no destination {destination} in the settings; there are: {', '.join(known) or 'none'}")
-    open_ledger(config).holds.hold(Hold(HoldKind.DESTINATION, destination, time.time(), getpass.getuser(), why))
+    hold_destination(load_settings(config), open_ledger(config), destination, getpass.getuser(), why)
     typer.echo(f"nothing is sent to {destination} until: mome-node queue release {destination}")
 
 
@@ -134,7 +126,7 @@ def release(destination: _Destination, config: Config = None) -> None:
 
     Example: mome-node queue release pacs
     """
-    open_ledger(config).holds.end(HoldKind.DESTINATION, destination, getpass.getuser(), time.time())
+    release_destination(open_ledger(config), destination, getpass.getuser())
     typer.echo(f"what waits for {destination} is sent")
 
 

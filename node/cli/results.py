@@ -15,7 +15,7 @@ from node.reproduction import Reproduction, reproduce_report
 from node.settings import load_settings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
-from node.withdrawal import WithdrawalReason, withdraw
+from node.withdrawal import WithdrawalReason, withdraw, words_untold
 
 
 def retract(
@@ -23,7 +23,7 @@ def retract(
     reason: Annotated[str, typer.Option(help="quality, safety or wrong-patient.")] = "quality",
     config: Config = None,
 ) -> None:
-    """Withdraw the results of a study: a rejection note goes to every destination (IHE IOCM).
+    """Withdraw the results of a study: a rejection note goes to all who got them (IHE IOCM).
 
     Archives that honour it hide or delete the results. Example: mome-node retract 812 --reason safety
     """
@@ -31,8 +31,10 @@ def retract(
         raise typer.BadParameter(f"one of {', '.join(WithdrawalReason)}", param_hint="--reason")
     settings = load_settings(config)
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    withdraw(settings, archive, ledger, uid_of(ledger, study), WithdrawalReason(reason))
+    untold = withdraw(settings, archive, ledger, uid_of(ledger, study), WithdrawalReason(reason))
     typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {study}")
+    if untold:
+        typer.echo(words_untold(untold), err=True)
 
 
 def reproduce(

@@ -44,10 +44,11 @@ def echo(name: _Name, config: Config = None) -> None:
     Example: mome-node echo pacs --config mome-node.toml
     """
     settings = load_settings(config)
-    for probe in integration_probes(settings):
-        if probe.name == name:
-            typer.echo(f"{name} {probe.answer()}")
-            return
+    if name not in {each.name for each in settings.destinations}:  # a worklist may have the name of a destination
+        for probe in integration_probes(settings):
+            if probe.name == name:
+                typer.echo(f"{name} {probe.answer()}")
+                return
     ours, remote = settings.dicom.ae_title, find_remote(settings, name)
     with _told_with_remedy(remote, ours):
         seconds = reach(ours, remote) if isinstance(remote, Destination) else c_echo(ours, remote)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from enum import StrEnum
 
 from node.audit import AuditEvent, AuditFields
@@ -12,7 +11,7 @@ from node.dashboard.site import Site
 from node.jobs import UNFINISHED
 from node.states import FINAL, TRANSITIONS, StudyEvent, StudyState
 from node.storage.records import StudyDetail
-from node.withdrawal import WithdrawalReason, withdraw
+from node.withdrawal import WithdrawalReason, withdraw, words_untold
 
 
 class Action(StrEnum):
@@ -40,26 +39,28 @@ def possible_actions(detail: StudyDetail) -> list[Action]:
 
 def perform(site: Site, user: User, uid: str, action: Action, reason: WithdrawalReason) -> str:
     """Carry out an action and say what happens next; raises LookupError or ImpossibleTransition, changing nothing."""
-    now = time.time()
-    destinations = site.settings.receivers_of(site.ledger.reading.study(uid).study.called_ae_title)
-    verbs: dict[Action, Callable[[], None]] = {
-        Action.FORCE: lambda: site.ledger.operator.force(uid, now),
-        Action.REPROCESS: lambda: site.ledger.operator.requeue(uid, now),
-        Action.REDELIVER: lambda: site.ledger.operator.redeliver(uid, destinations, now),
-        Action.RETRACT: lambda: withdraw(site.settings, site.archive, site.ledger, uid, reason),
-    }
-    if action is Action.CANCEL:
-        site.ledger.operator.cancel(uid, user.name, now)
-        return CONFIRMATIONS[action]
-    verbs[action]()
+    now, operator, untold = time.time(), site.ledger.operator, ""
+    match action:
+        case Action.FORCE:
+            operator.force(uid, now)
+        case Action.REPROCESS:
+            operator.requeue(uid, now)
+        case Action.REDELIVER:
+            called = site.ledger.reading.study(uid).study.called_ae_title
+            operator.redeliver(uid, site.settings.receivers_of(called), now)
+        case Action.RETRACT:
+            untold = words_untold(withdraw(site.settings, site.archive, site.ledger, uid, reason))
+        case Action.CANCEL:
+            operator.cancel(uid, user.name, now)  # in one transaction with its audit entry
+            return CONFIRMATIONS[action]
     site.ledger.audit.record(AuditEvent.OPERATED, now, f"{user.name}: {action}", uid, AuditFields(person=user.name))
-    return CONFIRMATIONS[action]
+    return f"{CONFIRMATIONS[action]} {untold}".strip()
 
 
 CONFIRMATIONS = {
     Action.FORCE: "Declared complete; the analysis is queued.",
     Action.REPROCESS: "Queued: the study is analysed again as its next revision.",
     Action.REDELIVER: "Queued: the same objects are sent again to every destination.",
-    Action.RETRACT: "Queued: a rejection note is sent to every destination.",
+    Action.RETRACT: "Queued: a rejection note is sent to everybody who got these results.",
     Action.CANCEL: "Cancelled; reprocess or redeliver to take it up again.",
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 
 from node.dashboard.rights import User
 from node.dashboard.site import Site
+from node.holding import hold_destination, hold_node, release_destination, resume_node
 from node.storage.holds import Hold, HoldKind
 
 
@@ -36,23 +36,19 @@ class _DestinationHold:
 
 def operate_node(site: Site, user: User, verb: NodeVerb, why: str) -> None:
     """Pause, resume or drain this node; raises LookupError where there is nothing to resume."""
-    node, now = site.settings.node_name, time.time()
     if verb is NodeVerb.RESUME:
-        site.ledger.holds.end(HoldKind.PAUSE, node, user.name, now)
+        resume_node(site.settings, site.ledger, user.name)
     else:
         kind = HoldKind.DRAIN if verb is NodeVerb.DRAIN else HoldKind.PAUSE
-        site.ledger.holds.hold(Hold(kind, node, now, user.name, why))
+        hold_node(site.settings, site.ledger, kind, user.name, why)
 
 
 def operate_destination(site: Site, user: User, name: str, verb: DestinationVerb, why: str) -> None:
     """Hold or release a destination; raises LookupError for one that is not in the settings, or not held."""
-    now = time.time()
     if verb is DestinationVerb.RELEASE:
-        site.ledger.holds.end(HoldKind.DESTINATION, name, user.name, now)
-        return
-    if name not in site.settings.result_receivers:
-        raise LookupError("no destination of this name in the settings")
-    site.ledger.holds.hold(Hold(HoldKind.DESTINATION, name, now, user.name, why))
+        release_destination(site.ledger, name, user.name)
+    else:
+        hold_destination(site.settings, site.ledger, name, user.name, why)
 
 
 def destination_holds(site: Site) -> list[_DestinationHold]:

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from node.audit import AuditEvent, AuditFields
 from node.dashboard.rendering import page
-from node.dashboard.rights import COOKIE, LoginRateLimiter, Viewer
+from node.dashboard.rights import COOKIE, LoginRateLimiter, Viewer, address_of
 from node.dashboard.site import CurrentSite, Site, site_of
 from node.storage.accounts import AccessRefused
 
@@ -111,8 +111,3 @@ def _record_refusal(site: Site, address: str, what: str, now: float) -> None:
     """Write into the audit trail that a secret was wrong, and from where; what was given as a name is not kept."""
     words = f"{what} from {address}" if what else f"from {address}"
     site.ledger.audit.record(AuditEvent.LOGIN_REFUSED, now, words, fields=AuditFields(address=address))
-
-
-def address_of(request: Request) -> str:
-    """The network address that the request comes from."""
-    return request.client.host if request.client else "unknown"

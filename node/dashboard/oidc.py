@@ -27,8 +27,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from node.audit import AuditEvent, AuditFields
-from node.dashboard.login import address_of, record_login, with_session
+from node.dashboard.login import record_login, with_session
 from node.dashboard.rendering import page
+from node.dashboard.rights import address_of
 from node.dashboard.site import CurrentSite, site_of
 from node.secret_files import secret
 from node.settings_sections import DashboardSettings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from node.audit import AuditFields
 from node.dashboard.site import Site
 from node.jobs import JobState
 from node.reasons import REJECTION_CODES, ReasonCode, StableCode
@@ -18,7 +17,6 @@ _REASONS: dict[StableCode | None, str] = {
     **{code: rejection.words for rejection, code in REJECTION_CODES.items()},
     ReasonCode.NOT_A_CALLER: "this destination may report to us, and sends images without being a caller",
 }
-_TO_BE_ALLOWED = (ReasonCode.CALLING_UNKNOWN, ReasonCode.NOT_A_CALLER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +77,7 @@ def recent_rejections(site: Site) -> list[RejectedAssociation]:
             calling=entry.fields.calling_ae_title,
             called=entry.fields.called_ae_title,
             address=entry.fields.address,
-            command=_command_to_allow(entry.fields),
+            command=command_to_allow(entry.fields),
         )
         for entry in site.overview.rejections()
     ]
-
-
-def _command_to_allow(fields: AuditFields) -> str:
-    """The command that lets a caller in; empty when the caller is not what was wrong."""
-    if fields.reason not in _TO_BE_ALLOWED:
-        return ""
-    return command_to_allow(fields.calling_ae_title, fields.address)

@@ -47,7 +47,7 @@ class User:
 
 @dataclass(slots=True)
 class LoginRateLimiter:
-    """Few attempts a minute from one address; for one name many more, so that nobody locks another person out.
+    """Few attempts a minute from one address; for one name many more, so that no single address locks another out.
 
     An attempt counts from its beginning, so that many at once are not more than many one after the other.
     """
@@ -125,11 +125,15 @@ def _require(role: AccountRole, *, patients: bool = False) -> Callable[[Request]
     return check
 
 
+def address_of(request: Request) -> str:
+    """The network address that the request comes from."""
+    return request.client.host if request.client else "unknown"
+
+
 async def _note_refusal(request: Request, person: str, what: str) -> None:
     """Write into the audit trail who was refused what; the route as it is declared, without any number or UID."""
-    address = request.client.host if request.client else "unknown"
     words = f"{request.method} {request.scope['route'].path} {what}"
-    await run_in_threadpool(site_of(request).patient_log.refused, person, address, words)
+    await run_in_threadpool(site_of(request).patient_log.refused, person, address_of(request), words)
 
 
 require_viewer, require_operator, require_admin = (

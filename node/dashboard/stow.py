@@ -21,7 +21,7 @@ from dicom_io.network.multipart import MultipartStream, NotMultipart, boundary_o
 from dicom_io.network.service import InstanceRefused, InstanceWriter, Peer, StoreRequest
 from dicom_io.network.stow import InstanceOutcome, store_result
 from node.dashboard.guard import UPLOADS
-from node.dashboard.rights import Sender
+from node.dashboard.rights import Sender, address_of
 from node.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ async def _store(request: Request, sender: str, study_instance_uid: str) -> Resp
         raise HTTPException(415, 'send multipart/related; type="application/dicom"')
     if not uploads.places.acquire(blocking=False):
         raise HTTPException(503, "as many uploads are open as may be", {"Retry-After": "5"})
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     peer = Peer(sender[:16], uploads.ae_title, address)
     parts, why = _StoreRequest(uploads.reception, peer, study_instance_uid), ""
     try:

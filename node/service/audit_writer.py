@@ -56,12 +56,19 @@ class AuditWriter:
                 self.unwritten[flood] += 1
                 return
             if len(self.next_alert) > _MOST_FLOODS:
-                self.next_alert = {each: until for each, until in self.next_alert.items() if until > now}
+                self.forget_past_floods(now)
             self.next_alert[flood] = now + 1.0
             unwritten = self.unwritten.pop(flood, 0)
             detail += f" ({unwritten} alerts before it were not written)" if unwritten else ""
             fields = replace(fields, count=1 + unwritten)
         self.write(event, detail, fields)
+
+    def forget_past_floods(self, now: float) -> None:
+        """Remember no flood that is over; what was not written of those is in the log."""
+        self.next_alert = {each: until for each, until in self.next_alert.items() if until > now}
+        over = [each for each in self.unwritten if each not in self.next_alert]
+        if unwritten := sum(self.unwritten.pop(each) for each in over):
+            log.warning("alerts were not written, being many at a time", extra={"count": unwritten})
 
     def write(self, event: AuditEvent, detail: str, fields: AuditFields, study_instance_uid: str | None = None) -> None:
         """One entry; a database that refuses it is logged."""

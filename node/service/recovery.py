@@ -13,28 +13,40 @@ from node.audit import AuditEvent, AuditFields
 from node.errors import NotReady
 from node.settings import Settings
 from node.storage.archive import Archive
+from node.storage.audit_heads import AuditHeads
 from node.storage.database import sqlite_file
+from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoreOutcome
 
 log = logging.getLogger(__name__)
 _BATCH = 200
+_AE_TITLES_ARE_LOST = "which AE titles the recovered studies called is lost: all would be answered alike"
 
 
 @dataclass(frozen=True, slots=True)
 class _Recovery:
-    """What was found: instances that the ledger lacked and now has, that it had, and files that are no instance."""
+    """What was found: instances that the ledger lacked and now has, that it had, and files that are no instance.
+
+    Parameters
+    ----------
+    paused
+        Whether the node begins nothing until the operator lets it: whom studies called is in no file.
+    """
 
     adopted: int
     known: int
     unusable: tuple[Path, ...]
     damaged_ledger: Path | None
+    paused: bool
 
 
 def recover(settings: Settings, now: float) -> _Recovery:
     """Give every instance in the archive its row; a damaged SQLite ledger is put aside and begun anew.
 
-    The studies become complete and are analysed again; their results have the same UIDs as before.
+    The studies become complete and are analysed again; their results have the same UIDs as before. Where the settings
+    name several AE titles, the node is paused: to whom a study was sent is in no file, so it would be answered by the
+    models, and sent to the destinations, of the whole node.
     """
     archive = Archive(settings.storage.root)
     damaged = None
@@ -45,6 +57,7 @@ def recover(settings: Settings, now: float) -> _Recovery:
         if file is None:
             raise
         damaged = _put_aside(file, now)
+        AuditHeads(settings.storage.root).put_aside(now)
         ledger = Ledger(settings.database_url)
     verdicts: list[StoreOutcome] = []
     unusable: list[Path] = []
@@ -53,7 +66,9 @@ def recover(settings: Settings, now: float) -> _Recovery:
     adopted = verdicts.count(StoreOutcome.STORED)
     words = f"{adopted} instances adopted, {len(unusable)} files unusable"
     ledger.audit.record(AuditEvent.RECOVERED, now, words, fields=AuditFields(count=adopted))
-    return _Recovery(adopted, len(verdicts) - adopted, tuple(unusable), damaged)
+    if paused := bool(adopted and settings.ae_titles):
+        ledger.holds.hold(Hold(HoldKind.PAUSE, settings.node_name, now, "recover", _AE_TITLES_ARE_LOST))
+    return _Recovery(adopted, len(verdicts) - adopted, tuple(unusable), damaged, paused)
 
 
 def _put_aside(ledger: Path, now: float) -> Path:

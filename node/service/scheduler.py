@@ -32,6 +32,7 @@ from node.service.stopping import EndRequest
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.audit_forwarding import AuditForwarding
+from node.storage.audit_heads import AuditHeads
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
@@ -47,6 +48,7 @@ _ECHO_SECONDS = 300.0
 _ALERT_SECONDS = 30.0
 _SELF_TEST_SECONDS = 86_400.0
 _AUDIT_SECONDS = 5.0
+_AUDIT_HEAD_SECONDS = 3600.0
 _EXPLAIN_SECONDS = 10.0
 _FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
 _FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
@@ -135,6 +137,7 @@ def periodic_tasks(
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
         call_receivers(settings, health)
 
+    heads = AuditHeads(settings.storage.root)
     forwarder = AuditForwarder(settings, archive, forwarding)
     audit = (PeriodicTask("audit", _AUDIT_SECONDS, forwarder.forward),) if settings.audit_repository.enabled else ()
     worklists = tuple(
@@ -144,6 +147,7 @@ def periodic_tasks(
     return (
         *audit,
         *worklists,
+        PeriodicTask("audit head", _AUDIT_HEAD_SECONDS, lambda: heads.note(ledger.audit, time.time())),
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
         PeriodicTask("search index", _SWEEP_SECONDS, indexer.run),
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),

@@ -127,6 +127,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, config: Path | None, ledger: Ledger, command_of: CommandOf) -> None:
         self.settings, self.config, self.ledger, self.command_of = settings, config, ledger, command_of
+        self.wanted = processes_of(settings)
         self.running: dict[ProcessId, subprocess.Popen[bytes]] = {}
         self.restarts: dict[ProcessId, int] = {}
         self.due: dict[ProcessId, float] = {}
@@ -138,7 +139,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
         signal.signal(signal.SIGHUP, lambda *_: self.changed.set())
-        for process in processes_of(self.settings):
+        for process in self.wanted:
             self.start(process)
         ready, next_notice = False, 0.0
         while not self.stopping.wait(0.2):
@@ -158,7 +159,7 @@ class Supervisor:
 
     def start(self, process: ProcessId, *, again: bool = False) -> None:
         """Start a process with the settings file."""
-        workers = sum(each.kind is NodeProcess.WORKER for each in processes_of(self.settings))
+        workers = sum(each.kind is NodeProcess.WORKER for each in self.wanted)
         more = share_of_processors(workers) if process.kind is NodeProcess.WORKER else {}
         self.running[process] = start_process(self.command_of(process, self.config), more, again=again)
 
@@ -169,7 +170,7 @@ class Supervisor:
             self.reloading.discard(process)
             self.due.pop(process, None)
             del self.running[process]
-            if process in processes_of(self.settings):
+            if process in self.wanted:
                 self.start(process, again=True)
             else:
                 HealthStore(self.ledger.engine).forget_part(self.settings.node_name, str(process))
@@ -193,9 +194,9 @@ class Supervisor:
         new = self.new_settings()
         if new is None:
             return
-        wanted = processes_of(new)
-        concerned = {each for each in wanted if works_by(each.kind, new) != works_by(each.kind, self.settings)}
-        concerned |= set(self.running) - set(wanted)
+        self.wanted = processes_of(new)
+        concerned = {each for each in self.wanted if works_by(each.kind, new) != works_by(each.kind, self.settings)}
+        concerned |= set(self.running) - set(self.wanted)
         self.settings = new
         log.info("settings reloaded", extra={"restarting": sorted(str(each) for each in concerned)})
         for process in self.running:
@@ -204,7 +205,7 @@ class Supervisor:
                 self.running[process].send_signal(FINISH if process.kind in _FINISHES else signal.SIGTERM)
             elif process.kind in REREADS_ON_SIGHUP:
                 self.running[process].send_signal(signal.SIGHUP)
-        for process in wanted:
+        for process in self.wanted:
             if process not in self.running:
                 self.start(process)
 

@@ -99,11 +99,15 @@ class Accounts:
         return self._issue(account, TokenKind.INVITATION, now, now + _INVITATION_SECONDS)
 
     def new_key(self, name: str, role: AccountRole, now: float, *, patients: bool = False) -> str:
-        """An API key for a program of its own; the key is shown once, here. Refused for the name of a person."""
+        """An API key for a program of its own; the key is shown once, here. Refused for the name of a person.
+
+        A program is who holds a key and nothing else: somebody of the identity provider has no password, and out of
+        hours no session.
+        """
         table = schema.account.c
         with reading(self.engine) as db:
             known = db.execute(select(schema.account).where(table.name == name)).first()
-            if known is not None and (known.password or _tokens_of(db, known.id) - {TokenKind.KEY}):
+            if known is not None and (known.password or _tokens_of(db, known.id) != {TokenKind.KEY}):
                 raise AccessRefused(
                     f"{name} is a person, whose rights a key would change; give the program its own name"
                 )

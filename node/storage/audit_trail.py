@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from node.audit import NO_FIELDS, AuditEntry, AuditEvent, AuditFields, chained, verify
+from node.audit import NO_FIELDS, AuditEntry, AuditEvent, AuditFields, AuditHead, chained, verify
 from node.storage import schema
 from node.storage.database import reading, writing
 from node.storage.rows import audit_entry_from_row
@@ -34,10 +34,15 @@ class AuditTrail:
             number, revision = (study.id, study.revision) if study else (None, 0)
             append(db, AuditEntry(now, number, event, "", "", revision, detail, fields))
 
-    def verify(self) -> int:
-        """Check the chain of the whole trail; gives the number of entries, raises AuditBroken."""
+    def verify(self, noted: Iterable[AuditHead] = ()) -> AuditHead:
+        """Check the chain of the whole trail, and that it holds heads noted earlier; raises AuditBroken."""
         with reading(self.engine) as db:
-            return verify(_entries(db), *_head(db))
+            return verify(_entries(db), _head(db), noted)
+
+    def head(self) -> AuditHead:
+        """How far the trail goes now."""
+        with reading(self.engine) as db:
+            return _head(db)
 
     def entries(self) -> Iterator[tuple[AuditEntry, str]]:
         """Every entry, oldest first, with the Study Instance UID that it is about (or an empty text)."""
@@ -83,7 +88,6 @@ def _entries(db: Connection) -> Iterator[tuple[int, AuditEntry, str]]:
         yield row.id, audit_entry_from_row(row), row.digest
 
 
-def _head(db: Connection) -> tuple[int, str]:
-    """How many entries were written, and the digest of the newest."""
+def _head(db: Connection) -> AuditHead:
     newest = db.execute(select(schema.audit_head)).one()
-    return newest.entries, newest.digest
+    return AuditHead(newest.entries, newest.digest)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mome_core.device_time import DeviceTime, device_time
-from node.loaded_models import device_named, estimator_named, load_models
+from node.loaded_models import device_named, load_models
 from node.models import bundles_in_use, manifest_of, open_decisions
 from node.settings import Settings
 from node.storage.archive import Archive, write_durably
@@ -63,7 +63,7 @@ def _study_times(settings: Settings, *, measure: bool) -> Iterator[StudyTime]:
     device, known, seen = device_named(settings), _read(archive.root), set[tuple[str, ...]]()
     for title in ("", *(each.ae_title for each in settings.ae_titles)):
         bundles = bundles_in_use(settings, decisions, title)
-        manifests, estimator = [manifest_of(each) for each in bundles], estimator_named(settings, title)
+        manifests, estimator = [manifest_of(each) for each in bundles], settings.estimator_of(title)
         keys = tuple(f"{each.digest} {estimator or each.estimators[0].estimator.name} {device}" for each in manifests)
         if keys in seen:
             continue

@@ -216,5 +216,5 @@ def check_callers(settings: Settings) -> Finding:
     newest = kept_out[0]
     names = ", ".join(dict.fromkeys(f"{each.calling_ae_title} at {each.address}" for each in kept_out))
     message = f"turned away in the last day, by dicom.callers or dicom.networks: {names}"
-    hint = f"if it may send: {command_to_allow(newest.calling_ae_title, newest.address)}"
+    hint = f"if it may send: {command_to_allow(newest)}"
     return Finding(Check.CALLERS, "callers", ADVICE, message, hint)

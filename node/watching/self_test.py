@@ -10,11 +10,13 @@ from functools import partial
 from dicom_io.errors import PeerUnreachable
 from mome_core.model.checkpoint import Checkpoint, known_answer_repeats, load_checkpoint
 from node.errors import NotReady
-from node.models import all_bundles_in_use, open_decisions
+from node.model_trust import require_trusted
+from node.models import all_bundles_in_use, open_decisions, require_answering_together
 from node.remedies import reason_for
 from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, sync, write_durably
+from node.storage.audit_heads import AuditHeads
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
 from node.watching.device_times import measured_times
@@ -64,6 +66,7 @@ def _required_tests() -> tuple[tuple[str, Callable[[Settings], str], str], ...]:
         ("settings", lambda _: "valid", ""),
         ("storage", _storage, ""),
         ("database", _database, "storage"),
+        ("audit trail", _audit_trail, "database"),
         ("DICOM port", check_port, "database"),
         ("model", _model, "database"),
         ("known inference", _known_inference, "model"),
@@ -109,10 +112,26 @@ def _database(settings: Settings) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no study yet"
 
 
+def _audit_trail(settings: Settings) -> str:
+    """Verify its chain, and that it holds the heads that were noted."""
+    noted = AuditHeads(settings.storage.root).noted()
+    head = Ledger(settings.database_url).audit.verify(noted)
+    return f"{head.entries} entries, the chain is whole"
+
+
 def _model(settings: Settings) -> str:
-    """Load every bundle that answers; its weights are compared with their digest."""
-    identities = [each.identity for each in _active_models(settings)]
-    return ", ".join(f"{each.name} {each.version}, weights {each.sha256[:12]}" for each in identities)
+    """Load every bundle that answers: its weights are compared with their digest, and someone vouches for it.
+
+    None answers the question of another.
+    """
+    decisions, found = open_decisions(settings), []
+    require_answering_together(settings, decisions)
+    for bundle in all_bundles_in_use(settings, decisions):
+        checkpoint = load_checkpoint(bundle)
+        trust = require_trusted(bundle, str(checkpoint.manifest["manifest_sha256"]), settings.model)
+        model = checkpoint.identity
+        found.append(f"{model.name} {model.version}, weights {model.sha256[:12]}, {trust}")
+    return "; ".join(found)
 
 
 def _known_inference(settings: Settings) -> str:

@@ -38,25 +38,30 @@ def build(context: BuildContext) -> Instances:
     options, overlaid = context.options, context.overlaid
     if not overlaid:
         _ = context.overlay_placement  # says why
+    several = len(overlaid) > 1
     maps = [
         _build_saliency_map(
-            context.common, each.saliency, each.peak, each.overlay, options.map_encoding, crop=options.crop_map
+            context.common,
+            each.saliency,
+            each.peak,
+            each.overlay,
+            options.map_encoding,
+            crop=options.crop_map,
+            series_of=_series_words(each.saliency, several=several),
         )
         for each in overlaid
         if each.overlay is not None
     ]
-    if len(maps) > 1:
+    if several:
         for number, (placed, instance) in enumerate(zip(overlaid, maps, strict=True)):
-            _tell_apart(instance, number, placed.saliency, context.common)
+            instance.SeriesInstanceUID = context.common.uid("series", Kind.SALIENCY_MAP, placed.saliency.endpoint)
+            instance.SeriesNumber += number
     return tuple(maps)
 
 
-def _tell_apart(instance: Dataset, number: int, saliency: Saliency, common: CommonAttributes) -> None:
-    """A series of its own, after that of the map before it, whose description names the endpoint."""
-    instance.SeriesInstanceUID = common.uid("series", Kind.SALIENCY_MAP, saliency.endpoint)
-    instance.SeriesNumber += number
-    words = f"{saliency.modality}, {_SHORT_WORDS[saliency.endpoint]})"
-    instance.SeriesDescription = short(instance.SeriesDescription.replace(f"{saliency.modality})", words), 64)
+def _series_words(saliency: Saliency, *, several: bool) -> str:
+    """What the description of its series names: the modality, and of several maps the endpoint."""
+    return f"{saliency.modality}, {_SHORT_WORDS[saliency.endpoint]}" if several else saliency.modality
 
 
 def _build_saliency_map(
@@ -67,6 +72,7 @@ def _build_saliency_map(
     encoding: MapEncoding,
     *,
     crop: bool,
+    series_of: str,
 ) -> Dataset:
     """One parametric map, one frame per slice, in ascending order along the normal of the image planes.
 
@@ -76,11 +82,13 @@ def _build_saliency_map(
         Smoothed saliency that pictures are scaled to, in units of the score's logit.
     crop
         Leave out the slices at both ends on which every value is zero, where the network did not look.
+    series_of
+        What the series description names in parentheses, beside the method.
     """
     placement = _without_empty_ends(placement) if crop else placement
     variant = (saliency.endpoint, saliency.modality, encoding, str(crop))
     instance = common.new_instance(
-        Kind.SALIENCY_MAP, *variant, method=_abbreviation(saliency.method), modality=saliency.modality
+        Kind.SALIENCY_MAP, *variant, method=_abbreviation(saliency.method), modality=series_of
     )
     _describe(instance, saliency, placement.note)
     planes = placement.volume.voxels.transpose(2, 1, 0)  # (slice, row, column), the order of pixel data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -108,23 +108,21 @@ def _off_plane_mm(point_mm: Vector, source: SourceImage) -> float:
     return abs(float((point_mm - source.position_mm) @ normal))
 
 
-def place_saliencies(result: Result, evidence: Evidence) -> tuple[PlacedSaliency, ...]:
+def place_saliencies(result: Result, evidence: Evidence) -> Iterator[PlacedSaliency]:
     """One saliency of each score that has some, in the order of the scores: on DCE where it was used.
 
     Raises EvidenceRefused when one does not lie on the images that are said to be its source.
     """
     order = (Modality.DCE, Modality.T2, Modality.DWI)
-    placed = []
     for score in result.scores:
         own = [each for each in result.saliency if each.endpoint is score.endpoint]
         if own:
-            placed.append(_placed(min(own, key=lambda each: order.index(each.modality)), score, evidence))
-    return tuple(placed)
+            yield _placed(min(own, key=lambda each: order.index(each.modality)), score, evidence)
 
 
 def place_saliency(result: Result, evidence: Evidence) -> PlacedSaliency | None:
     """The saliency that pictures show: of the first score that has one; None when the result holds none."""
-    return next(iter(place_saliencies(result, evidence)), None)
+    return next(place_saliencies(result, evidence), None)
 
 
 def _placed(saliency: Saliency, score: Score, evidence: Evidence) -> PlacedSaliency:

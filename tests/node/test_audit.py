@@ -35,7 +35,7 @@ def written(ledger: Ledger) -> Ledger:
 
 
 def test_an_untouched_trail_verifies(written: Ledger) -> None:
-    assert written.audit.verify() == 5
+    assert written.audit.verify().entries == 5
     events = [(entry.event, study) for entry, study in written.audit.entries()]
     assert events == [("STARTED", ""), ("RECEIVED", STUDY), ("SETTLED", STUDY), ("REJECTED", ""), ("STOPPED", "")]
 

@@ -14,7 +14,8 @@ from mome_core.errors import CheckpointRefused
 from mome_core.model.bundle_files import manifest_digest
 from node.backup import back_up, restore
 from node.errors import NotReady, SettingsError
-from node.models import Registry, bundle_in_use, find_bundle, manifest_of, require_bundles
+from node.model_trust import require_bundles
+from node.models import Registry, bundle_in_use, find_bundle, manifest_of, require_answering_together
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.decisions import Act, ModelDecisions
@@ -51,6 +52,15 @@ def test_the_settings_must_name_bundles_that_are_there(settings: Settings) -> No
     keys = [line.split(": ")[0] for line in str(error.value).splitlines()]
     assert keys == ["model.path", "model.further", "ae_titles.0.models"]
     assert "shipped models: demo" in str(error.value)
+
+
+def test_bundles_of_one_ae_title_answer_different_questions(settings: Settings) -> None:
+    Archive(settings.storage.root)
+    decisions = ModelDecisions(Ledger(settings.database_url).engine)
+    require_answering_together(settings, decisions)
+    twice = Settings(storage=settings.storage, ae_titles=({"ae_title": "A", "models": ("demo", "demo")},))
+    with pytest.raises(SettingsError, match="both answer malignancy"):
+        require_answering_together(twice, decisions)
 
 
 def test_a_damaged_bundle_is_not_kept(settings: Settings, tmp_path: Path) -> None:

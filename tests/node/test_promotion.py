@@ -20,7 +20,7 @@ from mome_core.training.exposure import ExposureRecord
 from mome_core.training.gate import AcceptanceCheck
 from mome_core.training.start import from_scratch
 from node.cases import CohortProgress
-from node.errors import NotReady
+from node.errors import NotReady, SettingsError
 from node.locked_cases import LockedSet, lock_cases
 from node.models import Registry, find_bundle, open_decisions
 from node.promotion import (
@@ -33,13 +33,15 @@ from node.promotion import (
     roll_back,
 )
 from node.settings import Settings
+from node.settings_sections import ModelSettings
 from node.storage.decisions import Act, lock_of, shadow_of
+from second_bundle import second_bundle
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "root").mkdir()
-    return Settings(storage={"root": tmp_path / "root"})
+    return Settings(storage={"root": tmp_path / "root"}, model={"allow_unsigned": True})
 
 
 @pytest.fixture
@@ -120,7 +122,8 @@ def taught_by(folder: Path, name: str, *cases: Example) -> str:
 @pytest.mark.slow
 def test_every_examination_is_an_attempt_and_a_leak_is_refused_unmeasured(tmp_path: Path, site: Path) -> None:
     (tmp_path / "root").mkdir()
-    settings = Settings(storage={"root": tmp_path / "root"}, promotion={"fewest": 4, "margin": 0.45})
+    sections = {"model": {"allow_unsigned": True}, "promotion": {"fewest": 4, "margin": 0.45}}
+    settings = Settings(storage={"root": tmp_path / "root"}, **sections)
     locked = lock_cases(settings, site / "cohort.csv", "", Endpoint.MALIGNANCY, by="anna", now=1.0)
 
     def dry_run(bundle: str, now: float) -> PromotionReport:
@@ -149,6 +152,19 @@ def test_every_examination_is_an_attempt_and_a_leak_is_refused_unmeasured(tmp_pa
 def test_the_active_model_is_no_candidate(settings: Settings) -> None:
     with pytest.raises(NotReady, match="is the active model"):
         examine(settings, "demo")
+
+
+def test_no_model_takes_over_a_question_that_a_further_one_answers(settings: Settings, poor: Path) -> None:
+    registry, decisions = Registry(settings.storage.root), open_decisions(settings)
+    further = second_bundle(settings.storage.root / "further", Endpoint.MALIGNANCY)
+    beside = settings.model_copy(update={"model": ModelSettings(further=(str(further),), allow_unsigned=True)})
+    with pytest.raises(SettingsError, match="poor and second both answer malignancy"):
+        examine(beside, str(poor))
+    assert decisions.decisions() == []
+    before, after = registry.add(find_bundle("demo")), registry.add(poor)
+    decisions.decide(Act.PROMOTED, after, "anna", {"before": before}, 1.0)
+    with pytest.raises(SettingsError, match="demo and second both answer malignancy"):
+        roll_back(beside, by="anna", now=2.0)
 
 
 def test_there_is_no_way_back_before_the_first_promotion(settings: Settings) -> None:

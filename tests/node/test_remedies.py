@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dicom_io.errors import PeerFault, PeerUnreachable
-from node.remedies import reason_for, refusal_remedy, remedy_for, status_words
+from node.audit import AuditFields
+from node.reasons import ReasonCode
+from node.remedies import command_to_allow, reason_for, refusal_remedy, remedy_for, status_words
 from node.settings_sections import Destination
 
 PACS = Destination(name="pacs", ae_title="PACZ", host="10.0.0.5", port=1104)
@@ -65,3 +69,11 @@ def test_a_refusal_is_for_want_of_room_for_the_class_or_for_the_log_of_the_pacs_
     assert "no room" in refusal_remedy(PACS, full=True, classes=False)
     assert "SOP classes" in refusal_remedy(PACS, full=False, classes=True)
     assert "log of pacs" in refusal_remedy(PACS, full=False, classes=False)
+
+
+def test_a_command_lets_in_only_a_caller_that_is_what_was_wrong() -> None:
+    rejected = AuditFields(calling_ae_title="MRI 2", address="10.0.0.9", reason=ReasonCode.CALLING_UNKNOWN)
+    command = "mome-node peers allow 'MRI 2' --address 10.0.0.9"
+    assert command_to_allow(rejected) == command
+    assert command_to_allow(replace(rejected, reason=ReasonCode.NOT_A_CALLER)) == command
+    assert command_to_allow(replace(rejected, reason=ReasonCode.DRAINING)) == ""

@@ -80,3 +80,10 @@ def test_settings_are_shown_without_the_password() -> None:
 def test_alerts_need_no_dashboard(tmp_path: Path) -> None:
     text = '[dashboard]\nenabled = false\n[alerts]\nwebhook = "https://chat.example/x"\n'
     assert load_settings(written(tmp_path, text)).alerts.webhook == "https://chat.example/x"
+
+
+def test_an_ae_title_has_an_estimator_only_with_models_of_its_own() -> None:
+    entities = ({"ae_title": "OWN", "models": ("demo",), "estimator": "published"}, {"ae_title": "PLAIN"})
+    settings = Settings(model={"estimator": "full-group"}, ae_titles=entities)
+    found = [settings.estimator_of(called) for called in ("OWN", "PLAIN", "MOMENODE", "")]
+    assert found == ["published", "full-group", "full-group", "full-group"]

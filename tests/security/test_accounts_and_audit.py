@@ -27,7 +27,7 @@ from node.settings_file import settings_toml
 from node.settings_sections import DashboardSettings, Destination
 from node.storage.accounts import AccessRefused, AccountRole
 from node.storage.ledger.ledger import Ledger
-from running_node import free_port
+from ports import free_port
 
 
 @pytest.fixture
@@ -62,6 +62,18 @@ def test_no_alert_hides_one_of_another_kind_or_from_another_address(tmp_path: Pa
         writer.alert(AuditEvent.INTEGRITY_LOST, "a file", where)
     found = [entry.detail for entry, _ in ledger.audit.entries()]
     assert found == ["a flood", "somebody else", "forged", "a file", "a file", "a file"]
+
+
+def test_floods_that_are_over_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = AuditWriter(Ledger(f"sqlite:///{tmp_path}/ledger.db"))
+    monkeypatch.setattr("node.service.audit_writer._MOST_FLOODS", 2)
+    monkeypatch.setattr(writer, "write", lambda *_: None)
+    for number in range(20):
+        for _ in range(2):
+            writer.alert(AuditEvent.REJECTED, "a flood", AuditFields(address=f"10.0.0.{number}"))
+        writer.next_alert = dict.fromkeys(writer.next_alert, 0.0)
+    assert len(writer.next_alert) <= 3
+    assert len(writer.unwritten) <= 3
 
 
 def test_a_hundred_guesses_at_once_are_not_more_than_five() -> None:
@@ -116,10 +128,13 @@ def test_a_key_never_changes_what_a_person_may_do(site: Site) -> None:
     now = time.time()
     site.access.accept(site.access.invite("carol", AccountRole.ADMIN, now), PASSWORD, now)
     site.access.admit("olga (login.hospital.example)", AccountRole.ADMIN, now, now + 60)
-    for person in ("carol", "olga (login.hospital.example)"):
+    site.access.log_out(site.access.admit("omar (login.hospital.example)", AccountRole.ADMIN, now, now + 60))
+    for person in ("carol", "olga (login.hospital.example)", "omar (login.hospital.example)"):
         with pytest.raises(AccessRefused, match="person"):
             site.access.new_key(person, AccountRole.VIEWER, now)
-    assert {each.role for each in site.access.accounts() if each.name.startswith(("carol", "olga"))} == {"admin"}
+    assert {each.role for each in site.access.accounts() if each.name.startswith(("carol", "olga", "omar"))} == {
+        "admin"
+    }
     site.access.new_key("prometheus", AccountRole.VIEWER, now)
     site.access.new_key("prometheus", AccountRole.VIEWER, now)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from ports import serving
 
 
 class Mailbox(socketserver.StreamRequestHandler):
@@ -40,12 +41,8 @@ class Hook(BaseHTTPRequestHandler):
 def listening(server: socketserver.BaseServer) -> Iterator[list[object]]:
     """Serve in a thread until the block ends; gives `server.mail`, for what it keeps."""
     server.mail = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(server):
         yield server.mail  # type: ignore[attr-defined]
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 )
 
 from node.settings_sections import Destination
-from orthanc import free_port
+from ports import free_port
 
 _INSTANCE = UID("1.2.840.10008.1.20.1.1")
 

@@ -32,7 +32,7 @@ from node.settings_file import settings_toml
 from node.settings_sections import Destination
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
-from orthanc import free_port
+from ports import free_port
 
 CANARY = "ZZPHI^CANARY"  # stands where a patient's name and ID would; must never be seen outside the store
 START_SECONDS = 240  # on a machine that does much else

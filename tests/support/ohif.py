@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 
 from places import ROOT
+from ports import serving
 
 OHIF = "@ohif/app@3.13.2"
 CACHE = ROOT / ".cache" / "ohif"
@@ -85,7 +85,7 @@ def distribution() -> Path:
 
 
 @contextmanager
-def serving(orthanc_port: int) -> Iterator[str]:
+def viewer(orthanc_port: int) -> Iterator[str]:
     """Serve OHIF and, under the same origin, Orthanc's DICOMweb; gives the base URL."""
     dist = distribution()
 
@@ -131,11 +131,5 @@ def serving(orthanc_port: int) -> Iterator[str]:
             """Silent: the browser asks for hundreds of files."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

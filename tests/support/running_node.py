@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from node.settings_sections import Destination
 from node.states import FINAL
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
+from ports import free_port, wait_until_it_listens
 
 
 @dataclass
@@ -41,15 +41,10 @@ class RunningNode:
         return Ledger(self.settings.database_url)
 
     def wait_for_port(self, seconds: float = 240) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return
-        raise AssertionError(f"the node does not listen:\n{self.log.read_text()[-3000:]}")
+        try:
+            wait_until_it_listens(self.port, self.process, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{self.log.read_text()[-3000:]}") from None
 
     def wait_for_outcome(self, study: str, seconds: float = 600) -> StudyDetail:
         """The study when no further change is to be expected."""
@@ -82,12 +77,6 @@ class RunningNode:
         """SIGKILL for the supervisor and all its processes at once, as a power cut of the software."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

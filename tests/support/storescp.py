@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from orthanc import free_port
+from ports import free_port, wait_until_it_listens
 from running_node import dcmtk
 
-START_SECONDS = 60
-_ONLY_MR = """
+_PROFILE = """
 [[TransferSyntaxes]]
 [Any]
 TransferSyntax1 = LocalEndianExplicit
@@ -21,7 +18,7 @@ TransferSyntax2 = LittleEndianImplicit
 [[PresentationContexts]]
 [Images]
 PresentationContext1 = VerificationSOPClass\\Any
-PresentationContext2 = MRImageStorage\\Any
+{contexts}
 [[Profiles]]
 [Default]
 PresentationContexts = Images
@@ -29,31 +26,20 @@ PresentationContexts = Images
 
 
 @contextmanager
-def running(folder: Path, *, only_mr: bool = False) -> Iterator[int]:
-    """Keep what comes in a folder; gives the port. `only_mr`: of all storage classes it takes MR images alone."""
+def running(folder: Path, *, takes: Sequence[str] = ()) -> Iterator[int]:
+    """Keep what comes in a folder; gives the port. `takes`: of all storage classes these alone, by DCMTK's names."""
     port, profile = free_port(), folder.with_suffix(".cfg")
-    profile.write_text(_ONLY_MR)
-    chosen = ["--config-file", str(profile), "Default"] if only_mr else []
+    contexts = "\n".join(f"PresentationContext{number} = {each}\\Any" for number, each in enumerate(takes, 2))
+    profile.write_text(_PROFILE.format(contexts=contexts))
+    chosen = ["--config-file", str(profile), "Default"] if takes else []
     command = [str(dcmtk("storescp")), "--aetitle", "PACS", "--output-directory", str(folder), *chosen, str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_until_it_listens(port, process)
+        wait_until_it_listens(port, process)
         yield port
     finally:
         process.terminate()
         process.wait(60)
-
-
-def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("storescp did not start")
 
 
 @contextmanager

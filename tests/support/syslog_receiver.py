@@ -8,14 +8,13 @@ import ssl
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from certificates import Signed
-from orthanc import free_port
+from ports import free_port, wait_until_it_listens
 
 RSYSLOG = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin")
 
@@ -117,19 +116,8 @@ ruleset(name="kept") {{ action(type="omfile" file="{out}" template="all" asyncWr
     command = [str(RSYSLOG), "-n", "-f", str(config), "-i", str(folder / "rsyslog.pid")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait_for(port)
+            wait_until_it_listens(port, process)
             yield port, out
         finally:
             process.terminate()
             process.wait(30)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError("rsyslog does not listen")

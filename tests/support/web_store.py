@@ -18,7 +18,7 @@ from node.dashboard.site import Site
 from node.service.web_reception import web_reception
 from node.settings import Settings
 from node.storage.accounts import AccountRole
-from orthanc import free_port
+from ports import free_port
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def test_a_study_is_answered_by_the_models_of_the_ae_title_that_it_called(tmp_pa
     both, alone = acquire(tmp_path / "one", "siemens"), acquire(tmp_path / "two", "ge")
     with folder_pacs(tmp_path / "pacs") as port:
         pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
-        models = {"model": {"further": (second,)}, "ae_titles": (entity,)}
+        models = {"model": {"further": (second,), "allow_unsigned": True}, "ae_titles": (entity,)}
         with running(tmp_path / "node", [pacs], **models) as node:
             assert dcmsend(tmp_path / "one", node.port)
             assert dcmsend(tmp_path / "two", node.port, called="MOMETNBC")

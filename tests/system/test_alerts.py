@@ -10,7 +10,7 @@ import pytest
 from alert_receivers import mail_server, webhook
 from live_node import live_node, wait_for
 from node.settings_sections import AlertSettings, Destination
-from orthanc import free_port
+from ports import free_port
 
 pytestmark = pytest.mark.system
 

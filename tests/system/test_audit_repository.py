@@ -12,7 +12,7 @@ from audit_schema import faults_of
 from certificates import Authority
 from live_node import CANARY, instance, live_node, new_study, wait_for
 from node.storage.audit_forwarding import AuditForwarding
-from orthanc import free_port
+from ports import free_port
 from syslog_receiver import rsyslog, rsyslog_available
 
 pytestmark = [

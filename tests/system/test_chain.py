@@ -21,7 +21,8 @@ from node.settings_sections import Destination
 from node.states import StudyState
 from node.storage.records import StudyDetail
 from places import ROOT
-from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
+from ports import free_port
+from running_node import RunningNode, dcmsend, dcmtk_available, running
 from scanner import acquire
 
 pytestmark = pytest.mark.system

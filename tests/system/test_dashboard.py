@@ -24,7 +24,8 @@ import pytest
 import orthanc
 from live_node import instance, new_study
 from node.settings_sections import Destination
-from running_node import RunningNode, dcmsend, dcmtk_available, free_port, running
+from ports import free_port
+from running_node import RunningNode, dcmsend, dcmtk_available, running
 
 pytestmark = pytest.mark.system
 CHROMIUM = shutil.which("chromium")

@@ -12,7 +12,8 @@ import pytest
 import postgres
 from node.settings import Settings
 from node.settings_file import settings_toml
-from running_node import free_port, running
+from ports import free_port
+from running_node import running
 
 pytestmark = [
     pytest.mark.system,

@@ -11,7 +11,8 @@ import pytest
 
 import orthanc
 from node.settings_sections import Destination
-from running_node import free_port, running
+from ports import free_port
+from running_node import running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(2400)]
 

@@ -76,7 +76,10 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         demo.recipe,
         Description("poor", "1", "Knows nothing.", {"exposure": ExposureRecord().to_json()}),
     )
-    sections = {"model": {"path": str(tmp_path / "poor")}, "promotion": {"fewest": 4, "margin": 0.2}}
+    sections = {
+        "model": {"path": str(tmp_path / "poor"), "allow_unsigned": True},
+        "promotion": {"fewest": 4, "margin": 0.2},
+    }
     cohort, cache = write_cohort(tmp_path / "cohort"), ("--cache", str(tmp_path / "cache"))
     with running(tmp_path / "node", **sections) as node:
         assert weights_of(analysed(node, tmp_path / "first", 81)) == poor.sha256
@@ -108,7 +111,7 @@ def test_a_candidate_is_proved_promoted_shadowed_and_rolled_back(tmp_path: Path)
         acts = [each["act"] for each in told("model", "list", config=node.config)["decisions"]]
         examined = ["examination", "examined"]
         assert acts == ["cases locked", *examined, *examined, "promoted", *examined, "shadow begun", "rolled back"]
-        assert node.ledger.audit.verify() > 0
+        assert node.ledger.audit.verify().entries > 0
 
         (tmp_path / "cohort" / "cohort.csv").write_text(cohort.read_text().replace("p1,1", "p1,0"))
         code, _, why = command("model", "promote", "demo", *cache, config=node.config)

@@ -21,7 +21,8 @@ import orthanc
 import phantom
 from node.settings_sections import Destination
 from node.states import StudyState
-from running_node import RunningNode, dcmsend, dcmtk, dcmtk_available, free_port, running
+from ports import free_port
+from running_node import RunningNode, dcmsend, dcmtk, dcmtk_available, running
 
 pytestmark = pytest.mark.system
 needs_servers = pytest.mark.skipif(

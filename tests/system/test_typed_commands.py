@@ -29,7 +29,8 @@ from node.cli.commands import COMMANDS
 from node.models import find_bundle
 from node.settings_sections import Destination
 from places import DOCS
-from running_node import RunningNode, free_port, running
+from ports import free_port
+from running_node import RunningNode, running
 
 pytestmark = [
     pytest.mark.system,
@@ -89,6 +90,8 @@ AT_A_SITE = [
     "model import",
     "model show",
     "model verify",
+    "model key",
+    "model sign",
     "model run",
     "train",
     "model recalibrate",
@@ -185,7 +188,7 @@ def site(folder: Path) -> Iterator[tuple[Site, RunningNode]]:
     port = free_port()
     with orthanc.running({"node": ("MOMENODE", "127.0.0.1", port)}) as pacs:
         destination = Destination(name="pacs", ae_title="ORTHANC", host="127.0.0.1", port=pacs.dicom_port)
-        with running(folder, [destination], port=port, promotion={"fewest": 3}) as node:
+        with running(folder, [destination], port=port, promotion={"fewest": 3}, model={"allow_unsigned": True}) as node:
             names = {
                 "11112": str(port),
                 "/mnt/backup/mome-node": str(folder / "backup"),

@@ -74,7 +74,7 @@ def playwright() -> Path:
 def look(study: AnsweredStudy, objects: ResultObjects, shots: Path) -> dict[str, Any]:
     """Put study and results into Orthanc, open each result in OHIF, and bring back text and screenshots."""
     shots.mkdir(parents=True, exist_ok=True)
-    with orthanc.running() as server, ohif.serving(server.http_port) as url:
+    with orthanc.running() as server, ohif.viewer(server.http_port) as url:
         for content in (*(path.read_bytes() for path in study.paths), *map(encode, objects)):
             upload = urllib.request.Request(f"{server.url}/instances", data=content, method="POST")  # noqa: S310
             urllib.request.urlopen(upload, timeout=60).close()  # noqa: S310

@@ -12,7 +12,7 @@ import requests
 from live_node import instance, live_node, new_study, wait_for
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
-from orthanc import free_port
+from ports import free_port
 from web_store import key_of, multipart, part10
 
 pytestmark = pytest.mark.system

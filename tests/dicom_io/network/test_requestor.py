@@ -26,7 +26,7 @@ from dicom_io.network.service import AssociationRejection
 from dicom_io.network.tls import acceptor_context
 from dicom_io.network.upper_layer import RELEASE_RP, RELEASE_RQ, PduLimits, PduStream, PduType, abort, p_data
 from memory_scp import MemoryScp, accepting
-from orthanc import free_port
+from ports import free_port
 
 PATIENT = Timeouts(connect=60.0, association=60.0, message=60.0)
 HASTY = Timeouts(connect=60.0, association=0.3, message=0.3)

@@ -17,7 +17,7 @@ from certificates import Authority
 from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.stow import FAILED, REASON, REFERENCED, WebService, probe_web, store_over_web
 from dicom_io.network.tls import acceptor_context
-from orthanc import free_port
+from ports import free_port
 
 TOKEN = "s3cret"  # noqa: S105 - of no service but this one
 FAILED_WITHOUT_REASON = {FAILED: {"vr": "SQ", "Value": [{}]}}

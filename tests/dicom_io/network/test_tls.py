@@ -25,7 +25,7 @@ from dicom_io.network.remote import RemoteAE, Timeouts
 from dicom_io.network.scu import echo, send
 from dicom_io.network.tls import ClientCertificates, TlsFilesUnusable, acceptor_context, requestor_context
 from dicom_io.network.upper_layer import PduLimits, PduType
-from orthanc import free_port
+from ports import free_port
 from raw_peer import association_request
 from running_node import dcmtk
 

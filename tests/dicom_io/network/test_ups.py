@@ -16,7 +16,7 @@ from dicom_io.network.ups import (
     performed,
     progress_of,
 )
-from orthanc import free_port
+from ports import free_port
 from ups_server import WorklistServer
 
 ITEM, OURS, OTHERS = "2.25.7", "2.25.100", "2.25.200"

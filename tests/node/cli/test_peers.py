@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from node.cli.main import main
 from node.errors import SettingsError
 from node.settings import load_settings
-from node.settings_file import example_toml, with_caller
+from node.settings_file import allow_caller, example_toml, with_caller
 
 SETTINGS = """# ours
 [dicom]
@@ -66,3 +67,23 @@ def test_the_command_edits_the_file_and_says_what_comes_next(
     assert file.stat().st_mode & 0o777 == 0o640
     assert "reload" in capsys.readouterr().out
     assert [each.name for each in tmp_path.iterdir()] == ["node.toml"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give a file away")
+def test_a_file_that_root_edits_stays_its_owners(tmp_path: Path) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text(SETTINGS)
+    os.chown(file, 65534, 65533)
+    file.chmod(0o600)
+    assert allow_caller(file, "MRI2", "10.1.0.7")
+    status = file.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (65534, 65533, 0o600)
+
+
+def test_a_change_that_is_not_valid_leaves_nothing_behind(tmp_path: Path) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text(SETTINGS)
+    for address, why in (("0.0.0.0/0", "one host"), ("", "AE title")):
+        with pytest.raises((SettingsError, ValueError), match=why):
+            allow_caller(file, "MRI2" if address else "MUCH TOO LONG A NAME", address)
+    assert (file.read_text(), [each.name for each in tmp_path.iterdir()]) == (SETTINGS, ["node.toml"])

@@ -10,7 +10,7 @@ import pytest
 
 from committing_pacs import CommittingPacs, running
 from node.settings import load_settings
-from orthanc import free_port
+from ports import free_port
 
 
 def setup(folder: Path, answers: str, *options: str, typed: str = "") -> subprocess.CompletedProcess[str]:

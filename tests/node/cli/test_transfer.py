@@ -75,3 +75,16 @@ def test_a_receiver_of_messages_is_called_by_its_own_protocol(
     with pytest.raises(SystemExit) as silent:
         main(["echo", "ris", "--config", str(config)])
     assert (silent.value.code, "[[hl7]] ris" in capsys.readouterr().err) == (Exit.PEER_UNREACHABLE, True)
+
+
+def test_a_destination_is_called_before_a_worklist_of_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f'[storage]\nroot = "{tmp_path / "root"}"\n[[worklists]]\nname = "pacs"\nurl = "http://127.0.0.1:1/"\n'
+        '[[destinations]]\nname = "pacs"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = 1\n'
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["echo", "pacs", "--config", str(config)])
+    assert (ended.value.code, "[[destinations]]" in capsys.readouterr().err) == (Exit.PEER_UNREACHABLE, True)

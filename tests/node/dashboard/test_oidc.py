@@ -22,7 +22,7 @@ from node.dashboard.site import Site
 from node.settings import Settings
 from node.settings_sections import DashboardSettings
 from node.storage.accounts import AccountRole
-from running_node import free_port
+from ports import free_port
 
 GROUPS = {"oidc_viewers": ("readers",), "oidc_operators": ("technologists",), "oidc_admins": ("it",)}
 PROVIDER = "oidc-provider@9"

@@ -18,7 +18,7 @@ import pytest
 from node.dashboard.site import Site
 from node.settings import Settings
 from node.settings_file import settings_toml
-from running_node import free_port
+from ports import free_port
 
 pytestmark = pytest.mark.slow
 PASSWORD = "correct horse battery"  # noqa: S105 - of an account that lives as long as a test

@@ -13,7 +13,7 @@ from node.integration_settings import FhirServer
 from node.integrations.errors import ReceiverRefused, ReceiverUnreachable
 from node.integrations.fhir import result_bundle
 from node.integrations.fhir_client import FhirClient
-from orthanc import free_port
+from ports import free_port
 from told_results import PATIENT, told_result
 
 

@@ -12,7 +12,7 @@ from node.integration_settings import Hl7Receiver
 from node.integrations.er7 import encoded, message_header, segment
 from node.integrations.errors import ReceiverRefused, ReceiverUnreachable
 from node.integrations.mllp import Acknowledgement, probe, send_message
-from orthanc import free_port
+from ports import free_port
 
 NAME = "ZZPHI"
 MESSAGE = encoded(

@@ -13,7 +13,7 @@ from certificates import Authority, Signed
 from node.integration_settings import AuditRepositorySettings
 from node.integrations.errors import ReceiverUnreachable
 from node.integrations.syslog import probe, send_frames, syslog_frame
-from orthanc import free_port
+from ports import free_port
 from syslog_receiver import SyslogReceiver, reset, slam
 
 

@@ -24,7 +24,7 @@ from node.settings_sections import Destination, DicomSettings
 from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
-from orthanc import free_port
+from ports import free_port
 
 HERE = DicomSettings()
 Behaviour = Callable[[Event, int], int]

@@ -27,7 +27,7 @@ from node.storage.archive import Archive
 from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import JobRecord
-from orthanc import free_port
+from ports import free_port
 
 PORT = free_port()
 HERE = DicomSettings(port=PORT, callers=("MRI1",))

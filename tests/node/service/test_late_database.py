@@ -14,7 +14,7 @@ from node.errors import NotReady
 from node.service.late_database import ledger_when_there
 from node.settings import Settings
 from node.storage.postgres import DatabaseAway
-from orthanc import free_port
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(not postgres.available(), reason="PostgreSQL is not installed")
 

@@ -16,7 +16,7 @@ from node.reasons import ReasonCode
 from node.service.message_delivery import MessageClient, message_clients
 from node.settings import Settings
 from node.states import StudyState
-from orthanc import free_port
+from ports import free_port
 from told_results import PATIENT, AnsweredSite
 
 

@@ -32,7 +32,7 @@ def test_promotions_lie_on_each_other_and_a_rollback_takes_one_off(ledger: Ledge
     book.decide(Act.PROMOTED, C, "otto", {"before": B}, 4.0)
     assert promoted(book.decisions()) == [A, B, C]
     assert [each.detail for each, _ in ledger.audit.entries()][:1] == [f"anna: promoted {B[:12]}"]
-    assert ledger.audit.verify() == 4
+    assert ledger.audit.verify().entries == 4
 
 
 def test_the_newest_lock_and_shadow_count(ledger: Ledger) -> None:
@@ -57,7 +57,7 @@ def test_attempts_are_counted_over_all_locked_cases_that_share_a_patient(ledger:
     assert book.begin_examination(C, D, "otto", 12.0) == 1
     assert attempts_before(book.decisions(), B) == 4
     assert [each.act for each in book.decisions()].count(Act.EXAMINATION) == 5
-    assert ledger.audit.verify() == 8
+    assert ledger.audit.verify().entries == 8
 
 
 def test_an_examination_says_what_came_of_it(ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ from node.errors import NotReady
 from node.settings_sections import DatabaseSettings
 from node.storage.ledger.ledger import Ledger
 from node.storage.postgres import DatabaseAway, postgres_engine
-from orthanc import free_port
+from ports import free_port
 
 
 @pytest.fixture(scope="module")

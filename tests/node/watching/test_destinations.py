@@ -21,7 +21,7 @@ from node.settings_sections import Destination
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import DestinationCheck, check_destination, reach
 from node.watching.findings import FindingLevel
-from orthanc import free_port
+from ports import free_port
 
 
 def settings_for(root: Path, destination: Destination, **dicom: object) -> Settings:

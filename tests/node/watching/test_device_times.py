@@ -55,7 +55,9 @@ def test_an_ae_title_with_bundles_of_its_own_has_a_time_of_its_own(tmp_path: Pat
     write_bundle(tmp_path / "ours", 1, "somebody")
     other = {"ae_title": "OTHER", "models": [str(tmp_path / "ours")]}
     alike = {"ae_title": "THIRD", "models": ["demo"]}
-    settings = Settings(storage={"root": tmp_path / "root"}, model={"device": "cpu"}, ae_titles=[other, alike])
+    settings = Settings(
+        storage={"root": tmp_path / "root"}, model={"device": "cpu", "allow_unsigned": True}, ae_titles=[other, alike]
+    )
     first, second = measured_times(settings)
     assert (second.models, len(asked)) == (("ours 1",), 2) and first.models != second.models
 

@@ -35,7 +35,7 @@ from node.watching.doctor import (
     examine,
 )
 from node.watching.findings import FindingLevel
-from orthanc import free_port
+from ports import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 from node.watching.findings import FindingLevel
 from node.watching.integrations import call_receivers, examine_integrations, integration_probes
-from orthanc import free_port
+from ports import free_port
 from syslog_receiver import SyslogReceiver
 from ups_server import WorklistServer
 

@@ -19,7 +19,7 @@ from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.ledger import Ledger
 from node.watching.own_listener import check_port, own_listener
 from node.watching.return_listener import ReportListener, listening_for_reports, record_report
-from orthanc import free_port
+from ports import free_port
 
 IMPLICIT = "1.2.840.10008.1.2"
 PACS = Peer("PACS", "MOMENODE", "10.0.0.5")

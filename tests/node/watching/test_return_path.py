@@ -26,7 +26,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import AuditRecord
 from node.watching.findings import Finding, FindingLevel
 from node.watching.return_path import addresses_of, awaited_words, check_return_path, turned_away_by_us
-from orthanc import free_port
+from ports import free_port
 
 QUICK = 1.0  # seconds to wait for a report that will not come
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mome_core.case import Modality
 from mome_core.results import Result
 from mome_core.volume import Volume
 from sr_studies import Layout, make_evidence, make_result
 from sr_templates.dicom.evidence import Evidence
-from sr_templates.saliency.placed import PlacedSaliency, key_sources, place_saliency
+from sr_templates.saliency.placed import PlacedSaliency, key_sources, place_saliencies, place_saliency
+from sr_templates.saliency.region import smooth
 
 
 def placed_on(evidence: Evidence, result: Result) -> PlacedSaliency:
@@ -28,6 +30,19 @@ def test_the_saliency_of_dce_comes_before_that_of_t2_and_dwi(evidence: Evidence,
 
 def test_without_saliency_nothing_is_placed(evidence: Evidence, result: Result) -> None:
     assert place_saliency(replace(result, saliency=()), evidence) is None
+
+
+def test_what_pictures_do_not_show_is_not_placed(
+    evidence: Evidence, result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoothed = []
+    monkeypatch.setattr("sr_templates.saliency.placed.smooth", lambda volume: smoothed.append(volume) or smooth(volume))
+    asked = [score.endpoint for score in result.scores]
+    others = tuple(replace(each, endpoint=asked[1]) for each in result.saliency)
+    both = replace(result, saliency=(*result.saliency, *others))
+    assert placed_on(evidence, both).saliency.endpoint is asked[0]
+    assert len(smoothed) == 1
+    assert [each.saliency.endpoint for each in place_saliencies(both, evidence)] == asked[:2]
 
 
 def test_a_slice_of_the_smoothed_saliency_lies_in_its_place(evidence: Evidence, result: Result) -> None:
