@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from node.entity_settings import ApplicationEntity, PriorityRule
 from node.errors import SettingsError
 from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, UpsWorklist, WebStoreSettings
+from node.model_settings import ModelSettings, PromotionSettings, WorkerSettings
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
@@ -24,13 +25,10 @@ from node.settings_sections import (
     Destination,
     DicomSettings,
     GatherSettings,
-    ModelSettings,
-    PromotionSettings,
     ResultSettings,
     RetentionSettings,
     SeriesSettings,
     StorageSettings,
-    WorkerSettings,
 )
 
 
