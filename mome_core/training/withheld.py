@@ -45,22 +45,22 @@ def withheld_by_images(checkpoint: AnyModel, example: Example) -> NoScore | None
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredOrWithheld:
+class _ScoredOrWithheld:
     """The labelled cases of which the node would show a score, and of each of the others why not."""
 
     shown: tuple[Example, ...]
     withheld: tuple[NoScore, ...]
 
 
-def scored_cases(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> ScoredOrWithheld:
-    """Which labelled cases a model gives a score for; TrainingRefused as `labelled_cases`."""
-    cases = labelled_cases(checkpoint, examples, endpoint)
+def scored_cases(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> _ScoredOrWithheld:
+    """Which labelled cases a model gives a score for; TrainingRefused as `_labelled_cases`."""
+    cases = _labelled_cases(checkpoint, examples, endpoint)
     reasons = [withheld_of(checkpoint, each, endpoint) for each in cases]
     shown = tuple(each for each, reason in zip(cases, reasons, strict=True) if reason is None)
-    return ScoredOrWithheld(shown, tuple(reason for reason in reasons if reason))
+    return _ScoredOrWithheld(shown, tuple(reason for reason in reasons if reason))
 
 
-def require_a_score(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> ScoredOrWithheld:
+def require_a_score(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> _ScoredOrWithheld:
     """The cases as `scored_cases` parts them.
 
     Raises TrainingRefused with the reasons, before hours are spent, where the node would show no case's score.
@@ -76,7 +76,7 @@ def require_a_score(checkpoint: AnyModel, examples: Sequence[Example], endpoint:
     )
 
 
-def labelled_cases(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> tuple[Example, ...]:
+def _labelled_cases(checkpoint: AnyModel, examples: Sequence[Example], endpoint: Endpoint) -> tuple[Example, ...]:
     """The cases that have a label; TrainingRefused where there are none, or the model has no such endpoint."""
     if endpoint not in checkpoint.endpoints:
         raise TrainingRefused(f"the model {checkpoint.identity.name} does not answer {endpoint}")
