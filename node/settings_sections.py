@@ -34,6 +34,19 @@ def _network(value: str) -> str:
     return value
 
 
+def fingerprint(value: str) -> str:
+    """A SHA-256 as programs write it (AB:CD:..., or 64 digits) in small letters without colons; else empty."""
+    digits = value.replace(":", "").lower()
+    return digits if re.fullmatch(r"[0-9a-f]{64}", digits) else ""
+
+
+def _certificate(value: str) -> str:
+    """The value as what a certificate must show: a host name, an IP address, or the SHA-256 of the certificate."""
+    if not (fingerprint(value) or re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", value)):
+        raise ValueError("a host name or IP address in the certificate, or its SHA-256 (64 hexadecimal digits)")
+    return value
+
+
 AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -65,6 +78,9 @@ class DicomSettings(SettingsSection):
     )
     associations: int = Field(default=64, ge=1, description="maximum number of associations at a time")
     associations_per_caller: int = Field(default=32, ge=1, description="maximum per calling AE title")
+    associations_per_address: int = Field(
+        default=32, ge=1, description="maximum per IP address; behind NAT: of all there"
+    )
     max_object_mib: int = Field(default=2048, ge=1, description="largest instance that is accepted, in MiB")
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM): the port accepts TLS only")
     key: str = Field(default="", description="private key of the certificate (PEM)")
@@ -72,6 +88,11 @@ class DicomSettings(SettingsSection):
         default=ClientCertificates.NONE, description="client certificates: none, optional, required"
     )
     authorities: str = Field(default="", description="trusted authorities for client certificates (PEM)")
+    crl: str = Field(default="", description="revoked client certificates, a current list of each authority (PEM)")
+    certificates: dict[AeTitle, Annotated[str, AfterValidator(_certificate)]] = Field(
+        default_factory=dict,
+        description="what a calling AE title must prove: a name in its certificate, or the SHA-256 of it",
+    )
 
     @model_validator(mode="after")
     def tls_is_whole(self) -> Self:
@@ -79,6 +100,8 @@ class DicomSettings(SettingsSection):
         require_pair(self.certificate, self.key)
         if self.client_certificates is not ClientCertificates.NONE and not (self.certificate and self.authorities):
             raise ValueError("client_certificates can be checked only with certificate, key and authorities")
+        if self.client_certificates is ClientCertificates.NONE and (self.crl or self.certificates):
+            raise ValueError('crl and certificates need client certificates: set client_certificates = "required"')
         return self
 
     @property

@@ -58,7 +58,7 @@ def run_listener(settings: Settings, config: Path | None, heartbeat: HeartbeatSe
 def open_acceptor(dicom: DicomSettings, service: StorageService) -> Acceptor:
     """Bind the port; raises NotReady when it is taken."""
     address = (dicom.host, dicom.port)
-    tls = _tls_of(dicom)
+    tls = tls_of(dicom)
     try:
         return Acceptor(address, acceptor_contexts(), service, limits=_limits_of(dicom), tls=tls)
     except OSError as error:
@@ -67,17 +67,21 @@ def open_acceptor(dicom: DicomSettings, service: StorageService) -> Acceptor:
 
 def _limits_of(dicom: DicomSettings) -> AcceptorLimits:
     """How many associations may be open."""
-    return AcceptorLimits(associations=dicom.associations, per_ae_title=dicom.associations_per_caller)
+    return AcceptorLimits(
+        associations=dicom.associations,
+        per_ae_title=dicom.associations_per_caller,
+        per_address=dicom.associations_per_address,
+    )
 
 
-def _tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
+def tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
     """TLS of incoming associations, None without a certificate; raises NotReady for unusable files."""
     if not dicom.certificate:
         return None
     try:
-        return acceptor_context(dicom.certificate, dicom.key, dicom.authorities, dicom.client_certificates)
+        return acceptor_context(dicom.certificate, dicom.key, dicom.authorities, dicom.client_certificates, dicom.crl)
     except TlsFilesUnusable as error:
-        raise NotReady(f"dicom.certificate, key, authorities: {error}") from None
+        raise NotReady(f"dicom.certificate, key, authorities, crl: {error}") from None
 
 
 def _renew_again(renewal: threading.Event, acceptor: Acceptor, service: StorageService, config: Path | None) -> None:
@@ -98,7 +102,7 @@ def renew(acceptor: Acceptor, service: StorageService, config: Path | None) -> N
         return
     acceptor.limits = _limits_of(settings.dicom)
     try:
-        acceptor.tls = _tls_of(settings.dicom)
+        acceptor.tls = tls_of(settings.dicom)
     except NotReady as error:
         log.error("the new certificate is not usable and the old one stays in force: %s", error)
     log.info("settings taken over without closing the port")
