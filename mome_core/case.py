@@ -73,7 +73,9 @@ class Case:
 
 
 def same_images(a: Case, b: Case) -> bool:
-    """Whether two cases hold the same voxels at the same places, b-value and phase times; who and where may differ."""
+    """Whether two cases hold the same voxels at the same places, b-value, phase times and proof of the phase before
+    contrast; who and where may differ.
+    """
 
     def alike(x: Volume | Dynamic | None, y: Volume | Dynamic | None) -> bool:
         if x is None or y is None:
@@ -87,4 +89,5 @@ def same_images(a: Case, b: Case) -> bool:
         and alike(a.dwi, b.dwi)
         and a.dwi_b_value == b.dwi_b_value
         and times_a == times_b
+        and a.acquisition.get("pre_contrast") == b.acquisition.get("pre_contrast")
     )

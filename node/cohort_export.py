@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dicom_io.deidentification.burned_in import text_finder
-from dicom_io.deidentification.image import Deidentifier, NotExportable
+from dicom_io.deidentification.burned_in import NoTextFinder, text_finder
+from dicom_io.deidentification.image import Deidentifier, Hindrance, NotExportable
 from dicom_io.deidentification.mask import Mask
-from dicom_io.files import dicom_files
+from dicom_io.files import dicom_files, files_under
 from mome_core.case import same_images
 from mome_core.errors import StudyIneligible
-from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow, read_manifest
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.table import is_parquet, write_table
@@ -37,23 +36,27 @@ class ExportedCohort:
     cohort
         The manifest of the copies.
     left_behind
-        How many objects stayed here, for each reason.
+        How many objects of all studies stayed here, for each hindrance.
     elements_left_behind
-        How many images held an element of each tag that stayed here, whole or with one of its values.
+        How many images held an element of each tag that stayed here, whole or with one of its values; those of studies
+        that were not exported too.
     columns_left_behind
         Columns of the manifest without a meaning of their own: they may hold anything.
     text_finder
         What looked for text in the pixels; empty when nobody looked.
+    nobody_looked
+        Why nobody looked; empty when somebody did.
     """
 
     cohort: str
     cases: int
     images: int
     not_exported: tuple[ExcludedCase, ...]
-    left_behind: Mapping[str, int]
+    left_behind: Mapping[Hindrance, int]
     elements_left_behind: Mapping[str, int]
     columns_left_behind: tuple[str, ...]
     text_finder: str
+    nobody_looked: str
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for scripts."""
@@ -71,9 +74,9 @@ def export_cohort(
     if out.exists():
         raise NodeError(f"{out} exists already; name a new folder")
     rows, key = read_manifest(manifest), key_of(manifest, create=True)
-    finder = text_finder() if text_search else None
+    finder, nobody_looked = _text_search() if text_search else ("", "--no-text-search")
     copies = [
-        _planned(row, facts, out / f"studies/{number:05}", key, finder is not None)
+        _planned(row, facts, out / f"studies/{number:05}", key, bool(finder))
         for number, (row, facts) in enumerate(zip(rows, shared_facts(rows), strict=True), start=1)
     ]
     results = list(in_processes(_copy, copies, workers, progress))
@@ -87,11 +90,20 @@ def export_cohort(
         cases=len(written),
         images=sum(result.images for result in results),
         not_exported=tuple(ExcludedCase(r.name, c.reason) for r, c in zip(rows, results, strict=True) if c.reason),
-        left_behind=sum((result.left_behind for result in results), Counter[str]()),
+        left_behind=sum((result.left_behind for result in results), Counter[Hindrance]()),
         elements_left_behind=sum((result.elements for result in results), Counter[str]()),
         columns_left_behind=_columns_left_behind(rows),
-        text_finder=finder.name if finder else "",
+        text_finder=finder,
+        nobody_looked=nobody_looked,
     )
+
+
+def _text_search() -> tuple[str, str]:
+    """What looks for burned-in text; or why nothing does."""
+    try:
+        return text_finder().name, ""
+    except NoTextFinder as error:
+        return "", str(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ class _Copied:
     """
 
     images: int = 0
-    left_behind: Counter[str] = field(default_factory=Counter)
+    left_behind: Counter[Hindrance] = field(default_factory=Counter)
     elements: Counter[str] = field(default_factory=Counter)
     reason: str = ""
 
@@ -124,9 +136,8 @@ class _Copied:
 def _planned(row: ManifestRow, facts: Mapping[str, str], target: Path, key: bytes, text_search: bool) -> _Copy:
     """Labels, split and the facts that may be shared go along."""
     place, patient = f"{target.parent.name}/{target.name}", pseudonym(row.patient, key)
-    labels = {endpoint.value: str(row.labels.get(endpoint, "")) for endpoint in Endpoint}
     split = {"split": str(row.split)} if row.split else {}
-    record = {"case": place, "patient": patient, **labels, **split, **facts}
+    record = {"case": place, "patient": patient, **row.answers(), **split, **facts}
     return _Copy(row.folder, target, Mask(patient, key), record, text_search)
 
 
@@ -136,21 +147,24 @@ def _columns_left_behind(rows: Sequence[ManifestRow]) -> tuple[str, ...]:
 
 def _copy(copy: _Copy) -> _Copied:
     """Copy one study without its patient, and read the copy: it stays only if it gives the same Case."""
+    images, left_behind, dropped = 0, Counter[Hindrance](), Counter[str]()
     try:
         before = read_study(copy.source)
         copy.target.mkdir(parents=True)
-        images, left_behind = 0, Counter[str]()
+        found = dicom_files(copy.source)
+        left_behind.update([Hindrance.NO_DICOM] * (len(files_under(copy.source)) - len(found)))
         with Deidentifier(copy.mask, text_finder() if copy.text_search else None) as deidentifier:
-            for path in dicom_files(copy.source):
+            for path in found:
                 try:
                     deidentifier.write(path, copy.target / f"{images:06}.dcm")
                     images += 1
                 except NotExportable as error:
-                    left_behind[str(error)] += 1
+                    left_behind[error.hindrance] += 1
+            dropped = deidentifier.dropped
         if same_images(before, read_study(copy.target)):
-            return _Copied(images, left_behind, deidentifier.dropped)
+            return _Copied(images, left_behind, dropped)
         reason = "without what must stay here it would be read differently"
     except StudyIneligible as error:
         reason = str(error)
     shutil.rmtree(copy.target, ignore_errors=True)
-    return _Copied(reason=reason)
+    return _Copied(0, left_behind, dropped, reason)

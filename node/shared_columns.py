@@ -6,29 +6,28 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dicom_io.vendors.registry import vendor_of
-from mome_core.training.cohort import ManifestRow
+from mome_core.training.cohort import GROUPS, READER, ManifestRow
 
-_READER = "reader_"
 _OLDEST = 89  # years; above it an age identifies (45 CFR 164.514(b)(2)(i)(C)): it becomes 90
 
 
 def shared_facts(rows: Sequence[ManifestRow]) -> list[dict[str, str]]:
     """Of each row what may be shared; sites and readers become numbers, and a value without its shape becomes empty."""
     sites = _numbered(row.facts.get("site", "") for row in rows)
-    readers = _numbered(name for row in rows for name in row.facts if name.startswith(_READER))
+    readers = _numbered(name for row in rows for name in row.facts if name.startswith(READER))
     return [_shared(row.facts, sites, readers) for row in rows]
 
 
 def is_shared(name: str) -> bool:
     """Whether a column may leave the hospital."""
-    return name in _SHAPES or name == "site" or name.startswith(_READER)
+    return name in GROUPS or name.startswith(READER)
 
 
 def _shared(facts: Mapping[str, str], sites: Mapping[str, str], readers: Mapping[str, str]) -> dict[str, str]:
-    known = {name: shape(facts[name]) for name, shape in _SHAPES.items() if name in facts}
-    site = {"site": sites.get(facts["site"], "")} if "site" in facts else {}
-    ratings = {f"{_READER}{number}": _rating(facts[name]) for name, number in readers.items() if name in facts}
-    return known | site | ratings
+    shapes: dict[str, Callable[[str], str]] = {**_SHAPES, "site": lambda text: sites.get(text, "")}
+    groups = {name: shapes[name](facts[name]) for name in GROUPS if name in facts}
+    ratings = {f"{READER}{number}": _rating(facts[name]) for name, number in readers.items() if name in facts}
+    return groups | ratings
 
 
 def _numbered(names: Iterable[str]) -> dict[str, str]:

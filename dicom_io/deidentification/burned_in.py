@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from dicom_io.errors import DicomError
 from dicom_io.pixels.frames import Array
 
 _SHORTEST_SIDE = 480  # pixels to which a smaller image is enlarged
 _FEWEST_CHARACTERS = 3  # different ones; a head on a black ground reads as 0, six of them as 000000
 _SHOWN = (0.5, 99.5)  # percentiles of the values that are shown black and white
+
+
+class NoTextFinder(DicomError):
+    """Nothing here can look for text in pixels; the message says why."""
 
 
 class TextFinder:
@@ -33,12 +39,17 @@ class TextFinder:
         return any(len(set(filter(str.isalnum, text))) >= _FEWEST_CHARACTERS for text in found.txts or ())
 
 
-def text_finder() -> TextFinder | None:
-    """What looks for burned-in text; None where the extra `text` is not installed."""
-    try:
-        from rapidocr import RapidOCR
-    except ImportError:
-        return None
+@cache
+def text_finder() -> TextFinder:
+    """What looks for burned-in text in this process: its weights are read once. Raises NoTextFinder."""
     one_thread = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     small = {"Det.limit_side_len": _SHORTEST_SIDE, "Det.limit_type": "min"}
-    return TextFinder(RapidOCR(params={"Global.log_level": "error", **one_thread, **small}))
+    try:
+        from rapidocr import RapidOCR
+
+        return TextFinder(RapidOCR(params={"Global.log_level": "error", **one_thread, **small}))
+    except ImportError as error:
+        missing = error.name or "a part of it"
+        raise NoTextFinder(f"{missing} is not installed; pip install 'mome-node[text]' brings what can look") from error
+    except Exception as error:  # whatever its engine raises where it does not suit the machine
+        raise NoTextFinder(f"rapidocr cannot begin ({type(error).__name__}: {error})") from error

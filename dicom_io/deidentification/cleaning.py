@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from pydicom import config
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from dicom_io.deidentification.kept import DERIVATIONS, KEPT, Derivations, Items, PublicTags, Replaced, Rule
+from dicom_io.deidentification.kept import KEPT, Derivations, Items, PublicTags, Replaced, Rule, derivations
 from dicom_io.deidentification.mask import Mask
+from dicom_io.encoding.codes import code_item
 from dicom_io.encoding.elements import Elements, tag_of
-from dicom_io.encoding.shapes import SafePrivate, Words
+from dicom_io.encoding.shapes import Words
 from dicom_io.vendors.registry import safe_private_elements
-
-_RULES = {int(tag_of(keyword)): rule for keyword, rule in KEPT.items()}
-_SAFE_PRIVATE = safe_private_elements()
 
 
 class Cleaning:
@@ -40,7 +39,7 @@ class Cleaning:
         made = Dataset()
         kept = set(self._add_private(made, elements))
         for tag in elements.tags():
-            rule = _RULES.get(tag)
+            rule = _rules().get(tag)
             if rule is not None and self._add(made, tag, dictionary_VR(tag), rule, elements):
                 kept.add(tag)
         self.dropped |= set(elements.tags()) - kept
@@ -51,42 +50,59 @@ class Cleaning:
         if vr != "SQ" and tag not in elements:
             made.add(DataElement(tag, vr, None))
             return True
-        values = self._values(rule, elements, tag, vr)
+        values, whole = self._values(rule, elements, tag, vr)
         if values is not None:
             made.add(DataElement(tag, vr, values, validation_mode=config.IGNORE))
-        if isinstance(rule, Words):
-            return values == [text.upper() for text in elements.texts(tag)]
-        return values is not None
+        return whole
 
-    def _values(self, rule: Rule, elements: Elements, tag: int, vr: str) -> list[object] | None:
-        """What stands in the copy; None when nothing does."""
+    def _values(self, rule: Rule, elements: Elements, tag: int, vr: str) -> tuple[list[object] | None, bool]:
+        """What stands in the copy, None when nothing does; and whether that stands for every value."""
         if isinstance(rule, Items):
-            return [self.copy(item) for item in elements.items(tag)]
+            return [self.copy(item) for item in elements.items(tag)], True
         if isinstance(rule, Derivations):
-            return [_code(code) for item in elements.items(tag) if (code := item.text("CodeValue")) in DERIVATIONS]
+            found = [item.text("CodeValue") for item in elements.items(tag)]
+            known = [code_item(value, "DCM", derivations()[value]) for value in found if value in derivations()]
+            return list(known), len(known) == len(found)
         if isinstance(rule, PublicTags):
-            return _public_tags(elements, tag)
+            tags = _public_tags(elements, tag)
+            return tags, tags is not None
         if isinstance(rule, Replaced):
             replaced = [rule.rule(self._mask, text) for text in elements.texts(tag)]
-            return None if None in replaced else list(replaced)
+            return (None, False) if None in replaced else (list(replaced), True)
         read = rule.read(elements, tag, vr)
-        return None if read is None else list(read)
+        if read is None:
+            return None, False
+        return list(read), not isinstance(rule, Words) or rule.keeps_all(elements, tag)
 
     def _add_private(self, made: Dataset, elements: Elements) -> Iterator[int]:
-        """Put the private elements that readers need into the copy; their tags, and those that say whose they are."""
-        for owner in elements.tags():
-            creator = elements.text(owner) if owner & 0x10000 and 0x10 <= owner & 0xFFFF <= 0xFF else ""
-            for safe in _SAFE_PRIVATE.get((owner >> 16, creator.upper()), ()):
-                tag = owner >> 16 << 16 | (owner & 0xFF) << 8 | safe.tag.element
-                values = self._private_values(safe, elements, tag) if tag in elements.tags() else None
-                if values is not None:
-                    block = made.private_block(owner >> 16, creator, create=True)
-                    block.add_new(safe.tag.element, safe.vr, values)
-                    self.keeps_private = True
-                    yield from (owner, tag)
+        """Put the private elements that readers need into the copy.
 
-    def _private_values(self, safe: SafePrivate, elements: Elements, tag: int) -> list[object] | None:
-        return self._values(Items() if safe.shape is None else safe.shape, elements, tag, safe.vr)
+        Gives the tags of those that may leave whole, and those that say whose they are.
+        """
+        present = frozenset(elements.tags())
+        for claimed in elements.private_blocks():
+            for safe in _safe_private().get((claimed.group, claimed.creator.upper()), ()):
+                tag = claimed.tag(safe.tag.element)
+                if tag not in present:
+                    continue
+                values, whole = self._values(safe.shape or Items(), elements, tag, safe.vr)
+                if values is None:
+                    continue
+                block = made.private_block(claimed.group, claimed.creator, create=True)
+                block.add_new(safe.tag.element, safe.vr, values)
+                self.keeps_private = True
+                yield claimed.owner
+                if whole:
+                    yield tag
+
+
+@cache
+def _rules() -> Mapping[int, Rule]:
+    """The rule for each tag that may leave."""
+    return {int(tag_of(keyword)): rule for keyword, rule in KEPT.items()}
+
+
+_safe_private = cache(safe_private_elements)
 
 
 def _public_tags(elements: Elements, tag: int) -> list[object] | None:
@@ -94,9 +110,3 @@ def _public_tags(elements: Elements, tag: int) -> list[object] | None:
     value = elements.dataset[tag].value
     found = [value] if isinstance(value, int) else list(value or ())
     return found if all(dictionary_has_tag(each) for each in found) else None
-
-
-def _code(value: str) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", DERIVATIONS[value]
-    return item

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import AbstractContextManager
+from enum import StrEnum
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
+from warnings import catch_warnings, simplefilter
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sr.coding import Code
 from pydicom.uid import (
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
@@ -26,8 +28,8 @@ from pydicom.uid import (
 from dicom_io.deidentification.burned_in import TextFinder
 from dicom_io.deidentification.cleaning import Cleaning
 from dicom_io.deidentification.mask import Mask
+from dicom_io.encoding.codes import code_item
 from dicom_io.encoding.elements import Elements, tag_of
-from dicom_io.encoding.shapes import vocabulary
 from dicom_io.errors import DicomError, NotAnImage, PixelsUnreadable
 from dicom_io.headers.enhanced import is_enhanced
 from dicom_io.headers.read import read_instance
@@ -42,25 +44,43 @@ _VERSION = version("mome-node")
 _IMAGES = frozenset({MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage})
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _EMPTY = ("PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName", "StudyID")  # of type 2
-_WRITTEN = frozenset(  # with values of ours
-    map(
-        tag_of,
-        vocabulary(
-            "PatientName PatientID Rows Columns SamplesPerPixel BitsAllocated BitsStored HighBit PixelRepresentation"
-            " NumberOfFrames"
-        ),
-    )
+_OF_PIXELS = (  # written anew, from the pixels that leave
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "NumberOfFrames",
 )
 _PROFILE = (  # PS3.16 CID 7050
-    Code("113100", "DCM", "Basic Application Confidentiality Profile"),
-    Code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option"),
+    ("113100", "Basic Application Confidentiality Profile"),
+    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
 )
-_DESCRIPTORS = Code("113105", "DCM", "Clean Descriptors Option")
-_SAFE_PRIVATE = Code("113111", "DCM", "Retain Safe Private Option")
+_DESCRIPTORS = ("113105", "Clean Descriptors Option")
+_SAFE_PRIVATE = ("113111", "Retain Safe Private Option")
+
+
+class Hindrance(StrEnum):
+    """Why an object stays here: a stable code."""
+
+    NO_DICOM = "NO_DICOM"  # a file of another kind
+    NO_IMAGE = "NO_IMAGE"  # a document, a damaged file
+    NO_MR_IMAGE = "NO_MR_IMAGE"  # text may be burned into others
+    TEXT_DECLARED = "TEXT_DECLARED"  # its header says that text is burned into its pixels
+    NO_GREY_VALUES = "NO_GREY_VALUES"  # colours, a palette
+    PIXELS_UNREADABLE = "PIXELS_UNREADABLE"
+    TEXT_FOUND = "TEXT_FOUND"  # the search found some in its pixels
+    NOT_WRITABLE = "NOT_WRITABLE"  # a library failed with it
 
 
 class NotExportable(DicomError):
-    """The object stays here: it is no MR image, cannot be read, or shows text."""
+    """The object stays here; the message is the code of its hindrance, and repeats nothing that it says of itself."""
+
+    def __init__(self, hindrance: Hindrance) -> None:
+        super().__init__(hindrance.value)
+        self.hindrance = hindrance
 
 
 class Deidentifier(AbstractContextManager["Deidentifier"]):
@@ -83,22 +103,37 @@ class Deidentifier(AbstractContextManager["Deidentifier"]):
         self.dropped: Counter[str] = Counter()
 
     def write(self, source: Path, target: Path) -> None:
-        """Write one image. Raises NotExportable for what is no MR image, cannot be read, or has burned-in text."""
+        """Write one image. Raises NotExportable for whatever is wrong with it, OSError only when the disk fails."""
         try:
-            instance, elements = read_instance(source)
-            _require_exportable(instance, elements)
-            pixels = self._pixels(instance)
-        except (NotAnImage, PixelsUnreadable) as error:
-            raise NotExportable(str(error)) from error
+            with catch_warnings():
+                simplefilter("ignore")  # pydicom's may quote a value
+                content, dropped = self._written(source)
+        except NotExportable:
+            raise
+        except NotAnImage as error:
+            raise NotExportable(Hindrance.NO_IMAGE) from error
+        except PixelsUnreadable as error:
+            raise NotExportable(Hindrance.PIXELS_UNREADABLE) from error
+        except Exception as error:  # pydicom raises whatever strange values make it raise
+            raise NotExportable(Hindrance.NOT_WRITABLE) from error
+        target.write_bytes(content)
+        self.dropped.update(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in dropped)
+
+    def _written(self, source: Path) -> tuple[bytes, set[int]]:
+        """The copy as a file, and the tags of what was dropped."""
+        instance, elements = read_instance(source)
+        _require_exportable(instance, elements)
+        pixels = self._pixels(instance)
         if self._finder and any(map(self._finder.finds_text, pixels)):
-            raise NotExportable("text was found in its pixels")
+            raise NotExportable(Hindrance.TEXT_FOUND)
         cleaning = Cleaning(self._mask)
         image = cleaning.copy(elements)
         _add_diffusion(image, elements)
         _add_pixels(image, instance, pixels)
         self._add_claims(image, cleaning.keeps_private)
-        image.save_as(target, enforce_file_format=True)
-        self.dropped.update(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in cleaning.dropped - _WRITTEN)
+        content = BytesIO()
+        image.save_as(content, enforce_file_format=True)
+        return content.getvalue(), cleaning.dropped - set(map(tag_of, _OF_PIXELS))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -111,7 +146,7 @@ class Deidentifier(AbstractContextManager["Deidentifier"]):
         """Stored values (frames, rows, columns)."""
         try:
             return read_stored(instance, self._decoder)
-        except PixelsUnreadable:
+        except Exception:
             self.__exit__(None, None, None)  # it may have died, or still be at work
             raise
 
@@ -133,11 +168,11 @@ class Deidentifier(AbstractContextManager["Deidentifier"]):
             f"burned-in text: none found by {self._finder.name}" if self._finder else "burned-in text: nobody looked",
         ]
         methods = [*_PROFILE]
-        if "SeriesDescription" in image or "ProtocolName" in image:
+        if image.get("SeriesDescription") or image.get("ProtocolName"):
             methods.append(_DESCRIPTORS)
         if keeps_private:
             methods.append(_SAFE_PRIVATE)
-        image.DeidentificationMethodCodeSequence = list(map(_coded, methods))
+        image.DeidentificationMethodCodeSequence = [code_item(value, "DCM", meaning) for value, meaning in methods]
         image.file_meta, image.preamble = FileMetaDataset(), bytes(128)
         image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
 
@@ -145,11 +180,11 @@ class Deidentifier(AbstractContextManager["Deidentifier"]):
 def _require_exportable(instance: Instance, elements: Elements) -> None:
     """Raise NotExportable for what is no MR image of grey values without text."""
     if instance.sop_class_uid not in _IMAGES:
-        raise NotExportable("it is no MR image: text may be burned into others")
+        raise NotExportable(Hindrance.NO_MR_IMAGE)
     if elements.text("BurnedInAnnotation").upper() == "YES":
-        raise NotExportable("its header says that text is burned into its pixels")
+        raise NotExportable(Hindrance.TEXT_DECLARED)
     if elements.text("PhotometricInterpretation").upper() not in _GREY:
-        raise NotExportable("its pixels are no grey values")
+        raise NotExportable(Hindrance.NO_GREY_VALUES)
 
 
 def _add_diffusion(image: Dataset, elements: Elements) -> None:
@@ -174,9 +209,3 @@ def _add_pixels(image: Dataset, instance: Instance, pixels: Array) -> None:
         image.NumberOfFrames = len(pixels)
     values = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
     image.add_new("PixelData", "OB" if instance.bits_allocated == 8 else "OW", values + bytes(len(values) % 2))
-
-
-def _coded(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
-    return item

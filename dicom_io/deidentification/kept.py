@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from pydicom.sr.codedict import codes
 
 from dicom_io.deidentification.description import description_of
 from dicom_io.deidentification.mask import Mask
 from dicom_io.encoding.shapes import Numbers, Shape, Words, words
+from dicom_io.study.body_part import BODY_PARTS
 from dicom_io.vendors.base import B_VALUES
 from dicom_io.vendors.registry import OTHER, safe_private_elements, vendor_of
-from dicom_io.vendors.vocabulary import BODY_PARTS, IMAGE_WORDS, OPTION_WORDS
+from dicom_io.vendors.vocabulary import IMAGE_WORDS, OPTION_WORDS
 
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")  # PS3.5 6.2, TM
 _AGENT, _NO_AGENT = "CONTRAST AGENT", ("", "NONE", "PRE_CONTRAST")
@@ -177,10 +179,16 @@ _SECTIONS: Mapping[str, tuple[tuple[Rule, str], ...]] = {
 }
 
 
-def _derivation_codes() -> dict[str, str]:
+@cache
+def derivations() -> Mapping[str, str]:
     """Code value -> meaning of the DCM codes for computed images (PS3.16 annex D, 113040 to 113097)."""
     every = (getattr(codes.DCM, name) for name in codes.DCM.dir())
     return {code.value: code.meaning for code in every if "113040" <= code.value <= "113097" and len(code.value) == 6}
+
+
+def _number(value: float) -> str:
+    """Every digit, thousands apart."""
+    return f"{value:,.12g}".replace(",", " ")
 
 
 def _says(rule: Rule) -> str:
@@ -188,7 +196,8 @@ def _says(rule: Rule) -> str:
     if isinstance(rule, Replaced):
         return rule.what
     if isinstance(rule, Numbers):
-        return f"numbers from {rule.low:g} to {rule.high:,g}".replace(",", " ")
+        shifted = f", or as much above {_number(rule.offset)}" if rule.offset else ""
+        return f"numbers from {_number(rule.low)} to {_number(rule.high)}{shifted}"
     if isinstance(rule, Words):
         return f"words of a list{'; OTHER for any other' if rule.unknown else ''}"
     return {Items: "its items, cleaned alike", Derivations: "codes of PS3.16 for computed images"}.get(
@@ -214,4 +223,3 @@ def table() -> str:
 KEPT: Mapping[str, Rule] = {
     keyword: rule for rules in _SECTIONS.values() for rule, keywords in rules for keyword in keywords.split()
 }
-DERIVATIONS: Mapping[str, str] = _derivation_codes()

@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pydicom import config
 from pydicom.uid import UID
 
 
@@ -27,9 +28,7 @@ class Mask:
 
     def uid(self, original: str) -> str:
         """The UID that stands for this one; those that PS3.6 lists stay."""
-        if not original:
-            return original
-        if UID(original).name != original:  # it has a name in PS3.6
+        if not original or UID(original, config.IGNORE).type:  # PS3.6 says what it is
             return original
         return f"2.25.{self.number(f'uid {original}', 16)}"
 

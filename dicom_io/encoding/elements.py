@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
 from io import BytesIO
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
@@ -50,6 +51,23 @@ def _is_kept(tag: BaseTag, value: Any, vr: str | None) -> bool:
     if tag & 0x10000:
         return False
     return value.__class__ is not bytes or len(value) <= _MAX_KEPT_BYTES or (vr or _vr_of(tag)) == "SQ"
+
+
+class _PrivateBlock(NamedTuple):
+    """Elements (gggg,xx00-xxFF) of one creator: PS3.5 7.8.1, (gggg,00xx) names it."""
+
+    group: int
+    creator: str
+    number: int
+
+    @property
+    def owner(self) -> int:
+        """The tag of the element that names the creator."""
+        return self.group << 16 | self.number
+
+    def tag(self, element: int) -> int:
+        """The tag of one of its elements, by its last two digits."""
+        return self.group << 16 | self.number << 8 | element
 
 
 class Elements:
@@ -183,17 +201,17 @@ class Elements:
         return items[0] if items else Elements(Dataset())
 
     def private(self, group: int, creator: str, element: int) -> int:
-        """Tag of a private element, wherever an archive moved its block; the usual block 10 when no creator claims it.
-
-        PS3.5 7.8.1: (gggg,00xx) names the owner of elements (gggg,xx00-xxFF).
-        """
+        """Tag of a private element, wherever an archive moved its block; the usual block 10 when nobody claims it."""
         if self._blocks is None:
-            self._blocks = self._private_blocks()
+            found = reversed(tuple(self.private_blocks()))  # of several the first
+            self._blocks = {(block.group, block.creator.upper()): block.number for block in found}
         return group << 16 | self._blocks.get((group, creator), 0x10) << 8 | element
 
-    def _private_blocks(self) -> dict[tuple[int, str], int]:
-        creators = [tag for tag in self._elements if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF]
-        return {(tag >> 16, self.text(int(tag)).upper()): tag & 0xFF for tag in reversed(creators)}
+    def private_blocks(self) -> Iterator[_PrivateBlock]:
+        """The blocks that a creator has claimed, ascending."""
+        for tag in self.tags():
+            if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF:
+                yield _PrivateBlock(tag >> 16, self.text(tag), tag & 0xFF)
 
     def _value(self, key: str | int) -> Any:
         element = self._elements.get(tag_of(key))

@@ -76,6 +76,12 @@ class Words:
         found = [text if not text or self._knows(text) else self.unknown for text in texts]
         return None if any(text and not kept for text, kept in zip(texts, found, strict=True)) else found
 
+    def keeps_all(self, elements: Elements, key: str | int) -> bool:
+        """Whether every value is a known one."""
+        texts = [text.upper() for text in elements.texts(key)]
+        parts = self.divider.join(texts).split(self.divider) if self.divider else texts
+        return all(not part or self._knows(part) for part in parts)
+
     def _knows(self, text: str) -> bool:
         return text in self.vocabulary or all(self._knows_part(part) for part in _PARTS.split(text))
 

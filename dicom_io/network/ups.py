@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 from pydicom.dataset import Dataset
 
+from dicom_io.encoding.codes import code_item
 from dicom_io.errors import DicomError, PeerFault, PeerUnreachable
 
 FinalAttributes = Dataset
@@ -146,8 +147,8 @@ def progress_of(percent: int, words: str) -> Dataset:
 def performed(station: str, began: float, ended: float, outputs: Iterable[WorkitemOutput]) -> Dataset:
     """What the Final State of a completed workitem needs (PS3.4 table CC.2.5-3); times in seconds since 1970, UTC."""
     item, change = Dataset(), Dataset()
-    item.PerformedStationNameCodeSequence = [_code(station, "99MOMENODE", station)]
-    item.PerformedWorkitemCodeSequence = [_code("110004", "DCM", "Computer Aided Diagnosis")]
+    item.PerformedStationNameCodeSequence = [code_item(station, "99MOMENODE", station)]
+    item.PerformedWorkitemCodeSequence = [code_item("110004", "DCM", "Computer Aided Diagnosis")]
     item.PerformedProcedureStepStartDateTime, item.PerformedProcedureStepEndDateTime = _moment(began), _moment(ended)
     item.OutputInformationSequence = _outputs(list(outputs))
     change.UnifiedProcedureStepPerformedProcedureSequence = [item]
@@ -158,7 +159,7 @@ def discontinued(words: str, now: float) -> Dataset:
     """What a workitem that is canceled says of it."""
     item, change = Dataset(), Dataset()
     item.ProcedureStepCancellationDateTime, item.ReasonForCancellation = _moment(now), words
-    reason = _code("110513", "DCM", "Discontinued for unspecified reason")
+    reason = code_item("110513", "DCM", "Discontinued for unspecified reason")
     item.ProcedureStepDiscontinuationReasonCodeSequence = [reason]
     change.ProcedureStepProgressInformationSequence = [item]
     return change
@@ -177,12 +178,6 @@ def _outputs(outputs: Sequence[WorkitemOutput]) -> list[Dataset]:
         reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = each.sop_class_uid, each.sop_instance_uid
         series[key].ReferencedSOPSequence.append(reference)
     return list(series.values())
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item
 
 
 def _moment(at: float) -> str:

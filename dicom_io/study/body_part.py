@@ -16,6 +16,9 @@ _OTHER = {  # Body Part Examined (PS3.16 annex L) and what protocols are named a
     **dict.fromkeys(("KNEE", "HIP", "ANKLE", "FOOT", "SHOULDER", "ELBOW", "WRIST", "HAND"), "limb"),
     **dict.fromkeys(("HEART", "CARDIAC"), "heart"),
 }
+_NO_CONTRADICTION = ("CHEST", "THORAX")
+BODY_PARTS = frozenset((*_BREAST, *_OTHER, *_NO_CONTRADICTION))
+"""Every name of a part of the body that we know."""
 
 
 def contradicting_body_part(headers: StudyHeaders) -> str | None:

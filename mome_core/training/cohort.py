@@ -31,6 +31,7 @@ _NEEDED = ("case", "patient")
 SUBTYPE_COLUMN = "molecular_subtype"
 _FEW = 10  # cases of a class: fewer teach and prove little
 GROUPS = ("age", "bpe", "bi_rads", "field_strength", "site", "vendor")  # columns that name subgroups
+READER = "reader_"  # with this a reader's column begins
 
 
 class Split(StrEnum):
@@ -68,9 +69,12 @@ class ManifestRow:
     def record(self, beside: Path, split: Split) -> Record:
         """This row for a manifest in the folder `beside`, on this side."""
         place = {"case": os.path.relpath(self.folder, beside), "patient": self.patient, "split": split.value}
+        return place | self.answers() | dict(self.facts)
+
+    def answers(self) -> Record:
+        """The columns that say what was found: every endpoint, and the molecular subtype; empty when unknown."""
         subtype = "" if self.subtype is None else str(self.subtype)
-        labels = {e.value: str(self.labels.get(e, "")) for e in Endpoint} | {SUBTYPE_COLUMN: subtype}
-        return place | labels | dict(self.facts)
+        return {e.value: str(self.labels.get(e, "")) for e in Endpoint} | {SUBTYPE_COLUMN: subtype}
 
 
 def read_manifest(path: Path) -> tuple[ManifestRow, ...]:

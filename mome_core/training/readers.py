@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mome_core.training.answers import Answers
+from mome_core.training.cohort import READER
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.levels import rating_of
 from mome_core.training.metrics import auroc, call_metrics
@@ -81,7 +82,7 @@ def against_readers(
         given = np.array([_rating(column, value) for value, chosen in zip(values, read, strict=True) if chosen])
         of_read = answers.of(read)
         if of_read.both_classes:
-            found.append(_compared(column.removeprefix("reader_"), of_read, given, cut, of_read.draws(repeats, seed)))
+            found.append(_compared(column.removeprefix(READER), of_read, given, cut, of_read.draws(repeats, seed)))
     return found
 
 

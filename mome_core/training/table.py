@@ -57,19 +57,23 @@ def _csv_of(names: list[str], rows: list[Record]) -> bytes:
     """The content of a CSV file."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(map(as_cell, names))
-    writer.writerows([as_cell(row.get(name, "")) for name in names] for row in rows)
+    writer.writerow(as_cells(names))
+    writer.writerows(as_cells(row.get(name, "") for name in names) for row in rows)
     return text.getvalue().encode()
 
 
-def as_cell(text: str) -> str:
-    """A text as a spreadsheet shows it: what would be a formula (`=HYPERLINK(...)`) gets an apostrophe before it."""
+def as_cells(values: Iterable[object]) -> list[object]:
+    """The cells of a line for a spreadsheet: a text that would be a formula (`=HYPERLINK(...)`) gets an apostrophe."""
+    return [_as_cell(value) if isinstance(value, str) else value for value in values]
+
+
+def _as_cell(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _from_cell(text: str) -> str:
-    """A text without the apostrophe of `as_cell`."""
-    return text[1:] if text[:1] == "'" and as_cell(text[1:]) == text else text
+    """A text without the apostrophe of `as_cells`."""
+    return text[1:] if text[:1] == "'" and _as_cell(text[1:]) == text else text
 
 
 def _parquet_of(names: list[str], rows: list[Record]) -> bytes:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from dicom_io.deidentification.image import Hindrance
 from mome_core.training.cohort import read_manifest
 from node.cli.common import counted
 from node.cli.options import Config, Json
@@ -27,6 +28,16 @@ _Labels = Annotated[
     Path | None, typer.Option("--labels", help="CSV or Parquet file whose columns are joined.", exists=True)
 ]
 _Studies = Annotated[list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")]
+HINDRANCE_WORDS = {
+    Hindrance.NO_DICOM: "no DICOM file",
+    Hindrance.NO_IMAGE: "no image, or a damaged one",
+    Hindrance.NO_MR_IMAGE: "no MR image; text may be burned into others",
+    Hindrance.TEXT_DECLARED: "the header says that text is burned into the pixels",
+    Hindrance.NO_GREY_VALUES: "the pixels are no grey values",
+    Hindrance.PIXELS_UNREADABLE: "the pixels cannot be read",
+    Hindrance.TEXT_FOUND: "text was found in the pixels",
+    Hindrance.NOT_WRITABLE: "a library failed with it",
+}
 
 
 def init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
@@ -125,14 +136,14 @@ def _print_export(exported: ExportedCohort) -> None:
     typer.echo(f"{exported.cohort}: {counted(exported.cases, 'case')}, {counted(exported.images, 'image')}")
     for each in exported.not_exported:
         typer.echo(f"not exported: case {each.name}: {each.reason}")
-    for reason, count in sorted(exported.left_behind.items()):
-        typer.echo(f"left behind: {counted(count, 'object')}: {reason}")
+    for hindrance, count in sorted(exported.left_behind.items()):
+        typer.echo(f"left behind: {counted(count, 'object')}: {HINDRANCE_WORDS[hindrance]}")
     if exported.elements_left_behind:
         typer.echo(f"left behind: elements of {counted(len(exported.elements_left_behind), 'tag')}; --json counts each")
     if exported.text_finder:
         typer.echo(f"burned-in text: {exported.text_finder} looked at every image that was copied")
     else:
-        typer.echo("burned-in text: nobody looked; pip install 'mome-node[text]' brings what can")
+        typer.echo(f"burned-in text: nobody looked: {exported.nobody_looked}")
     if exported.columns_left_behind:
         typer.echo(f"left behind: the columns {', '.join(exported.columns_left_behind)}")
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mome_core.training.table import as_cell
+from mome_core.training.table import as_cells
 from node.cli.common import open_ledger
 from node.cli.options import Config, Json
 from node.storage.records import Feedback
@@ -42,10 +42,7 @@ def export_feedback(
     """
     found = open_ledger(config).reading.feedback()
     with out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [each.name for each in fields(Feedback)])
-        writer.writeheader()
-        writer.writerows(
-            {name: as_cell(value) if isinstance(value, str) else value for name, value in asdict(each).items()}
-            for each in found
-        )
+        writer = csv.writer(file)
+        writer.writerow([each.name for each in fields(Feedback)])
+        writer.writerows(as_cells(asdict(each).values()) for each in found)
     typer.echo(f"wrote {len(found)} documents to {out}")

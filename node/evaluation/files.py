@@ -17,7 +17,7 @@ from mome_core.training.characteristics import Characteristic
 from mome_core.training.measured import MeasuredModel, MeasuredSet, ModelCurves
 from mome_core.training.report.conclusion import conclusion
 from mome_core.training.report.page import render
-from mome_core.training.table import as_cell
+from mome_core.training.table import as_cells
 from node.cases import exclusions_json
 from node.evaluation.measure import EvaluationReport
 
@@ -32,7 +32,7 @@ def write_figures(path: Path, report: EvaluationReport) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["figure", "value"])
-        writer.writerows(_leaves(report_json(report), ()))
+        writer.writerows(map(as_cells, _leaves(report_json(report), ())))
 
 
 def write_cases(path: Path, report: EvaluationReport) -> None:
@@ -44,13 +44,12 @@ def write_cases(path: Path, report: EvaluationReport) -> None:
         writer = csv.writer(file)
         names = [model.identity.name for model in report.measured.sets[0].models]
         columns = [column for name in names for column in (name, f"{name} call", f"to {name}")]
-        writer.writerow(["set", "case", "label", *columns])
+        writer.writerow(as_cells(["set", "case", "label", *columns]))
         for each in report.measured.sets:
             first = each.models[0].answers
             for n in np.argsort(-abs(first.probability - first.truth), kind="stable"):
                 said = [cell for model in each.models for cell in _answer(model, n, each.cases.names[n])]
-                name = as_cell(each.cases.names[n])
-                writer.writerow([as_cell(each.cases.name), name, int(first.truth[n]), *said])
+                writer.writerow(as_cells([each.cases.name, each.cases.names[n], int(first.truth[n]), *said]))
 
 
 def _answer(model: MeasuredModel, n: int, name: str) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from mome_core.results import Endpoint
 from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
 from mome_core.training.characteristics import CohortFlow, characteristics
-from mome_core.training.cohort import GROUPS, ManifestRow
+from mome_core.training.cohort import GROUPS, READER, ManifestRow
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.exposure import exposure_report
@@ -178,7 +178,7 @@ def _measured(answered: _AnsweredSet, chosen: _AnsweredSet | None, reference: st
         coalitions=models[0].coalition_figures(repeats=plan.repeats),
         contributions=models[0].contributions(),
     )
-    readers = sorted({name for facts in cases.facts for name in facts if name.startswith("reader_")})
+    readers = sorted({name for facts in cases.facts for name in facts if name.startswith(READER)})
     return MeasuredSet(
         cases,
         measure_models(scored, reference, fours, repeats=plan.repeats),

@@ -8,10 +8,12 @@ import pytest
 from pydicom import Dataset, dcmread
 
 import phantom
+from dicom_io.deidentification.image import Hindrance
 from mome_core.case import same_images
 from mome_core.training.cohort import read_manifest
 from mome_core.training.dataset import ExcludedCase
 from node.cases import read_study
+from node.cli.cohort import HINDRANCE_WORDS
 from node.cohort_export import ExportedCohort, export_cohort
 from node.cohorts import begin_cohort
 from node.errors import NodeError
@@ -39,11 +41,13 @@ def test_an_exported_cohort_holds_the_same_cases_and_no_patient(site: Path) -> N
     for path in (site / "studies").rglob("*.dcm"):
         betray(path)
     lines = cohort.read_text().splitlines()
-    columns = "surname,site,age,reader_DOE"
-    cohort.write_text("\n".join([f"{lines[0]},{columns}", *(f"{line},DOE,DOE,=DOE,4a" for line in lines[1:])]) + "\n")
+    columns = "molecular_subtype,surname,site,age,reader_DOE"
+    cohort.write_text("\n".join([f"{lines[0]},{columns}", *(f"{line},2,DOE,DOE,=DOE,4a" for line in lines[1:])]) + "\n")
+    (site / "studies/s0/notes.txt").write_text("Mrs DOE")
     found = export_cohort(cohort, site / "out", 2, silent, text_search=False)
     assert (found.cases, found.not_exported, found.columns_left_behind) == (3, (), ("surname",))
-    assert found.elements_left_behind["(0008,0080)"] == found.images and found.text_finder == ""
+    assert found.elements_left_behind["(0008,0080)"] == found.images and found.left_behind == {Hindrance.NO_DICOM: 1}
+    assert (found.text_finder, found.nobody_looked) == ("", "--no-text-search")
     exported = sorted((site / "out").rglob("*.dcm"))
     assert len(exported) == found.images == len(list((site / "studies").rglob("*.dcm")))
     originals = {uid for path in (site / "studies").rglob("*.dcm") for uid in uids_of(path)}
@@ -54,6 +58,7 @@ def test_an_exported_cohort_holds_the_same_cases_and_no_patient(site: Path) -> N
     rows = read_manifest(site / "out/cohort.csv")
     for row, copy in zip(read_manifest(cohort), rows, strict=True):
         assert same_images(read_study(row.folder), read_study(copy.folder))
+        assert copy.answers() == row.answers() and copy.subtype == 2
     assert len({row.patient for row in rows}) == 2 and all(row.facts["site"] == "1" for row in rows)
     assert all((row.facts["age"], row.facts["reader_1"]) == ("", "4a") for row in rows)
     assert not any(secret in str(path.relative_to(site)) for path in (site / "out").rglob("*") for secret in SECRETS)
@@ -80,13 +85,19 @@ def test_scripts_get_lists_and_the_name_of_each_case() -> None:
         cases=1,
         images=7,
         not_exported=(ExcludedCase("s1", "torn"),),
-        left_behind={"it is no MR image": 2},
+        left_behind={Hindrance.NO_MR_IMAGE: 2},
         elements_left_behind={"(0010,0030)": 7},
         columns_left_behind=("surname",),
         text_finder="",
+        nobody_looked="--no-text-search",
     ).to_json()
+    assert found["left_behind"] == {"NO_MR_IMAGE": 2}
     assert found["not_exported"] == [{"case": "s1", "reason": "torn"}]
     assert found["columns_left_behind"] == ["surname"]
+
+
+def test_every_hindrance_has_words() -> None:
+    assert set(HINDRANCE_WORDS) == set(Hindrance)
 
 
 def betray(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,14 @@ from pydicom import dcmread
 
 import phantom
 from deidentified import MASK
-from dicom_io.deidentification.burned_in import TextFinder, text_finder
-from dicom_io.deidentification.image import Deidentifier, NotExportable
+from dicom_io.deidentification.burned_in import NoTextFinder, TextFinder, text_finder
+from dicom_io.deidentification.image import Deidentifier, Hindrance, NotExportable
 
 
 @pytest.fixture(scope="module")
 def finder() -> TextFinder:
-    found = text_finder()
-    assert found is not None
-    return found
+    assert text_finder() is text_finder()  # its weights are read once
+    return text_finder()
 
 
 def test_an_image_that_shows_a_name_stays_here_and_one_that_does_not_goes(finder: TextFinder, tmp_path: Path) -> None:
@@ -35,10 +35,16 @@ def test_an_image_that_shows_a_name_stays_here_and_one_that_does_not_goes(finder
         ImageDraw.Draw(drawing).text((3, 3), "BROWN 1961", fill=high, font=ImageFont.load_default(14))
         image.PixelData = np.asarray(drawing).astype("<u2").tobytes()
         image.save_as(path)
-        with pytest.raises(NotExportable, match="text was found"):
+        with pytest.raises(NotExportable, match=Hindrance.TEXT_FOUND):
             deidentifier.write(path, tmp_path / "shown.dcm")
     assert not (tmp_path / "shown.dcm").exists()
 
 
 def test_a_flat_image_shows_nothing(finder: TextFinder) -> None:
     assert not finder.finds_text(np.zeros((64, 64), np.uint16))
+
+
+def test_where_nothing_can_look_the_cause_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    with pytest.raises(NoTextFinder, match="rapidocr is not installed; pip install"):
+        text_finder.__wrapped__()

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from datasets import elements
 from deidentified import MASK
 from dicom_io.deidentification.cleaning import Cleaning
+from dicom_io.encoding.elements import Elements
 
 
 def item(**values: object) -> Dataset:
@@ -37,14 +38,24 @@ def test_a_word_that_was_replaced_is_counted_and_the_others_stay() -> None:
     assert cleaning.dropped == {0x00180022}
 
 
+def test_a_private_word_that_was_left_out_is_counted_and_its_owner_is_not() -> None:
+    image = Dataset()
+    image.private_block(0x0051, "SIEMENS MR HEADER", create=True).add_new(0x16, "LO", "M/NORM/BROWN/DIS2D")
+    cleaning = Cleaning(MASK)
+    assert cleaning.copy(Elements(image))[0x00511016].value == "M/NORM/DIS2D"
+    assert cleaning.dropped == {0x00511016}
+
+
 def test_codes_of_the_standard_leave_with_the_words_of_the_standard() -> None:
     codes = [
         item(CodeValue="113062", CodingSchemeDesignator="99DOE", CodeMeaning="Doe"),
         item(CodeValue="DOE", CodingSchemeDesignator="DCM", CodeMeaning="Doe"),
     ]
-    (kept,) = Cleaning(MASK).copy(elements(DerivationCodeSequence=codes)).DerivationCodeSequence
+    cleaning = Cleaning(MASK)
+    (kept,) = cleaning.copy(elements(DerivationCodeSequence=codes)).DerivationCodeSequence
     assert (kept.CodeValue, kept.CodingSchemeDesignator) == ("113062", "DCM")
     assert kept.CodeMeaning == "Pixel by pixel subtraction"
+    assert cleaning.dropped == {0x00089215}
 
 
 def test_a_pointer_to_a_private_element_stays_here() -> None:

@@ -13,9 +13,9 @@ from pydicom.datadict import dictionary_VR
 import phantom
 from canaries import betray
 from deidentified import MASK, without_patient
-from dicom_io.deidentification.kept import DERIVATIONS, KEPT, table
-from dicom_io.study import body_part, classify, geometry
-from dicom_io.vendors.vocabulary import BODY_PARTS, IMAGE_WORDS
+from dicom_io.deidentification.kept import KEPT, derivations, table
+from dicom_io.study import classify, geometry
+from dicom_io.vendors.vocabulary import IMAGE_WORDS
 from places import DOCS
 
 
@@ -36,9 +36,12 @@ def test_every_word_that_the_reader_looks_for_may_leave() -> None:
     assert len(parts) > 50
     known = IMAGE_WORDS | {part for word in IMAGE_WORDS for part in word.split("_")}
     assert {part.rstrip("0123456789") or part for part in parts} - known - {"T1MAP"} <= set()
-    assert codes <= set(DERIVATIONS)
-    body = {word for name, value in vars(body_part).items() if name in ("_BREAST", "_OTHER") for word in value}
-    assert body <= BODY_PARTS
+    assert codes <= set(derivations())
+
+
+def test_limits_are_said_digit_by_digit() -> None:
+    assert "e+" not in table() and "numbers from -9 999 999 to 9 999 999 |" in table()
+    assert "| (0043,xx39) of GEMS_PARM_01 | numbers from 0 to 20 000, or as much above 1 000 000 000 |" in table()
 
 
 @pytest.fixture(scope="module")

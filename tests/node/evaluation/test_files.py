@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,12 @@ def test_every_number_is_a_line_of_the_figures(report: EvaluationReport, tmp_pat
     value = report.measured.sets[1].models[1].figures["mcc"].value
     assert float(figures["sets.1.models.1.figures.mcc.value"]) == value
     assert "sets.0.models.0.curves.roc.low.50" in figures
+
+
+def test_no_line_of_the_figures_is_a_formula_for_a_spreadsheet(report: EvaluationReport, tmp_path: Path) -> None:
+    named = replace(report, excluded={**report.excluded, "internal": (ExcludedCase("=HYPERLINK(1)", "torn"),)})
+    write_figures(tmp_path / "figures.csv", named)
+    assert "sets.0.excluded.0.case,'=HYPERLINK(1)\n" in (tmp_path / "figures.csv").read_text("utf-8")
 
 
 def test_the_first_model_s_most_confident_error_is_the_first_case(report: EvaluationReport, tmp_path: Path) -> None:
