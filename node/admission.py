@@ -13,7 +13,8 @@ from dicom_io.network.service import (
     AssociationRejection,
     Peer,
 )
-from node.settings_sections import Destination, DicomSettings, fingerprint
+from node.dicom_settings import DicomSettings, fingerprint
+from node.settings_sections import Destination
 
 _THIS_MACHINE = frozenset(("127.0.0.1", "::1"))
 

@@ -38,10 +38,10 @@ from dicom_io.network.service import (
 from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.dashboard.stow import SYNTAX_NOT_SUPPORTED
+from node.dicom_settings import DicomSettings
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
 from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION
-from node.settings_sections import DicomSettings
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 

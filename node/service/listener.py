@@ -14,12 +14,12 @@ from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.tls import TlsFilesUnusable, acceptor_context
 from node.audit import AuditEvent
+from node.dicom_settings import DicomSettings
 from node.errors import NodeError, NotReady
 from node.service.group_commit import GroupCommit
 from node.service.heartbeat import HeartbeatSender
 from node.service.storage_service import StorageService
 from node.settings import Settings, load_settings
-from node.settings_sections import DicomSettings
 from node.storage.archive import Archive
 from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
@@ -58,7 +58,7 @@ def run_listener(settings: Settings, config: Path | None, heartbeat: HeartbeatSe
 def open_acceptor(dicom: DicomSettings, service: StorageService) -> Acceptor:
     """Bind the port; raises NotReady when it is taken."""
     address = (dicom.host, dicom.port)
-    tls = tls_of(dicom)
+    tls = _tls_of(dicom)
     try:
         return Acceptor(address, acceptor_contexts(), service, limits=_limits_of(dicom), tls=tls)
     except OSError as error:
@@ -74,7 +74,7 @@ def _limits_of(dicom: DicomSettings) -> AcceptorLimits:
     )
 
 
-def tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
+def _tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
     """TLS of incoming associations, None without a certificate; raises NotReady for unusable files."""
     if not dicom.certificate:
         return None
@@ -102,7 +102,7 @@ def renew(acceptor: Acceptor, service: StorageService, config: Path | None) -> N
         return
     acceptor.limits = _limits_of(settings.dicom)
     try:
-        acceptor.tls = tls_of(settings.dicom)
+        acceptor.tls = _tls_of(settings.dicom)
     except NotReady as error:
         log.error("the new certificate is not usable and the old one stays in force: %s", error)
     log.info("settings taken over without closing the port")

@@ -12,11 +12,12 @@ from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
 from node.admission import Admission
 from node.audit import AuditEvent
+from node.dicom_settings import DicomSettings
 from node.errors import NotReady
 from node.reasons import Reason, ReasonCode
 from node.remedies import remedy_for, section_of
 from node.settings import Settings
-from node.settings_sections import Destination, DicomSettings, is_loopback
+from node.settings_sections import Destination, is_loopback
 from node.storage.destination_history import DestinationHistory, ReturnedReport
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AuditRecord

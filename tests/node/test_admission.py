@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from dicom_io.network.service import ADDRESS_UNKNOWN, CALLED_UNKNOWN, CALLING_UNKNOWN, AssociationRejection, Peer
 from node.admission import Admission
-from node.settings_sections import Destination, DicomSettings
+from node.dicom_settings import DicomSettings
+from node.settings_sections import Destination
 
 PACS = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
 

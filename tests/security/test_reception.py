@@ -41,11 +41,11 @@ from dicom_io.network.upper_layer import HEADER, PduLimits, PduType, ProtocolErr
 from memory_scp import MemoryScp
 from node.dashboard.peers import recent_rejections
 from node.dashboard.site import Site
+from node.dicom_settings import DicomSettings
 from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
 from node.settings import Settings
-from node.settings_sections import DicomSettings
 from ports import free_port
 from raw_peer import associate, association_request, item, pdv, store, store_request
 
