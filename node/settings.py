@@ -17,6 +17,7 @@ from node.dicom_settings import DicomSettings
 from node.entity_settings import ApplicationEntity, PriorityRule
 from node.errors import SettingsError
 from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, UpsWorklist, WebStoreSettings
+from node.model_settings import ModelSettings, PromotionSettings, WorkerSettings
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
@@ -24,13 +25,10 @@ from node.settings_sections import (
     DatabaseSettings,
     Destination,
     GatherSettings,
-    ModelSettings,
-    PromotionSettings,
     ResultSettings,
     RetentionSettings,
     SeriesSettings,
     StorageSettings,
-    WorkerSettings,
 )
 
 

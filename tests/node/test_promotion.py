@@ -21,6 +21,7 @@ from mome_core.training.start import from_scratch
 from node.cases import CohortProgress
 from node.errors import NotReady, SettingsError
 from node.locked_cases import LockedSet, lock_cases
+from node.model_settings import ModelSettings
 from node.models import Registry, find_bundle, open_decisions
 from node.promotion import (
     PromotionPlan,
@@ -32,7 +33,6 @@ from node.promotion import (
     roll_back,
 )
 from node.settings import Settings
-from node.settings_sections import ModelSettings
 from node.storage.decisions import Act, lock_of, shadow_of
 from second_bundle import second_bundle
 
