@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from node.dicom_settings import DicomSettings
 from node.entity_settings import ApplicationEntity, PriorityRule
 from node.errors import SettingsError
 from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, UpsWorklist, WebStoreSettings
@@ -23,7 +24,6 @@ from node.settings_sections import (
     DashboardSettings,
     DatabaseSettings,
     Destination,
-    DicomSettings,
     GatherSettings,
     ResultSettings,
     RetentionSettings,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -10,7 +9,6 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from dicom_io.network.tls import ClientCertificates
 from node.errors import SettingsError
 from node.secret_files import secret
 
@@ -26,12 +24,6 @@ def ae_title(value: str) -> str:
     return value
 
 
-def _network(value: str) -> str:
-    """The value as an IP address or network, e.g. 10.0.0.7 or 10.0.0.0/8."""
-    ipaddress.ip_network(value, strict=False)
-    return value
-
-
 AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -41,44 +33,6 @@ class SettingsSection(BaseModel):
     """One section of the settings file; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DicomSettings(SettingsSection):
-    """DICOM identity of this node, and who may connect to it."""
-
-    ae_title: AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
-    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0: all interfaces")
-    port: Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
-    check_called_ae_title: bool = Field(default=False, description="reject associations that call another AE title")
-    callers: tuple[AeTitle, ...] = Field(
-        default=(),
-        description="calling AE titles that may send; empty: any. Destinations may always report to us",
-    )
-    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
-        default=(), description="IP addresses or networks (10.0.0.0/8) that are accepted; empty: any"
-    )
-    associations: int = Field(default=64, ge=1, description="maximum number of associations at a time")
-    associations_per_caller: int = Field(default=32, ge=1, description="maximum per calling AE title")
-    max_object_mib: int = Field(default=2048, ge=1, description="largest instance that is accepted, in MiB")
-    certificate: str = Field(default="", description="TLS certificate with its chain (PEM): the port accepts TLS only")
-    key: str = Field(default="", description="private key of the certificate (PEM)")
-    client_certificates: ClientCertificates = Field(
-        default=ClientCertificates.NONE, description="client certificates: none, optional, required"
-    )
-    authorities: str = Field(default="", description="trusted authorities for client certificates (PEM)")
-
-    @model_validator(mode="after")
-    def tls_is_whole(self) -> Self:
-        """Refuse a certificate without its key, and client certificates without authorities."""
-        require_pair(self.certificate, self.key)
-        if self.client_certificates is not ClientCertificates.NONE and not (self.certificate and self.authorities):
-            raise ValueError("client_certificates can be checked only with certificate, key and authorities")
-        return self
-
-    @property
-    def address_from_here(self) -> str:
-        """The address at which this machine itself reaches the listener."""
-        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
 
 
 class StorageSettings(SettingsSection):

@@ -207,14 +207,14 @@ def check_callers(settings: Settings) -> Finding:
         each.fields
         for each in Overview(Ledger(settings.database_url).engine).rejections()
         if each.at >= since
-        and each.fields.reason is ReasonCode.CALLING_UNKNOWN
+        and each.fields.reason in (ReasonCode.CALLING_UNKNOWN, ReasonCode.ADDRESS_UNKNOWN)
         and each.fields.calling_ae_title != settings.dicom.ae_title
         and admission.refusal(Peer(each.fields.calling_ae_title, settings.dicom.ae_title, each.fields.address))
     ]
     if not kept_out:
         return Finding(Check.CALLERS, "callers", OK, "nobody was turned away in the last day")
     newest = kept_out[0]
-    names = ", ".join(dict.fromkeys(f"{each.calling_ae_title} at {each.address}" for each in kept_out))
+    names = ", ".join(dict.fromkeys(f"{each.calling_ae_title or 'somebody'} at {each.address}" for each in kept_out))
     message = f"turned away in the last day, by dicom.callers or dicom.networks: {names}"
     hint = f"if it may send: {command_to_allow(newest)}"
     return Finding(Check.CALLERS, "callers", ADVICE, message, hint)
