@@ -94,6 +94,10 @@ COMMANDS: dict[str, CommandInfo] = {
     "studies redeliver": CommandInfo(
         "node.cli.studies:redeliver", "Send the result objects of a study again, the same instances."
     ),
+    "studies purge": CommandInfo(
+        "node.cli.maintenance:purge",
+        "Delete one study from this node for good, whatever its state: images, results, rows; it is audited.",
+    ),
     "queue list": CommandInfo(
         "node.cli.queue:list_queue",
         "What is held back, and every open or failed job in the order in which they are claimed.",
