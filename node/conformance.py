@@ -23,15 +23,25 @@ from dicom_io.network.dimse import (
     SUCCESS,
     WARNINGS,
 )
+from dicom_io.network.negotiation import MOST_CONTEXTS, MOST_TRANSFER_SYNTAXES, MOST_USER_ITEMS
 from dicom_io.network.remote import Timeouts
-from dicom_io.network.service import ALL_SLOTS_TAKEN, CALLED_UNKNOWN, CALLER_HAS_TOO_MANY, CALLING_UNKNOWN, NOT_DICOM
+from dicom_io.network.service import (
+    ADDRESS_HAS_TOO_MANY,
+    ADDRESS_UNKNOWN,
+    ALL_SLOTS_TAKEN,
+    CALLED_UNKNOWN,
+    CALLER_HAS_TOO_MANY,
+    CALLING_UNKNOWN,
+    CERTIFICATE_OF_ANOTHER,
+    NOT_DICOM,
+)
 from dicom_io.network.tls import hardened
 from dicom_io.network.upper_layer import LARGEST_REQUEST
 from node.dashboard.stow import SYNTAX_NOT_SUPPORTED
+from node.dicom_settings import DicomSettings
 from node.jobs import RetryPolicy
 from node.service.delivery import COMMITMENT_PATIENCE_SECONDS, TRY_LATER
 from node.service.storage_service import DUPLICATE_SOP_INSTANCE, NO_SUCH_ACTION
-from node.settings_sections import DicomSettings
 from sr_templates.dicom import codes
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
@@ -122,13 +132,20 @@ def _acceptor(dicom: DicomSettings) -> list[tuple[str, str]]:
         ("Implementation version name", IMPLEMENTATION_VERSION_NAME),
         ("Largest PDU received", f"{limits.pdu.largest_p_data} bytes, enforced"),
         ("Largest association request", f"{LARGEST_REQUEST} bytes"),
+        (
+            "Presentation contexts of a request",
+            f"{MOST_CONTEXTS}, together {MOST_TRANSFER_SYNTAXES} transfer syntaxes",
+        ),
+        ("User items of a request", f"{MOST_USER_ITEMS}"),
         ("Associations at once", f"{dicom.associations}, configurable"),
         ("Associations of one calling AE title", f"{dicom.associations_per_caller}, configurable"),
+        ("Associations of one address", f"{dicom.associations_per_address}, configurable"),
         ("TLS", "BCP 195 profile, configurable; section 10"),
         ("Asynchronous operations", "not supported"),
         ("First PDU within", f"{limits.pdu.first_pdu_seconds:g} s"),
         ("A PDU within", f"{limits.pdu.pdu_seconds:g} s from its first byte"),
         ("Idle association ended after", f"{limits.pdu.idle_seconds:g} s"),
+        ("Least rate of a message", f"{limits.pdu.least_rate} bytes a second, over {limits.pdu.rate_seconds:g} s"),
         ("Largest object", f"{dicom.max_object_mib} MiB, configurable"),
     ]
 
@@ -141,7 +158,10 @@ def _ciphers() -> list[str]:
 
 def _rejections() -> list[tuple[int, int, int, str]]:
     """Rejections of an association."""
-    known = (CALLING_UNKNOWN, CALLED_UNKNOWN, ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, NOT_DICOM)
+    known = (
+        *(CALLING_UNKNOWN, ADDRESS_UNKNOWN, CERTIFICATE_OF_ANOTHER, CALLED_UNKNOWN, NOT_DICOM),
+        *(ALL_SLOTS_TAKEN, CALLER_HAS_TOO_MANY, ADDRESS_HAS_TOO_MANY),
+    )
     return [(each.result, each.source, each.reason, each.words) for each in known]
 
 

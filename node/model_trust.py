@@ -30,9 +30,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from mome_core.errors import CheckpointRefused
 from node.errors import NodeError, NotReady, SettingsError
+from node.model_settings import ModelSettings
 from node.models import CARD, SIGNATURE, find_bundle, manifest_of, shipped_digests
 from node.settings import Settings
-from node.settings_sections import ModelSettings
 
 _FORMAT = "mome-node model signature 1"
 

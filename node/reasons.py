@@ -7,10 +7,13 @@ from enum import StrEnum
 
 from dicom_io.errors import PeerFault
 from dicom_io.network.service import (
+    ADDRESS_HAS_TOO_MANY,
+    ADDRESS_UNKNOWN,
     ALL_SLOTS_TAKEN,
     CALLED_UNKNOWN,
     CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
+    CERTIFICATE_OF_ANOTHER,
     DRAINING,
     AssociationRejection,
 )
@@ -39,7 +42,10 @@ class ReasonCode(StrEnum):
     REQUEUED = "REQUEUED"  # the operator asked for a new analysis
     CANCELLED = "CANCELLED"  # the operator does not want the analysis or the delivery
     PLANNED_STOP = "PLANNED_STOP"  # the node was stopped or reloaded while the job was under way
-    CALLING_UNKNOWN = "CALLING_UNKNOWN"  # association rejected: calling AE title or address is not allowed
+    CALLING_UNKNOWN = "CALLING_UNKNOWN"  # association rejected: calling AE title (or, by older entries, address)
+    ADDRESS_UNKNOWN = "ADDRESS_UNKNOWN"  # connection refused: the settings do not list its address
+    CERTIFICATE_OF_ANOTHER = "CERTIFICATE_OF_ANOTHER"  # association rejected: not the certificate of that AE title
+    ADDRESS_HAS_TOO_MANY = "ADDRESS_HAS_TOO_MANY"  # association rejected: this address has as many open as it may
     CALLED_UNKNOWN = "CALLED_UNKNOWN"  # association rejected: the caller asked for another AE title
     ALL_SLOTS_TAKEN = "ALL_SLOTS_TAKEN"  # association rejected: as many are open as the site allows
     CALLER_HAS_TOO_MANY = "CALLER_HAS_TOO_MANY"  # association rejected: this caller has as many open as it may
@@ -72,6 +78,9 @@ def code_of(text: str) -> StableCode | None:
 
 REJECTION_CODES: dict[AssociationRejection, ReasonCode] = {
     CALLING_UNKNOWN: ReasonCode.CALLING_UNKNOWN,
+    ADDRESS_UNKNOWN: ReasonCode.ADDRESS_UNKNOWN,
+    CERTIFICATE_OF_ANOTHER: ReasonCode.CERTIFICATE_OF_ANOTHER,
+    ADDRESS_HAS_TOO_MANY: ReasonCode.ADDRESS_HAS_TOO_MANY,
     CALLED_UNKNOWN: ReasonCode.CALLED_UNKNOWN,
     ALL_SLOTS_TAKEN: ReasonCode.ALL_SLOTS_TAKEN,
     CALLER_HAS_TOO_MANY: ReasonCode.CALLER_HAS_TOO_MANY,

@@ -58,7 +58,7 @@ def remedy_for(fault: PeerFault, to: Destination, our_ae_title: str) -> str:
     )
 
 
-_CALLER_NOT_ALLOWED = frozenset((ReasonCode.CALLING_UNKNOWN, ReasonCode.NOT_A_CALLER))
+_CALLER_NOT_ALLOWED = frozenset((ReasonCode.CALLING_UNKNOWN, ReasonCode.ADDRESS_UNKNOWN, ReasonCode.NOT_A_CALLER))
 
 
 def reason_for(error: PeerUnreachable, to: Destination, our_ae_title: str) -> Reason:
@@ -75,8 +75,8 @@ def command_to_allow(rejected: AuditFields) -> str:
     """The command that lets a rejected caller send to this node; empty when the caller is not what was wrong."""
     if rejected.reason not in _CALLER_NOT_ALLOWED:
         return ""
-    caller, address = shlex.quote(rejected.calling_ae_title), shlex.quote(rejected.address)
-    return f"mome-node peers allow {caller} --address {address}"
+    caller = f" {shlex.quote(rejected.calling_ae_title)}" if rejected.calling_ae_title else ""
+    return f"mome-node peers allow{caller} --address {shlex.quote(rejected.address)}"
 
 
 def status_words(status: int) -> str:

@@ -37,6 +37,14 @@ def kept_secret(path: Path) -> str:
     return secret(path)
 
 
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, in place of the one that is there."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 def with_password(url: str, password: str) -> str:
     """The URL with this password in it."""
     parts = urlsplit(url)

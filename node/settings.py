@@ -13,24 +13,22 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from node.dicom_settings import DicomSettings
 from node.entity_settings import ApplicationEntity, PriorityRule
 from node.errors import SettingsError
 from node.integration_settings import AuditRepositorySettings, FhirServer, Hl7Receiver, UpsWorklist, WebStoreSettings
+from node.model_settings import ModelSettings, PromotionSettings, WorkerSettings
 from node.secret_files import secret, with_password
 from node.settings_sections import (
     AlertSettings,
     DashboardSettings,
     DatabaseSettings,
     Destination,
-    DicomSettings,
     GatherSettings,
-    ModelSettings,
-    PromotionSettings,
     ResultSettings,
     RetentionSettings,
     SeriesSettings,
     StorageSettings,
-    WorkerSettings,
 )
 
 

@@ -36,10 +36,10 @@ _EXAMPLES: dict[str, SettingsSection] = {
 
 
 def allow_caller(file: Path, ae_title_: str, address: str) -> bool:
-    """Let a caller send, by a change of the settings file; False when everyone may send already.
+    """Let a caller send, or without an AE title let its address in; False when everyone may send already.
 
-    The file is replaced whole, and only by one that is valid. The address of one host, never a network, is added where
-    the settings list networks.
+    The settings file is replaced whole, and only by one that is valid. The address of one host, never a network, is
+    added where the settings list networks.
     """
     try:
         ipaddress.ip_address(address or "0.0.0.0")  # noqa: S104 - parsed, not bound
@@ -82,7 +82,7 @@ def with_caller(text: str, ae_title_: str, address: str) -> str:
     for number, line in enumerate(lines):
         heading = line.strip()
         section = heading if heading.startswith("[") else section
-        for key, value in (("callers", ae_title(ae_title_)), ("networks", address)):
+        for key, value in (("callers", ae_title_ and ae_title(ae_title_)), ("networks", address)):
             listed = re.match(rf"(\s*{key}\s*=\s*)(\[[^\]]*\])(.*)", line)
             if section != "[dicom]" or listed is None or not value:
                 continue

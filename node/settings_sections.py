@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import ipaddress
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from dicom_io.network.tls import ClientCertificates
 from node.errors import SettingsError
 from node.secret_files import secret
 
@@ -28,63 +24,15 @@ def ae_title(value: str) -> str:
     return value
 
 
-def _network(value: str) -> str:
-    """The value as an IP address or network, e.g. 10.0.0.7 or 10.0.0.0/8."""
-    ipaddress.ip_network(value, strict=False)
-    return value
-
-
 AeTitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
-
-
-_ED25519, _ED25519_BYTES = bytes.fromhex("302a300506032b6570032100"), 44
-"""How the SubjectPublicKeyInfo of every Ed25519 key begins, and its length (RFC 8410)."""
 
 
 class SettingsSection(BaseModel):
     """One section of the settings file; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DicomSettings(SettingsSection):
-    """DICOM identity of this node, and who may connect to it."""
-
-    ae_title: AeTitle = Field(default="MOMENODE", description="AE title of this node, 1 to 16 characters")
-    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0: all interfaces")
-    port: Port = Field(default=11112, description="TCP port to listen on; below 1024 (such as 104) needs a privilege")
-    check_called_ae_title: bool = Field(default=False, description="reject associations that call another AE title")
-    callers: tuple[AeTitle, ...] = Field(
-        default=(),
-        description="calling AE titles that may send; empty: any. Destinations may always report to us",
-    )
-    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
-        default=(), description="IP addresses or networks (10.0.0.0/8) that are accepted; empty: any"
-    )
-    associations: int = Field(default=64, ge=1, description="maximum number of associations at a time")
-    associations_per_caller: int = Field(default=32, ge=1, description="maximum per calling AE title")
-    max_object_mib: int = Field(default=2048, ge=1, description="largest instance that is accepted, in MiB")
-    certificate: str = Field(default="", description="TLS certificate with its chain (PEM): the port accepts TLS only")
-    key: str = Field(default="", description="private key of the certificate (PEM)")
-    client_certificates: ClientCertificates = Field(
-        default=ClientCertificates.NONE, description="client certificates: none, optional, required"
-    )
-    authorities: str = Field(default="", description="trusted authorities for client certificates (PEM)")
-
-    @model_validator(mode="after")
-    def tls_is_whole(self) -> Self:
-        """Refuse a certificate without its key, and client certificates without authorities."""
-        require_pair(self.certificate, self.key)
-        if self.client_certificates is not ClientCertificates.NONE and not (self.certificate and self.authorities):
-            raise ValueError("client_certificates can be checked only with certificate, key and authorities")
-        return self
-
-    @property
-    def address_from_here(self) -> str:
-        """The address at which this machine itself reaches the listener."""
-        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
 
 
 class StorageSettings(SettingsSection):
@@ -151,96 +99,6 @@ class RetentionSettings(SettingsSection):
     """How long studies are kept once delivered or found ineligible; failed studies are never deleted automatically."""
 
     days: float = Field(default=0.0, ge=0, description="days after delivery; 0: never deleted")
-
-
-class ModelSettings(SettingsSection):
-    """Which model analyses studies, by which of the estimators that it was validated with."""
-
-    path: str = Field(
-        default="demo",
-        description="bundle folder or name of a shipped model, until `mome-node model promote`",
-    )
-    estimator: str = Field(
-        default="",
-        description="which versions are averaged: the bundle's default, or another that it was validated with",
-    )
-    further: tuple[str, ...] = Field(
-        default=(), description="more bundles that answer the same study, each other endpoints, in the same report"
-    )
-    trusted_keys: dict[str, str] = Field(
-        default_factory=dict,
-        description="public keys (Ed25519) whose signature lets a bundle answer, by the name of their owner; "
-        "see: mome-node model key",
-    )
-    allow_unsigned: bool = Field(default=False, description="let bundles answer that nobody has signed")
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
-
-    @field_validator("trusted_keys")
-    @classmethod
-    def are_public_keys(cls, keys: dict[str, str]) -> dict[str, str]:
-        """Refuse what is no Ed25519 key (its SubjectPublicKeyInfo in base64)."""
-        for name, key in keys.items():
-            try:
-                known = base64.b64decode(key, validate=True)
-            except ValueError:
-                known = b""
-            if len(known) != _ED25519_BYTES or not known.startswith(_ED25519):
-                raise ValueError(f"{name}: no public Ed25519 key; it is the line that `mome-node model key` prints")
-        return keys
-
-    @field_validator("device")
-    @classmethod
-    def is_a_device(cls, device: str) -> str:
-        """Refuse what no network runs on."""
-        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", device):
-            raise ValueError(f'no device "{device}"; there is auto, cpu, cuda, cuda:1, ...')
-        return device
-
-
-_NumberedDevice = Annotated[str, Field(pattern=r"^(cpu|cuda):\d{1,2}$")]
-
-
-class WorkerSettings(SettingsSection):
-    """Which devices of this host analyse studies: one worker, with a model of its own, for each."""
-
-    devices: tuple[_NumberedDevice, ...] | Literal["all"] = Field(
-        default=(), description='["cuda:0", "cuda:1"], or "all" GPUs; empty: one worker on model.device'
-    )
-
-    @model_validator(mode="after")
-    def each_device_has_one_worker(self) -> Self:
-        """Refuse a device that is named twice: two models would share its memory."""
-        if len(set(self.devices)) < len(self.devices) and self.devices != "all":
-            raise ValueError("a device is named twice; each has one worker")
-        return self
-
-    def sharers(self, kind: str) -> int:
-        """How many workers share the memory of one device: all on processors do, a GPU has one worker."""
-        return max(1, sum(each.startswith("cpu") for each in self.devices)) if kind == "cpu" else 1
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the workers in heartbeats, where the settings say them; empty for all GPUs of the host."""
-        if self.devices == "all":
-            return ()
-        return tuple(f"worker-{each}" for each in self.devices) if len(self.devices) > 1 else ("worker",)
-
-
-class PromotionSettings(SettingsSection):
-    """Acceptance criteria for a candidate model, on the locked test set."""
-
-    margin: float = Field(
-        default=0.05,
-        gt=0,
-        lt=0.5,
-        description="non-inferiority margin in AUROC; its confidence grows with the attempts",
-    )
-    subgroup_margin: float = Field(default=0.1, gt=0, lt=0.5, description="largest loss of AUROC in any subgroup")
-    fewest: int = Field(
-        default=10,
-        ge=2,
-        description="minimum cases per class, in the set and in a subgroup",
-    )
 
 
 class SeriesSettings(SettingsSection):
@@ -343,6 +201,7 @@ class DashboardSettings(SettingsSection):
         default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
     )
     session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
+    idle_minutes: Seconds = Field(default=30.0, description="a session that nobody uses for so long ends, in minutes")
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")
@@ -358,6 +217,11 @@ class DashboardSettings(SettingsSection):
     def is_secure(self) -> bool:
         """Whether browsers reach it over TLS."""
         return bool(self.certificate or self.proxies)
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long a session lives without use."""
+        return self.idle_minutes * 60
 
     @property
     def session_seconds(self) -> float:

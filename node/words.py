@@ -10,6 +10,7 @@ from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPar
 from node.jobs import JobKind, JobState
 from node.reasons import ReasonCode
 from node.states import StudyState
+from node.storage.accounts import Credential, TokenKind
 from node.storage.holds import Hold, HoldKind
 from node.storage.ledger.conflicts import Party
 
@@ -140,3 +141,17 @@ def _series_words(volumes: Sequence[FoundVolume]) -> str:
     if len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers)):
         return f"series {numbers[0]} to {numbers[-1]}"
     return "series " + ", ".join(map(str, numbers))
+
+
+_CREDENTIAL_WORDS = {
+    TokenKind.SESSION: "session",
+    TokenKind.INVITATION: "one-time token",
+    TokenKind.KEY: "API key",
+}
+
+
+def credential_words(credential: Credential) -> str:
+    """A secret that an account holds, with its times."""
+    used = f"used {local_time(credential.used_at)}" if credential.used_at else "not used yet"
+    ends = f"until {local_time(credential.expires_at)}" if credential.expires_at else "without end"
+    return f"{_CREDENTIAL_WORDS[credential.kind]} since {local_time(credential.created_at)}, {ends}, {used}"

@@ -10,11 +10,14 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from queue import Empty, Full, Queue
 
 from pynetdicom.presentation import PresentationContext
 
 from dicom_io.network.association import AcceptedAssociation
 from dicom_io.network.service import (
+    ADDRESS_HAS_TOO_MANY,
+    ADDRESS_UNKNOWN,
     ALL_SLOTS_TAKEN,
     CALLER_HAS_TOO_MANY,
     AssociationRejection,
@@ -24,6 +27,8 @@ from dicom_io.network.service import (
 from dicom_io.network.upper_layer import PduLimits, PduStream
 
 log = logging.getLogger(__name__)
+_MOST_UNTOLD = 100
+_TELL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,16 @@ class AcceptorLimits:
         Associations in total.
     per_ae_title
         Associations of one calling AE title.
+    per_address
+        Associations of one IP address, whatever it calls itself.
     pending
-        Connections on which no association was accepted yet; the oldest is dropped for a new one.
+        Connections on which no association was accepted yet; of the address that has most of them, the oldest is
+        dropped for a new one.
     """
 
     associations: int = 64
     per_ae_title: int = 32
+    per_address: int = 32
     pending: int = 40
     pdu: PduLimits = field(default_factory=PduLimits)
 
@@ -64,7 +73,8 @@ class Acceptor:
         self.limits = limits or AcceptorLimits()
         self.tls = tls
         self.lock = threading.Lock()
-        self.pending: OrderedDict[socket.socket, None] = OrderedDict()  # without an association yet, oldest first
+        self.pending: OrderedDict[socket.socket, str] = OrderedDict()  # without an association yet, oldest first
+        self.turned_away: Queue[str] = Queue(_MOST_UNTOLD)  # addresses that the service does not know of yet
         self.associations: dict[socket.socket, AcceptedAssociation] = {}
         self.stopping = threading.Event()
         self.listener = socket.create_server(address, backlog=128)
@@ -76,6 +86,7 @@ class Acceptor:
 
     def serve_forever(self) -> None:
         """Accept connections until `stop` is called."""
+        threading.Thread(target=self.tell_turned_away, name="turned-away", daemon=True).start()
         while not self.stopping.is_set():
             try:
                 connection, address = self.listener.accept()
@@ -85,17 +96,37 @@ class Acceptor:
                 self.drop_oldest_pending()  # most likely no file descriptor is free
                 time.sleep(0.05)
                 continue
+            if not self.service.allows(str(address[0])):  # it costs us no thread, and no byte of it is read
+                connection.close()
+                self.note_turned_away(str(address[0]))
+                continue
             try:
                 self.start(connection, str(address[0]))
             except (OSError, RuntimeError):  # it is gone already, or no thread can be started
                 connection.close()
 
+    def note_turned_away(self, address: str) -> None:
+        """Have the service told, later and by another thread; a flood is told in part."""
+        try:
+            self.turned_away.put_nowait(address)
+        except Full:
+            return
+
+    def tell_turned_away(self) -> None:
+        """Tell the service who was turned away, until `stop` is called."""
+        while not self.stopping.is_set():
+            try:
+                address = self.turned_away.get(timeout=_TELL_SECONDS)
+            except Empty:
+                continue
+            self.service.rejected(Peer("", "", address), ADDRESS_UNKNOWN)
+
     def start(self, connection: socket.socket, address: str) -> None:
-        """Give a new connection its thread, dropping the oldest pending one when there are too many."""
+        """Give a new connection its thread, dropping a pending one when there are too many."""
         if self.tls is not None:
             connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self.lock:
-            self.pending[connection] = None
+            self.pending[connection] = address
             crowded = len(self.pending) > self.limits.pending
         if crowded:
             self.drop_oldest_pending()
@@ -103,9 +134,10 @@ class Acceptor:
         threading.Thread(target=self.serve_connection, args=(connection, address), name=name, daemon=True).start()
 
     def drop_oldest_pending(self) -> None:
-        """Close the connection that has waited longest without negotiating an association."""
+        """Of the address with most connections without an association, close the one that has waited longest."""
         with self.lock:
-            oldest = next(iter(self.pending), None)
+            crowd = Counter(self.pending.values()).most_common(1)
+            oldest = next((each for each, address in self.pending.items() if address == crowd[0][0]), None)
             if oldest is not None:
                 del self.pending[oldest]
         if oldest is not None:
@@ -143,10 +175,13 @@ class Acceptor:
 
     def limit_reached(self, peer: Peer) -> AssociationRejection | None:
         """The limit that one more association would exceed; call it with the lock held."""
+        peers = [each.peer for each in self.associations.values() if each.peer]
         if len(self.associations) >= self.limits.associations:
             return ALL_SLOTS_TAKEN
-        talking = Counter(each.peer.calling_ae_title for each in self.associations.values() if each.peer)
-        return CALLER_HAS_TOO_MANY if talking[peer.calling_ae_title] >= self.limits.per_ae_title else None
+        if sum(each.address == peer.address for each in peers) >= self.limits.per_address:
+            return ADDRESS_HAS_TOO_MANY
+        talking = sum(each.calling_ae_title == peer.calling_ae_title for each in peers)
+        return CALLER_HAS_TOO_MANY if talking >= self.limits.per_ae_title else None
 
     def stop(self, grace_seconds: float = 10.0) -> None:
         """Accept no new peers, give instances in flight some seconds to finish, then end every association."""

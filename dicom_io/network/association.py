@@ -6,7 +6,9 @@ of any length and parks a dead connection for `acse_timeout`; none of that is on
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pynetdicom.presentation import PresentationContext
 
@@ -26,8 +28,10 @@ from dicom_io.network.service import (
 from dicom_io.network.upper_layer import (
     RELEASE_RP,
     ConnectionLost,
+    PduLimits,
     PduStream,
     PduType,
+    PeerTooSlow,
     PresentationDataValue,
     ProtocolError,
     abort,
@@ -36,7 +40,7 @@ from dicom_io.network.upper_layer import (
 )
 
 _CLOSE_SECONDS = 1.0
-_LARGEST_MESSAGE = 16 * 1024 * 1024  # a storage commitment request for 100,000 instances
+_LARGEST_MESSAGE = 2 * 1024 * 1024  # a storage commitment request for 10,000 instances has 1.7 MiB at most
 
 
 class AcceptedAssociation:
@@ -96,7 +100,7 @@ class AcceptedAssociation:
             raise ProtocolError("the first PDU is no association request")
         self.request = decode_request(content)
         calling, called = self.request.calling_ae_title, self.request.called_ae_title
-        self.peer = Peer(printable(calling), printable(called), self.address)
+        self.peer = Peer(printable(calling), printable(called), self.address, self.stream.certificate())
         return self.peer
 
     def accept(self) -> None:
@@ -108,8 +112,11 @@ class AcceptedAssociation:
 
     def serve(self) -> None:
         """Answer messages until the peer releases, aborts, breaks the protocol or is gone."""
+        pace = _Pace(self.stream.limits)
         while True:
-            pdu_type, content = self.stream.read(None if self.idle else self.stream.limits.pdu_seconds)
+            in_flight, began = not self.idle, time.monotonic()
+            pdu_type, content = self.stream.read(self.stream.limits.pdu_seconds if in_flight else None)
+            pace = pace.after(len(content), time.monotonic() - began) if in_flight else _Pace(self.stream.limits)
             if pdu_type == PduType.P_DATA:
                 self.receive(content)
             elif pdu_type == PduType.RELEASE_RQ:
@@ -202,6 +209,8 @@ class AcceptedAssociation:
         if field == CommandField.C_STORE_RQ:
             return message.finish_instance()
         if field in (CommandField.N_ACTION_RQ, CommandField.N_EVENT_REPORT_RQ):
+            if message.refusal is not None:
+                return DimseResponse(message.refusal.status, comment=str(message.refusal))
             syntax = self.transfer_syntax[message.context_id]
             return self.service.answer(self.require_peer(), message.command, bytes(message.data), syntax)
         return DimseResponse(dimse.NO_SUCH_OPERATION)
@@ -227,6 +236,25 @@ class AcceptedAssociation:
             return
 
 
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How fast a message arrives: bytes, and the seconds that we have waited for them; our own disk does not count."""
+
+    limits: PduLimits
+    count: int = 0
+    seconds: float = 0.0
+
+    def after(self, count: int, seconds: float) -> _Pace:
+        """The pace after so many more bytes; raises PeerTooSlow below the least rate."""
+        limits, count, seconds = self.limits, self.count + count, self.seconds + seconds
+        if seconds < limits.rate_seconds:
+            return _Pace(limits, count, seconds)
+        if count < limits.least_rate * seconds:
+            rate = f"{limits.least_rate} bytes a second over {limits.rate_seconds:g} s"
+            raise PeerTooSlow(f"the peer sends less than {rate}")
+        return _Pace(limits)
+
+
 class _IncomingMessage:
     """One DIMSE message while its fragments arrive."""
 
@@ -246,7 +274,8 @@ class _IncomingMessage:
         if self.writer is None:
             self.data += fragment
             if len(self.data) > _LARGEST_MESSAGE:
-                raise ProtocolError("the data set of a message is too large")
+                self.data.clear()
+                self.refusal = InstanceRefused(dimse.RESOURCE_LIMITATION, "larger than any request that is taken")
             return
         try:
             self.writer.write(fragment)

@@ -14,12 +14,14 @@ from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr
 
 from dicom_io.errors import DicomError, PeerFault, PeerUnreachable
 from dicom_io.network.dimse import NO_SUCH_OPERATION, PROCESSING_FAILURE, SUCCESS, Command, CommandElement, CommandField
+from dicom_io.network.references import NotReferences, References, read_references, write_references
 from dicom_io.network.remote import Remote, Timeouts, address_of
 from dicom_io.network.requestor import ReceivedMessage, associate
 
 _PUSH_MODEL = str(StorageCommitmentPushModel)
 _PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 REQUEST_COMMITMENT = 1
+MOST_REFERENCES = 10_000  # instances of one request that are looked up
 COMMITTED, COMMITTED_WITH_FAILURES = 1, 2
 _NO_SUCH_OBJECT_INSTANCE = 0x0112
 _SAME_ASSOCIATION_SECONDS = 1.0  # most archives report on a new association; a few at once on this one
@@ -27,6 +29,10 @@ _SAME_ASSOCIATION_SECONDS = 1.0  # most archives report on a new association; a 
 
 class BadReport(DicomError):
     """A commitment report or request that cannot be read."""
+
+
+class TooManyReferences(BadReport):
+    """A request for more instances than are looked up at a time; the peer asks for them in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +114,17 @@ def decode_report(content: bytes, transfer_syntax_uid: str) -> CommitmentReport:
 
 
 def decode_request(content: bytes, transfer_syntax_uid: str) -> tuple[str, list[tuple[str, str]]]:
-    """Transaction UID and (SOP class, SOP instance) pairs of a peer's request; raises BadReport."""
-    implicit = transfer_syntax_uid == ImplicitVRLittleEndian
+    """Transaction UID and (SOP class, SOP instance) pairs of a peer's request; raises BadReport.
+
+    Raises TooManyReferences before anything is made of them: what pydicom makes of 140,000 costs 36 s and 265 MB.
+    """
     try:
-        request = decode(BytesIO(content), implicit, True)
-        return str(request.TransactionUID), [
-            (str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
-            for item in request.ReferencedSOPSequence
-        ]
-    except Exception:  # noqa: BLE001 - pydicom raises many kinds for bytes that are no data set
+        found = read_references(content, explicit=transfer_syntax_uid != ImplicitVRLittleEndian, most=MOST_REFERENCES)
+    except NotReferences:
         raise BadReport("the commitment request cannot be read") from None
+    if len(found.instances) > MOST_REFERENCES:
+        raise TooManyReferences(f"a request for more than {MOST_REFERENCES} instances")
+    return found.transaction_uid, found.instances
 
 
 def encode_report(
@@ -133,15 +140,12 @@ def encode_report(
     requested, held
         (SOP class, SOP instance) pairs that the peer asked about; those that are stored here.
     """
-    information = Dataset()
-    information.TransactionUID = transaction_uid
     kept, failed = [each for each in requested if each in held], [each for each in requested if each not in held]
-    if kept:
-        information.ReferencedSOPSequence = [_reference(*each) for each in kept]
-    if failed:
-        information.FailedSOPSequence = [_reference(*each) for each in failed]
-        for item in information.FailedSOPSequence:
-            item.FailureReason = _NO_SUCH_OBJECT_INSTANCE
+    content = write_references(
+        References(transaction_uid, kept),
+        [(*each, _NO_SUCH_OBJECT_INSTANCE) for each in failed],
+        explicit=transfer_syntax_uid != ImplicitVRLittleEndian,
+    )
     command: Command = {
         CommandElement.AFFECTED_SOP_CLASS_UID: str(StorageCommitmentPushModel),
         CommandElement.AFFECTED_SOP_INSTANCE_UID: str(_PUSH_MODEL_INSTANCE),
@@ -149,9 +153,6 @@ def encode_report(
         CommandElement.MESSAGE_ID: 1,
         CommandElement.EVENT_TYPE_ID: COMMITTED_WITH_FAILURES if failed else COMMITTED,
     }
-    content = encode(information, transfer_syntax_uid == ImplicitVRLittleEndian, True)
-    if content is None:
-        raise BadReport("the commitment report cannot be written")
     return command, content
 
 

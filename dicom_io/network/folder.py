@@ -24,6 +24,10 @@ class FolderPacs:
         self.numbers = count()
         folder.mkdir(parents=True, exist_ok=True)
 
+    def allows(self, address: str) -> bool:
+        """Every address is."""
+        return True
+
     def admit(self, peer: Peer) -> AssociationRejection | None:
         """Every peer is accepted."""
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydicom.uid import UID
@@ -22,6 +24,11 @@ from dicom_io.network.upper_layer import PDV_HEADER, PduType, ProtocolError
 
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _REJECTION_BYTES = 4
+_ITEM = struct.Struct(">BxH")  # type, length of what follows (PS3.8 9.3.2)
+_FIXED_BYTES = 68  # of an association request, before its items
+_CONTEXT, _TRANSFER_SYNTAX, _USER_INFORMATION = 0x20, 0x40, 0x50
+MOST_CONTEXTS, MOST_TRANSFER_SYNTAXES, MOST_USER_ITEMS = 128, 4096, 256
+"""Items of one association request. 128 contexts are as many as have a number; a role for each is a user item."""
 
 
 _REJECTIONS = {  # (source, reason): PS3.8 table 9-21
@@ -53,6 +60,7 @@ class AgreedContexts:
 
 def decode_request(content: memoryview) -> A_ASSOCIATE:
     """The association request; raises ProtocolError for bytes that are none."""
+    _require_few_items(content)  # a decoder makes an object of each: 150 kB of small items cost 0.35 s
     pdu = A_ASSOCIATE_RQ()
     header = bytes((PduType.ASSOCIATE_RQ, 0)) + len(content).to_bytes(4, "big")
     try:
@@ -65,6 +73,31 @@ def decode_request(content: memoryview) -> A_ASSOCIATE:
     if not request.presentation_context_definition_list:
         raise ProtocolError("the association request holds no presentation context")
     return request
+
+
+def _require_few_items(content: memoryview) -> None:
+    """Raise ProtocolError for a request with more items than an honest one can have."""
+    found: Counter[int] = Counter()
+    for kind, inner in _items(content[_FIXED_BYTES:]):
+        found[kind] += 1
+        if kind == _CONTEXT:
+            found[_TRANSFER_SYNTAX] += sum(each == _TRANSFER_SYNTAX for each, _ in _items(inner[4:]))
+        elif kind == _USER_INFORMATION:
+            found[_USER_INFORMATION] += sum(1 for _ in _items(inner))
+        limits = ((_CONTEXT, MOST_CONTEXTS), (_TRANSFER_SYNTAX, MOST_TRANSFER_SYNTAXES))
+        if any(found[each] > most for each, most in (*limits, (_USER_INFORMATION, MOST_USER_ITEMS))):
+            raise ProtocolError("the association request holds more items than are read")
+        if found.total() > MOST_CONTEXTS + MOST_TRANSFER_SYNTAXES + MOST_USER_ITEMS:
+            raise ProtocolError("the association request holds more items than are read")
+
+
+def _items(content: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Type and content of items, one after the other; the last may be shorter than it says."""
+    offset = 0
+    while offset + _ITEM.size <= len(content):
+        kind, length = _ITEM.unpack_from(content, offset)
+        yield kind, content[offset + _ITEM.size : offset + _ITEM.size + length]
+        offset += _ITEM.size + length
 
 
 def accept_contexts(

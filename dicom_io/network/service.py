@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dicom_io.network.dimse import Command
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """The certificate that a peer has proved to own.
+
+    Parameters
+    ----------
+    sha256
+        Of the certificate (DER), hexadecimal.
+    names
+        Its subject alternative names: hosts and addresses, in small letters.
+    """
+
+    sha256: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
-    """Calling and called AE title and address of a peer; AE titles are claims, never proof of identity."""
+    """Calling and called AE title and address of a peer; AE titles are claims, never proof of identity.
+
+    Parameters
+    ----------
+    certificate
+        What proves who it is, over TLS; None where it showed none that we trust.
+    """
 
     calling_ae_title: str
     called_ae_title: str
     address: str
+    certificate: Certificate | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +69,11 @@ class StoreRequest:
 
 CALLING_UNKNOWN = AssociationRejection(1, 1, 3, "calling AE title not recognised")
 CALLED_UNKNOWN = AssociationRejection(1, 1, 7, "called AE title not recognised")
+CERTIFICATE_OF_ANOTHER = AssociationRejection(1, 1, 3, "its certificate is not that of this AE title")
+ADDRESS_UNKNOWN = AssociationRejection(1, 1, 3, "connections from this address are not taken")
 ALL_SLOTS_TAKEN = AssociationRejection(2, 3, 2, "as many associations are open as may be")
 CALLER_HAS_TOO_MANY = AssociationRejection(2, 3, 2, "this AE title has as many associations open as one may have")
+ADDRESS_HAS_TOO_MANY = AssociationRejection(2, 3, 2, "this address has as many associations open as one may have")
 DRAINING = AssociationRejection(2, 3, 1, "this node is being drained; try again later")
 NOT_DICOM = AssociationRejection(1, 1, 2, "application context not supported")
 
@@ -92,11 +118,17 @@ class InstanceWriter(Protocol):
 class ServiceClassProvider(Protocol):
     """The application's decisions about peers and their messages."""
 
+    def allows(self, address: str) -> bool:
+        """Whether this IP address may ask for associations at all; answered at once, from memory."""
+
     def admit(self, peer: Peer) -> AssociationRejection | None:
         """None to accept the association."""
 
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
-        """The peer was rejected, by `admit` or because too many associations are open."""
+        """The peer was rejected, by `admit` or because too many associations are open.
+
+        Of a connection that `allows` refused nothing but the address is known: both AE titles are empty.
+        """
 
     def open(self, peer: Peer, request: StoreRequest) -> InstanceWriter:
         """A C-STORE request arrived; may raise InstanceRefused or OSError."""

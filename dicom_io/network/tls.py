@@ -31,13 +31,27 @@ class TlsFilesUnusable(DicomError):
 
 
 def acceptor_context(
-    certificate: str, key: str, authorities: str, clients: ClientCertificates = ClientCertificates.NONE
+    certificate: str,
+    key: str,
+    authorities: str,
+    clients: ClientCertificates = ClientCertificates.NONE,
+    crl: str = "",
 ) -> ssl.SSLContext:
-    """TLS for incoming connections, from PEM files; raises TlsFilesUnusable."""
+    """TLS for incoming connections, from PEM files; raises TlsFilesUnusable.
+
+    Parameters
+    ----------
+    crl
+        Certificate revocation lists (RFC 5280) of the authorities that sign clients'; empty: none is asked.
+        A client whose authority has none in there, or an old one, is refused.
+    """
     context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     _load(lambda: context.load_cert_chain(certificate, key), f"{certificate} with {key}")
     if clients is not ClientCertificates.NONE:
         _load(lambda: context.load_verify_locations(authorities), authorities)
+    if crl:
+        _load(lambda: context.load_verify_locations(crl), crl)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     context.verify_mode = _VERIFICATION[clients]
     return context
 

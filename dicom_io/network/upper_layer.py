@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import select
 import socket
 import ssl
@@ -13,6 +14,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from dicom_io.errors import DicomError
+from dicom_io.network.service import Certificate
 
 HEADER = struct.Struct(">BxI")  # PDU type, reserved, length of what follows
 PDV_HEADER = struct.Struct(">IBB")  # length of what follows, presentation context ID, message control header
@@ -77,12 +79,16 @@ class PduLimits:
         From the first byte of a PDU to its last.
     idle_seconds
         Between PDUs of an association.
+    least_rate, rate_seconds
+        Bytes a second that a message in flight has at least, on average over so many seconds of waiting for the peer.
     """
 
     largest_p_data: int = 128 * 1024
     first_pdu_seconds: float = 6.0
     pdu_seconds: float = 10.0
     idle_seconds: float = 60.0
+    least_rate: int = 1024
+    rate_seconds: float = 60.0
 
     def of(self, pdu_type: int) -> int:
         """The largest length that is accepted for a PDU of this type."""
@@ -116,6 +122,15 @@ class PduStream:
                 self.wait(select.POLLOUT, deadline)
             except OSError as error:
                 raise TlsFailed(error) from None
+
+    def certificate(self) -> Certificate | None:
+        """The certificate that the peer has shown and we trust; None without TLS, or without one."""
+        der = self.connection.getpeercert(binary_form=True) if isinstance(self.connection, ssl.SSLSocket) else None
+        if not der or not isinstance(self.connection, ssl.SSLSocket):
+            return None
+        shown = self.connection.getpeercert() or {}
+        names = frozenset(str(each[-1]).lower() for each in shown.get("subjectAltName", ()))
+        return Certificate(hashlib.sha256(der).hexdigest(), names)
 
     def read(self, idle_seconds: float | None = None) -> tuple[int, memoryview]:
         """Type and content of the next PDU; the view is valid until the next read.

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from node.audit import AuditEvent
-from node.cli.common import open_ledger
+from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
-from node.storage.accounts import AccountRole, Accounts
+from node.storage.accounts import DAY_SECONDS, KEY_DAYS, AccountRole, Accounts
+from node.words import credential_words
 
 _Name = Annotated[str, typer.Argument(help="Name of the account.")]
 _RoleOption = Annotated[str, typer.Option("--role", help="viewer, operator, admin; or sender: images by STOW-RS only.")]
@@ -35,30 +36,50 @@ def invite(name: _Name, role: _RoleOption = "viewer", patients: _Patients = True
     )
 
 
-def key(name: _Name, role: _RoleOption = "viewer", patients: _Patients = False, config: Config = None) -> None:
+def key(
+    name: _Name,
+    role: _RoleOption = "viewer",
+    patients: _Patients = False,
+    days: Annotated[int, typer.Option(min=0, max=3650, help="How long it is good; 0: until it is removed.")] = KEY_DAYS,
+    config: Config = None,
+) -> None:
     """Make an API key for a program; it is shown only now, and replaces an older one of that name.
 
     Example: mome-node access key prometheus --role viewer
     """
-    secret = _accounts_of(config).new_key(name, _role_of(role), time.time(), patients=patients)
+    now = time.time()
+    until = now + days * DAY_SECONDS if days else None
+    secret = _accounts_of(config).new_key(name, _role_of(role), now, patients=patients, until=until)
     _audit_change(config, f"command line: key for {name} as {role}{_patient_words(patients)}")
     typer.echo(secret)
 
 
 def list_accounts(config: Config = None, as_json: Json = False) -> None:
-    """Every account with its role and how it signs in.
+    """Every account with its role, how it signs in, and its sessions and keys: since, until and used when.
 
     Example: mome-node access list
     """
-    accounts = _accounts_of(config).accounts()
+    accounts = _accounts_of(config).accounts(time.time())
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in accounts]))
         return
     for each in accounts:
-        proofs = (["password"] if each.has_password else []) + list(each.kinds)
-        typer.echo(f"{each.role:<10}{'patients' if each.sees_patients else '-':<10}{each.name:<24}{', '.join(proofs)}")
+        password = "password" if each.has_password else ""
+        typer.echo(f"{each.role:<10}{'patients' if each.sees_patients else '-':<10}{each.name:<24}{password}")
+        for one in each.credentials:
+            typer.echo(f"{'':<20}{credential_words(one)}")
     if not accounts:
-        typer.echo("no accounts yet; the dashboard prints a one-time token when it first starts")
+        typer.echo("no accounts yet; the dashboard writes a one-time token into ROOT/first-login when it first starts")
+
+
+def log_out(name: _Name, config: Config = None) -> None:
+    """End every session of a person; the account stays.
+
+    Example: mome-node access log-out alice
+    """
+    ended = _accounts_of(config).end_sessions(name)
+    _audit_change(config, f"command line: ended the sessions of {name}")
+    typer.echo(f"{counted(ended, 'session')} ended")
 
 
 def remove(name: _Name, config: Config = None) -> None:

@@ -14,7 +14,7 @@ from node.watching.self_test import SelfTestResult, run_self_test
 
 
 def check(config: Config = None, as_json: Json = False) -> None:
-    """Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.
+    """Self-test: settings, disk, database, model and its seconds per study, PACS echo; exit code 5 when one fails.
 
     Example: mome-node check --config mome-node.toml
     """

@@ -34,7 +34,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "check": CommandInfo(
         "node.cli.check:check",
-        "Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.",
+        "Self-test: settings, disk, database, model and its seconds per study, PACS echo; exit code 5 when one fails.",
     ),
     "doctor": CommandInfo(
         "node.cli.doctor:doctor",
@@ -256,7 +256,11 @@ COMMANDS: dict[str, CommandInfo] = {
         "node.cli.access:key",
         "Make an API key for a program; it is shown only now, and replaces an older one of that name.",
     ),
-    "access list": CommandInfo("node.cli.access:list_accounts", "Every account with its role and how it signs in."),
+    "access list": CommandInfo(
+        "node.cli.access:list_accounts",
+        "Every account with its role, how it signs in, and its sessions and keys: since, until and used when.",
+    ),
+    "access log-out": CommandInfo("node.cli.access:log_out", "End every session of a person; the account stays."),
     "access remove": CommandInfo("node.cli.access:remove", "Delete an account with its password, sessions and keys."),
     "peers list": CommandInfo(
         "node.cli.peers:list_peers", "Destinations with their last echo, and the connections that were rejected last."

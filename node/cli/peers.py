@@ -44,7 +44,7 @@ def list_peers(config: Config = None, as_json: Json = False) -> None:
 
 
 def allow(
-    ae_title: Annotated[str, typer.Argument(help="AE title of the caller.")],
+    ae_title: Annotated[str, typer.Argument(help="AE title of the caller; left out, only its address is added.")] = "",
     address: Annotated[str, typer.Option(help="Its address, added when the settings list networks.")] = "",
     config: Config = None,
 ) -> None:
@@ -55,6 +55,7 @@ def allow(
     if config is None:
         raise SettingsError("name the settings file with --config; there is nothing else to edit")
     if allow_caller(config, ae_title, address):
-        typer.echo(f"{ae_title} may send after a reload: systemctl reload mome-node (or SIGHUP to mome-node serve)")
+        reload = "systemctl reload mome-node (or SIGHUP to mome-node serve)"
+        typer.echo(f"{ae_title or address} may send after a reload: {reload}")
     else:
         typer.echo("everyone may send already; nothing changed")

@@ -13,18 +13,19 @@ from node.audit import AuditEvent, AuditFields
 from node.dashboard.rendering import page
 from node.dashboard.rights import Admin
 from node.dashboard.site import CurrentSite, Site
-from node.storage.accounts import AccessRefused, AccountRole
+from node.storage.accounts import DAY_SECONDS, KEY_DAYS, AccessRefused, AccountRole
 
 router = APIRouter(include_in_schema=False)
 
 
 class _AccessForm(BaseModel):
-    """Who gets access, as what, and whether by an invitation (a person) or an API key (a program)."""
+    """Who gets access, as what, and whether by an invitation (a person) or an API key (a program, for so many days)."""
 
     name: Annotated[str, Field(max_length=64)]
     role: AccountRole
     kind: Literal["invitation", "key"]
     patients: bool = False
+    days: Annotated[int, Field(ge=0, le=3650)] = KEY_DAYS
 
 
 @router.get("/access")
@@ -43,8 +44,11 @@ def give_access(
     """A new invitation or API key, shown once."""
     holder, kind, now = form.name.strip(), form.kind, time.time()
     try:
-        issue = site.access.invite if kind == "invitation" else site.access.new_key
-        issued = issue(holder, form.role, now, patients=form.patients)
+        if kind == "invitation":
+            issued = site.access.invite(holder, form.role, now, patients=form.patients)
+        else:
+            until = now + form.days * DAY_SECONDS if form.days else None
+            issued = site.access.new_key(holder, form.role, now, patients=form.patients, until=until)
     except AccessRefused as refusal:
         return _access_page(request, site, status=400, words=str(refusal))
     sees = ", who may see patients" if form.patients else ""
@@ -66,9 +70,21 @@ def remove_access(
     return RedirectResponse("/access", 303)
 
 
+@router.post("/access/{name}/log-out")
+def log_out_everywhere(
+    request: Request, site: CurrentSite, user: Admin, name: Annotated[str, Path(max_length=64)]
+) -> Response:
+    """End every session of a person."""
+    site.access.end_sessions(name)
+    words, fields = f"{user.name}: ended the sessions of {name}", AuditFields(person=user.name)
+    site.ledger.audit.record(AuditEvent.ACCESS_CHANGED, time.time(), words, fields=fields)
+    return RedirectResponse("/access", 303)
+
+
 def _access_page(
     request: Request, site: Site, *, status: int = 200, issued: str = "", holder: str = "", words: str = ""
 ) -> Response:
     """The page of accounts; `issued` is the new secret of `holder`, `words` its kind or why there is none."""
-    accounts = site.access.accounts()
-    return page(request, "access.html", status=status, accounts=accounts, issued=issued, holder=holder, words=words)
+    accounts = site.access.accounts(time.time())
+    known = {"accounts": accounts, "issued": issued, "holder": holder, "words": words, "key_days": KEY_DAYS}
+    return page(request, "access.html", status=status, **known)

@@ -16,7 +16,7 @@ from dicom_io.errors import DicomError
 from node.dashboard import access_pages, api, login, oidc, pages, probes, queue_routes, stow, study_routes
 from node.dashboard.guard import SECURITY_HEADERS, SecurityMiddleware
 from node.dashboard.rendering import page
-from node.dashboard.rights import LoginRateLimiter
+from node.dashboard.rights import LoginRateLimiter, refreshes_itself
 from node.dashboard.searches import RecentSearches
 from node.dashboard.site import Site
 from node.dashboard.stow import ImageReception, Uploads
@@ -69,6 +69,8 @@ def build_app(site: Site, reception: ImageReception | None = None) -> FastAPI:
 
 def _error_response(request: Request, status: int, words: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error as a page for a browser, as JSON for a program."""
+    if status == 401 and refreshes_itself(request):  # nobody is at it, or somebody logged out: the patient disappears
+        return Response(status_code=401, headers={"HX-Redirect": "/login"})
     if request.url.path.startswith("/api") or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"detail": words}, status, headers)
     if status == 401:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from mome_core.results import Endpoint
 from node.states import StudyState
-from node.storage.accounts import Account, TokenKind
+from node.storage.accounts import Account
+from node.words import credential_words
 
 STATE_MEANINGS = {
     StudyState.RECEIVING: "instances are arriving; the study is complete when none has arrived for the settle time",
@@ -18,13 +19,12 @@ STATE_MEANINGS = {
     StudyState.CANCELLED: "a person cancelled the analysis or a delivery; reprocess or redeliver to take it up again",
     StudyState.INELIGIBLE: "the study lacks what the model needs; a report in the PACS gives the reason",
 }
-_CREDENTIAL_WORDS = {TokenKind.INVITATION: "one-time token", TokenKind.KEY: "API key"}
 
 
 def credentials(account: Account) -> list[str]:
     """What an account signs in with."""
-    tokens = [words for kind, words in _CREDENTIAL_WORDS.items() if kind in account.kinds]
-    return ["password", *tokens] if account.has_password else tokens
+    words = [credential_words(each) for each in account.credentials]
+    return ["password", *words] if account.has_password else words
 
 
 def endpoint_title(endpoint: str) -> str:

@@ -66,6 +66,7 @@ def welcome(request: Request, site: CurrentSite, token: _Text, password: _Text, 
         _record_refusal(site, address, "one-time token", now)
         return page(request, "welcome.html", status=401, words=str(refusal))
     limiter.succeeded(address)
+    site.first_login.unlink(missing_ok=True)
     session = site.access.log_in(name, password, now, now + site.settings.dashboard.session_seconds)
     record_login(site, request, name, f"{name} from {address_of(request)}, first login", now)
     return with_session(request, RedirectResponse("/", 303), session)

@@ -93,7 +93,18 @@ def _authenticate(request: Request) -> User | None:
     if scheme.lower() == "bearer":
         return _user(access.holder(key.strip(), TokenKind.KEY, now))
     session = request.cookies.get(COOKIE, "")
-    return _user(access.holder(session, TokenKind.SESSION, now), _csrf_token(session)) if session else None
+    if not session:
+        return None
+    idle = site_of(request).settings.dashboard.idle_seconds
+    asked = not refreshes_itself(request)
+    return _user(
+        access.holder(session, TokenKind.SESSION, now, idle_seconds=idle, by_person=asked), _csrf_token(session)
+    )
+
+
+def refreshes_itself(request: Request) -> bool:
+    """Whether an open page asks for its own news: all that htmx asks for here comes from a timer."""
+    return request.headers.get("hx-request") == "true" and request.method == "GET"
 
 
 def _user(account: Account | None, csrf: str = "") -> User | None:

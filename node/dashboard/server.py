@@ -15,9 +15,11 @@ from node.dashboard.app import build_app
 from node.dashboard.site import Site
 from node.dashboard.stow import ImageReception
 from node.errors import NotReady, SettingsError
+from node.secret_files import write_secret
 from node.settings import Settings, load_settings
 from node.storage.accounts import AccountRole
 
+_FIRST_LOGIN_SECONDS = 3600.0
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +35,7 @@ def run_dashboard(settings: Settings, config: Path | None, reception: ImageRecep
     app = build_app(site, reception)
     signal.signal(signal.SIGHUP, lambda *_: _renew(app, config))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-    _log_first_token(site)
+    offer_first_login(site)
     here = settings.dashboard
     server_config = uvicorn.Config(
         app,
@@ -74,8 +76,18 @@ def _address(settings: Settings) -> str:
     return f"{scheme}://{here.names[0] if here.names else here.host}:{here.port}/"
 
 
-def _log_first_token(site: Site) -> None:
-    """While no account exists, make a one-time token for the first admin and log it."""
-    if site.access.is_empty(now := time.time()):
-        token = site.access.invite("admin", AccountRole.ADMIN, now)
-        log.warning("first start: open %swelcome and use this one-time token: %s", _address(site.settings), token)
+def offer_first_login(site: Site) -> None:
+    """While nobody can log in, write a one-time token for the first admin into a file; a log travels further than that.
+
+    An identity provider that names admins is a way in.
+    """
+    here, now = site.settings.dashboard, time.time()
+    if (here.oidc_issuer and here.oidc_admins) or not site.access.is_empty(now):
+        return
+    file = site.first_login
+    write_secret(file, site.access.invite("admin", AccountRole.ADMIN, now, seconds=_FIRST_LOGIN_SECONDS))
+    log.warning(
+        "first start: open %swelcome; the one-time token is in %s, for an hour (later: mome-node access invite)",
+        _address(site.settings),
+        file,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -48,6 +49,11 @@ class Site:
             SearchKey.open(settings.storage.search_key_path),
             PatientAccessLog(ledger.audit),
         )
+
+    @property
+    def first_login(self) -> Path:
+        """The file with the one-time token of the first start."""
+        return self.settings.storage.root / "first-login"
 
 
 def site_of(request: Request) -> Site:

@@ -16,12 +16,13 @@ from dicom_io.network.stow import store_over_web
 from node.admission import Admission
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
+from node.dicom_settings import DicomSettings
 from node.errors import NodeError
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
 from node.remedies import reason_for, refusal_remedy, status_words
 from node.settings import Settings
-from node.settings_sections import Destination, DicomSettings
+from node.settings_sections import Destination
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.deliveries import COMMITMENT_AWAITED

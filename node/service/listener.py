@@ -14,12 +14,12 @@ from dicom_io.network.acceptor import Acceptor, AcceptorLimits
 from dicom_io.network.contexts import acceptor_contexts
 from dicom_io.network.tls import TlsFilesUnusable, acceptor_context
 from node.audit import AuditEvent
+from node.dicom_settings import DicomSettings
 from node.errors import NodeError, NotReady
 from node.service.group_commit import GroupCommit
 from node.service.heartbeat import HeartbeatSender
 from node.service.storage_service import StorageService
 from node.settings import Settings, load_settings
-from node.settings_sections import DicomSettings
 from node.storage.archive import Archive
 from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
@@ -67,7 +67,11 @@ def open_acceptor(dicom: DicomSettings, service: StorageService) -> Acceptor:
 
 def _limits_of(dicom: DicomSettings) -> AcceptorLimits:
     """How many associations may be open."""
-    return AcceptorLimits(associations=dicom.associations, per_ae_title=dicom.associations_per_caller)
+    return AcceptorLimits(
+        associations=dicom.associations,
+        per_ae_title=dicom.associations_per_caller,
+        per_address=dicom.associations_per_address,
+    )
 
 
 def _tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
@@ -75,9 +79,9 @@ def _tls_of(dicom: DicomSettings) -> ssl.SSLContext | None:
     if not dicom.certificate:
         return None
     try:
-        return acceptor_context(dicom.certificate, dicom.key, dicom.authorities, dicom.client_certificates)
+        return acceptor_context(dicom.certificate, dicom.key, dicom.authorities, dicom.client_certificates, dicom.crl)
     except TlsFilesUnusable as error:
-        raise NotReady(f"dicom.certificate, key, authorities: {error}") from None
+        raise NotReady(f"dicom.certificate, key, authorities, crl: {error}") from None
 
 
 def _renew_again(renewal: threading.Event, acceptor: Acceptor, service: StorageService, config: Path | None) -> None:

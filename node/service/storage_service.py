@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +11,11 @@ from dataclasses import replace
 from dicom_io.encoding.part10 import InstanceFile
 from dicom_io.errors import NotAnInstance
 from dicom_io.network.commitment import (
+    MOST_REFERENCES,
     REQUEST_COMMITMENT,
     BadReport,
     CommitmentReport,
+    TooManyReferences,
     decode_report,
     decode_request,
     encode_report,
@@ -22,16 +25,20 @@ from dicom_io.network.dimse import (
     NOT_AUTHORIZED,
     OUT_OF_RESOURCES,
     PROCESSING_FAILURE,
+    RESOURCE_LIMITATION,
     SUCCESS,
     Command,
     CommandElement,
     CommandField,
 )
 from dicom_io.network.service import (
+    ADDRESS_HAS_TOO_MANY,
+    ADDRESS_UNKNOWN,
     ALL_SLOTS_TAKEN,
     CALLED_UNKNOWN,
     CALLER_HAS_TOO_MANY,
     CALLING_UNKNOWN,
+    CERTIFICATE_OF_ANOTHER,
     DRAINING,
     AssociationRejection,
     DimseResponse,
@@ -59,7 +66,10 @@ NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 _MIB = 1024 * 1024
 _TO_ALLOW = {  # the settings, or the command, behind a rejection
-    CALLING_UNKNOWN: "dicom.callers, dicom.networks",
+    CALLING_UNKNOWN: "dicom.callers",
+    ADDRESS_UNKNOWN: "dicom.networks",
+    CERTIFICATE_OF_ANOTHER: "dicom.certificates",
+    ADDRESS_HAS_TOO_MANY: "dicom.associations_per_address",
     CALLED_UNKNOWN: "dicom.check_called_ae_title",
     ALL_SLOTS_TAKEN: "dicom.associations",
     CALLER_HAS_TOO_MANY: "dicom.associations_per_caller",
@@ -124,6 +134,7 @@ class StorageService:
         self.audit_writer = AuditWriter(ledger)
         self.senders = OpenSenders(settings.node_name, HealthStore(ledger.engine))
         self.draining = False
+        self.verifying = threading.Lock()
         self.work_by(settings)
 
     def work_by(self, settings: Settings) -> None:
@@ -145,13 +156,18 @@ class StorageService:
                 "to_allow": _TO_ALLOW[why],
             },
         )
-        words = f"{why.words}: {peer.calling_ae_title} called {peer.called_ae_title} from {peer.address}"
+        who = f"{peer.calling_ae_title} called {peer.called_ae_title} from " if peer.calling_ae_title else ""
+        words = f"{why.words}: {who}{peer.address}"
         fields = replace(fields_of(peer), reason=REJECTION_CODES[why])
         self.audit_writer.alert(AuditEvent.REJECTED, words, fields, self.destination_of(peer))
 
     def destination_of(self, peer: Peer) -> str:
         """The AE title of the peer if it is that of a destination, else nothing."""
         return peer.calling_ae_title if peer.calling_ae_title in self.admission.destinations else ""
+
+    def allows(self, address: str) -> bool:
+        """Whether the settings let this address in, or it is this machine."""
+        return self.admission.allows_connection(address)
 
     def admit(self, peer: Peer) -> AssociationRejection | None:
         """The reason to reject this peer, if there is one."""
@@ -188,11 +204,17 @@ class StorageService:
             if command.get(CommandElement.ACTION_TYPE_ID) != REQUEST_COMMITMENT:
                 return DimseResponse(NO_SUCH_ACTION)
             transaction, requested = decode_request(data_set, transfer_syntax_uid)
+        except TooManyReferences:
+            words = f"at most {MOST_REFERENCES} instances in one request; ask in parts"
+            return DimseResponse(RESOURCE_LIMITATION, comment=words)
         except (BadReport, LedgerUnavailable):
             return DimseResponse(PROCESSING_FAILURE)
-        return DimseResponse(
-            SUCCESS, follow_up=lambda: encode_report(transaction, requested, self.held(requested), transfer_syntax_uid)
-        )
+
+        def report() -> tuple[Command, bytes]:
+            with self.verifying:  # one request at a time reads files and computes their digests
+                return encode_report(transaction, requested, self.held(requested), transfer_syntax_uid)
+
+        return DimseResponse(SUCCESS, follow_up=report)
 
     def record_report(self, peer: Peer, result: CommitmentReport) -> DimseResponse:
         """Record a commitment report of the destination that was asked, for an open transaction; refuse any other."""

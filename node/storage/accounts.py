@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, update
 
 from node.errors import NodeError
 from node.storage import schema
 from node.storage.database import reading, writing
 
-_INVITATION_SECONDS = 7 * 86_400.0
+DAY_SECONDS = 86_400.0
+KEY_DAYS = 365
+"""How long an API key is good, unless somebody says otherwise."""
+_INVITATION_SECONDS = 7 * DAY_SECONDS
+_USE_SECONDS = 60.0  # how exactly the last use is known: a write for each request would cost more than it tells
 _SHORTEST_PASSWORD = 12
 _NOBODY = f"{bytes(16).hex()}:{bytes(64).hex()}"  # the hash of no password, compared when a name is unknown
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # RFC 7914; 16 MiB and some 50 ms for each guess
@@ -49,13 +54,31 @@ class AccessRefused(NodeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret that an account holds; times are seconds since 1970, UTC.
+
+    Parameters
+    ----------
+    used_at
+        To the minute; None: not yet.
+    expires_at
+        None: never.
+    """
+
+    kind: TokenKind
+    created_at: float
+    used_at: float | None
+    expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A person or a program.
 
     Parameters
     ----------
-    kinds
-        The secrets that it holds now.
+    credentials
+        The secrets that it holds now, beside a password.
     sees_patients
         Whether it may search for patients, and see names, IDs, accession numbers and images.
     """
@@ -65,8 +88,13 @@ class Account:
     role: AccountRole
     created_at: float
     has_password: bool = False
-    kinds: tuple[str, ...] = ()
+    credentials: tuple[Credential, ...] = ()
     sees_patients: bool = False
+
+    @property
+    def has_session(self) -> bool:
+        """Whether somebody is logged in by it now."""
+        return any(each.kind is TokenKind.SESSION for each in self.credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +121,25 @@ class Accounts:
             able = db.execute(select(func.count()).where(accounts.password != "", accounts.role == AccountRole.ADMIN))
             return not invited and not able.scalar()
 
-    def invite(self, name: str, role: AccountRole, now: float, *, patients: bool = True) -> str:
+    def invite(
+        self, name: str, role: AccountRole, now: float, *, patients: bool = True, seconds: float = _INVITATION_SECONDS
+    ) -> str:
         """A one-time token by which its holder chooses a password; of an existing account it changes rights too."""
         account = _Rights(name, role, patients)
-        return self._issue(account, TokenKind.INVITATION, now, now + _INVITATION_SECONDS)
+        return self._issue(account, TokenKind.INVITATION, now, now + seconds)
 
-    def new_key(self, name: str, role: AccountRole, now: float, *, patients: bool = False) -> str:
+    def new_key(
+        self, name: str, role: AccountRole, now: float, *, patients: bool = False, until: float | None = None
+    ) -> str:
         """An API key for a program of its own; the key is shown once, here. Refused for the name of a person.
 
         A program is who holds a key and nothing else: somebody of the identity provider has no password, and out of
         hours no session.
+
+        Parameters
+        ----------
+        until
+            When it ends, seconds since 1970; None: never.
         """
         table = schema.account.c
         with reading(self.engine) as db:
@@ -111,7 +148,7 @@ class Accounts:
                 raise AccessRefused(
                     f"{name} is a person, whose rights a key would change; give the program its own name"
                 )
-        return self._issue(_Rights(name, role, patients), TokenKind.KEY, now, None)
+        return self._issue(_Rights(name, role, patients), TokenKind.KEY, now, until)
 
     def accept(self, invitation: str, password: str, now: float) -> str:
         """Set the password of an invited account; gives its name. The invitation is used up, its sessions end."""
@@ -143,23 +180,43 @@ class Accounts:
             number = _account_of(db, _Rights(name, role, patients), now)
         return self._new_session(number, now, until)
 
-    def holder(self, secret: str, kind: TokenKind, now: float) -> Account | None:
-        """The account that this secret proves, None when it proves nothing."""
+    def holder(
+        self, secret: str, kind: TokenKind, now: float, *, idle_seconds: float = math.inf, by_person: bool = True
+    ) -> Account | None:
+        """The account that this secret proves, None when it proves nothing, or was not used for too long.
+
+        Parameters
+        ----------
+        by_person
+            Whether this counts as use; what a page asks by itself does not.
+        """
         with reading(self.engine) as db:
-            return _find_holder(db, secret, kind, now)
+            found = _find_holder(db, secret, kind, now, idle_seconds)
+        if found is not None and by_person:
+            self._note_use(digest(secret), now)
+        return found
+
+    def end_sessions(self, name: str) -> int:
+        """Log a person out everywhere; gives the number of sessions. Raises LookupError for an unknown name."""
+        tokens = schema.token.c
+        with writing(self.engine) as db:
+            theirs = (tokens.account_id == _number_of(db, name), tokens.kind == TokenKind.SESSION)
+            return int(db.execute(delete(schema.token).where(*theirs)).rowcount)
 
     def log_out(self, session: str) -> None:
         """The session proves nothing any more."""
         with writing(self.engine) as db:
             db.execute(delete(schema.token).where(schema.token.c.digest == digest(session)))
 
-    def accounts(self) -> list[Account]:
-        """Every account by name."""
+    def accounts(self, now: float) -> list[Account]:
+        """Every account by name, with the secrets that are still good."""
         table, tokens = schema.account, schema.token.c
+        good = tokens.expires_at.is_(None) | (tokens.expires_at > now)
+        held: dict[int, list[Credential]] = {}
         with reading(self.engine) as db:
-            kinds: dict[int, set[str]] = {}
-            for account_id, kind in db.execute(select(tokens.account_id, tokens.kind).distinct()):
-                kinds.setdefault(account_id, set()).add(kind)
+            for row in db.execute(select(schema.token).where(good).order_by(tokens.kind, tokens.created_at)):
+                known = Credential(TokenKind(row.kind), row.created_at, row.used_at, row.expires_at)
+                held.setdefault(row.account_id, []).append(known)
             rows = db.execute(select(table).order_by(table.c.name)).all()
         return [
             Account(
@@ -168,7 +225,7 @@ class Accounts:
                 AccountRole(row.role),
                 row.created_at,
                 bool(row.password),
-                _kinds_of(kinds, row.id),
+                tuple(held.get(row.id, ())),
                 row.patients,
             )
             for row in rows
@@ -178,9 +235,7 @@ class Accounts:
         """Delete an account with all that proves it; raises LookupError for an unknown name."""
         table = schema.account
         with writing(self.engine) as db:
-            number = db.execute(select(table.c.id).where(table.c.name == name)).scalar()
-            if number is None:
-                raise LookupError("no account of this name; see: mome-node access list")
+            number = _number_of(db, name)
             db.execute(delete(schema.token).where(schema.token.c.account_id == number))
             db.execute(delete(table).where(table.c.id == number))
 
@@ -195,6 +250,16 @@ class Accounts:
             db.execute(stale)
             _put_token(db, number, kind, secret, now, until=until)
         return secret
+
+    def _note_use(self, secret_digest: str, now: float) -> None:
+        """Remember that a secret was used, once a minute."""
+        tokens = schema.token.c
+        stale = (tokens.digest == secret_digest, func.coalesce(tokens.used_at, 0.0) < now - _USE_SECONDS)
+        with reading(self.engine) as db:
+            known = db.execute(select(tokens.id).where(*stale)).first()
+        if known is not None:
+            with writing(self.engine) as db:
+                db.execute(update(schema.token).where(*stale).values(used_at=now))
 
     def _new_session(self, account_id: int, now: float, until: float) -> str:
         secret, table = secrets.token_urlsafe(32), schema.token
@@ -240,8 +305,12 @@ def _tokens_of(db: Connection, account_id: int) -> set[str]:
     return set(db.execute(select(tokens.kind).where(tokens.account_id == account_id)).scalars())
 
 
-def _kinds_of(kinds: dict[int, set[str]], account_id: int) -> tuple[str, ...]:
-    return tuple(sorted(kinds.get(account_id, ())))
+def _number_of(db: Connection, name: str) -> int:
+    """The number of the account of this name; raises LookupError when there is none."""
+    number = db.execute(select(schema.account.c.id).where(schema.account.c.name == name)).scalar()
+    if number is None:
+        raise LookupError("no account of this name; see: mome-node access list")
+    return int(number)
 
 
 def _put_token(
@@ -251,14 +320,18 @@ def _put_token(
     db.execute(insert(schema.token).values(**values, created_at=now, expires_at=until))
 
 
-def _find_holder(db: Connection, secret: str, kind: TokenKind, now: float) -> Account | None:
-    """The account of a secret that is still good."""
+def _find_holder(
+    db: Connection, secret: str, kind: TokenKind, now: float, idle_seconds: float = math.inf
+) -> Account | None:
+    """The account of a secret that is still good, and was used in the last so many seconds."""
     tokens, accounts = schema.token.c, schema.account.c
-    good = (
+    good: tuple[ColumnElement[bool], ...] = (
         tokens.digest == digest(secret),
         tokens.kind == kind,
         (tokens.expires_at.is_(None)) | (tokens.expires_at > now),
     )
+    if idle_seconds < math.inf:  # no database compares with infinity alike
+        good += (func.coalesce(tokens.used_at, tokens.created_at) > now - idle_seconds,)
     columns = (tokens.account_id, accounts.name, accounts.role, accounts.created_at, accounts.patients)
     row = db.execute(select(*columns).join(schema.account, accounts.id == tokens.account_id).where(*good)).first()
     if row is None:

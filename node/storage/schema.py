@@ -326,6 +326,7 @@ token = Table(
     Column("digest", DIGEST, nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=True),
+    Column("used_at", Float, nullable=True),
 )
 
 heartbeat = Table(

@@ -7,9 +7,9 @@ import socket
 import time
 
 from dicom_io.network.remote import RemoteAE
+from node.dicom_settings import DicomSettings
 from node.errors import NotReady
 from node.settings import Settings
-from node.settings_sections import DicomSettings
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
 

@@ -15,9 +15,10 @@ from dicom_io.network.scu import send
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
+from node.dicom_settings import DicomSettings
 from node.errors import NodeError
 from node.settings import Settings
-from node.settings_sections import Destination, DicomSettings
+from node.settings_sections import Destination
 from node.states import FINAL, StudyState
 from node.storage.ledger.ledger import Ledger
 from node.watching.findings import Finding, FindingLevel

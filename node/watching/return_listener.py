@@ -55,6 +55,10 @@ class ReportListener:
         self.admission = Admission(settings.dicom, settings.destinations)
         self.ledger = ledger
 
+    def allows(self, address: str) -> bool:
+        """As the running node would."""
+        return self.admission.allows_connection(address)
+
     def admit(self, peer: Peer) -> AssociationRejection | None:
         """As the running node would."""
         return self.admission.refusal(peer)
@@ -103,7 +107,7 @@ def listening_for_reports(settings: Settings, ledger: Ledger) -> Iterator[None]:
     try:
         tls = None
         if here.certificate:
-            tls = acceptor_context(here.certificate, here.key, here.authorities, here.client_certificates)
+            tls = acceptor_context(here.certificate, here.key, here.authorities, here.client_certificates, here.crl)
         service = ReportListener(settings, ledger)
         acceptor = Acceptor((here.host, here.port), acceptor_contexts(), service, tls=tls)
     except TlsFilesUnusable as error:

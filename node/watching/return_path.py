@@ -12,11 +12,12 @@ from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.commitment import new_transaction_uid, request_commitment
 from node.admission import Admission
 from node.audit import AuditEvent
+from node.dicom_settings import DicomSettings
 from node.errors import NotReady
 from node.reasons import Reason, ReasonCode
 from node.remedies import remedy_for, section_of
 from node.settings import Settings
-from node.settings_sections import Destination, DicomSettings, is_loopback
+from node.settings_sections import Destination, is_loopback
 from node.storage.destination_history import DestinationHistory, ReturnedReport
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AuditRecord
@@ -28,6 +29,7 @@ from sr_templates.kinds import Kind
 _ID = "destination-return"
 _REPORT_SECONDS = 20.0
 _LOOK_SECONDS = 0.2
+_TOO_MANY = (ReasonCode.ALL_SLOTS_TAKEN, ReasonCode.CALLER_HAS_TOO_MANY, ReasonCode.ADDRESS_HAS_TOO_MANY)
 _NO_REPORT = (ReasonCode.NOT_A_CALLER, ReasonCode.DRAINING)  # who wanted to send: destinations may report meanwhile
 
 
@@ -48,7 +50,7 @@ def turned_away_by_us(calls: Iterable[AuditRecord], to: Destination, admission: 
         if fields.reason in _NO_REPORT:
             continue
         if by_name or by_address:
-            whom = f"{fields.calling_ae_title} at {fields.address}"
+            whom = " at ".join(each for each in (fields.calling_ae_title, fields.address) if each)
             remedy = _remedy(each, to, admission)
             words = f"{to.name} called back ({whom}) and this node turned it away: {remedy}"
             return Reason(ReasonCode.REPORT_REJECTED, words)
@@ -63,11 +65,13 @@ def _remedy(call: AuditRecord, to: Destination, admission: Admission) -> str:
             f"it calls us {fields.called_ae_title}; its entry for us must say {dicom.ae_title} "
             "(or set dicom.check_called_ae_title = false)"
         )
-    if fields.reason in (ReasonCode.ALL_SLOTS_TAKEN, ReasonCode.CALLER_HAS_TOO_MANY):
-        return "too many associations are open: dicom.associations, dicom.associations_per_caller"
+    if fields.reason in _TOO_MANY:
+        return "too many associations are open: dicom.associations, associations_per_caller, associations_per_address"
     if not admission.allows_address(fields.address):
         return f"add {fields.address} to dicom.networks"
-    if fields.calling_ae_title != to.ae_title:
+    if fields.reason is ReasonCode.CERTIFICATE_OF_ANOTHER:
+        return f"set the certificate of {fields.calling_ae_title} in dicom.certificates"
+    if fields.calling_ae_title and fields.calling_ae_title != to.ae_title:
         return f'that is its AE title: set ae_title = "{fields.calling_ae_title}" in {section_of(to)}'
     return "the settings in force allow it now: reload the node"
 

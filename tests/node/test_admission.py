@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from dicom_io.network.service import CALLED_UNKNOWN, CALLING_UNKNOWN, AssociationRejection, Peer
+from dicom_io.network.service import ADDRESS_UNKNOWN, CALLED_UNKNOWN, CALLING_UNKNOWN, AssociationRejection, Peer
 from node.admission import Admission
-from node.settings_sections import Destination, DicomSettings
+from node.dicom_settings import DicomSettings
+from node.settings_sections import Destination
 
 PACS = Destination(name="pacs", ae_title="PACS", host="10.0.0.5", port=104)
 
@@ -24,8 +25,8 @@ def peer(calling: str, called: str = "MOMENODE", address: str = "10.0.0.5") -> P
         ({"callers": ("MRI1",)}, peer("MRI2"), CALLING_UNKNOWN),
         ({"callers": ("MRI1",)}, peer("PACS"), None),
         ({"networks": ("10.0.0.0/24",)}, peer("MRI1"), None),
-        ({"networks": ("10.0.1.0/24",)}, peer("MRI1"), CALLING_UNKNOWN),
-        ({"networks": ("10.0.1.0/24",)}, peer("PACS"), CALLING_UNKNOWN),
+        ({"networks": ("10.0.1.0/24",)}, peer("MRI1"), ADDRESS_UNKNOWN),
+        ({"networks": ("10.0.1.0/24",)}, peer("PACS"), ADDRESS_UNKNOWN),
         ({"check_called_ae_title": True}, peer("MRI1", "OTHER"), CALLED_UNKNOWN),
         ({"check_called_ae_title": True}, peer("PACS", "OTHER"), CALLED_UNKNOWN),
         ({"check_called_ae_title": True}, peer("MRI1"), None),
@@ -54,3 +55,9 @@ def test_each_of_our_ae_titles_may_be_called_and_no_other() -> None:
     assert admission.refusal(Peer("MRI1", "MOMESTAT", "10.0.0.5")) is None
     assert admission.refusal(Peer("MRI1", "MOMENODE", "10.0.0.5")) is None
     assert admission.refusal(Peer("MRI1", "OTHER", "10.0.0.5")) is CALLED_UNKNOWN
+
+
+def test_this_machine_itself_is_answered_and_then_told_why_not() -> None:
+    admission = Admission(DicomSettings(networks=("10.0.1.0/24",)), [])
+    assert [admission.allows_connection(each) for each in ("127.0.0.1", "10.0.1.9", "10.0.0.5")] == [True, True, False]
+    assert admission.refusal(peer("MRI1", address="127.0.0.1")) is ADDRESS_UNKNOWN

@@ -23,10 +23,10 @@ from mome_core.model.bundle_files import manifest_digest
 from mome_core.model.checkpoint import load_checkpoint
 from node.analysis import open_context
 from node.errors import NodeError, NotReady, SettingsError
+from node.model_settings import ModelSettings
 from node.model_trust import BundleTrust, Vouching, is_encrypted, make_key, require_bundles, require_trusted, sign
 from node.models import Registry, find_bundle, manifest_of
 from node.settings import Settings
-from node.settings_sections import ModelSettings
 
 
 @pytest.fixture
@@ -148,8 +148,3 @@ def test_a_bundle_that_is_kept_gets_its_signature_later(bundle: Path, tmp_path: 
     sign(bundle, tmp_path / "site.pem")
     assert registry.add(bundle) == digest
     assert trust(registry.bundle(digest), us=key).vouching is Vouching.TRUSTED
-
-
-def test_a_key_in_the_settings_is_a_key() -> None:
-    with pytest.raises(ValueError, match="us: no public Ed25519 key"):
-        ModelSettings(trusted_keys={"us": "c2VjcmV0"})

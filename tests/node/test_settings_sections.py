@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from mome_core.case import Role
+from node.dicom_settings import DicomSettings
 from node.errors import SettingsError
 from node.settings import Settings, load_settings
-from node.settings_sections import DashboardSettings, Destination, DicomSettings, GatherSettings, SeriesSettings
+from node.settings_sections import DashboardSettings, Destination, GatherSettings, SeriesSettings
 
 
 def written(folder: Path, text: str) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
+from sqlalchemy import update
 
 from hostile_site import PASSWORD, client_of, hostile_site
 from node.audit import AuditEvent, AuditFields
@@ -20,11 +21,13 @@ from node.dashboard.app import build_app
 from node.dashboard.guard import host_name
 from node.dashboard.oidc import PendingLogins, require_fresh
 from node.dashboard.rights import FAILURES, FAILURES_OF_A_NAME, LoginRateLimiter
+from node.dashboard.server import offer_first_login
 from node.dashboard.site import Site
 from node.service.audit_writer import AuditWriter
 from node.settings import Settings
 from node.settings_file import settings_toml
 from node.settings_sections import DashboardSettings, Destination
+from node.storage import schema
 from node.storage.accounts import AccessRefused, AccountRole
 from node.storage.ledger.ledger import Ledger
 from ports import free_port
@@ -132,9 +135,9 @@ def test_a_key_never_changes_what_a_person_may_do(site: Site) -> None:
     for person in ("carol", "olga (login.hospital.example)", "omar (login.hospital.example)"):
         with pytest.raises(AccessRefused, match="person"):
             site.access.new_key(person, AccountRole.VIEWER, now)
-    assert {each.role for each in site.access.accounts() if each.name.startswith(("carol", "olga", "omar"))} == {
-        "admin"
-    }
+    assert {
+        each.role for each in site.access.accounts(time.time()) if each.name.startswith(("carol", "olga", "omar"))
+    } == {"admin"}
     site.access.new_key("prometheus", AccountRole.VIEWER, now)
     site.access.new_key("prometheus", AccountRole.VIEWER, now)
 
@@ -218,3 +221,32 @@ def test_files_of_node_backup_and_restored_root_are_closed_to_others_whatever_wa
     )
     assert told.returncode == 0
     assert (tmp_path / "new.toml").stat().st_mode & 0o077 == 0
+
+
+def test_a_page_that_is_left_open_leaves_the_patient_when_the_session_ends(site: Site) -> None:
+    browser = browser_of(site, AccountRole.VIEWER)
+    poll = {"hx-request": "true", "accept": "text/html"}
+
+    def used() -> float | None:
+        return next(each.used_at for each in site.access.accounts(time.time())[0].credentials)
+
+    with site.ledger.engine.begin() as db:
+        db.execute(update(schema.token).values(used_at=time.time() - 29 * 60))
+    before = used()
+    assert browser.get("/", headers=poll).status_code == 200
+    assert used() == before, "what a page asks by itself is no use"
+    with site.ledger.engine.begin() as db:
+        db.execute(update(schema.token).values(used_at=time.time() - 31 * 60))
+    answer = browser.get("/", headers=poll)
+    assert (answer.status_code, answer.headers.get("hx-redirect"), answer.content) == (401, "/login", b"")
+    assert "log in" in browser.get("/", headers={"accept": "text/html"}).text.lower()
+
+
+def test_no_token_is_made_where_an_identity_provider_names_admins(tmp_path: Path) -> None:
+    made = hostile_site(tmp_path / "site")
+    provider = {"oidc_issuer": "https://login.hospital", "oidc_client_id": "node", "oidc_admins": ("radiology-it",)}
+    for dashboard, offered in ((DashboardSettings(**provider), False), (DashboardSettings(), True)):
+        settings = made.settings.model_copy(update={"dashboard": dashboard})
+        site = replace(made, settings=settings)
+        offer_first_login(site)
+        assert site.first_login.exists() is offered

@@ -6,9 +6,10 @@ from io import BytesIO
 from pathlib import Path
 
 from live_node import instance, report
+from node.dicom_settings import DicomSettings
 from node.jobs import JobKind, RetryPolicy
 from node.service.delivery import DeliveryClient
-from node.settings_sections import Destination, DicomSettings
+from node.settings_sections import Destination
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StoredInstance

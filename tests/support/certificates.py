@@ -50,10 +50,11 @@ class Authority:
             .not_valid_after(NOW + dt.timedelta(days=1))
         )
 
-    def signs(self, name: str, *, address: str = "127.0.0.1") -> Signed:
-        """A certificate for this address."""
+    def signs(self, name: str, *, address: str = "127.0.0.1", host: str = "") -> Signed:
+        """A certificate for this address, and this host."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        shown = [x509.IPAddress(ipaddress.ip_address(address)), *([x509.DNSName(host)] if host else [])]
+        names = x509.SubjectAlternativeName(shown)
         certificate = self.built(name, key).add_extension(names, critical=False).sign(self.key, hashes.SHA256())
         paths = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -63,3 +64,23 @@ class Authority:
             )
         )
         return Signed(str(paths[0]), str(paths[1]))
+
+    def fingerprint(self, signed: Signed) -> str:
+        """SHA-256 of a certificate, as openssl prints it."""
+        digest = x509.load_pem_x509_certificate(Path(signed.certificate).read_bytes()).fingerprint(hashes.SHA256())
+        return digest.hex(":").upper()
+
+    def revokes(self, *signed: Signed, old: bool = False) -> str:
+        """A revocation list (PEM) with these certificates; an old one is out of date."""
+        now = NOW - dt.timedelta(days=30) if old else NOW
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
+        crl = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now - dt.timedelta(hours=1))
+        crl = crl.next_update(now + dt.timedelta(days=1))
+        for each in signed:
+            number = x509.load_pem_x509_certificate(Path(each.certificate).read_bytes()).serial_number
+            crl = crl.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
+            )
+        path = self.folder / f"{self.name}-{'old' if old else 'new'}.crl"
+        path.write_bytes(crl.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return str(path)

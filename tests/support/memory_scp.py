@@ -45,11 +45,21 @@ class MemoryInstance:
 
 @dataclass
 class MemoryScp:
-    """Keeps everything in memory and admits everyone but BADGUY."""
+    """Keeps everything in memory and admits everyone but BADGUY, and no connection from the addresses it does not like.
+
+    Parameters
+    ----------
+    closed_to
+        Those addresses.
+    """
 
     kept: list[bytes] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     rejections: list[str] = field(default_factory=list)
+    closed_to: frozenset[str] = frozenset()
+
+    def allows(self, address: str) -> bool:
+        return address not in self.closed_to
 
     def admit(self, peer: Peer) -> AssociationRejection | None:
         return CALLING_UNKNOWN if peer.calling_ae_title == "BADGUY" else None

@@ -75,6 +75,7 @@ AT_A_SITE = [
     "access invite",
     "access key",
     "access list",
+    "access log-out",
     "access remove",
     "audit list",
     "audit verify",

@@ -149,4 +149,6 @@ def test_somebody_of_the_organisation_gets_in_with_the_role_of_their_group(tmp_p
                 assert expected in page.locator("body").inner_text()
             browser.close()
         server.should_exit = True
-    assert [(each.name, each.role) for each in site.access.accounts()] == [("otto (127.0.0.1)", AccountRole.OPERATOR)]
+    assert [(each.name, each.role) for each in site.access.accounts(0.0)] == [
+        ("otto (127.0.0.1)", AccountRole.OPERATOR)
+    ]

@@ -32,12 +32,13 @@ POSTS = [
     "/studies/3/force",
     "/peers/pacs/echo",
     "/access",
+    "/access/a viewer/log-out",
     "/access/a viewer/remove",
 ]
 POSTS += ["/queues/node/pause", "/queues/destinations/pacs/hold", "/queues/studies/1/priority"]
 POSTS += ["/queues/studies/1/cancel", "/api/node/pause", "/api/destinations/pacs/hold", "/api/studies/1/priority"]
 POSTS += ["/api/search", "/api/studies/1/redeliver", "/api/peers/pacs/echo"]
-ADMIN_POSTS = {"/access", "/access/a viewer/remove"}
+ADMIN_POSTS = {"/access", "/access/a viewer/log-out", "/access/a viewer/remove"}
 VIEWER_POSTS = {"/logout", "/search", "/api/search"}
 
 
@@ -102,7 +103,7 @@ def test_a_viewer_changes_nothing(site: Site, logged_in: LogIn) -> None:
     for path in POSTS:
         assert path in VIEWER_POSTS or browser.post(path).status_code == 403, path
     assert site.ledger.reading.counts() == before
-    assert {each.name for each in site.access.accounts()} == {"a viewer"}
+    assert {each.name for each in site.access.accounts(0.0)} == {"a viewer"}
 
 
 def test_an_operator_gives_and_takes_no_access(logged_in: LogIn) -> None:
@@ -157,6 +158,9 @@ def test_the_first_admin_invites_others_and_cannot_remove_themself(site: Site, l
     assert guest.post("/welcome", data=form).status_code == 303
     assert "bob" in guest.get("/").text
     assert guest.post("/welcome", data=form).status_code == 401, "a token works once"
+    assert admin.post("/access/bob/log-out").status_code == 303
+    assert guest.get("/").status_code == 401
+    assert guest.post("/login", data={"name": "bob", "password": "bobs long password"}).status_code == 303
     assert admin.post("/access/a admin/remove").status_code == 400
     assert admin.post("/access/bob/remove").status_code == 303
     assert guest.get("/").status_code == 401

@@ -55,21 +55,30 @@ def wait(base: str, **options: object) -> None:
     raise AssertionError("the dashboard never answered")
 
 
-def tokens(log: Path) -> list[str]:
+def first_token(folder: Path) -> str:
+    (file,) = folder.rglob("first-login")
+    return file.read_text()
+
+
+def told_of_token(log: Path) -> list[str]:
     told = [json.loads(line)["event"] for line in log.read_text().splitlines()]
-    return [event.rsplit(" ", 1)[1] for event in told if "one-time token" in event]
+    return [event for event in told if "one-time token" in event]
 
 
-def test_the_first_start_names_a_token_and_the_next_does_not(tmp_path: Path) -> None:
+def test_the_first_start_writes_a_token_for_its_owner_and_the_next_does_not(tmp_path: Path) -> None:
     with process(tmp_path) as (_, log, base):
         wait(base)
-        (token,) = tokens(log)
+        (file,) = tmp_path.rglob("first-login")
+        token = first_token(tmp_path)
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert str(file) in told_of_token(log)[0] and token not in log.read_text()
         form = {"token": token, "password": PASSWORD, "again": PASSWORD}
         assert httpx2.post(base + "/welcome", data=form).status_code == 303
+        assert not file.exists()
     with process(tmp_path) as (_, log, base):
         wait(base)
         assert httpx2.post(base + "/login", data={"name": "admin", "password": PASSWORD}).status_code == 303
-        assert len(tokens(log)) == 1
+        assert len(told_of_token(log)) == 1 and not file.exists()
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
@@ -88,12 +97,12 @@ def test_with_a_certificate_it_speaks_tls_only_and_cookies_stay_there(tmp_path: 
     make = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
     make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(make, check=True, capture_output=True)
-    with process(tmp_path, certificate=str(certificate), key=str(key)) as (_, log, base):
+    with process(tmp_path, certificate=str(certificate), key=str(key)) as (_, _, base):
         import ssl
 
         trusted = ssl.create_default_context(cafile=str(certificate))
         wait(base, verify=trusted)
-        form = {"token": tokens(log)[0], "password": PASSWORD, "again": PASSWORD}
+        form = {"token": first_token(tmp_path), "password": PASSWORD, "again": PASSWORD}
         answer = httpx2.post(base + "/welcome", data=form, verify=trusted)
         assert "Secure" in answer.headers["set-cookie"]
         assert "max-age" in answer.headers["strict-transport-security"]
@@ -106,13 +115,13 @@ def test_a_page_says_when_its_node_has_gone(tmp_path: Path) -> None:
         pytest.skip("needs Chromium")
     from playwright.sync_api import sync_playwright
 
-    with process(tmp_path) as (running, log, base), sync_playwright() as playwright:
+    with process(tmp_path) as (running, _, base), sync_playwright() as playwright:
         wait(base)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(base + "/welcome")
         for label, value in (
-            ("One-time token", tokens(log)[0]),
+            ("One-time token", first_token(tmp_path)),
             ("New password", PASSWORD),
             ("Repeat password", PASSWORD),
         ):

@@ -17,10 +17,11 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 
 from analyzed_report import STUDY, delivery_client
 from dicom_io.errors import PeerFault
+from node.dicom_settings import DicomSettings
 from node.jobs import JobState
 from node.reasons import ReasonCode
 from node.service.delivery import DeliveryClient
-from node.settings_sections import Destination, DicomSettings
+from node.settings_sections import Destination
 from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail

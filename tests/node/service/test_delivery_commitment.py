@@ -14,6 +14,7 @@ import pytest
 from analyzed_report import STUDY, delivery_client
 from committing_pacs import CommittingPacs, running
 from dicom_io.errors import PeerFault
+from node.dicom_settings import DicomSettings
 from node.jobs import JobState
 from node.reasons import ReasonCode
 from node.service.delivery import DeliveryClient
@@ -21,7 +22,6 @@ from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
 from node.settings import Settings
-from node.settings_sections import DicomSettings
 from node.states import StudyState
 from node.storage.archive import Archive
 from node.storage.destination_history import DestinationHistory

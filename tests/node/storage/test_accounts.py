@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from node.storage.accounts import AccessRefused, AccountRole, Accounts, TokenKind, digest
+from node.storage.accounts import AccessRefused, AccountRole, Accounts, Credential, TokenKind, digest
 from node.storage.ledger.ledger import Ledger
 from node.storage.schema import account, token
 
@@ -67,6 +67,48 @@ def test_a_session_ends_by_time_by_logout_and_with_its_account(access: Accounts)
     assert access.holder(by_removal, TokenKind.SESSION, 3.0) is None
     with pytest.raises(LookupError):
         access.remove("alice")
+
+
+def test_a_session_that_nobody_uses_ends_and_a_page_that_asks_by_itself_does_not_use_it(access: Accounts) -> None:
+    access.accept(access.invite("alice", AccountRole.VIEWER, 1.0), PASSWORD, 1.0)
+    session = access.log_in("alice", PASSWORD, 1_000.0, 1e6)
+
+    def alive(now: float, *, by_person: bool = True) -> bool:
+        return access.holder(session, TokenKind.SESSION, now, idle_seconds=600.0, by_person=by_person) is not None
+
+    assert alive(1_500.0) and alive(2_000.0)
+    assert alive(2_500.0, by_person=False)
+    assert not alive(2_601.0)
+    assert access.holder(session, TokenKind.SESSION, 2_601.0) is not None, "without a limit it lives on"
+
+
+def test_an_account_tells_its_sessions_and_keys_and_when_they_were_used(access: Accounts) -> None:
+    access.accept(access.invite("alice", AccountRole.VIEWER, 1.0), PASSWORD, 1.0)
+    session = access.log_in("alice", PASSWORD, 1_000.0, 1e6)
+    access.holder(session, TokenKind.SESSION, 2_000.0)
+    access.holder(session, TokenKind.SESSION, 2_030.0)  # known to the minute
+    access.new_key("prometheus", AccountRole.VIEWER, 1.0, until=3_000.0)
+    alice, prometheus = access.accounts(2_500.0)
+    assert alice.credentials == (Credential(TokenKind.SESSION, 1_000.0, 2_000.0, 1e6),)
+    assert prometheus.credentials == (Credential(TokenKind.KEY, 1.0, None, 3_000.0),)
+    assert access.accounts(4_000.0)[1].credentials == ()
+
+
+def test_a_person_can_be_logged_out_everywhere(access: Accounts) -> None:
+    access.accept(access.invite("alice", AccountRole.VIEWER, 1.0), PASSWORD, 1.0)
+    session = access.log_in("alice", PASSWORD, 2.0, 9.0)
+    access.log_in("alice", PASSWORD, 2.0, 9.0)
+    assert access.end_sessions("alice") == 2
+    assert access.holder(session, TokenKind.SESSION, 3.0) is None
+    assert access.log_in("alice", PASSWORD, 4.0, 9.0)
+    with pytest.raises(LookupError):
+        access.end_sessions("nobody")
+
+
+def test_a_key_ends_when_it_was_made_to(access: Accounts) -> None:
+    key = access.new_key("prometheus", AccountRole.VIEWER, 1.0, until=100.0)
+    assert access.holder(key, TokenKind.KEY, 99.0) is not None
+    assert access.holder(key, TokenKind.KEY, 101.0) is None
 
 
 def test_a_key_is_no_session_and_a_session_no_key(access: Accounts) -> None:

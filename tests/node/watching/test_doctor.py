@@ -12,13 +12,13 @@ import pytest
 
 from live_node import new_study
 from node.audit import AuditEvent, AuditFields
+from node.dicom_settings import DicomSettings
 from node.identity import graphics_cards
 from node.reasons import ReasonCode
 from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
 from node.settings import Settings
-from node.settings_sections import DicomSettings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance

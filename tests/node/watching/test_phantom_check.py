@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from live_node import instance, new_study
+from node.dicom_settings import DicomSettings
 from node.settings import Settings
-from node.settings_sections import Destination, DicomSettings
+from node.settings_sections import Destination
 from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StoredInstance

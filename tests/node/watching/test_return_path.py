@@ -14,12 +14,13 @@ import pytest
 from committing_pacs import CommittingPacs, running
 from node.admission import Admission
 from node.audit import AuditEvent, AuditFields
+from node.dicom_settings import DicomSettings
 from node.reasons import ReasonCode
 from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
 from node.settings import Settings
-from node.settings_sections import Destination, DicomSettings
+from node.settings_sections import Destination
 from node.storage.archive import Archive
 from node.storage.health import LISTENER, HealthStore
 from node.storage.ledger.ledger import Ledger
