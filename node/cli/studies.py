@@ -17,7 +17,7 @@ from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.cli.tables import print_protocol, print_summary
 from node.settings import load_settings
-from node.storage.ledger.conflicts import Decision
+from node.storage.ledger.conflicts import Resolution
 from node.storage.records import StudyDetail
 from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, local_time, party_words
 
@@ -125,7 +125,7 @@ def resolve(
     """
     ledger = open_ledger(config)
     uid = uid_of(ledger, study)
-    chosen = [Decision.KEEP] * (keep is not None) + [Decision.DISCARD] * discard + [Decision.SPLIT] * split
+    chosen = [Resolution.KEEP] * (keep is not None) + [Resolution.DISCARD] * discard + [Resolution.SPLIT] * split
     if len(chosen) > 1:
         raise typer.BadParameter("give one of --keep, --discard and --split")
     if chosen:

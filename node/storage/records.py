@@ -208,6 +208,16 @@ class StudyRow(StudyRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class StudyObject:
+    """An object that is an instance of a study, or was set aside beside it (then `reason` says why)."""
+
+    id: int
+    instance: StoredInstance
+    received_at: float
+    reason: StableCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobRow:
     """A job inside a transaction; `fence` grows with every attempt."""
 

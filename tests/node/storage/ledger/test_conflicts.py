@@ -21,7 +21,7 @@ from node.audit import AuditEvent
 from node.jobs import JobKind
 from node.reasons import ReasonCode
 from node.states import StudyState
-from node.storage.ledger.conflicts import Decision, Undecidable
+from node.storage.ledger.conflicts import Resolution, Undecidable
 from node.storage.ledger.ledger import Ledger
 from node.storage.ledger.transitions import ConflictStands
 from node.storage.overview import Overview
@@ -127,7 +127,7 @@ def test_what_was_set_aside_is_discarded_and_the_study_goes_on(ledger: Ledger) -
     ledger.gathering.settle(150, 160)
     own, other = ledger.conflicts.parties(STUDY)
     assert (own.senders, own.images, other.senders, other.images) == (("MR1",), 2, ("MR2",), 2)
-    ledger.conflicts.resolve(STUDY, Decision.DISCARD, "", "ann", 200)
+    ledger.conflicts.resolve(STUDY, Resolution.DISCARD, "", "ann", 200)
     study = ledger.reading.study(STUDY).study
     assert (study.state, study.conflict, study.reason, study.instances) == (StudyState.STABLE, False, "", 2)
     assert kept(ledger) == ["1.2.3.1.1", "1.2.3.1.2"] and is_analysed(ledger)
@@ -143,7 +143,7 @@ def test_what_was_set_aside_is_discarded_and_the_study_goes_on(ledger: Ledger) -
 def test_the_other_party_can_be_the_study(ledger: Ledger, which: str) -> None:
     mixed(ledger)
     ledger.gathering.settle(150, 160)
-    ledger.conflicts.resolve(STUDY, Decision.KEEP, which, "ann", 200)
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, which, "ann", 200)
     assert kept(ledger) == ["1.2.3.1.3", "1.2.3.1.4"] and is_analysed(ledger)
     study = ledger.reading.study(STUDY).study
     assert (study.instances, study.conflict) == (2, False)
@@ -155,14 +155,14 @@ def test_the_other_party_can_be_the_study(ledger: Ledger, which: str) -> None:
 def test_a_party_that_is_not_there_is_not_kept(ledger: Ledger, which: str) -> None:
     mixed(ledger)
     with pytest.raises(Undecidable, match="names no party"):
-        ledger.conflicts.resolve(STUDY, Decision.KEEP, which, "ann", 200)
+        ledger.conflicts.resolve(STUDY, Resolution.KEEP, which, "ann", 200)
     assert ledger.reading.study(STUDY).study.conflict
 
 
 def test_each_patient_can_have_a_study_of_its_own(ledger: Ledger) -> None:
     mixed(ledger)
     ledger.gathering.settle(150, 160)
-    ledger.conflicts.resolve(STUDY, Decision.SPLIT, "", "ann", 200)
+    ledger.conflicts.resolve(STUDY, Resolution.SPLIT, "", "ann", 200)
     ledger.receiving.instances_stored([stored_instance(5, patient=BOB), stored_instance(6, patient=ANN)], 210)
     ledger.gathering.settle(250, 260)
     made = Overview(ledger.engine).uid_of(2)
@@ -176,8 +176,8 @@ def test_the_second_version_of_an_instance_can_be_the_true_one(ledger: Ledger) -
     ledger.receiving.instances_stored([stored_instance(1), stored_instance(2)], 100)
     ledger.receiving.instances_stored([stored_instance(2, content="b")], 101)
     with pytest.raises(Undecidable, match="cannot be split"):
-        ledger.conflicts.resolve(STUDY, Decision.SPLIT, "", "ann", 150)
-    ledger.conflicts.resolve(STUDY, Decision.KEEP, "1", "ann", 200)
+        ledger.conflicts.resolve(STUDY, Resolution.SPLIT, "", "ann", 150)
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, "1", "ann", 200)
     assert [digest for _, digest, _ in ledger.reading.instances(STUDY)] == ["a", "b"]
     assert not ledger.reading.study(STUDY).study.conflict
     assert ledger.receiving.instances_stored([stored_instance(2, content="a")], 300) == [StoreOutcome.CONFLICT]
