@@ -28,14 +28,16 @@ from numpy.typing import NDArray
 from mome_core.case import Modality
 from mome_core.model.architecture import Architecture, EarlyAdapter, LateAdapter
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
+from mome_core.scoring import pooled
 from mome_core.training.bundle import write_bundle
 from mome_core.training.config import Optimizer, Parts, TrainingConfig
 from mome_core.training.dataset import Example, keep_arrays
 from mome_core.training.loop import train
 from mome_core.training.metrics import auroc
-from mome_core.training.predict import truth
+from mome_core.training.predict import answer_cases, truth
 from mome_core.training.scored import score_cases
 from mome_core.training.start import from_scratch
 from mome_core.training.statistics import Comparison, paired_bootstrap
@@ -90,10 +92,13 @@ def main() -> None:
 
 
 def answers(models: Sequence[Checkpoint], unseen: Sequence[Example], modalities: tuple[Modality, ...]) -> list[_Scores]:
-    """What each of some models says to the unseen cases, from these modalities."""
-    key = frozenset(modalities)
-    found = [score_cases(each, unseen, Endpoint.MALIGNANCY).probabilities for each in models]
-    return [np.array([case[key] for case in of_model]) for of_model in found]
+    """What each of some models says to the unseen cases, from these modalities; nothing is withheld."""
+    key, found = frozenset(modalities), []
+    for each in models:
+        said = answer_cases(each.network, unseen, each.recipe, each.estimator, every_coalition=True)
+        log_odds = [pooled(case, Endpoint.MALIGNANCY, each.estimator)[key] for case in said]
+        found.append(np.array([each.calibrations(Endpoint.MALIGNANCY).of(key).probability(v) for v in log_odds]))
+    return found
 
 
 def cases(folder: Path, first: int, count: int) -> list[Example]:
@@ -113,14 +118,16 @@ def case(folder: Path, seed: int) -> Example:
         arrays[modality] = noise
     path = folder / f"{seed}.safetensors"
     keep_arrays(path, {m: arrays[m] for m in Modality}, TrainingRange())
-    return Example(f"case {seed}", f"patient {seed}", {Endpoint.MALIGNANCY: label}, path, tuple(Modality))
+    return Example(
+        f"case {seed}", f"patient {seed}", {Endpoint.MALIGNANCY: label}, path, InputFacts.of_modalities(Modality)
+    )
 
 
 def only(example: Example, modality: Modality) -> Example:
     """The same case as if nothing else had been acquired."""
     path = example.path.with_name(f"{example.path.stem}-{modality}.safetensors")
     keep_arrays(path, {modality: example.arrays()[modality]}, TrainingRange())
-    return replace(example, path=path, modalities=(modality,))
+    return replace(example, path=path, facts=InputFacts.of_modalities([modality]))
 
 
 def trained(

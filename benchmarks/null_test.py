@@ -21,6 +21,7 @@ import torch
 from mome_core.case import Modality
 from mome_core.model.architecture import Architecture
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
@@ -66,7 +67,11 @@ def noise(folder: Path, seed: int) -> Cohort:
         }
         path = folder / f"{n}.safetensors"
         keep_arrays(path, arrays, TrainingRange())
-        cases.append(Example(f"case {n}", f"patient {n}", {Endpoint.MALIGNANCY: int(label)}, path, tuple(Modality)))
+        cases.append(
+            Example(
+                f"case {n}", f"patient {n}", {Endpoint.MALIGNANCY: int(label)}, path, InputFacts.of_modalities(Modality)
+            )
+        )
     return Cohort(tuple(cases))
 
 

@@ -42,6 +42,14 @@ class Role(StrEnum):
     OTHER = "OTHER"
 
 
+class PreContrast(StrEnum):
+    """Whether the first phase of a dynamic is the one before contrast."""
+
+    PROVEN = "proven"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """What one study offers to the network: each modality in its own grid, absent ones None.
@@ -51,8 +59,8 @@ class Case:
     dwi
         The volume of the highest b-value (trace, or mean over directions), with that b-value in s/mm2.
     acquisition
-        Plain facts for quality flags (vendor, model, field strength in T); no patient data. `pre_contrast` is "unknown"
-        where no header shows that the first phase of the DCE is the one before contrast.
+        Plain facts for quality flags (vendor, model, field strength in T); no patient data. `pre_contrast` is what
+        the headers say of the DCE's first phase (PreContrast).
     """
 
     dce: Dynamic | None = None

@@ -25,8 +25,9 @@ from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.estimators import EndpointCalibrations
 from mome_core.policy import Policy, default_policy
 from mome_core.preprocessing.input_facts import facts_of
-from mome_core.preprocessing.prepare import prepare
+from mome_core.preprocessing.prepare import PreparedCase, prepare
 from mome_core.preprocessing.quality import assess
+from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, QualityFlag, Result, Score, Severity, combined
 from mome_core.scoring import Arrays, Progress, VersionLogOdds, pooled, silent, version_log_odds
 
@@ -51,13 +52,21 @@ def analyze(
     progress
         Called with (stage, done, planned); an exception from it ends the work.
     """
-    policy = policy or default_policy(checkpoint.network)
-    report = progress or silent
+    return _analyze(case, checkpoint, policy or default_policy(checkpoint.network), progress or silent, {})
+
+
+def _analyze(
+    case: Case, checkpoint: Checkpoint, policy: Policy, report: Progress, known: dict[Recipe, PreparedCase]
+) -> Result:
+    """As `analyze`; what is prepared is added to what is known, by the recipe's numbers that shape arrays."""
     timings: dict[str, float] = {}
     with _timed(timings, "prepare", report):
-        prepared = prepare(case, checkpoint.recipe)
+        recipe = checkpoint.recipe.of_arrays
+        if recipe not in known:
+            known[recipe] = prepare(case, recipe)
+        prepared = known[recipe]
         flags = assess(facts_of(case, prepared), checkpoint.recipe)
-    reasons = [flag.message for flag in flags if flag.severity is Severity.WITHHOLD]
+    reasons = [flag.message for flag in flags if flag.withholds]
     if reasons:
         return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings)
     for modality, array in prepared.arrays.items():
@@ -69,10 +78,8 @@ def analyze(
         shown = [each.endpoint for each in scores if each.probability is not None]
         with _timed(timings, "saliency", report):
             log_odds = {endpoint: answers[frozenset(prepared.modalities)][endpoint] for endpoint in shown}
-            progress = partial(report, "saliency")
-            saliency = (
-                explain_scores(prepared, checkpoint, log_odds, policy.request, progress) if policy.saliency else ()
-            )
+            told = partial(report, "saliency")
+            saliency = explain_scores(prepared, checkpoint, log_odds, policy.request, told) if policy.saliency else ()
     withheld = "" if shown else " ".join(f"No score: {each.withheld.words}." for each in scores if each.withheld)
     return Result(scores, saliency, prepared.modalities, (*flags, *_unstable(scores)), withheld, str(policy), timings)
 
@@ -88,12 +95,14 @@ class ActiveModel:
 def analyze_together(case: Case, models: Sequence[ActiveModel], progress: Progress | None = None) -> Result:
     """One result from bundles that answer different endpoints of a case, each as `analyze` does.
 
-    Raises StudyIneligible when none can analyse it; one that cannot is named by a flag beside the others' answers.
+    Bundles whose recipes give the same arrays share them. Raises StudyIneligible when none can analyse the case; one
+    that cannot is named by a flag beside the others' answers.
     """
     results, refused = list[Result](), list[tuple[ActiveModel, StudyIneligible]]()
+    known: dict[Recipe, PreparedCase] = {}
     for each in models:
         try:
-            results.append(analyze(case, each.checkpoint, each.policy, progress))
+            results.append(_analyze(case, each.checkpoint, each.policy, progress or silent, known))
         except StudyIneligible as reason:
             refused.append((each, reason))
     if not results:

@@ -61,6 +61,11 @@ class QualityFlag:
     severity: Severity
     message: str
 
+    @property
+    def withholds(self) -> bool:
+        """Whether no score is shown because of it."""
+        return self.severity is Severity.WITHHOLD
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
@@ -240,7 +245,7 @@ class Result:
     @property
     def withheld_code(self) -> str:
         """Code of the first quality flag that withholds the scores, else of the first withheld score; empty if none."""
-        flags = [flag.code for flag in self.flags if flag.severity is Severity.WITHHOLD]
+        flags = [flag.code for flag in self.flags if flag.withholds]
         scores = [score.withheld.code for score in self.scores if score.withheld and score.probability is None]
         return next(iter([*flags, *scores]), "") if self.withheld else ""
 
@@ -258,7 +263,7 @@ def combined(results: Sequence[Result]) -> Result:
         return results[0]
     answered = any(not each.withheld for each in results)
     flags = (
-        replace(flag, severity=Severity.WARNING) if answered and flag.severity is Severity.WITHHOLD else flag
+        replace(flag, severity=Severity.WARNING) if answered and flag.withholds else flag
         for each in results
         for flag in each.flags
     )

@@ -194,7 +194,7 @@ def _whole(network: Network, flipped: _Flip) -> Iterator[tuple[Coalition, _Logit
             e.modality: e.volumes([e.offset(place) for place in some], flipped.axes).to(device) for e in flipped.inputs
         }
         for coalition in flipped.coalitions:
-            if usable := network.usable(coalition):
+            if usable := network.architecture.usable(coalition):
                 yield coalition, network({m: volumes[m] for m in Modality if m in usable})
 
 

@@ -21,16 +21,13 @@ from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
 from mome_core.calibration import Calibration, coalition_name, withheld_words
 from mome_core.case import Modality
-from mome_core.compute import best_device, device_of
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import ActiveModel, analyze_together, unanswered, withheld_result
-from mome_core.model.checkpoint import Checkpoint, load_checkpoint
-from mome_core.policy import default_policy
+from mome_core.model.checkpoint import Checkpoint
 from mome_core.results import QualityFlag, Result, Saliency, Score, Severity, combined
 from node.errors import SettingsError
 from node.identity import this_device
-from node.model_trust import require_trusted
-from node.models import require_other_endpoints
+from node.loaded_models import load_models
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
@@ -152,7 +149,7 @@ def beside_refusals(
 def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
     """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
     reason, modalities = assembly.without_dce, assembly.case.modalities
-    if reason is None or checkpoint.calls(modalities):
+    if reason is None or checkpoint.answers(modalities):
         return None
     words = withheld_words(checkpoint.calibrations(checkpoint.endpoints[0]).of(modalities))
     return StudyIneligible(f"{reason}; {words}", reason.code)
@@ -195,27 +192,11 @@ def open_context(
 ) -> AnalysisContext:
     """Load bundles that answer together, with estimator and results as set for the AE title that studies called.
 
-    Raises CheckpointRefused, NotReady where nobody whom this site trusts vouches for one, and SettingsError where two
-    of them answer one endpoint or one lacks the estimator.
-
-    Parameters
-    ----------
-    loaded
-        Those that need not be loaded again; what is loaded is added.
+    Raises as `load_models`, where `loaded` is told of.
     """
-    loaded = {} if loaded is None else loaded
-    device = settings.model.device if settings.model.device != "auto" else best_device()
-    for each in bundles:
-        if each not in loaded:
-            checkpoint = load_checkpoint(each, device)
-            require_trusted(each, str(checkpoint.manifest["manifest_sha256"]), settings.model)
-            loaded[each] = checkpoint
-    checkpoints = [_with_estimator(loaded[each], settings.estimator_of(called_ae_title)) for each in bundles]
-    require_other_endpoints((each.identity.name, each.endpoints) for each in checkpoints)
-    sharers = settings.worker.sharers(device_of(checkpoints[0].network).type)
     results = settings.results_of(called_ae_title)
     return AnalysisContext(
-        models=tuple(ActiveModel(each, default_policy(each.network, sharers=sharers)) for each in checkpoints),
+        models=load_models(settings, bundles, called_ae_title, loaded),
         device=this_device(settings.storage.root),
         rules=settings.series.role_rules(),
         options=object_options(results),
@@ -237,16 +218,6 @@ def _doubted(result: Result, headers: StudyHeaders) -> Result:
         return result
     message = f"Body part or protocol of the study name the {part}, not the breast: is this the right examination?"
     return replace(result, flags=(*result.flags, QualityFlag("OTHER_BODY_PART", Severity.WARNING, message)))
-
-
-def _with_estimator(checkpoint: Checkpoint, name: str) -> Checkpoint:
-    """The checkpoint with the named estimator, or its default for ""; SettingsError for another."""
-    if not name:
-        return checkpoint
-    try:
-        return replace(checkpoint, estimators=checkpoint.estimator_first(name))
-    except ValueError as error:
-        raise SettingsError(f"model.estimator: {error}") from error
 
 
 def object_options(results: ResultSettings) -> ObjectOptions:

@@ -16,7 +16,7 @@ from dicom_io.study.classify import assign_roles
 from mome_core.calibration import coalition_words
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.model.network import Network
+from mome_core.model.build import AnyArchitecture
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
@@ -68,11 +68,11 @@ def prepare_cases(
     return cohort
 
 
-def answerable(cohort: Cohort, network: Network, progress: CohortProgress) -> Cohort:
+def answerable(cohort: Cohort, architecture: AnyArchitecture, progress: CohortProgress) -> Cohort:
     """The cases that a network can answer; one that lacks a modality which it needs is excluded."""
     kept, unable = [], []
     for example in cohort.examples:
-        if network.usable(example.modalities):
+        if architecture.usable(example.modalities):
             kept.append(example)
             continue
         words = f"has only {coalition_words(example.modalities)}: the network cannot answer from that"
@@ -95,13 +95,17 @@ def _identity_of(folder: Path) -> str:
 
 def content_digest(folder: Path) -> str:
     """SHA-256 over the files of a study, by their content; files that did not change are read once a process."""
-    files = [(path, path.stat()) for path in files_under(folder)]
-    return _digest_of(tuple((path, found.st_mtime_ns, found.st_size) for path, found in files))
+    listing = hashlib.sha256()
+    for path in files_under(folder):
+        found = path.stat()
+        listing.update(f"{path}\0{found.st_mtime_ns}\0{found.st_size}\0".encode(errors="surrogateescape"))
+    return _digest_of(folder, listing.hexdigest())
 
 
 @cache
-def _digest_of(files: tuple[tuple[Path, int, int], ...]) -> str:
-    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path, *_ in files)
+def _digest_of(folder: Path, listing: str) -> str:
+    """The digest of a folder whose files are those of the listing: a study of thousands takes up two lines here."""
+    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files_under(folder))
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 

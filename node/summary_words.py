@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mome_core.calibration import coalition_named
 from mome_core.case import Modality
 from node.summary import ScoreSummary
 from sr_templates.dicom.score_words import (
@@ -29,7 +30,7 @@ def score_proof(score: ScoreSummary) -> Iterator[str]:
         yield frequency_words(score.endpoint, score.at_this_score)
     if calibration is not None:
         yield validation_words(
-            calibration.coalition, calibration.cases, calibration.sensitivity, calibration.specificity
+            coalition_named(calibration.coalition), calibration.cases, calibration.sensitivity, calibration.specificity
         )
     for words in (spread_words(score.spread, score.augmentations), without_words(score.without)):
         if words:

@@ -12,6 +12,7 @@ from typing import Any
 from mome_core.compute import device_of
 from mome_core.model.architecture import Head
 from mome_core.model.baselines import ResNetFusion
+from mome_core.model.build import AnyArchitecture
 from mome_core.model.checkpoint import AnyCheckpoint, Description, load_either
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
@@ -26,7 +27,7 @@ from mome_core.training.history import MetricsWriter, draw_history
 from mome_core.training.loop import TrainingResult, train
 from mome_core.training.nested import FoldScores, cross_validated, fold_scores
 from mome_core.training.run_state import EpochReport
-from mome_core.training.start import NetworkKind, begins_anew, starting_network
+from mome_core.training.start import NetworkKind, begins_anew, starting_architecture, starting_network
 from mome_core.training.table import write_table
 from mome_core.training.task import Task
 from node.cases import CACHE, CohortProgress, answerable, prepare_cases
@@ -80,6 +81,10 @@ class TrainingPlan:
         """Whether no value of the start gets into the network."""
         return begins_anew(self.network, scratch=self.scratch)
 
+    def architecture(self, start: AnyCheckpoint) -> AnyArchitecture:
+        """The numbers of that network."""
+        return starting_architecture(self.network, start, self.heads, resnet_widths=self.config.resnet_widths)
+
     def first_network(self, start: AnyCheckpoint) -> Mome | ResNetFusion:
         """A network with the first values; the same at each call."""
         widths = self.config.resnet_widths
@@ -94,6 +99,7 @@ def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: Trai
     Killed and called again with the same plan it continues. Raises TrainingRefused for what cannot teach or prove.
     """
     group = process_group()
+    progress = progress if group.is_main else TrainingProgress()
     start = load_either(plan.start, group.device(plan.device))
     cohort = _prepared_once(group, rows, start, plan, progress)
     return train_on(cohort, rows, start, plan, progress)
@@ -115,16 +121,15 @@ def train_on(
     cohort: Cohort, rows: Sequence[ManifestRow], start: AnyCheckpoint, plan: TrainingPlan, progress: TrainingProgress
 ) -> TrainingReport | None:
     """As `train_models`, on cases that are prepared already."""
-    usable = answerable(cohort, plan.first_network(start), progress)
-    trained = [
-        done for fold in _folds_of(usable, rows, plan) if (done := _train_one(start, fold, rows, plan, progress))
-    ]
+    usable = answerable(cohort, plan.architecture(start), progress)
+    folds = _folds_of(cohort, usable, rows, plan)
+    trained = [done for fold in folds if (done := _train_one(start, fold, rows, plan, progress))]
     if not process_group().is_main:
         return None
     together = {}
     if plan.fold is None:
         together = {
-            head.endpoint.value: cross_validated([scores[head.endpoint] for _, scores in trained])
+            head.endpoint.value: cross_validated([scores[head.endpoint] for _, scores in trained if scores])
             for head in plan.heads
         }
     return TrainingReport(tuple(model for model, _ in trained), usable.exclusions, together)
@@ -140,17 +145,21 @@ class _Fold:
     excluded: int
 
 
-def _folds_of(cohort: Cohort, rows: Sequence[ManifestRow], plan: TrainingPlan) -> list[_Fold]:
-    """One fold, or all of them: who teaches, who chooses, and who is held out."""
+def _folds_of(cohort: Cohort, usable: Cohort, rows: Sequence[ManifestRow], plan: TrainingPlan) -> list[_Fold]:
+    """One fold, or all of them: who teaches, who chooses, and who is held out.
+
+    The whole cohort is parted before the cases that this network cannot answer are left out: networks that are compared
+    hold out the same patients.
+    """
     split_of = {row.name: row.split for row in rows}
     splits = [split_of[each.name] for each in cohort.examples]
     folding = Folding(plan.folds, plan.inner_folds, plan.config.seed)
     folds = []
     for number in range(plan.folds) if plan.fold is None else (plan.fold,):
-        sides = partition(cohort.examples, splits, plan.heads, folding, number)
+        sides = partition(cohort.examples, splits, plan.heads, folding, number).only(usable.examples)
         bundle = plan.out / f"fold-{number + 1}" if plan.fold is None else plan.out
         run = plan.run if plan.run and plan.fold is not None else bundle.with_name(f"{bundle.name}.run")
-        folds.append(_Fold(sides, bundle, run, len(cohort.exclusions)))
+        folds.append(_Fold(sides, bundle, run, len(usable.exclusions)))
     return folds
 
 
@@ -184,7 +193,7 @@ def _trained(
 ) -> TrainedModel:
     """What is reported of one model; who was on which side is written beside its bundle."""
     held_out = {
-        endpoint.value: HeldOutFold(len(each.truth), each.withheld, each.figures()) for endpoint, each in scores.items()
+        endpoint.value: HeldOutFold(each.cases, each.withheld, each.figures()) for endpoint, each in scores.items()
     }
     return TrainedModel(
         bundle=str(fold.bundle),
@@ -204,7 +213,7 @@ def _description(start: AnyCheckpoint, fold: _Fold, plan: TrainingPlan) -> Descr
     statement = f"Trained on {taught} studies of one site for {asked}; not validated elsewhere."
     provenance = {
         "network": plan.network.value,
-        "started_from": start.identity.sha256,
+        "started_from": "" if plan.begins_anew else start.identity.sha256,
         "scratch": plan.begins_anew,
         "excluded": fold.excluded,
     }

@@ -173,7 +173,7 @@ def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assem
         warnings.append(f"of {len(chosen.phases)} phases {len(dynamic.phases)} are used, evenly spread in time")
     others = _read_others(assignment, chosen.stack, warnings)
     series = tuple(dict.fromkeys(item.series.series_uid for item in dynamic.sources))
-    facts = acquisition_facts(dynamic.phases[0][0]) | {"pre_contrast": str(dynamic.pre_contrast.verdict)}
+    facts = acquisition_facts(dynamic.phases[0][0]) | {"pre_contrast": dynamic.pre_contrast.verdict}
     case = Case(dce=dce, acquisition=facts)
     return replace(
         others.assembly(case, assignment, ((Modality.DCE, series), *others.used), warnings),

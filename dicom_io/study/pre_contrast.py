@@ -17,17 +17,10 @@ from dicom_io.study.measurements import ULTRAFAST_PHASES, SeriesRepeats, same_me
 from dicom_io.study.names import Moment
 from dicom_io.study.phases import unwrapped
 from dicom_io.vendors.base import Clue
+from mome_core.case import PreContrast
 from mome_core.errors import Ineligibility, StudyIneligible
 
 _CLOCK_TOLERANCE_S = 1.0  # between the clock of the injector's entry and that of the images
-
-
-class PreContrast(StrEnum):
-    """Whether the first phase is the one before contrast."""
-
-    PROVEN = "proven"
-    REFUTED = "refuted"
-    UNKNOWN = "unknown"
 
 
 class PreContrastEvidence(StrEnum):

@@ -19,6 +19,7 @@ from cohort import CALIBRATION_SEEDS, RECIPE, TRAINING_SEEDS, VALIDATION_SEEDS, 
 
 from mome_core.case import Modality
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.training.calibrate import CalibrationPlan
 from mome_core.training.calibrate_network import calibrate_network
 from mome_core.training.calibration_card import calibration_card
@@ -84,7 +85,9 @@ def exposure_before(manifest: Mapping[str, Any]) -> ExposureRecord:
 def seen(count: int, first_seed: int) -> list[Example]:
     """Patients by what their files call them."""
     return [
-        Example(each.name, each.patient, each.labels, Path(), tuple(Modality), identity=each.identity())
+        Example(
+            each.name, each.patient, each.labels, Path(), InputFacts.of_modalities(Modality), identity=each.identity()
+        )
         for each in sources(count, first_seed)
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
@@ -175,6 +175,10 @@ class Architecture:
                 raise ValueError(
                     f"{modality}: the network takes {self.volume_shape(modality)}, the recipe gives {expected}"
                 )
+
+    def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:
+        """Those of the modalities that it answers from: every one, and it needs no other."""
+        return frozenset(modalities)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the bundle's manifest."""

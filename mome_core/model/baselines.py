@@ -9,7 +9,7 @@ B batch, C channels, XYZ voxels, F features, K classes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -67,8 +67,14 @@ class ResNetArchitecture:
 
     def require_fits(self, recipe: Recipe) -> None:
         """Raise ValueError unless the recipe gives the arrays that it was built for; quality flags may differ."""
-        if replace(recipe, quality=self.recipe.quality) != self.recipe:
+        if recipe.of_arrays != self.recipe.of_arrays:
             raise ValueError("the recipe is not the one that this baseline was built for")
+
+    def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:
+        """Those of the modalities that it answers from; feature fusion needs all of its own."""
+        found = frozenset(modalities) & frozenset(self.modalities)
+        complete = len(found) == len(self.modalities)
+        return found if complete or self.fusion is Fusion.LATE else frozenset()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the bundle's manifest."""
@@ -96,6 +102,8 @@ def resnet_architecture_from_json(values: Mapping[str, Any]) -> ResNetArchitectu
 class ResNetFusion(Network):
     """A 3-D ResNet for each modality, fused late or by features."""
 
+    architecture: ResNetArchitecture
+
     def __init__(self, architecture: ResNetArchitecture) -> None:
         a = architecture
         super().__init__(a.answers, {modality: a.volume_shape(modality) for modality in a.modalities})
@@ -120,12 +128,6 @@ class ResNetFusion(Network):
             )
         fused_BF = self.perceptron(torch.cat(list(features.values()), dim=1))
         return {head.endpoint: self.heads[_head_name(_ALL, head)](fused_BF) for head in self.answers}
-
-    def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:
-        """Those of the modalities that it would answer from; feature fusion needs all of its own."""
-        found = super().usable(modalities)
-        complete = len(found) == len(self.architecture.modalities)
-        return found if complete or self.architecture.fusion is Fusion.LATE else frozenset()
 
     def train_published_parts(self) -> None:
         """From now on training changes every parameter: there is no backbone that others have trained."""

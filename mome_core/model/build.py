@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import overload
 
-from mome_core.model.architecture import Architecture, Head
+from mome_core.model.architecture import Architecture
 from mome_core.model.baselines import ResNetArchitecture, ResNetFusion
 from mome_core.model.mome import Mome
+
+AnyArchitecture = Architecture | ResNetArchitecture
 
 
 @overload
 def build_network(architecture: Architecture) -> Mome: ...
 @overload
 def build_network(architecture: ResNetArchitecture) -> ResNetFusion: ...
-def build_network(architecture: Architecture | ResNetArchitecture) -> Mome | ResNetFusion:
+def build_network(architecture: AnyArchitecture) -> Mome | ResNetFusion:
     """A network with initial values; seed torch first for the same values twice."""
     return Mome(architecture) if isinstance(architecture, Architecture) else ResNetFusion(architecture)
 
 
-def with_new_heads(network: Mome, answers: tuple[Head, ...]) -> Mome:
-    """A copy of the network with other heads: every other tensor is kept, the heads start anew.
+def with_architecture(network: Mome, architecture: Architecture) -> Mome:
+    """A network of another architecture with every tensor of this one that it has too; heads of new questions anew.
 
     This is how the paper starts triple-negative and response models from the diagnosis model; the published loader
-    instead overwrites the experts of DWI and T2 with those of the DCE.
-    """
-    return with_architecture(network, replace(network.architecture, answers=answers))
-
-
-def with_architecture(network: Mome, architecture: Architecture) -> Mome:
-    """A network of another architecture with every tensor of this one that it has too; heads of other questions anew.
-
-    Layers are matched by their number from the input, so that a layer which keeps to one modality in the one network
-    may join all of them in the other. On the CPU.
+    instead overwrites the experts of DWI and T2 with those of the DCE. Layers are matched by their number from the
+    input, so that a layer which keeps to one modality in the one network may join all of them in the other. On the CPU.
     """
     other = Mome(architecture)
     own, kept = other.state_dict(), {}
+    redrawn = tuple(f"heads.{head.endpoint}." for head in network.answers if head not in other.answers)
     for name, tensor in network.state_dict().items():
         renamed = _renumbered(name, network.architecture, architecture)
-        asked_before = not name.startswith("heads.") or network.answers == other.answers
-        if renamed in own and own[renamed].shape == tensor.shape and asked_before:
+        if renamed in own and own[renamed].shape == tensor.shape and not name.startswith(redrawn):
             kept[renamed] = tensor
     other.load_state_dict(kept, strict=False)
     return other

@@ -25,7 +25,7 @@ from mome_core.errors import CheckpointRefused
 from mome_core.estimator import Estimator
 from mome_core.model.architecture import Architecture, architecture_from_json
 from mome_core.model.baselines import ResNetArchitecture, ResNetFusion, resnet_architecture_from_json
-from mome_core.model.build import build_network
+from mome_core.model.build import AnyArchitecture, build_network
 from mome_core.model.bundle_files import (
     CARD,
     FORMAT,
@@ -94,9 +94,14 @@ class _Calibrated:
         return self.estimators[0].endpoints[endpoint]
 
     def calls(self, modalities: Iterable[Modality]) -> bool:
-        """Whether some endpoint has an operating point for these modalities: without one, no DCE means no answer."""
+        """Whether some endpoint has an operating point for these modalities."""
         present = frozenset(modalities)
         return any(self.calibrations(endpoint).of(present).withheld is None for endpoint in self.endpoints)
+
+    def answers(self, modalities: Iterable[Modality]) -> bool:
+        """Whether a study of these modalities is answered: without DCE only where some endpoint may be called."""
+        present = frozenset(modalities)
+        return Modality.DCE in present or self.calls(present)
 
     def estimator_first(self, name: str) -> tuple[CalibratedEstimator, ...]:
         """The estimators with the named one first; ValueError when the bundle was not validated with it."""
@@ -144,6 +149,20 @@ class _BaselineCheckpoint(_Calibrated):
 
 
 AnyCheckpoint = Checkpoint | _BaselineCheckpoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelUse(_Calibrated):
+    """How a bundle is used, without its network: enough to prepare cases, and to say which would have a score."""
+
+    architecture: AnyArchitecture
+    recipe: Recipe
+    estimators: tuple[CalibratedEstimator, ...]
+    identity: ModelIdentity
+    manifest: Mapping[str, Any]
+
+
+AnyModel = AnyCheckpoint | ModelUse
 
 
 def save_checkpoint(
@@ -253,6 +272,16 @@ def load_baseline(bundle: Path, device: str | torch.device = "cpu") -> _Baseline
     return _BaselineCheckpoint(network, architecture, recipe, estimators, _identity_of(manifest), manifest)
 
 
+def read_use(bundle: Path) -> ModelUse:
+    """How a bundle says that it is used; CheckpointRefused as `load_either`, but for the weights, which stay unread."""
+    manifest = read_manifest(bundle)
+    numbers = manifest["architecture"]
+    baseline = manifest["family"] == RESNETS
+    architecture = resnet_architecture_from_json(numbers) if baseline else architecture_from_json(numbers)
+    recipe, estimators = _read_use(bundle, manifest, architecture)
+    return ModelUse(architecture, recipe, estimators, _identity_of(manifest), manifest)
+
+
 def load_either(bundle: Path, device: str | torch.device = "cpu") -> AnyCheckpoint:
     """Read and verify a bundle of MOME or of a baseline, for comparing them."""
     baseline = read_manifest(bundle)["family"] == RESNETS
@@ -260,7 +289,7 @@ def load_either(bundle: Path, device: str | torch.device = "cpu") -> AnyCheckpoi
 
 
 def _read_use(
-    bundle: Path, manifest: Mapping[str, Any], architecture: Architecture | ResNetArchitecture
+    bundle: Path, manifest: Mapping[str, Any], architecture: AnyArchitecture
 ) -> tuple[Recipe, tuple[CalibratedEstimator, ...]]:
     """How the manifest says that the network is used: with which recipe, by which estimators."""
     try:
@@ -279,7 +308,7 @@ def _read_use(
 def build_empty(architecture: Architecture) -> Mome: ...
 @overload
 def build_empty(architecture: ResNetArchitecture) -> ResNetFusion: ...
-def build_empty(architecture: Architecture | ResNetArchitecture) -> Mome | ResNetFusion:
+def build_empty(architecture: AnyArchitecture) -> Mome | ResNetFusion:
     """The network with shapes but without values, which would be drawn for nothing."""
     with torch.device("meta"):
         return build_network(architecture)

@@ -33,6 +33,8 @@ class Mome(Network):
     The CLS token lives with the DCE; without DCE it passes the early layers alone and joins the others afterwards.
     """
 
+    architecture: Architecture
+
     def __init__(self, architecture: Architecture) -> None:
         a = architecture
         super().__init__(a.answers, {modality: a.volume_shape(modality) for modality in Modality})

@@ -6,6 +6,7 @@ B batch, K classes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,13 @@ from mome_core.model.architecture import Head
 from mome_core.results import Endpoint
 
 _VolumeShapes = Mapping[Modality, tuple[int, int, int, int]]
+
+
+class _Architecture(Protocol):
+    """The numbers that a network is built from."""
+
+    def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:
+        """Those of the modalities that it answers from; none where it cannot answer without others."""
 
 
 class Network(nn.Module):
@@ -27,6 +35,8 @@ class Network(nn.Module):
     volume_shapes
         (channels, axis 0, axis 1, slices) of each modality that it can take.
     """
+
+    architecture: _Architecture
 
     def __init__(self, answers: tuple[Head, ...], volume_shapes: _VolumeShapes) -> None:
         super().__init__()
@@ -54,10 +64,6 @@ class Network(nn.Module):
             if head.endpoint is endpoint:
                 return head
         raise ValueError(f"the network does not answer {endpoint}")
-
-    def usable(self, modalities: Iterable[Modality]) -> frozenset[Modality]:
-        """Those of the modalities that it would answer from; none where it cannot answer without others."""
-        return frozenset(modalities) & self.volume_shapes.keys()
 
     def require_volumes(self, volumes: Mapping[Modality, Tensor]) -> None:
         """Raise ValueError, naming the modality and both shapes, for input that the network does not take."""

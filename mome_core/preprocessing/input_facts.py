@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from mome_core.case import Case, Modality
+from mome_core.case import Case, Modality, PreContrast
 from mome_core.preprocessing.prepare import PreparedCase
 
 _Measures = Mapping[str, tuple[float, ...]]
@@ -25,7 +25,7 @@ class InputFacts:
     enhancement
         As in PreparedCase.
     pre_contrast
-        What the headers say of the first phase of the DCE, as the reader writes it; empty where it says nothing.
+        What the headers say of the first phase of the DCE; None where the reader says nothing.
     post_phases
         Of the DCE; None without one.
     times_s
@@ -44,7 +44,7 @@ class InputFacts:
     used: tuple[Modality, ...]
     breasts_ml: tuple[float, ...] = ()
     enhancement: tuple[float, ...] = ()
-    pre_contrast: str = ""
+    pre_contrast: PreContrast | None = None
     post_phases: int | None = None
     times_s: tuple[float, ...] = ()
     moved_mm: float | None = None
@@ -54,6 +54,12 @@ class InputFacts:
     frames: int = 1
     vendor: str = ""
     measures: _Measures = field(default_factory=dict)
+
+    @classmethod
+    def of_modalities(cls, modalities: Iterable[Modality]) -> Self:
+        """Of a case of which nothing is known but its modalities."""
+        found = tuple(modalities)
+        return cls(found, found)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, to be kept."""
@@ -65,6 +71,7 @@ class InputFacts:
         plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
         for name in ("acquired", "used", "not_finite", "constant"):
             plain[name] = tuple(Modality(each) for each in plain[name])
+        plain["pre_contrast"] = PreContrast(plain["pre_contrast"]) if plain["pre_contrast"] else None
         plain["measures"] = {name: tuple(each) for name, each in values["measures"].items()}
         return cls(**plain)
 
@@ -78,7 +85,7 @@ def facts_of(case: Case, prepared: PreparedCase) -> InputFacts:
         used=prepared.modalities,
         breasts_ml=() if prepared.breasts is None else tuple(map(float, prepared.breasts.volumes_ml)),
         enhancement=tuple(map(float, prepared.enhancement)),
-        pre_contrast=str(case.acquisition.get("pre_contrast", "")),
+        pre_contrast=PreContrast(str(said)) if (said := case.acquisition.get("pre_contrast")) else None,
         post_phases=None if case.dce is None else case.dce.phase_count - 1,
         times_s=() if case.dce is None else tuple(map(float, case.dce.times_s)),
         moved_mm=float(max(motion.found_mm)) if motion and any(motion.corrected) else None,

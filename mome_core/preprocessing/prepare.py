@@ -89,7 +89,10 @@ class PreparedCase:
 
 
 def prepare(case: Case, recipe: Recipe) -> PreparedCase:
-    """Arrays of every modality that the case holds; StudyIneligible where there is none or no breast is found."""
+    """Arrays of every modality that shows the breasts; StudyIneligible where none does.
+
+    A modality with no voxel in a breast, at the recipe's size, would be all zeros: it is not used.
+    """
     if not case.modalities:
         raise StudyIneligible(
             "the study holds neither a DCE nor a T2 nor a diffusion series that can be analysed", Ineligibility.NO_INPUT
@@ -104,11 +107,15 @@ def prepare(case: Case, recipe: Recipe) -> PreparedCase:
         sampling = _sampling_of(source, modality, breasts, recipe)
         if sampling is None:
             continue
-        samplings[modality] = sampling
-        masks[modality] = _kept(sampling, modality, breasts, recipe)
+        kept = _kept(sampling, modality, breasts, recipe)
+        if not kept.any():
+            continue
+        samplings[modality], masks[modality] = sampling, kept
         arrays[modality] = _channels_of(source, sampling, recipe)
         statistics[modality] = standardise(arrays[modality], masks[modality], recipe)
         arrays[modality] = _as_kept(arrays[modality])
+    if not arrays:
+        raise StudyIneligible("no series shows the breasts at the size that the network sees", Ineligibility.NO_BREAST)
     return PreparedCase(arrays, samplings, masks, statistics, breasts, uptake, motion)
 
 

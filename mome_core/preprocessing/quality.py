@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mome_core.case import Case, Modality
+from mome_core.case import Case, Modality, PreContrast
 from mome_core.preprocessing.input_facts import InputFacts, measures_of, vendor_of
 from mome_core.preprocessing.recipe import RANGES, QualityLimits, Range, Recipe, TrainingRange
 from mome_core.results import QualityFlag, Severity
@@ -46,13 +46,17 @@ def assess(facts: InputFacts, recipe: Recipe) -> tuple[QualityFlag, ...]:
 
 
 def _missing(facts: InputFacts) -> Iterator[_Doubt]:
-    """Modalities that were not acquired, and those that lie beside the breasts."""
+    """Modalities that were not acquired, and those of which nothing lies in the breasts."""
     for modality in Modality:
         if modality not in facts.acquired:
             severity = Severity.WARNING if modality is Modality.DCE else Severity.NOTE
             yield f"MISSING_{modality}", severity, f"The study has no {modality} series; the others were used."
         elif modality not in facts.used:
-            yield f"BESIDE_BREASTS_{modality}", Severity.WARNING, f"The {modality} does not show the breasts."
+            yield (
+                f"BESIDE_BREASTS_{modality}",
+                Severity.WARNING,
+                f"The {modality} was not used: nothing of it lies in the breasts.",
+            )
 
 
 def _breasts(facts: InputFacts, recipe: Recipe) -> Iterator[_Doubt]:
@@ -80,7 +84,7 @@ def _pre_contrast(facts: InputFacts, limits: QualityLimits) -> Iterator[_Doubt]:
 
     Where it is missing, the first post-contrast phase stands in its place, and the next one is little brighter.
     """
-    if facts.pre_contrast != "unknown" or not facts.enhancement:
+    if facts.pre_contrast is not PreContrast.UNKNOWN or not facts.enhancement:
         return
     found, least = facts.enhancement[0], limits.least_first_enhancement
     if found < least:

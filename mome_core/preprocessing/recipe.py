@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -245,6 +245,11 @@ class Recipe:
             raise ValueError(f"dce_voxel_mm must be three positive numbers, got {self.dce_voxel_mm}")
         if self.margin_mm < 0:
             raise ValueError(f"margin_mm must not be negative, got {self.margin_mm}")
+
+    @property
+    def of_arrays(self) -> Recipe:
+        """The recipe with the usual limits of the quality flags, which change no array: equal ones prepare alike."""
+        return replace(self, quality=QualityLimits())
 
     def size(self, modality: Modality) -> Size:
         """Padded size that the network's tokenizer of this modality takes."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mome_core.calibration import Call
+from mome_core.calibration import Call, Coalition
+from mome_core.model.estimators import EndpointCalibrations
 from mome_core.training.metrics import all_metrics, call_metrics
 from mome_core.training.resampling import Draws, Resampled, resample
 from mome_core.training.statistics import bootstrap_draws
@@ -69,3 +71,21 @@ class Answers:
             return {**all_metrics(truth[i], probability[i], 0.5), **call_metrics(truth[said], called[said])}
 
         return resample(measured, len(self), draws)
+
+
+def answers_of(
+    calibrations: EndpointCalibrations,
+    patients: Sequence[str],
+    positive: NDArray[np.bool_],
+    coalitions: Sequence[Coalition],
+    probability: Sequence[float],
+) -> Answers:
+    """Calibrated probabilities as answers, each called at the point of the modalities that it comes from."""
+    calls = [calibrations.of(key).call(p) for key, p in zip(coalitions, probability, strict=True)]
+    return Answers(
+        tuple(patients),
+        positive,
+        np.array(probability, float),
+        np.array([call is Call.POSITIVE for call in calls], bool),
+        np.array([call is not Call.WITHHELD for call in calls], bool),
+    )

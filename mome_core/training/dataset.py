@@ -22,9 +22,9 @@ from mome_core.case import Case, Modality
 from mome_core.errors import MomeError, StudyIneligible
 from mome_core.preprocessing.input_facts import InputFacts, facts_of
 from mome_core.preprocessing.prepare import prepare
-from mome_core.preprocessing.quality import assess, training_range
+from mome_core.preprocessing.quality import training_range
 from mome_core.preprocessing.recipe import RANGES, Recipe, TrainingRange
-from mome_core.results import Endpoint, QualityFlag
+from mome_core.results import Endpoint
 from mome_core.training.errors import NotWritable, TrainingRefused
 from mome_core.training.files import write_whole
 
@@ -72,27 +72,31 @@ class Example:
 
     Parameters
     ----------
+    facts
+        What quality flags are judged by: a doubt that withholds the score in the node does so here.
     images
         Digests of the voxels it was prepared from, one for each modality.
     identity, subtype
         As in Source; the identity is written nowhere.
-    flags
-        Doubts about the study by the recipe's limits: one that withholds the score in the node does so here.
     """
 
     name: str
     patient: str
     labels: Labels
     path: Path
-    modalities: tuple[Modality, ...]
+    facts: InputFacts
     images: tuple[str, ...] = ()
     identity: str = field(default="", repr=False)
     subtype: int | None = None
-    flags: tuple[QualityFlag, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.modalities:
             raise ValueError(f"{self.name} has no modality to learn from")
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Those of which there are arrays, in the network's order."""
+        return self.facts.used
 
     def arrays(self) -> dict[Modality, NDArray[np.float32]]:
         """Prepared arrays (channel, axis0, axis1, slice), not yet padded."""
@@ -168,11 +172,10 @@ def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | 
             source.patient,
             source.labels,
             path,
-            tuple(read_arrays(path)),
+            InputFacts.from_json(json.loads(kept[_FACTS])),
             tuple(json.loads(kept[_IMAGES])),
             source.identity(),
             source.subtype,
-            assess(InputFacts.from_json(json.loads(kept[_FACTS])), recipe),
         )
     except NotWritable:  # the folder takes no more: no fault of this study
         raise
@@ -247,7 +250,7 @@ def keep_arrays(
     facts
         What its quality flags are judged by; None where nothing is known but the modalities.
     """
-    facts = facts or InputFacts(tuple(arrays), tuple(arrays))
+    facts = facts or InputFacts.of_modalities(arrays)
     rest = {m: a for m, a in arrays.items() if m is not Modality.DCE} if without_dce is None else without_dce
     halves = {m.value: np.ascontiguousarray(a, np.float16) for m, a in arrays.items()}
     for m, a in rest.items():

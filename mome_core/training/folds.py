@@ -16,7 +16,7 @@ from mome_core.model.architecture import Head
 from mome_core.training.cohort import Split
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.questions import labelled, target_of
+from mome_core.training.questions import target_of, with_target
 
 _Strata = Collection[Hashable]
 
@@ -56,6 +56,12 @@ class Partition:
     validation: tuple[Example, ...]
     held_out: tuple[Example, ...] = ()
 
+    def only(self, examples: Collection[Example]) -> Partition:
+        """The sides without the cases that are not among these."""
+        names = {example.name for example in examples}
+        sides = (self.training, self.validation, self.held_out)
+        return Partition(*(tuple(example for example in side if example.name in names) for side in sides))
+
 
 def partition(
     examples: Sequence[Example],
@@ -69,14 +75,14 @@ def partition(
     Cases that no head can learn from, and test cases of the manifest, are on no side. TrainingRefused when
     some cases have a split and others none, or when folds cannot be filled.
     """
+    known = sorted({n for head in heads for n in with_target(head, examples)})
     if any(splits):
         if not all(splits):
             raise TrainingRefused(f"{list(splits).count(None)} case(s) have no split: give every case one, or none")
-        by_split = {s: tuple(e for e, of in zip(examples, splits, strict=True) if of is s) for s in Split}
+        by_split = {side: tuple(examples[n] for n in known if splits[n] is side) for side in Split}
         return Partition(by_split[Split.TRAINING], by_split[Split.VALIDATION])
     if not 0 <= fold < folding.folds:
         raise TrainingRefused(f"fold {fold + 1} of {folding.folds} does not exist")
-    known = sorted({n for head in heads for n in labelled(head, examples)})
     rest, held_out = _parted([examples[n] for n in known], heads, folding.folds, fold, folding.seed)
     training, validation = _parted(rest, heads, folding.inner, 0, folding.seed + fold + 1)
     return Partition(training, validation, held_out)

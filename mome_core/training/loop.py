@@ -36,7 +36,7 @@ from mome_core.training.metrics import auroc
 from mome_core.training.optimizer import select_parts, trained_tensors
 from mome_core.training.patches import PatchReader
 from mome_core.training.predict import centred_log_odds, truth
-from mome_core.training.questions import labelled, target_of
+from mome_core.training.questions import target_of, with_target
 from mome_core.training.run_state import (
     EpochReport,
     RunProgress,
@@ -209,7 +209,7 @@ class _Training:
 
     def ranking(self, head: Head, log_odds: NDArray[np.float64]) -> float:
         """AUROC of one endpoint on the validation cases that have its label."""
-        known = labelled(head, self.task.validation)
+        known = with_target(head, self.task.validation)
         positive = truth(self.network, head.endpoint, [self.task.validation[n] for n in known])
         return auroc(positive, log_odds[known])
 

@@ -113,7 +113,7 @@ class Measured:
     patients
         Table of the patients of all sets.
     chosen_on
-        Name of the set on which the operating point for BI-RADS 4 findings was chosen; empty without.
+        Name of the set on which the operating point for BI-RADS 4 findings was chosen; empty where none is read at one.
     """
 
     endpoint: Endpoint

@@ -13,52 +13,59 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from mome_core.calibration import Call
 from mome_core.model.checkpoint import AnyCheckpoint
 from mome_core.results import Endpoint
 from mome_core.scoring import pooled
+from mome_core.training.answers import Answers, answers_of
 from mome_core.training.dataset import Example
 from mome_core.training.metrics import all_metrics, call_metrics
 from mome_core.training.predict import answer_cases, truth
-from mome_core.training.questions import labelled
+from mome_core.training.questions import with_target
 from mome_core.training.statistics import Interval, bootstrap
+from mome_core.training.withheld import withheld_by_images
 
 _RANKINGS = ("auroc", "auprc", "partial_auroc_specificity_90", "partial_auroc_sensitivity_90", "brier", "ece")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldScores:
-    """One endpoint on one outer fold, scored by the model that saw none of it; an entry of each array for each case.
+    """One endpoint on one outer fold, scored by the model that saw none of it.
 
     Parameters
     ----------
-    probability
-        Calibrated by that model's own validation cases.
-    called, answered
-        Whether it is called positive at that model's own operating point; whether there is a call at all.
+    answers
+        Calibrated, and called at the point that was chosen, by that model's own validation cases.
     training_cases
         That gave the model its weights, without those that chose.
+    unanswered
+        Cases of the fold that are in no figure, because their images withhold the score in the node.
     """
 
-    truth: NDArray[np.bool_]
-    probability: NDArray[np.float64]
-    called: NDArray[np.bool_]
-    answered: NDArray[np.bool_]
-    patients: tuple[str, ...]
+    answers: Answers
     training_cases: int
+    unanswered: int = 0
+
+    @property
+    def cases(self) -> int:
+        """All cases of the fold that have the endpoint's label."""
+        return len(self.answers) + self.unanswered
 
     @property
     def withheld(self) -> int:
         """Cases that the node would give no call for."""
-        return int((~self.answered).sum())
+        return self.unanswered + int((~self.answers.answered).sum())
 
     def figures(self) -> dict[str, float]:
-        """Rankings on all cases, figures of calls on those with a call; none of what one class alone cannot tell."""
-        if self.truth.all() or not self.truth.any():
+        """Rankings on all answers, figures of calls on those with a call; none of what one class alone cannot tell.
+
+        A score that the fold's calibration withholds is ranked all the same: what the protocol is worth is asked here,
+        and the node would be silent wherever it is worth little.
+        """
+        if not self.answers.both_classes:
             return {}
-        ranked = all_metrics(self.truth, self.probability, 0.5)
-        said = self.answered
-        calls = call_metrics(self.truth[said], self.called[said]) if said.any() else {}
+        truth, said = self.answers.truth, self.answers.answered
+        ranked = all_metrics(truth, self.answers.probability, 0.5)
+        calls = call_metrics(truth[said], self.answers.called[said]) if said.any() else {}
         return {name: ranked[name] for name in _RANKINGS} | calls
 
 
@@ -113,43 +120,46 @@ def fold_scores(
     training_cases: int,
     progress: Callable[[str], None] = lambda name: None,
 ) -> dict[Endpoint, FoldScores]:
-    """What a model says of the fold that was held out, as the node would say it; `progress` gets each case's name."""
+    """What a model says of the fold that was held out, as the node would say it.
+
+    The network is not asked about a case whose images withhold the score. `progress` gets the name of each that it is.
+    """
     network, estimator = checkpoint.network, checkpoint.estimator
-    answers = answer_cases(network, cases, checkpoint.recipe, estimator, progress=progress)
+    asked = [each for each in cases if withheld_by_images(checkpoint, each) is None]
+    answers = answer_cases(network, asked, checkpoint.recipe, estimator, progress=progress)
     found = {}
     for head in network.answers:
-        known = labelled(head, cases)
+        known = with_target(head, asked)
         calibrations = checkpoint.calibrations(head.endpoint)
-        probability, calls = [], []
-        for ((coalition, value),) in (pooled(answers[n], head.endpoint, estimator).items() for n in known):
-            probability.append(calibrations.of(coalition).probability(value))
-            calls.append(calibrations.of(coalition).call(probability[-1]))
-        found[head.endpoint] = FoldScores(
-            truth(network, head.endpoint, [cases[n] for n in known]),
-            np.array(probability),
-            np.array([call is Call.POSITIVE for call in calls], bool),
-            np.array([call is not Call.WITHHELD for call in calls], bool),
-            tuple(cases[n].patient for n in known),
-            training_cases,
+        pairs = [pair for n in known for pair in pooled(answers[n], head.endpoint, estimator).items()]
+        said = answers_of(
+            calibrations,
+            [asked[n].patient for n in known],
+            truth(network, head.endpoint, [asked[n] for n in known]),
+            [coalition for coalition, _ in pairs],
+            [calibrations.of(coalition).probability(value) for coalition, value in pairs],
         )
+        found[head.endpoint] = FoldScores(said, training_cases, len(with_target(head, cases)) - len(known))
     return found
 
 
 def cross_validated(folds: Sequence[FoldScores], *, repeats: int = 1000) -> CrossValidation:
     """Figures of each fold, over the folds, and over all cases; thresholds differ, so none of the pooled needs one."""
     by_fold = tuple(fold.figures() for fold in folds)
-    share = sum(len(fold.truth) / fold.training_cases for fold in folds) / len(folds)
+    share = sum(len(fold.answers) / fold.training_cases for fold in folds) / len(folds)
     measured = dict.fromkeys(name for figures in by_fold for name in figures)
     mean = {name: _mean_of([figures[name] for figures in by_fold if name in figures], share) for name in measured}
-    truth = np.concatenate([fold.truth for fold in folds])
-    scores = np.concatenate([fold.probability for fold in folds])
+    truth = np.concatenate([fold.answers.truth for fold in folds])
+    scores = np.concatenate([fold.answers.probability for fold in folds])
 
     def pooled_figures(indices: NDArray[np.int64]) -> dict[str, float]:
         figures = all_metrics(truth[indices], scores[indices], 0.5)
         return {name: figures[name] for name in _RANKINGS}
 
-    together = bootstrap(pooled_figures, [patient for fold in folds for patient in fold.patients], repeats=repeats)
-    return CrossValidation(len(truth), sum(fold.withheld for fold in folds), by_fold, mean, together)
+    patients = [patient for fold in folds for patient in fold.answers.patients]
+    together = bootstrap(pooled_figures, patients, repeats=repeats) if measured else {}
+    cases, withheld = sum(fold.cases for fold in folds), sum(fold.withheld for fold in folds)
+    return CrossValidation(cases, withheld, by_fold, mean, together)
 
 
 def _mean_of(values: Sequence[float], test_share: float) -> FoldMean:

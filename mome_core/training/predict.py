@@ -36,7 +36,7 @@ def centred_log_odds(network: Network, examples: Sequence[Example], recipe: Reci
     answers: _Predictions = {head.endpoint: np.full(len(examples), np.nan) for head in network.answers}
     for n, example in enumerate(examples):
         volumes = {m: torch.from_numpy(a)[None].to(device) for m, a in centred(example.arrays(), recipe).items()}
-        for endpoint, logits_BK in network({m: volumes[m] for m in network.usable(volumes)}).items():
+        for endpoint, logits_BK in network({m: volumes[m] for m in network.architecture.usable(volumes)}).items():
             answers[endpoint][n] = network.log_odds(endpoint, logits_BK.float()).item()
             if not np.isfinite(answers[endpoint][n]):
                 raise NumericsFault(f"the network's logit of {endpoint} for case {example.name} is not a finite number")

@@ -32,6 +32,6 @@ def target_of(head: Head, example: Example) -> int | None:
     return example.subtype if head.classes == SUBTYPE.classes else example.labels.get(head.endpoint)
 
 
-def labelled(head: Head, examples: Sequence[Example]) -> list[int]:
+def with_target(head: Head, examples: Sequence[Example]) -> list[int]:
     """Which of the cases a head can learn from or be measured on, by their numbers."""
     return [n for n, example in enumerate(examples) if target_of(head, example) is not None]

@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mome_core.calibration import COALITIONS, Call, Coalition, withheld_words
+from mome_core.calibration import COALITIONS, Coalition, withheld_words
 from mome_core.case import Modality
 from mome_core.explain.contribution import shapley_values
 from mome_core.model.checkpoint import AnyCheckpoint
 from mome_core.model.estimators import EndpointCalibrations
 from mome_core.results import Endpoint, ModelIdentity
 from mome_core.scoring import pooled
-from mome_core.training.answers import Answers
+from mome_core.training.answers import Answers, answers_of
 from mome_core.training.dataset import Example
 from mome_core.training.predict import answer_cases, truth
 from mome_core.training.score_cache import pooled_log_odds
 from mome_core.training.statistics import Interval
-from mome_core.training.withheld import NoScore, labelled_cases, withheld_of
+from mome_core.training.withheld import NoScore, scored_cases
 
 _CALLED = ("sensitivity", "specificity")
 
@@ -51,14 +51,14 @@ class CoalitionFigures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredCases:
-    """One model on some labelled cases.
+    """One model on the labelled cases that it gives a score for.
 
     Parameters
     ----------
     probabilities
         Of each case, from every subset of its modalities that the model can answer from.
     withheld
-        Why the node would show no score of a case; None where it would show one.
+        Of the labelled cases that are left out: why the node would show no score of each.
     """
 
     identity: ModelIdentity
@@ -66,12 +66,7 @@ class ScoredCases:
     examples: tuple[Example, ...]
     truth: NDArray[np.bool_]
     probabilities: tuple[Mapping[Coalition, float], ...]
-    withheld: tuple[NoScore | None, ...]
-
-    @property
-    def shown(self) -> NDArray[np.bool_]:
-        """Whether each case has a score that may be shown."""
-        return np.array([reason is None for reason in self.withheld], bool)
+    withheld: tuple[NoScore, ...] = ()
 
     def of(self, chosen: Sequence[int]) -> ScoredCases:
         """The answers to some of the cases, in this order."""
@@ -81,39 +76,24 @@ class ScoredCases:
             tuple(self.examples[n] for n in chosen),
             self.truth[list(chosen)],
             tuple(self.probabilities[n] for n in chosen),
-            tuple(self.withheld[n] for n in chosen),
+            self.withheld,
         )
 
     def answers(self) -> Answers:
-        """Scores and calls of the cases with all the modalities that each has; every one must be shown."""
+        """Scores and calls of the cases with all the modalities that each has."""
         keys = [frozenset(each.modalities) for each in self.examples]
         probability = [answer[key] for key, answer in zip(keys, self.probabilities, strict=True)]
-        return self._answers(self.examples, self.truth, keys, probability)
-
-    def _answers(
-        self,
-        examples: Sequence[Example],
-        positive: NDArray[np.bool_],
-        keys: Sequence[Coalition],
-        probability: Sequence[float],
-    ) -> Answers:
-        calls = [self.calibrations.of(key).call(p) for key, p in zip(keys, probability, strict=True)]
-        return Answers(
-            tuple(each.patient for each in examples),
-            positive,
-            np.array(probability, float),
-            np.array([call is Call.POSITIVE for call in calls], bool),
-            np.array([call is not Call.WITHHELD for call in calls], bool),
-        )
+        return answers_of(self.calibrations, [each.patient for each in self.examples], self.truth, keys, probability)
 
     def coalition_figures(self, *, repeats: int = 1000, seed: int = 1) -> tuple[CoalitionFigures, ...]:
         """Figures from every subset of the modalities that cases of both classes have, all of them first."""
         found = []
         for coalition in sorted(COALITIONS, key=len, reverse=True):
             having = [n for n, answer in enumerate(self.probabilities) if coalition in answer]
-            chosen = [self.examples[n] for n in having]
+            patients = [self.examples[n].patient for n in having]
             values = [self.probabilities[n][coalition] for n in having]
-            answers = self._answers(chosen, self.truth[having], [coalition] * len(having), values)
+            keys = [coalition] * len(having)
+            answers = answers_of(self.calibrations, patients, self.truth[having], keys, values)
             if answers.both_classes:
                 found.append(_figures_of(coalition, answers, self.calibrations, repeats, seed))
         return tuple(found)
@@ -158,6 +138,8 @@ def score_cases(
 ) -> ScoredCases:
     """A model's answers to the cases that have a label, by its own estimator.
 
+    It is not asked about those of which the node would show no score.
+
     Parameters
     ----------
     every_coalition
@@ -167,16 +149,15 @@ def score_cases(
     progress
         Called with the name of each case that is answered.
     """
-    labelled = labelled_cases(checkpoint, examples, endpoint)
+    cases = scored_cases(checkpoint, examples, endpoint)
     calibrations = checkpoint.calibrations(endpoint)
     probabilities = []
-    for example in labelled:
+    for example in cases.shown:
         answers = pooled_log_odds(checkpoint, example, cache, every_coalition=every_coalition)
         probabilities.append(calibrations.probabilities(answers[endpoint]))
         progress(example.name)
-    positive = truth(checkpoint.network, endpoint, labelled)
-    withheld = tuple(withheld_of(checkpoint, example, endpoint) for example in labelled)
-    return ScoredCases(checkpoint.identity, calibrations, labelled, positive, tuple(probabilities), withheld)
+    positive = truth(checkpoint.network, endpoint, cases.shown)
+    return ScoredCases(checkpoint.identity, calibrations, cases.shown, positive, tuple(probabilities), cases.withheld)
 
 
 def scored(checkpoint: AnyCheckpoint, examples: Sequence[Example], endpoint: Endpoint) -> NDArray[np.float64]:

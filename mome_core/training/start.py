@@ -16,7 +16,7 @@ from torch import nn
 from mome_core.case import Modality
 from mome_core.model.architecture import Architecture, EarlyAdapter, Head, LateAdapter
 from mome_core.model.baselines import Fusion, ResNetArchitecture, ResNetFusion
-from mome_core.model.build import build_network, with_architecture
+from mome_core.model.build import AnyArchitecture, build_network, with_architecture
 from mome_core.model.checkpoint import AnyCheckpoint, Checkpoint
 from mome_core.model.mome import Mome
 from mome_core.training.errors import TrainingRefused
@@ -63,7 +63,7 @@ def starting_network(
 ) -> Mome | ResNetFusion:
     """The network to be trained, with its first values.
 
-    TrainingRefused when the bundle to start from holds a network of the other family.
+    TrainingRefused as `starting_architecture`.
 
     Parameters
     ----------
@@ -72,15 +72,27 @@ def starting_network(
     resnet_widths
         Channels of a ResNet's stages; ResNet-34's when empty.
     """
+    architecture = starting_architecture(kind, start, heads, resnet_widths=resnet_widths)
+    torch.manual_seed(seed)
+    if isinstance(architecture, ResNetArchitecture):
+        return build_network(architecture)
+    if scratch or not isinstance(start, Checkpoint):
+        return from_scratch(architecture, seed)
+    return with_architecture(start.network, architecture)  # a copy: the next fold starts from the same values
+
+
+def starting_architecture(
+    kind: NetworkKind, start: AnyCheckpoint, heads: tuple[Head, ...], *, resnet_widths: Sequence[int] = ()
+) -> AnyArchitecture:
+    """The numbers of the network to be trained, without building it.
+
+    TrainingRefused when the bundle to start from holds a network of the other family.
+    """
     if kind in _RESNETS:
-        return _resnets(kind, start, heads, seed=seed, widths=tuple(resnet_widths))
+        return _resnets(kind, start, heads, widths=tuple(resnet_widths))
     if not isinstance(start, Checkpoint):
         raise TrainingRefused(f"{start.identity.name} holds ResNets; {kind} starts from a bundle of MOME or BEiT-3")
-    architecture = _ablated(replace(start.architecture, answers=heads), kind)
-    if scratch:
-        return from_scratch(architecture, seed)
-    torch.manual_seed(seed)
-    return with_architecture(start.network, architecture)  # a copy: the next fold starts from the same values
+    return _ablated(replace(start.architecture, answers=heads), kind)
 
 
 def begins_anew(kind: NetworkKind, *, scratch: bool) -> bool:
@@ -119,13 +131,12 @@ def _ablated(architecture: Architecture, kind: NetworkKind) -> Architecture:
 
 
 def _resnets(
-    kind: NetworkKind, start: AnyCheckpoint, heads: tuple[Head, ...], *, seed: int, widths: tuple[int, ...]
-) -> ResNetFusion:
+    kind: NetworkKind, start: AnyCheckpoint, heads: tuple[Head, ...], *, widths: tuple[int, ...]
+) -> ResNetArchitecture:
     """One ResNet-34 for each modality, fused as the kind says."""
     fusion, modalities = _RESNETS[kind]
     architecture = ResNetArchitecture(fusion, modalities, recipe=start.recipe, answers=heads)
     if widths:
         blocks = _RESNET34_BLOCKS[: len(widths)]
-        architecture = replace(architecture, stage_widths=widths, stage_blocks=blocks)
-    torch.manual_seed(seed)
-    return build_network(architecture)
+        return replace(architecture, stage_widths=widths, stage_blocks=blocks)
+    return architecture

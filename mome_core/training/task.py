@@ -13,7 +13,7 @@ from mome_core.training.config import TrainingConfig
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.folds import require_separate_patients
-from mome_core.training.questions import labelled, target_of
+from mome_core.training.questions import target_of, with_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +38,22 @@ class Task:
 def _require_answers(network: Network, split: str, examples: Sequence[Example]) -> None:
     """Raise TrainingRefused when a head has no case of a class to learn, or of an answer to be measured by."""
     for head in network.answers:
-        known = [examples[n] for n in labelled(head, examples)]
+        known = [examples[n] for n in with_target(head, examples)]
         positive = sum(example.labels[head.endpoint] for example in known)
         if not 0 < positive < len(known):
             raise TrainingRefused(
                 f"the {split} cases have {positive} positive and {len(known) - positive} negative labels of "
                 f"{head.endpoint}: both are needed"
             )
-        taught = {target_of(head, example) for example in known}
-        if split == "training" and (missing := sorted(set(range(head.classes)) - taught)):
+        classes = {target_of(head, example) for example in known}
+        if split == "training" and (missing := sorted(set(range(head.classes)) - classes)):
             raise TrainingRefused(f"no training case is of class {missing[0]} of {head.endpoint}")
 
 
 def _require_usable(network: Network, split: str, examples: Sequence[Example]) -> None:
     """Raise TrainingRefused naming a case that lacks what the network cannot do without."""
     for example in examples:
-        if not network.usable(example.modalities):
+        if not network.architecture.usable(example.modalities):
             raise TrainingRefused(f"the network cannot answer {split} case {example.name}: it lacks a modality")
 
 
@@ -64,5 +64,7 @@ def _require_possible(network: Network, config: TrainingConfig) -> None:
     for name in ("patch_loss", "recompute"):
         if getattr(config, name):
             raise TrainingRefused(f"{name} is for MOME and its ablations; set it to 0")
-    if config.modality_dropout and not all(network.usable([modality]) for modality in network.volume_shapes):
+    if config.modality_dropout and not all(
+        network.architecture.usable([modality]) for modality in network.volume_shapes
+    ):
         raise TrainingRefused("this network answers from all modalities at once only; set modality_dropout to 0")

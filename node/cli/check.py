@@ -27,7 +27,7 @@ def check(
         bool, typer.Option("--ready", help="Only whether every process has a recent heartbeat and the disk has room.")
     ] = False,
 ) -> None:
-    """Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.
+    """Self-test: settings, disk, database, model and its seconds per study, PACS echo; exit code 5 when one fails.
 
     --alive and --ready are for the probes of containers, and quick. They ask neither the dashboard nor the DICOM port:
     nobody who floods these has the node restarted. Example: mome-node check --config mome-node.toml

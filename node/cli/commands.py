@@ -34,7 +34,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "check": CommandInfo(
         "node.cli.check:check",
-        "Self-test: settings, disk, database, model, one known inference, PACS echo; exit code 5 when one fails.",
+        "Self-test: settings, disk, database, model and its seconds per study, PACS echo; exit code 5 when one fails.",
     ),
     "doctor": CommandInfo(
         "node.cli.doctor:doctor",

@@ -43,10 +43,10 @@ class ProgressLine:
             self._stage = ""
 
     def end(self) -> None:
-        """Leave the line as it is, so that other text can follow."""
+        """Leave the line as it is, so that other text can follow; the stage goes on."""
         if self._width:
             typer.echo("", err=True)
-        self._stage, self._width = "", 0
+        self._width = 0
 
     def _expected(self, now: float, done: int, planned: int) -> str:
         """Time that is left, and when that will be, as long as every step takes as long as those before."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from mome_core.calibration import Calibration, coalition_name, withheld_words
+from mome_core.calibration import Calibration, coalition_words, withheld_words
 from mome_core.errors import MomeError
 from mome_core.model.estimators import estimators_of
 from mome_core.results import Endpoint
@@ -156,7 +156,7 @@ def model_card(manifest: _Manifest) -> _ModelCard:
 
 
 def _calibration_line(endpoint: Endpoint, calibration: Calibration) -> _CalibrationLine:
-    validation, name = calibration.validation, coalition_name(calibration.coalition).replace("+", " + ")
+    validation, name = calibration.validation, coalition_words(calibration.coalition)
     if validation is None:
         return _CalibrationLine(endpoint_title(endpoint), name, withheld=withheld_words(calibration))
     auroc = validation.auroc

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mome_core.model.checkpoint import load_either
+from mome_core.model.checkpoint import ModelUse, load_either, read_use
+from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
 from mome_core.training.characteristics import CohortFlow, characteristics
 from mome_core.training.cohort import GROUPS, READER, ManifestRow
-from mome_core.training.dataset import ExcludedCase
+from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.exposure import exposure_report
 from mome_core.training.levels import is_bi_rads_4
@@ -74,6 +73,23 @@ class _AnsweredSet:
     excluded: tuple[ExcludedCase, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _PreparedSet:
+    """A set of cases as each model's recipe prepares it, in the order of the models."""
+
+    rows: ManifestSet
+    cohorts: tuple[Cohort, ...]
+
+    def by(self, models: Sequence[ModelUse]) -> Iterator[tuple[ModelUse, Cohort]]:
+        """Each model with its cases."""
+        return zip(models, self.cohorts, strict=True)
+
+    @property
+    def excluded(self) -> tuple[ExcludedCase, ...]:
+        """The cases that some model could not have prepared."""
+        return tuple({case.name: case for cohort in self.cohorts for case in cohort.exclusions}.values())
+
+
 def evaluate_models(plan: EvaluationPlan, progress: CohortProgress) -> EvaluationReport:
     """Every figure of every model on every set, with 95 % intervals by a bootstrap over patients.
 
@@ -93,7 +109,7 @@ def evaluate_models(plan: EvaluationPlan, progress: CohortProgress) -> Evaluatio
         tuple(patients),
         plan.cut.value,
         plan.repeats,
-        plan.choose.name if plan.choose else "",
+        plan.choose.name if plan.choose and any(_is_read_at_a_point(each) for each in sets) else "",
     )
     return EvaluationReport(measured, {each.rows.name: each.excluded for each in answered[: len(plan.sets)]})
 
@@ -118,34 +134,46 @@ def _fours_of_rows(cases: ManifestSet, endpoint: Endpoint) -> tuple[ManifestRow,
 def _answer(plan: EvaluationPlan, sets: Sequence[ManifestSet], progress: CohortProgress) -> list[_AnsweredSet]:
     """Every model's answers to every set; one network is in memory at a time.
 
-    Only the first is asked about subsets of the modalities, and only of measured sets.
+    Before the first is asked, every model must have a score for some case of every set, the one that an operating point
+    is chosen on included. Only the first is asked about subsets of the modalities, and only of measured sets.
     """
+    uses = [read_use(bundle) for bundle in plan.bundles]
+    prepared = [_prepared(each, uses, plan, progress) for each in sets]
+    planned = [
+        [len(require_a_score(u, c.examples, plan.endpoint).shown) for u, c in each.by(uses)] for each in prepared
+    ]
     answers: list[list[ScoredCases]] = [[] for _ in sets]
-    excluded: list[dict[str, ExcludedCase]] = [{} for _ in sets]
-    manifests = []
     for place, bundle in enumerate(plan.bundles):
         checkpoint = load_either(bundle)
-        manifests.append(checkpoint.manifest)
-        for number, each in enumerate(sets):
-            cohort = prepare_cases(each.rows, checkpoint.recipe, plan.cache, plan.workers, progress)
-            excluded[number] |= {case.name: case for case in cohort.exclusions}
-            require_a_score(checkpoint, cohort.examples, plan.endpoint)
-            stage = f"{checkpoint.identity.name}: cases of {each.name} answered"
-            labelled = sum(plan.endpoint in example.labels for example in cohort.examples)
+        for number, each in enumerate(prepared):
+            stage = f"{checkpoint.identity.name}: cases of {each.rows.name} answered"
             answers[number].append(
                 score_cases(
                     checkpoint,
-                    cohort.examples,
+                    each.cohorts[place].examples,
                     plan.endpoint,
-                    every_coalition=place == 0 and each in plan.sets,
+                    every_coalition=place == 0 and each.rows in plan.sets,
                     cache=plan.cache / "scores",
-                    progress=progress.counting(stage, labelled),
+                    progress=progress.counting(stage, planned[number][place]),
                 )
             )
+    manifests = tuple(use.manifest for use in uses)
     return [
-        _AnsweredSet(each, _with_distinct_names(models), tuple(manifests), tuple(out.values()))
-        for each, models, out in zip(sets, answers, excluded, strict=True)
+        _AnsweredSet(each.rows, _with_distinct_names(models), manifests, each.excluded)
+        for each, models in zip(prepared, answers, strict=True)
     ]
+
+
+def _prepared(
+    cases: ManifestSet, uses: Sequence[ModelUse], plan: EvaluationPlan, progress: CohortProgress
+) -> _PreparedSet:
+    """The cases by the recipe of each model, prepared once where two recipes give the same arrays."""
+    by_recipe: dict[Recipe, Cohort] = {}
+    for use in uses:
+        if use.recipe.of_arrays not in by_recipe:
+            found = prepare_cases(cases.rows, use.recipe, plan.cache, plan.workers, progress)
+            by_recipe[use.recipe.of_arrays] = found
+    return _PreparedSet(cases, tuple(by_recipe[use.recipe.of_arrays] for use in uses))
 
 
 def _with_distinct_names(models: Sequence[ScoredCases]) -> tuple[ScoredCases, ...]:
@@ -189,7 +217,7 @@ def _measured(answered: _AnsweredSet, chosen: _AnsweredSet | None, reference: st
 
 def _in_common(models: Sequence[ScoredCases]) -> list[str]:
     """Names of the cases for which every model shows a score, in the first one's order."""
-    shown = [{e.name for e, yes in zip(each.examples, each.shown, strict=True) if yes} for each in models]
+    shown = [{example.name for example in each.examples} for each in models]
     return [example.name for example in models[0].examples if all(example.name in names for names in shown)]
 
 
@@ -224,9 +252,14 @@ def _case_set(
     )
 
 
-def _counted(withheld: Sequence[NoScore | None]) -> dict[str, int]:
+def _is_read_at_a_point(found: MeasuredSet) -> bool:
+    """Whether the BI-RADS 4 findings of a set are read at a point that was chosen on others."""
+    return any(each.category_four and each.category_four.downgrade for each in found.models)
+
+
+def _counted(withheld: Sequence[NoScore]) -> dict[str, int]:
     """How many cases were withheld for each reason, the commonest first."""
-    return dict(Counter(each.code for each in withheld if each).most_common())
+    return dict(Counter(each.code for each in withheld).most_common())
 
 
 def _fours(
@@ -248,6 +281,5 @@ def _fours(
 def _fours_of(chosen: _AnsweredSet, number: int) -> Answers:
     """One model's answers to the BI-RADS 4 findings of the set that the point is chosen on."""
     model = chosen.models[number]
-    shown = model.of(np.flatnonzero(model.shown).tolist())
     by_name = {row.name: row for row in chosen.rows.rows}
-    return shown.answers().of(bi_rads_4([by_name[each.name].facts.get("bi_rads", "") for each in shown.examples]))
+    return model.answers().of(bi_rads_4([by_name[each.name].facts.get("bi_rads", "") for each in model.examples]))

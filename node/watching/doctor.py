@@ -20,6 +20,7 @@ from dicom_io.errors import PeerFault, PeerUnreachable
 from dicom_io.network.scu import echo
 from dicom_io.network.service import Peer
 from mome_core.compute import has_device
+from mome_core.errors import MomeError
 from node.admission import Admission
 from node.errors import NodeError
 from node.identity import graphics_cards
@@ -31,6 +32,7 @@ from node.storage.archive import Archive, write_durably
 from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.watching.destinations import check_destination
+from node.watching.device_times import remembered_times
 from node.watching.findings import Finding, FindingLevel
 from node.watching.integrations import examine_integrations
 from node.watching.own_listener import own_listener
@@ -55,6 +57,7 @@ class Check(StrEnum):
     DATABASE = "database"
     CLOCK = "clock"
     GPU = "gpu"
+    DEVICE_TIME = "device-time"
     DESTINATIONS = "destinations"
     SENDERS = "senders"
     CALLERS = "callers"
@@ -71,6 +74,7 @@ def examine(settings: Settings, *, with_phantom: bool = False) -> Iterator[Findi
         return  # the rest is in it, or needs it
     yield check_clock(settings)
     yield check_gpu(settings.model.device)
+    yield check_device_time(settings)
     if not settings.destinations:
         hint = "add a [[destinations]] section: results stay here"
         yield Finding(Check.DESTINATIONS, "destinations", ADVICE, "none", hint)
@@ -170,7 +174,18 @@ def check_gpu(device: str) -> Finding:
         hint = 'model.device needs one: install the driver, or set device = "cpu"'
         return Finding(Check.GPU, "GPU", FAILED, "none", hint)
     message = f"none; {os.cpu_count()} processors"
-    return Finding(Check.GPU, "GPU", ADVICE, message, "a study takes a minute or more on these")
+    return Finding(Check.GPU, "GPU", ADVICE, message, "below is how long a study takes on these")
+
+
+def check_device_time(settings: Settings) -> Finding:
+    """How long the device works on a study, as it was measured by a self-test."""
+    try:
+        found = remembered_times(settings)
+    except (NodeError, MomeError) as error:
+        return Finding(Check.DEVICE_TIME, "device time", FAILED, str(error), "see: mome-node check")
+    if not found:
+        return Finding(Check.DEVICE_TIME, "device time", UNKNOWN, "not measured yet", "measure it: mome-node check")
+    return Finding(Check.DEVICE_TIME, "device time", OK, "; ".join(map(str, found)))
 
 
 def check_senders(database_url: str) -> Finding:

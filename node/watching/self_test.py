@@ -1,4 +1,4 @@
-"""The self-test of an installation: settings, disk, database, model, one known inference, and an echo of each PACS."""
+"""The self-test of an installation: settings, disk, database, model with device time, and an echo of each PACS."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from node.storage.archive import Archive, sync, write_durably
 from node.storage.audit_heads import AuditHeads
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
+from node.watching.device_times import measured_times
 from node.watching.findings import FindingLevel
 from node.watching.integrations import IntegrationProbe, integration_probes
 from node.watching.own_listener import check_port
@@ -54,6 +55,8 @@ def run_self_test(settings: Settings) -> Iterator[SelfTestResult]:
         if not result.passed:
             failed.add(name)
         yield result
+    if "model" not in failed:
+        yield _run("device time", _device_time, settings, required=False)
     yield from _test_surroundings(settings)
 
 
@@ -139,6 +142,11 @@ def _known_inference(settings: Settings) -> str:
             name = each.identity.name
             raise NotReady(f"{name} does not give the answer that its bundle expects: do not use this installation")
     return ", ".join(f"{endpoint} as expected" for each in checkpoints for endpoint in each.endpoints)
+
+
+def _device_time(settings: Settings) -> str:
+    """How long the device works on a study, and from how many on they would wait; no reason not to start."""
+    return "; ".join(map(str, measured_times(settings)))
 
 
 def _active_models(settings: Settings) -> list[Checkpoint]:

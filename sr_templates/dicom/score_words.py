@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from math import floor, isfinite
 from typing import Protocol
 
-from mome_core.calibration import Call, Proportion
+from mome_core.calibration import Call, Coalition, Proportion, coalition_words
 from mome_core.case import Modality
 from mome_core.results import Endpoint
 from sr_templates.dicom.text import percent
@@ -27,11 +27,10 @@ def side_words(call: Call, threshold: float) -> str:
     return f"{'above' if call is Call.POSITIVE else 'not above'} the operating point of {percent(threshold)}"
 
 
-def validation_words(coalition: str, cases: int, sensitivity: Proportion, specificity: Proportion) -> str:
+def validation_words(coalition: Coalition, cases: int, sensitivity: Proportion, specificity: Proportion) -> str:
     """What validation proved of the operating point for the modalities that are there."""
-    with_these = coalition.replace("+", " + ")
     return (
-        f"validated with {with_these} on {cases} patients: sensitivity {share_words(sensitivity)}, "
+        f"validated with {coalition_words(coalition)} on {cases} patients: sensitivity {share_words(sensitivity)}, "
         f"specificity {share_words(specificity)}"
     )
 

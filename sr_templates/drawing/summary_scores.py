@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mome_core.calibration import Call, coalition_name
+from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.results import Result, Score
 from sr_templates.dicom.score_words import (
@@ -70,8 +70,8 @@ def _proof(score: Score) -> str:
     if score.at_this_score is not None:
         parts.append(frequency_words(score.endpoint, score.at_this_score))
     if validation is not None:
-        name = coalition_name(score.calibration.coalition)
-        parts.append(validation_words(name, validation.cases, validation.sensitivity, validation.specificity))
+        coalition = score.calibration.coalition
+        parts.append(validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity))
     parts.append(spread_words(score.spread, score.estimator.versions))
     return "; ".join(part for part in parts if part)
 

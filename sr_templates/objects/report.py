@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from mome_core.calibration import Call, coalition_name
+from mome_core.calibration import Call
 from mome_core.results import QualityFlag, Result, Saliency, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
@@ -191,7 +191,7 @@ def _words_of(score: Score) -> Iterator[str]:
     if score.probability is None:
         return
     if validation is not None:
-        coalition = coalition_name(score.calibration.coalition)
+        coalition = score.calibration.coalition
         yield validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity)
     if score.at_this_score is not None:
         yield frequency_words(score.endpoint, score.at_this_score)

@@ -21,6 +21,7 @@ from mome_core.model.architecture import Architecture, Head
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.model.mome import Mome
 from mome_core.policy import Policy
+from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint, ModelIdentity
 
@@ -122,11 +123,16 @@ def test_an_empty_case_is_ineligible(checkpoint: Checkpoint) -> None:
         analyze(Case(), checkpoint, QUICK)
 
 
-def test_two_bundles_answer_a_case_together_as_each_does_alone(checkpoint: Checkpoint, case: Case) -> None:
+def test_two_bundles_answer_a_case_together_as_each_does_alone(
+    checkpoint: Checkpoint, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = replace(QUICK, contributions=False, saliency=False)
     both = [ActiveModel(of_one(checkpoint, head), plain) for head in SMALL.answers]
-    together = analyze_together(case, both)
-    assert together.scores == tuple(analyze(case, each.checkpoint, plain).scores[0] for each in both)
+    alone = tuple(analyze(case, each.checkpoint, plain).scores[0] for each in both)
+    recipes: list[Recipe] = []
+    monkeypatch.setattr(inference, "prepare", lambda case, recipe: recipes.append(recipe) or prepare(case, recipe))
+    assert analyze_together(case, both).scores == alone
+    assert recipes == [RECIPE.of_arrays], "both recipes give the same arrays"
 
 
 def test_a_bundle_that_cannot_analyse_a_case_is_named_beside_the_others_answer(

@@ -10,13 +10,11 @@ import phantom
 from mome_core.case import Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.model.baselines import Fusion, ResNetArchitecture
-from mome_core.model.build import build_network
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
 from mome_core.training.dataset import ExcludedCase
 from mome_core.training.errors import TrainingRefused
-from mome_core.training.start import from_scratch
 from node.cases import CohortProgress, answerable, content_digest, endpoint_named, prepare_cases, read_study
 from training_examples import RECIPE, SMALL
 
@@ -63,9 +61,9 @@ def test_a_study_without_dce_is_a_case_of_what_it_has_and_excluded_where_the_net
     heard = Heard()
     cohort = prepare_cases(rows(tmp_path, 1), RECIPE, tmp_path / "cache", 1, heard)
     assert [each.modalities for each in cohort.examples] == [(Modality.DWI, Modality.T2)]
-    assert [flag.code for flag in cohort.examples[0].flags][:1] == ["MISSING_DCE"]
-    fused = build_network(ResNetArchitecture(Fusion.FEATURE, recipe=RECIPE, stage_widths=(4,), stage_blocks=(1,)))
-    assert answerable(cohort, from_scratch(SMALL, 1), heard).examples == cohort.examples
+    assert cohort.examples[0].facts.acquired == (Modality.DWI, Modality.T2)
+    fused = ResNetArchitecture(Fusion.FEATURE, recipe=RECIPE, stage_widths=(4,), stage_blocks=(1,))
+    assert answerable(cohort, SMALL, heard).examples == cohort.examples
     usable = answerable(cohort, fused, heard)
     assert usable.examples == () and usable.exclusions == tuple(heard.cases)
     assert heard.cases[0].reason == "has only DWI + T2: the network cannot answer from that"

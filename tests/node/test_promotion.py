@@ -12,6 +12,7 @@ import phantom
 from dicom_io.phantom.attributes import BIRTH_DATE, patient_id
 from mome_core.case import Modality
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.results import Endpoint, ModelIdentity
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
@@ -129,7 +130,7 @@ def test_every_examination_is_an_attempt_and_a_leak_is_refused_unmeasured(tmp_pa
         plan = PromotionPlan(bundle, dry_run=True, cache=tmp_path / "cache", workers=1)
         return promote(settings, plan, CohortProgress(), by="anna", now=now)
 
-    stranger = Example("x", "p99", {}, Path("x"), (Modality.T2,))
+    stranger = Example("x", "p99", {}, Path("x"), InputFacts.of_modalities([Modality.T2]))
     one_of_them = replace(stranger, identity=f"{patient_id(63)} {BIRTH_DATE}")  # under another pseudonym
     leak = dry_run(taught_by(tmp_path, "leaking", one_of_them), 2.0)
     assert [check.name for check in leak.failed] == ["unseen cases"] and leak.attempt == 0

@@ -10,6 +10,7 @@ from calibrations import calibrated
 from mome_core.case import Modality
 from mome_core.model.checkpoint import Description, save_checkpoint
 from mome_core.model.estimators import EndpointCalibrations
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.training.dataset import Example
 from mome_core.training.exposure import ExposureRecord
 from mome_core.training.start import from_scratch
@@ -39,7 +40,7 @@ def write_sites(folder: Path) -> Path:
 
 def write_bundle(place: Path, seed: int, *taught_by: str, read_by: EndpointCalibrations | None = None) -> None:
     """A network that knows nothing, saying that it was trained on these patients and nobody else; calls if read so."""
-    cases = [Example(patient, patient, {}, Path("x"), (Modality.T2,)) for patient in taught_by]
+    cases = [Example(patient, patient, {}, Path("x"), InputFacts.of_modalities([Modality.T2])) for patient in taught_by]
     told = {"exposure": ExposureRecord().extended(cases, ()).to_json()}
     description = Description(place.name, "1", "Knows nothing.", told)
     estimators = () if read_by is None else (calibrated(of=read_by),)

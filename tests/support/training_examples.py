@@ -9,6 +9,7 @@ import numpy as np
 from mome_core.case import Modality
 from mome_core.model.architecture import Architecture
 from mome_core.model.mome import Mome
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
 from mome_core.training.config import Parts, TrainingConfig
@@ -16,7 +17,13 @@ from mome_core.training.dataset import Example, keep_arrays
 from mome_core.training.start import from_scratch
 from mome_core.training.task import Task
 
-RECIPE = Recipe(dce_size=(32, 16, 16), dwi_size=(16, 16, 16), t2_size=(16, 16, 16), dce_phases=2)
+RECIPE = Recipe(
+    dce_size=(32, 16, 16),
+    dwi_size=(16, 16, 16),
+    t2_size=(16, 16, 16),
+    dce_phases=2,
+    t2_resize=(32, 32, 16),  # a phantom's breasts then keep nine slices, which the paper's 384 would squeeze into one
+)
 SMALL = Architecture(
     width=16, heads=2, ffn_width=16, layers=2, sparse_layers=1, adapter_width=8, soft_experts=2, stem_widths=(4, 4)
 ).for_recipe(RECIPE)
@@ -40,7 +47,15 @@ def examples(
         path = folder / f"{seed}.safetensors"
         if not path.exists():
             keep_arrays(path, arrays, TrainingRange(field_strength_t=(1.5, 1.5 + seed)))
-        made.append(Example(f"case {seed}", f"patient {seed}", {Endpoint.MALIGNANCY: label}, path, modalities))
+        made.append(
+            Example(
+                f"case {seed}",
+                f"patient {seed}",
+                {Endpoint.MALIGNANCY: label},
+                path,
+                InputFacts.of_modalities(modalities),
+            )
+        )
     return made
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from dicom_io.study.dynamic import ChosenDynamic, assign_dynamic_roles, choose_dynamic, overlaps_in_time
-from dicom_io.study.pre_contrast import PreContrast
 from dicom_io.study.roles import SeriesRole
-from mome_core.case import Role
+from mome_core.case import PreContrast, Role
 from mome_core.errors import Ineligibility, StudyIneligible
 from planes import MORNING_S, dynamic_planes, phase_of, plane, series_role, volume
 

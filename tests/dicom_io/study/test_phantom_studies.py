@@ -13,7 +13,7 @@ from dicom_io.phantom.spec import Position, SliceOrientation
 from dicom_io.phantom.vendors import LAYOUTS
 from dicom_io.study.roles import DCE_ROLES
 from dicom_io.vendors.base import Vendor
-from mome_core.case import Role
+from mome_core.case import PreContrast, Role
 from mome_core.errors import Ineligibility, StudyIneligible
 from reading import assembled, assigned, require_same
 
@@ -71,7 +71,7 @@ def test_without_its_pre_contrast_phase_it_is_refused_or_known_to_be_unproven(wh
             refusal.code is Ineligibility.NO_DYNAMIC and not phantom.series(rest, "dce")
         )
     else:
-        assert assembly.case.acquisition["pre_contrast"] == "unknown"
+        assert assembly.case.acquisition["pre_contrast"] == PreContrast.UNKNOWN
 
 
 def test_every_image_behind_the_case_is_named_as_evidence(whole_study: list[Path]) -> None:

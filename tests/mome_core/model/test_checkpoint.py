@@ -16,7 +16,7 @@ from mome_core.case import Modality
 from mome_core.errors import CheckpointRefused
 from mome_core.estimator import Augmentation, Estimator
 from mome_core.model.architecture import Architecture, Head
-from mome_core.model.build import build_network, with_new_heads
+from mome_core.model.build import build_network, with_architecture
 from mome_core.model.bundle_files import MANIFEST, WEIGHTS, manifest_digest
 from mome_core.model.checkpoint import (
     Description,
@@ -174,9 +174,10 @@ def test_weights_that_are_not_numbers_are_refused_by_name(tmp_path: Path) -> Non
         load_checkpoint(tmp_path / "model")
 
 
-def test_new_heads_keep_every_other_tensor() -> None:
+def test_a_new_question_keeps_every_tensor_the_heads_of_the_old_questions_too() -> None:
     network = build_network(SMALL)
-    other = with_new_heads(network, (Head(Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE),))
-    for name, tensor in network.state_dict().items():
-        assert name.startswith("heads.") or torch.equal(other.state_dict()[name], tensor)
+    asked_too = Head(Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE)
+    both = with_architecture(network, replace(SMALL, answers=(*SMALL.answers, asked_too)))
+    assert all(torch.equal(both.state_dict()[name], tensor) for name, tensor in network.state_dict().items())
+    other = with_architecture(network, replace(SMALL, answers=(asked_too,)))
     assert set(other(volumes())) == {Endpoint.PATHOLOGICAL_COMPLETE_RESPONSE}

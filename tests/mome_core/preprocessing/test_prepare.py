@@ -14,7 +14,7 @@ from scipy import ndimage
 from dicom_io.phantom.anatomy import Phantom, simulate
 from dicom_io.phantom.spec import PhantomSpec, SliceOrientation
 from mome_core.case import Case, Modality
-from mome_core.errors import StudyIneligible
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.intensity import phase_weights
 from mome_core.preprocessing.pad import FLIPS, PLACEMENTS, fit, flip, offset_of, pad
 from mome_core.preprocessing.prepare import PreparedCase, prepare
@@ -201,6 +201,16 @@ def test_a_t2_beside_the_breasts_is_left_out() -> None:
     far[2, 3] += 5000.0
     ready = prepare(replace(case, t2=replace(case.t2, affine=far)), SMALL)
     assert Modality.T2 not in ready.arrays and Modality.DCE in ready.arrays
+
+
+def test_a_modality_without_a_voxel_in_the_breasts_at_the_recipes_size_is_not_used() -> None:
+    """The first and the last slice of the T2 miss the breasts: that would be zeros, not an image of one value."""
+    coarse = replace(SMALL, t2_resize=(96, 96, 2))
+    ready = prepared(coarse)
+    assert ready.modalities == (Modality.DCE, Modality.DWI) and Modality.T2 not in ready.statistics
+    with pytest.raises(StudyIneligible, match="no series shows the breasts") as found:
+        prepare(Case(t2=phantom().case().t2), coarse)
+    assert found.value.code is Ineligibility.NO_BREAST
 
 
 def test_values_that_are_not_finite_become_zero_and_are_told() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import Breasts, PhantomSpec
-from mome_core.case import Case, Modality
+from mome_core.case import Case, Modality, PreContrast
 from mome_core.preprocessing.input_facts import InputFacts, facts_of
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import assess, training_range
@@ -112,7 +112,7 @@ def test_a_first_phase_that_only_the_images_can_judge_is_believed_when_the_breas
 ) -> None:
     case = case_of(lesion=lesion)
     assert case.dce is not None
-    unknown = replace(case, acquisition={**case.acquisition, "pre_contrast": "unknown"})
+    unknown = replace(case, acquisition={**case.acquisition, "pre_contrast": PreContrast.UNKNOWN})
     assert "PRE_CONTRAST_UNPROVEN" not in codes(unknown)
     cut = replace(case.dce, voxels=case.dce.voxels[1:], times_s=case.dce.times_s[1:])
     found = {(flag.code, flag.severity) for flag in flags(replace(unknown, dce=cut))}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mome_core.case import Case, Modality
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.results import Endpoint
 from mome_core.training.dataset import Example, Source, image_digests, prepare_cohort
 from mome_core.training.exposure import Exposure, ExposureRecord, exposure_report
@@ -19,7 +20,15 @@ from training_examples import RECIPE
 
 
 def example(patient: str, identity: str = "", images: tuple[str, ...] = ()) -> Example:
-    return Example(f"case of {patient}", patient, {Endpoint.MALIGNANCY: 1}, Path("x"), (Modality.T2,), images, identity)
+    return Example(
+        f"case of {patient}",
+        patient,
+        {Endpoint.MALIGNANCY: 1},
+        Path("x"),
+        InputFacts.of_modalities([Modality.T2]),
+        images,
+        identity,
+    )
 
 
 TAUGHT = [example("p1", "4711 19700101", ("voxels 1",)), example("p2", images=("voxels 2", "voxels 2b"))]

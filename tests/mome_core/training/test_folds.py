@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mome_core.case import Modality
+from mome_core.preprocessing.input_facts import InputFacts
 from mome_core.results import Endpoint
 from mome_core.training.cohort import Split
 from mome_core.training.dataset import Example
@@ -20,7 +21,7 @@ MALIGNANCY = heads_named(["malignancy"])
 
 def example(name: str, patient: str, **labels: int) -> Example:
     of = {Endpoint(endpoint): label for endpoint, label in labels.items()}
-    return Example(name, patient, of, Path(name), (Modality.T2,))
+    return Example(name, patient, of, Path(name), InputFacts.of_modalities([Modality.T2]))
 
 
 def cohort(count: int) -> list[Example]:
@@ -85,6 +86,25 @@ def test_the_splits_of_a_manifest_are_obeyed_and_test_cases_are_left_alone() -> 
     assert (sides.training, sides.validation, sides.held_out) == ((cases[0],), (cases[2],), ())
     with pytest.raises(TrainingRefused, match=r"1 case\(s\) have no split"):
         partition(cases, [None, Split.TEST, Split.TRAINING], MALIGNANCY, Folding(), 0)
+
+
+def test_a_case_without_label_is_on_no_side_whatever_the_manifest_says() -> None:
+    cases = [example("0", "p0", malignancy=1), example("1", "p1", malignancy=0), example("unlabelled", "q")]
+    sides = partition(cases, [Split.TRAINING, Split.VALIDATION, Split.TRAINING], MALIGNANCY, Folding(), 0)
+    assert (sides.training, sides.validation) == ((cases[0],), (cases[1],))
+
+
+def test_leaving_cases_out_moves_no_other_to_another_side() -> None:
+    cases = cohort(100)
+    whole = partition(cases, [None] * 100, MALIGNANCY, Folding(), 0)
+    some = whole.only(cases[:60])
+    names = {each.name for each in cases[:60]}
+    for side, all_of_it in (
+        (some.training, whole.training),
+        (some.validation, whole.validation),
+        (some.held_out, whole.held_out),
+    ):
+        assert side == tuple(each for each in all_of_it if each.name in names)
 
 
 def test_a_fold_that_is_not_there_and_cases_without_labels() -> None:

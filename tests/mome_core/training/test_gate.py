@@ -12,7 +12,7 @@ import torch
 from calibrations import calibrated, calibrations
 from mome_core.case import Modality
 from mome_core.model.checkpoint import Checkpoint, Description, load_checkpoint, save_checkpoint
-from mome_core.results import Endpoint, QualityFlag, Severity
+from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.gate import (
     AcceptanceCheck,
@@ -134,8 +134,7 @@ def test_what_the_node_would_withhold_is_not_measured_and_counted(
 ) -> None:
     """Four studies without contrast uptake by the candidate's limits, and four of T2 alone, which it may not score."""
     cases = locked(folder)
-    flag = QualityFlag("NO_CONTRAST_UPTAKE", Severity.WITHHOLD, "No contrast uptake.")
-    flagged = tuple(replace(each, flags=(flag,)) for each in cases.candidate[:4])
+    flagged = tuple(replace(each, facts=replace(each.facts, enhancement=(0.1, 0.2))) for each in cases.candidate[:4])
     alone = tuple(examples(folder, 4, first=300, modalities=(Modality.T2,)))
     groups = {"site": (*cases.groups["site"], *["south"] * 4)}
     mixed = LockedCases(cases.endpoint, (*flagged, *cases.candidate[4:], *alone), (*cases.active, *alone), groups)

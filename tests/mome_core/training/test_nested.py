@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mome_core.model.checkpoint import Checkpoint
+from mome_core.results import Endpoint
+from mome_core.training.answers import Answers
 from mome_core.training.metrics import auroc, call_metrics
-from mome_core.training.nested import FoldScores, cross_validated
+from mome_core.training.nested import FoldScores, cross_validated, fold_scores
+from mome_core.training.scored import scored
+from training_examples import examples
 
 
 def fold(seed: int, cases: int = 20, gain: float = 1.0, scale: float = 1.0) -> FoldScores:
@@ -22,13 +28,18 @@ def fold(seed: int, cases: int = 20, gain: float = 1.0, scale: float = 1.0) -> F
 def scores(
     truth: np.ndarray, probability: np.ndarray, patients: tuple[str, ...], training_cases: int, threshold: float = 0.5
 ) -> FoldScores:
-    return FoldScores(truth, probability, probability > threshold, np.ones(len(truth), bool), patients, training_cases)
+    said = Answers(patients, truth, probability, probability > threshold, np.ones(len(truth), bool))
+    return FoldScores(said, training_cases)
+
+
+def with_calls(fold: FoldScores, answered: np.ndarray) -> FoldScores:
+    return replace(fold, answers=replace(fold.answers, answered=answered))
 
 
 def test_mean_and_deviation_are_over_the_folds() -> None:
     folds = [fold(seed) for seed in range(5)]
     found = cross_validated(folds, repeats=200)
-    alone = [auroc(each.truth, each.probability) for each in folds]
+    alone = [auroc(each.answers.truth, each.answers.probability) for each in folds]
     assert found.mean["auroc"].mean == pytest.approx(np.mean(alone))
     assert found.mean["auroc"].sd == pytest.approx(np.std(alone, ddof=1))
     assert str(found.mean["auroc"]) == f"{np.mean(alone):.3f} +- {np.std(alone, ddof=1):.3f}"
@@ -54,22 +65,34 @@ def test_one_class_at_a_fold_s_threshold_leaves_a_figure_without_number_not_the_
 
 def test_what_the_node_would_withhold_has_a_rank_but_no_call_and_is_counted() -> None:
     whole = fold(1)
-    silent = replace(whole, answered=np.zeros(20, bool))
-    some = replace(whole, answered=np.arange(20) < 10)
+    silent = with_calls(whole, np.zeros(20, bool))
+    some = replace(with_calls(whole, np.arange(20) < 10), unanswered=3)
     found = cross_validated([whole, some, silent], repeats=100)
-    assert (found.cases, found.withheld) == (60, 30)
+    assert (found.cases, found.withheld) == (63, 33)
     assert "sensitivity" not in silent.figures() and silent.figures()["auroc"] == whole.figures()["auroc"]
-    first = call_metrics(whole.truth[:10], whole.called[:10])["sensitivity"]
+    first = call_metrics(whole.answers.truth[:10], whole.answers.called[:10])["sensitivity"]
     assert some.figures()["sensitivity"] == first
     assert found.mean["sensitivity"].mean == np.mean([whole.figures()["sensitivity"], first])
 
 
 def test_a_fold_of_one_class_tells_no_figure_and_ends_nothing() -> None:
     one = fold(1)
-    negative = replace(one, truth=np.zeros(20, bool))
+    negative = replace(one, answers=replace(one.answers, truth=np.zeros(20, bool)))
     assert negative.figures() == {}
     found = cross_validated([one, fold(2), negative], repeats=100)
     assert found.mean["auroc"].mean == np.mean([one.figures()["auroc"], fold(2).figures()["auroc"]])
+    nothing = cross_validated([negative, negative], repeats=100)
+    assert (nothing.cases, nothing.mean, nothing.pooled) == (40, {}, {})
+
+
+def test_a_fold_asks_no_network_about_cases_whose_images_withhold_the_score(folder: Path, trained: Checkpoint) -> None:
+    first, second, moved = examples(folder, 3, first=400)
+    moved = replace(moved, facts=replace(moved.facts, motion_left_mm=9.0))
+    asked: list[str] = []
+    found = fold_scores(trained, [first, moved, second], 8, asked.append)[Endpoint.MALIGNANCY]
+    assert asked == [first.name, second.name]
+    assert (found.cases, found.unanswered, len(found.answers)) == (3, 1, 2)
+    assert found.answers.probability.tolist() == scored(trained, [first, second], Endpoint.MALIGNANCY).tolist()
 
 
 @pytest.mark.exhaustive

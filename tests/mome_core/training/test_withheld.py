@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from mome_core.model.baselines import Fusion, ResNetArchitecture
 from mome_core.model.build import build_network
 from mome_core.model.checkpoint import Checkpoint, Description, load_baseline, load_checkpoint, save_checkpoint
 from mome_core.model.estimators import EndpointCalibrations
-from mome_core.results import Endpoint, QualityFlag, Severity
+from mome_core.preprocessing.input_facts import InputFacts
+from mome_core.preprocessing.recipe import QualityLimits
+from mome_core.results import Endpoint
 from mome_core.training.dataset import Example
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.questions import heads_named
@@ -35,8 +38,9 @@ def read_by(model: Checkpoint, of: EndpointCalibrations) -> Checkpoint:
     return replace(model, estimators=(calibrated(model.estimator, of=of),))
 
 
-def case(modalities: tuple[Modality, ...] = tuple(Modality), *flags: QualityFlag) -> Example:
-    return Example("one", "p1", {Endpoint.MALIGNANCY: 1}, Path("x"), modalities, flags=flags)
+def case(modalities: tuple[Modality, ...] = tuple(Modality), **facts: Any) -> Example:
+    known = replace(InputFacts.of_modalities(modalities), **facts)
+    return Example("one", "p1", {Endpoint.MALIGNANCY: 1}, Path("x"), known)
 
 
 def code_of(model: Checkpoint, example: Example) -> str:
@@ -46,10 +50,10 @@ def code_of(model: Checkpoint, example: Example) -> str:
 
 def test_a_flag_withholds_as_severely_as_in_the_node(untaught: Checkpoint) -> None:
     model = read_by(untaught, calibrations())
-    doubt = QualityFlag("MOTION_LEFT", Severity.WARNING, "4.4 mm of motion could not be corrected.")
-    assert code_of(model, case(tuple(Modality), doubt)) == ""
-    severe = replace(doubt, severity=Severity.WITHHOLD)
-    assert code_of(model, case(tuple(Modality), doubt, severe)) == "MOTION_LEFT"
+    moved = case(moved_mm=6.0, motion_left_mm=4.4)
+    assert code_of(model, moved) == "MOTION_LEFT"
+    lenient = replace(model.recipe, quality=QualityLimits(withhold=()))
+    assert code_of(replace(model, recipe=lenient), moved) == "", "each model judges by the limits of its own recipe"
 
 
 def test_a_subset_that_tells_nothing_apart_has_no_score(untaught: Checkpoint) -> None:

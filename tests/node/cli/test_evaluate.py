@@ -41,17 +41,16 @@ def test_two_models_on_two_sets_are_one_page_one_table_of_numbers_and_one_of_cas
     assert [each["set"] for each in told["sets"]] == ["internal", "south test"]
     assert [[m["model"] for m in each["models"]] for each in told["sets"]] == [["ours", "other"]] * 2
     internal = told["sets"][0]
-    assert (internal["flow"]["listed"], internal["flow"]["measured"]) == (9, 6)
-    assert internal["flow"]["withheld"] == {name: {"INTENSITY_CONSTANT": 2} for name in ("ours", "other")}
+    assert (internal["flow"]["listed"], internal["flow"]["measured"]) == (9, 8)
     assert internal["excluded"] == [{"case": "north/lost", "reason": "the folder holds no DICOM file"}]
-    assert internal["flow"]["uncalled"] == {"ours": 6, "other": 6}, "a bundle without calibration calls nothing"
+    assert internal["flow"]["uncalled"] == {"ours": 8, "other": 8}, "a bundle without calibration calls nothing"
     assert internal["models"][0]["against"]["auroc"]["p_value"] > 0
     assert len(internal["models"][0]["coalitions"]) == 7 and internal["models"][1]["coalitions"] == []
-    assert internal["models"][0]["bi_rads_4"]["downgrade"]["kept"]["of"] == 1
-    assert len(cases.read_text().splitlines()) == 12
+    assert internal["models"][0]["bi_rads_4"]["downgrade"]["kept"]["of"] == 2
+    assert len(cases.read_text().splitlines()) == 17
     red = [line for line in page.read_text().split("<") if line.startswith('p class="warning"')]
     assert len(red) == 1 and "internal: NOT A TEST of ours" in red[0]
-    assert internal["models"][0]["exposure"]["patients_trained_on"] == 1
+    assert internal["models"][0]["exposure"]["patients_trained_on"] == 2
     assert page.read_text().count("<section") >= 6 and "the folder holds no DICOM file" in page.read_text()
     assert "ours: cases of internal answered: 8 of 8" in err
     again, repeated, _ = run(sites, *sets, "--model", "ours", "--against", "other", "--json")
@@ -63,7 +62,7 @@ def test_people_read_the_conclusion_and_a_table(sites: Path) -> None:
     code, out, err = run(sites, "north.csv", "--split", "test", "--model", "ours", "--model", "other")
     assert code == 0, err
     first, second, third = out.splitlines()[:3]
-    assert first.startswith("NOT A TEST of ours: 1 of 6 cases are not new to it. 1 of 6 patients taught it")
-    assert second == "None of the 6 cases taught other, and it was chosen on none of them"
-    assert third.startswith("RESEARCH USE ONLY") and "On north (6 cases, 3 positive) ours" in out
+    assert first.startswith("NOT A TEST of ours: 2 of 8 cases are not new to it. 2 of 8 patients taught it")
+    assert second == "None of the 8 cases taught other, and it was chosen on none of them"
+    assert third.startswith("RESEARCH USE ONLY") and "On north (8 cases, 4 positive) ours" in out
     assert "p: difference from ours" in out and "AUROC of DCE alone" in out

@@ -57,6 +57,17 @@ def test_a_terminal_gets_one_line_that_is_overwritten_and_a_new_one_for_the_next
     assert shown.splitlines()[-1].split("\r")[-1].strip() == "passes: 1 of 9"
 
 
+def test_a_line_in_between_leaves_the_expected_end_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    """A case that is excluded is named while cases are prepared; the time that the others took still counts."""
+    clock = Clock()
+    line = ProgressLine(clock, terminal=False)
+    line.show("cases prepared", 0, 100)
+    clock.now = 40.0
+    line.end()
+    line.show("cases prepared", 10, 100)
+    assert "10 of 100, 6 min left" in capsys.readouterr().err
+
+
 def test_studies_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     progress = study_progress("read")
     progress(2, 2)

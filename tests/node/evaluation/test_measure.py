@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import phantom
 from calibrations import calibrations
 from evaluation_sites import write_bundle, write_sites
 from mome_core.calibration import COALITIONS
@@ -54,7 +55,7 @@ def test_every_model_meets_every_set_and_one_is_compared_with(plan: EvaluationPl
     assert ("ours: cases of internal answered", 8, 8) in told.answers
     assert ("other: cases of external answered", 8, 8) in told.answers
     flow = report.measured.sets[0].cases.flow
-    assert (flow.listed, flow.measured, flow.positive) == (9, 6, 3)
+    assert (flow.listed, flow.measured, flow.positive) == (9, 8, 4)
     assert flow.excluded == {"the folder holds no DICOM file": 1}
     assert [each.name for each in report.excluded["internal"]] == ["north/lost"]
 
@@ -70,7 +71,7 @@ def test_an_operating_point_is_used_on_other_patients_only(plan: EvaluationPlan)
     assert apart.chosen_on == "validation"
     for each in apart.sets:
         four = each.models[0].category_four
-        assert four is not None and four.downgrade is not None and four.downgrade.kept.of == 1
+        assert four is not None and four.downgrade is not None and four.downgrade.kept.of == 2
     same = evaluate_models(choosing(plan, "{0}/north.csv"), CohortProgress()).measured
     points = [each.models[0].category_four.downgrade for each in same.sets if each.models[0].category_four]
     assert points[0] is None and points[1] is not None
@@ -79,7 +80,8 @@ def test_an_operating_point_is_used_on_other_patients_only(plan: EvaluationPlan)
 def test_no_network_is_asked_about_cases_that_no_operating_point_is_chosen_on(plan: EvaluationPlan) -> None:
     told, chosen = Counted(), choosing(plan, "validation")
     without = tuple(replace(row, facts={**row.facts, "bi_rads": "5"}) for row in chosen.sets[0].rows)
-    evaluate_models(replace(chosen, sets=(replace(chosen.sets[0], rows=without),)), told)
+    found = evaluate_models(replace(chosen, sets=(replace(chosen.sets[0], rows=without),)), told)
+    assert found.measured.chosen_on == ""
     assert all("cases of internal answered" in stage for stage, *_ in told.answers)
 
 
@@ -110,4 +112,18 @@ def test_a_model_that_may_score_none_of_the_cases_is_refused_with_the_reason_of_
     reason = r"silent gives no score for any of the 8 cases: .* does not tell patients apart reliably"
     with pytest.raises(TrainingRefused, match=reason):
         evaluate_models(silent, told)
+    last = replace(silent, bundles=tuple(reversed(silent.bundles)))
+    with pytest.raises(TrainingRefused, match=reason):
+        evaluate_models(last, told)
     assert told.answers == []  # and nothing was computed for nothing
+
+
+def test_a_set_to_choose_on_without_any_score_is_refused_before_a_network_is_asked(
+    plan: EvaluationPlan, tmp_path: Path
+) -> None:
+    phantom.study(tmp_path / "s0", only=("t2", "dwi"), seed=50)  # which a bundle without calibration leaves unanswered
+    (tmp_path / "rest.csv").write_text("case,patient,malignancy,bi_rads\ns0,p0,1,4a\n")
+    told = Counted()
+    with pytest.raises(TrainingRefused, match="ours gives no score for any of the 1 cases"):
+        evaluate_models(replace(plan, choose=choosing_set(str(tmp_path / "rest.csv"), "")), told)
+    assert told.answers == []

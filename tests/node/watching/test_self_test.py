@@ -14,11 +14,12 @@ def test_a_sound_installation_passes_and_a_silent_pacs_is_not_required(tmp_path:
     pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 1}
     settings = Settings(storage={"root": tmp_path / "root"}, destinations=[pacs])
     results = {each.name: each for each in run_self_test(settings)}
-    names = "settings, storage, database, audit trail, DICOM port, model, known inference, echo pacs"
-    assert ", ".join(results) == names
+    required = ["settings", "storage", "database", "audit trail", "DICOM port", "model", "known inference"]
+    assert list(results) == [*required, "device time", "echo pacs"]
     assert [each.name for each in results.values() if not each.passed] == ["echo pacs"]
-    assert [each.name for each in results.values() if not each.required] == ["echo pacs"]
+    assert [each.name for each in results.values() if each.required] == required
     assert "as expected" in results["known inference"].found
+    assert " per study on " in results["device time"].found
 
 
 def test_a_damaged_model_fails_and_the_others_are_still_tested(tmp_path: Path) -> None:

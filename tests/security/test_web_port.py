@@ -200,10 +200,3 @@ def test_a_handshake_that_is_not_completed_is_ended(tmp_path: Path, monkeypatch:
         connection.request("GET", "/")
         assert connection.getresponse().status == 200
         connection.close()
-
-
-def test_the_limits_of_a_node_are_those_of_its_settings() -> None:
-    config = server_config(application, DashboardSettings(connections=9, connections_per_address=3, proxies=("::1",)))
-    limits = config.http.limits  # type: ignore[union-attr]
-    assert limits == ConnectionLimits(9, 3, frozenset(("::1",)))
-    assert (limits.headers_seconds, limits.body_seconds, limits.least_rate) == (10.0, 30.0, 1024)
