@@ -11,8 +11,8 @@ import typer
 from node.backup import back_up
 from node.backup import restore as fill
 from node.cli.options import Config
+from node.service.ledger_lock import LedgerLock
 from node.service.recovery import recover as rebuild
-from node.service.serve import LedgerLock
 from node.settings import load_settings
 
 _Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
