@@ -197,6 +197,8 @@ class DashboardSettings(SettingsSection):
     certificate: str = Field(default="", description="TLS certificate with its chain (PEM)")
     key: str = Field(default="", description="private key of the certificate (PEM)")
     proxies: tuple[str, ...] = Field(default=(), description="IP addresses of reverse proxies that terminate TLS")
+    connections: int = Field(default=512, ge=1, description="maximum number of connections at a time")
+    connections_per_address: int = Field(default=64, ge=1, description="maximum per IP address, proxies excepted")
     patients: PatientDisplay = Field(
         default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
     )

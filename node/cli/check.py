@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from node.cli.options import Config, Json
 from node.exit_codes import Exit
-from node.settings import load_settings
-from node.watching.self_test import SelfTestResult, run_self_test
+from node.service.ledger_lock import is_alive
+from node.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from node.watching.self_test import SelfTestResult
 
 
-def check(config: Config = None, as_json: Json = False) -> None:
+def check(
+    config: Config = None,
+    as_json: Json = False,
+    alive: Annotated[
+        bool, typer.Option("--alive", help="Only whether supervisor and listener run: asks no database and no port.")
+    ] = False,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Only whether every process has a recent heartbeat and the disk has room.")
+    ] = False,
+) -> None:
     """Self-test: settings, disk, database, model and its seconds per study, PACS echo; exit code 5 when one fails.
 
-    Example: mome-node check --config mome-node.toml
+    --alive and --ready are for the probes of containers, and quick. They ask neither the dashboard nor the DICOM port:
+    nobody who floods these has the node restarted. Example: mome-node check --config mome-node.toml
     """
+    settings = load_settings(config)
+    if alive or ready:
+        failing = ([] if not alive or is_alive(settings) else ["supervisor"]) + (_silent(settings) if ready else [])
+        typer.echo(json.dumps(failing) if as_json else ", ".join(failing) or "ok")
+        raise typer.Exit(Exit.NOT_READY if failing else Exit.OK)
+    from node.watching.self_test import run_self_test  # loads torch: seconds, which no probe has
+
     results = []
-    for each in run_self_test(load_settings(config)):
+    for each in run_self_test(settings):
         results.append(each)
         if not as_json:
             _print_result(each)
@@ -27,6 +48,18 @@ def check(config: Config = None, as_json: Json = False) -> None:
         typer.echo(json.dumps([asdict(each) for each in results]))
     if not all(each.passed for each in results if each.required):
         raise typer.Exit(Exit.NOT_READY)
+
+
+def _silent(settings: Settings) -> list[str]:
+    """What keeps this node from its work now: processes without a recent heartbeat, a full disk, no database."""
+    from node.storage.database import LedgerUnavailable, open_engine
+    from node.storage.health import HealthStore
+    from node.watching.readiness import Readiness
+
+    try:
+        return Readiness(settings, HealthStore(open_engine(settings.database_url))).failing()
+    except LedgerUnavailable:
+        return ["database"]
 
 
 def _print_result(result: SelfTestResult) -> None:

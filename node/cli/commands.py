@@ -98,6 +98,10 @@ COMMANDS: dict[str, CommandInfo] = {
         "node.cli.maintenance:purge",
         "Delete one study from this node for good, whatever its state: images, results, rows; it is audited.",
     ),
+    "studies resolve": CommandInfo(
+        "node.cli.studies:resolve",
+        "Decide whose study it is, or which version of an instance is true; without an option, list the parties.",
+    ),
     "queue list": CommandInfo(
         "node.cli.queue:list_queue",
         "What is held back, and every open or failed job in the order in which they are claimed.",

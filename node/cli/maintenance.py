@@ -13,9 +13,9 @@ from node.backup import back_up
 from node.backup import restore as fill
 from node.cli.common import counted, uid_of
 from node.cli.options import Config, StudyName
+from node.service.ledger_lock import LedgerLock
 from node.service.recovery import recover as rebuild
 from node.service.retention import purge_study
-from node.service.serve import LedgerLock
 from node.settings import load_settings
 from node.storage.ledger.ledger import Ledger
 

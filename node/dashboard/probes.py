@@ -7,7 +7,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from node.dashboard.rights import Viewer
 from node.dashboard.site import CurrentSite
-from node.watching.metrics import Health, exposition
+from node.watching.metrics import exposition
+from node.watching.readiness import Readiness
 
 router = APIRouter()
 
@@ -21,7 +22,7 @@ def healthz() -> Response:
 @router.get("/readyz", include_in_schema=False)
 def readyz(site: CurrentSite) -> Response:
     """Ledger, disk and every process work; 503 with the names of those that do not."""
-    failing = Health(site.settings, site.archive, site.overview, site.watch).failing()
+    failing = Readiness(site.settings, site.watch).failing()
     return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
 
 

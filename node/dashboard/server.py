@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from node.dashboard.app import build_app
+from node.dashboard.connections import ConnectionLimits, HandshakeLoop, limited
 from node.dashboard.site import Site
 from node.dashboard.stow import ImageReception
 from node.errors import NotReady, SettingsError
 from node.secret_files import write_secret
 from node.settings import Settings, load_settings
+from node.settings_sections import DashboardSettings
 from node.storage.accounts import AccountRole
 
 _FIRST_LOGIN_SECONDS = 3600.0
@@ -36,11 +40,25 @@ def run_dashboard(settings: Settings, config: Path | None, reception: ImageRecep
     signal.signal(signal.SIGHUP, lambda *_: _renew(app, config))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     offer_first_login(site)
-    here = settings.dashboard
-    server_config = uvicorn.Config(
+    server = uvicorn.Server(server_config(app, settings.dashboard))
+    log.info("dashboard on %s", _address(settings))
+    server.run()
+    if not server.started:
+        here = settings.dashboard
+        raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
+
+
+def server_config(
+    app: Callable[..., Any], here: DashboardSettings, limits: ConnectionLimits | None = None
+) -> uvicorn.Config:
+    """How the application is served: where, with which certificate, and within which limits."""
+    limits = limits or ConnectionLimits(here.connections, here.connections_per_address, frozenset(here.proxies))
+    return uvicorn.Config(
         app,
         host=here.host,
         port=here.port,
+        http=limited(limits),
+        loop=f"{HandshakeLoop.__module__}:{HandshakeLoop.__name__}",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -49,13 +67,7 @@ def run_dashboard(settings: Settings, config: Path | None, reception: ImageRecep
         proxy_headers=bool(here.proxies),
         forwarded_allow_ips=list(here.proxies) or None,
         timeout_graceful_shutdown=5,
-        limit_concurrency=200,
     )
-    server = uvicorn.Server(server_config)
-    log.info("dashboard on %s", _address(settings))
-    server.run()
-    if not server.started:
-        raise NotReady(f"cannot serve the dashboard on {here.host} port {here.port}: is the port taken?")
 
 
 def _renew(app: FastAPI, config: Path | None) -> None:

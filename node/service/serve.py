@@ -6,10 +6,8 @@ share the ledger and the archive and nothing else; one that dies is started agai
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -25,6 +23,7 @@ from node.jobs import NodePart
 from node.logs import configure_logs
 from node.service.heartbeat import HeartbeatSender
 from node.service.late_database import ledger_when_there
+from node.service.ledger_lock import LedgerLock
 from node.service.processes import (
     REREADS_ON_SIGHUP,
     CommandOf,
@@ -88,10 +87,10 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
     """
     Archive(settings.storage.root)
     ledger = ledger_when_there(settings, lambda: notify_systemd(f"EXTEND_TIMEOUT_USEC={_LONGER_START_USEC}"))
-    with LedgerLock(settings):
+    with LedgerLock(settings) as lock:
         _begin(ledger, settings)
         try:
-            Supervisor(settings, config, ledger, command_of).run()
+            Supervisor(settings, config, ledger, command_of, lock).run()
         finally:
             _end(ledger, settings)
 
@@ -125,8 +124,11 @@ def _end(ledger: Ledger, settings: Settings) -> None:
 class Supervisor:
     """Keeps the processes of a node running."""
 
-    def __init__(self, settings: Settings, config: Path | None, ledger: Ledger, command_of: CommandOf) -> None:
+    def __init__(
+        self, settings: Settings, config: Path | None, ledger: Ledger, command_of: CommandOf, lock: LedgerLock
+    ) -> None:
         self.settings, self.config, self.ledger, self.command_of = settings, config, ledger, command_of
+        self.lock = lock
         self.wanted = processes_of(settings)
         self.running: dict[ProcessId, subprocess.Popen[bytes]] = {}
         self.restarts: dict[ProcessId, int] = {}
@@ -153,9 +155,16 @@ class Supervisor:
             if time.monotonic() >= next_notice:
                 next_notice = time.monotonic() + _WATCHDOG_SECONDS
                 notify_systemd("READY=1\nWATCHDOG=1" if ready else "WATCHDOG=1")
+                if self.receives():
+                    self.lock.beat()
         log.info("stopping")
         notify_systemd("STOPPING=1")
         end_processes(self.running.values())
+
+    def receives(self) -> bool:
+        """Whether the listener runs."""
+        listener = self.running.get(ProcessId(NodeProcess.LISTENER))
+        return listener is not None and listener.poll() is None
 
     def start(self, process: ProcessId, *, again: bool = False) -> None:
         """Start a process with the settings file."""
@@ -258,32 +267,6 @@ def _record_that_nobody_listens(ledger: Ledger, settings: Settings) -> None:
         ledger.audit.record(AuditEvent.STOPPED, time.time(), settings.node_name)
     except NodeError as error:
         log.error("an audit entry was lost: %s", error)
-
-
-class LedgerLock:
-    """Refuses a second node on one SQLite ledger, and a second one of the same name; the kernel frees it at death."""
-
-    def __init__(self, settings: Settings) -> None:
-        if settings.is_sqlite:
-            name = "serve.lock"
-            self.refusal = f"another node serves {settings.storage.root}; two nodes share work only on PostgreSQL"
-        else:
-            name = f"serve-{re.sub(r'[^A-Za-z0-9@:.]', '_', settings.node_name)}.lock"
-            self.refusal = f"another process serves as {settings.node_name}"
-        self.path = settings.storage.root / name
-        self.descriptor = -1
-
-    def __enter__(self) -> None:
-        self.descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self.descriptor)
-            raise NotReady(self.refusal) from None
-
-    def __exit__(self, *_: object) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
 
 
 def _main() -> None:

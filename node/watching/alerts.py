@@ -25,7 +25,8 @@ from node.storage.health import HealthStore, OpenAlert
 from node.storage.overview import QueueDepth
 from node.watching.alert_messages import send_message
 from node.watching.findings import Finding, FindingLevel
-from node.watching.metrics import Health, Meter
+from node.watching.metrics import Meter
+from node.watching.readiness import Readiness
 
 log = logging.getLogger(__name__)
 _START_SECONDS = 90.0  # processes load their libraries before their first heartbeat
@@ -179,7 +180,7 @@ class AlertMonitor:
         self.settings, self.meter, self.store, self.config = settings, meter, meter.watch, config
         self.history = DestinationHistory(meter.overview.engine)
         self.forwarding = AuditForwarding(meter.overview.engine)
-        self.health = Health(settings, meter.archive, meter.overview, meter.watch)
+        self.health = Readiness(settings, meter.watch)
         self.began = time.monotonic()
         self.down_since: dict[str, float] = {}
         self.self_test = ""

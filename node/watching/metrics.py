@@ -68,26 +68,6 @@ class Totals:
         return _CAUSES.get(tally.reason, _OTHER_CAUSE) if isinstance(tally.reason, ReasonCode) else _OTHER_CAUSE
 
 
-class Health:
-    """Whether the node can do its work now."""
-
-    def __init__(self, settings: Settings, archive: Archive, overview: Overview, watch: HealthStore) -> None:
-        self.settings, self.archive, self.overview, self.watch = settings, archive, overview, watch
-
-    def silent_processes(self) -> list[str]:
-        """Processes of this node without a recent heartbeat."""
-        now, name = time.time(), self.settings.node_name
-        beats = [each for each in self.watch.heartbeats() if each.node == name]
-        alive = {each.part for each in beats if each.is_alive(now)}
-        workers = self.settings.worker.parts or tuple(each.part for each in beats if each.part.startswith("worker"))
-        return [part for part in ("listener", "scheduler", *(workers or ("worker",))) if part not in alive]
-
-    def failing(self) -> list[str]:
-        """What does not work: silent processes, a disk that is full."""
-        full = self.archive.free_bytes() < self.settings.storage.reserve_mib * 2**20
-        return self.silent_processes() + (["disk"] if full else [])
-
-
 class Meter:
     """Reads the ledger whenever somebody asks; a collector of prometheus_client."""
 

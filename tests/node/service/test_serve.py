@@ -12,8 +12,9 @@ import pytest
 from live_node import wait_for
 from node.errors import NotReady
 from node.exit_codes import Exit
+from node.service.ledger_lock import LedgerLock
 from node.service.processes import NodeProcess, ProcessId, end_processes, start_process
-from node.service.serve import LedgerLock, Supervisor, listens, notify_systemd
+from node.service.serve import Supervisor, listens, notify_systemd
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
 
@@ -31,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def supervisor(settings: Settings, command: list[str]) -> Supervisor:
-    return Supervisor(settings, None, Ledger(settings.database_url), lambda *_: command)
+    return Supervisor(settings, None, Ledger(settings.database_url), lambda *_: command, LedgerLock(settings))
 
 
 def test_a_listener_that_cannot_begin_ends_the_node(settings: Settings) -> None:
