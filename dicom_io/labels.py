@@ -9,6 +9,8 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
 from dicom_io.encoding.elements import Elements
+from dicom_io.encoding.patient import PatientIdentity
+from dicom_io.encoding.validation import PATIENT
 
 _LONGEST = 256  # characters of any one value; a comment may hold a book
 _KEYWORDS = {
@@ -69,6 +71,14 @@ def patient_identity(path: Path) -> str:
     elements = Elements(header)
     patient_id = elements.text("PatientID").strip()
     return f"{patient_id} {elements.text('PatientBirthDate').strip()}" if patient_id else ""
+
+
+def read_patient(path: Path) -> PatientIdentity:
+    """Who the patient of a stored object is; an empty one for a file that is gone or cannot be read."""
+    try:
+        return PatientIdentity.of(Elements(dcmread(path, stop_before_pixels=True, specific_tags=list(PATIENT))))
+    except (OSError, InvalidDicomError):
+        return PatientIdentity()
 
 
 def without_patient(labels: Labels) -> Labels:

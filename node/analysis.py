@@ -14,7 +14,6 @@ from pathlib import Path
 
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
-from dicom_io.study.body_part import contradicting_body_part
 from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
@@ -24,7 +23,7 @@ from mome_core.case import Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import ActiveModel, analyze_together, unanswered, withheld_result
 from mome_core.model.checkpoint import Checkpoint
-from mome_core.results import QualityFlag, Result, Saliency, Score, Severity, combined
+from mome_core.results import Result, Saliency, Score, combined
 from node.errors import SettingsError
 from node.identity import this_device
 from node.loaded_models import load_models
@@ -32,6 +31,7 @@ from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
 from node.storage.records import EncodedObject
+from node.study_doubts import doubted, require_one_patient
 from node.summary import (
     AnalysisSummary,
     CalibrationSummary,
@@ -103,15 +103,27 @@ class AnalysisOutcome:
 
 
 def analyze_study(
-    paths: Sequence[Path], context: AnalysisContext, *, run: Revision | None = None, progress: _Progress | None = None
+    paths: Sequence[Path],
+    context: AnalysisContext,
+    *,
+    run: Revision | None = None,
+    senders: Sequence[str] = (),
+    progress: _Progress | None = None,
 ) -> AnalysisOutcome:
-    """Analyse the files of one study; one that cannot be analysed has a reason, and objects that state it."""
+    """Analyse the files of one study; one that cannot be analysed has a reason, and objects that state it.
+
+    Parameters
+    ----------
+    senders
+        Calling AE titles of its images.
+    """
     timings: dict[str, float] = {}
     run = run or Revision()
     with _timed(timings, "read headers"):
         headers = read_series_headers(paths)
         roles = assign_roles(headers, context.rules)
     try:
+        require_one_patient(headers)
         with _timed(timings, "assemble"):
             assembly = read_case(roles, dce_required=False)
         refusals = {each: refused_without_dce(assembly, each.checkpoint) for each in context.models}
@@ -122,7 +134,7 @@ def analyze_study(
             result = combined(_withheld(refused, assembly.case.modalities))
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
         answered = analyze_together(assembly.case, [each for each in refusals if each not in refused], progress)
-        result = _doubted(beside_refusals(answered, refused, assembly.case.modalities), headers)
+        result = doubted(beside_refusals(answered, refused, assembly.case.modalities), headers, senders)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
@@ -158,8 +170,11 @@ def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyInel
 def _refuse(
     headers: StudyHeaders, reason: StudyIneligible, context: AnalysisContext, run: Revision
 ) -> ResultObjects | None:
-    """Objects that state why a study was not analysed; None where nobody is told, or it has no image to refer to."""
-    if reason.code in context.silent:
+    """Objects that state why a study was not analysed; None where nobody is told, or it has no image to refer to.
+
+    Those of two patients can be filed under neither.
+    """
+    if reason.code in (*context.silent, Ineligibility.SEVERAL_PATIENTS):
         return None
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
@@ -209,15 +224,6 @@ def _silent(results: ResultSettings) -> frozenset[Ineligibility]:
     if not results.not_analysed_report:
         return frozenset(Ineligibility)
     return frozenset() if results.no_breast_report else frozenset((Ineligibility.NO_BREAST,))
-
-
-def _doubted(result: Result, headers: StudyHeaders) -> Result:
-    """The result with a flag where the headers name another part of the body."""
-    part = contradicting_body_part(headers)
-    if part is None:
-        return result
-    message = f"Body part or protocol of the study name the {part}, not the breast: is this the right examination?"
-    return replace(result, flags=(*result.flags, QualityFlag("OTHER_BODY_PART", Severity.WARNING, message)))
 
 
 def object_options(results: ResultSettings) -> ObjectOptions:

@@ -72,7 +72,9 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
 
     def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         context = contexts.of(revision.called_ae_title)
-        outcome = analyze_study(paths, context, run=revision_of(revision), progress=revision.progress)
+        outcome = analyze_study(
+            paths, context, run=revision_of(revision), senders=revision.senders, progress=revision.progress
+        )
         return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
 
     return analyst

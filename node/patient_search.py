@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Self
 
+from dicom_io.encoding.patient import folded, plain
 from dicom_io.labels import Labels
 from node.search_key import SearchKey, TermKind
 from node.settings_sections import PatientDisplay
@@ -23,7 +23,6 @@ _FEWEST_UID_CHARACTERS = 5
 _MOST_WORDS = 8
 _WORD = re.compile(r"[^\W_]+")
 _PARTING = re.compile(r"[\s^=,;]+")  # between the words of a name, as DICOM and as people write it
-_DIGRAPHS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 _DATES = (
     re.compile(r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)"),  # ISO 8601, and as DICOM writes it
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
@@ -141,9 +140,9 @@ def study_search(text: str, key: SearchKey, *, patients: bool) -> StudySearch:
 
 def _search_word(word: str, key: SearchKey, kinds: frozenset[TermKind]) -> SearchWord:
     is_number = word.isascii() and word.isdigit() and len(word) < 10
-    folded = "" if is_number else _folded(word)[:_LONGEST_WORD]  # a number is no name
+    name = "" if is_number else folded(word)[:_LONGEST_WORD]  # a number is no name
     terms = [(kind, _identifier(word)) for kind in _IDENTIFIERS]
-    terms += [(TermKind.NAME, folded), (TermKind.SCANNER, folded), (TermKind.STUDY_DATE, _day(word))]
+    terms += [(TermKind.NAME, name), (TermKind.SCANNER, name), (TermKind.STUDY_DATE, _day(word))]
     digests = frozenset(digests_of(((kind, term) for kind, term in terms if term and kind in kinds), key))
     is_uid = len(word) >= _FEWEST_UID_CHARACTERS and set(word) <= set("0123456789.")
     return SearchWord(digests, int(word) if is_number else None, word if is_uid else "")
@@ -152,8 +151,8 @@ def _search_word(word: str, key: SearchKey, kinds: frozenset[TermKind]) -> Searc
 def _words_of(text: str) -> set[str]:
     """The words of a text, folded; one with a hyphen as a whole and in its parts."""
     chunks = _PARTING.sub(" ", text).split()
-    folded = {_folded(part) for chunk in chunks for part in (chunk, *_WORD.findall(_plain(chunk)))}
-    return {word[:_LONGEST_WORD] for word in folded if word}
+    words = {folded(part) for chunk in chunks for part in (chunk, *_WORD.findall(plain(chunk)))}
+    return {word[:_LONGEST_WORD] for word in words if word}
 
 
 def _beginnings(word: str) -> Iterator[str]:
@@ -161,20 +160,6 @@ def _beginnings(word: str) -> Iterator[str]:
     yield word
     for length in range(_SHORTEST_BEGINNING, len(word)):
         yield word[:length]
-
-
-def _folded(word: str) -> str:
-    """A word without accents, case, punctuation and the digraphs that stand for umlauts."""
-    folded = "".join(_WORD.findall(_plain(word)))
-    for digraph, letter in _DIGRAPHS:
-        folded = folded.replace(digraph, letter)
-    return folded
-
-
-def _plain(text: str) -> str:
-    """Without accents, apostrophes and case."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c) and c not in "'\u2019`.")
 
 
 def _identifier(text: str) -> str:

@@ -23,7 +23,8 @@ from mome_core.errors import Ineligibility
 class ReasonCode(StrEnum):
     """What kind of reason it is, beside Ineligibility (of a study) and PeerFault (on the way to a peer)."""
 
-    TWO_PATIENTS = "TWO_PATIENTS"  # two patients share a Study Instance UID
+    TWO_PATIENTS = "TWO_PATIENTS"  # images of two patients came under one Study Instance UID
+    FOREIGN_OBJECT = "FOREIGN_OBJECT"  # a document of another patient came under a Study Instance UID; it is kept apart
     TWO_VERSIONS = "TWO_VERSIONS"  # one SOP Instance UID came with two contents
     SCORE_WITHHELD = "SCORE_WITHHELD"  # the analysis gave a score, and a quality flag withheld it
     ANALYSIS_FAILED = "ANALYSIS_FAILED"  # the analysis raised an error

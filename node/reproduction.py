@@ -43,7 +43,8 @@ def reproduce_report(settings: Settings, report: Path) -> Reproduction:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
     paths = [archive.verified(path, sha256) for _, sha256, path in stored]
     called = ledger.reading.study(stated.study_instance_uid).study.called_ae_title
-    outcome = analyze_study(paths, open_context(settings, _bundles_of(stated, settings, ledger, called), called))
+    context = open_context(settings, _bundles_of(stated, settings, ledger, called), called)
+    outcome = analyze_study(paths, context, senders=ledger.reading.senders(stated.study_instance_uid))
     again = next(content for kind, *_, content in encoded(outcome.objects) if kind == Kind.REPORT)
     return Reproduction(stated.numbers, read_numbers(again).numbers)
 

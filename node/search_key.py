@@ -18,9 +18,13 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from dicom_io.encoding.patient import PatientIdentity
+from node.patient_digest import patient_digest
 from node.secret_files import kept_secret
 
 _NONCE_BYTES = 12
+SEARCH_KEY = "search.key"
+"""Its file in the storage root, where the settings name no other."""
 
 
 class TermKind(StrEnum):
@@ -38,6 +42,7 @@ class SearchKey:
 
     def __init__(self, secret: str) -> None:
         self._digests = _derived(secret, "terms")
+        self._patients = _derived(secret, "patients")
         self._cipher = AESGCM(_derived(secret, "labels"))
         self.fingerprint = _derived(secret, "fingerprint").hex()[:12]
 
@@ -50,6 +55,12 @@ class SearchKey:
         """What the ledger keeps of a term: 64 bits, as a signed integer."""
         whole = hmac.digest(self._digests, f"{kind}\0{term}".encode(), "sha256")
         return int.from_bytes(whole[:8], "big", signed=True)
+
+    def patient(self, identity: PatientIdentity) -> str:
+        """What the ledger keeps of who a study's patient is: a digest of each part, for node.patient_digest."""
+        parts = identity.parts
+        digests = (hmac.digest(self._patients, f"{n}\0{each}".encode(), "sha256") for n, each in enumerate(parts))
+        return patient_digest(self.fingerprint, [(d.hex() if p else "") for d, p in zip(digests, parts, strict=True)])
 
     def seal(self, text: str) -> str:
         """The text for the ledger; twice the same text is not twice the same."""

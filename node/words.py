@@ -8,9 +8,11 @@ from itertools import pairwise
 
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
 from node.jobs import JobKind, JobState
+from node.reasons import ReasonCode
 from node.states import StudyState
 from node.storage.accounts import Credential, TokenKind
 from node.storage.holds import Hold, HoldKind
+from node.storage.ledger.conflicts import Party
 
 STATE_WORDS = {
     StudyState.RECEIVING: "Receiving",
@@ -50,6 +52,22 @@ _HOLD_WORDS = {
     HoldKind.DRAIN: "{subject} is being drained: it begins nothing new and rejects associations for now",
     HoldKind.DESTINATION: "Deliveries to {subject} are held back",
 }
+
+
+_PARTY_WORDS = {
+    None: "the study as it is",
+    ReasonCode.TWO_PATIENTS: "another patient",
+    ReasonCode.FOREIGN_OBJECT: "another patient",
+    ReasonCode.TWO_VERSIONS: "second versions of instances",
+}
+
+
+def party_words(party: Party) -> str:
+    """Who stands in a conflict, what they sent, and who sent it; no patient is named."""
+    counts = ((party.images, "image"), (party.documents, "document"))
+    sent = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n) or "nothing"
+    senders = f" from {', '.join(party.senders)}" if party.senders else ""
+    return f"{_PARTY_WORDS.get(party.reason, 'set aside by an earlier version')}: {sent}{senders}"
 
 
 def hold_words(hold: Hold) -> str:

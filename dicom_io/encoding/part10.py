@@ -13,8 +13,10 @@ from pathlib import Path
 from pydicom.filereader import read_file_meta_info
 
 from dicom_io.encoding.arrival import kind_of, slice_of
+from dicom_io.encoding.elements import Elements, RawElements, tag_of
+from dicom_io.encoding.patient import PatientIdentity
 from dicom_io.encoding.tables import BIG_ENDIAN, DEFLATED, IMPLICIT_LITTLE_ENDIAN, PREAMBLE_BYTES
-from dicom_io.encoding.validation import PATIENT_ID, PATIENT_ID_ISSUER, SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, validate
+from dicom_io.encoding.validation import PATIENT, SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, validate
 from dicom_io.errors import NotAnInstance
 
 # Of the whole product: associations, received files, phantoms and result files, and what the conformance statement
@@ -35,8 +37,8 @@ class ReceivedInstance:
         Of the temporary file.
     sha256
         Of the whole file; the same each time the instance is sent.
-    patient_digest
-        SHA-256 of patient ID and its issuer.
+    patient
+        For comparison only: never shown, logged or kept as it is.
     kind, slice_position
         Which part of its scanner's protocol it is, and where it lies (dicom_io.encoding.arrival).
     """
@@ -49,7 +51,7 @@ class ReceivedInstance:
     series_instance_uid: str
     study_instance_uid: str
     transfer_syntax_uid: str
-    patient_digest: str
+    patient: PatientIdentity
     kind: str
     slice_position: int | None
 
@@ -107,7 +109,7 @@ def _received(
 ) -> ReceivedInstance:
     """The record of a validated file; raises NotAnInstance when a UID is missing or invalid."""
     uids = {tag: _uid_of(found.get(tag, b""), tag) for tag in (SOP_CLASS, SOP_INSTANCE, SERIES, STUDY)}
-    patient = b"\0".join(found.get(tag, b"").strip(b" \0") for tag in (PATIENT_ID, PATIENT_ID_ISSUER))
+    patient: RawElements = {tag_of(tag): (None, value) for tag, value in found.items() if tag in PATIENT}
     return ReceivedInstance(
         path=path,
         sha256=sha256,
@@ -117,7 +119,7 @@ def _received(
         series_instance_uid=uids[SERIES],
         study_instance_uid=uids[STUDY],
         transfer_syntax_uid=transfer_syntax_uid,
-        patient_digest=hashlib.sha256(patient).hexdigest(),
+        patient=PatientIdentity.of(Elements.of_bytes(patient, implicit=True)),
         kind=kind_of(found),
         slice_position=slice_of(found),
     )

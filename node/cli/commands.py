@@ -94,6 +94,10 @@ COMMANDS: dict[str, CommandInfo] = {
     "studies redeliver": CommandInfo(
         "node.cli.studies:redeliver", "Send the result objects of a study again, the same instances."
     ),
+    "studies resolve": CommandInfo(
+        "node.cli.studies:resolve",
+        "Decide whose study it is, or which version of an instance is true; without an option, list the parties.",
+    ),
     "queue list": CommandInfo(
         "node.cli.queue:list_queue",
         "What is held back, and every open or failed job in the order in which they are claimed.",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import time
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,8 +17,9 @@ from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.cli.tables import print_protocol, print_summary
 from node.settings import load_settings
+from node.storage.ledger.conflicts import Resolution
 from node.storage.records import StudyDetail
-from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, local_time
+from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, local_time, party_words
 
 
 def show(study: StudyName, config: Config = None, as_json: Json = False) -> None:
@@ -41,6 +44,8 @@ def print_study(detail: StudyDetail, console: Console) -> None:
     console.print(study.study_instance_uid, soft_wrap=True, highlight=False)
     if study.reason:
         console.print(f"[yellow]{escape(study.reason)}[/]")
+    if study.conflict:
+        console.print(f"Decide whose study it is: mome-node studies resolve {study.id}")
     console.print(_timeline_table(detail))
     if detail.summary:
         print_protocol(detail.summary.protocol, console)
@@ -93,6 +98,47 @@ def redeliver(study: StudyName, config: Config = None) -> None:
     names = load_settings(config).receivers_of(ledger.reading.study(uid).study.called_ae_title)
     ledger.operator.redeliver(uid, names, time.time())
     typer.echo(f"queued for {', '.join(names)}; watch it with: mome-node studies show {study}")
+
+
+_Keep = Annotated[
+    str | None,
+    typer.Option("--keep", metavar="PARTY", help="The study is this party: its number, AE title or an instance's UID."),
+]
+_Discard = Annotated[bool, typer.Option("--discard", help="The study stays as it is; what was set aside stays apart.")]
+_Split = Annotated[bool, typer.Option("--split", help="What was set aside becomes a study for each patient.")]
+
+
+def resolve(
+    study: StudyName,
+    keep: _Keep = None,
+    discard: _Discard = False,
+    split: _Split = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Decide whose study it is, or which version of an instance is true; without an option, list the parties.
+
+    Nothing is deleted: what is not kept stays apart on disk, and the study is analysed. The study's page names the
+    patients. Results that were delivered under another name stay until they are withdrawn.
+
+    Example: mome-node studies resolve 812 --keep 1
+    """
+    ledger = open_ledger(config)
+    uid = uid_of(ledger, study)
+    chosen = [Resolution.KEEP] * (keep is not None) + [Resolution.DISCARD] * discard + [Resolution.SPLIT] * split
+    if len(chosen) > 1:
+        raise typer.BadParameter("give one of --keep, --discard and --split")
+    if chosen:
+        ledger.conflicts.resolve(uid, chosen[0], keep or "", getpass.getuser(), time.time())
+        typer.echo(f"decided; watch it with: mome-node studies show {study}")
+        return
+    parties = ledger.conflicts.parties(uid)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in parties]))
+    for each in () if as_json else parties:
+        typer.echo(f"{each.number}  {party_words(each)}")
+    if not parties and not as_json:
+        typer.echo("nothing of this study waits for a decision")
 
 
 def force(study: StudyName, config: Config = None) -> None:

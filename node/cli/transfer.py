@@ -124,7 +124,7 @@ def ingest(folder: _Folder, config: Config = None) -> None:
     Example: mome-node ingest /media/cd --config mome-node.toml
     """
     settings = load_settings(config)
-    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    archive, ledger = Archive(settings.storage.root, settings.storage.search_key_path), Ledger(settings.database_url)
     counts: dict[str, int] = {}
     for path in track(sorted(files_under(folder)), description="ingesting"):
         try:

@@ -29,8 +29,8 @@ def possible_actions(detail: StudyDetail) -> list[Action]:
     state, answered = detail.study.state, bool(detail.objects)
     allowed: dict[Action, bool] = {
         Action.FORCE: state is StudyState.RECEIVING,
-        Action.REPROCESS: (state, StudyEvent.REQUEUED) in TRANSITIONS,
-        Action.REDELIVER: answered and state in FINAL,
+        Action.REPROCESS: (state, StudyEvent.REQUEUED) in TRANSITIONS and not detail.study.conflict,
+        Action.REDELIVER: answered and state in FINAL and not detail.study.conflict,
         Action.RETRACT: answered and state in FINAL,
         Action.CANCEL: any(job.state in UNFINISHED for job in detail.jobs),
     }

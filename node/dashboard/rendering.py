@@ -39,6 +39,7 @@ def _environment() -> Environment:
     )
     jinja.filters |= {
         "hold": words.hold_words,
+        "party": words.party_words,
         "local_time": words.local_time,
         "iso": formatting.iso,
         "duration": words.duration,

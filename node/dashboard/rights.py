@@ -159,3 +159,5 @@ Sender = Annotated[User, Depends(_require(AccountRole.SENDER))]
 """For programs that send images, and for nobody else."""
 PatientViewer = Annotated[User, Depends(_require(AccountRole.VIEWER, patients=True))]
 """For what shows a patient: name, ID, accession number, images."""
+PatientOperator = Annotated[User, Depends(_require(AccountRole.OPERATOR, patients=True))]
+"""For a decision that nobody can take who does not see the patients."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from dicom_io.errors import NotAnInstance
+from dicom_io.identification import StudyIdentification, read_identification
 from dicom_io.labels import Labels, read_labels, without_patient
 from mome_core.protocol import ProtocolItem
 from node.audit import AuditEvent
@@ -17,6 +20,7 @@ from node.next_step import NextStep, next_step
 from node.series_roles import StudyRoles
 from node.states import StudyEvent, StudyState
 from node.storage.analysis_queue import analysis_queue
+from node.storage.ledger.conflicts import Party
 from node.storage.overview import SeriesRow
 from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
 from node.summary import AnalysisSummary, SeriesSummary
@@ -51,6 +55,14 @@ class _TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class _PartyDetail:
+    """One party of a conflict, and whom one of its files names; nobody where that may not be seen."""
+
+    party: Party
+    who: StudyIdentification
+
+
+@dataclass(frozen=True, slots=True)
 class _StudyPage:
     """The page of one study; `labels` hold patient data and are for this page only."""
 
@@ -66,6 +78,7 @@ class _StudyPage:
     protocol: tuple[ProtocolItem, ...]
     step: NextStep
     busy: bool
+    parties: list[_PartyDetail]
 
     @property
     def has_picture(self) -> bool:
@@ -100,7 +113,17 @@ def study_page(site: Site, number: int, now: float, *, patients: bool) -> _Study
         protocol=roles.protocol,
         step=step,
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
+        parties=[_party_line(site, each, patients) for each in site.ledger.conflicts.parties(uid)],
     )
+
+
+def _party_line(site: Site, party: Party, patients: bool) -> _PartyDetail:
+    """A party with the patient that its first file names."""
+    who = StudyIdentification("")
+    if patients and party.path:
+        with suppress(NotAnInstance):
+            who = read_identification(site.archive.root / party.path)
+    return _PartyDetail(party, who)
 
 
 def _series_lines(site: Site, number: int, found: StudyRoles) -> list[_SeriesDetail]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
@@ -13,9 +13,10 @@ from node.audit import AuditEvent, AuditFields
 from node.dashboard.actions import CONFIRMATIONS, Action, perform
 from node.dashboard.preview import Layer, layer_file
 from node.dashboard.rendering import page
-from node.dashboard.rights import Operator, PatientViewer, Viewer
+from node.dashboard.rights import Operator, PatientOperator, PatientViewer, Viewer
 from node.dashboard.site import CurrentSite, Site
 from node.dashboard.study_page import study_page
+from node.storage.ledger.conflicts import Resolution
 from node.storage.records import KeptObject
 from node.withdrawal import WithdrawalReason
 from sr_templates.build import decode
@@ -28,12 +29,31 @@ _Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("/studies/{number}")
-def study(request: Request, site: CurrentSite, number: _Number, user: Viewer, done: Action | None = None) -> Response:
+def study(
+    request: Request,
+    site: CurrentSite,
+    number: _Number,
+    user: Viewer,
+    done: Action | Literal["resolve"] | None = None,
+) -> Response:
     """One study; the audit trail records who looked at it."""
-    said = CONFIRMATIONS[done] if done else ""
+    said = "Decided; the study goes on." if done == "resolve" else CONFIRMATIONS[done] if done else ""
     found = study_page(site, number, time.time(), patients=user.sees_patients)
     site.patient_log.looked_at(user.name, found.study.study_instance_uid)
     return page(request, "study.html", page=found, said=said, reasons=list(WithdrawalReason))
+
+
+@router.post("/studies/{number}/resolve")
+def resolve(
+    site: CurrentSite,
+    number: _Number,
+    user: PatientOperator,
+    decision: Annotated[Resolution, Form()],
+    party: Annotated[str, Form(pattern=r"\d{0,5}")] = "",
+) -> Response:
+    """Decide whose study it is, then show it."""
+    site.ledger.conflicts.resolve(site.overview.uid_of(number), decision, party, user.name, time.time())
+    return RedirectResponse(f"/studies/{number}?done=resolve", 303)
 
 
 @router.post("/studies/{number}/{action}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from dicom_io.labels import Labels, read_labels
+from dicom_io.labels import Labels, read_labels, read_patient
 from node.entity_settings import priority_by
 from node.jobs import Priority
+from node.patient_digest import is_made_by
 from node.patient_search import RowLabels, digests_of, terms_of
 from node.search_key import SearchKey
 from node.settings import Settings
@@ -15,6 +16,7 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.overview import Overview
 from node.storage.search_index import SearchIndex, Unindexed
 
+_FORMAT = 2  # of what the ledger keeps: with the patient's digest under the same key
 _STUDIES_AT_ONCE = 20  # each costs a header for each series; the sweep comes round every second
 
 
@@ -27,7 +29,7 @@ class StudyIndexer:
         self.index = SearchIndex(overview.engine)
         self.key = SearchKey.open(settings.storage.search_key_path)
         self.shown = settings.dashboard.patients
-        self.version = f"{self.key.fingerprint} {self.shown}"
+        self.version = f"{self.key.fingerprint} {self.shown} {_FORMAT}"
 
     def run(self) -> int:
         """Index some of the studies that need it, newest first; gives how many."""
@@ -42,7 +44,13 @@ class StudyIndexer:
         if study.is_new and series:
             self._prioritise(study, scanner, first.study_description)
         row = RowLabels.of(first, self.shown).sealed(self.key)
-        return self.index.index(study, self.version, scanner, row, digests_of(terms_of(labels, scanner), self.key))
+        digests = digests_of(terms_of(labels, scanner), self.key)
+        if not self.index.index(study, self.version, scanner, row, digests):
+            return False
+        if series and not is_made_by(study.patient_digest, self.key.fingerprint):
+            patient = self.key.patient(read_patient(self.archive.root / series[0].path))
+            self.index.know_patient(study.id, study.patient_digest, patient)
+        return True
 
     def _prioritise(self, study: Unindexed, scanner: str, description: str) -> None:
         """Give a new study the priority that the settings want; what a person says later stays."""

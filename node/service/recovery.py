@@ -48,7 +48,7 @@ def recover(settings: Settings, now: float) -> _Recovery:
     name several AE titles, the node is paused: to whom a study was sent is in no file, so it would be answered by the
     models, and sent to the destinations, of the whole node.
     """
-    archive = Archive(settings.storage.root)
+    archive = Archive(settings.storage.root, settings.storage.search_key_path)
     damaged = None
     try:
         ledger = Ledger(settings.database_url)

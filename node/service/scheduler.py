@@ -167,7 +167,7 @@ def run_scheduler(settings: Settings, config: Path | None, me: NodePart) -> None
     config
         the file that the daily self-test checks the node with; None leaves the self-test out
     """
-    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root, settings.storage.search_key_path)
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))

@@ -48,6 +48,6 @@ class _WebReception:
 
 def web_reception(settings: Settings) -> _WebReception:
     """A storage service of its own, in a folder from which the leftovers of a crash are gone."""
-    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    archive, ledger = Archive(settings.storage.root, settings.storage.search_key_path), Ledger(settings.database_url)
     archive.clear_temporary()
     return _WebReception(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))

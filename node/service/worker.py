@@ -110,7 +110,12 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
         progress = JobProgress(ledger.jobs, job)
         predecessor = ledger.jobs.predecessor(job)
         revision = StudyRevision(
-            job.study_instance_uid, job.revision, predecessor, progress, called_ae_title=job.called_ae_title
+            job.study_instance_uid,
+            job.revision,
+            predecessor,
+            progress,
+            called_ae_title=job.called_ae_title,
+            senders=ledger.reading.senders(job.study_instance_uid),
         )
         analysis = analyst(paths, revision)
         crash_point("infer.done")

@@ -11,6 +11,7 @@ from contextlib import closing
 
 from sqlalchemy import Engine
 
+from node.patient_digest import has_no_id
 from node.states import StudyState
 from node.storage.database import LedgerUnavailable
 from node.storage.records import StoredInstance
@@ -31,7 +32,8 @@ VALUES ((SELECT id FROM study WHERE study_instance_uid = :study_instance_uid), :
 def append(engine: Engine, batch: Sequence[StoredInstance], now: float) -> bool:
     """Rows for all of the batch, durable when this returns; False, and nothing done, when one needs a judgement.
 
-    That is an instance whose UID is known, of another patient, or of a study that is not there or was complete.
+    That is an instance whose UID is known, of another patient or without a patient ID, or of a study that is not there
+    or was complete.
     Raises LedgerUnavailable.
     """
     try:
@@ -39,6 +41,8 @@ def append(engine: Engine, batch: Sequence[StoredInstance], now: float) -> bool:
             cursor = connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             for each in batch:
+                if has_no_id(each.patient_digest):
+                    return False
                 cursor.execute(_GROW, (now, each.study_instance_uid, each.patient_digest, StudyState.RECEIVING))
                 if cursor.rowcount != 1:
                     return False

@@ -7,12 +7,14 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from dicom_io.encoding.part10 import ReceivedInstance
 from dicom_io.network.service import Peer
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
+from node.search_key import SEARCH_KEY, SearchKey
 from node.storage.records import EncodedObject, KeptObject, StoredInstance
 
 _counter = itertools.count()
@@ -32,9 +34,15 @@ def make_private(folder: Path) -> None:
 class Archive:
     """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
-    def __init__(self, root: Path) -> None:
-        """Create the folders, into which others may not look; raises NotReady when the place cannot be written."""
-        self.root = root
+    def __init__(self, root: Path, key_file: Path | None = None) -> None:
+        """Create the folders, into which others may not look; raises NotReady when the place cannot be written.
+
+        Parameters
+        ----------
+        key_file
+            Of the search key, under which patients are told apart; None: `search.key` in the root.
+        """
+        self.root, self.key_file = root, key_file or root / SEARCH_KEY
         self.temporary = root / "temporary"
         self.previews = root / "previews"
         try:
@@ -43,6 +51,11 @@ class Archive:
             make_private(root)
         except OSError as error:
             raise NotReady(f"the storage root {root} cannot be written: {error.strerror}") from None
+
+    @cached_property
+    def key(self) -> SearchKey:
+        """The site's key, read or made when it is first needed."""
+        return SearchKey.open(self.key_file)
 
     def temporary_path(self) -> Path:
         """A name that no other process or thread uses."""
@@ -64,6 +77,8 @@ class Archive:
     def keep_received(self, batch: Sequence[tuple[ReceivedInstance, Peer]]) -> list[StoredInstance]:
         """Give synced files their final names and sync the folders; afterwards only the rows are missing.
 
+        Two patients under one Study Instance UID never share a folder.
+
         Parameters
         ----------
         batch
@@ -71,26 +86,28 @@ class Archive:
         """
         stored, folders = [], set[Path]()
         for received, peer in batch:
-            folder = self.root / "instances" / _short_digest(received.study_instance_uid)
+            patient = self.key.patient(received.patient)
+            study = self.root / "instances" / _short_digest(received.study_instance_uid)
+            folder = study / _short_digest(patient)
             if not folder.exists():
-                folder.mkdir(mode=0o700, exist_ok=True)
-                folders.add(folder.parent)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folders |= {study, study.parent}
             folders.add(folder)
             path = folder / f"{received.sha256}.dcm"
             received.path.rename(path)
             crash_point("store.renamed")
-            stored.append(self._described(received, path, peer))
+            stored.append(self._described(received, path, peer, patient))
         sync(folders)
         return stored
 
-    def _described(self, received: ReceivedInstance, path: Path, peer: Peer) -> StoredInstance:
+    def _described(self, received: ReceivedInstance, path: Path, peer: Peer, patient: str) -> StoredInstance:
         return StoredInstance(
             study_instance_uid=received.study_instance_uid,
             series_instance_uid=received.series_instance_uid,
             sop_class_uid=received.sop_class_uid,
             sop_instance_uid=received.sop_instance_uid,
             transfer_syntax_uid=received.transfer_syntax_uid,
-            patient_digest=received.patient_digest,
+            patient_digest=patient,
             sha256=received.sha256,
             path=str(path.relative_to(self.root)),
             size_bytes=received.size_bytes,
@@ -102,7 +119,8 @@ class Archive:
 
     def described(self, found: Iterable[ReceivedInstance]) -> list[StoredInstance]:
         """Instances that lie in the archive already, as the ledger wants them; who sent them is not known."""
-        return [self._described(each, each.path, Peer("", "", "")) for each in found]
+        nobody = Peer("", "", "")
+        return [self._described(each, each.path, nobody, self.key.patient(each.patient)) for each in found]
 
     def instance_files(self) -> list[Path]:
         """Every file of an instance, in the order of arrival."""

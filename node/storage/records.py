@@ -27,7 +27,7 @@ class StoredInstance:
     Parameters
     ----------
     patient_digest
-        SHA-256 of patient ID and issuer; tells two patients apart without naming either.
+        Tells two patients apart without naming either (node.patient_digest).
     path
         Of the file, relative to the storage root.
     kind, slice_position
@@ -65,6 +65,7 @@ class StoreOutcome(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
+    SET_ASIDE = "set aside"  # of another patient: kept apart until an operator decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class StudyRevision:
         The report of an earlier revision, which this one supersedes.
     progress
         Called with (stage, done, planned) while it is analysed.
+    senders
+        Calling AE titles of its images.
     """
 
     study_instance_uid: str
@@ -96,6 +99,7 @@ class StudyRevision:
     predecessor: KeptObject | None = None
     progress: Callable[[str, int, int], None] | None = field(default=None, compare=False)
     called_ae_title: str = ""
+    senders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,16 @@ class StudyRow(StudyRecord):
     patient_digest: str
     judged_instances: int
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyObject:
+    """An object that is an instance of a study, or was set aside beside it (then `reason` says why)."""
+
+    id: int
+    instance: StoredInstance
+    received_at: float
+    reason: StableCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from node.storage.records import (
     JobRow,
     KeptObject,
     ObjectReceipt,
+    StoredInstance,
+    StudyObject,
     StudyRecord,
     StudyRow,
 )
@@ -62,6 +64,34 @@ def study_from_row(row: Row[Any]) -> StudyRow:
         patient_digest=row.patient_digest,
         judged_instances=row.judged_instances,
         content=row.content,
+    )
+
+
+def kept_from_row(row: Row[Any], study: StudyRow) -> StudyObject:
+    """An instance of the study."""
+    return StudyObject(row.id, _stored(row, study, study.patient_digest), row.received_at)
+
+
+def set_aside_from_row(row: Row[Any], study: StudyRow) -> StudyObject:
+    """An object that was set aside beside the study."""
+    return StudyObject(row.id, _stored(row, study, row.patient_digest), row.received_at, code_of(row.reason_code))
+
+
+def _stored(row: Row[Any], study: StudyRow, patient_digest: str) -> StoredInstance:
+    return StoredInstance(
+        study_instance_uid=study.study_instance_uid,
+        series_instance_uid=row.series_instance_uid,
+        sop_class_uid=row.sop_class_uid,
+        sop_instance_uid=row.sop_instance_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        patient_digest=patient_digest,
+        sha256=row.sha256,
+        path=row.path,
+        size_bytes=row.size_bytes,
+        calling_ae_title=row.calling_ae_title,
+        kind=row.kind,
+        slice_position=row.slice_position,
+        called_ae_title=study.called_ae_title,
     )
 
 

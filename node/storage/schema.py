@@ -1,7 +1,7 @@
 """Tables of the ledger. Times are seconds since 1970, UTC.
 
-A study's patient is known by digests (`patient_digest` has no key, search terms have) and under seal; in clear only in
-`audit_subject`, from the deletion of a study until the audit repository has its entries. docs/security.md says so, too.
+A study's patient is known by digests under the site's key and under seal; in clear only in `audit_subject`, from the
+deletion of a study until the audit repository has its entries. docs/security.md says so, too.
 
 Every transition of a study is one transaction with one row in `audit`.
 """
@@ -110,6 +110,15 @@ conflict = Table(
     Column("why", Text, nullable=False),
     Column("reason_code", CODE, nullable=False, server_default=""),
     Column("received_at", Float, nullable=False),
+    Column("patient_digest", DIGEST, nullable=False, server_default=""),
+    Column("sop_class_uid", UID, nullable=False, server_default=""),
+    Column("series_instance_uid", UID, nullable=False, server_default=""),
+    Column("transfer_syntax_uid", UID, nullable=False, server_default=""),
+    Column("calling_ae_title", String(16), nullable=False, server_default=""),
+    Column("kind", String(16), nullable=False, server_default=""),
+    Column("decision", String(16), nullable=False, server_default=""),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("slice_position", Integer, nullable=True),
     UniqueConstraint("sop_instance_uid", "sha256"),
 )
 

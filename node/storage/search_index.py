@@ -25,6 +25,7 @@ class Unindexed:
     id: int
     study_instance_uid: str
     called_ae_title: str
+    patient_digest: str
     state: StudyState
     is_new: bool
 
@@ -43,6 +44,7 @@ class SearchIndex:
                 table.id,
                 table.study_instance_uid,
                 table.called_ae_title,
+                table.patient_digest,
                 table.state,
                 (table.labels == "").label("is_new"),
             )
@@ -54,7 +56,14 @@ class SearchIndex:
             behind = db.execute(query.where(table.indexed > version)).all()
         newest = sorted((*before, *behind), key=lambda row: -row.id)[:limit]
         return [
-            Unindexed(row.id, row.study_instance_uid, row.called_ae_title, StudyState(row.state), bool(row.is_new))
+            Unindexed(
+                row.id,
+                row.study_instance_uid,
+                row.called_ae_title,
+                row.patient_digest,
+                StudyState(row.state),
+                bool(row.is_new),
+            )
             for row in newest
         ]
 
@@ -70,3 +79,10 @@ class SearchIndex:
             if digests:
                 db.execute(insert(terms), [{"digest": each, "study_id": study.id} for each in sorted(digests)])
         return True
+
+    def know_patient(self, study_id: int, before: str, digest: str) -> None:
+        """The study's patient under the present key, unless an object that came meanwhile has told it."""
+        table = schema.study
+        with writing(self.engine) as db:
+            same = update(table).where(table.c.id == study_id, table.c.patient_digest == before)
+            db.execute(same.values(patient_digest=digest))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dicom_io.encoding.patient import PatientIdentity
 from node.jobs import Job, JobKind
+from node.search_key import SearchKey
 from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, KeptObject, StoredInstance
@@ -11,15 +13,25 @@ from node.summary import AnalysisSummary
 STUDY = "1.2.3"
 MR_IMAGE, REPORT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.88.34"
 LEASE = 60.0
+KEY = SearchKey("00" * 32)
+ANN = PatientIdentity("7", "ann one", "19500101", "F")
+BOB = PatientIdentity("7", "bob two", "19800101", "M")
+"""The ID of Ann, the name of Bob."""
 SUMMARY = AnalysisSummary(policy="8 versions", timings_s={"scores": 4.0})
 
 
 def stored_instance(
-    number: int = 1, *, study: str = STUDY, content: str = "a", patient: str = "p", sop_class: str = MR_IMAGE
+    number: int = 1,
+    *,
+    study: str = STUDY,
+    content: str = "a",
+    patient: PatientIdentity = ANN,
+    sop_class: str = MR_IMAGE,
+    sender: str = "MR",
 ) -> StoredInstance:
     """An instance of this study as the archive describes it."""
-    uid = f"{study}.1.{number}"
-    return StoredInstance(study, study + ".1", sop_class, uid, "1.2.1", patient, content, "path", 10, "MR")
+    uid, digest = f"{study}.1.{number}", KEY.patient(patient)
+    return StoredInstance(study, study + ".1", sop_class, uid, "1.2.1", digest, content, "path", 10, sender)
 
 
 def kept_report(number: int = 1) -> KeptObject:

@@ -60,6 +60,7 @@ AT_A_SITE = [
     "studies force",
     "studies redeliver",
     "studies reprocess",
+    "studies resolve",
     "studies fetch",
     "queue list",
     "queue pause",

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine, and_, select, update
 
-from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.jobs import OPEN, UNFINISHED, JobKind, JobState, Priority
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
-from node.storage.database import writing
+from node.storage.database import reading, writing
 from node.storage.ledger.deliveries import conclude
 from node.storage.ledger.gathering import complete
 from node.storage.ledger.job_rows import add_job, cancel_open_jobs, finish_job
 from node.storage.ledger.object_rows import keep_object, result_objects
-from node.storage.ledger.transitions import NO_REASON, move, reason_columns, require_study
-from node.storage.records import KeptObject, StudyRow
+from node.storage.ledger.transitions import (
+    NO_REASON,
+    move,
+    operated,
+    reason_columns,
+    require_no_conflict,
+    require_study,
+)
+from node.storage.records import KeptObject
 
 _REQUEUED = Reason(ReasonCode.REQUEUED, "requeued by the operator")
 
@@ -38,12 +44,18 @@ class OperatorActions:
         """Analyse anew, as the next revision."""
         with writing(self.engine) as db:
             study = require_study(db, study_instance_uid, lock=True)
+            require_no_conflict(study)
             cancel_open_jobs(db, study.id, _REQUEUED, now)
             study = move(db, study, StudyEvent.REQUEUED, now, revision=study.revision + 1, **NO_REASON)
             add_job(db, JobKind.ANALYZE, study.id, study.revision, now)
 
     def redeliver(self, study_instance_uid: str, destinations: Sequence[str], now: float) -> None:
         """Send the result objects of the newest revision again, the same instances."""
+        with reading(self.engine) as db:
+            require_no_conflict(require_study(db, study_instance_uid))
+        self._deliver_again(study_instance_uid, destinations, now)
+
+    def _deliver_again(self, study_instance_uid: str, destinations: Sequence[str], now: float) -> None:
         jobs = schema.job
         again = {"state": JobState.WAITING, "attempts": 0, "not_before": now, "finished_at": None, **NO_REASON}
         with writing(self.engine) as db:
@@ -74,7 +86,7 @@ class OperatorActions:
             open_jobs = and_(jobs.c.study_id == study.id, jobs.c.state.in_(OPEN))
             db.execute(update(schema.study).where(schema.study.c.id == study.id).values(priority=priority.rank))
             db.execute(update(jobs).where(open_jobs).values(priority=priority.rank))
-            audit_trail.append(db, _operated(study, by, f"priority {priority}", now, is_person))
+            audit_trail.append(db, operated(study, by, f"priority {priority}", now, is_person))
 
     def cancel(self, study_instance_uid: str, by: str, now: float, destination: str | None = None) -> int:
         """End what is still to be done for the study, or for this destination only; gives how many jobs that were.
@@ -92,7 +104,7 @@ class OperatorActions:
                 raise LookupError("nothing of this study is waiting, running or failed")
             for number in numbers:
                 finish_job(db, number, JobState.CANCELLED, now, reason)
-            audit_trail.append(db, _operated(study, by, f"cancel {destination}" if destination else "cancel", now))
+            audit_trail.append(db, operated(study, by, f"cancel {destination}" if destination else "cancel", now))
             if destination is None and study.state in (StudyState.STABLE, StudyState.ANALYZING):
                 move(db, study, StudyEvent.CANCELLED, now, reason, **reason_columns(reason))
             conclude(db, study, now)
@@ -104,10 +116,4 @@ class OperatorActions:
             study = require_study(db, study_instance_uid, lock=True)
             if note not in result_objects(db, study.id, study.revision):
                 keep_object(db, study.id, study.revision, note)
-        self.redeliver(study_instance_uid, destinations, now)
-
-
-def _operated(study: StudyRow, by: str, words: str, now: float, is_person: bool = True) -> AuditEntry:
-    """The audit entry of what a person asked for, or the settings."""
-    fields = AuditFields(person=by if is_person else "")
-    return AuditEntry(now, study.id, AuditEvent.OPERATED, "", "", study.revision, f"{by}: {words}", fields)
+        self._deliver_again(study_instance_uid, destinations, now)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from node.states import StudyState
 from node.storage import schema
+from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import reading
 from node.storage.ledger.object_rows import result_objects
 from node.storage.ledger.transitions import require_study
@@ -70,6 +71,18 @@ class LedgerReader:
         with reading(self.engine) as db:
             for row in db.execution_options(yield_per=1000).execute(query):
                 yield row.sop_instance_uid, row.sha256, row.path
+
+    def senders(self, study_instance_uid: str) -> tuple[str, ...]:
+        """Calling AE titles of a study's images, in order."""
+        table = schema.instance.c
+        query = select(table.calling_ae_title).join(schema.study, schema.study.c.id == table.study_id).distinct()
+        images = query.where(
+            schema.study.c.study_instance_uid == study_instance_uid,
+            table.sop_class_uid.in_(IMAGE_CLASSES),
+            table.calling_ae_title != "",
+        )
+        with reading(self.engine) as db:
+            return tuple(sorted(db.execute(images).scalars()))
 
     def find_instances(self, uids: Sequence[str]) -> list[HeldInstance]:
         """Those of these SOP instances that are stored."""

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
-from node.audit import NO_FIELDS, AuditEntry, AuditFields
+from node.audit import NO_FIELDS, AuditEntry, AuditEvent, AuditFields
 from node.reasons import Reason
-from node.states import StudyEvent, StudyState, next_state
+from node.states import ImpossibleTransition, StudyEvent, StudyState, next_state
 from node.storage import audit_trail, schema
 from node.storage.records import StudyRow
 from node.storage.rows import study_from_row
@@ -71,7 +71,7 @@ def locked_arriving(db: Connection, which: ColumnElement[bool], limit: int) -> S
     return [study_from_row(row) for row in db.execute(query.limit(limit).with_for_update(skip_locked=True))]
 
 
-def _find_study(db: Connection, study_instance_uid: str) -> StudyRow | None:
+def find_study(db: Connection, study_instance_uid: str) -> StudyRow | None:
     """The study of this UID; None when it is not known."""
     query = select(schema.study).where(schema.study.c.study_instance_uid == study_instance_uid)
     row = db.execute(query).first()
@@ -82,7 +82,26 @@ def require_study(db: Connection, study_instance_uid: str, *, lock: bool = False
     """The study of this UID; raises LookupError when it is not known."""
     if lock:
         locked_studies(db, [study_instance_uid])
-    study = _find_study(db, study_instance_uid)
+    study = find_study(db, study_instance_uid)
     if study is None:
         raise LookupError("no study with this Study Instance UID; see: mome-node studies list")
     return study
+
+
+class ConflictStands(ImpossibleTransition):
+    """Whose study it is, or which version of an instance is the true one, must be decided first."""
+
+
+def require_no_conflict(study: StudyRow) -> None:
+    """Raise ConflictStands while an operator has to decide about the study."""
+    if study.conflict:
+        raise ConflictStands(
+            f"two patients, or two versions of an instance, came under this Study Instance UID; decide first: "
+            f"mome-node studies resolve {study.id}"
+        )
+
+
+def operated(study: StudyRow, by: str, words: str, now: float, is_person: bool = True) -> AuditEntry:
+    """The audit entry of what a person asked for, or the settings."""
+    fields = AuditFields(person=by if is_person else "")
+    return AuditEntry(now, study.id, AuditEvent.OPERATED, "", "", study.revision, f"{by}: {words}", fields)

@@ -16,6 +16,7 @@ from mome_core.results import Endpoint, QualityFlag, Severity, Withheld
 from node.cli.main import main
 from node.cli.studies import print_study
 from node.settings import Settings
+from node.settings_file import settings_toml
 from node.states import StudyState
 from node.storage.records import AuditRecord, JobRecord, KeptObject, ObjectReceipt, StudyDetail, StudyRecord
 from node.summary import AnalysisSummary, ModelSummary, ScoreSummary, SeriesSummary
@@ -140,3 +141,24 @@ def test_a_uid_is_never_broken(capsys: pytest.CaptureFixture[str]) -> None:
         print_study(detail, console)
     lines = captured.get().splitlines()
     assert sum(long in line for line in lines) == 2
+
+
+def test_parties_of_a_conflict_are_listed_and_one_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(storage={"root": tmp_path / "root"})
+    keep(settings, 2)
+    ledger = keep(settings, 1, PatientName="Bob^Two")
+    config = tmp_path / "node.toml"
+    config.write_text(settings_toml(settings))
+
+    def told(*arguments: str) -> str:
+        with pytest.raises(SystemExit):
+            main(["studies", "resolve", STUDY, *arguments, "--config", str(config)])
+        return capsys.readouterr().out
+
+    listed = "0  the study as it is: 2 images from MODALITY\n1  another patient: 1 image from MODALITY\n"
+    assert told() == listed
+    assert json.loads(told("--json"))[1]["reason"] == "TWO_PATIENTS"
+    assert told("--keep", "1", "--split") == ""
+    assert "decided" in told("--keep", "1")
+    assert ledger.reading.study(STUDY).study.instances == 1
+    assert told() == "nothing of this study waits for a decision\n"

@@ -30,6 +30,7 @@ POSTS = [
     "/search",
     "/studies/1/reprocess",
     "/studies/3/force",
+    "/studies/3/resolve",
     "/peers/pacs/echo",
     "/access",
     "/access/a viewer/log-out",

@@ -127,3 +127,14 @@ def test_what_an_operator_says_of_a_priority_stays(tmp_path: Path) -> None:
     place.ledger.gathering.settle(150.0, 160.0)
     assert place.index() == 1
     assert priority_of(place) is Priority.ROUTINE
+
+
+def test_a_study_of_an_earlier_version_learns_its_patient_under_the_key(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.receive(1, 100.0, PatientName="Ann^One", PatientID="P1")
+    with place.ledger.engine.begin() as db:
+        known = db.exec_driver_sql("SELECT patient_digest FROM study").scalar_one()
+        db.exec_driver_sql("UPDATE study SET patient_digest = ''")
+    assert place.index() == 1
+    with place.ledger.engine.begin() as db:
+        assert db.exec_driver_sql("SELECT patient_digest FROM study").scalar_one() == known

@@ -57,7 +57,7 @@ def test_objects_are_kept_and_a_delivery_waits_for_each_destination(ledger: Ledg
         return StudyAnalysis((REPORT,), AnalysisSummary())
 
     assert analyze_next(lambda _: ("pacs", "research"), ledger, archive, analyst)
-    assert seen == [(2, StudyRevision(STUDY, 1, None, called_ae_title="MOMENODE"))]
+    assert seen == [(2, StudyRevision(STUDY, 1, None, called_ae_title="MOMENODE", senders=("MODALITY",)))]
     detail = ledger.reading.study(STUDY)
     assert detail.study.state is StudyState.ANALYZED
     assert (archive.root / detail.objects[0].path).read_bytes() == b"a report"

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dicom_io.encoding.part10 import InstanceFile
+from dicom_io.network.service import Peer
+from kept_studies import encoded
+from live_node import instance
 from node.errors import NotReady
 from node.storage.archive import Archive, IntegrityLost
 
@@ -24,6 +28,20 @@ def test_result_objects_lie_under_their_digest_and_the_same_ones_again_change_no
     assert archive.verified(kept.path, kept.sha256).read_bytes() == REPORT[-1]
     assert archive.keep_results("1.2.3", 1, [REPORT]) == [kept]
     assert not any(archive.temporary.iterdir())
+
+
+def test_two_patients_under_one_study_uid_share_no_folder(archive: Archive) -> None:
+    peer, kept = Peer("MRI1", "MOMENODE", "10.0.0.5"), []
+    for name in ("Ann^One", "Bob^Two"):
+        image = instance("1.2.3", PatientName=name)
+        file = InstanceFile(archive.temporary_path(), image.SOPClassUID, image.SOPInstanceUID, "1.2.840.10008.1.2.1")
+        file.write(memoryview(encoded(image)))
+        kept += archive.keep_received([(file.finish(), peer)])
+    first, second = (archive.root / each.path for each in kept)
+    assert first.parent != second.parent and first.parent.parent == second.parent.parent
+    assert kept[0].patient_digest != kept[1].patient_digest
+    archive.remove([each.path for each in kept])
+    assert list((archive.root / "instances").iterdir()) == []
 
 
 def test_a_file_that_has_changed_is_not_used(archive: Archive) -> None:

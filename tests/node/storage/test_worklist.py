@@ -129,7 +129,7 @@ def test_a_study_is_indexed_once_under_each_version_and_again_when_it_is_complet
 
 def test_a_study_that_has_moved_on_is_indexed_another_time(ledger: Ledger) -> None:
     receive(ledger, "1.1")
-    stale = Unindexed(1, "1.2", "", StudyState.STABLE, is_new=True)
+    stale = Unindexed(1, "1.2", "", "", StudyState.STABLE, is_new=True)
     assert not SearchIndex(ledger.engine).index(stale, VERSION, "MRI1", "sealed", [SMITH])
     assert found_by(ledger, word(SMITH)) == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger_studies import STUDY, stored_instance
+from ledger_studies import BOB, STUDY, stored_instance
 from node.reasons import ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage.health import HealthStore
@@ -16,7 +16,7 @@ def test_a_study_is_not_complete_while_instances_arrive(ledger: Ledger) -> None:
 
 
 def test_a_study_with_a_conflict_is_given_up_instead_of_completed(ledger: Ledger) -> None:
-    ledger.receiving.instances_stored([stored_instance(), stored_instance(2, patient="someone else")], 100)
+    ledger.receiving.instances_stored([stored_instance(), stored_instance(2, patient=BOB)], 100)
     assert ledger.gathering.settle_overdue(100, 200) == 1
     last = ledger.reading.study(STUDY).timeline[-1]
     assert (last.event, last.fields.reason) == (StudyEvent.GAVE_UP, ReasonCode.TWO_PATIENTS)

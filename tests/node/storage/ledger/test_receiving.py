@@ -62,13 +62,6 @@ def test_other_content_under_one_uid_is_a_conflict_that_blocks_analysis(ledger: 
     assert ledger.reading.study(STUDY).study.reason_code is ReasonCode.TWO_VERSIONS
 
 
-def test_two_patients_in_one_study_are_not_analysed(ledger: Ledger) -> None:
-    ledger.receiving.instances_stored([stored_instance(1), stored_instance(2, patient="someone else")], 100)
-    ledger.gathering.settle(150, 160)
-    assert state_of(ledger) is StudyState.FAILED
-    assert ledger.reading.study(STUDY).study.reason_code is ReasonCode.TWO_PATIENTS
-
-
 def test_a_late_instance_begins_a_new_revision_and_drops_the_old_job(ledger: Ledger) -> None:
     complete_study(ledger)
     old = claim_job(ledger)

@@ -1,0 +1,94 @@
+"""Rows of what contradicts a study: objects of another patient, second versions. Inside the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Connection, insert, select, update
+
+from node.audit import AuditEntry, AuditEvent, AuditFields
+from node.patient_digest import Likeness, has_no_id, likeness
+from node.reasons import Reason, ReasonCode
+from node.states import StudyEvent, StudyState
+from node.storage import audit_trail, schema
+from node.storage.append import row_of
+from node.storage.contents import IMAGE_CLASSES
+from node.storage.ledger.job_rows import cancel_open_jobs
+from node.storage.ledger.transitions import find_study, move, reason_columns
+from node.storage.records import StoredInstance, StudyRow
+
+CONFLICT_WORDS = {
+    ReasonCode.TWO_PATIENTS: "images of another patient came under this Study Instance UID; they are kept apart, and "
+    "nothing is analysed until an operator decides whose study it is",
+    ReasonCode.FOREIGN_OBJECT: "a document of another patient came under this Study Instance UID; it is kept apart",
+    ReasonCode.TWO_VERSIONS: "an instance came twice with different content; the first is kept, and nothing is "
+    "analysed until an operator decides",
+}
+
+
+def two_patients(each: StoredInstance) -> ReasonCode:
+    """What an object of another patient means for the study."""
+    return ReasonCode.TWO_PATIENTS if each.sop_class_uid in IMAGE_CLASSES else ReasonCode.FOREIGN_OBJECT
+
+
+def is_of_another(db: Connection, study: StudyRow, each: StoredInstance, sender_before: str = "") -> bool:
+    """Whether an instance is of another patient than the study, or nothing shows that it is not.
+
+    Without a patient ID two senders cannot mean the same patient for certain, whatever else they say.
+
+    Parameters
+    ----------
+    sender_before
+        Of an instance of the study that has no row yet.
+    """
+    verdict = likeness(study.patient_digest, each.patient_digest)
+    if verdict is not Likeness.SAME or not has_no_id(each.patient_digest) or not each.calling_ae_title:
+        return verdict is Likeness.ANOTHER
+    if sender_before not in ("", each.calling_ae_title):
+        return True
+    kept = schema.instance.c
+    others = select(kept.id).where(kept.study_id == study.id, kept.calling_ae_title.not_in((each.calling_ae_title, "")))
+    return db.execute(others.limit(1)).first() is not None
+
+
+def split_uid(study_instance_uid: str, patient_digest: str) -> str:
+    """Under which UID the ledger keeps the study of another patient that came under this one (PS3.5 B.2)."""
+    digest = hashlib.sha256(f"{study_instance_uid}\0{patient_digest}".encode()).digest()
+    return f"2.25.{int.from_bytes(digest[:16])}"
+
+
+def split_study(db: Connection, study: StudyRow, each: StoredInstance) -> StudyRow | None:
+    """The study that an operator has made of this patient's objects; None when there is none."""
+    return find_study(db, split_uid(study.study_instance_uid, each.patient_digest))
+
+
+def set_aside_before(db: Connection, each: StoredInstance) -> ReasonCode | None:
+    """Why this very object was set aside when it came before; None when it was not."""
+    table = schema.conflict.c
+    query = select(table.reason_code).where(
+        table.sop_instance_uid == each.sop_instance_uid, table.sha256 == each.sha256
+    )
+    code = db.execute(query).scalar()
+    return None if code is None else ReasonCode(code or ReasonCode.UNKNOWN)
+
+
+def set_aside(db: Connection, study: StudyRow, each: StoredInstance, why: ReasonCode, now: float) -> None:
+    """Remember an object beside the study; whatever can change its answer stops it until an operator decides."""
+    reason = Reason(why, CONFLICT_WORDS[why])
+    about = {"study_id": study.id, "patient_digest": each.patient_digest, "why": reason.words, "reason_code": why}
+    db.execute(insert(schema.conflict).values(**row_of(each, now), **about))
+    fields = AuditFields(calling_ae_title=each.calling_ae_title, reason=why)
+    audit_trail.append(db, AuditEntry(now, study.id, AuditEvent.CONFLICT, "", "", 0, reason.words, fields))
+    if why is not ReasonCode.FOREIGN_OBJECT:
+        _stop(db, study, reason, now)
+
+
+def _stop(db: Connection, study: StudyRow, why: Reason, now: float) -> None:
+    """Analyse and deliver nothing more of the study; one that is finished keeps its state and is marked."""
+    table = schema.study
+    db.execute(update(table).where(table.c.id == study.id).values(conflict=True))
+    if study.state in (StudyState.STABLE, StudyState.ANALYZING, StudyState.ANALYZED):
+        cancel_open_jobs(db, study.id, why, now)
+        move(db, study, StudyEvent.GAVE_UP, now, why, **reason_columns(why))
+    elif study.state is StudyState.RECEIVING:
+        db.execute(update(table).where(table.c.id == study.id).values(**reason_columns(why)))

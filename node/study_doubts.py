@@ -1,0 +1,61 @@
+"""Doubts about whose study it is and what it shows, from its headers and who sent it: flags beside the score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from dicom_io.encoding.patient import PatientIdentity, are_two
+from dicom_io.headers.records import StudyHeaders
+from dicom_io.study.body_part import contradicting_body_part
+from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.results import QualityFlag, Result, Severity
+
+
+def require_one_patient(headers: StudyHeaders) -> None:
+    """Raise StudyIneligible where the images are of two patients, or nothing shows that they are of one."""
+    first, *others = _patients(headers) or [PatientIdentity()]
+    if any(are_two(first.parts, other.parts) for other in others):
+        words = "the images name two patients, or nothing shows that they are of one"
+        raise StudyIneligible(words, Ineligibility.SEVERAL_PATIENTS)
+
+
+def doubted(result: Result, headers: StudyHeaders, senders: Sequence[str]) -> Result:
+    """The result with a flag for each doubt.
+
+    Parameters
+    ----------
+    senders
+        Calling AE titles of its images; empty where they came from a folder.
+    """
+    flags = (
+        QualityFlag(code, Severity.WARNING, words)
+        for code, words in (*_of_patient(headers), *_of_senders(senders), *_of_body(headers))
+    )
+    return replace(result, flags=(*result.flags, *flags))
+
+
+def _patients(headers: StudyHeaders) -> list[PatientIdentity]:
+    """Who the images name, each once."""
+    found = (PatientIdentity.of(each.public) for series in headers for each in series.instances)
+    return list(dict.fromkeys(found))
+
+
+def _of_patient(headers: StudyHeaders) -> Iterator[tuple[str, str]]:
+    patients = _patients(headers)
+    if any(not each.patient_id for each in patients):
+        yield "PATIENT_ID_EMPTY", "The images bear no patient ID: whose they are rests on what else they say."
+    if len(patients) > 1:
+        yield "PATIENT_INCOMPLETE", "Some images leave out the name, birth date or sex that others of this study state."
+
+
+def _of_senders(senders: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if len(senders) > 1:
+        titles = ", ".join(senders)
+        yield "SEVERAL_SENDERS", f"The images came from {len(senders)} AE titles ({titles}): are they one examination?"
+
+
+def _of_body(headers: StudyHeaders) -> Iterator[tuple[str, str]]:
+    if part := contradicting_body_part(headers):
+        words = f"Body part or protocol of the study name the {part}, not the breast: is this the right examination?"
+        yield "OTHER_BODY_PART", words

@@ -1,0 +1,192 @@
+"""Two patients under one Study Instance UID: nothing is answered before an operator decides, and then it goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicom_io.encoding.patient import PatientIdentity
+from ledger_studies import (
+    ANN,
+    BOB,
+    LEASE,
+    REPORT,
+    STUDY,
+    analyzed_study,
+    claim_job,
+    complete_study,
+    state_of,
+    stored_instance,
+)
+from node.audit import AuditEvent
+from node.jobs import JobKind
+from node.reasons import ReasonCode
+from node.states import StudyState
+from node.storage.ledger.conflicts import Resolution, Undecidable
+from node.storage.ledger.ledger import Ledger
+from node.storage.ledger.transitions import ConflictStands
+from node.storage.overview import Overview
+from node.storage.records import StoreOutcome
+
+NOBODY = PatientIdentity()
+
+
+def kept(ledger: Ledger, study: str = STUDY) -> list[str]:
+    return [uid for uid, _, _ in ledger.reading.instances(study)]
+
+
+def mixed(ledger: Ledger) -> None:
+    """Two images of Ann, then two of Bob."""
+    batch = [stored_instance(n, patient=ANN if n < 3 else BOB, sender="MR1" if n < 3 else "MR2") for n in range(1, 5)]
+    assert ledger.receiving.instances_stored(batch, 100) == [StoreOutcome.STORED] * 2 + [StoreOutcome.SET_ASIDE] * 2
+
+
+def is_analysed(ledger: Ledger) -> bool:
+    return ledger.jobs.claim(JobKind.ANALYZE, 500, LEASE) is not None
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ANN, BOB),
+        (ANN, PatientIdentity("7", "ann one", "19500102", "F")),
+        (PatientIdentity(name="ann one"), PatientIdentity(name="bob two")),
+        (ANN, PatientIdentity("", "ann one", "19500101", "F")),
+        (PatientIdentity(name="ann one"), NOBODY),
+        (ANN, NOBODY),
+    ],
+)
+def test_what_another_name_or_nothing_stands_in_is_kept_apart_and_nothing_is_analysed(
+    ledger: Ledger, first: PatientIdentity, second: PatientIdentity
+) -> None:
+    batch = [stored_instance(1, patient=first), stored_instance(2, patient=second)]
+    assert ledger.receiving.instances_stored(batch, 100) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]
+    assert kept(ledger) == [batch[0].sop_instance_uid]
+    ledger.gathering.settle(150, 160)
+    assert state_of(ledger) is StudyState.FAILED and not is_analysed(ledger)
+    assert ledger.reading.study(STUDY).study.reason_code is ReasonCode.TWO_PATIENTS
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ANN, PatientIdentity("7", "", "19500101", "")),
+        (ANN, PatientIdentity("7", "ann one", "", "F")),
+        (PatientIdentity("", "ann one", "19500101", "F"), PatientIdentity("", "ann one", "19500101", "")),
+    ],
+)
+def test_who_says_less_of_a_patient_is_no_other(
+    ledger: Ledger, first: PatientIdentity, second: PatientIdentity
+) -> None:
+    batch = [stored_instance(1, patient=first), stored_instance(2, patient=second)]
+    assert ledger.receiving.instances_stored(batch, 100) == [StoreOutcome.STORED] * 2
+
+
+def test_without_a_patient_id_two_senders_cannot_mean_one_patient(ledger: Ledger) -> None:
+    batch = [stored_instance(n, patient=NOBODY, sender=f"MR{n}") for n in (1, 2)]
+    assert ledger.receiving.instances_stored(batch, 100) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]
+    assert ledger.receiving.instances_stored([stored_instance(3, patient=NOBODY, sender="MR1")], 101) == [
+        StoreOutcome.STORED
+    ]
+    later = [stored_instance(4, patient=NOBODY, sender="MR2")]
+    assert ledger.receiving.instances_stored(later, 102) == [StoreOutcome.SET_ASIDE]
+
+
+@pytest.mark.parametrize("act", ["requeue", "redeliver"])
+def test_nobody_analyses_or_sends_again_while_the_conflict_stands(ledger: Ledger, act: str) -> None:
+    analyzed_study(ledger, "pacs")
+    ledger.receiving.instances_stored([stored_instance(2, patient=BOB)], now=300)
+    assert state_of(ledger) is StudyState.FAILED
+    assert ledger.jobs.claim(JobKind.DELIVER, 310, LEASE) is None
+    again = [STUDY, ["pacs"], 320.0] if act == "redeliver" else [STUDY, 320.0]
+    with pytest.raises(ConflictStands, match="studies resolve 1"):
+        getattr(ledger.operator, act)(*again)
+
+
+def test_an_analysis_that_runs_is_dropped(ledger: Ledger) -> None:
+    complete_study(ledger)
+    claim_job(ledger)
+    ledger.receiving.instances_stored([stored_instance(2, patient=BOB)], now=216)
+    assert state_of(ledger) is StudyState.FAILED
+
+
+def test_a_document_of_another_patient_is_kept_apart_and_changes_nothing(ledger: Ledger) -> None:
+    analyzed_study(ledger, "pacs")
+    ledger.deliveries.delivered(claim_job(ledger, JobKind.DELIVER), [], now=220)
+    foreign = stored_instance(9, sop_class=REPORT, patient=BOB)
+    for _ in range(2):
+        assert ledger.receiving.instances_stored([foreign], now=300) == [StoreOutcome.SET_ASIDE]
+    study = ledger.reading.study(STUDY).study
+    assert (study.state, study.conflict, study.revision) == (StudyState.DELIVERED, False, 1)
+    (_, party) = ledger.conflicts.parties(STUDY)
+    assert (party.reason, party.documents) == (ReasonCode.FOREIGN_OBJECT, 1)
+    ledger.operator.requeue(STUDY, 310)
+
+
+def test_what_was_set_aside_is_discarded_and_the_study_goes_on(ledger: Ledger) -> None:
+    mixed(ledger)
+    ledger.gathering.settle(150, 160)
+    own, other = ledger.conflicts.parties(STUDY)
+    assert (own.senders, own.images, other.senders, other.images) == (("MR1",), 2, ("MR2",), 2)
+    ledger.conflicts.resolve(STUDY, Resolution.DISCARD, "", "ann", 200)
+    study = ledger.reading.study(STUDY).study
+    assert (study.state, study.conflict, study.reason, study.instances) == (StudyState.STABLE, False, "", 2)
+    assert kept(ledger) == ["1.2.3.1.1", "1.2.3.1.2"] and is_analysed(ledger)
+    assert ledger.conflicts.parties(STUDY) == ()
+    operated = [e for e, _ in ledger.audit.entries() if e.event is AuditEvent.OPERATED]
+    assert [(e.fields.person, e.detail) for e in operated] == [("ann", "ann: resolve discard")]
+    again = stored_instance(4, patient=BOB, sender="MR2")  # the sender repeats it: that is decided
+    assert ledger.receiving.instances_stored([again], 600) == [StoreOutcome.SET_ASIDE]
+    assert not ledger.reading.study(STUDY).study.conflict
+
+
+@pytest.mark.parametrize("which", ["1", "MR2", "1.2.3.1.4"])
+def test_the_other_party_can_be_the_study(ledger: Ledger, which: str) -> None:
+    mixed(ledger)
+    ledger.gathering.settle(150, 160)
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, which, "ann", 200)
+    assert kept(ledger) == ["1.2.3.1.3", "1.2.3.1.4"] and is_analysed(ledger)
+    study = ledger.reading.study(STUDY).study
+    assert (study.instances, study.conflict) == (2, False)
+    late = [stored_instance(5, patient=BOB), stored_instance(6, patient=ANN)]
+    assert ledger.receiving.instances_stored(late, 600) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]
+
+
+@pytest.mark.parametrize("which", ["MR3", "2", "9.9", ""])
+def test_a_party_that_is_not_there_is_not_kept(ledger: Ledger, which: str) -> None:
+    mixed(ledger)
+    with pytest.raises(Undecidable, match="names no party"):
+        ledger.conflicts.resolve(STUDY, Resolution.KEEP, which, "ann", 200)
+    assert ledger.reading.study(STUDY).study.conflict
+
+
+def test_each_patient_can_have_a_study_of_its_own(ledger: Ledger) -> None:
+    mixed(ledger)
+    ledger.gathering.settle(150, 160)
+    ledger.conflicts.resolve(STUDY, Resolution.SPLIT, "", "ann", 200)
+    ledger.receiving.instances_stored([stored_instance(5, patient=BOB), stored_instance(6, patient=ANN)], 210)
+    ledger.gathering.settle(250, 260)
+    made = Overview(ledger.engine).uid_of(2)
+    assert kept(ledger, made) == ["1.2.3.1.3", "1.2.3.1.4", "1.2.3.1.5"]
+    assert kept(ledger) == ["1.2.3.1.1", "1.2.3.1.2", "1.2.3.1.6"]
+    claimed = {claim_job(ledger, now=500).study_instance_uid, claim_job(ledger, now=500).study_instance_uid}
+    assert claimed == {STUDY, made}
+
+
+def test_the_second_version_of_an_instance_can_be_the_true_one(ledger: Ledger) -> None:
+    ledger.receiving.instances_stored([stored_instance(1), stored_instance(2)], 100)
+    ledger.receiving.instances_stored([stored_instance(2, content="b")], 101)
+    with pytest.raises(Undecidable, match="cannot be split"):
+        ledger.conflicts.resolve(STUDY, Resolution.SPLIT, "", "ann", 150)
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, "1", "ann", 200)
+    assert [digest for _, digest, _ in ledger.reading.instances(STUDY)] == ["a", "b"]
+    assert not ledger.reading.study(STUDY).study.conflict
+    assert ledger.receiving.instances_stored([stored_instance(2, content="a")], 300) == [StoreOutcome.CONFLICT]
+    assert not ledger.reading.study(STUDY).study.conflict
+
+
+def test_a_patient_that_was_noted_without_a_key_is_learned_from_the_next_object(ledger: Ledger) -> None:
+    ledger.receiving.instances_stored([stored_instance(1)], 100)
+    with ledger.engine.begin() as db:
+        db.exec_driver_sql("UPDATE study SET patient_digest = ''")
+    batch = [stored_instance(2, patient=BOB), stored_instance(3, patient=ANN)]
+    assert ledger.receiving.instances_stored(batch, 101) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]

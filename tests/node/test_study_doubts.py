@@ -1,0 +1,58 @@
+"""Doubts about whose study it is: flags where it can be told, no answer where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+
+import phantom
+from dicom_io.headers.read import read_series_headers
+from dicom_io.headers.records import StudyHeaders
+from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.results import Result
+from node.study_doubts import doubted, require_one_patient
+
+
+def headers(folder: Path, **values: str) -> StudyHeaders:
+    """Two images, the second with these values."""
+    paths = phantom.dce(folder)[:2]
+
+    def edit(image: Dataset) -> None:
+        for keyword, value in values.items():
+            setattr(image, keyword, value)
+
+    phantom.edited(paths[1:], edit)
+    return read_series_headers(paths)
+
+
+def codes(found: StudyHeaders, *senders: str) -> list[str]:
+    return [flag.code for flag in doubted(Result((), (), (), withheld="no score"), found, senders).flags]
+
+
+@pytest.mark.parametrize("other", [{"PatientName": "Bob^Two"}, {"PatientBirthDate": "18000101"}, {"PatientID": ""}])
+def test_images_of_two_patients_are_not_answered(tmp_path: Path, other: dict[str, str]) -> None:
+    with pytest.raises(StudyIneligible) as refused:
+        require_one_patient(headers(tmp_path, **other))
+    assert refused.value.code is Ineligibility.SEVERAL_PATIENTS
+
+
+def test_images_of_one_patient_from_one_sender_raise_no_doubt(tmp_path: Path) -> None:
+    found = headers(tmp_path)
+    require_one_patient(found)
+    assert codes(found, "MR1") == codes(found) == []
+
+
+def test_what_some_images_leave_out_and_several_senders_are_flags(tmp_path: Path) -> None:
+    found = headers(tmp_path, PatientBirthDate="")
+    require_one_patient(found)
+    assert codes(found, "MR1", "MR2", "MR3") == ["PATIENT_INCOMPLETE", "SEVERAL_SENDERS"]
+
+
+def test_an_empty_patient_id_is_a_flag(tmp_path: Path) -> None:
+    paths = phantom.dce(tmp_path)[:2]
+    phantom.edited(paths, lambda image: setattr(image, "PatientID", ""))
+    found = read_series_headers(paths)
+    require_one_patient(found)
+    assert codes(found) == ["PATIENT_ID_EMPTY"]
