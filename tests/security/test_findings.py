@@ -1,4 +1,4 @@
-"""The pages of findings and answers are whole: every finding of the review, each on a test, file or page that is there."""
+"""Pages of findings and answers are whole: every finding of the review, each on a test, file or page that is there."""
 
 from __future__ import annotations
 
