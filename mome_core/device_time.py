@@ -84,7 +84,9 @@ def _maps_seconds(checkpoint: Checkpoint, arrays: Arrays, request: SaliencyReque
     """A few gradients of one version, counted as often as the maps of every endpoint need one."""
     device, limits = device_of(checkpoint.network), request.limits
     volumes = {e.modality: e.volumes([e.offset(CENTRE)]).to(device) for e in inputs_of(arrays, checkpoint.recipe)}
-    few = replace(limits, max_gradients=limits.first_stretches + 1)  # the first ones of a path, and no more
+    few = replace(
+        limits, max_gradients=limits.first_stretches + 1, doublings=0
+    )  # the first ones of a path, and no more
     some = partial(attribute, checkpoint.network, volumes, checkpoint.endpoints[0], method=request.method, limits=few)
     integrated = request.method is Method.INTEGRATED_GRADIENTS
     share = _GRADIENTS / few.max_gradients if integrated else 1.0

@@ -8,13 +8,16 @@ is known exactly, as the difference of the answers at both, so every stretch kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Array = NDArray[np.float64]
+Pool = Callable[[_Array], float]
+"""From the log odds of several versions to those of all together."""
 
 _SMALLEST_SHARE = 1e-12
 """Where a logarithmic path begins: a volume scaled by less is lost in the tokenizer's epsilon (docs/explanation.md)."""
@@ -46,14 +49,18 @@ class AttributionLimits:
     absolute_error
         The same without signs: what the map may be off by, however well its sum agrees.
     least_change
-        Log odds; a smaller change has to be met no more exactly than one of this size: there is hardly anything to
-        explain, and its last digits would cost every gradient.
+        Log odds; errors of a smaller change are shares of this: where input and baseline are answered almost alike
+        there is hardly anything to explain, and a ratio to it would say nothing of the map. 1 % of 0.1 log odds moves
+        no probability by more than 0.025 points, less than any printed digit.
     first_stretches
         Into how many even parts a path is cut before any is halved.
     narrowest_stretch
         No stretch gets narrower than this share of the path; so one jump cannot cost all gradients.
     max_gradients
-        Of one version.
+        Of one walk along the path of one version.
+    doublings
+        How often a path is walked anew because it misses too much, each time with twice the gradients and down to
+        stretches half as narrow; only where that can be expected to do.
     memory_gib
         Memory of one pass, activations and gradients; as many versions are walked side by side as fit, and where one
         does not fit the activations are computed again in the backward pass instead of being kept.
@@ -65,6 +72,7 @@ class AttributionLimits:
     first_stretches: int = 8
     narrowest_stretch: float = 1 / 512
     max_gradients: int = 64
+    doublings: int = 2
     memory_gib: float = 4.0
 
     def __post_init__(self) -> None:
@@ -73,17 +81,26 @@ class AttributionLimits:
         errors = (self.completeness_error, self.absolute_error, self.least_change)
         if not min(*errors, self.narrowest_stretch, self.memory_gib) > 0:
             raise ValueError("the limits of errors, change, width and memory are positive")
+        if self.doublings < 0:
+            raise ValueError(f"a path is walked anew no time or more, got {self.doublings}")
+
+    def doubled(self) -> AttributionLimits:
+        """For another walk along the same path, the dearer one."""
+        return replace(
+            self,
+            max_gradients=2 * self.max_gradients,
+            narrowest_stretch=self.narrowest_stretch / 2,
+            doublings=self.doublings - 1,
+        )
 
 
 DEFAULT_LIMITS = AttributionLimits()
 
 
-def change_to_explain(changes_KE: _Array) -> _Array:
-    """(E,) what the misses of each of K paths are measured by: the change of their mean, which is what is shown.
-
-    Where paths contradict each other and their mean hardly changes, a quarter of the mean size of their changes.
-    """
-    return np.asarray(np.maximum(np.abs(changes_KE.mean(axis=0)), np.abs(changes_KE).mean(axis=0) / 4))
+def change_to_explain(starts_KE: _Array, ends_KE: _Array, pool: Pool = np.mean) -> _Array:
+    """(E,) what the misses of each of K paths are measured by: the change of their pooled answer, which is shown."""
+    pairs = zip(starts_KE.T, ends_KE.T, strict=True)
+    return np.array([abs(pool(ends_K) - pool(starts_K)) for starts_K, ends_K in pairs])
 
 
 class Tolerance:
@@ -108,6 +125,11 @@ class Tolerance:
         self.left = limits.absolute_error * at_least_E
         self.within = np.zeros_like(change_E)  # the misses that were allowed, with signs
         self.missed, self.absolutely_missed = np.zeros_like(change_E), np.zeros_like(change_E)
+
+    @property
+    def excess(self) -> float:
+        """How many times what it may miss, with signs, a settled path misses."""
+        return float(np.max(np.abs(self.missed) / self.signed))
 
     def allows(self, miss_E: _Array, width: float, way_left: float, low_E: _Array, high_E: _Array) -> bool:
         """Whether a stretch between answers `low_E` and `high_E` may be settled with this miss."""

@@ -24,7 +24,7 @@ from mome_core.estimator import Pooling
 from mome_core.explain.baselines import Baseline
 from mome_core.explain.path import Progress
 from mome_core.explain.quadrature import DEFAULT_LIMITS, AttributionLimits
-from mome_core.explain.saliency import Attribution, Method, attribute_versions
+from mome_core.explain.saliency import Attribution, Method, attribute_versions, relative_error
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.preprocessing.pad import Axes, Placement, flip, spatial, unpad
 from mome_core.preprocessing.prepare import PreparedCase
@@ -82,7 +82,8 @@ def explain_scores(
     every = versions_of(checkpoint.estimator.augmentation)
     chosen = [every[n] for n in representative(np.stack([log_odds[each] for each in endpoints]), request.versions)]
     inputs = inputs_of(prepared.arrays, checkpoint.recipe)
-    means = [_MeanMap(each, checkpoint, log_odds[each], prepared.modalities) for each in endpoints]
+    least = request.limits.least_change
+    means = [_MeanMap(each, checkpoint, log_odds[each], prepared.modalities, least) for each in endpoints]
     found = attribute_versions(
         checkpoint.network,
         [partial(_volumes, checkpoint, inputs, version) for version in chosen],
@@ -91,6 +92,7 @@ def explain_scores(
         baseline=request.baseline,
         limits=request.limits,
         progress=progress,
+        pool=checkpoint.estimator.pool,
     )
     for number, attributions in found:
         for mean, attribution in zip(means, attributions, strict=True):
@@ -142,9 +144,14 @@ class _MeanMap:
     """
 
     def __init__(
-        self, endpoint: Endpoint, checkpoint: Checkpoint, log_odds_V: _Array, modalities: Sequence[Modality]
+        self,
+        endpoint: Endpoint,
+        checkpoint: Checkpoint,
+        log_odds_V: _Array,
+        modalities: Sequence[Modality],
+        least_change: float,
     ) -> None:
-        self.endpoint, self.estimator = endpoint, checkpoint.estimator
+        self.endpoint, self.estimator, self.least_change = endpoint, checkpoint.estimator, least_change
         self.calibration = checkpoint.calibrations(endpoint).of(modalities)
         self.reported = self.estimator.pool(log_odds_V)
         self.arrays: dict[Modality, NDArray[np.floating]] = {}  # (X, Y, Z), without padding
@@ -175,15 +182,17 @@ class _MeanMap:
 
     @property
     def completeness_error(self) -> float:
-        """Of the map, or of the version that misses most relative to the mean size of the versions' changes."""
+        """Of the map, or of the version that misses most relative to the mean size of the versions' changes.
+
+        Where input and baseline are answered almost alike, relative to the least change of the limits.
+        """
         start, end = self.ends
         pooling = self.estimator.pooling
         total = sum(counts_for(pooling, each.start, each.end) * each.total for each in self.explained) * self.scale
         size = sum(abs(each.end - each.start) for each in self.explained) / len(self.explained)
         worst = max(abs(each.total - (each.end - each.start)) for each in self.explained)
-        if not end - start or not size:
-            return np.inf if worst else 0.0
-        return max(abs(total - (end - start)) / abs(end - start), worst / size)
+        of_map = relative_error(total - (end - start), end - start, self.least_change)
+        return max(of_map, relative_error(worst, size, self.least_change))
 
     def on_source_grids(self, prepared: PreparedCase, request: SaliencyRequest) -> Iterator[Saliency]:
         """The mean map of each modality, in calibrated log odds, with what it says of itself."""

@@ -31,7 +31,7 @@ from mome_core.explain.path import (
     integrate,
     nodes_at,
 )
-from mome_core.explain.quadrature import DEFAULT_LIMITS, AttributionLimits, Spacing
+from mome_core.explain.quadrature import DEFAULT_LIMITS, AttributionLimits, Pool, Spacing
 from mome_core.model.architecture import PATCH
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
@@ -61,6 +61,8 @@ class Attribution:
         Log odds of the input and of the baseline; NaN without baseline.
     absolute_miss
         What the stretches between the steps miss, without signs; NaN without baseline.
+    least_change
+        Log odds that errors are shares of where input and baseline are answered more alike than that.
     """
 
     endpoint: Endpoint
@@ -71,6 +73,7 @@ class Attribution:
     value: float
     baseline_value: float = np.nan
     absolute_miss: float = np.nan
+    least_change: float = DEFAULT_LIMITS.least_change
 
     def __post_init__(self) -> None:
         for modality, voxels in self.maps.items():
@@ -84,13 +87,14 @@ class Attribution:
 
     @property
     def completeness_error(self) -> float:
-        """|total - (value - baseline value)| / |value - baseline value|; NaN without baseline."""
-        return _relative_error(self.total, self.value - self.baseline_value)
+        """|total - change| / max(|change|, least change) of change = value - baseline value; NaN without baseline."""
+        change = self.value - self.baseline_value
+        return relative_error(self.total - change, change, self.least_change)
 
     @property
     def absolute_error(self) -> float:
         """The absolute miss, relative to the change likewise: what the map may be off by although its sum agrees."""
-        return _relative_error(self.absolute_miss, 0.0, self.value - self.baseline_value)
+        return relative_error(self.absolute_miss, self.value - self.baseline_value, self.least_change)
 
     def summed(self, modality: Modality) -> NDArray[np.floating]:
         """(X, Y, Z): the sum over channels, e.g. the phases of the DCE."""
@@ -127,6 +131,7 @@ def attribute_versions(
     baseline: Baseline = Baseline.BLUR,
     limits: AttributionLimits = DEFAULT_LIMITS,
     progress: Progress | None = None,
+    pool: Pool = np.mean,
 ) -> Iterator[tuple[int, tuple[Attribution, ...]]]:
     """Number and attributions of each version of a case, one for each endpoint, in the order they are finished.
 
@@ -140,8 +145,10 @@ def attribute_versions(
         Of integrated gradients; `baselines` defines each.
     progress
         Called with (gradients done, gradients planned) after every pass; an exception from it ends the work.
+    pool
+        From the versions' log odds to what is shown of them.
     """
-    work = _Work(network, tuple(endpoints), method, baseline, limits)
+    work = _Work(network, tuple(endpoints), method, baseline, limits, pool)
     first = versions[0]()
     network.require_volumes(first)
     one_pass = _pass_gib(network, first, len(endpoints))
@@ -159,6 +166,7 @@ class _Work:
     method: Method
     baseline: Baseline
     limits: AttributionLimits
+    pool: Pool
 
     def attributions(
         self, versions: Sequence[Callable[[], Inputs]], side_by_side: int, report: Progress
@@ -170,7 +178,7 @@ class _Work:
         answer_of = log_odds_of_tokens if self.baseline is Baseline.MEAN_PATCH else _log_odds_behind
         answer = answer_of(self.network, self.endpoints)
         paths = [partial(self._path, each) for each in versions]
-        for number, integral in integrate(answer, paths, self.limits, side_by_side, report):
+        for number, integral in integrate(answer, paths, self.limits, side_by_side, report, pool=self.pool):
             yield number, tuple(self._attribution(integral, e) for e in range(len(self.endpoints)))
 
     def _path(self, version: Callable[[], Inputs]) -> AttributionPath:
@@ -195,6 +203,7 @@ class _Work:
             float(integral.values[e]),
             float(integral.baseline_values[e]),
             float(integral.absolutely_missed[e]),
+            self.limits.least_change,
         )
 
     def _gradient_times_input(
@@ -279,10 +288,9 @@ def _as_arrays(attributions: Inputs) -> dict[Modality, NDArray[np.floating]]:
     return {modality: attribution[0].cpu().numpy() for modality, attribution in attributions.items()}
 
 
-def _relative_error(found: float, expected: float, whole: float | None = None) -> float:
-    """|found - expected| / |whole|, whole being what was expected; 0 where nothing misses, infinite of nothing."""
-    miss, whole = abs(found - expected), expected if whole is None else whole
-    return miss / abs(whole) if whole else (np.inf if miss else 0.0)
+def relative_error(miss: float, change: float, least_change: float) -> float:
+    """|miss| / max(|change|, least change); NaN where there is no change to compare with."""
+    return abs(miss) / max(abs(change), least_change)
 
 
 def _require_one_finite_case(volumes: Inputs) -> None:

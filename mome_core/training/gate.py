@@ -281,6 +281,5 @@ def _completeness_error(checkpoint: Checkpoint, example: Example, endpoint: Endp
     device = device_of(checkpoint.network)
     padded = centred(example.arrays(), checkpoint.recipe)
     volumes = {modality: torch.from_numpy(array)[None].to(device) for modality, array in padded.items()}
-    found = attribute(checkpoint.network, volumes, endpoint, limits=AttributionLimits(least_change=_LEAST_CHANGE))
-    explained = found.value - found.baseline_value
-    return abs(found.total - explained) / max(abs(explained), _LEAST_CHANGE)
+    limits = AttributionLimits(least_change=_LEAST_CHANGE)
+    return attribute(checkpoint.network, volumes, endpoint, limits=limits).completeness_error

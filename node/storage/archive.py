@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,11 @@ class Archive:
     def free_bytes(self) -> int:
         """Space that is left for us on the disk."""
         return shutil.disk_usage(self.root).free
+
+    def free_files(self) -> int:
+        """How many more files the disk can hold (inodes); a file system that does not count them holds any number."""
+        disk = os.statvfs(self.root)
+        return disk.f_favail if disk.f_files else sys.maxsize
 
     def keep_received(self, batch: Sequence[tuple[ReceivedInstance, Peer]]) -> list[StoredInstance]:
         """Give synced files their final names and sync the folders; afterwards only the rows are missing.

@@ -37,7 +37,8 @@ SMALL = Architecture(
     stem_widths=(4, 4),
     answers=(Head(Endpoint.MALIGNANCY), Head(Endpoint.TRIPLE_NEGATIVE)),
 ).for_recipe(RECIPE)
-QUICK = Policy(request=SaliencyRequest(limits=AttributionLimits(first_stretches=3, max_gradients=4), versions=2))
+FEW = AttributionLimits(first_stretches=3, max_gradients=4, doublings=0)
+QUICK = Policy(request=SaliencyRequest(limits=FEW, versions=2))
 
 
 @pytest.fixture(scope="module")

@@ -86,3 +86,10 @@ def test_the_digest_is_of_the_content_not_of_the_names(tmp_path: Path) -> None:
     assert first == content_digest(tmp_path / "b")
     (tmp_path / "b" / "x").write_bytes(b"three")
     assert first != content_digest(tmp_path / "b")
+
+
+def test_files_that_did_not_change_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "1").write_bytes(b"one")
+    first = content_digest(tmp_path)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path.name} was read again"))
+    assert content_digest(tmp_path) == first

@@ -60,6 +60,17 @@ def test_stretches_are_halved_until_the_sum_is_exact_enough_and_every_gradient_i
     assert 9 < fine.steps < 60
 
 
+def test_a_path_that_misses_too_much_is_walked_anew_with_twice_the_gradients_and_every_one_counts() -> None:
+    within = AttributionLimits().completeness_error * (8 + 2.0**30)
+    short = found(power_of(30), path_to(), max_gradients=36, doublings=0)
+    enough = found(power_of(30), path_to(), max_gradients=72, narrowest_stretch=1 / 1024, doublings=0)
+    assert 1.25 * within < abs(short.missed[0]) <= 4 * within and abs(enough.missed[0]) <= 1.25 * within
+    again = found(power_of(30), path_to(), max_gradients=36)
+    assert again.missed == enough.missed and again.steps == short.steps + enough.steps
+    jumping = found(power_of(30), path_to(), max_gradients=9)
+    assert abs(jumping.missed[0]) > 4 * within and jumping.steps == 9, "twice as many would not do"
+
+
 def test_a_jump_costs_no_more_than_halving_down_to_the_narrowest_stretch() -> None:
     def jump(volumes: Volumes) -> Tensor:
         total = sum(v.flatten(1).sum(dim=1) for v in volumes.values())

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mome_core.estimator import Estimator, Pooling
 from mome_core.explain.quadrature import AttributionLimits, Spacing, Tolerance, change_to_explain
 
 LIMITS = AttributionLimits(completeness_error=0.01, absolute_error=0.04)
@@ -60,9 +61,22 @@ def test_every_endpoint_has_to_be_exact_enough() -> None:
     assert not held.allows(np.array([0.002, 0.002]), 0.25, 1.0, np.zeros(2), np.zeros(2))
 
 
-def test_misses_are_measured_by_the_change_of_the_mean_unless_the_paths_contradict_each_other() -> None:
-    assert change_to_explain(np.array([[1.0], [3.0]])) == pytest.approx([2.0])
-    assert change_to_explain(np.array([[2.0], [-2.0]])) == pytest.approx([0.5])
+def test_misses_are_measured_by_the_change_of_the_pooled_answer_which_is_shown() -> None:
+    starts, ends = np.array([[1.0], [3.0]]), np.array([[2.0], [-2.0]])
+    assert change_to_explain(starts, ends) == pytest.approx([2.0])
+    pool = Estimator(pooling=Pooling.PROBABILITIES).pool
+    assert change_to_explain(starts, ends, pool) == pytest.approx([abs(pool(ends[:, 0]) - pool(starts[:, 0]))])
+
+
+def test_a_path_tells_how_many_times_too_much_it_misses() -> None:
+    held = tolerance(1.0, 0.2, limits=replace(LIMITS, least_change=0.1))
+    held.settle(np.array([0.005, -0.006]), allowed=False)
+    assert held.excess == pytest.approx(3.0)
+
+
+def test_another_walk_has_twice_the_gradients_and_half_the_narrowest_stretch() -> None:
+    again = AttributionLimits(max_gradients=64, narrowest_stretch=1 / 512, doublings=2).doubled()
+    assert (again.max_gradients, again.narrowest_stretch, again.doublings) == (128, 1 / 1024, 1)
 
 
 def test_the_last_digits_of_a_change_that_is_next_to_nothing_are_not_asked_for() -> None:
@@ -70,8 +84,15 @@ def test_the_last_digits_of_a_change_that_is_next_to_nothing_are_not_asked_for()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"first_stretches": 0}, {"max_gradients": 8}, {"completeness_error": 0.0}, {"memory_gib": -1.0}]
+    "wrong",
+    [
+        {"first_stretches": 0},
+        {"max_gradients": 8},
+        {"completeness_error": 0.0},
+        {"memory_gib": -1.0},
+        {"doublings": -1},
+    ],
 )
 def test_limits_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"gradients|positive"):
+    with pytest.raises(ValueError, match=r"gradients|positive|no time or more"):
         AttributionLimits(**wrong)  # type: ignore[arg-type]

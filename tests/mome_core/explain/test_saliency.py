@@ -218,7 +218,7 @@ def test_several_versions_and_endpoints_together_are_what_each_is_alone(method: 
     network = scrambled_network(replace(SMALL, answers=TWO_ANSWERS))
     cases = [{m: (1 + n) * volume.roll(n, 2) for m, volume in random_volumes().items()} for n in range(3)]
     endpoints = [head.endpoint for head in TWO_ANSWERS]
-    limits = AttributionLimits(first_stretches=4, max_gradients=5)
+    limits = AttributionLimits(first_stretches=4, max_gradients=5, doublings=0)
     found = dict(
         attribute_versions(network, [partial(dict, case) for case in cases], endpoints, method=method, limits=limits)
     )
@@ -230,6 +230,14 @@ def test_several_versions_and_endpoints_together_are_what_each_is_alone(method: 
             for modality in Modality:
                 scale = np.abs(alone.maps[modality]).max()
                 assert np.abs(found[number][e].maps[modality] - alone.maps[modality]).max() < 1e-9 * scale
+
+
+def test_where_input_and_baseline_are_answered_almost_alike_errors_are_shares_of_a_tenth() -> None:
+    maps = {Modality.T2: np.full((1, 2, 2, 2), 0.0005 / 8)}
+    alike = Attribution(ENDPOINT, Method.INTEGRATED_GRADIENTS, Baseline.BLUR, maps, 9, 1.0, 1.0, 0.002)
+    assert (alike.completeness_error, alike.absolute_error) == (pytest.approx(0.005), pytest.approx(0.02))
+    apart = replace(alike, value=2.0)
+    assert apart.completeness_error == pytest.approx(0.9995)
 
 
 def test_an_exception_from_the_progress_ends_the_work_and_leaves_the_network_as_it_was() -> None:
@@ -282,7 +290,8 @@ def test_at_the_papers_width_the_error_that_is_left_is_told(baseline: Baseline) 
     volumes = {
         m: torch.randn(1, *network.architecture.volume_shape(m), generator=generator) for m in network.volume_shapes
     }
-    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=AttributionLimits(max_gradients=12))
+    told = AttributionLimits(max_gradients=12, least_change=1e-6)  # of weights that answer everything almost alike
+    attribution = attribute(network, volumes, ENDPOINT, baseline=baseline, limits=told)
     expected = attribution.value - attribution.baseline_value
     total = sum(float(voxels.sum(dtype=np.float64)) for voxels in attribution.maps.values())
     assert attribution.completeness_error == pytest.approx(abs(total - expected) / abs(expected), rel=1e-6)

@@ -81,6 +81,7 @@ def test_two_processes_train_one_bundle(tmp_path: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["sha256"] == load_checkpoint(out).identity.sha256
+    assert ran.stderr.count("excluded lost") == 1, "one of them says what both see"
 
 
 def test_folds_and_splits_at_once_are_a_mistake_of_the_command_line(tmp_path: Path) -> None:
