@@ -10,8 +10,8 @@ import typer
 
 from node.cli.options import Config, Json
 from node.exit_codes import Exit
-from node.service.ledger_lock import is_alive
-from node.settings import Settings, load_settings
+from node.service.ledger_lock import failing, is_alive
+from node.settings import load_settings
 
 if TYPE_CHECKING:
     from node.watching.self_test import SelfTestResult
@@ -34,9 +34,10 @@ def check(
     """
     settings = load_settings(config)
     if alive or ready:
-        failing = ([] if not alive or is_alive(settings) else ["supervisor"]) + (_silent(settings) if ready else [])
-        typer.echo(json.dumps(failing) if as_json else ", ".join(failing) or "ok")
-        raise typer.Exit(Exit.NOT_READY if failing else Exit.OK)
+        dead = [] if not alive or is_alive(settings) else ["supervisor"]
+        found = dead + (failing(settings) if ready else [])
+        typer.echo(json.dumps(found) if as_json else ", ".join(found) or "ok")
+        raise typer.Exit(Exit.NOT_READY if found else Exit.OK)
     from node.watching.self_test import run_self_test  # loads torch: seconds, which no probe has
 
     results = []
@@ -48,18 +49,6 @@ def check(
         typer.echo(json.dumps([asdict(each) for each in results]))
     if not all(each.passed for each in results if each.required):
         raise typer.Exit(Exit.NOT_READY)
-
-
-def _silent(settings: Settings) -> list[str]:
-    """What keeps this node from its work now: processes without a recent heartbeat, a full disk, no database."""
-    from node.storage.database import LedgerUnavailable, open_engine
-    from node.storage.health import HealthStore
-    from node.watching.readiness import Readiness
-
-    try:
-        return Readiness(settings, HealthStore(open_engine(settings.database_url))).failing()
-    except LedgerUnavailable:
-        return ["database"]
 
 
 def _print_result(result: SelfTestResult) -> None:

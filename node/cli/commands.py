@@ -94,6 +94,10 @@ COMMANDS: dict[str, CommandInfo] = {
     "studies redeliver": CommandInfo(
         "node.cli.studies:redeliver", "Send the result objects of a study again, the same instances."
     ),
+    "studies purge": CommandInfo(
+        "node.cli.maintenance:purge",
+        "Delete one study from this node for good, whatever its state: images, results, rows; it is audited.",
+    ),
     "studies resolve": CommandInfo(
         "node.cli.studies:resolve",
         "Decide whose study it is, or which version of an instance is true; without an option, list the parties.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,13 @@ import typer
 
 from node.backup import back_up
 from node.backup import restore as fill
-from node.cli.options import Config
+from node.cli.common import counted, uid_of
+from node.cli.options import Config, StudyName
 from node.service.ledger_lock import LedgerLock
 from node.service.recovery import recover as rebuild
+from node.service.retention import purge_study
 from node.settings import load_settings
+from node.storage.ledger.ledger import Ledger
 
 _Backup = Annotated[Path, typer.Argument(help="Folder of the backup.")]
 
@@ -40,6 +44,25 @@ def recover(config: Config = None) -> None:
             "by its models and to its destinations. End those for which that is wrong (mome-node queue cancel), then "
             "go on: mome-node queue resume"
         )
+
+
+def purge(
+    study: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: Config = None,
+) -> None:
+    """Delete one study from this node for good, whatever its state: images, results, rows; it is audited.
+
+    Nothing is withdrawn: what a PACS has of it stays there (first: mome-node retract), and backups keep their copies.
+
+    Example: mome-node studies purge 812 --yes
+    """
+    settings = load_settings(config)
+    uid = uid_of(Ledger(settings.database_url), study)
+    if not yes:
+        typer.confirm(f"delete study {study} with its images and results?", abort=True)
+    number, files = purge_study(settings, uid, getpass.getuser(), time.time())
+    typer.echo(f"study {number} is gone: {counted(files, 'file')} deleted; PACS and backups have their own copies")
 
 
 def backup(folder: _Backup, config: Config = None) -> None:

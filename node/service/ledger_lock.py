@@ -1,6 +1,7 @@
 """The file by which a node's supervisor has its ledger for itself, and shows that it is alive.
 
-Asking it needs no database and no port: neither a flood of connections nor a late PostgreSQL looks like a death.
+Asking it needs no database and no port: neither a flood of connections nor a late PostgreSQL looks like a death. Beside
+it lies what keeps the node from its work, as the supervisor has last found it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import fcntl
 import os
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -42,17 +44,40 @@ class LedgerLock:
         """The supervisor is alive, and its listener runs."""
         os.utime(self.descriptor)
 
+    def note_failing(self, names: Sequence[str]) -> None:
+        """What keeps the node from its work now, for those who ask by `failing`."""
+        new = self.path.with_suffix(".new")
+        new.write_text("\n".join(names))
+        new.replace(_note(self.path))
+
     def __exit__(self, *_: object) -> None:
+        _note(self.path).unlink(missing_ok=True)
         if self.descriptor >= 0:
             os.close(self.descriptor)
 
 
 def is_alive(settings: Settings, now: float | None = None) -> bool:
     """Whether a supervisor with a running listener has lately beaten on this host for this node."""
+    return _is_fresh(_place(settings), now)
+
+
+def failing(settings: Settings, now: float | None = None) -> list[str]:
+    """What keeps this node from its work, by its supervisor; itself, when it has not lately looked."""
+    note = _note(_place(settings))
+    if not _is_fresh(note, now):
+        return ["supervisor"]
+    return note.read_text().split()
+
+
+def _is_fresh(file: Path, now: float | None) -> bool:
     try:
-        return abs((time.time() if now is None else now) - _place(settings).stat().st_mtime) <= _ALIVE_SECONDS
+        return abs((time.time() if now is None else now) - file.stat().st_mtime) <= _ALIVE_SECONDS
     except OSError:
         return False
+
+
+def _note(lock: Path) -> Path:
+    return lock.with_suffix(".failing")
 
 
 def _place(settings: Settings) -> Path:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+from functools import partial
 
+from node.service.audit_forwarding import audit_subject
+from node.settings import Settings
 from node.settings_sections import RetentionSettings
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
@@ -37,6 +40,21 @@ def delete_old_studies(
     if deleted:
         log.info("old studies deleted", extra={"count": deleted})
     return deleted
+
+
+def purge_study(settings: Settings, study_instance_uid: str, by: str, now: float) -> tuple[int, int]:
+    """Delete one study now, whatever its state: rows, files, previews; gives its number and how many files went.
+
+    The audit trail keeps that it was here and who purged it. Raises LookupError and NotReady as the ledger does.
+    """
+    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    number = ledger.reading.study(study_instance_uid).study.id
+    describe = partial(audit_subject, archive) if settings.audit_repository.enabled else None
+    paths = ledger.retention.purge(study_instance_uid, by, now, describe)
+    archive.remove(paths)
+    for each in archive.previews.glob(f"{number}-*"):
+        shutil.rmtree(each, ignore_errors=True)
+    return number, len(paths)
 
 
 def delete_old_previews(archive: Archive, now: float) -> None:

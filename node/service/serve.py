@@ -44,10 +44,12 @@ from node.storage.archive import Archive
 from node.storage.health import HealthStore
 from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
+from node.watching.readiness import Readiness
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 30.0
 _WATCHDOG_SECONDS = 10.0
+_READINESS_SECONDS = 5.0
 _LONGER_START_USEC = 30_000_000  # what systemd is asked for while the database is late
 _FINISHES = frozenset((NodeProcess.SCHEDULER, NodeProcess.WORKER))
 """Processes that end their work in hand before they start anew with other settings."""
@@ -143,6 +145,7 @@ class Supervisor:
         signal.signal(signal.SIGHUP, lambda *_: self.changed.set())
         for process in self.wanted:
             self.start(process)
+        threading.Thread(target=self.look_what_fails, name="readiness", daemon=True).start()
         ready, next_notice = False, 0.0
         while not self.stopping.wait(0.2):
             if self.changed.is_set():
@@ -160,6 +163,19 @@ class Supervisor:
         log.info("stopping")
         notify_systemd("STOPPING=1")
         end_processes(self.running.values())
+
+    def look_what_fails(self) -> None:
+        """Note every few seconds what keeps the node from its work; a database that hangs holds up nothing else."""
+        watch = HealthStore(self.ledger.engine)
+        while not self.stopping.wait(_READINESS_SECONDS):
+            try:
+                failing = Readiness(self.settings, watch).failing()
+            except NodeError:
+                failing = ["database"]
+            try:
+                self.lock.note_failing(failing)
+            except OSError as error:
+                log.error("whether the node is ready could not be noted: %s", error.strerror)
 
     def receives(self) -> bool:
         """Whether the listener runs."""

@@ -107,6 +107,7 @@ AT_A_SITE = [
     "backup",
     "peers allow",
     "conformance",
+    "studies purge",
 ]
 ELSEWHERE = ["config init", "setup", "demo", "serve", "restore", "recover"]  # in a folder, or at a time, of their own
 UNTIL_CTRL_C = {"top", "serve"}

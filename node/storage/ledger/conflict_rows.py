@@ -7,7 +7,7 @@ import hashlib
 from sqlalchemy import Connection, insert, select, update
 
 from node.audit import AuditEntry, AuditEvent, AuditFields
-from node.patient_digest import Likeness, has_no_id, likeness
+from node.patient_digest import Likeness, has_no_id, likeness, party_of
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
@@ -51,15 +51,16 @@ def is_of_another(db: Connection, study: StudyRow, each: StoredInstance, sender_
     return db.execute(others.limit(1)).first() is not None
 
 
-def split_uid(study_instance_uid: str, patient_digest: str) -> str:
+def split_uid(each: StoredInstance) -> str:
     """Under which UID the ledger keeps the study of another patient that came under this one (PS3.5 B.2)."""
-    digest = hashlib.sha256(f"{study_instance_uid}\0{patient_digest}".encode()).digest()
+    party = party_of(each.patient_digest, each.calling_ae_title)
+    digest = hashlib.sha256(f"{each.study_instance_uid}\0{party}".encode()).digest()
     return f"2.25.{int.from_bytes(digest[:16])}"
 
 
-def split_study(db: Connection, study: StudyRow, each: StoredInstance) -> StudyRow | None:
+def split_study(db: Connection, each: StoredInstance) -> StudyRow | None:
     """The study that an operator has made of this patient's objects; None when there is none."""
-    return find_study(db, split_uid(study.study_instance_uid, each.patient_digest))
+    return find_study(db, split_uid(each))
 
 
 def set_aside_before(db: Connection, each: StoredInstance) -> ReasonCode | None:

@@ -6,13 +6,17 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, select
 
-from node.audit import AuditEntry, AuditEvent
+from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.audit_messages import AuditSubject
-from node.jobs import UNFINISHED
+from node.errors import NotReady
+from node.jobs import UNFINISHED, JobState
 from node.states import StudyState
 from node.storage import audit_trail, schema
 from node.storage.audit_forwarding import note_deleted
 from node.storage.database import reading, writing
+from node.storage.ledger.transitions import require_study
+from node.storage.records import StudyRow
+from node.storage.rows import study_from_row
 
 Describe = Callable[[str, str], AuditSubject]
 """Study Instance UID and the path of one of its files (empty for none) -> whom its audit entries are about."""
@@ -42,15 +46,37 @@ class OldStudies:
             if db.execute(oldest.limit(1)).first() is None:
                 return []
         with writing(self.engine) as db:
-            study = db.execute(oldest.order_by(studies.state_since).limit(1)).first()
-            if study is None:
+            row = db.execute(oldest.order_by(studies.state_since).limit(1)).first()
+            if row is None:
                 return []
-            audit_trail.append(db, AuditEntry(now, study.id, AuditEvent.DELETED, "", "", study.revision, "retention"))
-            if describe is not None:
-                table = schema.instance.c
-                path = db.execute(select(table.path).where(table.study_id == study.id).limit(1)).scalar()
-                note_deleted(db, study.id, describe(study.study_instance_uid, path or ""))
-            return _delete_study(db, study.id)
+            study = study_from_row(row)
+            entry = AuditEntry(now, study.id, AuditEvent.DELETED, "", "", study.revision, "retention")
+            return _delete_audited(db, study, entry, describe)
+
+    def purge(self, study_instance_uid: str, by: str, now: float, describe: Describe | None = None) -> list[str]:
+        """Delete the rows of one study, whatever its state; gives the paths of its files. The audit trail stays.
+
+        Raises LookupError for an unknown study, and NotReady while a process works on it.
+        """
+        jobs = schema.job.c
+        with writing(self.engine) as db:
+            study = require_study(db, study_instance_uid, lock=True)
+            running = select(jobs.id).where(jobs.study_id == study.id, jobs.state == JobState.RUNNING)
+            if db.execute(running.limit(1)).first() is not None:
+                raise NotReady(f"somebody works on study {study.id}; first: mome-node queue cancel {study.id}")
+            words, fields = f"{by}: purged", AuditFields(person=by)
+            entry = AuditEntry(now, study.id, AuditEvent.DELETED, "", "", study.revision, words, fields)
+            return _delete_audited(db, study, entry, describe)
+
+
+def _delete_audited(db: Connection, study: StudyRow, entry: AuditEntry, describe: Describe | None) -> list[str]:
+    """Write the entry, note whom it is about, and remove the study; gives the paths of its files."""
+    audit_trail.append(db, entry)
+    if describe is not None:
+        table = schema.instance.c
+        path = db.execute(select(table.path).where(table.study_id == study.id).limit(1)).scalar()
+        note_deleted(db, study.id, describe(study.study_instance_uid, path or ""))
+    return _delete_study(db, study.id)
 
 
 def _delete_study(db: Connection, study_id: int) -> list[str]:

@@ -10,11 +10,9 @@ import pytest
 
 from node.cli.main import main
 from node.exit_codes import Exit
-from node.service.ledger_lock import LedgerLock, is_alive
+from node.service.ledger_lock import LedgerLock, failing, is_alive
 from node.settings import Settings
 from node.settings_file import settings_toml
-from node.storage.health import HealthStore
-from node.storage.ledger.ledger import Ledger
 
 
 def settings_with(root: Path, **sections: object) -> Settings:
@@ -52,12 +50,17 @@ def test_nodes_that_share_a_root_do_not_speak_for_each_other(tmp_path: Path) -> 
     assert checked(one, tmp_path, "--alive") == Exit.OK, "a database that is away is no death"
 
 
-def test_a_node_is_ready_when_every_process_has_a_heartbeat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_node_is_ready_when_its_supervisor_finds_nothing_that_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = settings_with(tmp_path / "root")
-    store = HealthStore(Ledger(settings.database_url).engine)
-    for part in ("listener", "scheduler"):
-        store.beat(settings.node_name, part, time.time())
-    assert checked(settings, tmp_path, "--ready") == Exit.NOT_READY
-    assert capsys.readouterr().out == "worker\n"
-    store.beat(settings.node_name, "worker", time.time())
-    assert checked(settings, tmp_path, "--ready") == Exit.OK
+    with LedgerLock(settings) as lock:
+        assert checked(settings, tmp_path, "--ready") == Exit.NOT_READY
+        lock.note_failing(["worker", "disk"])
+        assert checked(settings, tmp_path, "--ready") == Exit.NOT_READY
+        lock.note_failing([])
+        assert checked(settings, tmp_path, "--ready") == Exit.OK
+        assert capsys.readouterr().out.splitlines() == ["supervisor", "worker, disk", "ok"]
+        assert failing(settings, time.time() + 60) == ["supervisor"], "what it found is old"
+    assert failing(settings) == ["supervisor"]
+    assert [each.name for each in settings.storage.root.iterdir()] == ["serve.lock"]

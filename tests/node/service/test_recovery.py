@@ -18,7 +18,7 @@ from node.errors import NotReady
 from node.jobs import JobKind
 from node.reasons import Reason
 from node.service.recovery import recover
-from node.service.retention import DAY_SECONDS, delete_old_studies
+from node.service.retention import DAY_SECONDS, delete_old_studies, purge_study
 from node.settings import Settings
 from node.settings_file import settings_toml
 from node.states import StudyState
@@ -146,6 +146,32 @@ def test_a_delivered_study_is_deleted_when_it_is_old(settings: Settings) -> None
     assert Worklist(ledger.engine).rows() == []
     assert AuditEvent.DELETED in [entry.event for entry, _ in ledger.audit.entries()]
     assert ledger.audit.verify().entries > 3
+
+
+def test_a_study_is_purged_whatever_its_state_and_the_audit_trail_says_by_whom(settings: Settings) -> None:
+    ledger, archive = keep(settings, 3), Archive(settings.storage.root)
+    kept_elsewhere = keep(settings, 1, "1.2.4")
+    preview = archive.previews / "1-1"
+    preview.mkdir(parents=True)
+    assert purge_study(settings, STUDY, "anna", 300.0) == (1, 3)
+    assert len(files(settings)) == 1 and not preview.exists()
+    assert [row.study.study_instance_uid for row in Worklist(kept_elsewhere.engine).rows()] == ["1.2.4"]
+    (entry,) = (entry for entry, _ in ledger.audit.entries() if entry.event is AuditEvent.DELETED)
+    assert (entry.fields.person, entry.study_id) == ("anna", 1)
+    assert ledger.audit.verify().entries == len(list(ledger.audit.entries()))
+    with pytest.raises(LookupError):
+        purge_study(settings, STUDY, "anna", 301.0)
+    keep(settings, 1)  # sent again, it is a new study
+    assert len(files(settings)) == 2
+
+
+def test_a_study_that_is_being_analysed_is_not_purged(settings: Settings) -> None:
+    ledger = keep(settings, 1)
+    ledger.gathering.settle(150, 160)
+    assert ledger.jobs.claim(JobKind.ANALYZE, 170, 60)
+    with pytest.raises(NotReady, match="mome-node queue cancel 1"):
+        purge_study(settings, STUDY, "anna", 171.0)
+    assert len(files(settings)) == 1
 
 
 def test_a_study_that_is_not_delivered_is_never_deleted(settings: Settings) -> None:
