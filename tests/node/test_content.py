@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 import phantom
 from dicom_io.encoding.part10 import ReceivedInstance, examine
+from ledger_studies import ANN, KEY
 from node.content import Content, ContentPart, Known, judge
 from node.states import StudyState
 from node.storage.ledger.ledger import Ledger
@@ -95,7 +96,7 @@ def instances_of(headers: Sequence[ReceivedInstance], study: str) -> list[Stored
             sop_class_uid=each.sop_class_uid,
             sop_instance_uid=f"{study}.0.{number}",
             transfer_syntax_uid=each.transfer_syntax_uid,
-            patient_digest=study,
+            patient_digest=KEY.patient(ANN),
             sha256=each.sha256,
             path="path",
             size_bytes=each.size_bytes,

@@ -47,8 +47,8 @@ def is_of_another(db: Connection, study: StudyRow, each: StoredInstance, sender_
     if sender_before not in ("", each.calling_ae_title):
         return True
     kept = schema.instance.c
-    others = select(kept.id).where(kept.study_id == study.id, kept.calling_ae_title.not_in((each.calling_ae_title, "")))
-    return db.execute(others.limit(1)).first() is not None
+    sender = select(kept.calling_ae_title).where(kept.study_id == study.id, kept.calling_ae_title != "").limit(1)
+    return db.execute(sender).scalar() not in (None, each.calling_ae_title)  # those before it came from one
 
 
 def split_uid(each: StoredInstance) -> str:
