@@ -157,12 +157,13 @@ def pieces(instances: list[StoredInstance], chance: random.Random) -> Iterator[l
 
 
 @pytest.mark.slow
-def test_no_study_is_complete_early_in_200_arrivals(ledger: Ledger, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arrivals", [4, pytest.param(20, marks=pytest.mark.exhaustive)])
+def test_no_study_is_complete_early_however_it_arrives(ledger: Ledger, tmp_path: Path, arrivals: int) -> None:
     chance, now = random.Random(2026), 1000.0
     for number, (vendor, layout) in enumerate(LAYOUTS):
         headers = headers_of(tmp_path / str(number), vendor, layout)
         now = teach(ledger, headers, now)
-        for _ in range(20):
+        for _ in range(arrivals):
             now = arrive_together(ledger, headers, now, chance)
 
 
