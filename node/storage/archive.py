@@ -15,6 +15,7 @@ from dicom_io.encoding.part10 import ReceivedInstance
 from dicom_io.network.service import Peer
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
+from node.patient_digest import party_of
 from node.search_key import SEARCH_KEY, SearchKey
 from node.storage.records import EncodedObject, KeptObject, StoredInstance
 
@@ -94,7 +95,7 @@ class Archive:
         for received, peer in batch:
             patient = self.key.patient(received.patient)
             study = self.root / "instances" / _short_digest(received.study_instance_uid)
-            folder = study / _short_digest(patient)
+            folder = study / _short_digest(party_of(patient, peer.calling_ae_title))
             if not folder.exists():
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folders |= {study, study.parent}
