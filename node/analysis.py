@@ -134,7 +134,8 @@ def analyze_study(
             result = combined(_withheld(refused, assembly.case.modalities))
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
         answered = analyze_together(assembly.case, [each for each in refusals if each not in refused], progress)
-        result = doubted(beside_refusals(answered, refused, assembly.case.modalities), headers, senders)
+        answered = beside_refusals(answered, refused, assembly.case.modalities)
+        result = doubted(answered, headers, senders, assembly.warnings)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)

@@ -42,6 +42,11 @@ def has_no_id(digest: str) -> bool:
     return not _parts(digest)[0]
 
 
+def party_of(digest: str, sender: str) -> str:
+    """Equal for objects that are certainly of one patient: without a patient ID only those of one sender are."""
+    return f"{digest} {sender}" if has_no_id(digest) else digest
+
+
 def is_made_by(digest: str, fingerprint: str) -> bool:
     """Whether the key of this fingerprint made it."""
     return digest[:_FINGERPRINT] == fingerprint[:_FINGERPRINT]

@@ -20,19 +20,22 @@ def require_one_patient(headers: StudyHeaders) -> None:
         raise StudyIneligible(words, Ineligibility.SEVERAL_PATIENTS)
 
 
-def doubted(result: Result, headers: StudyHeaders, senders: Sequence[str]) -> Result:
-    """The result with a flag for each doubt.
+def doubted(result: Result, headers: StudyHeaders, senders: Sequence[str], choices: Sequence[str] = ()) -> Result:
+    """The result with a flag for each doubt, and a note for each choice among its images.
 
     Parameters
     ----------
     senders
         Calling AE titles of its images; empty where they came from a folder.
+    choices
+        Which images were used and which not, where a reader could expect others (a second dynamic, a T2 of one slice).
     """
     flags = (
         QualityFlag(code, Severity.WARNING, words)
         for code, words in (*_of_patient(headers), *_of_senders(senders), *_of_body(headers))
     )
-    return replace(result, flags=(*result.flags, *flags))
+    notes = (QualityFlag("IMAGES_CHOSEN", Severity.NOTE, f"{each[:1].upper()}{each[1:]}.") for each in choices)
+    return replace(result, flags=(*result.flags, *flags, *notes))
 
 
 def _patients(headers: StudyHeaders) -> list[PatientIdentity]:

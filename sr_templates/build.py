@@ -18,6 +18,7 @@ from sr_templates.context import BuildContext, Instances, ObjectOptions
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.dicom.device import Device, DocumentReference, Revision
 from sr_templates.dicom.evidence import Evidence
+from sr_templates.dicom.inheritance import inherit
 from sr_templates.drawing.colour import RGB
 from sr_templates.drawing.summary_page import render, render_refusal
 from sr_templates.errors import NotShowable
@@ -118,6 +119,9 @@ def build_not_analysed(
 
 
 def _checked(made: Mapping[Kind, Instances], evidence: Evidence, not_written: Mapping[Kind, str]) -> ResultObjects:
+    for kind, instances in made.items():
+        for each in instances:
+            inherit(kind, each, evidence)
     gate.check((each for instances in made.values() for each in instances), evidence)
     return ResultObjects(made, not_written)
 
@@ -142,6 +146,7 @@ def retract(
     """The rejection note that withdraws objects of this study from archives that honour IOCM; it passed the gate."""
     common = CommonAttributes(evidence, device, run or Revision(), ("withdrawn",))
     note = build_rejection(common, reason, rejected)
+    inherit(Kind.REJECTION, note, evidence)
     gate.check([note], evidence, elsewhere=rejected)
     return note
 

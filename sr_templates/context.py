@@ -90,7 +90,7 @@ class BuildContext:
     def overlaid(self) -> tuple[PlacedSaliency, ...]:
         """Saliencies that viewers can overlay as a map: of the first score, and of the others."""
         shown = () if self.saliency is None else (self.saliency, *self.further)
-        return tuple(each for each in shown if each.overlay is not None)
+        return tuple(each for each in shown if each.overlay is not None and _has_frame(each))
 
     def links_of(self, endpoint: Endpoint) -> Mapping[Kind, Dataset]:
         """The images that show where one score came from: of all but the first score, its map alone."""
@@ -109,6 +109,8 @@ class BuildContext:
     def placed(self) -> PlacedSaliency:
         if self.saliency is None:
             raise NotShowable("the result holds no saliency")
+        if not _has_frame(self.saliency):
+            raise NotShowable("the source images have no Frame of Reference UID: no viewer could lay anything on them")
         return self.saliency
 
     @property
@@ -141,3 +143,8 @@ class BuildContext:
         if volume is None:
             raise NotShowable("the voxels of the source images are not at hand")
         return volume
+
+
+def _has_frame(placed: PlacedSaliency) -> bool:
+    """Whether its source says in which frame of reference it lies (old and de-identified images may not)."""
+    return bool(placed.placement.volume.frame_of_reference_uid)

@@ -10,7 +10,6 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from queue import Empty, Full, Queue
 
 from pynetdicom.presentation import PresentationContext
 
@@ -74,7 +73,7 @@ class Acceptor:
         self.tls = tls
         self.lock = threading.Lock()
         self.pending: OrderedDict[socket.socket, str] = OrderedDict()  # without an association yet, oldest first
-        self.turned_away: Queue[str] = Queue(_MOST_UNTOLD)  # addresses that the service does not know of yet
+        self.turned_away: set[str] = set()  # addresses of which the service has not been told yet
         self.associations: dict[socket.socket, AcceptedAssociation] = {}
         self.stopping = threading.Event()
         self.listener = socket.create_server(address, backlog=128)
@@ -106,20 +105,18 @@ class Acceptor:
                 connection.close()
 
     def note_turned_away(self, address: str) -> None:
-        """Have the service told, later and by another thread; a flood is told in part."""
-        try:
-            self.turned_away.put_nowait(address)
-        except Full:
-            return
+        """Have the service told, soon and by another thread: a flood of one address is told twice a second."""
+        with self.lock:
+            if len(self.turned_away) < _MOST_UNTOLD:
+                self.turned_away.add(address)
 
     def tell_turned_away(self) -> None:
         """Tell the service who was turned away, until `stop` is called."""
-        while not self.stopping.is_set():
-            try:
-                address = self.turned_away.get(timeout=_TELL_SECONDS)
-            except Empty:
-                continue
-            self.service.rejected(Peer("", "", address), ADDRESS_UNKNOWN)
+        while not self.stopping.wait(_TELL_SECONDS):
+            with self.lock:
+                addresses, self.turned_away = self.turned_away, set()
+            for each in sorted(addresses):
+                self.service.rejected(Peer("", "", each), ADDRESS_UNKNOWN)
 
     def start(self, connection: socket.socket, address: str) -> None:
         """Give a new connection its thread, dropping a pending one when there are too many."""

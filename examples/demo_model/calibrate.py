@@ -3,7 +3,7 @@
     python examples/demo_model/calibrate.py --bundle node/models_shipped/demo --out node/models_shipped/demo
 
 Weights, recipe and name stay as they are. Every patient is answered by the paper's estimator from all seven sets of
-modalities, as the node would answer a study that has no more. A quarter of an hour on one CPU core for 150 patients,
+modalities, as the node would answer a study that has no more. Half an hour on one CPU core for 300 patients,
 two thirds of it simulating and preparing them; they are kept in --cache.
 """
 
@@ -55,9 +55,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, required=True, help="bundle to calibrate")
     parser.add_argument("--out", type=Path, required=True, help="bundle directory to write; may be the same")
-    parser.add_argument("--version", default="2", help="of the bundle that is written")
+    parser.add_argument("--version", default="3", help="of the bundle that is written")
     parser.add_argument("--cache", type=Path, default=Path(".cache/demo-model"), help="prepared patients")
-    parser.add_argument("--patients", type=int, default=150, help="half of them malignant: 72 of these prove 95 %%")
+    parser.add_argument("--patients", type=int, default=300, help="half of them malignant: 72 of these prove 95 %%")
     parser.add_argument("--workers", type=int, default=2, help="processes that prepare patients")
     return parser.parse_args()
 

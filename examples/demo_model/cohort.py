@@ -34,7 +34,7 @@ WITHOUT_MOTION = replace(RECIPE, motion=None)
 TRAINING_SEEDS = 1_000_000
 VALIDATION_SEEDS = 2_000_000
 CALIBRATION_SEEDS = 6_000_000
-TEST_SEEDS = 7_000_000
+TEST_SEEDS = 8_000_000
 LESIONS = (Lesion.MALIGNANT, Lesion.BENIGN, Lesion.MALIGNANT, Lesion.NONE, Lesion.MALIGNANT, Lesion.BENIGN)
 """In turn: half of the patients malignant, a third benign, a sixth without a lesion."""
 

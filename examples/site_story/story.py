@@ -62,7 +62,9 @@ def main() -> None:
     say(out, "evaluate", "locked-studies.csv", "--model", candidate, "--against", "demo", *page, *cache)
 
     chapter("A node answers; the candidate first beside it, then in its place, then gone again")
-    write_settings(out)
+    key = say(out, "model", "key", "site-key.pem")
+    say(out, "model", "sign", candidate, "--key", "site-key.pem")
+    write_settings(out, trusted=key[key.index("[model.trusted_keys]") :])
     with node(out):
         say(out, "model", "lock", "locked-studies.csv", "-c", "node.toml")
         say(out, "model", "shadow", candidate, "-c", "node.toml")
@@ -130,14 +132,14 @@ def write_patient(folder: Path, seed: int, *, malignant: bool) -> str:
     return str(pydicom.dcmread(paths[0], stop_before_pixels=True).PatientID)
 
 
-def write_settings(out: Path) -> None:
-    """A node of the story's own, without dashboard and without a PACS."""
+def write_settings(out: Path, trusted: str) -> None:
+    """A node of the story's own, without dashboard and without a PACS, that trusts the site's key."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (out / "node.toml").write_text(
         f'[dicom]\nport = {port}\n[storage]\nroot = "root"\n[gather]\nquiet_seconds = 2.0\n'
-        "[dashboard]\nenabled = false\n"
+        f"[dashboard]\nenabled = false\n{trusted}"
     )
 
 

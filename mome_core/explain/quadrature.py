@@ -50,8 +50,8 @@ class AttributionLimits:
         The same without signs: what the map may be off by, however well its sum agrees.
     least_change
         Log odds; errors of a smaller change are shares of this: where input and baseline are answered almost alike
-        there is hardly anything to explain, and a ratio to it would say nothing of the map. 1 % of 0.1 log odds moves
-        no probability by more than 0.025 points, less than any printed digit.
+        there is hardly anything to explain, and a ratio to it would say nothing of the map. 1 % of 0.4 log odds moves
+        no probability by more than 0.1 point, the last digit that is printed of any.
     first_stretches
         Into how many even parts a path is cut before any is halved.
     narrowest_stretch
@@ -68,7 +68,7 @@ class AttributionLimits:
 
     completeness_error: float = 0.008
     absolute_error: float = 0.05
-    least_change: float = 0.1
+    least_change: float = 0.4
     first_stretches: int = 8
     narrowest_stretch: float = 1 / 512
     max_gradients: int = 64

@@ -75,7 +75,7 @@ def list_accounts(config: Config = None, as_json: Json = False) -> None:
 def log_out(name: _Name, config: Config = None) -> None:
     """End every session of a person; the account stays.
 
-    Example: mome-node access log-out alice
+    Example: mome-node access logout alice
     """
     ended = _accounts_of(config).end_sessions(name)
     _audit_change(config, f"command line: ended the sessions of {name}")

@@ -264,7 +264,7 @@ COMMANDS: dict[str, CommandInfo] = {
         "node.cli.access:list_accounts",
         "Every account with its role, how it signs in, and its sessions and keys: since, until and used when.",
     ),
-    "access log-out": CommandInfo("node.cli.access:log_out", "End every session of a person; the account stays."),
+    "access logout": CommandInfo("node.cli.access:log_out", "End every session of a person; the account stays."),
     "access remove": CommandInfo("node.cli.access:remove", "Delete an account with its password, sessions and keys."),
     "peers list": CommandInfo(
         "node.cli.peers:list_peers", "Destinations with their last echo, and the connections that were rejected last."

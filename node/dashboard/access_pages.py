@@ -70,7 +70,7 @@ def remove_access(
     return RedirectResponse("/access", 303)
 
 
-@router.post("/access/{name}/log-out")
+@router.post("/access/{name}/logout")
 def log_out_everywhere(
     request: Request, site: CurrentSite, user: Admin, name: Annotated[str, Path(max_length=64)]
 ) -> Response:

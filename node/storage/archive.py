@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from dicom_io.encoding.part10 import ReceivedInstance
 from dicom_io.network.service import Peer
 from node.crashpoints import crash_point
 from node.errors import NodeError, NotReady
+from node.patient_digest import party_of
 from node.search_key import SEARCH_KEY, SearchKey
 from node.storage.records import EncodedObject, KeptObject, StoredInstance
 
@@ -74,6 +76,11 @@ class Archive:
         """Space that is left for us on the disk."""
         return shutil.disk_usage(self.root).free
 
+    def free_files(self) -> int:
+        """How many more files the disk can hold (inodes); a file system that does not count them holds any number."""
+        disk = os.statvfs(self.root)
+        return disk.f_favail if disk.f_files else sys.maxsize
+
     def keep_received(self, batch: Sequence[tuple[ReceivedInstance, Peer]]) -> list[StoredInstance]:
         """Give synced files their final names and sync the folders; afterwards only the rows are missing.
 
@@ -88,7 +95,7 @@ class Archive:
         for received, peer in batch:
             patient = self.key.patient(received.patient)
             study = self.root / "instances" / _short_digest(received.study_instance_uid)
-            folder = study / _short_digest(patient)
+            folder = study / _short_digest(party_of(patient, peer.calling_ae_title))
             if not folder.exists():
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folders |= {study, study.parent}

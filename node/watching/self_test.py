@@ -25,7 +25,7 @@ from node.watching.integrations import IntegrationProbe, integration_probes
 from node.watching.own_listener import check_port
 from node.watching.return_path import check_return_path
 
-_ENOUGH_FREE_GIB = 5
+_ENOUGH_FREE_GIB, _ENOUGH_FREE_FILES = 5, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,11 @@ def _storage(settings: Settings) -> str:
     milliseconds = 1000 * (time.perf_counter() - started)
     same = probe.read_bytes() == b"MOME" * 65536
     probe.unlink()
-    free_gib = archive.free_bytes() / 2**30
+    free_gib, free_files = archive.free_bytes() / 2**30, archive.free_files()
     if not same or free_gib < _ENOUGH_FREE_GIB:
         raise NotReady(f"{settings.storage.root}: {free_gib:.1f} GiB free, {_ENOUGH_FREE_GIB} are needed")
+    if free_files < _ENOUGH_FREE_FILES:
+        raise NotReady(f"{settings.storage.root}: room for {free_files} more files, {_ENOUGH_FREE_FILES} are needed")
     return f"{settings.storage.root}: {free_gib:.0f} GiB free, a durable write takes {milliseconds:.1f} ms"
 
 

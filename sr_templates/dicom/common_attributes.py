@@ -20,7 +20,7 @@ from sr_templates.dicom.evidence import Evidence
 from sr_templates.dicom.text import plain, short
 from sr_templates.kinds import Kind
 
-_FORMAT_VERSION = "2"  # raise it when the same Result would be written differently
+_FORMAT_VERSION = "3"  # raise it when the same Result would be written differently
 _NAMESPACE = UUID("6f3f2b0e-6c0c-5d0a-9a55-3a1f6d0c9be1")  # of every UID derived here; fixed for ever
 RESEARCH = "research use only"
 
@@ -66,9 +66,27 @@ PATIENT_AND_STUDY = [
     "AdditionalPatientHistory",
     "AdmissionID",
     "PatientSpeciesDescription",
+    "LongitudinalTemporalInformationModified",
     "ClinicalTrialSponsorName",
     "ClinicalTrialProtocolID",
+    "ClinicalTrialProtocolName",
+    "OtherClinicalTrialProtocolIDsSequence",
+    "ClinicalTrialSiteID",
+    "ClinicalTrialSiteName",
+    "IssuerOfClinicalTrialSiteID",
     "ClinicalTrialSubjectID",
+    "IssuerOfClinicalTrialSubjectID",
+    "ClinicalTrialSubjectReadingID",
+    "IssuerOfClinicalTrialSubjectReadingID",
+    "ClinicalTrialProtocolEthicsCommitteeName",
+    "ClinicalTrialProtocolEthicsCommitteeApprovalNumber",
+    "ClinicalTrialTimePointID",
+    "IssuerOfClinicalTrialTimePointID",
+    "ClinicalTrialTimePointDescription",
+    "ClinicalTrialTimePointTypeCodeSequence",
+    "LongitudinalTemporalOffsetFromEvent",
+    "LongitudinalTemporalEventType",
+    "ConsentForClinicalTrialUseSequence",
 ]
 TYPE_2 = [
     "PatientName",
@@ -81,6 +99,8 @@ TYPE_2 = [
     "AccessionNumber",
     "ReferringPhysicianName",
 ]
+_TRIAL_TYPE_2 = ["ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName"]
+"""Of the Clinical Trial Subject Module (PS3.3 C.7.1.3), which a source has or has not as a whole."""
 
 
 def derived_uid(*parts: str) -> UID:
@@ -183,7 +203,7 @@ class CommonAttributes:
         for keyword in PATIENT_AND_STUDY:
             if keyword in source:
                 instance[keyword] = deepcopy(source[keyword])
-        for keyword in TYPE_2:
+        for keyword in (*TYPE_2, *(_TRIAL_TYPE_2 if "ClinicalTrialProtocolID" in source else ())):
             if keyword not in instance:
                 setattr(instance, keyword, "")
         if self.offset:

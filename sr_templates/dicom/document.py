@@ -223,10 +223,3 @@ def set_content(instance: Dataset, root: Dataset) -> None:
     """Make the tree below `root` the content of the document."""
     for element in root:
         instance[element.tag] = element
-    if any(used.CodingSchemeDesignator == codes.PRIVATE_SCHEME for used in _codes_of(instance)):
-        instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
-
-
-def _codes_of(instance: Dataset) -> list[Dataset]:
-    return [item for element in instance.iterall() if element.VR == "SQ" for item in element.value
-            if "CodingSchemeDesignator" in item]  # fmt: skip

@@ -106,7 +106,7 @@ def _can_carry(modality: Modality, saliency: Saliency, evidence: Evidence) -> bo
     images = evidence.images(modality)
     if len(images) < 3 or evidence.series_repeats_positions(modality):
         return False
-    frames = {str(image.header.FrameOfReferenceUID) for image in images}
+    frames = {str(image.header.get("FrameOfReferenceUID", "")) for image in images}
     return frames == {saliency.volume.frame_of_reference_uid} and _is_regular(images)
 
 

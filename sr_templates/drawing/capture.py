@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from pydicom.dataset import Dataset
 
-from sr_templates.dicom import codes
 from sr_templates.drawing.colour import RGB
 
 
@@ -29,7 +28,6 @@ def put_picture(instance: Dataset, pixels: RGB, description: str) -> None:
     instance.LossyImageCompression = "00"
     packed = np.ascontiguousarray(pixels).tobytes()
     instance.PixelData = packed + b"\x00" * (len(packed) % 2)
-    instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
 
 
 def picture_of(instance: Dataset) -> RGB:

@@ -144,7 +144,6 @@ def _describe(instance: Dataset, saliency: Saliency, note: str) -> None:
     asked = saliency.endpoint.replace("_", " ")
     instance.ContentDescription = short(f"Saliency for {asked}, research use only", 64)
     instance.ImageComments = short(f"Signed share of each voxel in the score for {asked}. Not a lesion. {note}", 10240)
-    instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
     instance.BodyPartExamined = "BREAST"
 
 

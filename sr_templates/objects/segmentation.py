@@ -34,7 +34,6 @@ def _build_segmentation(
     held = tuple(images[k] for k in region.slices)
     instance = common.new_instance(Kind.SEGMENTATION, saliency.endpoint, saliency.modality)
     instance.ContentDescription = "Region of highest saliency, research use only"
-    instance.CodingSchemeIdentificationSequence = [codes.coding_scheme_identification()]
     built = Segmentation(
         frame_sources(held),
         region.mask[:, :, region.slices].transpose(2, 1, 0),

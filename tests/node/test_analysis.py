@@ -148,7 +148,11 @@ def test_a_breast_in_a_study_that_says_head_is_answered_with_a_flag(tmp_path: Pa
         image.SeriesDescription = str(image.SeriesDescription).lower().replace("breast", "")
         image.save_as(path)
     settings = Settings(storage={"root": tmp_path / "root"})
-    found = analyze_study(paths, open_context(settings, [find_bundle("demo")]))
-    assert found.result is not None, found.reason
+    found = analyze_study(paths, open_context(settings, [find_bundle("demo")]), senders=("MR1", "MR2", "MR3"))
+    assert found.result is not None and found.objects is not None, found.reason
+    (report,) = found.objects.by_kind[Kind.REPORT]
+    texts = [str(each.value) for each in report.iterall() if each.keyword == "TextValue"]
+    assert any("3 AE titles (MR1, MR2, MR3)" in each for each in texts), "the report says who sent it"
+    assert "SEVERAL_SENDERS" in [each.code for each in summarize(found).flags], "and so does the page"
     (flag,) = [each for each in found.result.flags if each.code == "OTHER_BODY_PART"]
     assert (flag.severity, "name the head" in flag.message) == (Severity.WARNING, True)

@@ -22,12 +22,13 @@ def test_a_report_is_reproduced_with_the_models_and_results_of_the_ae_title_that
 ) -> None:
     second = second_bundle(tmp_path / "second")
     entity = {"ae_title": "MOMETNBC", "models": (str(second),), "results": {"kinds": ("report",)}}
-    settings = Settings(storage={"root": tmp_path / "root"}, ae_titles=(entity,))
+    settings = Settings(storage={"root": tmp_path / "root"}, ae_titles=(entity,), model={"allow_unsigned": True})
     keep(settings, 1, called="MOMETNBC")
     stated = ReportedNumbers(STUDY, {}, frozenset(), (manifest_of(second).weights_sha256,))
     monkeypatch.setattr(reproduction, "read_numbers", lambda _: stated)
 
-    def analysis(_paths: list[Path], context: AnalysisContext) -> AnalysisOutcome:
+    def analysis(_paths: list[Path], context: AnalysisContext, *, senders: tuple[str, ...]) -> AnalysisOutcome:
+        assert senders == ("MODALITY",)
         assert [each.checkpoint.identity.name for each in context.models] == ["second"]
         assert context.options.kinds == {Kind.REPORT}
         raise NodeError("far enough")

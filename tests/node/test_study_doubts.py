@@ -11,7 +11,7 @@ import phantom
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.results import Result
+from mome_core.results import Result, Severity
 from node.study_doubts import doubted, require_one_patient
 
 
@@ -48,6 +48,13 @@ def test_what_some_images_leave_out_and_several_senders_are_flags(tmp_path: Path
     found = headers(tmp_path, PatientBirthDate="")
     require_one_patient(found)
     assert codes(found, "MR1", "MR2", "MR3") == ["PATIENT_INCOMPLETE", "SEVERAL_SENDERS"]
+
+
+def test_which_of_several_images_were_used_is_told_where_the_score_is_read(tmp_path: Path) -> None:
+    result = Result((), (), (), withheld="no score")
+    (flag,) = doubted(result, headers(tmp_path), (), ("series 5 (T2) is not used: its slices are repeated",)).flags
+    assert (flag.code, flag.severity) == ("IMAGES_CHOSEN", Severity.NOTE)
+    assert flag.message == "Series 5 (T2) is not used: its slices are repeated."
 
 
 def test_an_empty_patient_id_is_a_flag(tmp_path: Path) -> None:

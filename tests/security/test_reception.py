@@ -118,6 +118,16 @@ def test_an_address_that_is_not_listed_is_turned_away_before_a_byte_is_read(tmp_
     assert told.command == f"mome-node peers allow --address {STRANGER}"
 
 
+def test_a_flood_that_is_turned_away_is_told_twice_a_second() -> None:
+    scp = MemoryScp(closed_to=frozenset((STRANGER,)))
+    with memory(scp=scp) as acceptor:
+        for _ in range(300):
+            connected(acceptor.port, STRANGER).close()
+        assert eventually(lambda: bool(scp.rejections))
+    assert len(scp.rejections) < 20
+    assert set(scp.rejections) == {f": {ADDRESS_UNKNOWN.words}"}
+
+
 def _is_closed(connection: socket.socket) -> bool:
     connection.settimeout(0.01)
     try:

@@ -75,7 +75,7 @@ AT_A_SITE = [
     "access invite",
     "access key",
     "access list",
-    "access log-out",
+    "access logout",
     "access remove",
     "audit list",
     "audit verify",

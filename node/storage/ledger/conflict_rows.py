@@ -7,7 +7,7 @@ import hashlib
 from sqlalchemy import Connection, insert, select, update
 
 from node.audit import AuditEntry, AuditEvent, AuditFields
-from node.patient_digest import Likeness, has_no_id, likeness
+from node.patient_digest import Likeness, has_no_id, likeness, party_of
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
@@ -47,19 +47,20 @@ def is_of_another(db: Connection, study: StudyRow, each: StoredInstance, sender_
     if sender_before not in ("", each.calling_ae_title):
         return True
     kept = schema.instance.c
-    others = select(kept.id).where(kept.study_id == study.id, kept.calling_ae_title.not_in((each.calling_ae_title, "")))
-    return db.execute(others.limit(1)).first() is not None
+    sender = select(kept.calling_ae_title).where(kept.study_id == study.id, kept.calling_ae_title != "").limit(1)
+    return db.execute(sender).scalar() not in (None, each.calling_ae_title)  # those before it came from one
 
 
-def split_uid(study_instance_uid: str, patient_digest: str) -> str:
+def split_uid(each: StoredInstance) -> str:
     """Under which UID the ledger keeps the study of another patient that came under this one (PS3.5 B.2)."""
-    digest = hashlib.sha256(f"{study_instance_uid}\0{patient_digest}".encode()).digest()
+    party = party_of(each.patient_digest, each.calling_ae_title)
+    digest = hashlib.sha256(f"{each.study_instance_uid}\0{party}".encode()).digest()
     return f"2.25.{int.from_bytes(digest[:16])}"
 
 
-def split_study(db: Connection, study: StudyRow, each: StoredInstance) -> StudyRow | None:
+def split_study(db: Connection, each: StoredInstance) -> StudyRow | None:
     """The study that an operator has made of this patient's objects; None when there is none."""
-    return find_study(db, split_uid(study.study_instance_uid, each.patient_digest))
+    return find_study(db, split_uid(each))
 
 
 def set_aside_before(db: Connection, each: StoredInstance) -> ReasonCode | None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from node.errors import NodeError
 from node.jobs import JobKind
-from node.patient_digest import has_no_id
+from node.patient_digest import party_of
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
@@ -116,13 +116,11 @@ def _apart(db: Connection, study: StudyRow) -> list[list[StudyObject]]:
     """What was set aside and waits for a decision, by party, in the order of arrival."""
     table = schema.conflict
     query = select(table).where(table.c.study_id == study.id, table.c.decision == "").order_by(table.c.id)
-    parties: dict[tuple[str, ...], list[StudyObject]] = defaultdict(list)
+    parties: dict[str, list[StudyObject]] = defaultdict(list)
     for row in db.execute(query):
         found = set_aside_from_row(row, study)
-        patient, sender = found.instance.patient_digest, found.instance.calling_ae_title
-        versions = found.reason is ReasonCode.TWO_VERSIONS
-        key = () if versions else (patient, sender if has_no_id(patient) else "")
-        parties[key].append(found)
+        whose = party_of(found.instance.patient_digest, found.instance.calling_ae_title)
+        parties["" if found.reason is ReasonCode.TWO_VERSIONS else whose].append(found)
     return list(parties.values())
 
 
@@ -177,7 +175,7 @@ def _split(db: Connection, study: StudyRow, apart: Iterable[Sequence[StudyObject
         if party[0].reason is ReasonCode.TWO_VERSIONS:
             raise Undecidable("two versions of an instance cannot be split: keep one, or discard the second")
         first = party[0].instance
-        uid = split_uid(study.study_instance_uid, first.patient_digest)
+        uid = split_uid(first)
         _adopt(db, find_study(db, uid) or insert_study(db, first, uid, now), party, (), now)
 
 

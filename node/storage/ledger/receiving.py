@@ -89,7 +89,7 @@ def _compare(db: Connection, each: StoredInstance, known: _Known, now: float) ->
     if study is None and digest:  # the UID of an instance of another study
         study = insert_study(db, each, uid, now)
     if study is not None and (digest or is_of_another(db, study, each, known.senders.get(study.id, ""))):
-        apart = split_study(db, study, each)
+        apart = split_study(db, each)
         if digest or apart is None:
             set_aside(db, study, each, ReasonCode.TWO_VERSIONS if digest else two_patients(each), now)
             known.studies[uid] = locked_study(db, study.id)

@@ -56,7 +56,7 @@ def test_what_a_stretch_leaves_the_later_ones_may_use() -> None:
 
 
 def test_every_endpoint_has_to_be_exact_enough() -> None:
-    held = tolerance(1.0, 0.1)
+    held = tolerance(1.0, 0.1, limits=replace(LIMITS, least_change=0.1))
     assert held.allows(np.array([0.002, 0.0002]), 0.25, 1.0, np.zeros(2), np.zeros(2))
     assert not held.allows(np.array([0.002, 0.002]), 0.25, 1.0, np.zeros(2), np.zeros(2))
 

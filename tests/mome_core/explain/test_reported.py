@@ -114,7 +114,7 @@ def test_the_maps_add_up_to_the_reported_log_odds_less_those_of_the_baselines(po
         assert maps[0].versions == 8 and maps[0].difference == pytest.approx(0, abs=1e-6)
         change = maps[0].explained_log_odds - maps[0].baseline_log_odds
         total = sum(float(each.volume.voxels.sum(dtype=np.float64)) for each in maps)
-        assert abs(total - change) <= (maps[0].completeness_error + 1e-3) * max(abs(change), 0.1)
+        assert abs(total - change) <= (maps[0].completeness_error + 1e-3) * max(abs(change), 0.4)
 
 
 @pytest.mark.parametrize("axes", [(0,), (1, 2), (0, 1, 2)])
@@ -122,7 +122,7 @@ def test_the_maps_add_up_to_the_reported_log_odds_less_those_of_the_baselines(po
 def test_a_mirrored_patient_has_the_mirrored_map(axes: tuple[int, ...], less: int) -> None:
     """All flips are explained and mapped back, so it cannot matter which way the patient lay."""
     checkpoint = checkpoint_of(Estimator(Augmentation.FLIPS, Pooling.LOG_ODDS))
-    even = replace(QUICK, limits=AttributionLimits(first_stretches=4, max_gradients=5))
+    even = replace(QUICK, limits=AttributionLimits(first_stretches=4, max_gradients=5, doublings=0))
     straight = explained(prepared_case(), checkpoint, even)
     mirrored = explained(prepared_case(axes=axes), checkpoint, even)
     for key, each in straight.items():

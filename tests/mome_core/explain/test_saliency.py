@@ -27,7 +27,7 @@ from small_network import SMALL
 DCE, DWI, T2 = Modality
 ENDPOINT = Endpoint.MALIGNANCY
 TWO_ANSWERS = (Head(ENDPOINT), Head(Endpoint.TRIPLE_NEGATIVE, classes=4, positive_class=3))
-EVEN = AttributionLimits(first_stretches=12, max_gradients=13)
+EVEN = AttributionLimits(first_stretches=12, max_gradients=13, doublings=0)
 Answer = Callable[[Mapping[Modality, Tensor]], Tensor]
 
 
@@ -97,7 +97,7 @@ def test_captum_gives_the_same_maps_in_token_space() -> None:
 def test_nodes_that_stand_closer_where_the_answer_bends_give_what_captum_gives_with_many() -> None:
     network, volumes = scrambled_network(), random_volumes(DCE)
     start = baseline_volumes(Baseline.BLUR, volumes)
-    limits = AttributionLimits(completeness_error=1e-4, absolute_error=2e-4, max_gradients=800)
+    limits = AttributionLimits(1e-4, 2e-4, least_change=0.1, max_gradients=800, doublings=0)
     ours = attribute(network, volumes, ENDPOINT, limits=limits)
     oracle = captum_oracle(answer_of(network), start, volumes, 1001)[DCE][0].numpy()
     assert ours.steps < 801
@@ -111,7 +111,7 @@ def test_the_maps_add_up_within_the_default_limits(baseline: Baseline) -> None:
     log_odds = float(network.log_odds(ENDPOINT, network(volumes)[ENDPOINT]))
     assert attribution.value == pytest.approx(log_odds, rel=1e-12)
     assert attribution.completeness_error <= 0.01
-    assert attribution.total == pytest.approx(log_odds - attribution.baseline_value, rel=0.01)
+    assert attribution.total == pytest.approx(log_odds - attribution.baseline_value, rel=0.01, abs=0.01 * 0.4)
     assert attribution.steps <= AttributionLimits().max_gradients
 
 
@@ -198,7 +198,7 @@ def test_memory_changes_how_many_nodes_go_together_but_not_the_maps(memory_gib: 
 
 def test_gradients_stay_within_their_limit_and_the_error_that_is_left_is_told() -> None:
     network, volumes = scrambled_network(std=0.6), random_volumes()
-    limits = AttributionLimits(completeness_error=1e-12, max_gradients=22)
+    limits = AttributionLimits(completeness_error=1e-12, max_gradients=22, least_change=1e-6)
     steps: list[tuple[int, int]] = []
     attribution = attribute(
         network, volumes, ENDPOINT, baseline=Baseline.BLUR, limits=limits, progress=lambda *step: steps.append(step)
@@ -232,10 +232,10 @@ def test_several_versions_and_endpoints_together_are_what_each_is_alone(method: 
                 assert np.abs(found[number][e].maps[modality] - alone.maps[modality]).max() < 1e-9 * scale
 
 
-def test_where_input_and_baseline_are_answered_almost_alike_errors_are_shares_of_a_tenth() -> None:
+def test_where_input_and_baseline_are_answered_almost_alike_errors_are_shares_of_the_least_change() -> None:
     maps = {Modality.T2: np.full((1, 2, 2, 2), 0.0005 / 8)}
     alike = Attribution(ENDPOINT, Method.INTEGRATED_GRADIENTS, Baseline.BLUR, maps, 9, 1.0, 1.0, 0.002)
-    assert (alike.completeness_error, alike.absolute_error) == (pytest.approx(0.005), pytest.approx(0.02))
+    assert (alike.completeness_error, alike.absolute_error) == (pytest.approx(0.00125), pytest.approx(0.005))
     apart = replace(alike, value=2.0)
     assert apart.completeness_error == pytest.approx(0.9995)
 

@@ -34,6 +34,7 @@ SMALL = replace(
     QUICK, dce_size=(96, 64, 32), dwi_size=(64, 32, 16), t2_size=(96, 64, 16), t2_resize=(96, 96, 16), antialias=True
 )
 
+COARSE_T2 = replace(SMALL, t2_resize=(96, 96, 2))
 MOVING = replace(SMALL, motion=MotionRules())
 
 
@@ -205,11 +206,13 @@ def test_a_t2_beside_the_breasts_is_left_out() -> None:
 
 def test_a_modality_without_a_voxel_in_the_breasts_at_the_recipes_size_is_not_used() -> None:
     """The first and the last slice of the T2 miss the breasts: that would be zeros, not an image of one value."""
-    coarse = replace(SMALL, t2_resize=(96, 96, 2))
-    ready = prepared(coarse)
+    ready = prepared(COARSE_T2)
     assert ready.modalities == (Modality.DCE, Modality.DWI) and Modality.T2 not in ready.statistics
+
+
+def test_a_study_of_which_no_modality_has_a_voxel_in_the_breasts_is_ineligible() -> None:
     with pytest.raises(StudyIneligible, match="no series shows the breasts") as found:
-        prepare(Case(t2=phantom().case().t2), coarse)
+        prepare(Case(t2=phantom().case().t2), COARSE_T2)
     assert found.value.code is Ineligibility.NO_BREAST
 
 

@@ -16,6 +16,7 @@ from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.recipe import Recipe, TrainingRange
 from mome_core.results import Endpoint
+from mome_core.training import dataset
 from mome_core.training.dataset import (
     Source,
     cache_key,
@@ -87,10 +88,14 @@ def never() -> Case:
     raise AssertionError("the cache holds this case")
 
 
-def test_equal_content_is_prepared_once(tmp_path: Path) -> None:
+def test_equal_content_is_prepared_once_and_its_arrays_are_left_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = prepare_cohort([Source("a", "p", {}, partial(str, "content"), t2_case)], RECIPE, tmp_path)
+    monkeypatch.setattr(dataset, "read_arrays", lambda path, **_: pytest.fail(f"{path.name} was loaded"))
     again = prepare_cohort([Source("b", "q", {}, partial(str, "content"), never)], RECIPE, tmp_path)
     assert again.examples[0].path == first.examples[0].path
+    assert again.examples[0].modalities == (Modality.DWI,)
     assert cache_key("content", RECIPE) != cache_key("content", Recipe())
 
 

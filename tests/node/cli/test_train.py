@@ -45,6 +45,7 @@ def write_site(folder: Path, splits: Mapping[str, int]) -> Path:
     return manifest
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from(tmp_path: Path) -> None:
     """Forty cases choose epoch and operating point: with fewer the model would give no score (FEWEST_CASES)."""

@@ -33,13 +33,13 @@ POSTS = [
     "/studies/3/resolve",
     "/peers/pacs/echo",
     "/access",
-    "/access/a viewer/log-out",
+    "/access/a viewer/logout",
     "/access/a viewer/remove",
 ]
 POSTS += ["/queues/node/pause", "/queues/destinations/pacs/hold", "/queues/studies/1/priority"]
 POSTS += ["/queues/studies/1/cancel", "/api/node/pause", "/api/destinations/pacs/hold", "/api/studies/1/priority"]
 POSTS += ["/api/search", "/api/studies/1/redeliver", "/api/peers/pacs/echo"]
-ADMIN_POSTS = {"/access", "/access/a viewer/log-out", "/access/a viewer/remove"}
+ADMIN_POSTS = {"/access", "/access/a viewer/logout", "/access/a viewer/remove"}
 VIEWER_POSTS = {"/logout", "/search", "/api/search"}
 
 
@@ -159,7 +159,7 @@ def test_the_first_admin_invites_others_and_cannot_remove_themself(site: Site, l
     assert guest.post("/welcome", data=form).status_code == 303
     assert "bob" in guest.get("/").text
     assert guest.post("/welcome", data=form).status_code == 401, "a token works once"
-    assert admin.post("/access/bob/log-out").status_code == 303
+    assert admin.post("/access/bob/logout").status_code == 303
     assert guest.get("/").status_code == 401
     assert guest.post("/login", data={"name": "bob", "password": "bobs long password"}).status_code == 303
     assert admin.post("/access/a admin/remove").status_code == 400

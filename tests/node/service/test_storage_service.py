@@ -144,10 +144,13 @@ def test_an_invalid_uid_is_refused_and_no_file_is_left(node: Node, uid: str) -> 
     assert list(node.archive.temporary.iterdir()) == []
 
 
-def test_a_nearly_full_disk_is_said_before_it_is_full(settings: Settings, node: Node) -> None:
+def test_a_disk_that_is_nearly_full_of_bytes_or_files_is_said_before_it_is_full(settings: Settings, node: Node) -> None:
     node.acceptor.service.reserve_bytes = 2**62  # type: ignore[attr-defined]
     assert node.store(instance()) == [0xA700]
     node.acceptor.service.reserve_bytes = 0  # type: ignore[attr-defined]
+    node.acceptor.service.reserve_files = 2**63  # type: ignore[attr-defined]
+    assert node.store(instance()) == [0xA700]
+    node.acceptor.service.reserve_files = 0  # type: ignore[attr-defined]
     assert node.store(instance()) == [0]
 
 

@@ -45,7 +45,7 @@ def test_a_call_is_told_with_its_operating_point() -> None:
 
 def test_a_bound_is_rounded_down_so_that_it_holds() -> None:
     assert share_words(SENSITIVITY) == "98 % (at least 95 %)"
-    assert validation_words("DCE+T2", 600, SENSITIVITY, SPECIFICITY) == (
+    assert validation_words(frozenset({Modality.DCE, Modality.T2}), 600, SENSITIVITY, SPECIFICITY) == (
         "validated with DCE + T2 on 600 patients: sensitivity 98 % (at least 95 %), specificity 90 % (at least 86 %)"
     )
 

@@ -172,6 +172,16 @@ def test_each_patient_can_have_a_study_of_its_own(ledger: Ledger) -> None:
     assert claimed == {STUDY, made}
 
 
+def test_without_a_patient_id_each_sender_has_a_study_and_a_third_has_none(ledger: Ledger) -> None:
+    images = [stored_instance(n, patient=NOBODY, sender=f"MR{n}") for n in (1, 2)]
+    ledger.receiving.instances_stored(images, 100)
+    ledger.conflicts.resolve(STUDY, Resolution.SPLIT, "", "ann", 200)
+    later = [stored_instance(n + 2, patient=NOBODY, sender=f"MR{n}") for n in (1, 2, 3)]
+    assert ledger.receiving.instances_stored(later, 210) == [StoreOutcome.STORED] * 2 + [StoreOutcome.SET_ASIDE]
+    assert kept(ledger) == ["1.2.3.1.1", "1.2.3.1.3"]
+    assert kept(ledger, Overview(ledger.engine).uid_of(2)) == ["1.2.3.1.2", "1.2.3.1.4"]
+
+
 def test_the_second_version_of_an_instance_can_be_the_true_one(ledger: Ledger) -> None:
     ledger.receiving.instances_stored([stored_instance(1), stored_instance(2)], 100)
     ledger.receiving.instances_stored([stored_instance(2, content="b")], 101)
