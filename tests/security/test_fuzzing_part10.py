@@ -1,6 +1,6 @@
 """Part 10 files and data sets that are spoiled: refused by a typed error, or whole, and nothing refused is left behind.
 
-Entry points: an instance that arrives (C-STORE), a file that is taken by hand (`copy_instance`), one that recovery finds
+Entry points: an instance that arrives (C-STORE), a file that is taken by hand (`copy_instance`) or found by recovery
 (`examine`), one that comes by STOW-RS in pieces, and the headers of what was kept, read by the worker.
 """
 
