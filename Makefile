@@ -22,7 +22,7 @@ test: $(VENV)/installed-test debian ## linters, unit tests, and system tests wit
 	$(PARALLEL) -m "not system and not exhaustive"
 	$(SYSTEM) -m "system and not exhaustive"
 
-test-all: test ## everything: also every layout through every validator and viewer (an hour)
+test-all: test ## everything: also every layout through every validator and viewer, and long fuzzing (two hours)
 	$(PYTEST) -m exhaustive
 
 unit: $(VENV)/installed-test ## the fast tests only, a process for each core

@@ -104,9 +104,7 @@ class Elements:
                     for tag, (vr, value) in self._elements.items()
                 }
             )
-            charset = self.texts("SpecificCharacterSet")
-            encodings = convert_encodings(list(charset)) if charset else None
-            self._dataset.set_original_encoding(implicit, True, encodings)
+            self._dataset.set_original_encoding(implicit, True, self._encodings() or None)
         return self._dataset
 
     def public(self) -> Elements:
@@ -228,10 +226,18 @@ class Elements:
         if _is_plain(value):
             return value.decode("ascii")
         try:
-            encodings = convert_encodings(list(self.texts("SpecificCharacterSet")) or [""])
-            return decode_bytes(value, encodings, set())
-        except (LookupError, UnicodeError):
+            return decode_bytes(value, self._encodings() or convert_encodings([""]), set())
+        except (LookupError, ValueError):
             return value.decode("latin-1")
+
+    def _encodings(self) -> list[str]:
+        """Python's names of the character sets of this data set; [] where it names none, or none that can be."""
+        named = self._value("SpecificCharacterSet")  # not by `texts`: its own bytes are in no character set
+        texts = _parts_of(named.decode("latin-1")) if isinstance(named, bytes) else self.texts("SpecificCharacterSet")
+        try:
+            return convert_encodings(list(texts)) if texts else []
+        except (LookupError, ValueError):  # a zero byte is a ValueError of codecs.lookup
+            return []
 
 
 def _is_plain(value: bytes) -> bool:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.filereader import read_file_meta_info
-
 from dicom_io.encoding.arrival import kind_of, slice_of
 from dicom_io.encoding.elements import Elements, RawElements, tag_of
+from dicom_io.encoding.file_meta import META_START, data_set_offset, file_meta_of, is_uid
 from dicom_io.encoding.patient import PatientIdentity
 from dicom_io.encoding.tables import BIG_ENDIAN, DEFLATED, IMPLICIT_LITTLE_ENDIAN, PREAMBLE_BYTES
 from dicom_io.encoding.validation import PATIENT, SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, validate
@@ -23,8 +21,6 @@ from dicom_io.errors import NotAnInstance
 # names. Not raised with the version: both stand in every received file, whose digest tells a repeat from a conflict.
 IMPLEMENTATION_CLASS_UID = "2.25.310281731925426098127712354198237714211"
 IMPLEMENTATION_VERSION_NAME = "MOME_NODE_0_1"
-_META_START = PREAMBLE_BYTES + 16  # behind "DICM" and the group length (PS3.10 7.1)
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,8 @@ class InstanceFile:
         self.study_instance_uid = ""  # the study that it must belong to; empty: any
         self.digest = hashlib.sha256()
         self.size = 0
-        self.descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         head = _file_meta(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        self.descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         self.data_set_offset = len(head)
         self.write(memoryview(head))
 
@@ -142,7 +138,7 @@ def _file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: s
 def _uid_of(value: bytes, tag: int) -> str:
     """The value as a UID; raises NotAnInstance with a message that does not repeat the value."""
     text = value.decode("ascii", "replace").rstrip("\0 ")
-    if len(text) > 64 or not _UID.fullmatch(text):
+    if not is_uid(text):
         raise NotAnInstance(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) holds no valid UID")
     return text
 
@@ -153,15 +149,11 @@ def copy_instance(source: Path, path: Path) -> ReceivedInstance:
     Raises NotAnInstance for a file that is not DICOM, or whose transfer syntax is not accepted from the network either.
     """
     content = source.read_bytes()
-    if content[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] != b"DICM" or len(content) < _META_START:
-        raise NotAnInstance("no DICOM file: the preamble is missing")
-    meta = read_file_meta_info(source)
-    syntax = str(meta.get("TransferSyntaxUID", ""))
-    if syntax in (DEFLATED, BIG_ENDIAN) or not syntax:
-        raise NotAnInstance("the transfer syntax is deflated, big endian or unknown; convert it, e.g. with dcmconv")
-    offset = _META_START + int(meta.FileMetaInformationGroupLength)
-    sop_class, sop_instance = str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID)
-    file = InstanceFile(path, sop_class, sop_instance, syntax)
+    offset = data_set_offset(content[:META_START])
+    meta = file_meta_of(content[:offset])
+    if meta.transfer_syntax_uid in (DEFLATED, BIG_ENDIAN):
+        raise NotAnInstance("the transfer syntax is deflated or big endian; convert it, e.g. with dcmconv")
+    file = InstanceFile(path, meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
     try:
         file.write(memoryview(content)[offset:])
         return file.finish()
@@ -173,13 +165,11 @@ def copy_instance(source: Path, path: Path) -> ReceivedInstance:
 def examine(path: Path) -> ReceivedInstance:
     """A stored file as if it had just been received; raises NotAnInstance when it is not whole."""
     with path.open("rb") as file:
-        if file.read(PREAMBLE_BYTES + 4)[PREAMBLE_BYTES:] != b"DICM":
-            raise NotAnInstance("no DICOM file: the preamble is missing")
+        offset = data_set_offset(file.read(META_START))
+        file.seek(0)
+        syntax = file_meta_of(file.read(offset)).transfer_syntax_uid
         file.seek(0)
         sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
-        meta = read_file_meta_info(path)
-        syntax = str(meta.get("TransferSyntaxUID", ""))
-        offset = _META_START + int(meta.FileMetaInformationGroupLength)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             found = validate(content, offset, explicit=syntax != IMPLICIT_LITTLE_ENDIAN)
     return _received(path, sha256, size, syntax, found)

@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from io import BytesIO
 
-from pydicom import dcmread
-
-from dicom_io.encoding.tables import BIG_ENDIAN, DEFLATED, PREAMBLE_BYTES
+from dicom_io.encoding.file_meta import META_START, FileMeta, data_set_offset, file_meta_of
+from dicom_io.encoding.tables import BIG_ENDIAN, DEFLATED
 from dicom_io.errors import NotAnInstance
-
-_HEAD = PREAMBLE_BYTES + 16  # up to the end of the group length
-_LONGEST_META = 64 * 1024
-_REFUSED = frozenset((DEFLATED, BIG_ENDIAN, ""))
-
-
-@dataclass(frozen=True, slots=True)
-class FileMeta:
-    """What the file meta information says of the data set behind it."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
 
 
 class Part10Stream:
@@ -44,7 +28,7 @@ class Part10Stream:
         if length is None or len(self.head) < length:
             return
         rest = memoryview(bytes(self.head[length:]))
-        self.write = self.opened(_meta_of(bytes(self.head[:length])))
+        self.write = self.opened(_accepted_meta(bytes(self.head[:length])))
         self.head.clear()
         if rest:
             self.write(rest)
@@ -56,27 +40,12 @@ class Part10Stream:
 
     def _meta_length(self) -> int | None:
         """Bytes before the data set; None while too few are here."""
-        if len(self.head) < _HEAD:
-            return None
-        if self.head[PREAMBLE_BYTES : PREAMBLE_BYTES + 8] != b"DICM\x02\x00\x00\x00":
-            raise NotAnInstance("no DICOM file: the preamble or the group length is missing")
-        length = int.from_bytes(self.head[_HEAD - 4 : _HEAD], "little")
-        if length > _LONGEST_META:
-            raise NotAnInstance("the file meta information is too long")
-        return _HEAD + length
+        return data_set_offset(self.head) if len(self.head) >= META_START else None
 
 
-def _meta_of(head: bytes) -> FileMeta:
-    """The meta information of a file's head; raises NotAnInstance."""
-    try:
-        meta = dcmread(BytesIO(head)).file_meta
-    except Exception:  # noqa: BLE001 - pydicom raises many kinds for bytes that are no meta information
-        raise NotAnInstance("the file meta information cannot be read") from None
-    found = FileMeta(
-        str(meta.get("MediaStorageSOPClassUID", "")),
-        str(meta.get("MediaStorageSOPInstanceUID", "")),
-        str(meta.get("TransferSyntaxUID", "")),
-    )
-    if found.transfer_syntax_uid in _REFUSED:
-        raise NotAnInstance("the transfer syntax is deflated, big endian or unknown")
+def _accepted_meta(head: bytes) -> FileMeta:
+    """The meta information of a file's head; raises NotAnInstance, also for what is not taken from a stream."""
+    found = file_meta_of(head)
+    if found.transfer_syntax_uid in (DEFLATED, BIG_ENDIAN):
+        raise NotAnInstance("the transfer syntax is deflated or big endian")
     return found

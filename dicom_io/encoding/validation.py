@@ -135,6 +135,8 @@ def validate(content: mmap.mmap | bytes, start: int, *, explicit: bool) -> dict[
             found[tag] = content[position : position + length]
         opened = level.open(tag, vr, length, position)
         if opened is not None:
+            if opened.end is not None and opened.end > end:
+                raise NotAnInstance("an element is longer than what holds it")
             levels.append(opened)
         elif tag in _DELIMITERS:
             levels.pop()

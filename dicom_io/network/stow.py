@@ -20,6 +20,7 @@ from dicom_io.network.scu import StoreResponse, syntax_of
 
 REFERENCED, FAILED, REASON = "00081199", "00081198", "00081197"
 _WARNING, _OTHER_FAILURES = "00081196", "0008119A"
+_LARGEST_STATUS = 0xFFFF
 _STORE_RESULT = (200, 202, 409)  # all, some, or none of the instances were stored: see the body (PS3.18 10.5.3)
 
 
@@ -134,15 +135,16 @@ def _store_one(client: httpx2.Client, service: WebService, instance: bytes) -> t
         words = f"{service.name}: {service.studies} answers with HTTP {response.status_code}"
         raise PeerUnreachable(words, PeerFault.WEB_FAILED)
     try:
-        result: dict[str, Any] = response.json()
-    except ValueError:
+        result = response.json()
+    except (ValueError, RecursionError):
         words = f"{service.name}: the answer of {service.studies} is not STOW-RS"
         raise PeerUnreachable(words, PeerFault.WEB_NOT_FOUND) from None
-    if reason := _number_in(result, FAILED, REASON):
-        return reason, f"refused with HTTP {response.status_code}"
-    if not result.get(REFERENCED, {}).get("Value"):
+    if failed := _values(result, FAILED):
+        return _status_of(failed[0], REASON) or PROCESSING_FAILURE, f"refused with HTTP {response.status_code}"
+    stored = _values(result, REFERENCED)
+    if not stored or not isinstance(stored[0], dict):
         return PROCESSING_FAILURE, "the answer names no stored instance"
-    return _number_in(result, REFERENCED, _WARNING) or 0, ""
+    return _status_of(stored[0], _WARNING), ""
 
 
 def _post(client: httpx2.Client, service: WebService, instance: bytes) -> httpx2.Response:
@@ -203,10 +205,17 @@ def _cause_of(error: httpx2.HTTPError) -> str:
     return words.get(_fault_of(error), "the connection broke")
 
 
-def _number_in(result: dict[str, Any], sequence: str, element: str) -> int | None:
-    """A number in the first item of a sequence of DICOM JSON; processing failure for a failure without its reason."""
-    items = result.get(sequence, {}).get("Value", [])
-    if not items:
-        return None
-    values = items[0].get(element, {}).get("Value", [])
-    return int(values[0]) if values else (PROCESSING_FAILURE if sequence == FAILED else None)
+def _values(content: object, tag: str) -> list[Any]:
+    """The values of an element in DICOM JSON; none where there is no such element, or something else in its place."""
+    element = content.get(tag) if isinstance(content, dict) else None
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values if isinstance(values, list) else []
+
+
+def _status_of(item: object, tag: str) -> int:
+    """A status in an item of DICOM JSON; 0 where it has none, or something else in its place."""
+    try:
+        status = int(_values(item, tag)[0])
+    except (IndexError, TypeError, ValueError, OverflowError):
+        return 0
+    return status if 0 <= status <= _LARGEST_STATUS else 0

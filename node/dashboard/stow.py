@@ -13,7 +13,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from dicom_io.encoding.part10_stream import FileMeta, Part10Stream
+from dicom_io.encoding.file_meta import FileMeta
+from dicom_io.encoding.part10_stream import Part10Stream
 from dicom_io.errors import NotAnInstance
 from dicom_io.network.contexts import LOSSLESS, NATIVE
 from dicom_io.network.dimse import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS

@@ -122,7 +122,7 @@ def _content(response: httpx2.Response) -> dict[str, object]:
     """The JSON object of an answer; an empty one for anything else."""
     try:
         content = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested without end
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -118,3 +118,12 @@ def test_the_public_part_has_no_private_and_no_long_elements() -> None:
 )
 def test_times_are_seconds_of_their_day(text: str, seconds: float | None) -> None:
     assert seconds_of_day(text) == seconds
+
+
+@pytest.mark.parametrize("named", [b"ISO_IR\0100", b"ISO_IR\xb9100", b"\xff"])
+def test_a_character_set_that_cannot_be_one_leaves_latin_letters(named: bytes) -> None:
+    raw = {tag_of("SpecificCharacterSet"): ("CS", named), tag_of("PatientName"): ("PN", b"M\xfcller")}
+    elements = Elements.of_bytes(raw, implicit=False)
+    assert elements.text("PatientName") == "M\u00fcller"
+    assert elements.texts("SpecificCharacterSet")
+    assert elements.dataset.original_character_set

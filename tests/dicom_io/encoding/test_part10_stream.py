@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dicom_io.encoding.part10_stream import FileMeta, Part10Stream
+from dicom_io.encoding.file_meta import FileMeta
+from dicom_io.encoding.part10_stream import Part10Stream
 from dicom_io.errors import NotAnInstance
 from live_node import instance
 from web_store import part10

@@ -112,3 +112,9 @@ def test_a_long_header_of_lies_costs_no_time() -> None:
     with pytest.raises(NotAnInstance):
         validate(element(SEQUENCE, b"SQ", tagged(ITEM, UNDEFINED_LENGTH) * 10_000, UNDEFINED_LENGTH), 0, explicit=True)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("item", [b"", tagged(ITEM, 16)], ids=["sequence", "item"])
+def test_a_sequence_that_claims_more_than_there_is_is_refused(item: bytes) -> None:
+    with pytest.raises(NotAnInstance, match="longer than what holds it"):
+        validate(element(SEQUENCE, b"SQ", item, len(item) or 200), 0, explicit=True)

@@ -70,6 +70,12 @@ def path(tmp_path: Path) -> Path:
         (409, REFUSED, 0xA700),
         (202, FAILED_WITHOUT_REASON, 0x0110),
         (200, {}, 0x0110),
+        (200, None, 0x0110),
+        (200, [STORED], 0x0110),
+        (200, {REFERENCED: {"vr": "SQ", "Value": [None]}}, 0x0110),
+        (200, {FAILED: [], REFERENCED: 3}, 0x0110),
+        (409, {FAILED: {"vr": "SQ", "Value": [{REASON: {"vr": "US", "Value": ["x"]}}]}}, 0x0110),
+        (409, {FAILED: {"vr": "SQ", "Value": [{REASON: {"vr": "US", "Value": [2**70]}}]}}, 0x0110),
     ],
 )
 def test_an_answer_becomes_a_status(path: Path, status: int, answer: object, expected: int) -> None:
@@ -108,8 +114,9 @@ def test_a_status_that_means_no_is_a_fault_for_probe_and_delivery(path: Path, st
             assert raised.value.fault is fault
 
 
-def test_a_web_page_is_no_stow(path: Path) -> None:
-    with service(200, b"<html>Hello</html>") as (url, _), pytest.raises(PeerUnreachable) as raised:
+@pytest.mark.parametrize("page", [b"<html>Hello</html>", b"[" * 50_000], ids=["a web page", "nested without end"])
+def test_what_is_no_json_is_no_stow(path: Path, page: bytes) -> None:
+    with service(200, page) as (url, _), pytest.raises(PeerUnreachable) as raised:
         list(store_over_web(WebService("pacs", url), [path]))
     assert raised.value.fault is PeerFault.WEB_NOT_FOUND
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RLELossless, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, MRImageStorage, RLELossless, generate_uid
 
 from dicom_io.errors import PixelsUnreadable
 from dicom_io.headers.read import planes_of, read_instance
@@ -65,6 +67,32 @@ def test_damage_is_the_answer_of_the_child_and_the_next_instance_is_decoded(plan
         decoder.request(planes[1].instance, [0])
         decoder.read_frame(frame)
     assert np.array_equal(frame, FRAMES[1])
+
+
+def test_a_codec_that_panics_is_an_answer_too(planes: tuple[Plane, ...]) -> None:
+    """pylibjpeg-rle is Rust: its PanicException is no Exception of Python's."""
+    broken, frame = dcmread(planes[0].instance.path), np.empty((4, 5), np.uint16)
+    runs = bytes((255 - 127 + 2, 0))  # 127 times the same byte, where 20 are announced
+    header = struct.pack("<16I", 2, 64, 66, *[0] * 13)
+    broken.PixelData = encapsulate([header + runs + runs])
+    broken.save_as(planes[0].instance.path)
+    with DecoderProcess() as decoder:
+        with pytest.raises(PixelsUnreadable, match="cannot be decoded"):
+            decoder.request(planes[0].instance, [0])
+        decoder.request(planes[1].instance, [0])
+        decoder.read_frame(frame)
+    assert np.array_equal(frame, FRAMES[1])
+
+
+def test_a_frame_of_another_size_than_the_header_meets_no_codec(planes: tuple[Plane, ...]) -> None:
+    announced = struct.pack(">BBHBHHB", 0xFF, 0xF7, 11, 12, 65535, 65535, 1) + b"\1\x11\0"
+    image = dcmread(planes[0].instance.path)
+    image.file_meta.TransferSyntaxUID = JPEGLSLossless
+    image.PixelData = encapsulate([b"\xff\xd8" + announced + b"\xff\xda\0\2\xff\xd9"])
+    image.save_as(planes[0].instance.path)
+    changed, _ = read_instance(planes[0].instance.path)
+    with DecoderProcess() as decoder, pytest.raises(PixelsUnreadable, match=r"says \(65535, 65535, 1\), the header"):
+        decoder.request(changed, [0])
 
 
 def test_a_child_that_dies_is_a_reason_and_not_the_end_of_us(planes: tuple[Plane, ...]) -> None:
