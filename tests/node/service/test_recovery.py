@@ -167,14 +167,6 @@ def test_a_study_is_purged_whatever_its_state_and_the_audit_trail_says_by_whom(s
     assert len(files(settings)) == 2
 
 
-def test_the_number_of_a_purged_study_is_never_another_studys(settings: Settings) -> None:
-    keep(settings, 1)
-    purge_study(settings, STUDY, "anna", 300.0)
-    ledger = keep(settings, 1, "1.2.4")
-    study = ledger.reading.study("1.2.4")
-    assert study.study.id == 2 and study.timeline == ()
-
-
 def test_a_file_that_came_again_while_its_study_was_deleted_stays(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
