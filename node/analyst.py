@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dicom_io.encoding.part10 import examine
 from dicom_io.headers.read import read_series_headers
 from dicom_io.study.case import read_case
 from dicom_io.study.classify import assign_roles
@@ -73,7 +74,7 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
     def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         context = contexts.of(revision.called_ae_title)
         outcome = analyze_study(
-            paths, context, run=revision_of(revision), senders=revision.senders, progress=revision.progress
+            paths, context, run=_run_of(revision, paths), senders=revision.senders, progress=revision.progress
         )
         return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
 
@@ -120,10 +121,22 @@ class ShadowModel:
         return shown, result.withheld
 
 
-def revision_of(revision: StudyRevision) -> Revision:
-    """The revision as the result objects state it, with the report that it supersedes."""
+def _run_of(revision: StudyRevision, paths: Sequence[Path]) -> Revision:
+    """As `revision_of`, with the Study Instance UID that the images themselves have."""
+    told = examine(paths[0]).study_instance_uid if revision.predecessor and paths else ""
+    return revision_of(revision, told)
+
+
+def revision_of(revision: StudyRevision, study_instance_uid: str) -> Revision:
+    """The revision as the result objects state it, with the report that it supersedes.
+
+    Parameters
+    ----------
+    study_instance_uid
+        Of the images: a study that was split has another in the ledger, which stands in no object.
+    """
     earlier = revision.predecessor
     if earlier is None:
         return Revision(revision=revision.revision)
-    uids = (revision.study_instance_uid, earlier.series_instance_uid, earlier.sop_class_uid, earlier.sop_instance_uid)
+    uids = (study_instance_uid, earlier.series_instance_uid, earlier.sop_class_uid, earlier.sop_instance_uid)
     return Revision(revision=revision.revision, predecessor=DocumentReference(*uids))

@@ -34,17 +34,18 @@ class Reproduction:
 def reproduce_report(settings: Settings, report: Path) -> Reproduction:
     """Analyse the inputs of a structured report again, with its model if this node keeps it, else with the active one.
 
-    Raises NodeError when the study is not in the archive.
+    Its study is the one that has the images which the report names: two patients' studies can have one Study Instance
+    UID. Raises NodeError when the study is not in the archive.
     """
     stated = read_numbers(report.read_bytes())
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
-    stored = list(ledger.reading.instances(stated.study_instance_uid))
-    if not stored:
+    uid = ledger.reading.study_of(sorted(stated.evidence))
+    if uid is None:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
-    paths = [archive.verified(path, sha256) for _, sha256, path in stored]
-    called = ledger.reading.study(stated.study_instance_uid).study.called_ae_title
+    paths = [archive.verified(path, sha256) for _, sha256, path in ledger.reading.instances(uid)]
+    called = ledger.reading.study(uid).study.called_ae_title
     context = open_context(settings, _bundles_of(stated, settings, ledger, called), called)
-    outcome = analyze_study(paths, context, senders=ledger.reading.senders(stated.study_instance_uid))
+    outcome = analyze_study(paths, context, senders=ledger.reading.senders(uid))
     again = next(content for kind, *_, content in encoded(outcome.objects) if kind == Kind.REPORT)
     return Reproduction(stated.numbers, read_numbers(again).numbers)
 

@@ -26,7 +26,8 @@ def recover(config: Config = None) -> None:
     """Rebuild the ledger from the files, after it was damaged or lost; stop the node first.
 
     Every file is examined. Studies are analysed again; their results keep their UIDs, so no PACS gets them twice. With
-    [[ae_titles]] in the settings the node is paused: which of them a study called is in no file.
+    [[ae_titles]] in the settings this node, and every other that runs on its ledger, is paused first: which of them a
+    study called is in no file.
 
     Example: mome-node recover --config mome-node.toml
     """

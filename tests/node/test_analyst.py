@@ -106,8 +106,8 @@ def test_a_bundle_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_new_revision_names_the_report_that_it_supersedes() -> None:
     report = KeptObject("report", "1.88", "2.1", "2.2", "digest", "path")
-    assert revision_of(StudyRevision("1.2.3", 1)).predecessor is None
-    revision = revision_of(StudyRevision("1.2.3", 2, report))
+    assert revision_of(StudyRevision("2.25.3", 1), "1.2.3").predecessor is None
+    revision = revision_of(StudyRevision("2.25.3", 2, report), "1.2.3")
     assert revision.revision == 2
     assert revision.predecessor is not None
     assert revision.predecessor.sop_instance_uid == "2.1"

@@ -23,8 +23,8 @@ def test_a_report_is_reproduced_with_the_models_and_results_of_the_ae_title_that
     second = second_bundle(tmp_path / "second")
     entity = {"ae_title": "MOMETNBC", "models": (str(second),), "results": {"kinds": ("report",)}}
     settings = Settings(storage={"root": tmp_path / "root"}, ae_titles=(entity,), model={"allow_unsigned": True})
-    keep(settings, 1, called="MOMETNBC")
-    stated = ReportedNumbers(STUDY, {}, frozenset(), (manifest_of(second).weights_sha256,))
+    (instance,) = keep(settings, 1, called="MOMETNBC").reading.instances(STUDY)
+    stated = ReportedNumbers("1.2.of-two", {}, frozenset({"9.9", instance[0]}), (manifest_of(second).weights_sha256,))
     monkeypatch.setattr(reproduction, "read_numbers", lambda _: stated)
 
     def analysis(_paths: list[Path], context: AnalysisContext, *, senders: tuple[str, ...]) -> AnalysisOutcome:

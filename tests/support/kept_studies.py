@@ -15,7 +15,15 @@ from node.summary import AnalysisSummary
 STUDY = "1.2.3"
 
 
-def keep(settings: Settings, count: int, study: str = STUDY, *, called: str = "MOMENODE", **values: str) -> Ledger:
+def keep(
+    settings: Settings,
+    count: int,
+    study: str = STUDY,
+    *,
+    called: str = "MOMENODE",
+    sender: str = "MODALITY",
+    **values: str,
+) -> Ledger:
     """Instances as the listener would keep them."""
     archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
     received = []
@@ -23,7 +31,7 @@ def keep(settings: Settings, count: int, study: str = STUDY, *, called: str = "M
         image = instance(study, **values)
         file = InstanceFile(archive.temporary_path(), image.SOPClassUID, image.SOPInstanceUID, "1.2.840.10008.1.2.1")
         file.write(memoryview(encoded(image)))
-        received.append((file.finish(), Peer("MODALITY", called, "10.0.0.5")))
+        received.append((file.finish(), Peer(sender, called, "10.0.0.5")))
     ledger.receiving.instances_stored(archive.keep_received(received), 100.0)
     return ledger
 

@@ -95,6 +95,17 @@ class LedgerReader:
                 found += [HeldInstance(*row) for row in db.execute(select(*columns).where(some))]
         return found
 
+    def study_of(self, uids: Sequence[str]) -> str | None:
+        """Under which UID the ledger has the study of these SOP instances; None when none of them is stored."""
+        kept = schema.instance.c
+        query = select(schema.study.c.study_instance_uid).join(schema.instance, schema.study.c.id == kept.study_id)
+        with reading(self.engine) as db:
+            for start in range(0, len(uids), 500):
+                some = kept.sop_instance_uid.in_(uids[start : start + 500])
+                if found := db.execute(query.where(some).limit(1)).scalar():
+                    return str(found)
+        return None
+
     def feedback(self) -> list[Feedback]:
         """Documents that others sent about studies that have results: reports, corrections, rejection notes."""
         made, kept, studies = schema.result_object.c, schema.instance.c, schema.study.c

@@ -25,8 +25,10 @@ from node.settings_file import settings_toml
 from node.states import StudyState
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.audit_heads import AuditHeads
+from node.storage.health import HealthStore
 from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
+from node.storage.ledger.receiving import Receiving
 from node.storage.ledger.retention import OldStudies
 from node.storage.records import AnalysisRecord, StoreOutcome
 from node.storage.worklist import Worklist
@@ -66,6 +68,33 @@ def test_where_ae_titles_differ_a_recovered_node_begins_nothing_by_itself(
     hold = Ledger(settings.database_url).holds.of_node(several.node_name)
     assert hold is not None and (hold.kind, hold.by) == (HoldKind.PAUSE, "recover")
     assert not recover(several, 600.0).paused, "nothing was adopted: nothing is held back anew"
+
+
+def test_the_pause_stands_before_the_first_study_is_there(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = keep(settings, 1)
+    HealthStore(ledger.engine).beat("NODE2@other:104", "listener", 450.0)
+    with ledger.engine.begin() as db:
+        db.exec_driver_sql("DELETE FROM instance")
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Receiving, "instances_stored", crash)
+    several = settings.model_copy(update={"ae_titles": (ApplicationEntity(ae_title="MOMESTAT"),)})
+    with pytest.raises(KeyboardInterrupt):
+        recover(several, 500.0)
+    held = {each.subject for each in ledger.holds.current() if each.kind is HoldKind.PAUSE}
+    assert held == {several.node_name, "NODE2@other:104"}
+
+
+def test_without_a_patient_id_recovered_images_of_two_senders_stay_apart(settings: Settings) -> None:
+    for sender in ("MR1", "MR2"):
+        keep(settings, 1, sender=sender, PatientID="", PatientName="").engine.dispose()
+    (settings.storage.root / "ledger.db").unlink()
+    recover(settings, 500.0)
+    ledger = Ledger(settings.database_url)
+    assert ledger.reading.study(STUDY).study.conflict
+    assert [each.images for each in ledger.conflicts.parties(STUDY)] == [1, 1]
 
 
 def test_a_damaged_ledger_is_put_aside_and_begun_anew(settings: Settings) -> None:

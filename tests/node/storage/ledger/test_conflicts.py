@@ -186,6 +186,7 @@ def test_each_patient_can_have_a_study_of_its_own(ledger: Ledger) -> None:
     made = Overview(ledger.engine).uid_of(2)
     assert kept(ledger, made) == ["1.2.3.1.3", "1.2.3.1.4", "1.2.3.1.5"]
     assert kept(ledger) == ["1.2.3.1.1", "1.2.3.1.2", "1.2.3.1.6"]
+    assert [ledger.reading.study_of([f"1.2.3.1.{n}"]) for n in (4, 6, 7)] == [made, STUDY, None]
     claimed = {claim_job(ledger, now=500).study_instance_uid, claim_job(ledger, now=500).study_instance_uid}
     assert claimed == {STUDY, made}
 
