@@ -12,9 +12,11 @@ from pydicom import dcmread
 import phantom
 from calibrations import a_score
 from dicom_io.files import dicom_files
+from kept_studies import STUDY, keep
 from mome_core.case import Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.results import Endpoint, Result, Severity
+from node import analyst
 from node.analysis import analyze_study, beside_refusals, encoded, open_context
 from node.analyst import ContextsByAeTitle, make_analyst, revision_of
 from node.errors import NotReady, SettingsError
@@ -24,6 +26,7 @@ from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import KeptObject, StudyRevision
 from second_bundle import second_bundle
+from sr_templates.dicom.device import Revision
 from sr_templates.kinds import Kind
 from sr_templates.reading.report_numbers import read_numbers
 
@@ -112,6 +115,24 @@ def test_a_new_revision_names_the_report_that_it_supersedes() -> None:
     assert revision.predecessor is not None
     assert revision.predecessor.sop_instance_uid == "2.1"
     assert revision.predecessor.study_instance_uid == "1.2.3"
+
+
+def test_the_predecessor_of_a_split_study_is_named_under_the_uid_of_its_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_with(tmp_path)
+    ((_, _, path),) = keep(settings, 1).reading.instances()
+    told: list[Revision] = []
+
+    def analysis(*_: object, run: Revision, **_more: object) -> None:
+        told.append(run)
+        raise NotReady("far enough")
+
+    monkeypatch.setattr(analyst, "analyze_study", analysis)
+    second = StudyRevision("2.25.3", 2, KeptObject("report", "1.88", "2.1", "2.2", "digest", "path"))
+    with pytest.raises(NotReady, match="far enough"):
+        make_analyst(settings)([settings.storage.root / path], second)
+    assert told[0].predecessor and told[0].predecessor.study_instance_uid == STUDY
 
 
 def test_a_study_that_nobody_can_analyse_has_the_reason_and_no_score(tmp_path: Path) -> None:
