@@ -42,8 +42,10 @@ def is_of_another(db: Connection, study: StudyRow, each: StoredInstance, sender_
         Of an instance of the study that has no row yet.
     """
     verdict = likeness(study.patient_digest, each.patient_digest)
-    if verdict is not Likeness.SAME or not has_no_id(each.patient_digest) or not each.calling_ae_title:
+    if verdict in (Likeness.ANOTHER, Likeness.UNKNOWN):
         return verdict is Likeness.ANOTHER
+    if not has_no_id(each.patient_digest) or not each.calling_ae_title:
+        return False
     if sender_before not in ("", each.calling_ae_title):
         return True
     kept = schema.instance.c

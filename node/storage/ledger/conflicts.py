@@ -243,7 +243,7 @@ def _count(db: Connection, study: StudyRow) -> None:
 
 def _go_on(db: Connection, study: StudyRow, now: float, *, anew: bool) -> None:
     """The study goes on where the conflict stopped it; `anew`: its images are others than before."""
-    stopped = study.reason_code in CONFLICT_WORDS
+    stopped = study.reason_code in CONFLICT_WORDS or _is_unanalysed(db, study)
     values: dict[str, object] = {"conflict": False, **(NO_REASON if stopped else {}), "indexed": ""}
     db.execute(update(schema.study).where(schema.study.c.id == study.id).values(values))
     if study.state is not StudyState.RECEIVING and (anew or (stopped and study.state is StudyState.FAILED)):
@@ -251,6 +251,13 @@ def _go_on(db: Connection, study: StudyRow, now: float, *, anew: bool) -> None:
         moved = move(db, study, StudyEvent.REQUEUED, now, _DECIDED, revision=study.revision + 1, **NO_REASON)
         add_job(db, JobKind.ANALYZE, moved.id, moved.revision, now)
     _stop_again(db, study.id, now)
+
+
+def _is_unanalysed(db: Connection, study: StudyRow) -> bool:
+    """Whether nobody was ever to analyse this revision: the conflict stood when it was complete."""
+    job = schema.job.c
+    analyses = (job.study_id == study.id, job.kind == JobKind.ANALYZE, job.revision == study.revision)
+    return db.execute(select(job.id).where(*analyses).limit(1)).first() is None
 
 
 def _stop_again(db: Connection, study_id: int, now: float) -> None:

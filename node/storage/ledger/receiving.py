@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
-from node.patient_digest import Likeness, likeness
+from node.patient_digest import Likeness, completed, likeness
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
@@ -103,12 +103,15 @@ def _compare(db: Connection, each: StoredInstance, known: _Known, now: float) ->
 def _open_study(db: Connection, each: StoredInstance, study: StudyRow | None, now: float) -> StudyRow:
     """The study's row, RECEIVING; a study that had been complete begins its next revision.
 
-    One whose patient was noted under another key, or under none, learns it from this instance.
+    One whose patient was noted under another key, or under none, learns it from this instance; also what it lacks.
     """
     if study is None:
         return insert_study(db, each, each.study_instance_uid, now)
-    if likeness(study.patient_digest, each.patient_digest) is Likeness.UNKNOWN:
-        db.execute(update(schema.study).where(schema.study.c.id == study.id).values(patient_digest=each.patient_digest))
+    verdict, patient = likeness(study.patient_digest, each.patient_digest), each.patient_digest
+    if verdict is Likeness.LESS_SAID:
+        patient = completed(study.patient_digest, patient)
+    if verdict in (Likeness.UNKNOWN, Likeness.LESS_SAID) and patient != study.patient_digest:
+        db.execute(update(schema.study).where(schema.study.c.id == study.id).values(patient_digest=patient))
         study = locked_study(db, study.id)
     if study.state is not StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
         cancel_open_jobs(db, study.id, _NEW_INSTANCE, now)

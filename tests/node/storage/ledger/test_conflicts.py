@@ -93,6 +93,18 @@ def test_without_a_patient_id_two_senders_cannot_mean_one_patient(ledger: Ledger
     assert ledger.receiving.instances_stored(later, 102) == [StoreOutcome.SET_ASIDE]
 
 
+def test_without_a_patient_id_two_senders_are_two_patients_also_where_one_says_less(ledger: Ledger) -> None:
+    said = PatientIdentity("", "ann one", "19500101", "F"), PatientIdentity("", "ann one", "19500101", "")
+    batch = [stored_instance(n, patient=each, sender=f"MR{n}") for n, each in enumerate(said)]
+    assert ledger.receiving.instances_stored(batch, 100) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]
+
+
+def test_what_one_image_leaves_out_another_tells_and_the_third_must_agree(ledger: Ledger) -> None:
+    names = ("", "ann one", "bob two")
+    batch = [stored_instance(n, patient=PatientIdentity("7", name)) for n, name in enumerate(names)]
+    assert ledger.receiving.instances_stored(batch, 100) == [StoreOutcome.STORED] * 2 + [StoreOutcome.SET_ASIDE]
+
+
 @pytest.mark.parametrize("act", ["requeue", "redeliver"])
 def test_nobody_analyses_or_sends_again_while_the_conflict_stands(ledger: Ledger, act: str) -> None:
     analyzed_study(ledger, "pacs")
@@ -139,6 +151,20 @@ def test_what_was_set_aside_is_discarded_and_the_study_goes_on(ledger: Ledger) -
     again = stored_instance(4, patient=BOB, sender="MR2")  # the sender repeats it: that is decided
     assert ledger.receiving.instances_stored([again], 600) == [StoreOutcome.SET_ASIDE]
     assert not ledger.reading.study(STUDY).study.conflict
+
+
+def test_a_late_image_beside_a_conflict_is_analysed_once_that_is_decided(ledger: Ledger) -> None:
+    analyzed_study(ledger, "pacs")
+    ledger.deliveries.delivered(claim_job(ledger, JobKind.DELIVER), [], now=220)
+    ledger.receiving.instances_stored([stored_instance(2, patient=BOB)], 300)
+    ledger.receiving.instances_stored([stored_instance(3)], 301)
+    ledger.gathering.settle(350, 360)
+    study = ledger.reading.study(STUDY).study
+    assert (study.state, study.reason_code) == (StudyState.FAILED, ReasonCode.TWO_PATIENTS) and study.reason
+    with ledger.engine.begin() as db:  # as the program wrote it before
+        db.exec_driver_sql("UPDATE study SET reason = '', reason_code = ''")
+    ledger.conflicts.resolve(STUDY, Resolution.DISCARD, "", "ann", 400)
+    assert state_of(ledger) is StudyState.STABLE and is_analysed(ledger)
 
 
 @pytest.mark.parametrize("which", ["1", "MR2", "1.2.3.1.4"])
