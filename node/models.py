@@ -100,10 +100,14 @@ class Registry:
 
     @staticmethod
     def _keep_signature(signature: Path, kept: Path) -> None:
-        """Keep the signature of a bundle that was kept before it was signed."""
-        if signature.is_file() and not kept.exists():
-            shutil.copyfile(signature, kept)
-            sync((kept, kept.parent))
+        """Keep the signature of a bundle that was kept before it was signed, or was signed by somebody else then."""
+        if not signature.is_file() or (kept.exists() and kept.read_bytes() == signature.read_bytes()):
+            return
+        fresh = kept.with_name(f"{kept.name}.{os.getpid()}.part")
+        shutil.copyfile(signature, fresh)
+        sync((fresh,))
+        fresh.rename(kept)
+        sync((kept.parent,))
 
 
 def shipped_digests() -> frozenset[str]:

@@ -190,12 +190,17 @@ class _ActiveModel:
 
 
 def roll_back(settings: Settings, *, by: str, now: float) -> _ActiveModel:
-    """Let the model before the active one answer again; raises NotReady when nothing was promoted."""
+    """Let the model before the active one answer again.
+
+    Raises NotReady when nothing was promoted, or nobody whom this site trusts vouches for that model.
+    """
     decisions, registry = open_decisions(settings), Registry(settings.storage.root)
     stack = promoted(decisions.decisions())
     if len(stack) < 2:
         raise NotReady("nothing was promoted, so there is no model to go back to; see: mome-node model list")
-    manifest = manifest_of(registry.bundle(stack[-2]))
+    bundle = registry.bundle(stack[-2])
+    manifest = manifest_of(bundle)
+    require_trusted(bundle, manifest.digest, settings.model)
     _require_other_endpoints(settings, manifest.name, manifest.endpoints)
     decisions.decide(Act.ROLLED_BACK, stack[-2], by, {"from": stack[-1]}, now)
     return _ActiveModel(manifest.name, manifest.version, manifest.weights_sha256)
@@ -210,8 +215,9 @@ def begin_shadow(settings: Settings, bundle: str, *, by: str, now: float) -> str
     Raises NotReady when nobody whom this site trusts vouches for it.
     """
     registry = Registry(settings.storage.root)
-    digest = registry.add(registry.find(bundle))
-    require_trusted(registry.bundle(digest), digest, settings.model)
+    found = registry.find(bundle)
+    require_trusted(found, manifest_of(found).digest, settings.model)
+    digest = registry.add(found)
     end_shadow(settings, by=by, now=now)
     open_decisions(settings).decide(Act.SHADOWED, digest, by, {}, now)
     return digest

@@ -203,7 +203,9 @@ class DashboardSettings(SettingsSection):
         default=PatientDisplay.ID, description="patient in lists, for those who may see patients: none, id, name"
     )
     session_hours: Seconds = Field(default=10.0, description="lifetime of a session, in hours")
-    idle_minutes: Seconds = Field(default=30.0, description="a session that nobody uses for so long ends, in minutes")
+    idle_minutes: float = Field(
+        default=30.0, ge=2, description="a session that nobody uses for so long ends, in minutes"
+    )
     oidc_issuer: str = Field(default="", description="URL of an OpenID Connect provider (https://...); empty: none")
     oidc_client_id: str = Field(default="", description="client ID of this node there")
     oidc_secret_file: str = Field(default="", description="file with the client secret, mode 0600")

@@ -231,13 +231,13 @@ class Elements:
             return value.decode("latin-1")
 
     def _encodings(self) -> list[str]:
-        """Python's names of the character sets of this data set; [] where it names none, or none that can be."""
+        """Python's names of the character sets of this data set; [] where it names none."""
         named = self._value("SpecificCharacterSet")  # not by `texts`: its own bytes are in no character set
         texts = _parts_of(named.decode("latin-1")) if isinstance(named, bytes) else self.texts("SpecificCharacterSet")
         try:
             return convert_encodings(list(texts)) if texts else []
         except (LookupError, ValueError):  # a zero byte is a ValueError of codecs.lookup
-            return []
+            return convert_encodings([""])
 
 
 def _is_plain(value: bytes) -> bool:

@@ -41,7 +41,7 @@ class LedgerLock:
         return self
 
     def beat(self) -> None:
-        """The supervisor is alive, and its listener runs."""
+        """The supervisor is alive, and its listener runs; or it waits for its database."""
         os.utime(self.descriptor)
 
     def note_failing(self, names: Sequence[str]) -> None:

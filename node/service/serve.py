@@ -88,8 +88,13 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
     SIGHUP reads the settings again.
     """
     Archive(settings.storage.root)
-    ledger = ledger_when_there(settings, lambda: notify_systemd(f"EXTEND_TIMEOUT_USEC={_LONGER_START_USEC}"))
     with LedgerLock(settings) as lock:
+
+        def waiting() -> None:
+            notify_systemd(f"EXTEND_TIMEOUT_USEC={_LONGER_START_USEC}")
+            lock.beat()
+
+        ledger = ledger_when_there(settings, waiting)
         _begin(ledger, settings)
         try:
             Supervisor(settings, config, ledger, command_of, lock).run()
@@ -159,10 +164,17 @@ class Supervisor:
                 next_notice = time.monotonic() + _WATCHDOG_SECONDS
                 notify_systemd("READY=1\nWATCHDOG=1" if ready else "WATCHDOG=1")
                 if self.receives():
-                    self.lock.beat()
+                    self.beat()
         log.info("stopping")
         notify_systemd("STOPPING=1")
         end_processes(self.running.values())
+
+    def beat(self) -> None:
+        """Show that the node is alive, as far as its storage root takes that."""
+        try:
+            self.lock.beat()
+        except OSError as error:
+            log.error("that the node is alive could not be noted: %s", error.strerror)
 
     def look_what_fails(self) -> None:
         """Note every few seconds what keeps the node from its work; a database that hangs holds up nothing else."""
@@ -172,6 +184,8 @@ class Supervisor:
                 failing = Readiness(self.settings, watch).failing()
             except NodeError:
                 failing = ["database"]
+            except OSError:  # the storage root itself does not answer
+                failing = ["disk"]
             try:
                 self.lock.note_failing(failing)
             except OSError as error:

@@ -54,7 +54,7 @@ from node.service.audit_writer import AuditWriter, fields_of
 from node.service.group_commit import GroupCommit
 from node.service.open_senders import OpenSenders
 from node.settings import Settings
-from node.storage.archive import Archive, IntegrityLost
+from node.storage.archive import RESERVE_FILES, Archive, IntegrityLost, is_full
 from node.storage.database import LedgerUnavailable
 from node.storage.health import HealthStore
 from node.storage.ledger.ledger import Ledger
@@ -65,7 +65,6 @@ log = logging.getLogger(__name__)
 NO_SUCH_ACTION = 0x0123
 DUPLICATE_SOP_INSTANCE = 0x0111  # PS3.7 annex C.4.5
 _MIB = 1024 * 1024
-_RESERVE_FILES = 10_000  # each instance is a file; what is analysed then still has room
 _TO_ALLOW = {  # the settings, or the command, behind a rejection
     CALLING_UNKNOWN: "dicom.callers",
     ADDRESS_UNKNOWN: "dicom.networks",
@@ -143,7 +142,7 @@ class StorageService:
         further = [each.ae_title for each in settings.ae_titles]
         self.admission = Admission(settings.dicom, settings.destinations, further)
         self.dicom = settings.dicom
-        self.reserve_bytes, self.reserve_files = settings.storage.reserve_mib * _MIB, _RESERVE_FILES
+        self.reserve_bytes, self.reserve_files = settings.storage.reserve_mib * _MIB, RESERVE_FILES
 
     def rejected(self, peer: Peer, why: AssociationRejection) -> None:
         """Log and audit a rejected association, with the settings that would allow it."""
@@ -191,7 +190,7 @@ class StorageService:
 
     def keep(self, peer: Peer, request: StoreRequest) -> IncomingInstance:
         """A file for an instance of somebody who may send; refused while the disk still has room for the database."""
-        if self.archive.free_bytes() < self.reserve_bytes or self.archive.free_files() < self.reserve_files:
+        if is_full(self.archive.root, self.reserve_bytes, self.reserve_files):
             raise InstanceRefused(OUT_OF_RESOURCES, "the disk is nearly full")
         names = (request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)
         file, told = InstanceFile(self.archive.temporary_path(), *names), (self.audit_writer, self.senders)

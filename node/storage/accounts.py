@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import math
 import secrets
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 
 from node.errors import NodeError
 from node.storage import schema
-from node.storage.database import reading, writing
+from node.storage.database import LedgerUnavailable, reading, writing
 
+log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400.0
 KEY_DAYS = 365
 """How long an API key is good, unless somebody says otherwise."""
@@ -193,7 +195,10 @@ class Accounts:
         with reading(self.engine) as db:
             found = _find_holder(db, secret, kind, now, idle_seconds)
         if found is not None and by_person:
-            self._note_use(digest(secret), now)
+            try:
+                self._note_use(digest(secret), now)
+            except LedgerUnavailable as error:  # a full disk is when somebody must get in
+                log.warning("when a secret was used could not be noted: %s", error)
         return found
 
     def end_sessions(self, name: str) -> int:

@@ -33,6 +33,10 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+RESERVE_FILES = 10_000
+"""How many files a disk must still hold to take images: each instance is one, and each study has folders."""
+
+
 class Archive:
     """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
@@ -75,11 +79,6 @@ class Archive:
     def free_bytes(self) -> int:
         """Space that is left for us on the disk."""
         return shutil.disk_usage(self.root).free
-
-    def free_files(self) -> int:
-        """How many more files the disk can hold (inodes); a file system that does not count them holds any number."""
-        disk = os.statvfs(self.root)
-        return disk.f_favail if disk.f_files else sys.maxsize
 
     def keep_received(self, batch: Sequence[tuple[ReceivedInstance, Peer]]) -> list[StoredInstance]:
         """Give synced files their final names and sync the folders; afterwards only the rows are missing.
@@ -197,6 +196,17 @@ def _remove_empty(folder: Path, root: Path) -> None:
         except OSError:  # not empty, or gone
             return
         folder = folder.parent
+
+
+def free_files(root: Path) -> int:
+    """How many more files the disk can hold (inodes); a file system that does not count them holds any number."""
+    disk = os.statvfs(root)
+    return disk.f_favail if disk.f_files else sys.maxsize
+
+
+def is_full(root: Path, reserve_bytes: int, reserve_files: int = RESERVE_FILES) -> bool:
+    """Whether the disk has no room for images any more: what is analysed and the database still need some."""
+    return shutil.disk_usage(root).free < reserve_bytes or free_files(root) < reserve_files
 
 
 def write_durably(temporary: Path, path: Path, content: bytes) -> None:

@@ -28,9 +28,8 @@ class AuditHeads:
 
     def noted(self) -> tuple[AuditHead, ...]:
         """All of them, oldest first; raises AuditBroken for a line that nobody writes."""
-        lines = self.file.read_text("ascii", errors="replace").splitlines() if self.file.exists() else ()
         try:
-            return tuple(AuditHead.of(line.split()[-1]) for line in lines)
+            return tuple(AuditHead.of(line.split()[-1]) for line in self._whole_lines().splitlines())
         except (ValueError, IndexError):
             raise AuditBroken(f"{self.file} was changed: a line is not a head of the audit trail") from None
 
@@ -40,13 +39,19 @@ class AuditHeads:
         if not head.entries or (noted and noted[-1] == head):
             return
         when = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        descriptor = os.open(self.file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-        try:
-            os.write(descriptor, f"{when} {head}\n".encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        whole = len(self._whole_lines())
+        with os.fdopen(os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600), "r+b") as file:
+            file.truncate(whole)
+            file.seek(whole)
+            file.write(f"{when} {head}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
         log.info("head of the audit trail", extra={"head": str(head)})
+
+    def _whole_lines(self) -> str:
+        """What was written to its end: a full disk or a power cut may leave a part of the last line."""
+        content = self.file.read_text("latin-1") if self.file.exists() else ""
+        return content[: content.rfind("\n") + 1]
 
     def put_aside(self, now: float) -> None:
         """Begin anew with a new ledger; those of the old one stay, for whoever keeps it."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 
 from node.settings import Settings
+from node.storage.archive import is_full
 from node.storage.health import HealthStore
 
 
@@ -28,5 +28,5 @@ class Readiness:
     def failing(self) -> list[str]:
         """What does not work: silent processes, a disk that is full."""
         storage = self.settings.storage
-        full = shutil.disk_usage(storage.root).free < storage.reserve_mib * 2**20
+        full = is_full(storage.root, storage.reserve_mib * 2**20)
         return self.silent_processes() + (["disk"] if full else [])

@@ -15,7 +15,7 @@ from node.models import all_bundles_in_use, open_decisions, require_answering_to
 from node.remedies import reason_for
 from node.settings import Settings
 from node.settings_sections import Destination
-from node.storage.archive import Archive, sync, write_durably
+from node.storage.archive import Archive, free_files, sync, write_durably
 from node.storage.audit_heads import AuditHeads
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
@@ -100,11 +100,11 @@ def _storage(settings: Settings) -> str:
     milliseconds = 1000 * (time.perf_counter() - started)
     same = probe.read_bytes() == b"MOME" * 65536
     probe.unlink()
-    free_gib, free_files = archive.free_bytes() / 2**30, archive.free_files()
+    free_gib, more_files = archive.free_bytes() / 2**30, free_files(settings.storage.root)
     if not same or free_gib < _ENOUGH_FREE_GIB:
         raise NotReady(f"{settings.storage.root}: {free_gib:.1f} GiB free, {_ENOUGH_FREE_GIB} are needed")
-    if free_files < _ENOUGH_FREE_FILES:
-        raise NotReady(f"{settings.storage.root}: room for {free_files} more files, {_ENOUGH_FREE_FILES} are needed")
+    if more_files < _ENOUGH_FREE_FILES:
+        raise NotReady(f"{settings.storage.root}: room for {more_files} more files, {_ENOUGH_FREE_FILES} are needed")
     return f"{settings.storage.root}: {free_gib:.0f} GiB free, a durable write takes {milliseconds:.1f} ms"
 
 

@@ -29,7 +29,8 @@ def _describe_coding_schemes(instance: Dataset, source: Dataset) -> None:
     Procedure codes of a worklist are often of a scheme of the hospital's own, which nothing describes.
     """
     used = {str(each.value) for each in instance.iterall() if each.keyword == "CodingSchemeDesignator"}
-    known = {str(each.CodingSchemeDesignator): each for each in source.get("CodingSchemeIdentificationSequence") or ()}
+    items = source.get("CodingSchemeIdentificationSequence") or ()
+    known = {str(each.get("CodingSchemeDesignator", "")): each for each in items}
     known[codes.PRIVATE_SCHEME] = codes.coding_scheme_identification()
     described = [deepcopy(known.get(each)) or _named(each) for each in sorted(used) if each.startswith(_PRIVATE)]
     if described:

@@ -25,8 +25,11 @@ from node.analysis import open_context
 from node.errors import NodeError, NotReady, SettingsError
 from node.model_settings import ModelSettings
 from node.model_trust import BundleTrust, Vouching, is_encrypted, make_key, require_bundles, require_trusted, sign
-from node.models import Registry, find_bundle, manifest_of
+from node.models import Registry, find_bundle, manifest_of, open_decisions
+from node.promotion import begin_shadow, roll_back
 from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.decisions import Act
 
 
 @pytest.fixture
@@ -139,6 +142,35 @@ def test_a_node_loads_no_bundle_that_nobody_vouches_for(bundle: Path, tmp_path: 
         open_context(settings, [bundle])
     with pytest.raises(SettingsError, match=r"model\.path: .* not signed"):
         require_bundles(settings)
+
+
+def test_a_strangers_signature_on_a_kept_bundle_gives_way_to_ours(bundle: Path, tmp_path: Path) -> None:
+    make_key(tmp_path / "stranger.pem")
+    sign(bundle, tmp_path / "stranger.pem")
+    registry = Registry(tmp_path / "root")
+    digest = registry.add(bundle)
+    key = make_key(tmp_path / "site.pem")
+    sign(bundle, tmp_path / "site.pem")
+    registry.add(bundle)
+    assert trust(registry.bundle(digest), us=key).vouching is Vouching.TRUSTED
+
+
+def test_a_shadow_that_nobody_vouches_for_is_not_kept(bundle: Path, tmp_path: Path) -> None:
+    settings = Settings(storage={"root": tmp_path / "root"})
+    Archive(settings.storage.root)
+    with pytest.raises(NotReady, match="not signed"):
+        begin_shadow(settings, str(bundle), by="anna", now=1.0)
+    assert Registry(settings.storage.root).digests() == []
+
+
+def test_the_way_back_leads_to_no_model_that_nobody_vouches_for(bundle: Path, tmp_path: Path) -> None:
+    settings = Settings(storage={"root": tmp_path / "root"})
+    Archive(settings.storage.root)
+    registry, book = Registry(settings.storage.root), open_decisions(settings)
+    old, new = registry.add(bundle), registry.add(find_bundle("demo"))
+    book.decide(Act.PROMOTED, new, "anna", {"before": old}, 1.0)
+    with pytest.raises(NotReady, match="not signed"):
+        roll_back(settings, by="anna", now=2.0)
 
 
 def test_a_bundle_that_is_kept_gets_its_signature_later(bundle: Path, tmp_path: Path) -> None:

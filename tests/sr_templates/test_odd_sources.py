@@ -36,7 +36,7 @@ def local_procedure(image: Dataset) -> None:
     image.ProcedureCodeSequence = [code("99RIS"), code("99OTHER")]
     known = Dataset()
     known.CodingSchemeDesignator, known.CodingSchemeName = "99OTHER", "Codes of the other hospital"
-    image.CodingSchemeIdentificationSequence = [known]
+    image.CodingSchemeIdentificationSequence = [known, Dataset()]
 
 
 def trial(image: Dataset) -> None:

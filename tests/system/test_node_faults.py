@@ -182,6 +182,7 @@ def test_a_storage_root_that_is_read_only_stops_the_start(tmp_path: Path) -> Non
 def test_a_database_that_is_locked_for_30_s_means_no_success_and_then_all_goes_on(tmp_path: Path) -> None:
     with live_node(tmp_path) as node:
         node.start()
+        goes_on(node)  # each process has begun: one that begins with a locked database ends, and is started again
         before = parts(node)
         holder = sqlite3.connect(node.settings.storage.root / "ledger.db", isolation_level=None)
         holder.execute("BEGIN EXCLUSIVE")

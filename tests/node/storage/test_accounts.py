@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from node.storage.accounts import AccessRefused, AccountRole, Accounts, Credential, TokenKind, digest
+from node.storage.database import LedgerUnavailable
 from node.storage.ledger.ledger import Ledger
 from node.storage.schema import account, token
 
@@ -92,6 +93,18 @@ def test_an_account_tells_its_sessions_and_keys_and_when_they_were_used(access: 
     assert alice.credentials == (Credential(TokenKind.SESSION, 1_000.0, 2_000.0, 1e6),)
     assert prometheus.credentials == (Credential(TokenKind.KEY, 1.0, None, 3_000.0),)
     assert access.accounts(4_000.0)[1].credentials == ()
+
+
+def test_who_may_get_in_gets_in_while_the_database_takes_nothing(
+    access: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = access.new_key("prometheus", AccountRole.VIEWER, 1.0)
+
+    def full(*_: object) -> None:
+        raise LedgerUnavailable("the disk is full")
+
+    monkeypatch.setattr(access, "_note_use", full)
+    assert access.holder(key, TokenKind.KEY, 2.0) is not None
 
 
 def test_a_person_can_be_logged_out_everywhere(access: Accounts) -> None:

@@ -85,6 +85,17 @@ def test_a_line_that_nobody_writes_is_a_change(heads: AuditHeads) -> None:
         heads.noted()
 
 
+def test_a_line_that_was_cut_by_a_full_disk_is_no_change_and_the_next_head_takes_its_place(
+    ledger: Ledger, heads: AuditHeads
+) -> None:
+    whole = heads.file.read_text()
+    heads.file.write_text(f"{whole}1970-01-01T02:00:00Z 4:0a")
+    assert [each.entries for each in heads.noted()] == [3]
+    heads.note(ledger.audit, 7_200.0)
+    assert [each.entries for each in heads.noted()] == [3, 4]
+    assert heads.file.read_text().startswith(whole)
+
+
 def test_a_new_ledger_begins_its_own_heads(heads: AuditHeads) -> None:
     heads.put_aside(8.0)
     assert heads.noted() == ()
