@@ -119,7 +119,8 @@ def resolve(
     """Decide whose study it is, or which version of an instance is true; without an option, list the parties.
 
     Nothing is deleted: what is not kept stays apart on disk, and the study is analysed. The study's page names the
-    patients. Results that were delivered under another name stay until they are withdrawn.
+    patients. Results that went out under the wrong name must be withdrawn before another party is kept:
+    mome-node retract 812 --reason wrong-patient
 
     Example: mome-node studies resolve 812 --keep 1
     """

@@ -17,6 +17,7 @@ from node.summary import AnalysisSummary
 EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 REPORT_KIND = "report"  # sr_templates.kinds.Kind.REPORT, without loading pydicom with every ledger
+REJECTION_KIND = "rejection"  # Kind.REJECTION, likewise
 REPORT_KINDS = frozenset((REPORT_KIND, "region"))  # those that have an older SOP class to fall back on
 
 

@@ -22,6 +22,7 @@ from node.storage.ledger.conflict_rows import CONFLICT_WORDS, split_uid, stands,
 from node.storage.ledger.instance_rows import insert_instances, insert_study
 from node.storage.ledger.job_rows import add_job, cancel_open_jobs
 from node.storage.ledger.transitions import NO_REASON, find_study, locked_study, move, operated, require_study
+from node.storage.ledger.withdrawals import require_withdrawn
 from node.storage.records import StudyObject, StudyRow
 from node.storage.rows import kept_from_row, set_aside_from_row
 
@@ -83,6 +84,8 @@ class Conflicts:
     def resolve(self, study_instance_uid: str, decision: Resolution, which: str, by: str, now: float) -> None:
         """Carry out an operator's decision, with its audit entry; raises Undecidable, changing nothing.
 
+        Raises ResultsStand where another party is to be the study and its present results are not withdrawn.
+
         Parameters
         ----------
         which
@@ -101,6 +104,8 @@ class Conflicts:
             if decision is Resolution.SPLIT:
                 _split(db, study, apart, now)
             elif kept != _OWN:
+                if apart[kept - 1][0].reason is not ReasonCode.TWO_VERSIONS:
+                    require_withdrawn(db, study)
                 _swap(db, study, apart[kept - 1], now)
             _drop_former(db, study, [each for party in apart for each in party])
             _go_on(db, locked_study(db, study.id), now, anew=kept != _OWN)

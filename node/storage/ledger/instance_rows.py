@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from node.states import StudyState
 from node.storage import schema
@@ -26,6 +26,7 @@ def insert_study(db: Connection, first: StoredInstance, study_instance_uid: str,
     """A study begins with its first instance."""
     db.execute(
         insert(schema.study).values(
+            **_never_used(db),
             study_instance_uid=study_instance_uid,
             patient_digest=first.patient_digest,
             called_ae_title=first.called_ae_title,
@@ -44,6 +45,14 @@ def insert_study(db: Connection, first: StoredInstance, study_instance_uid: str,
         )
     )
     return require_study(db, study_instance_uid)
+
+
+def _never_used(db: Connection) -> dict[str, object]:
+    """A number that no study has had: SQLite would give that of a purged study, whose audit trail stays, again."""
+    if db.dialect.name != "sqlite":
+        return {}  # a sequence gives each number once
+    newest = [select(func.coalesce(func.max(each), 0)) for each in (schema.study.c.id, schema.audit.c.study_id)]
+    return {"id": max(db.execute(each).scalar_one() for each in newest) + 1}
 
 
 def insert_instances(db: Connection, rows: Sequence[tuple[int, StoredInstance]], now: float) -> None:

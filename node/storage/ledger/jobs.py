@@ -26,7 +26,15 @@ from node.storage.ledger.job_rows import (
 )
 from node.storage.ledger.object_rows import keep_object, keep_receipts
 from node.storage.ledger.transitions import NO_REASON, locked_study, move, reason_columns
-from node.storage.records import REPORT_KIND, AnalysisRecord, JobRow, KeptObject, ObjectReceipt, StudyRow
+from node.storage.records import (
+    REJECTION_KIND,
+    REPORT_KIND,
+    AnalysisRecord,
+    JobRow,
+    KeptObject,
+    ObjectReceipt,
+    StudyRow,
+)
 from node.storage.rows import job_from_row, kept_object_from_row
 
 _PLANNED_STOP = Reason(ReasonCode.PLANNED_STOP, "given back: its process was asked to end")
@@ -167,10 +175,14 @@ class JobQueue:
             db.execute(update(schema.job).where(schema.job.c.id == job.id).values(again))
 
     def predecessor(self, job: Job) -> KeptObject | None:
-        """The report of the newest earlier revision, which this job's report supersedes."""
+        """The report of the newest earlier revision that stands, not withdrawn: this job's report supersedes it."""
         table = schema.result_object.c
+        withdrawn = select(table.revision).where(table.study_id == job.study_id, table.kind == REJECTION_KIND)
         query = select(schema.result_object).where(
-            table.study_id == job.study_id, table.kind == REPORT_KIND, table.revision < job.revision
+            table.study_id == job.study_id,
+            table.kind == REPORT_KIND,
+            table.revision < job.revision,
+            table.revision.not_in(withdrawn),
         )
         with reading(self.engine) as db:
             row = db.execute(query.order_by(table.revision.desc()).limit(1)).first()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, select
 
@@ -18,6 +18,8 @@ from node.storage.ledger.transitions import require_study
 from node.storage.records import StudyRow
 from node.storage.rows import study_from_row
 
+_HOLDERS = (schema.instance, schema.conflict, schema.result_object)
+"""Tables whose rows name files."""
 Describe = Callable[[str, str], AuditSubject]
 """Study Instance UID and the path of one of its files (empty for none) -> whom its audit entries are about."""
 
@@ -53,6 +55,12 @@ class OldStudies:
             entry = AuditEntry(now, study.id, AuditEvent.DELETED, "", "", study.revision, "retention")
             return _delete_audited(db, study, entry, describe)
 
+    def named(self, paths: Sequence[str]) -> set[str]:
+        """Those of these files that a row names."""
+        holders = [table.c.path for table in _HOLDERS]
+        with reading(self.engine) as db:
+            return {row.path for path in holders for row in db.execute(select(path).where(path.in_(paths)))}
+
     def purge(self, study_instance_uid: str, by: str, now: float, describe: Describe | None = None) -> list[str]:
         """Delete the rows of one study, whatever its state; gives the paths of its files. The audit trail stays.
 
@@ -81,16 +89,15 @@ def _delete_audited(db: Connection, study: StudyRow, entry: AuditEntry, describe
 
 def _delete_study(db: Connection, study_id: int) -> list[str]:
     """Remove every row of a study but its audit trail; gives the paths of its files."""
-    holders = (schema.instance, schema.conflict, schema.result_object)
     paths = [
-        row.path for table in holders for row in db.execute(select(table.c.path).where(table.c.study_id == study_id))
+        row.path for table in _HOLDERS for row in db.execute(select(table.c.path).where(table.c.study_id == study_id))
     ]
     its_jobs = select(schema.job.c.id).where(schema.job.c.study_id == study_id)
     for table in (schema.receipt, schema.commitment):
         db.execute(table.delete().where(table.c.job_id.in_(its_jobs)))
     analyses = select(schema.analysis.c.id).where(schema.analysis.c.study_id == study_id)
     db.execute(schema.shadow_score.delete().where(schema.shadow_score.c.analysis_id.in_(analyses)))
-    for table in (*holders, schema.analysis, schema.job, schema.search_term):
+    for table in (*_HOLDERS, schema.analysis, schema.job, schema.search_term):
         db.execute(table.delete().where(table.c.study_id == study_id))
     db.execute(schema.study.delete().where(schema.study.c.id == study_id))
     return paths

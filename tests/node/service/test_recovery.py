@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_io.encoding.part10 import examine
 from kept_studies import STUDY, delivered, keep
 from mome_core.errors import Ineligibility
 from node.audit import AuditEvent
@@ -26,7 +27,8 @@ from node.storage.archive import Archive, IntegrityLost
 from node.storage.audit_heads import AuditHeads
 from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import AnalysisRecord
+from node.storage.ledger.retention import OldStudies
+from node.storage.records import AnalysisRecord, StoreOutcome
 from node.storage.worklist import Worklist
 from node.summary import AnalysisSummary
 
@@ -163,6 +165,26 @@ def test_a_study_is_purged_whatever_its_state_and_the_audit_trail_says_by_whom(s
         purge_study(settings, STUDY, "anna", 301.0)
     keep(settings, 1)  # sent again, it is a new study
     assert len(files(settings)) == 2
+
+
+def test_a_file_that_came_again_while_its_study_was_deleted_stays(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = keep(settings, 1)
+    (file,) = files(settings)
+    gone = ledger.retention.purge
+
+    def purged_and_sent_again(*arguments: object) -> list[str]:
+        paths = gone(*arguments)  # type: ignore[arg-type]
+        instance = Archive(settings.storage.root).described([examine(file)])
+        assert ledger.receiving.instances_stored(instance, 301.0) == [StoreOutcome.STORED]
+        return [*paths, "instances/orphan.dcm"]
+
+    monkeypatch.setattr(OldStudies, "purge", lambda _, *arguments: purged_and_sent_again(*arguments))
+    orphan = settings.storage.root / "instances" / "orphan.dcm"
+    orphan.write_bytes(b"of no row")
+    purge_study(settings, STUDY, "anna", 300.0)
+    assert file.exists() and not orphan.exists()
 
 
 def test_a_study_that_is_being_analysed_is_not_purged(settings: Settings) -> None:

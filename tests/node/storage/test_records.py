@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from node.states import StudyState
-from node.storage.records import REPORT_KIND, ObjectReceipt, StudyRecord
+from node.storage.records import REJECTION_KIND, REPORT_KIND, ObjectReceipt, StudyRecord
 from sr_templates.kinds import Kind
 
 STUDY = StudyRecord(1, "1.2.3", StudyState.RECEIVING, 1, 90, 1.0, 2.0, 1.0, conflict=False, reason="")
@@ -31,6 +31,7 @@ def test_a_study_says_how_far_it_is_behind_earlier_ones(missing: int, words: str
 
 def test_the_ledger_calls_the_report_as_its_builder_does() -> None:
     assert Kind(REPORT_KIND) is Kind.REPORT
+    assert Kind(REJECTION_KIND) is Kind.REJECTION
 
 
 def test_opening_a_ledger_loads_no_dicom_library() -> None:

@@ -26,8 +26,9 @@ from node.states import StudyState
 from node.storage.ledger.conflicts import Party, Resolution, Undecidable
 from node.storage.ledger.ledger import Ledger
 from node.storage.ledger.transitions import ConflictStands
+from node.storage.ledger.withdrawals import ResultsStand
 from node.storage.overview import Overview
-from node.storage.records import StoreOutcome
+from node.storage.records import KeptObject, ObjectReceipt, StoreOutcome
 
 NOBODY = PatientIdentity()
 
@@ -165,6 +166,23 @@ def test_the_other_party_can_be_the_study(ledger: Ledger, which: str) -> None:
     assert (study.instances, study.conflict) == (2, False)
     late = [stored_instance(5, patient=BOB), stored_instance(6, patient=ANN)]
     assert ledger.receiving.instances_stored(late, 600) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]
+
+
+def test_another_party_is_the_study_only_after_the_results_of_the_first_are_withdrawn(ledger: Ledger) -> None:
+    analyzed_study(ledger, "pacs")
+    ledger.deliveries.delivered(claim_job(ledger, JobKind.DELIVER), [ObjectReceipt("9.1", 0)], now=220)
+    ledger.receiving.instances_stored([stored_instance(2, patient=BOB)], now=300)
+    with pytest.raises(ResultsStand, match="mome-node retract 1 --reason wrong-patient"):
+        ledger.conflicts.resolve(STUDY, Resolution.KEEP, "1", "ann", 310)
+    assert kept(ledger) == ["1.2.3.1.1"] and len(ledger.conflicts.parties(STUDY)) == 2
+    note = KeptObject("rejection", "1.2", "9.9", "9", "digest", "path")
+    ledger.operator.withdrawn(STUDY, note, ["pacs"], 320)
+    with pytest.raises(ResultsStand, match="has not reached"):
+        ledger.conflicts.resolve(STUDY, Resolution.KEEP, "1", "ann", 330)
+    ledger.deliveries.delivered(claim_job(ledger, JobKind.DELIVER, 340), [ObjectReceipt("9.9", 0)], now=345)
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, "1", "ann", 350)
+    assert kept(ledger) == ["1.2.3.1.2"]
+    assert ledger.jobs.predecessor(claim_job(ledger, now=400)) is None
 
 
 @pytest.mark.parametrize("which", ["MR3", "2", "9.9", ""])
