@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.append import append
 from node.storage.contents import IMAGE_CLASSES, unlearn
-from node.storage.database import LedgerOvertaken, writing
+from node.storage.database import LedgerOvertaken, reading, writing
 from node.storage.ledger.conflict_rows import is_of_another, set_aside, set_aside_before, split_study, two_patients
 from node.storage.ledger.instance_rows import insert_instances, insert_study
 from node.storage.ledger.job_rows import cancel_open_jobs
@@ -46,6 +47,17 @@ class Receiving:
             return self._instances_stored(batch, now)
         except LedgerOvertaken:  # another node has just written one of these rows: this time we see it
             return self._instances_stored(batch, now)
+
+    def paths_of(self, objects: Sequence[StoredInstance]) -> list[set[str]]:
+        """For each of these objects the files that rows name for its content."""
+        uids = {each.sop_instance_uid for each in objects}
+        named: dict[tuple[str, str], set[str]] = defaultdict(set)
+        with reading(self.engine) as db:
+            for row in (schema.instance.c, schema.conflict.c):
+                query = select(row.sop_instance_uid, row.sha256, row.path).where(row.sop_instance_uid.in_(uids))
+                for found in db.execute(query):
+                    named[found.sop_instance_uid, found.sha256].add(found.path)
+        return [named[each.sop_instance_uid, each.sha256] for each in objects]
 
     def _instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[StoreOutcome]:
         with writing(self.engine) as db:
