@@ -37,6 +37,12 @@ def likeness(known: str, arrived: str) -> Likeness:
     return Likeness.ANOTHER if are_two(_parts(known), _parts(arrived)) else Likeness.LESS_SAID
 
 
+def completed(known: str, arrived: str) -> str:
+    """With the parts that it lacks and the other has; both of one patient."""
+    parts = zip(_parts(known), _parts(arrived), strict=True)
+    return patient_digest(known, [one or other for one, other in parts])
+
+
 def has_no_id(digest: str) -> bool:
     """Whether the patient ID is empty."""
     return not _parts(digest)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from dicom_io.encoding.patient import PatientIdentity, are_two
 from dicom_io.headers.records import StudyHeaders
@@ -14,8 +15,7 @@ from mome_core.results import QualityFlag, Result, Severity
 
 def require_one_patient(headers: StudyHeaders) -> None:
     """Raise StudyIneligible where the images are of two patients, or nothing shows that they are of one."""
-    first, *others = _patients(headers) or [PatientIdentity()]
-    if any(are_two(first.parts, other.parts) for other in others):
+    if any(are_two(one.parts, other.parts) for one, other in combinations(_patients(headers), 2)):
         words = "the images name two patients, or nothing shows that they are of one"
         raise StudyIneligible(words, Ineligibility.SEVERAL_PATIENTS)
 

@@ -14,7 +14,7 @@ from node.crashpoints import crash_point
 from node.storage.archive import Archive
 from node.storage.database import LedgerUnavailable
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import StoreOutcome
+from node.storage.records import StoredInstance, StoreOutcome
 
 log = logging.getLogger(__name__)
 _LARGEST_GROUP = 64
@@ -108,6 +108,15 @@ class GroupCommit:
             group, self.waiting = self.waiting[:_LARGEST_GROUP], self.waiting[_LARGEST_GROUP:]
             return group
 
+    def _remove_repeated(self, again: Sequence[StoredInstance]) -> None:
+        """Remove the files of what came before, where rows name others of the same content and these are there."""
+        try:
+            for each, named in zip(again, self.ledger.receiving.paths_of(again), strict=True):
+                if each.path not in named and any((self.archive.root / path).is_file() for path in named):
+                    self.archive.remove([each.path])
+        except (OSError, LedgerUnavailable) as error:
+            log.warning("files of repeated instances are left: %s", type(error).__name__, extra={"count": len(again)})
+
     def commit(self, group: Sequence[_PendingInstance]) -> None:
         """One sync and one transaction for all of them; then it is the turn of the oldest that waits."""
         try:
@@ -116,6 +125,9 @@ class GroupCommit:
             crash_point("store.row_committed")
             for each, verdict in zip(group, verdicts, strict=True):
                 each.verdict = verdict
+            again = [each for each, verdict in zip(stored, verdicts, strict=True) if verdict is not StoreOutcome.STORED]
+            if again:
+                self._remove_repeated(again)
         except (OSError, LedgerUnavailable) as error:
             log.error("instances refused: %s", type(error).__name__, extra={"count": len(group)})
         except Exception:  # a defect refuses these instances, it must not end reception

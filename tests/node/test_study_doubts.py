@@ -38,6 +38,14 @@ def test_images_of_two_patients_are_not_answered(tmp_path: Path, other: dict[str
     assert refused.value.code is Ineligibility.SEVERAL_PATIENTS
 
 
+def test_two_patients_are_found_behind_an_image_that_names_none(tmp_path: Path) -> None:
+    paths = phantom.dce(tmp_path)[:3]
+    for path, name in zip(paths, ("", "Ann^One", "Bob^Two"), strict=True):
+        phantom.edited([path], lambda image, name=name: setattr(image, "PatientName", name))  # type: ignore[misc]
+    with pytest.raises(StudyIneligible):
+        require_one_patient(read_series_headers(paths))
+
+
 def test_images_of_one_patient_from_one_sender_raise_no_doubt(tmp_path: Path) -> None:
     found = headers(tmp_path)
     require_one_patient(found)

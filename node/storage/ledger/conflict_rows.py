@@ -42,8 +42,10 @@ def is_of_another(db: Connection, study: StudyRow, each: StoredInstance, sender_
         Of an instance of the study that has no row yet.
     """
     verdict = likeness(study.patient_digest, each.patient_digest)
-    if verdict is not Likeness.SAME or not has_no_id(each.patient_digest) or not each.calling_ae_title:
+    if verdict in (Likeness.ANOTHER, Likeness.UNKNOWN):
         return verdict is Likeness.ANOTHER
+    if not has_no_id(each.patient_digest) or not each.calling_ae_title:
+        return False
     if sender_before not in ("", each.calling_ae_title):
         return True
     kept = schema.instance.c
@@ -81,10 +83,19 @@ def set_aside(db: Connection, study: StudyRow, each: StoredInstance, why: Reason
     fields = AuditFields(calling_ae_title=each.calling_ae_title, reason=why)
     audit_trail.append(db, AuditEntry(now, study.id, AuditEvent.CONFLICT, "", "", 0, reason.words, fields))
     if why is not ReasonCode.FOREIGN_OBJECT:
-        _stop(db, study, reason, now)
+        stop(db, study, reason, now)
 
 
-def _stop(db: Connection, study: StudyRow, why: Reason, now: float) -> None:
+def stands(db: Connection, study_id: int) -> Reason | None:
+    """Why an operator has to decide about a study; None when nothing waits that can change its answer."""
+    table = schema.conflict.c
+    waiting = select(table.reason_code).where(table.study_id == study_id, table.decision == "")
+    codes = set(db.execute(waiting.distinct()).scalars())
+    stopping = (code for code in CONFLICT_WORDS if code is not ReasonCode.FOREIGN_OBJECT)
+    return next((Reason(code, CONFLICT_WORDS[code]) for code in stopping if code in codes), None)
+
+
+def stop(db: Connection, study: StudyRow, why: Reason, now: float) -> None:
     """Analyse and deliver nothing more of the study; one that is finished keeps its state and is marked."""
     table = schema.study
     db.execute(update(table).where(table.c.id == study.id).values(conflict=True))

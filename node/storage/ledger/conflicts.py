@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from node.errors import NodeError
 from node.jobs import JobKind
-from node.patient_digest import party_of
+from node.patient_digest import Likeness, likeness, party_of
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import audit_trail, schema
 from node.storage.append import row_of
 from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import reading, writing
-from node.storage.ledger.conflict_rows import CONFLICT_WORDS, split_uid
+from node.storage.ledger.conflict_rows import CONFLICT_WORDS, split_uid, stands, stop, two_patients
 from node.storage.ledger.instance_rows import insert_instances, insert_study
 from node.storage.ledger.job_rows import add_job, cancel_open_jobs
 from node.storage.ledger.transitions import NO_REASON, find_study, locked_study, move, operated, require_study
@@ -98,15 +98,15 @@ class Conflicts:
                 raise Undecidable("nothing of this study waits for a decision")
             kept = _chosen(db, study, apart, which) if decision is Resolution.KEEP else _OWN
             audit_trail.append(db, operated(study, by, f"resolve {decision} {which}".strip(), now))
+            undecided = schema.conflict.c
+            waiting = update(schema.conflict).where(undecided.study_id == study.id, undecided.decision == "")
+            db.execute(waiting.values(decision=Resolution.DISCARD))
             if decision is Resolution.SPLIT:
                 _split(db, study, apart, now)
             elif kept != _OWN:
                 if apart[kept - 1][0].reason is not ReasonCode.TWO_VERSIONS:
                     require_withdrawn(db, study)
                 _swap(db, study, apart[kept - 1], now)
-            undecided = schema.conflict.c
-            waiting = update(schema.conflict).where(undecided.study_id == study.id, undecided.decision == "")
-            db.execute(waiting.values(decision=Resolution.DISCARD))
             _drop_former(db, study, [each for party in apart for each in party])
             _go_on(db, locked_study(db, study.id), now, anew=kept != _OWN)
 
@@ -118,14 +118,23 @@ def _own(db: Connection, study: StudyRow) -> list[StudyObject]:
 
 
 def _apart(db: Connection, study: StudyRow) -> list[list[StudyObject]]:
-    """What was set aside and waits for a decision, by party, in the order of arrival."""
+    """What was set aside and waits for a decision, by party, in the order of arrival.
+
+    A second version that names another patient belongs to that patient: a scanner that corrects whose images they are
+    sends them again under the same UIDs.
+    """
     table = schema.conflict
     query = select(table).where(table.c.study_id == study.id, table.c.decision == "").order_by(table.c.id)
     parties: dict[str, list[StudyObject]] = defaultdict(list)
     for row in db.execute(query):
         found = set_aside_from_row(row, study)
         whose = party_of(found.instance.patient_digest, found.instance.calling_ae_title)
-        parties["" if found.reason is ReasonCode.TWO_VERSIONS else whose].append(found)
+        if found.reason is ReasonCode.TWO_VERSIONS:
+            if likeness(study.patient_digest, found.instance.patient_digest) is not Likeness.ANOTHER:
+                whose = ""
+            else:
+                found = replace(found, reason=two_patients(found.instance))
+        parties[whose].append(found)
     return list(parties.values())
 
 
@@ -166,8 +175,9 @@ def _swap(db: Connection, study: StudyRow, chosen: Sequence[StudyObject], now: f
     why = ReasonCode.TWO_VERSIONS if versions else ReasonCode.TWO_PATIENTS
     about = {"study_id": study.id, "patient_digest": study.patient_digest, "why": CONFLICT_WORDS[why]}
     about |= {"reason_code": why, "decision": Resolution.DISCARD}
-    if former:
-        rows = [row_of(each.instance, each.received_at) | about for each in former]
+    known = _set_aside_of(db, former)
+    rows = [row_of(each.instance, each.received_at) | about for each in former if _file_of(each) not in known]
+    if rows:
         db.execute(insert(schema.conflict), rows)
     if not versions:
         patient = chosen[0].instance.patient_digest
@@ -181,20 +191,44 @@ def _split(db: Connection, study: StudyRow, apart: Iterable[Sequence[StudyObject
             raise Undecidable("two versions of an instance cannot be split: keep one, or discard the second")
         first = party[0].instance
         uid = split_uid(first)
-        _adopt(db, find_study(db, uid) or insert_study(db, first, uid, now), party, (), now)
+        made = find_study(db, uid) or insert_study(db, first, uid, now)
+        _adopt(db, made, party, (), now)
+        _stop_again(db, made.id, now)
 
 
 def _adopt(
     db: Connection, study: StudyRow, party: Sequence[StudyObject], former: Sequence[StudyObject], now: float
 ) -> None:
-    """Objects that were set aside become instances of a study, instead of others."""
+    """Objects that were set aside become instances of a study, instead of others.
+
+    Of each UID the first does; those that came after it with other content wait for a decision of their own.
+    """
     if any(not each.instance.sop_class_uid for each in party):
         raise Undecidable("an earlier version of this program set them aside: discard them, and have them sent again")
-    db.execute(delete(schema.conflict).where(schema.conflict.c.id.in_([each.id for each in party])))
+    first = {each.instance.sop_instance_uid: each for each in reversed(party)}
+    taken = {each.id for each in first.values()}
+    row, why = schema.conflict.c, ReasonCode.TWO_VERSIONS
+    db.execute(delete(schema.conflict).where(row.id.in_(taken)))
+    rest = update(schema.conflict).where(row.id.in_({each.id for each in party} - taken))
+    db.execute(rest.values(study_id=study.id, decision="", reason_code=why, why=CONFLICT_WORDS[why]))
     if former:
         db.execute(delete(schema.instance).where(schema.instance.c.id.in_([each.id for each in former])))
         _count(db, study)
-    insert_instances(db, [(study.id, each.instance) for each in party], now)
+    if db.execute(select(schema.instance.c.id).where(schema.instance.c.sop_instance_uid.in_(first)).limit(1)).first():
+        raise Undecidable("an instance of another study, or of another patient, has one of their SOP Instance UIDs")
+    insert_instances(db, [(study.id, each.instance) for each in party if each.id in taken], now)
+
+
+def _file_of(each: StudyObject) -> tuple[str, str]:
+    return each.instance.sop_instance_uid, each.instance.sha256
+
+
+def _set_aside_of(db: Connection, objects: Sequence[StudyObject]) -> set[tuple[str, str]]:
+    """Those of these objects that are set aside, too: until schema 0017 one could be both."""
+    row = schema.conflict.c
+    uids = [each.instance.sop_instance_uid for each in objects]
+    found = db.execute(select(row.sop_instance_uid, row.sha256).where(row.sop_instance_uid.in_(uids)))
+    return {(each.sop_instance_uid, each.sha256) for each in found}
 
 
 def _drop_former(db: Connection, study: StudyRow, apart: Iterable[StudyObject]) -> None:
@@ -214,11 +248,24 @@ def _count(db: Connection, study: StudyRow) -> None:
 
 def _go_on(db: Connection, study: StudyRow, now: float, *, anew: bool) -> None:
     """The study goes on where the conflict stopped it; `anew`: its images are others than before."""
-    stopped = study.reason_code in CONFLICT_WORDS
+    stopped = study.reason_code in CONFLICT_WORDS or _is_unanalysed(db, study)
     values: dict[str, object] = {"conflict": False, **(NO_REASON if stopped else {}), "indexed": ""}
     db.execute(update(schema.study).where(schema.study.c.id == study.id).values(values))
-    if study.state is StudyState.RECEIVING or not (anew or (stopped and study.state is StudyState.FAILED)):
-        return
-    cancel_open_jobs(db, study.id, _DECIDED, now)
-    moved = move(db, study, StudyEvent.REQUEUED, now, _DECIDED, revision=study.revision + 1, **NO_REASON)
-    add_job(db, JobKind.ANALYZE, moved.id, moved.revision, now)
+    if study.state is not StudyState.RECEIVING and (anew or (stopped and study.state is StudyState.FAILED)):
+        cancel_open_jobs(db, study.id, _DECIDED, now)
+        moved = move(db, study, StudyEvent.REQUEUED, now, _DECIDED, revision=study.revision + 1, **NO_REASON)
+        add_job(db, JobKind.ANALYZE, moved.id, moved.revision, now)
+    _stop_again(db, study.id, now)
+
+
+def _is_unanalysed(db: Connection, study: StudyRow) -> bool:
+    """Whether nobody was ever to analyse this revision: the conflict stood when it was complete."""
+    job = schema.job.c
+    analyses = (job.study_id == study.id, job.kind == JobKind.ANALYZE, job.revision == study.revision)
+    return db.execute(select(job.id).where(*analyses).limit(1)).first() is None
+
+
+def _stop_again(db: Connection, study_id: int, now: float) -> None:
+    """Stop a study for what waits for a further decision."""
+    if why := stands(db, study_id):
+        stop(db, locked_study(db, study_id), why, now)

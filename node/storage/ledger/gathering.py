@@ -12,8 +12,9 @@ from node.storage import schema
 from node.storage.contents import IMAGE_CLASSES, content_of, known_like, learn
 from node.storage.database import reading, writing
 from node.storage.health import ALIVE_SECONDS, LISTENER
+from node.storage.ledger.conflict_rows import stands
 from node.storage.ledger.job_rows import add_job
-from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move
+from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move, reason_columns
 from node.storage.records import StudyRow
 
 
@@ -95,14 +96,8 @@ def complete(db: Connection, study: StudyRow, now: float, cause: str, *, teaches
     It is indexed for the search once more: an image that came late may say another name.
     """
     if study.conflict:
-        move(
-            db,
-            study,
-            StudyEvent.GAVE_UP,
-            now,
-            Reason(study.reason_code or ReasonCode.UNKNOWN, study.reason),
-            indexed="",
-        )
+        why = stands(db, study.id) or Reason(study.reason_code or ReasonCode.UNKNOWN, study.reason)
+        move(db, study, StudyEvent.GAVE_UP, now, why, indexed="", **reason_columns(why))
         return
     content = content_of(db, study.id, IMAGE_CLASSES) if teaches else None
     if content is not None:

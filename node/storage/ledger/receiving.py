@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
-from node.patient_digest import Likeness, likeness
+from node.patient_digest import Likeness, completed, likeness
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.append import append
 from node.storage.contents import IMAGE_CLASSES, unlearn
-from node.storage.database import LedgerOvertaken, writing
+from node.storage.database import LedgerOvertaken, reading, writing
 from node.storage.ledger.conflict_rows import is_of_another, set_aside, set_aside_before, split_study, two_patients
 from node.storage.ledger.instance_rows import insert_instances, insert_study
 from node.storage.ledger.job_rows import cancel_open_jobs
@@ -46,6 +47,17 @@ class Receiving:
             return self._instances_stored(batch, now)
         except LedgerOvertaken:  # another node has just written one of these rows: this time we see it
             return self._instances_stored(batch, now)
+
+    def paths_of(self, objects: Sequence[StoredInstance]) -> list[set[str]]:
+        """For each of these objects the files that rows name for its content."""
+        uids = {each.sop_instance_uid for each in objects}
+        named: dict[tuple[str, str], set[str]] = defaultdict(set)
+        with reading(self.engine) as db:
+            for row in (schema.instance.c, schema.conflict.c):
+                query = select(row.sop_instance_uid, row.sha256, row.path).where(row.sop_instance_uid.in_(uids))
+                for found in db.execute(query):
+                    named[found.sop_instance_uid, found.sha256].add(found.path)
+        return [named[each.sop_instance_uid, each.sha256] for each in objects]
 
     def _instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[StoreOutcome]:
         with writing(self.engine) as db:
@@ -103,12 +115,15 @@ def _compare(db: Connection, each: StoredInstance, known: _Known, now: float) ->
 def _open_study(db: Connection, each: StoredInstance, study: StudyRow | None, now: float) -> StudyRow:
     """The study's row, RECEIVING; a study that had been complete begins its next revision.
 
-    One whose patient was noted under another key, or under none, learns it from this instance.
+    One whose patient was noted under another key, or under none, learns it from this instance; also what it lacks.
     """
     if study is None:
         return insert_study(db, each, each.study_instance_uid, now)
-    if likeness(study.patient_digest, each.patient_digest) is Likeness.UNKNOWN:
-        db.execute(update(schema.study).where(schema.study.c.id == study.id).values(patient_digest=each.patient_digest))
+    verdict, patient = likeness(study.patient_digest, each.patient_digest), each.patient_digest
+    if verdict is Likeness.LESS_SAID:
+        patient = completed(study.patient_digest, patient)
+    if verdict in (Likeness.UNKNOWN, Likeness.LESS_SAID) and patient != study.patient_digest:
+        db.execute(update(schema.study).where(schema.study.c.id == study.id).values(patient_digest=patient))
         study = locked_study(db, study.id)
     if study.state is not StudyState.RECEIVING and each.sop_class_uid in IMAGE_CLASSES:
         cancel_open_jobs(db, study.id, _NEW_INSTANCE, now)

@@ -73,6 +73,21 @@ def test_one_instance_alone_is_stored_at_once_and_the_second_time_is_known(group
     assert not group_commit.busy and not group_commit.waiting
 
 
+def test_what_another_sender_repeats_leaves_no_second_file(group_commit: GroupCommit) -> None:
+    group_commit.store(incoming(group_commit), MRI1)
+    pacs = Peer("PACS", "MOMENODE", "10.0.0.6")
+    assert group_commit.store(incoming(group_commit), pacs)[1] is StoreOutcome.DUPLICATE
+    assert group_commit.store(incoming(group_commit, "1.2.3.9"), pacs)[1] is StoreOutcome.SET_ASIDE
+    assert group_commit.store(incoming(group_commit, "1.2.3.9"), pacs)[1] is StoreOutcome.SET_ASIDE
+    there = group_commit.archive.instance_files()
+    assert len(there) == 2
+    kept = group_commit.archive.root / next(path for _, _, path in group_commit.ledger.reading.instances())
+    assert kept in there
+    kept.unlink()  # lost: then the repeated file is the only one
+    group_commit.store(incoming(group_commit), pacs)
+    assert len(group_commit.archive.instance_files()) == 2
+
+
 def test_those_that_wait_are_committed_by_the_first_of_them(group_commit: GroupCommit) -> None:
     files = [incoming(group_commit, f"1.2.3.{number}") for number in range(8)]
     groups: list[int] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dicom_io.encoding.patient import PatientIdentity
@@ -21,7 +23,7 @@ from node.audit import AuditEvent
 from node.jobs import JobKind
 from node.reasons import ReasonCode
 from node.states import StudyState
-from node.storage.ledger.conflicts import Resolution, Undecidable
+from node.storage.ledger.conflicts import Party, Resolution, Undecidable
 from node.storage.ledger.ledger import Ledger
 from node.storage.ledger.transitions import ConflictStands
 from node.storage.ledger.withdrawals import ResultsStand
@@ -140,6 +142,20 @@ def test_what_was_set_aside_is_discarded_and_the_study_goes_on(ledger: Ledger) -
     assert not ledger.reading.study(STUDY).study.conflict
 
 
+def test_a_late_image_beside_a_conflict_is_analysed_once_that_is_decided(ledger: Ledger) -> None:
+    analyzed_study(ledger, "pacs")
+    ledger.deliveries.delivered(claim_job(ledger, JobKind.DELIVER), [], now=220)
+    ledger.receiving.instances_stored([stored_instance(2, patient=BOB)], 300)
+    ledger.receiving.instances_stored([stored_instance(3)], 301)
+    ledger.gathering.settle(350, 360)
+    study = ledger.reading.study(STUDY).study
+    assert (study.state, study.reason_code) == (StudyState.FAILED, ReasonCode.TWO_PATIENTS) and study.reason
+    with ledger.engine.begin() as db:  # as the program wrote it before
+        db.exec_driver_sql("UPDATE study SET reason = '', reason_code = ''")
+    ledger.conflicts.resolve(STUDY, Resolution.DISCARD, "", "ann", 400)
+    assert state_of(ledger) is StudyState.STABLE and is_analysed(ledger)
+
+
 @pytest.mark.parametrize("which", ["1", "MR2", "1.2.3.1.4"])
 def test_the_other_party_can_be_the_study(ledger: Ledger, which: str) -> None:
     mixed(ledger)
@@ -219,3 +235,63 @@ def test_a_patient_that_was_noted_without_a_key_is_learned_from_the_next_object(
         db.exec_driver_sql("UPDATE study SET patient_digest = ''")
     batch = [stored_instance(2, patient=BOB), stored_instance(3, patient=ANN)]
     assert ledger.receiving.instances_stored(batch, 101) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]
+
+
+EVE = PatientIdentity("8", "ann one", "19500101", "F")
+"""Ann, as the technologist has corrected her patient ID."""
+
+
+def waiting_party(ledger: Ledger) -> Party:
+    (_, party) = ledger.conflicts.parties(STUDY)
+    return party
+
+
+def test_a_patient_corrected_at_the_scanner_is_one_party_and_becomes_the_study(ledger: Ledger) -> None:
+    ledger.receiving.instances_stored([stored_instance(1), stored_instance(2)], 100)
+    again = [stored_instance(n, patient=EVE, content="b") for n in (1, 2, 3)]
+    ledger.receiving.instances_stored(again, 101)
+    party = waiting_party(ledger)
+    assert (party.reason, party.images) == (ReasonCode.TWO_PATIENTS, 3)
+    with pytest.raises(Undecidable, match="SOP Instance UIDs"):
+        ledger.conflicts.resolve(STUDY, Resolution.SPLIT, "", "ann", 150)
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, "1", "ann", 200)
+    assert {digest for _, digest, _ in ledger.reading.instances(STUDY)} == {"b"} and len(kept(ledger)) == 3
+    late = [stored_instance(4, patient=EVE), stored_instance(5, patient=ANN)]
+    assert ledger.receiving.instances_stored(late, 300) == [StoreOutcome.STORED, StoreOutcome.SET_ASIDE]
+
+
+@pytest.mark.parametrize("decision", [Resolution.KEEP, Resolution.SPLIT])
+def test_two_versions_of_another_patient_wait_for_a_decision_of_their_own(ledger: Ledger, decision: Resolution) -> None:
+    batch = [stored_instance(1), *(stored_instance(2, patient=BOB, content=each) for each in "bc")]
+    ledger.receiving.instances_stored(batch, 100)
+    ledger.gathering.settle(150, 160)
+    ledger.conflicts.resolve(STUDY, decision, "1" if decision is Resolution.KEEP else "", "ann", 200)
+    his = STUDY if decision is Resolution.KEEP else Overview(ledger.engine).uid_of(2)
+    assert [digest for _, digest, _ in ledger.reading.instances(his)] == ["b"]
+    study = ledger.reading.study(his).study
+    assert (study.conflict, study.reason_code) == (True, ReasonCode.TWO_VERSIONS)
+    assert is_analysed(ledger) is (decision is Resolution.SPLIT)  # Ann's
+    ledger.conflicts.resolve(his, Resolution.KEEP, "1", "ann", 300)
+    assert [digest for _, digest, _ in ledger.reading.instances(his)] == ["c"]
+    assert not ledger.reading.study(his).study.conflict
+
+
+def test_what_bears_the_uid_of_another_study_cannot_be_kept(ledger: Ledger) -> None:
+    ledger.receiving.instances_stored([stored_instance(1)], 100)
+    other = replace(stored_instance(1, content="b"), study_instance_uid="1.2.4")
+    assert ledger.receiving.instances_stored([other], 101) == [StoreOutcome.CONFLICT]
+    with pytest.raises(Undecidable, match="SOP Instance UIDs"):
+        ledger.conflicts.resolve("1.2.4", Resolution.KEEP, "1", "ann", 200)
+    assert ledger.reading.study("1.2.4").study.conflict
+    ledger.conflicts.resolve("1.2.4", Resolution.DISCARD, "", "ann", 201)
+
+
+def test_what_an_earlier_version_kept_and_set_aside_is_set_aside_once(ledger: Ledger) -> None:
+    mixed(ledger)
+    with ledger.engine.begin() as db:  # as before schema 0017: an instance of the study, and in conflict
+        db.exec_driver_sql(
+            "INSERT INTO conflict (study_id, sop_instance_uid, sha256, path, why, reason_code, received_at) "
+            "SELECT study_id, sop_instance_uid, sha256, path, '', 'TWO_PATIENTS', 1 FROM instance LIMIT 1"
+        )
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, "MR2", "ann", 200)
+    assert kept(ledger) == ["1.2.3.1.3", "1.2.3.1.4"]
