@@ -6,9 +6,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from dicom_io.encoding.elements import Elements
+if TYPE_CHECKING:  # who compares patients by their parts needs no pydicom
+    from dicom_io.encoding.elements import Elements
 
 _DIGRAPHS = (("ae", "a"), ("oe", "o"), ("ue", "u"))  # which scanners write for umlauts
 _WORD = re.compile(r"[^\W_]+")

@@ -170,7 +170,7 @@ def furnish(folder: Path) -> None:
     (folder / "pathology.csv").write_text(
         "case,malignancy\n" + "".join(f"studies/s{seed},{1 - seed % 2}\n" for seed in range(2, 6))
     )
-    (folder / "names.csv").write_text("SeriesDescription\nt1_fl3d_dyn\nt2_tse_tra\n")
+    (folder / "names.csv").write_text("series_description\nt1_fl3d_dyn\nt2_tse_tra\n")
     write_site(folder, "a", 12, 50)
     write_site(folder, "b", 12, 80)
     shutil.copytree(find_bundle("demo"), folder / "models" / "mome")
@@ -222,4 +222,5 @@ def test_every_example_does_what_it_is_an_example_of(tmp_path: Path) -> None:
     settings = node.config.read_text().replace(str(start.folder / "root"), str(tmp_path / "new"))
     (tmp_path / "restore" / "mome-node.toml").write_text(settings)
     wrong.append(Site(tmp_path / "restore", start.names).failure("restore"))
-    assert [each for each in wrong if each] == []
+    found = [each for each in wrong if each]
+    assert not found, "\n\n".join(found)

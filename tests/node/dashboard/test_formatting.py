@@ -7,7 +7,7 @@ import pytest
 from mome_core.results import Endpoint
 from node.dashboard import formatting
 from node.states import StudyState
-from node.storage.accounts import Account, AccountRole
+from node.storage.accounts import Account, AccountRole, Credential, TokenKind
 
 
 def test_every_state_has_words() -> None:
@@ -15,10 +15,14 @@ def test_every_state_has_words() -> None:
 
 
 def test_an_account_signs_in_with_what_it_holds() -> None:
-    person = Account(1, "anna", AccountRole.ADMIN, 0.0, has_password=True, kinds=("session",))
-    program = Account(2, "robot", AccountRole.VIEWER, 0.0, kinds=("key",))
-    assert formatting.credentials(person) == ["password"]
-    assert formatting.credentials(program) == ["API key"]
+    session = Credential(TokenKind.SESSION, 0.0, 60.0, 3600.0)
+    person = Account(1, "anna", AccountRole.ADMIN, 0.0, has_password=True, credentials=(session,))
+    program = Account(2, "robot", AccountRole.VIEWER, 0.0, credentials=(Credential(TokenKind.KEY, 0.0, None, None),))
+    password, since = formatting.credentials(person)
+    assert password == "password"
+    assert since.startswith("session since ") and ", until " in since and ", used " in since
+    (key,) = formatting.credentials(program)
+    assert key.startswith("API key since ") and key.endswith(", without end, not used yet")
 
 
 def test_an_endpoint_begins_a_line() -> None:
