@@ -18,8 +18,8 @@ def test_an_account_signs_in_with_what_it_holds() -> None:
     session = Credential(TokenKind.SESSION, 0.0, 60.0, 3600.0)
     person = Account(1, "anna", AccountRole.ADMIN, 0.0, has_password=True, credentials=(session,))
     program = Account(2, "robot", AccountRole.VIEWER, 0.0, credentials=(Credential(TokenKind.KEY, 0.0, None, None),))
-    password, since = formatting.credentials(person)
-    assert password == "password"
+    first, since = formatting.credentials(person)
+    assert first == "password"
     assert since.startswith("session since ") and ", until " in since and ", used " in since
     (key,) = formatting.credentials(program)
     assert key.startswith("API key since ") and key.endswith(", without end, not used yet")
