@@ -179,7 +179,7 @@ def test_an_operator_forces_studies_and_sees_them_move_without_loading_the_page_
     otto.open("/studies/2")
     otto.page.get_by_role("button", name="Declare complete").click()
     otto.wait_for_state("Failed")
-    assert "wo patients share this Study Instance UID" in otto.page.locator(".lead").inner_text()
+    assert "Images of another patient came under this Study Instance UID" in otto.page.locator(".lead").inner_text()
     otto.open("/studies/4")
     otto.page.get_by_role("button", name="Declare complete").click()
     otto.wait_for_state("Not analysed")
@@ -366,6 +366,8 @@ def test_an_operator_reprocesses_and_retracts(house: House) -> None:
     otto.page.locator("tbody td:has-text('rejection')").first.wait_for(state="attached")
     otto.wait_for_state("Delivered")
     otto.open("/studies/2")
+    assert otto.page.get_by_role("button", name="Reprocess").count() == 0, "whose study it is comes first"
+    otto.open("/studies/1")
     otto.page.get_by_role("button", name="Reprocess").click()
     otto.page.get_by_text("Queued: the study is analysed again").wait_for()
     events = [entry.detail for entry, _ in house.node.ledger.audit.entries() if entry.event == "OPERATED"]
