@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,6 +31,7 @@ from mome_core.errors import CheckpointRefused
 from node.errors import NodeError, NotReady, SettingsError
 from node.model_settings import ModelSettings
 from node.models import CARD, SIGNATURE, find_bundle, manifest_of, shipped_digests
+from node.secret_files import create_private
 from node.settings import Settings
 
 _FORMAT = "mome-node model signature 1"
@@ -116,11 +116,9 @@ def make_key(path: Path) -> str:
     """
     key = Ed25519PrivateKey.generate()
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        create_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     except FileExistsError:
         raise NodeError(f"{path} is there already; a key that signed bundles is not replaced") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return _public_text(key.public_key())
 
 

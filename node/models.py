@@ -20,7 +20,7 @@ from mome_core.model.estimators import CalibratedEstimator, estimators_of
 from mome_core.results import Endpoint
 from node.errors import NotReady, SettingsError
 from node.settings import Settings
-from node.storage.archive import sync
+from node.storage.archive import sync, write_durably
 from node.storage.decisions import ModelDecisions, promoted
 from node.storage.ledger.ledger import Ledger
 
@@ -103,10 +103,9 @@ class Registry:
         """Keep the signature of a bundle that was kept before it was signed, or was signed by somebody else then."""
         if not signature.is_file() or (kept.exists() and kept.read_bytes() == signature.read_bytes()):
             return
-        fresh = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-        shutil.copyfile(signature, fresh)
-        sync((fresh,))
-        fresh.rename(kept)
+        fresh = kept.with_name(f"{kept.name}.part")
+        fresh.unlink(missing_ok=True)  # of an attempt that was cut short
+        write_durably(fresh, kept, signature.read_bytes())
         sync((kept.parent,))
 
 

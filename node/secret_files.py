@@ -25,12 +25,7 @@ def kept_secret(path: Path) -> str:
     """A random secret of 256 bits that this node makes once and keeps; processes that start together agree on one."""
     if not path.exists():
         temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        try:
-            os.write(descriptor, secrets.token_hex(32).encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        create_private(temporary, secrets.token_hex(32).encode())
         with suppress(FileExistsError):
             os.link(temporary, path)
         temporary.unlink()
@@ -40,9 +35,15 @@ def kept_secret(path: Path) -> str:
 def write_secret(path: Path, text: str) -> None:
     """Write a file that only its owner may read, in place of the one that is there."""
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    create_private(path, text.encode())
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """A new file that only its owner may read, durable when this returns; raises FileExistsError when there is one."""
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def with_password(url: str, password: str) -> str:

@@ -12,7 +12,8 @@ import typer
 from node.audit import AuditEvent
 from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
-from node.storage.accounts import DAY_SECONDS, KEY_DAYS, AccountRole, Accounts
+from node.settings import load_settings
+from node.storage.accounts import KEY_DAYS, AccountRole, Accounts, end_of_key
 from node.words import credential_words
 
 _Name = Annotated[str, typer.Argument(help="Name of the account.")]
@@ -48,8 +49,8 @@ def key(
     Example: mome-node access key prometheus --role viewer
     """
     now = time.time()
-    until = now + days * DAY_SECONDS if days else None
-    secret = _accounts_of(config).new_key(name, _role_of(role), now, patients=patients, until=until)
+    end = end_of_key(days, now)
+    secret = _accounts_of(config).new_key(name, _role_of(role), now, patients=patients, until=end)
     _audit_change(config, f"command line: key for {name} as {role}{_patient_words(patients)}")
     typer.echo(secret)
 
@@ -59,7 +60,8 @@ def list_accounts(config: Config = None, as_json: Json = False) -> None:
 
     Example: mome-node access list
     """
-    accounts = _accounts_of(config).accounts(time.time())
+    idle = load_settings(config).dashboard.idle_seconds
+    accounts = _accounts_of(config).accounts(time.time(), idle_seconds=idle)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in accounts]))
         return

@@ -13,7 +13,7 @@ from node.audit import AuditEvent, AuditFields
 from node.dashboard.rendering import page
 from node.dashboard.rights import Admin
 from node.dashboard.site import CurrentSite, Site
-from node.storage.accounts import DAY_SECONDS, KEY_DAYS, AccessRefused, AccountRole
+from node.storage.accounts import KEY_DAYS, AccessRefused, AccountRole, end_of_key
 
 router = APIRouter(include_in_schema=False)
 
@@ -47,8 +47,8 @@ def give_access(
         if kind == "invitation":
             issued = site.access.invite(holder, form.role, now, patients=form.patients)
         else:
-            until = now + form.days * DAY_SECONDS if form.days else None
-            issued = site.access.new_key(holder, form.role, now, patients=form.patients, until=until)
+            end = end_of_key(form.days, now)
+            issued = site.access.new_key(holder, form.role, now, patients=form.patients, until=end)
     except AccessRefused as refusal:
         return _access_page(request, site, status=400, words=str(refusal))
     sees = ", who may see patients" if form.patients else ""
@@ -85,6 +85,6 @@ def _access_page(
     request: Request, site: Site, *, status: int = 200, issued: str = "", holder: str = "", words: str = ""
 ) -> Response:
     """The page of accounts; `issued` is the new secret of `holder`, `words` its kind or why there is none."""
-    accounts = site.access.accounts(time.time())
+    accounts = site.access.accounts(time.time(), idle_seconds=site.settings.dashboard.idle_seconds)
     known = {"accounts": accounts, "issued": issued, "holder": holder, "words": words, "key_days": KEY_DAYS}
     return page(request, "access.html", status=status, **known)

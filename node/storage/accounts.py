@@ -17,10 +17,10 @@ from node.storage import schema
 from node.storage.database import LedgerUnavailable, reading, writing
 
 log = logging.getLogger(__name__)
-DAY_SECONDS = 86_400.0
+_DAY_SECONDS = 86_400.0
 KEY_DAYS = 365
 """How long an API key is good, unless somebody says otherwise."""
-_INVITATION_SECONDS = 7 * DAY_SECONDS
+_INVITATION_SECONDS = 7 * _DAY_SECONDS
 _USE_SECONDS = 60.0  # how exactly the last use is known: a write for each request would cost more than it tells
 _SHORTEST_PASSWORD = 12
 _NOBODY = f"{bytes(16).hex()}:{bytes(64).hex()}"  # the hash of no password, compared when a name is unknown
@@ -157,10 +157,10 @@ class Accounts:
         if len(password) < _SHORTEST_PASSWORD:
             raise AccessRefused(f"a password has at least {_SHORTEST_PASSWORD} characters")
         with writing(self.engine) as db:
-            holder = _find_holder(db, invitation, TokenKind.INVITATION, now)
-            if holder is None:
+            found = _find_holder(db, invitation, TokenKind.INVITATION, now)
+            if found is None:
                 raise AccessRefused("this token is unknown, used, or too old; ask for a new one")
-            accounts = schema.account
+            (holder, _), accounts = found, schema.account
             db.execute(update(accounts).where(accounts.c.id == holder.id).values(password=_hashed(password)))
             theirs = schema.token.c.account_id == holder.id
             db.execute(delete(schema.token).where(theirs, schema.token.c.kind != TokenKind.KEY))
@@ -194,12 +194,15 @@ class Accounts:
         """
         with reading(self.engine) as db:
             found = _find_holder(db, secret, kind, now, idle_seconds)
-        if found is not None and by_person:
+        if found is None:
+            return None
+        account, used_at = found
+        if by_person and (used_at is None or used_at < now - _USE_SECONDS):
             try:
                 self._note_use(digest(secret), now)
             except LedgerUnavailable as error:  # a full disk is when somebody must get in
                 log.warning("when a secret was used could not be noted: %s", error)
-        return found
+        return account
 
     def end_sessions(self, name: str) -> int:
         """Log a person out everywhere; gives the number of sessions. Raises LookupError for an unknown name."""
@@ -213,10 +216,9 @@ class Accounts:
         with writing(self.engine) as db:
             db.execute(delete(schema.token).where(schema.token.c.digest == digest(session)))
 
-    def accounts(self, now: float) -> list[Account]:
-        """Every account by name, with the secrets that are still good."""
-        table, tokens = schema.account, schema.token.c
-        good = tokens.expires_at.is_(None) | (tokens.expires_at > now)
+    def accounts(self, now: float, *, idle_seconds: float = math.inf) -> list[Account]:
+        """Every account by name, with the secrets that are still good: of sessions, those that were used lately."""
+        table, tokens, good = schema.account, schema.token.c, _is_good(now, idle_seconds)
         held: dict[int, list[Credential]] = {}
         with reading(self.engine) as db:
             for row in db.execute(select(schema.token).where(good).order_by(tokens.kind, tokens.created_at)):
@@ -257,14 +259,9 @@ class Accounts:
         return secret
 
     def _note_use(self, secret_digest: str, now: float) -> None:
-        """Remember that a secret was used, once a minute."""
-        tokens = schema.token.c
-        stale = (tokens.digest == secret_digest, func.coalesce(tokens.used_at, 0.0) < now - _USE_SECONDS)
-        with reading(self.engine) as db:
-            known = db.execute(select(tokens.id).where(*stale)).first()
-        if known is not None:
-            with writing(self.engine) as db:
-                db.execute(update(schema.token).where(*stale).values(used_at=now))
+        """Remember that a secret was used."""
+        with writing(self.engine) as db:
+            db.execute(update(schema.token).where(schema.token.c.digest == secret_digest).values(used_at=now))
 
     def _new_session(self, account_id: int, now: float, until: float) -> str:
         secret, table = secrets.token_urlsafe(32), schema.token
@@ -272,6 +269,11 @@ class Accounts:
             db.execute(table.delete().where(table.c.kind == TokenKind.SESSION, table.c.expires_at < now))
             _put_token(db, account_id, TokenKind.SESSION, secret, now, until=until)
         return secret
+
+
+def end_of_key(days: int, now: float) -> float | None:
+    """When an API key ends that is to be good for so many days; None, never, for 0."""
+    return now + days * _DAY_SECONDS if days else None
 
 
 def digest(secret: str) -> str:
@@ -327,18 +329,23 @@ def _put_token(
 
 def _find_holder(
     db: Connection, secret: str, kind: TokenKind, now: float, idle_seconds: float = math.inf
-) -> Account | None:
-    """The account of a secret that is still good, and was used in the last so many seconds."""
+) -> tuple[Account, float | None] | None:
+    """The account of a secret that is still good, and when the secret was last used."""
     tokens, accounts = schema.token.c, schema.account.c
-    good: tuple[ColumnElement[bool], ...] = (
-        tokens.digest == digest(secret),
-        tokens.kind == kind,
-        (tokens.expires_at.is_(None)) | (tokens.expires_at > now),
-    )
-    if idle_seconds < math.inf:  # no database compares with infinity alike
-        good += (func.coalesce(tokens.used_at, tokens.created_at) > now - idle_seconds,)
-    columns = (tokens.account_id, accounts.name, accounts.role, accounts.created_at, accounts.patients)
+    good = tokens.digest == digest(secret), tokens.kind == kind, _is_good(now, idle_seconds)
+    columns = (accounts.id, accounts.name, accounts.role, accounts.created_at, accounts.patients, tokens.used_at)
     row = db.execute(select(*columns).join(schema.account, accounts.id == tokens.account_id).where(*good)).first()
     if row is None:
         return None
-    return Account(row.account_id, row.name, AccountRole(row.role), row.created_at, sees_patients=row.patients)
+    account = Account(row.id, row.name, AccountRole(row.role), row.created_at, sees_patients=row.patients)
+    return account, row.used_at
+
+
+def _is_good(now: float, idle_seconds: float) -> ColumnElement[bool]:
+    """Whether a secret proves something: it has not ended, and a session was used in the last so many seconds."""
+    tokens = schema.token.c
+    good: ColumnElement[bool] = tokens.expires_at.is_(None) | (tokens.expires_at > now)
+    if idle_seconds < math.inf:  # no database compares with infinity alike
+        used_at = func.coalesce(tokens.used_at, tokens.created_at)
+        good &= (tokens.kind != TokenKind.SESSION) | (used_at > now - idle_seconds)
+    return good

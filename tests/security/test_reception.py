@@ -46,7 +46,7 @@ from node.service.group_commit import GroupCommit
 from node.service.listener import open_acceptor
 from node.service.storage_service import StorageService
 from node.settings import Settings
-from ports import free_port
+from ports import free_port, is_closed
 from raw_peer import associate, association_request, item, pdv, store, store_request
 
 PUSH_MODEL, IMPLICIT = "1.2.840.10008.1.20.1", str(ImplicitVRLittleEndian)
@@ -108,7 +108,7 @@ def test_an_address_that_is_not_listed_is_turned_away_before_a_byte_is_read(tmp_
     with node(tmp_path, networks=("127.0.0.1",)) as (site, port):
         before = threading.active_count()
         held = [connected(port, STRANGER) for _ in range(50)]
-        assert eventually(lambda: all(_is_closed(each) for each in held))
+        assert eventually(lambda: all(is_closed(each) for each in held))
         assert threading.active_count() <= before + 1, "a connection that is turned away has a thread"
         assert answer_to(port, association_request(), STRANGER) == b""
         assert answer_to(port, association_request())[0] == PduType.ASSOCIATE_AC
@@ -126,16 +126,6 @@ def test_a_flood_that_is_turned_away_is_told_twice_a_second() -> None:
         assert eventually(lambda: bool(scp.rejections))
     assert len(scp.rejections) < 20
     assert set(scp.rejections) == {f": {ADDRESS_UNKNOWN.words}"}
-
-
-def _is_closed(connection: socket.socket) -> bool:
-    connection.settimeout(0.01)
-    try:
-        return connection.recv(1) == b""
-    except TimeoutError:
-        return False
-    except ConnectionError:
-        return True
 
 
 def request_with(*items: bytes) -> memoryview:
@@ -198,7 +188,7 @@ def test_a_crowd_from_one_address_drops_its_own_connections() -> None:
     with memory(AcceptorLimits(pending=8)) as acceptor:
         early = connected(acceptor.port)  # an honest peer on a slow line
         crowd = [connected(acceptor.port, ATTACKER) for _ in range(40)]
-        assert eventually(lambda: sum(map(_is_closed, crowd)) >= 32)
+        assert eventually(lambda: sum(map(is_closed, crowd)) >= 32)
         early.settimeout(30)
         early.sendall(association_request(calling=b"MRI1"))
         assert early.recv(4096)[0] == PduType.ASSOCIATE_AC
@@ -214,7 +204,7 @@ def drip(connection: socket.socket, seconds: float, size: int, pause: float) -> 
         except OSError:
             return True
         time.sleep(pause)
-        if _is_closed(connection):
+        if is_closed(connection):
             return True
         connection.settimeout(30)
     return False

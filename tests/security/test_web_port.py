@@ -20,7 +20,7 @@ from certificates import Authority
 from node.dashboard.connections import ConnectionLimits
 from node.dashboard.server import server_config
 from node.settings_sections import DashboardSettings
-from ports import free_port
+from ports import free_port, is_closed
 
 ATTACKER = "127.0.0.67"
 HASTY = ConnectionLimits(headers_seconds=0.6, body_seconds=0.6, least_rate=4096, answer_seconds=0.4)
@@ -99,7 +99,7 @@ def closed_after(connection: socket.socket, drip: bytes = b"", seconds: float = 
 
 
 @pytest.mark.parametrize("first", [b"", b"G", b"GET / HTTP/1.1\r\nHost: x\r\n"], ids=["silent", "a byte", "half"])
-def test_who_sends_no_whole_request_is_closed(first: bytes) -> None:
+def test_who_sends_no_whole_requestis_closed(first: bytes) -> None:
     with serving(HASTY) as port, connected(port) as connection:
         connection.sendall(first)
         assert 0.3 < closed_after(connection) < 20
@@ -149,7 +149,7 @@ def test_an_address_that_holds_its_share_gets_one_more_for_its_oldest() -> None:
     with serving(ConnectionLimits(per_address=8)) as port:
         held = [connected(port, ATTACKER) for _ in range(40)]
         time.sleep(0.3)
-        alive = [each for each in held if not _is_closed(each)]
+        alive = [each for each in held if not is_closed(each)]
         assert len(alive) == 8
         assert alive == held[-8:]
         assert page(port) == page(port, ATTACKER) == 200
@@ -163,8 +163,8 @@ def test_when_all_places_are_taken_the_largest_crowd_gives_one() -> None:
         many = [connected(port, ATTACKER) for _ in range(15)]
         time.sleep(0.2)
         assert page(port) == 200
-        assert [_is_closed(each) for each in few] == [False] * 5
-        assert sum(map(_is_closed, many)) == 1
+        assert [is_closed(each) for each in few] == [False] * 5
+        assert sum(map(is_closed, many)) == 1
         for each in (*few, *many):
             each.close()
 
@@ -173,19 +173,9 @@ def test_a_proxy_may_hold_as_many_as_it_needs() -> None:
     with serving(ConnectionLimits(per_address=4, crowds=frozenset((ATTACKER,)))) as port:
         held = [connected(port, ATTACKER) for _ in range(30)]
         time.sleep(0.2)
-        assert not any(map(_is_closed, held))
+        assert not any(map(is_closed, held))
         for each in held:
             each.close()
-
-
-def _is_closed(connection: socket.socket) -> bool:
-    connection.settimeout(0.01)
-    try:
-        return connection.recv(1) == b""
-    except TimeoutError:
-        return False
-    except ConnectionError:
-        return True
 
 
 def test_a_handshake_that_is_not_completed_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,17 @@ def wait_until_it_listens(port: int, process: subprocess.Popen[bytes], seconds: 
     raise AssertionError(f"nobody listens on port {port}")
 
 
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the other side has ended a connection on which nothing was to come."""
+    connection.settimeout(0.01)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
 @contextmanager
 def serving(server: socketserver.BaseServer) -> Iterator[None]:
     """Serve in a thread until the block ends."""

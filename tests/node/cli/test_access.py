@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ def test_access_is_given_shown_and_ended_and_each_is_audited(
     token = capsys.readouterr().out.splitlines()[0]
     ledger = Ledger(f"sqlite:///{tmp_path}/root/ledger.db")
     accounts = Accounts(ledger.engine)
-    accounts.accept(token, PASSWORD, 1.0)
-    accounts.log_in("alice", PASSWORD, 1.0, 9e9)
+    accounts.accept(token, PASSWORD, now := time.time())
+    accounts.log_in("alice", PASSWORD, now, 9e9)
     key("prometheus", config=config)
     key("forever", days=0, config=config)
     capsys.readouterr()

@@ -77,9 +77,15 @@ def test_a_session_that_nobody_uses_ends_and_a_page_that_asks_by_itself_does_not
     def alive(now: float, *, by_person: bool = True) -> bool:
         return access.holder(session, TokenKind.SESSION, now, idle_seconds=600.0, by_person=by_person) is not None
 
+    def listed(now: float) -> bool:
+        (alice,) = access.accounts(now, idle_seconds=600.0)
+        return alice.has_session
+
     assert alive(1_500.0) and alive(2_000.0)
     assert alive(2_500.0, by_person=False)
+    assert listed(2_599.0)
     assert not alive(2_601.0)
+    assert not listed(2_601.0), "who is logged out for want of use is not listed as logged in"
     assert access.holder(session, TokenKind.SESSION, 2_601.0) is not None, "without a limit it lives on"
 
 

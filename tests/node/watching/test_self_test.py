@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from node.models import find_bundle
 from node.settings import Settings
+from node.storage.archive import is_full
 from node.watching.self_test import run_self_test
 
 
@@ -30,3 +33,14 @@ def test_a_damaged_model_fails_and_the_others_are_still_tested(tmp_path: Path) -
     failed = {each.name: each.found for each in run_self_test(settings) if not each.passed}
     assert set(failed) == {"model", "known inference"}
     assert "SHA-256 differs" in failed["model"]
+
+
+def test_a_disk_with_room_for_few_files_fails_before_it_takes_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(storage={"root": tmp_path / "root"})
+    monkeypatch.setattr("node.watching.self_test.free_files", lambda _: 50_000)
+    storage = next(each for each in run_self_test(settings) if each.name == "storage")
+    assert not storage.passed and "room for 50000 more files" in storage.found
+    assert not is_full(tmp_path, 0), "it still takes images"
+    assert is_full(tmp_path, 0, reserve_files=2**63)
