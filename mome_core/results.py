@@ -214,6 +214,28 @@ class Saliency:
         return self.explained_log_odds - self.reported_log_odds
 
 
+class Laterality(StrEnum):
+    """Which breasts; the values are DICOM's of (0020,0062)."""
+
+    LEFT = "L"
+    RIGHT = "R"
+    BOTH = "B"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Breasts:
+    """The breasts that were analysed, and where they lie.
+
+    Parameters
+    ----------
+    share
+        Share of breast in each voxel, float32 in [0, 1], on a coarse grid of its own; 0.5 is the surface.
+    """
+
+    share: Volume
+    laterality: Laterality
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """The conclusion for one study.
@@ -228,6 +250,8 @@ class Result:
         Seconds per stage, by name, for the operator.
     policy
         How the answer was computed (precision, explanation), one line; the scores name their estimator.
+    breasts
+        None where they were not looked for (neither DCE nor T2).
     """
 
     scores: tuple[Score, ...]
@@ -237,6 +261,7 @@ class Result:
     withheld: str = ""
     policy: str = ""
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    breasts: Breasts | None = None
 
     def __post_init__(self) -> None:
         if bool(self.withheld) == any(score.probability is not None for score in self.scores):
@@ -277,4 +302,5 @@ def combined(results: Sequence[Result]) -> Result:
         withheld="" if answered else " ".join(dict.fromkeys(each.withheld for each in results)),
         policy="; ".join(dict.fromkeys(each.policy for each in results if each.policy)),
         timings_s={stage: sum(each.timings_s.get(stage, 0.0) for each in results) for stage in stages},
+        breasts=next((each.breasts for each in results if each.breasts is not None), None),
     )
