@@ -61,6 +61,8 @@ class Case:
     acquisition
         Plain facts for quality flags (vendor, model, field strength in T); no patient data. `pre_contrast` is what
         the headers say of the DCE's first phase (PreContrast).
+    unusable
+        Why a modality is None although the study has series of it.
     """
 
     dce: Dynamic | None = None
@@ -68,6 +70,7 @@ class Case:
     dwi: Volume | None = None
     dwi_b_value: float | None = None
     acquisition: Mapping[str, str | float] = field(default_factory=dict)
+    unusable: Mapping[Modality, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.dwi is not None and self.dwi_b_value is None:

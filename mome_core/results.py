@@ -14,6 +14,9 @@ from mome_core.errors import NumericsFault
 from mome_core.estimator import Estimator
 from mome_core.volume import Volume
 
+MOST_SPREAD = 0.15
+"""Standard deviation over the versions above which a score is unstable."""
+
 
 class Endpoint(StrEnum):
     """The questions that MOME is asked (paper, Methods: diagnosis, subtyping, treatment response)."""
@@ -152,6 +155,11 @@ class Score:
         return Call.WITHHELD if self.probability is None else self.calibration.call(self.probability)
 
     @property
+    def unstable(self) -> bool:
+        """Whether it varies too much with the placement of the images."""
+        return self.probability is not None and self.spread > MOST_SPREAD
+
+    @property
     def withheld(self) -> Withheld | None:
         """Why there is no call; None where there is one."""
         code = self.calibration.withheld
@@ -223,7 +231,7 @@ class Laterality(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Breasts:
+class AnalyzedBreasts:
     """The breasts that were analysed, and where they lie.
 
     Parameters
@@ -261,7 +269,7 @@ class Result:
     withheld: str = ""
     policy: str = ""
     timings_s: Mapping[str, float] = field(default_factory=dict)
-    breasts: Breasts | None = None
+    breasts: AnalyzedBreasts | None = None
 
     def __post_init__(self) -> None:
         if bool(self.withheld) == any(score.probability is not None for score in self.scores):
