@@ -12,6 +12,7 @@ from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, w
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.estimator import Estimator
+from mome_core.measurements import KineticMaps, Measurements
 from mome_core.volume import Volume
 
 
@@ -228,6 +229,8 @@ class Result:
         Seconds per stage, by name, for the operator.
     policy
         How the answer was computed (precision, explanation), one line; the scores name their estimator.
+    measurements, kinetics
+        What the images prove without a network, also where no score is given; None where nothing was measured.
     """
 
     scores: tuple[Score, ...]
@@ -237,6 +240,8 @@ class Result:
     withheld: str = ""
     policy: str = ""
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    measurements: Measurements | None = None
+    kinetics: KineticMaps | None = None
 
     def __post_init__(self) -> None:
         if bool(self.withheld) == any(score.probability is not None for score in self.scores):
