@@ -48,11 +48,11 @@ def _of_score(score: Score) -> str:
 
 
 def _of_region(placed: PlacedSaliency, region: Region) -> str:
-    where = image_words(placed.images[region.peak[2]])
+    where = _image_words(placed.images[region.peak[2]])
     return _SENTENCES["region"].format(side=_SIDES[region.side], modality=placed.saliency.modality, where=where)
 
 
-def image_words(source: SourceImage) -> str:
+def _image_words(source: SourceImage) -> str:
     """What a viewer calls a source image, e.g. "series 7, image 24"."""
     return ", ".join(_numbers_of(source))
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from calibrations import calibration
 from mome_core.calibration import WithheldCode
-from mome_core.case import Modality
 from mome_core.results import Endpoint, Result
 from sr_studies import Layout, enhanced_evidence, make_evidence, make_result
-from sr_templates.dicom.evidence import Evidence, SourceImage
-from sr_templates.saliency.impression import image_words, impression, impression_of_refusal
+from sr_templates.dicom.evidence import Evidence
+from sr_templates.saliency.impression import impression, impression_of_refusal
 from sr_templates.saliency.placed import place_saliency
 
 WARNING = "AI result, research use only, not for diagnosis."
@@ -59,8 +58,14 @@ def test_a_refusal_is_never_read_as_a_negative() -> None:
     assert words.endswith("The post-contrast phases are missing.")
 
 
-def test_an_image_is_called_as_viewers_call_it() -> None:
-    images = enhanced_evidence(Layout()).images(Modality.DCE)
-    assert image_words(images[4]) == "series 4, image 5"
-    del images[0].header.SeriesNumber
-    assert image_words(SourceImage(images[0].header, 3)) == "image 3"
+def test_a_frame_is_called_by_its_number_as_viewers_do() -> None:
+    evidence = enhanced_evidence(Layout())
+    assert said(evidence, make_result(evidence)).endswith("left side, DCE series 4, image 6.")
+
+
+def test_without_series_number_the_image_alone_is_named() -> None:
+    evidence = make_evidence(Layout())
+    result = make_result(evidence)
+    for header in evidence.instances:
+        del header.SeriesNumber
+    assert said(evidence, result).endswith("left side, DCE image 1006.")
