@@ -7,6 +7,7 @@ from dataclasses import replace
 from mome_core.case import Case
 from mome_core.errors import StudyIneligible
 from mome_core.measure.study import measure, survey_to_measure
+from mome_core.preprocessing.structure import has_structure
 from mome_core.preprocessing.surveyed import SurveyedCase
 from mome_core.results import Result
 from sr_templates.dicom.evidence import Evidence
@@ -14,13 +15,14 @@ from sr_templates.saliency.placed import place_saliency
 
 
 def surveyed_case(case: Case) -> SurveyedCase | None:
-    """The case surveyed by the rules of the measurements; None without a dynamic or where no breast is found."""
-    if case.dce is None or case.dce.phase_count < 2:
+    """The case surveyed by the rules of the measurements; None without an image of the dynamic, or without a breast."""
+    if case.dce is None or case.dce.phase_count < 2 or not has_structure(case.dce, None):
         return None
     try:
-        return survey_to_measure(case)
+        surveyed = survey_to_measure(case)
     except StudyIneligible:  # the model's own preparation says so to the reader, by its own rules
         return None
+    return surveyed if has_structure(case.dce, surveyed.breasts) else None
 
 
 def measured(result: Result, case: Case, surveyed: SurveyedCase | None, evidence: Evidence) -> Result:

@@ -22,7 +22,7 @@ from mome_core.measure.adc import voxels_within
 from mome_core.measure.enhancement import Enhancement, enhancement_of
 from mome_core.measure.extent import connected_tissue, extents_mm, seed_near
 from mome_core.measure.kinetics import curve_in, worst_place
-from mome_core.measure.study import measure, survey_to_measure
+from mome_core.measure.study import measure
 from mome_core.measurements import Curve, CurveType, Measurements
 from mome_core.preprocessing.recipe import BreastRules
 from mome_core.preprocessing.surveyed import survey_case
@@ -89,11 +89,11 @@ class MeasuredPhantom:
         return self.found.tissue
 
 
-def measured(spec: PhantomSpec, *, motion: bool = True) -> MeasuredPhantom | None:
-    """Simulate, measure and compare; None where nothing was measured. motion : whether it is looked for."""
+def measured(spec: PhantomSpec) -> MeasuredPhantom | None:
+    """Simulate, measure and compare; None where nothing was measured. The phantom holds still: no motion is sought."""
     phantom = simulate(spec)
     case = phantom.case()
-    surveyed = survey_to_measure(case) if motion else survey_case(case, BreastRules(), None)
+    surveyed = survey_case(case, BreastRules(), None)
     found = measure(case, surveyed).measurements
     if found.tissue is None or surveyed.dynamic is None or surveyed.breasts is None:
         return None

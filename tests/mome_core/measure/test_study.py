@@ -19,8 +19,8 @@ from mome_core.preprocessing.surveyed import SurveyedCase, survey_case
 FAST = [(seed, lesion) for seed in range(5) for lesion in (Lesion.MALIGNANT, Lesion.BENIGN)]
 
 
-def of(seed: int, lesion: Lesion, *, motion: bool = False) -> MeasuredPhantom:
-    found = measured(PhantomSpec(seed=seed, lesion=lesion, size=Size.SMALL), motion=motion)
+def of(seed: int, lesion: Lesion) -> MeasuredPhantom:
+    found = measured(PhantomSpec(seed=seed, lesion=lesion, size=Size.SMALL))
     assert found is not None
     return found
 
@@ -50,7 +50,7 @@ def test_a_phantom_measures_as_its_analytic_curves(seed: int, lesion: Lesion) ->
 @pytest.mark.exhaustive
 def test_200_phantoms_measure_as_their_analytic_curves() -> None:
     """Figures of 2026-11-30 are in docs/measurements.md; the bounds are those that they keep."""
-    studies = [of(seed, lesion, motion=True) for seed in range(100) for lesion in (Lesion.MALIGNANT, Lesion.BENIGN)]
+    studies = [of(seed, lesion) for seed in range(100) for lesion in (Lesion.MALIGNANT, Lesion.BENIGN)]
     in_lesion = [each for each in studies if each.in_lesion]
     delayed = np.array([each.delayed_errors for each in in_lesion])
     adc = np.array([each.adc_error_percent for each in in_lesion])
