@@ -28,6 +28,7 @@ from mome_core.preprocessing.input_facts import facts_of
 from mome_core.preprocessing.prepare import PreparedCase, prepare
 from mome_core.preprocessing.quality import assess
 from mome_core.preprocessing.recipe import Recipe
+from mome_core.preprocessing.surveyed import SurveyedCase
 from mome_core.results import (
     MOST_SPREAD,
     AnalyzedBreasts,
@@ -61,19 +62,32 @@ def analyze(
     progress
         Called with (stage, done, planned); an exception from it ends the work.
     """
-    return _analyze(case, checkpoint, policy or default_policy(checkpoint.network), progress or silent, {})
+    known = _SharedCase(None, {})
+    return _analyze(case, checkpoint, policy or default_policy(checkpoint.network), progress or silent, known)
 
 
-def _analyze(
-    case: Case, checkpoint: Checkpoint, policy: Policy, report: Progress, known: dict[Recipe, PreparedCase]
-) -> Result:
-    """As `analyze`; what is prepared is added to what is known, by the recipe's numbers that shape arrays."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _SharedCase:
+    """What bundles that answer together share of a case.
+
+    Parameters
+    ----------
+    prepared
+        By the recipe's numbers that shape arrays.
+    """
+
+    surveyed: SurveyedCase | None
+    prepared: dict[Recipe, PreparedCase]
+
+
+def _analyze(case: Case, checkpoint: Checkpoint, policy: Policy, report: Progress, known: _SharedCase) -> Result:
+    """As `analyze`; what is prepared is added to what is known."""
     timings: dict[str, float] = {}
     with _timed(timings, "prepare", report):
         recipe = checkpoint.recipe.of_arrays
-        if recipe not in known:
-            known[recipe] = prepare(case, recipe)
-        prepared = known[recipe]
+        if recipe not in known.prepared:
+            known.prepared[recipe] = prepare(case, recipe, known.surveyed)
+        prepared = known.prepared[recipe]
         flags = assess(facts_of(case, prepared), checkpoint.recipe)
         breasts = _breasts_of(case, prepared, checkpoint.recipe)
     reasons = [flag.message for flag in flags if flag.withholds]
@@ -113,14 +127,24 @@ class ActiveModel:
     policy: Policy
 
 
-def analyze_together(case: Case, models: Sequence[ActiveModel], progress: Progress | None = None) -> Result:
+def analyze_together(
+    case: Case,
+    models: Sequence[ActiveModel],
+    progress: Progress | None = None,
+    surveyed: SurveyedCase | None = None,
+) -> Result:
     """One result from bundles that answer different endpoints of a case, each as `analyze` does.
 
     Bundles whose recipes give the same arrays share them. Raises StudyIneligible when none can analyse the case; one
     that cannot is named by a flag beside the others' answers.
+
+    Parameters
+    ----------
+    surveyed
+        The case, where it was surveyed before.
     """
     results, refused = list[Result](), list[tuple[ActiveModel, StudyIneligible]]()
-    known: dict[Recipe, PreparedCase] = {}
+    known = _SharedCase(surveyed, {})
     for each in models:
         try:
             results.append(_analyze(case, each.checkpoint, each.policy, progress or silent, known))

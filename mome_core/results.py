@@ -12,6 +12,7 @@ from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, w
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.estimator import Estimator
+from mome_core.measurements import KineticMaps, Measurements
 from mome_core.volume import Volume
 
 MOST_SPREAD = 0.15
@@ -260,6 +261,8 @@ class Result:
         How the answer was computed (precision, explanation), one line; the scores name their estimator.
     breasts
         None where they were not looked for (neither DCE nor T2).
+    measurements, kinetics
+        What the images prove without a network, also where no score is given; None where nothing was measured.
     """
 
     scores: tuple[Score, ...]
@@ -270,6 +273,8 @@ class Result:
     policy: str = ""
     timings_s: Mapping[str, float] = field(default_factory=dict)
     breasts: AnalyzedBreasts | None = None
+    measurements: Measurements | None = None
+    kinetics: KineticMaps | None = None
 
     def __post_init__(self) -> None:
         if bool(self.withheld) == any(score.probability is not None for score in self.scores):

@@ -13,6 +13,7 @@ from dicom_io.errors import PixelsUnreadable
 from dicom_io.headers.records import Instance, Omission, Plane
 from dicom_io.pixels.native import read_voxels
 from dicom_io.study.choices import ChosenVolume, dwi_choices, t2_choices, why_unused
+from dicom_io.study.diffusion import read_diffusion
 from dicom_io.study.dynamic import ChosenDynamic, choose_dynamic
 from dicom_io.study.geometry import Stack
 from dicom_io.study.phases import Slices
@@ -68,6 +69,8 @@ class Assembly:
         One image per slice; of a mean over directions the image of the first one.
     dwi_all
         Every image of the DWI, those of the lower b-values too.
+    adc
+        One image per slice of the scanner's ADC map, where it was asked for.
     dce_times_s
         As in Case.dce.
     dce_order
@@ -96,6 +99,7 @@ class Assembly:
     t2: _SourceSlices = ()
     dwi: _SourceSlices = ()
     dwi_all: _SourceSlices = ()
+    adc: _SourceSlices = ()
     b_values: tuple[float, ...] = ()
     used: _UsedSeries = ()
     left_out: tuple[Omission, ...] = ()
@@ -150,7 +154,7 @@ class _Others:
         )
 
 
-def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assembly:
+def read_case(assignment: RoleAssignment, *, dce_required: bool = True, diffusion: bool = False) -> Assembly:
     """Read the voxels of a study's dynamic, T2 and DWI.
 
     Raises StudyIneligible when there is no dynamic whose phases can be read and ordered; T2 and DWI may be missing.
@@ -160,6 +164,8 @@ def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assem
     dce_required
         False: without a dynamic the T2 and the DWI are read, and the assembly says why it has no DCE; only a study with
         neither is ineligible. Whether a model may answer such a case is for its bundle to say.
+    diffusion
+        True: what the ADC of a dynamic's lesion is measured on is read too.
     """
     require_one_study(assignment)
     try:
@@ -174,15 +180,19 @@ def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assem
     if len(dynamic.phases) < len(chosen.phases):
         warnings.append(f"of {len(chosen.phases)} phases {len(dynamic.phases)} are used, evenly spread in time")
     others = _read_others(assignment, chosen.stack, warnings)
+    measured = read_diffusion(assignment, others.dwi.choice if others.dwi else None) if diffusion else None
     series = tuple(dict.fromkeys(item.series.series_uid for item in dynamic.sources))
     facts = acquisition_facts(dynamic.phases[0][0]) | {"pre_contrast": dynamic.pre_contrast.verdict}
     case = Case(dce=dce, acquisition=facts)
+    if measured is not None:
+        case = replace(case, adc=measured.adc, dwi_by_b_value=measured.by_b_value)
     return replace(
         others.assembly(case, assignment, ((Modality.DCE, series), *others.used), warnings),
         dce=tuple(_sources_of(phase) for phase in dynamic.phases),
         dce_order=str(dynamic.clue or ""),
         dce_pre=dynamic.pre_contrast,
         dce_times_s=dce.times_s,
+        adc=_sources_of(measured.adc_slices) if measured is not None else (),
     )
 
 

@@ -34,8 +34,8 @@ class InputFacts:
         Of the DCE's phases; empty where unknown.
     moved_mm, motion_left_mm
         Largest motion that was corrected; largest that is left. None where there was nothing to correct, or to measure.
-    not_finite, constant
-        Modalities with values that are no numbers; without contrast of any kind.
+    not_finite, constant, without_structure
+        Modalities with values that are no numbers; without contrast of any kind; of noise, which were left out.
     frames
         Frames of reference among the series.
     vendor, measures
@@ -53,6 +53,7 @@ class InputFacts:
     motion_left_mm: float | None = None
     not_finite: tuple[Modality, ...] = ()
     constant: tuple[Modality, ...] = ()
+    without_structure: tuple[Modality, ...] = ()
     frames: int = 1
     vendor: str = ""
     measures: _Measures = field(default_factory=dict)
@@ -72,7 +73,7 @@ class InputFacts:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What was kept."""
         plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
-        for name in ("acquired", "used", "not_finite", "constant", "unusable"):
+        for name in ("acquired", "used", "not_finite", "constant", "unusable", "without_structure"):
             plain[name] = tuple(Modality(each) for each in plain.get(name, ()))
         plain["pre_contrast"] = PreContrast(plain["pre_contrast"]) if plain["pre_contrast"] else None
         plain["measures"] = {name: tuple(each) for name, each in values["measures"].items()}
@@ -95,6 +96,7 @@ def facts_of(case: Case, prepared: PreparedCase) -> InputFacts:
         motion_left_mm=None if motion is None else float(max(motion.left_mm)),
         not_finite=tuple(modality for modality, found in statistics if not found.finite),
         constant=tuple(modality for modality, found in statistics if found.constant),
+        without_structure=prepared.without_structure,
         frames=len({source.frame_of_reference_uid for source in sources if source is not None}),
         vendor=vendor_of(case),
         measures=measures_of(case),

@@ -8,20 +8,22 @@ cropped; the DWI is only standardised. Decisions where the paper is silent are i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mome_core.case import Case, Modality
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
+from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
-from mome_core.preprocessing.motion import Motion, correct_motion
+from mome_core.preprocessing.motion import Motion
 from mome_core.preprocessing.pad import Axes, Offset, fit_factor, flip, unpad
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.preprocessing.resample import Sampling
-from mome_core.preprocessing.survey import enhancement, grid_of, survey_of
+from mome_core.preprocessing.structure import has_structure
+from mome_core.preprocessing.survey import grid_of
+from mome_core.preprocessing.surveyed import SurveyedCase, survey_case
 from mome_core.volume import Affine, Dynamic, Volume, Voxels
 
 _Array = NDArray[np.float32]
@@ -49,6 +51,8 @@ class PreparedCase:
         Strongest uptake of each post-contrast phase as a share of the signal before it; empty without DCE.
     motion
         Measured on the DCE; None without one, or where the recipe does not ask.
+    without_structure
+        Modalities that were left out because they hold noise (structure.has_structure).
     """
 
     arrays: Mapping[Modality, _Array]
@@ -58,6 +62,7 @@ class PreparedCase:
     breasts: BreastMask | None
     enhancement: tuple[float, ...] = ()
     motion: Motion | None = None
+    without_structure: tuple[Modality, ...] = ()
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -88,22 +93,33 @@ class PreparedCase:
         return sampling.give_back(unpad(flip(total, flipped), sampling.shape, offset))
 
 
-def prepare(case: Case, recipe: Recipe) -> PreparedCase:
+def prepare(case: Case, recipe: Recipe, surveyed: SurveyedCase | None = None) -> PreparedCase:
     """Arrays of every modality that shows the breasts; StudyIneligible where none does.
 
-    A modality with no voxel in a breast, at the recipe's size, would be all zeros: it is not used.
+    A modality with no voxel in a breast, at the recipe's size, would be all zeros: it is not used. Nor is one of noise.
+
+    Parameters
+    ----------
+    surveyed
+        The case as it was surveyed before; by other rules than the recipe's, or without its noise, it is surveyed anew.
     """
     if not case.modalities:
         raise StudyIneligible(
             "the study holds neither a DCE nor a T2 nor a diffusion series that can be analysed", Ineligibility.NO_INPUT
         )
     _require_post_contrast(case.dce)
-    breasts, dynamic, uptake, motion = _surveyed(case, recipe)
+    case, noise = _without_noise(case)
+    if surveyed is None or noise or not surveyed.by(recipe.breast, recipe.motion):
+        surveyed = survey_case(case, recipe.breast, recipe.motion)
+    breasts = surveyed.breasts
     arrays: dict[Modality, _Array] = {}
     samplings: dict[Modality, Sampling] = {}
     masks: dict[Modality, _Mask] = {}
     statistics: dict[Modality, Statistics] = {}
-    for modality, source in _sources(case, dynamic).items():
+    for modality, source in _sources(case, surveyed.dynamic).items():
+        if not has_structure(source, breasts):
+            noise += (modality,)
+            continue
         sampling = _sampling_of(source, modality, breasts, recipe)
         if sampling is None:
             continue
@@ -114,15 +130,28 @@ def prepare(case: Case, recipe: Recipe) -> PreparedCase:
         arrays[modality] = _channels_of(source, sampling, recipe)
         statistics[modality] = standardise(arrays[modality], masks[modality], recipe)
         arrays[modality] = _as_kept(arrays[modality])
+    if not arrays and noise:
+        raise StudyIneligible(f"no series shows the breasts: {' and '.join(noise)} hold noise", Ineligibility.NO_BREAST)
     if not arrays:
         raise StudyIneligible("no series shows the breasts at the size that the network sees", Ineligibility.NO_BREAST)
-    return PreparedCase(arrays, samplings, masks, statistics, breasts, uptake, motion)
+    return PreparedCase(arrays, samplings, masks, statistics, breasts, surveyed.enhancement, surveyed.motion, noise)
 
 
 def _as_kept(array: _Array) -> _Array:
     """Rounded to float16, as a cohort keeps it: the node answers what was validated, bit for bit."""
     with np.errstate(over="ignore"):  # a value that is too large becomes infinite, which is refused where it is used
         return array.astype(np.float16).astype(np.float32)
+
+
+def _without_noise(case: Case) -> tuple[Case, tuple[Modality, ...]]:
+    """The case without series that are noise from edge to edge, on which no breast may be sought; and which ones."""
+    noise = tuple(m for m, source in _sources(case, case.dce).items() if not has_structure(source, None))
+    return replace(
+        case,
+        dce=None if Modality.DCE in noise else case.dce,
+        dwi=None if Modality.DWI in noise else case.dwi,
+        t2=None if Modality.T2 in noise else case.t2,
+    ), noise
 
 
 def _require_post_contrast(dynamic: Dynamic | None) -> None:
@@ -132,21 +161,6 @@ def _require_post_contrast(dynamic: Dynamic | None) -> None:
             "the DCE holds one phase only; it needs one before and at least one after contrast",
             Ineligibility.POST_CONTRAST_MISSING,
         )
-
-
-def _surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | None, tuple[float, ...], Motion | None]:
-    """The breasts, the dynamic corrected for motion, its uptake and motion; without DCE the T2 shows the breasts."""
-    source = case.dce or case.t2
-    if source is None:
-        return None, None, (), None
-    survey = survey_of(source, recipe.breast.working_mm)
-    breasts = find_breasts(survey.phases[0], survey.affine, recipe.breast)
-    if case.dce is None:
-        return breasts, None, (), None
-    if recipe.motion is None:
-        return breasts, case.dce, enhancement(survey, breasts), None
-    dynamic, survey, motion = correct_motion(case.dce, survey, breasts, recipe.motion)
-    return breasts, dynamic, enhancement(survey, breasts), motion
 
 
 def _sources(case: Case, dynamic: Dynamic | None) -> dict[Modality, Dynamic | Volume]:

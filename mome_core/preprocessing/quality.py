@@ -46,7 +46,7 @@ def assess(facts: InputFacts, recipe: Recipe) -> tuple[QualityFlag, ...]:
 
 
 def _missing(facts: InputFacts) -> Iterator[_Doubt]:
-    """Modalities that were not acquired, and those of which nothing lies in the breasts."""
+    """Modalities that were not acquired, that hold noise, and those of which nothing lies in the breasts."""
     for modality in Modality:
         if modality not in facts.acquired:
             severity = Severity.WARNING if modality is Modality.DCE else Severity.NOTE
@@ -55,6 +55,12 @@ def _missing(facts: InputFacts) -> Iterator[_Doubt]:
                 yield f"UNUSABLE_{modality}", Severity.WARNING, text
             else:
                 yield f"MISSING_{modality}", severity, f"The study has no {modality} series; the others were used."
+        elif modality in facts.without_structure:
+            yield (
+                f"NO_STRUCTURE_{modality}",
+                Severity.WARNING,
+                f"The {modality} was not used: its neighbouring voxels are as unlike each other as those of noise.",
+            )
         elif modality not in facts.used:
             yield (
                 f"BESIDE_BREASTS_{modality}",

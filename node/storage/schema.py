@@ -245,7 +245,7 @@ audit = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", Float, nullable=False),
-    Column("study_id", Integer, nullable=True, index=True),
+    Column("study_id", Integer, nullable=True),
     Column("event", String(32), nullable=False),
     Column("from_state", String(16), nullable=False),
     Column("to_state", String(16), nullable=False),
@@ -261,6 +261,7 @@ audit = Table(
     Column("count", Integer, nullable=False, server_default="0"),
     Column("reason_code", CODE, nullable=False, server_default=""),
     Index(None, "event", "at"),
+    Index(None, "study_id", "event", "at"),
 )
 
 audit_head = Table(

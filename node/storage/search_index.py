@@ -37,7 +37,7 @@ class SearchIndex:
         self.engine = engine
 
     def unindexed(self, version: str, limit: int) -> list[Unindexed]:
-        """Studies that are not indexed under this version, newest first."""
+        """Studies that are not indexed under this version, newest first (of several former versions: of each)."""
         table = schema.study.c
         query = (
             select(
@@ -48,7 +48,7 @@ class SearchIndex:
                 table.state,
                 (table.labels == "").label("is_new"),
             )
-            .order_by(table.id.desc())
+            .order_by(table.indexed.desc(), table.id.desc())  # as its index runs: no scan when all is indexed
             .limit(limit)
         )
         with reading(self.engine) as db:

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from mome_core.calibration import Call
+from mome_core.case import Modality
 from mome_core.results import Laterality, QualityFlag, Result, Saliency, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
@@ -41,6 +42,7 @@ from sr_templates.dicom.score_words import (
     without_words,
 )
 from sr_templates.kinds import REPORT_CLASSES, Kind
+from sr_templates.saliency.impression import impression, impression_of_refusal
 from sr_templates.saliency.placed import key_sources
 
 _WHOSE = {Laterality.BOTH: "Bilateral", Laterality.LEFT: "Left", Laterality.RIGHT: "Right"}
@@ -50,7 +52,7 @@ def build(context: BuildContext) -> Instances:
     """One document; it comes last, because it lists what was not written."""
     common, result, links = context.common, context.result, context.links
     instance = common.new_instance(Kind.REPORT, *links)
-    keys = key_sources(common.evidence, result.modalities_used, context.saliency)
+    keys = _keys(context)
     placed = (context.saliency, *context.further) if context.saliency else ()
     saliencies = {each.saliency.endpoint: each.saliency for each in placed}
     shown = {score.endpoint: context.links_of(score.endpoint) for score in result.scores}
@@ -62,11 +64,13 @@ def build(context: BuildContext) -> Instances:
     ]
     statements = [
         *_status(result.withheld),
-        *_inputs(common, result),
         *(text(codes.CALL_WORDS, words) for score in result.scores for words in _words_of(score)),
         *_caveats(result.flags, context.not_written),
+        *_inputs(result),
+        *_provenance(common),
     ]
-    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements)
+    first = impression(result, context.saliency)
+    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements, first=first)
     referenced = {each.SOPInstanceUID: each for some in (links, *shown.values()) for each in some.values()}
     return (finished(instance, common, root, referenced.values()),)
 
@@ -76,9 +80,17 @@ def build_refusal(
 ) -> Dataset:
     """The SR document that states why no score was given; it must never be read as a negative."""
     instance = common.new_instance(Kind.REPORT, "refusal", *links)
-    statements = [*_status(reason), *_provenance(common), *_caveats(flags, {})]
-    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, (), (), statements)
+    statements = [*_status(reason), *_caveats(flags, {}), *_provenance(common)]
+    title, first = codes.ONCOLOGY_MEASUREMENT_REPORT, impression_of_refusal(reason)
+    root = measurement_report(title, common.device, (), None, statements, first=first)
     return finished(instance, common, root, links.values())
+
+
+def _keys(context: BuildContext) -> dict[Modality, SourceImage]:
+    """The image of each sequence to look at first."""
+    evidence = context.common.evidence
+    shown = [modality for modality in context.result.modalities_used if evidence.images(modality)]
+    return dict(zip(shown, key_sources(evidence, shown, context.saliency), strict=True))
 
 
 # --- one group for each endpoint
@@ -88,7 +100,7 @@ def _measurement_group(
     common: CommonAttributes,
     result: Result,
     score: Score,
-    keys: Sequence[SourceImage],
+    keys: Mapping[Modality, SourceImage],
     *,
     saliency: Saliency | None,
     links: Mapping[Kind, Dataset],
@@ -113,7 +125,7 @@ def _measurement_group(
             evaluation(codes.READING, codes.READINGS[score.call]),
             evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY),
         ],
-        source_images=[source_of_measurement(key) for key in keys],
+        source_images=[source_of_measurement(modality, key) for modality, key in keys.items()],
     )
     return with_explanation(group, [] if saliency is None else _explanation(links))
 
@@ -136,8 +148,8 @@ def _measurements(score: Score) -> list[Measurement]:
         return []
     items = [
         percentage(codes.PROBABILITY[score.endpoint], score.probability),
-        percentage(codes.SPREAD, score.spread),
         *_proof(score),
+        percentage(codes.SPREAD, score.spread),
         *(percentage(codes.WITHOUT[m], value) for m, value in score.without.items() if value is not None),
     ]
     if not score.contributions or score.base_probability is None:
@@ -209,14 +221,13 @@ def _status(withheld: str) -> list[ContentItem]:
     return [code(codes.STATUS, codes.NOT_ANALYSED), text(codes.NOT_ANALYSED_REASON, withheld), *items]
 
 
-def _inputs(common: CommonAttributes, result: Result) -> list[ContentItem]:
+def _inputs(result: Result) -> list[ContentItem]:
     """Sequences used and missing, and the scope of each model."""
     models = {score.model.sha256: score.model for score in result.scores}
     return [
         *(code(codes.SEQUENCE_USED, codes.SEQUENCE[each]) for each in result.modalities_used),
         *(code(codes.SEQUENCE_MISSING, codes.SEQUENCE[each]) for each in result.modalities_missing),
         *(text(codes.MODEL_STATEMENT, model.statement) for model in models.values() if model.statement),
-        *_provenance(common),
     ]
 
 

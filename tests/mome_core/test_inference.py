@@ -131,7 +131,7 @@ def test_two_bundles_answer_a_case_together_as_each_does_alone(
     both = [ActiveModel(of_one(checkpoint, head), plain) for head in SMALL.answers]
     alone = tuple(analyze(case, each.checkpoint, plain).scores[0] for each in both)
     recipes: list[Recipe] = []
-    monkeypatch.setattr(inference, "prepare", lambda case, recipe: recipes.append(recipe) or prepare(case, recipe))
+    monkeypatch.setattr(inference, "prepare", lambda case, recipe, _: recipes.append(recipe) or prepare(case, recipe))
     assert analyze_together(case, both).scores == alone
     assert recipes == [RECIPE.of_arrays], "both recipes give the same arrays"
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.adding_up import shuffled
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.spec import Breasts, PhantomSpec
 from mome_core.case import Case, Modality, PreContrast
@@ -132,6 +133,11 @@ def test_a_series_beside_the_breasts_is_flagged(modality: str) -> None:
     far = source.affine.copy()
     far[2, 3] += 5000.0
     assert f"BESIDE_BREASTS_{modality.upper()}" in codes(replace(case, **{modality: replace(source, affine=far)}))
+
+
+@pytest.mark.parametrize("modality", Modality)
+def test_a_series_of_noise_is_flagged(modality: Modality) -> None:
+    assert f"NO_STRUCTURE_{modality}" in codes(shuffled(case_of(), modality))
 
 
 def test_different_frames_of_reference_are_flagged() -> None:

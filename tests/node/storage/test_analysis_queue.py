@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from ledger_studies import claim_job, complete_study, kept_report, stored_instance
 from node.storage.analysis_queue import AnalysisQueue, RunningAnalysis, analysis_queue
@@ -51,6 +54,19 @@ def test_the_queue_is_read_from_the_ledger(ledger: Ledger) -> None:
     for part in ("worker", "listener"):
         HealthStore(ledger.engine).beat("here", part, 420.0)
     assert analysis_queue(ledger.engine, 420.0) == AnalysisQueue(seconds=45.0, waiting=(2, 3))
+
+
+def test_when_an_analysis_began_is_looked_up_and_no_audit_trail_is_read_for_it(tmp_path: Path) -> None:
+    """Every page asks it of two hundred analyses: at 10,000 studies pages took 110 ms when it was read by event."""
+    ledger, plans = Ledger(f"sqlite:///{tmp_path}/ledger.db"), []
+
+    def explain(_connection: object, cursor: Any, query: str, values: Any, *_: object) -> None:
+        if "audit" in query:
+            plans.append(str(cursor.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()))
+
+    event.listen(ledger.engine, "before_cursor_execute", explain)
+    analysis_queue(ledger.engine, 170.0)
+    assert plans and all("ix_audit_study_id_event_at (study_id=?" in plan for plan in plans), plans
 
 
 def test_a_paused_node_promises_no_result_and_another_one_goes_on(ledger: Ledger) -> None:
