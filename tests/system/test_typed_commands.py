@@ -121,7 +121,18 @@ THERE = {  # cohorts with a test split where labels and splits are needed
     "model lock": {"cohort.csv": "b.csv"},
     "model import": {"models/mome": "models/imported"},
 }
-SIZES = Sizes(32, 4, 48, 3, 2, 8, 4, (4, 8), 2, (8, 2, 4))
+SIZES = Sizes(
+    width=32,
+    heads=4,
+    ffn_width=48,
+    layers=3,
+    sparse_layers=2,
+    adapter_width=8,
+    experts=4,
+    stem=(4, 8),
+    dce_channels=2,
+    tokens=(8, 2, 4),
+)
 SMALL = ("--sizes", "dce=32x32x32,t2=32x32x16,dwi=32x16x16", "--heads", "4")
 
 
