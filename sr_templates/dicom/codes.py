@@ -7,7 +7,7 @@ from pydicom.sr.coding import Code
 
 from mome_core.calibration import Call
 from mome_core.case import Modality
-from mome_core.results import Endpoint
+from mome_core.results import Endpoint, Laterality
 
 # Fixed for ever: archives hold reports that use it.
 PRIVATE_SCHEME = "99MOMENODE"
@@ -37,8 +37,13 @@ OBSERVER_TYPE = _dcm("121005", "Observer Type")
 DEVICE = _dcm("121007", "Device")
 PROCEDURE_REPORTED = _dcm("121058", "Procedure reported")
 MULTIPARAMETRIC_MRI = _dcm("126020", "Multiparametric MRI")  # CID 100; SCT "MRI of breast" is not in it
+IMPRESSION = _dcm("121073", "Impression")
 IMAGE_LIBRARY = _dcm("111028", "Image Library")
 IMAGE_LIBRARY_GROUP = _dcm("126200", "Image Library Group")
+MODALITY = _dcm("121139", "Modality")
+MAGNETIC_RESONANCE = _dcm("MR", "Magnetic Resonance")
+SERIES_NUMBER = _dcm("113607", "Series Number")
+INSTANCE_NUMBER = _dcm("113609", "Instance Number")
 IMAGING_MEASUREMENTS = _dcm("126010", "Imaging Measurements")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 
@@ -52,11 +57,11 @@ LATERALITY = _sct("272741003", "Laterality")
 BILATERAL = _sct("51440002", "Right and left")
 LEFT = _sct("7771000", "Left")
 RIGHT = _sct("24028007", "Right")
+LATERALITIES = {Laterality.BOTH: BILATERAL, Laterality.LEFT: LEFT, Laterality.RIGHT: RIGHT}
 ALGORITHM_NAME = _dcm("111001", "Algorithm Name")
 ALGORITHM_VERSION = _dcm("111003", "Algorithm Version")
 ALGORITHM_PARAMETERS = _dcm("111002", "Algorithm Parameters")
 ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
-SOURCE_OF_MEASUREMENT = _dcm("121112", "Source of Measurement")
 VISUAL_EXPLANATION = _dcm("130401", "Visual explanation")
 SALIENCY = _dcm("130404", "Saliency")
 PERCENT = Code("%", "UCUM", "Percent")
@@ -93,6 +98,7 @@ SHAPLEY = private("SHAPLEY", "Shapley value over modality subsets")
 BASE_PROBABILITY = private("BASE_PROBABILITY", "Calibrated prevalence of the validation patients")
 COMPLETENESS_ERROR = private("COMPLETENESS_ERR", "Completeness error of saliency")
 SEQUENCE_USED = private("SEQUENCE_USED", "Sequence used")
+SEQUENCE_OF = private("SEQUENCE_OF", "Sequence of the image")
 SEQUENCE_MISSING = private("SEQUENCE_MISSING", "Sequence missing")
 QUALITY_FLAG = private("QUALITY_FLAG", "Quality flag")
 STATUS = private("STATUS", "Analysis status")

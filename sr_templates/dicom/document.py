@@ -5,7 +5,7 @@ What those classes cannot say is in `repairs`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from highdicom.sr import (
@@ -35,6 +35,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
+from mome_core.case import Modality
 from mome_core.results import ModelIdentity
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes
@@ -46,6 +47,7 @@ from sr_templates.dicom.text import plain
 
 MeasurementGroup = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
 _CONTAINS = "CONTAINS"
+_ACQUIRED = "HAS ACQ CONTEXT"
 
 
 def _container(name: Code, children: Sequence[ContentItem]) -> ContentItem:
@@ -68,6 +70,17 @@ def image(name: Code, source: Dataset, frame: int | None = None) -> ContentItem:
     """A link to an instance, or to one frame of it."""
     frames = None if frame is None else [frame]
     return ImageContentItem(name, source.SOPClassUID, source.SOPInstanceUID, frames, relationship_type=_CONTAINS)
+
+
+def _acquired(*facts: tuple[Code, Code | str]) -> list[ContentItem]:
+    """Acquisition context of an image; a fact without words is left out."""
+    items: list[ContentItem] = []
+    for name, value in facts:
+        if isinstance(value, Code):
+            items.append(CodeContentItem(name, value, relationship_type=_ACQUIRED))
+        elif value:
+            items.append(TextContentItem(name, value, relationship_type=_ACQUIRED))
+    return items
 
 
 # --- context (TID 1001, 1002, 1004, 1204)
@@ -122,10 +135,12 @@ def evaluation(name: Code, value: Code) -> QualitativeEvaluation:
     return QualitativeEvaluation(name, value)
 
 
-def source_of_measurement(source: SourceImage) -> SourceImageForMeasurementGroup:
-    """The image, and its frame, that the group was measured on."""
+def source_of_measurement(modality: Modality, source: SourceImage) -> SourceImageForMeasurementGroup:
+    """The image, and its frame, that the group was measured on, and which sequence it is of."""
     frames = None if source.frame is None else [source.frame]
-    return SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
+    item = SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
+    item.ContentSequence = _acquired((codes.SEQUENCE_OF, codes.SEQUENCE[modality]))  # type: ignore[assignment]
+    return item
 
 
 def image_region(corners: np.ndarray, source: SourceImage) -> ImageRegion:
@@ -154,8 +169,10 @@ def measurement_report(
     title: Code,
     device: Device,
     groups: Sequence[MeasurementGroup],
-    keys: Sequence[SourceImage] = (),
+    keys: Mapping[Modality, SourceImage] | None = None,
     statements: Sequence[ContentItem] = (),
+    *,
+    first: str = "",
 ) -> Dataset:
     """TID 1500, rows in the template's order; the root of the tree.
 
@@ -166,8 +183,12 @@ def measurement_report(
         not every source has.
     statements
         Qualitative Evaluations of the whole study.
+    first
+        The impression, which stands before the template's rows (it is extensible): viewers print in this order.
     """
-    library = [_container(codes.IMAGE_LIBRARY_GROUP, [_library_entry(key) for key in keys])] if keys else []
+    entries = [_library_entry(modality, key) for modality, key in (keys or {}).items()]
+    library = [_container(codes.IMAGE_LIBRARY_GROUP, entries)] if entries else []
+    impression = [text(codes.IMPRESSION, first)] if first else []
     context = ObservationContext(observer_device_context=device_observer_context(device))
     if groups:
         root = MeasurementReport(context, codes.MULTIPARAMETRIC_MRI, groups, title, _language_of_content())[0]
@@ -178,14 +199,20 @@ def measurement_report(
             codes.PROCEDURE_REPORTED, codes.MULTIPARAMETRIC_MRI, relationship_type="HAS CONCEPT MOD"
         )
         front, measurements = [*_language_of_content(), *context, procedure], _container(codes.IMAGING_MEASUREMENTS, ())
-    root.ContentSequence = [*front, _container(codes.IMAGE_LIBRARY, library), measurements]
+    root.ContentSequence = [*impression, *front, _container(codes.IMAGE_LIBRARY, library), measurements]
     if statements:
         add_items(root, [_container(codes.QUALITATIVE_EVALUATIONS, statements)])
     return separate(root)
 
 
-def _library_entry(key: SourceImage) -> ContentItem:
-    return image(codes.SOURCE_OF_MEASUREMENT, key.header, key.frame)
+def _library_entry(modality: Modality, key: SourceImage) -> ContentItem:
+    """TID 1601, named by its sequence, with the numbers that viewers show."""
+    item = image(codes.SEQUENCE[modality], key.header, key.frame)
+    instance = key.number if key.frame is None else ""
+    numbers = ((codes.SERIES_NUMBER, key.series_number), (codes.INSTANCE_NUMBER, instance))
+    facts = _acquired((codes.MODALITY, codes.MAGNETIC_RESONANCE), *numbers)
+    item.ContentSequence = facts  # type: ignore[assignment]  # highdicom wraps any sequence of items
+    return item
 
 
 def finished(instance: Dataset, common: CommonAttributes, root: Dataset, links: Iterable[Dataset]) -> Dataset:

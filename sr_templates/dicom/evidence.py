@@ -48,6 +48,16 @@ class SourceImage:
         """Pixel Spacing: between rows, then between columns."""
         return np.array(self._macro("PixelMeasuresSequence").PixelSpacing, dtype=float)
 
+    @property
+    def series_number(self) -> str:
+        """Series Number, "" where there is none."""
+        return str(self.header.get("SeriesNumber") or "")
+
+    @property
+    def number(self) -> str:
+        """What viewers count images of its series by: Instance Number, or the frame; "" where there is none."""
+        return str((self.header.get("InstanceNumber") if self.frame is None else self.frame) or "")
+
     def _macro(self, keyword: str) -> Dataset:
         """The functional group that holds a geometry attribute; the data set itself for a classic image."""
         if self.frame is None:

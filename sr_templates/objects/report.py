@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from mome_core.calibration import Call
-from mome_core.results import QualityFlag, Result, Saliency, Score
+from mome_core.case import Modality
+from mome_core.results import Laterality, QualityFlag, Result, Saliency, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes, derived_uid
@@ -41,14 +42,17 @@ from sr_templates.dicom.score_words import (
     without_words,
 )
 from sr_templates.kinds import REPORT_CLASSES, Kind
+from sr_templates.saliency.impression import impression, impression_of_refusal
 from sr_templates.saliency.placed import key_sources
+
+_WHOSE = {Laterality.BOTH: "Bilateral", Laterality.LEFT: "Left", Laterality.RIGHT: "Right"}
 
 
 def build(context: BuildContext) -> Instances:
     """One document; it comes last, because it lists what was not written."""
     common, result, links = context.common, context.result, context.links
     instance = common.new_instance(Kind.REPORT, *links)
-    keys = key_sources(common.evidence, result.modalities_used, context.saliency)
+    keys = _keys(context)
     placed = (context.saliency, *context.further) if context.saliency else ()
     saliencies = {each.saliency.endpoint: each.saliency for each in placed}
     shown = {score.endpoint: context.links_of(score.endpoint) for score in result.scores}
@@ -60,11 +64,13 @@ def build(context: BuildContext) -> Instances:
     ]
     statements = [
         *_status(result.withheld),
-        *_inputs(common, result),
         *(text(codes.CALL_WORDS, words) for score in result.scores for words in _words_of(score)),
         *_caveats(result.flags, context.not_written),
+        *_inputs(result),
+        *_provenance(common),
     ]
-    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements)
+    first = impression(result, context.saliency)
+    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements, first=first)
     referenced = {each.SOPInstanceUID: each for some in (links, *shown.values()) for each in some.values()}
     return (finished(instance, common, root, referenced.values()),)
 
@@ -74,9 +80,17 @@ def build_refusal(
 ) -> Dataset:
     """The SR document that states why no score was given; it must never be read as a negative."""
     instance = common.new_instance(Kind.REPORT, "refusal", *links)
-    statements = [*_status(reason), *_provenance(common), *_caveats(flags, {})]
-    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, (), (), statements)
+    statements = [*_status(reason), *_caveats(flags, {}), *_provenance(common)]
+    title, first = codes.ONCOLOGY_MEASUREMENT_REPORT, impression_of_refusal(reason)
+    root = measurement_report(title, common.device, (), None, statements, first=first)
     return finished(instance, common, root, links.values())
+
+
+def _keys(context: BuildContext) -> dict[Modality, SourceImage]:
+    """The image of each sequence to look at first."""
+    evidence = context.common.evidence
+    shown = [modality for modality in context.result.modalities_used if evidence.images(modality)]
+    return dict(zip(shown, key_sources(evidence, shown, context.saliency), strict=True))
 
 
 # --- one group for each endpoint
@@ -86,12 +100,12 @@ def _measurement_group(
     common: CommonAttributes,
     result: Result,
     score: Score,
-    keys: Sequence[SourceImage],
+    keys: Mapping[Modality, SourceImage],
     *,
     saliency: Saliency | None,
     links: Mapping[Kind, Dataset],
 ) -> MeasurementGroup:
-    """TID 1501 for one endpoint; the score is the patient's, so the site is both breasts.
+    """TID 1501 for one endpoint; the score is the patient's, so the site is both breasts, or the only one there is.
 
     Parameters
     ----------
@@ -99,18 +113,19 @@ def _measurement_group(
         The one that explains this score and that the linked images show; None if there is none.
     """
     parameters = _parameters(result, score, saliency)
+    laterality = Laterality.BOTH if result.breasts is None else result.breasts.laterality
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier(
-            f"Bilateral breast {score.endpoint.words}", common.tracking_uid(f"bilateral {score.endpoint}")
+            f"{_WHOSE[laterality]} breast {score.endpoint.words}", common.tracking_uid(f"bilateral {score.endpoint}")
         ),
-        finding_sites=[finding_site(codes.BILATERAL)],
+        finding_sites=[finding_site(codes.LATERALITIES[laterality])],
         algorithm_id=algorithm_identification(score.model, common.device, parameters),
         measurements=[*_measurements(score), *_completeness(saliency)],
         qualitative_evaluations=[
             evaluation(codes.READING, codes.READINGS[score.call]),
             evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY),
         ],
-        source_images=[source_of_measurement(key) for key in keys],
+        source_images=[source_of_measurement(modality, key) for modality, key in keys.items()],
     )
     return with_explanation(group, [] if saliency is None else _explanation(links))
 
@@ -133,8 +148,8 @@ def _measurements(score: Score) -> list[Measurement]:
         return []
     items = [
         percentage(codes.PROBABILITY[score.endpoint], score.probability),
-        percentage(codes.SPREAD, score.spread),
         *_proof(score),
+        percentage(codes.SPREAD, score.spread),
         *(percentage(codes.WITHOUT[m], value) for m, value in score.without.items() if value is not None),
     ]
     if not score.contributions or score.base_probability is None:
@@ -206,14 +221,13 @@ def _status(withheld: str) -> list[ContentItem]:
     return [code(codes.STATUS, codes.NOT_ANALYSED), text(codes.NOT_ANALYSED_REASON, withheld), *items]
 
 
-def _inputs(common: CommonAttributes, result: Result) -> list[ContentItem]:
+def _inputs(result: Result) -> list[ContentItem]:
     """Sequences used and missing, and the scope of each model."""
     models = {score.model.sha256: score.model for score in result.scores}
     return [
         *(code(codes.SEQUENCE_USED, codes.SEQUENCE[each]) for each in result.modalities_used),
         *(code(codes.SEQUENCE_MISSING, codes.SEQUENCE[each]) for each in result.modalities_missing),
         *(text(codes.MODEL_STATEMENT, model.statement) for model in models.values() if model.statement),
-        *_provenance(common),
     ]
 
 

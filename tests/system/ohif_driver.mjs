@@ -24,6 +24,18 @@ async function enter() {
   return entries;
 }
 
+// What is seen without scrolling.
+const onScreen = () => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), words = [];
+  while (walker.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    const box = range.getBoundingClientRect();
+    if (box.height && box.top >= 0 && box.bottom <= innerHeight) words.push(walker.currentNode.textContent.trim());
+  }
+  return words.join(" ");
+};
+
 async function open(step) {
   await enter();
   const entry = page.locator("[data-cy^='study-browser-thumbnail']").filter({ hasText: step.series }).first();
@@ -41,7 +53,7 @@ async function open(step) {
   }
   const shot = `${job.shots}/${step.name}.png`;
   await page.screenshot({ path: shot });
-  seen.opened[step.name] = { shot, text: await page.locator("body").innerText() };
+  seen.opened[step.name] = { shot, text: await page.locator("body").innerText(), onScreen: await page.evaluate(onScreen) };
 }
 
 try {

@@ -136,6 +136,13 @@ def test_the_page_shows_the_report_with_names_numbers_and_units(seen: Seen) -> N
         assert words in text
 
 
+def test_the_first_screen_of_the_report_shows_probability_operating_point_warning_and_place(seen: Seen) -> None:
+    words = " ".join(seen.report["opened"]["report"]["onScreen"].split())
+    assert "AI result, research use only, not for diagnosis. Probability of malignancy 83 %" in words
+    assert "above the operating point of 50 %" in words
+    assert "Region of highest saliency, not a lesion outline: left side, DCE series" in words
+
+
 @pytest.mark.parametrize("name", ["map", "segmentation"])
 def test_colour_appears_at_the_lesion(seen: Seen, name: str) -> None:
     """OHIF opens a middle slice or the segment; the lesion lies in the left breast: right of the middle, anterior."""

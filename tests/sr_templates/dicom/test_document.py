@@ -37,10 +37,12 @@ def group() -> document.MeasurementGroup:
 
 
 def test_a_report_has_the_rows_of_tid_1500_in_order(evidence: Evidence) -> None:
-    keys = evidence.images(Modality.DCE)[:1]
+    keys = {Modality.DCE: evidence.images(Modality.DCE)[0]}
     statements = [document.code(codes.STATUS, codes.ANALYSED)]
-    root = document.measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, DEVICE, [group()], keys, statements)
+    title = codes.ONCOLOGY_MEASUREMENT_REPORT
+    root = document.measurement_report(title, DEVICE, [group()], keys, statements, first="Nothing.")
     assert names(root) == [
+        "Impression",
         "Language of Content Item and Descendants",
         "Observer Type",
         "Device Observer UID",
@@ -60,8 +62,8 @@ def test_a_report_has_the_rows_of_tid_1500_in_order(evidence: Evidence) -> None:
 
 def test_a_report_without_a_score_has_the_same_rows(evidence: Evidence) -> None:
     statements = [document.text(codes.NOT_ANALYSED_REASON, "no DCE")]
-    bare = document.measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, DEVICE, (), (), statements)
-    full = document.measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, DEVICE, [group()], (), statements)
+    bare = document.measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, DEVICE, (), None, statements)
+    full = document.measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, DEVICE, [group()], None, statements)
     assert names(bare) == names(full)
     assert bare.ContentTemplateSequence == full.ContentTemplateSequence
     assert [item.RelationshipType for item in bare.ContentSequence] == [
@@ -86,7 +88,7 @@ def test_a_percentage_reads_rounded_and_keeps_its_exact_value(decimals: int, wor
 
 def test_a_frame_of_an_enhanced_instance_is_referred_to_by_its_number() -> None:
     source = enhanced_evidence(Layout()).images(Modality.DCE)[4]
-    reference = document.source_of_measurement(source).ReferencedSOPSequence[0]
+    reference = document.source_of_measurement(Modality.DCE, source).ReferencedSOPSequence[0]
     assert reference.ReferencedFrameNumber == 5
     box = np.array([[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]], dtype=float)
     (drawn_on,) = document.image_region(box, source).ContentSequence

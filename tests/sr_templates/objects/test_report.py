@@ -73,6 +73,27 @@ def test_every_endpoint_has_its_probability_operating_point_and_spread_in_percen
     assert units == {"%"}
 
 
+def test_the_impression_stands_first_and_technical_items_last(report: Dataset) -> None:
+    first, last = report.ContentSequence[0], report.ContentSequence[-1]
+    assert first.ConceptNameCodeSequence[0].CodeMeaning == "Impression"
+    assert first.TextValue.startswith("AI result, research use only, not for diagnosis. Probability of malignancy 83 %")
+    assert last.ContentSequence[-1].ConceptNameCodeSequence[0].CodeMeaning == codes.INPUT_DIGEST.meaning
+
+
+def test_every_key_image_is_named_by_its_sequence_series_and_number(report: Dataset) -> None:
+    library = next(item for item in items(report) if item.ConceptNameCodeSequence[0].CodeValue == "126200")
+    named = {
+        entry.ConceptNameCodeSequence[0].CodeMeaning: [str(fact.get("TextValue", "")) for fact in entry.ContentSequence]
+        for entry in library.ContentSequence
+    }
+    assert named == {
+        "Dynamic Contrast-Enhanced Acquisition": ["", "4", "1006"],
+        "Diffusion weighted": ["", "40", "6"],
+        "T2 Weighted MR Signal Intensity": ["", "30", "6"],
+    }
+    assert values(report, codes.SEQUENCE_OF) == list(named) * 3
+
+
 def test_base_and_contributions_add_up_to_the_score(report: Dataset) -> None:
     shares = [float(values(report, codes.CONTRIBUTION[modality])[0]) for modality in Modality]
     base = float(values(report, codes.BASE_PROBABILITY)[0])
@@ -149,6 +170,7 @@ def test_a_study_that_was_not_analysed_says_so_and_why(evidence: Evidence) -> No
     report = objects.by_kind[Kind.REPORT][0]
     assert values(report, codes.STATUS) == ["Not analysed: no score was given"]
     assert values(report, codes.NOT_ANALYSED_REASON) == ["The post-contrast phases are missing."]
+    assert values(report, codes.IMPRESSION)[0].endswith("disease. The post-contrast phases are missing.")
     assert not [item for item in items(report) if item.ValueType == "NUM"]
     assert set(objects.by_kind) == {Kind.REPORT, Kind.SUMMARY}
 
