@@ -1,4 +1,4 @@
-"""What the demo model's answers put on a page: nothing where there is no lesion, and lines on the lesion where one is."""
+"""What the demo model's answers put on a page: nothing without a lesion, and lines on the lesion where there is one."""
 
 from __future__ import annotations
 
