@@ -61,6 +61,8 @@ class Case:
     acquisition
         Plain facts for quality flags (vendor, model, field strength in T); no patient data. `pre_contrast` is what
         the headers say of the DCE's first phase (PreContrast).
+    unusable
+        Why a modality is None although the study has series of it.
     adc
         The scanner's map of the apparent diffusion coefficient, as stored and rescaled, in whatever unit. It and
         `dwi_by_b_value` are for measuring only: no network is given them and no case file holds them.
@@ -73,6 +75,7 @@ class Case:
     dwi: Volume | None = None
     dwi_b_value: float | None = None
     acquisition: Mapping[str, str | float] = field(default_factory=dict)
+    unusable: Mapping[Modality, str] = field(default_factory=dict)
     adc: Volume | None = None
     dwi_by_b_value: Mapping[float, Volume] = field(default_factory=dict)
 

@@ -29,12 +29,21 @@ from mome_core.preprocessing.prepare import PreparedCase, prepare
 from mome_core.preprocessing.quality import assess
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.preprocessing.surveyed import SurveyedCase
-from mome_core.results import Endpoint, QualityFlag, Result, Score, Severity, combined
+from mome_core.results import (
+    MOST_SPREAD,
+    AnalyzedBreasts,
+    Endpoint,
+    Laterality,
+    QualityFlag,
+    Result,
+    Score,
+    Severity,
+    combined,
+)
 from mome_core.scoring import Arrays, Progress, VersionLogOdds, pooled, silent, version_log_odds
+from mome_core.volume import Volume
 
 _LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
-MOST_SPREAD = 0.15
-"""Standard deviation over the versions above which a score is flagged as unstable."""
 
 
 def analyze(
@@ -80,9 +89,10 @@ def _analyze(case: Case, checkpoint: Checkpoint, policy: Policy, report: Progres
             known.prepared[recipe] = prepare(case, recipe, known.surveyed)
         prepared = known.prepared[recipe]
         flags = assess(facts_of(case, prepared), checkpoint.recipe)
+        breasts = _breasts_of(case, prepared, checkpoint.recipe)
     reasons = [flag.message for flag in flags if flag.withholds]
     if reasons:
-        return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings)
+        return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings, breasts)
     for modality, array in prepared.arrays.items():
         _require_sound(modality, array)
     with reproducible():
@@ -95,7 +105,18 @@ def _analyze(case: Case, checkpoint: Checkpoint, policy: Policy, report: Progres
             told = partial(report, "saliency")
             saliency = explain_scores(prepared, checkpoint, log_odds, policy.request, told) if policy.saliency else ()
     withheld = "" if shown else " ".join(f"No score: {each.withheld.words}." for each in scores if each.withheld)
-    return Result(scores, saliency, prepared.modalities, (*flags, *_unstable(scores)), withheld, str(policy), timings)
+    flags = (*flags, *_unstable(scores))
+    return Result(scores, saliency, prepared.modalities, flags, withheld, str(policy), timings, breasts)
+
+
+def _breasts_of(case: Case, prepared: PreparedCase, recipe: Recipe) -> AnalyzedBreasts | None:
+    """The breasts that the network saw; a side too small to be a breast was not analysed."""
+    found, source = prepared.breasts, case.dce or case.t2
+    if found is None or source is None:
+        return None
+    left, right = (volume_ml >= recipe.breast.smallest_breast_ml for volume_ml in found.volumes_ml)
+    laterality = Laterality.BOTH if left and right else Laterality.LEFT if left else Laterality.RIGHT
+    return AnalyzedBreasts(Volume(found.share, found.affine, source.frame_of_reference_uid), laterality)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,7 +268,7 @@ def _unstable(scores: tuple[Score, ...]) -> tuple[QualityFlag, ...]:
             "unstable.",
         )
         for each in scores
-        if each.probability is not None and each.spread > MOST_SPREAD
+        if each.unstable
     )
 
 

@@ -50,7 +50,9 @@ from sr_templates.build import (
 from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.device import Device, Revision
 from sr_templates.dicom.evidence import Evidence, SourceImage
+from sr_templates.drawing.summary_page import PageLayout, PageOptions
 from sr_templates.errors import EvidenceRefused
+from sr_templates.identification import Identification
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
 
 _Progress = Callable[[str, int, int], None]
@@ -236,7 +238,8 @@ def _silent(results: ResultSettings) -> frozenset[Ineligibility]:
 
 def object_options(results: ResultSettings) -> ObjectOptions:
     """Which result objects to write, from the settings; raises SettingsError for a kind that does not exist."""
-    return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
+    page = PageOptions(PageLayout(results.page), Identification(results.identify))
+    return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map, page)
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:

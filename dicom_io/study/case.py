@@ -125,6 +125,7 @@ class _Others:
 
     t2: _ReadVolume | None
     dwi: _ReadVolume | None
+    unusable: dict[Modality, str]
 
     @property
     def used(self) -> _UsedSeries:
@@ -140,6 +141,7 @@ class _Others:
                 t2=self.t2.volume if self.t2 else None,
                 dwi=self.dwi.volume if self.dwi else None,
                 dwi_b_value=self.dwi.choice.b_value if self.dwi else None,
+                unusable={**case.unusable, **self.unusable},
             ),
             roles=roles,
             t2=self.t2.sources if self.t2 else (),
@@ -201,17 +203,23 @@ def _without_dynamic(assignment: RoleAssignment, refusal: StudyIneligible) -> As
     first = others.t2 or others.dwi
     if first is None:
         raise refusal
-    case = Case(acquisition=acquisition_facts(first.choice.repeats[0][0]))
+    absent = refusal.code is Ineligibility.NO_DYNAMIC
+    unusable = {} if absent else {Modality.DCE: str(refusal)}
+    case = Case(acquisition=acquisition_facts(first.choice.repeats[0][0]), unusable=unusable)
     return replace(others.assembly(case, assignment, others.used, warnings), without_dce=refusal)
 
 
 def _read_others(assignment: RoleAssignment, dce: Stack | None, warnings: list[str]) -> _Others:
     """The T2 and the DWI that go best with a dynamic on this grid; what cannot be used is added to the warnings."""
-    t2 = _read_first(t2_choices(assignment, dce), warnings)
-    dwi = _read_first(dwi_choices(assignment, dce), warnings)
-    warnings += [] if t2 else why_unused(assignment.of(Role.T2, Role.T2_IR))
-    warnings += [] if dwi else why_unused(assignment.of(Role.DWI))
-    return _Others(t2, dwi)
+    found = {
+        Modality.T2: _read_first(t2_choices(assignment, dce), warnings),
+        Modality.DWI: _read_first(dwi_choices(assignment, dce), warnings),
+    }
+    series = {Modality.T2: assignment.of(Role.T2, Role.T2_IR), Modality.DWI: assignment.of(Role.DWI)}
+    faults = {modality: why_unused(series[modality]) for modality, read in found.items() if read is None}
+    warnings += [each for some in faults.values() for each in some]
+    unusable = {modality: "; ".join(some) for modality, some in faults.items() if some}
+    return _Others(found[Modality.T2], found[Modality.DWI], unusable)
 
 
 def require_one_study(assignment: RoleAssignment) -> None:

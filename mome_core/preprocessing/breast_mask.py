@@ -103,7 +103,7 @@ class BreastMask:
 
 
 def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
-    """Breasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
+    """AnalyzedBreasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
 
     StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast.
     """

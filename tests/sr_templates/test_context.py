@@ -63,7 +63,9 @@ def test_a_saliency_that_raised_no_score_has_a_map_but_no_region(result: Result,
     result = replace(result, saliency=(replace(result.saliency[0], volume=lowered),))
     objects = build_objects(result, evidence, DEVICE)
     assert Kind.SALIENCY_MAP in objects.by_kind
-    assert objects.not_written == dict.fromkeys((Kind.SEGMENTATION, Kind.OVERLAY), "no voxel raised the score")
+    assert objects.not_written == dict.fromkeys(
+        (Kind.SEGMENTATION, Kind.OVERLAY), "No voxel raised the score: no place is marked."
+    )
 
 
 def test_a_kind_that_is_no_part_of_a_result_cannot_be_asked_for() -> None:

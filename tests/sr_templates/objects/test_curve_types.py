@@ -10,14 +10,12 @@ from sr_studies import DEVICE, OBLIQUE, Layout, make_evidence, make_result
 from sr_templates.build import build_objects, decode, encode
 from sr_templates.context import ObjectOptions
 from sr_templates.kinds import Kind
-from told_kinetics import with_kinetics
 
 
 @pytest.mark.parametrize("layout", [Layout(), Layout(orientation=OBLIQUE)], ids=["axial", "oblique"])
 def test_highdicom_reads_each_curve_type_voxel_for_voxel(layout: Layout) -> None:
     evidence = make_evidence(layout)
     result = make_result(evidence)
-    result = with_kinetics(result, result.saliency[0].volume)
     options = ObjectOptions(frozenset({Kind.CURVE_TYPES}))
     (instance,) = build_objects(result, evidence, DEVICE, options=options).by_kind[Kind.CURVE_TYPES]
     segmentation = hd.seg.Segmentation.from_dataset(decode(encode(instance)))
@@ -37,7 +35,6 @@ def test_highdicom_reads_each_curve_type_voxel_for_voxel(layout: Layout) -> None
 def test_a_study_without_washout_has_two_segments() -> None:
     evidence = make_evidence(Layout())
     result = make_result(evidence)
-    result = with_kinetics(result, result.saliency[0].volume)
     result.kinetics.types.voxels[result.kinetics.types.voxels == 3] = 0
     options = ObjectOptions(frozenset({Kind.CURVE_TYPES}))
     (instance,) = build_objects(result, evidence, DEVICE, options=options).by_kind[Kind.CURVE_TYPES]

@@ -16,15 +16,12 @@ from sr_templates.build import ResultObjects, build_objects, decode, encode
 from sr_templates.context import ObjectOptions
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import DEFAULT_KINDS, MEASURED_KINDS, Kind
-from told_kinetics import with_kinetics
 
 WANTED = ObjectOptions(frozenset({*MEASURED_KINDS, Kind.REPORT}))
 
 
 def built(evidence: Evidence, **changes: object) -> ResultObjects:
-    result = make_result(evidence)
-    measured = with_kinetics(result, result.saliency[0].volume)
-    return build_objects(replace(measured, **changes), evidence, DEVICE, options=WANTED)  # type: ignore[arg-type]
+    return build_objects(replace(make_result(evidence), **changes), evidence, DEVICE, options=WANTED)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +65,7 @@ def test_a_withheld_result_has_its_kinetics_all_the_same() -> None:
 
 
 def test_nothing_measured_is_told_in_not_written(result: Result, evidence: Evidence) -> None:
-    objects = build_objects(result, evidence, DEVICE, options=WANTED)
+    objects = build_objects(replace(result, kinetics=None), evidence, DEVICE, options=WANTED)
     assert set(objects.not_written) == set(MEASURED_KINDS)
 
 
