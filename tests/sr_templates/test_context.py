@@ -32,7 +32,7 @@ def test_without_such_a_series_there_is_no_map_and_the_report_says_so() -> None:
     assert {Kind.SEGMENTATION, Kind.OVERLAY} <= set(objects.by_kind)
     assert "one image at each position" in objects.not_written[Kind.SALIENCY_MAP]
     assert b"saliency-map: no series holds one image at each position" in encode(objects.by_kind[Kind.REPORT][0])
-    assert Kind.REGION in objects.not_written
+    assert Kind.REGION in objects.by_kind
 
 
 def test_b_values_in_one_series_do_not_carry_the_map() -> None:
@@ -63,7 +63,9 @@ def test_a_saliency_that_raised_no_score_has_a_map_but_no_region(result: Result,
     result = replace(result, saliency=(replace(result.saliency[0], volume=lowered),))
     objects = build_objects(result, evidence, DEVICE)
     assert Kind.SALIENCY_MAP in objects.by_kind
-    assert objects.not_written == dict.fromkeys((Kind.SEGMENTATION, Kind.OVERLAY), "no voxel raised the score")
+    assert objects.not_written == dict.fromkeys(
+        (Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION), "no voxel raised the score"
+    )
 
 
 def test_a_kind_that_is_no_part_of_a_result_cannot_be_asked_for() -> None:
