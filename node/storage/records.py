@@ -17,8 +17,6 @@ from node.summary import AnalysisSummary
 EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
 REPORT_KIND = "report"  # Kind.REPORT, without loading pydicom with every ledger; alone it has older SOP classes
-    "report"  # sr_templates.kinds.Kind.REPORT, without loading pydicom with every ledger; alone it has older classes
-)
 REJECTION_KIND = "rejection"  # Kind.REJECTION, likewise
 
 
