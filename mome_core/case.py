@@ -61,6 +61,13 @@ class Case:
     acquisition
         Plain facts for quality flags (vendor, model, field strength in T); no patient data. `pre_contrast` is what
         the headers say of the DCE's first phase (PreContrast).
+    unusable
+        Why a modality is None although the study has series of it.
+    adc
+        The scanner's map of the apparent diffusion coefficient, as stored and rescaled, in whatever unit. It and
+        `dwi_by_b_value` are for measuring only: no network is given them and no case file holds them.
+    dwi_by_b_value
+        The volume of each b-value in s/mm2 (trace, or mean over directions), ascending.
     """
 
     dce: Dynamic | None = None
@@ -68,6 +75,9 @@ class Case:
     dwi: Volume | None = None
     dwi_b_value: float | None = None
     acquisition: Mapping[str, str | float] = field(default_factory=dict)
+    unusable: Mapping[Modality, str] = field(default_factory=dict)
+    adc: Volume | None = None
+    dwi_by_b_value: Mapping[float, Volume] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.dwi is not None and self.dwi_b_value is None:

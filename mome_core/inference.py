@@ -28,12 +28,22 @@ from mome_core.preprocessing.input_facts import facts_of
 from mome_core.preprocessing.prepare import PreparedCase, prepare
 from mome_core.preprocessing.quality import assess
 from mome_core.preprocessing.recipe import Recipe
-from mome_core.results import Endpoint, QualityFlag, Result, Score, Severity, combined
+from mome_core.preprocessing.surveyed import SurveyedCase
+from mome_core.results import (
+    MOST_SPREAD,
+    AnalyzedBreasts,
+    Endpoint,
+    Laterality,
+    QualityFlag,
+    Result,
+    Score,
+    Severity,
+    combined,
+)
 from mome_core.scoring import Arrays, Progress, VersionLogOdds, pooled, silent, version_log_odds
+from mome_core.volume import Volume
 
 _LARGEST_VALUE = 1e4  # standard deviations; standardised MRI stays below 100
-MOST_SPREAD = 0.15
-"""Standard deviation over the versions above which a score is flagged as unstable."""
 
 
 def analyze(
@@ -52,23 +62,37 @@ def analyze(
     progress
         Called with (stage, done, planned); an exception from it ends the work.
     """
-    return _analyze(case, checkpoint, policy or default_policy(checkpoint.network), progress or silent, {})
+    known = _SharedCase(None, {})
+    return _analyze(case, checkpoint, policy or default_policy(checkpoint.network), progress or silent, known)
 
 
-def _analyze(
-    case: Case, checkpoint: Checkpoint, policy: Policy, report: Progress, known: dict[Recipe, PreparedCase]
-) -> Result:
-    """As `analyze`; what is prepared is added to what is known, by the recipe's numbers that shape arrays."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _SharedCase:
+    """What bundles that answer together share of a case.
+
+    Parameters
+    ----------
+    prepared
+        By the recipe's numbers that shape arrays.
+    """
+
+    surveyed: SurveyedCase | None
+    prepared: dict[Recipe, PreparedCase]
+
+
+def _analyze(case: Case, checkpoint: Checkpoint, policy: Policy, report: Progress, known: _SharedCase) -> Result:
+    """As `analyze`; what is prepared is added to what is known."""
     timings: dict[str, float] = {}
     with _timed(timings, "prepare", report):
         recipe = checkpoint.recipe.of_arrays
-        if recipe not in known:
-            known[recipe] = prepare(case, recipe)
-        prepared = known[recipe]
+        if recipe not in known.prepared:
+            known.prepared[recipe] = prepare(case, recipe, known.surveyed)
+        prepared = known.prepared[recipe]
         flags = assess(facts_of(case, prepared), checkpoint.recipe)
+        breasts = _breasts_of(case, prepared, checkpoint.recipe)
     reasons = [flag.message for flag in flags if flag.withholds]
     if reasons:
-        return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings)
+        return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings, breasts)
     for modality, array in prepared.arrays.items():
         _require_sound(modality, array)
     with reproducible():
@@ -81,7 +105,18 @@ def _analyze(
             told = partial(report, "saliency")
             saliency = explain_scores(prepared, checkpoint, log_odds, policy.request, told) if policy.saliency else ()
     withheld = "" if shown else " ".join(f"No score: {each.withheld.words}." for each in scores if each.withheld)
-    return Result(scores, saliency, prepared.modalities, (*flags, *_unstable(scores)), withheld, str(policy), timings)
+    flags = (*flags, *_unstable(scores))
+    return Result(scores, saliency, prepared.modalities, flags, withheld, str(policy), timings, breasts)
+
+
+def _breasts_of(case: Case, prepared: PreparedCase, recipe: Recipe) -> AnalyzedBreasts | None:
+    """The breasts that the network saw; a side too small to be a breast was not analysed."""
+    found, source = prepared.breasts, case.dce or case.t2
+    if found is None or source is None:
+        return None
+    left, right = (volume_ml >= recipe.breast.smallest_breast_ml for volume_ml in found.volumes_ml)
+    laterality = Laterality.BOTH if left and right else Laterality.LEFT if left else Laterality.RIGHT
+    return AnalyzedBreasts(Volume(found.share, found.affine, source.frame_of_reference_uid), laterality)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,14 +127,24 @@ class ActiveModel:
     policy: Policy
 
 
-def analyze_together(case: Case, models: Sequence[ActiveModel], progress: Progress | None = None) -> Result:
+def analyze_together(
+    case: Case,
+    models: Sequence[ActiveModel],
+    progress: Progress | None = None,
+    surveyed: SurveyedCase | None = None,
+) -> Result:
     """One result from bundles that answer different endpoints of a case, each as `analyze` does.
 
     Bundles whose recipes give the same arrays share them. Raises StudyIneligible when none can analyse the case; one
     that cannot is named by a flag beside the others' answers.
+
+    Parameters
+    ----------
+    surveyed
+        The case, where it was surveyed before.
     """
     results, refused = list[Result](), list[tuple[ActiveModel, StudyIneligible]]()
-    known: dict[Recipe, PreparedCase] = {}
+    known = _SharedCase(surveyed, {})
     for each in models:
         try:
             results.append(_analyze(case, each.checkpoint, each.policy, progress or silent, known))
@@ -223,7 +268,7 @@ def _unstable(scores: tuple[Score, ...]) -> tuple[QualityFlag, ...]:
             "unstable.",
         )
         for each in scores
-        if each.probability is not None and each.spread > MOST_SPREAD
+        if each.unstable
     )
 
 

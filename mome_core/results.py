@@ -12,7 +12,11 @@ from mome_core.calibration import Calibration, Call, Proportion, WithheldCode, w
 from mome_core.case import Modality
 from mome_core.errors import NumericsFault
 from mome_core.estimator import Estimator
+from mome_core.measurements import KineticMaps, Measurements
 from mome_core.volume import Volume
+
+MOST_SPREAD = 0.15
+"""Standard deviation over the versions above which a score is unstable."""
 
 
 class Endpoint(StrEnum):
@@ -152,6 +156,11 @@ class Score:
         return Call.WITHHELD if self.probability is None else self.calibration.call(self.probability)
 
     @property
+    def unstable(self) -> bool:
+        """Whether it varies too much with the placement of the images."""
+        return self.probability is not None and self.spread > MOST_SPREAD
+
+    @property
     def withheld(self) -> Withheld | None:
         """Why there is no call; None where there is one."""
         code = self.calibration.withheld
@@ -214,6 +223,28 @@ class Saliency:
         return self.explained_log_odds - self.reported_log_odds
 
 
+class Laterality(StrEnum):
+    """Which breasts; the values are DICOM's of (0020,0062)."""
+
+    LEFT = "L"
+    RIGHT = "R"
+    BOTH = "B"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalyzedBreasts:
+    """The breasts that were analysed, and where they lie.
+
+    Parameters
+    ----------
+    share
+        Share of breast in each voxel, float32 in [0, 1], on a coarse grid of its own; 0.5 is the surface.
+    """
+
+    share: Volume
+    laterality: Laterality
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """The conclusion for one study.
@@ -228,6 +259,10 @@ class Result:
         Seconds per stage, by name, for the operator.
     policy
         How the answer was computed (precision, explanation), one line; the scores name their estimator.
+    breasts
+        None where they were not looked for (neither DCE nor T2).
+    measurements, kinetics
+        What the images prove without a network, also where no score is given; None where nothing was measured.
     """
 
     scores: tuple[Score, ...]
@@ -237,6 +272,9 @@ class Result:
     withheld: str = ""
     policy: str = ""
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    breasts: AnalyzedBreasts | None = None
+    measurements: Measurements | None = None
+    kinetics: KineticMaps | None = None
 
     def __post_init__(self) -> None:
         if bool(self.withheld) == any(score.probability is not None for score in self.scores):
@@ -277,4 +315,5 @@ def combined(results: Sequence[Result]) -> Result:
         withheld="" if answered else " ".join(dict.fromkeys(each.withheld for each in results)),
         policy="; ".join(dict.fromkeys(each.policy for each in results if each.policy)),
         timings_s={stage: sum(each.timings_s.get(stage, 0.0) for each in results) for stage in stages},
+        breasts=next((each.breasts for each in results if each.breasts is not None), None),
     )

@@ -27,6 +27,7 @@ from mome_core.results import Result, Saliency, Score, combined
 from node.errors import SettingsError
 from node.identity import this_device
 from node.loaded_models import load_models
+from node.measuring import measured, surveyed_case
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
@@ -49,7 +50,9 @@ from sr_templates.build import (
 from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.device import Device, Revision
 from sr_templates.dicom.evidence import Evidence, SourceImage
+from sr_templates.drawing.summary_page import PageLayout, PageOptions
 from sr_templates.errors import EvidenceRefused
+from sr_templates.identification import Identification
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
 
 _Progress = Callable[[str, int, int], None]
@@ -125,7 +128,7 @@ def analyze_study(
     try:
         require_one_patient(headers)
         with _timed(timings, "assemble"):
-            assembly = read_case(roles, dce_required=False)
+            assembly = read_case(roles, dce_required=False, diffusion=True)
         refusals = {each: refused_without_dce(assembly, each.checkpoint) for each in context.models}
         refused = {each: reason for each, reason in refusals.items() if reason}
         if len(refused) == len(refusals):
@@ -133,15 +136,21 @@ def analyze_study(
             objects = _refuse(headers, refusal, context, run)
             result = combined(_withheld(refused, assembly.case.modalities))
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
-        answered = analyze_together(assembly.case, [each for each in refusals if each not in refused], progress)
+        with _timed(timings, "survey"):
+            surveyed = surveyed_case(assembly.case)
+        answering = [each for each in refusals if each not in refused]
+        answered = analyze_together(assembly.case, answering, progress, surveyed)
         answered = beside_refusals(answered, refused, assembly.case.modalities)
         result = doubted(answered, headers, senders, assembly.warnings)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
+    evidence = _evidence_of(assembly)
+    with _timed(timings, "measure"):
+        result = measured(result, assembly.case, surveyed, evidence)
     with _timed(timings, "result objects"):
-        objects = build_objects(result, _evidence_of(assembly), context.device, run=run, options=context.options)
+        objects = build_objects(result, evidence, context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
@@ -190,7 +199,7 @@ def _evidence_of(assembly: Assembly) -> Evidence:
         dce=tuple(_sources(phase) for phase in assembly.dce),
         t2=_sources(assembly.t2),
         dwi=_sources(assembly.dwi),
-        other=_sources(assembly.dwi_all),
+        other=(*_sources(assembly.dwi_all), *_sources(assembly.adc)),
         case=assembly.case,
     )
 
@@ -229,7 +238,8 @@ def _silent(results: ResultSettings) -> frozenset[Ineligibility]:
 
 def object_options(results: ResultSettings) -> ObjectOptions:
     """Which result objects to write, from the settings; raises SettingsError for a kind that does not exist."""
-    return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map)
+    page = PageOptions(PageLayout(results.page), Identification(results.identify))
+    return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map, page)
 
 
 def wanted_kinds(names: Sequence[str]) -> frozenset[Kind]:
@@ -272,6 +282,7 @@ def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
             flags=result.flags,
             policy=result.policy,
             saliency=tuple(_summarize_saliency(each) for each in result.saliency),
+            measurements=result.measurements,
         )
     return summary
 

@@ -126,6 +126,10 @@ class ResultSettings(SettingsSection):
         default="float32", description="voxels of the saliency map: float32 (exact) or uint16 (half the size)"
     )
     crop_map: bool = Field(default=False, description="omit slices at both ends of the map that the model did not use")
+    page: Literal["landscape", "portrait"] = Field(default="landscape", description="summary page: landscape, portrait")
+    identify: Literal["none", "study", "patient"] = Field(
+        default="none", description="whom the summary page names: none (the viewer does), study, patient"
+    )
 
 
 class Destination(SettingsSection):

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from mome_core.calibration import AurocInterval, Call, Proportion, WithheldCode
 from mome_core.case import Modality, Role
+from mome_core.measurements import Measurements
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
 from mome_core.results import Endpoint, QualityFlag, Severity, Withheld
 
@@ -232,6 +233,8 @@ class AnalysisSummary:
         What the protocol needs and how much of it there is; empty in summaries of older releases.
     timings_s
         Seconds of each stage, by name.
+    measurements
+        What the images prove without a network; None in summaries of older releases.
     """
 
     reason: str = ""
@@ -246,6 +249,7 @@ class AnalysisSummary:
     warnings: tuple[str, ...] = ()
     not_written: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    measurements: Measurements | None = None
 
     def to_json(self) -> dict[str, object]:
         """Plain data under the names of the fields, for `json.dumps`."""
@@ -268,6 +272,7 @@ class AnalysisSummary:
             warnings=tuple(content.get("warnings", ())),
             not_written=content.get("not_written", {}),
             timings_s=content.get("timings_s", {}),
+            measurements=Measurements.from_json(measured) if (measured := content.get("measurements")) else None,
         )
 
 

@@ -20,7 +20,7 @@ from sr_templates.dicom.device import Device, DocumentReference, Revision
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.dicom.inheritance import inherit
 from sr_templates.drawing.colour import RGB
-from sr_templates.drawing.summary_page import render, render_refusal
+from sr_templates.drawing.summary_page import PageOptions, render, render_refusal
 from sr_templates.errors import NotShowable
 from sr_templates.kinds import Kind
 from sr_templates.objects.key_images import RejectionReason, build_rejection
@@ -108,10 +108,12 @@ def build_not_analysed(
     if not reason:
         raise ValueError("a study that was not analysed needs a reason")
     run, options = run or Revision(), options or ObjectOptions()
-    common = CommonAttributes(evidence, device, run, ("not analysed", reason, *(flag.message for flag in flags)))
+    said = ("not analysed", reason, *(flag.message for flag in flags), str(options.page))
+    common = CommonAttributes(evidence, device, run, said)
     made: dict[Kind, Instances] = {}
     if Kind.SUMMARY in options.kinds:
-        made[Kind.SUMMARY] = (build_summary(common, render_refusal(common, reason, flags)),)
+        page = render_refusal(common, reason, flags, options.page)
+        made[Kind.SUMMARY] = (build_summary(common, page, options.page.identify),)
     if Kind.REPORT in options.kinds:
         links = {kind: instances[0] for kind, instances in made.items()}
         made[Kind.REPORT] = (build_refusal(common, reason, flags, links),)
@@ -132,7 +134,8 @@ def _answered_by(result: Result, options: ObjectOptions) -> tuple[str, ...]:
         f"{score.estimator.name} {score.calibration.slope} {score.calibration.intercept}"
         for score in result.scores
     }
-    return (*sorted(models), result.policy, *sorted(options.kinds), options.map_encoding, str(options.crop_map))
+    how = (options.map_encoding, str(options.crop_map), str(options.page))
+    return (*sorted(models), result.policy, *sorted(options.kinds), *how)
 
 
 def retract(
@@ -151,12 +154,20 @@ def retract(
     return note
 
 
-def render_summary(result: Result, evidence: Evidence, device: Device, *, run: Revision | None = None) -> RGB:
+def render_summary(
+    result: Result,
+    evidence: Evidence,
+    device: Device,
+    *,
+    run: Revision | None = None,
+    options: PageOptions | None = None,
+) -> RGB:
     """The summary page as (rows, columns, 3) bytes, for the command line and documents; see `summary.to_png`."""
-    common = CommonAttributes(evidence, device, run or Revision(), _answered_by(result, ObjectOptions()))
+    options = options or PageOptions()
+    common = CommonAttributes(evidence, device, run or Revision(), _answered_by(result, ObjectOptions(page=options)))
     if result.withheld:
-        return render_refusal(common, result.withheld, result.flags)
-    return render(common, result, place_saliency(result, evidence))
+        return render_refusal(common, result.withheld, result.flags, options).pixels()
+    return render(common, result, place_saliency(result, evidence), options).pixels()
 
 
 def encode(instance: Dataset) -> bytes:

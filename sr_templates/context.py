@@ -13,11 +13,13 @@ from mome_core.results import Endpoint, Result
 from mome_core.volume import Volume
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.dicom.grid import Placement
-from sr_templates.drawing.colour import RGB
+from sr_templates.drawing.page import Page
 from sr_templates.drawing.planes import anatomy
-from sr_templates.drawing.summary_page import render
+from sr_templates.drawing.projection import why_no_place
+from sr_templates.drawing.summary_page import PageOptions, render
 from sr_templates.errors import NotShowable
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
+from sr_templates.languages.words import Language, words_of
 from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Region
 
@@ -47,6 +49,7 @@ class ObjectOptions:
     kinds: frozenset[Kind] = DEFAULT_KINDS
     map_encoding: MapEncoding = MapEncoding.FLOAT32
     crop_map: bool = False
+    page: PageOptions = field(default_factory=PageOptions)
 
     def __post_init__(self) -> None:
         if unknown := self.kinds - OFFERED_KINDS:
@@ -101,9 +104,9 @@ class BuildContext:
         return {Kind.SALIENCY_MAP: own[0]} if own else {}
 
     @cached_property
-    def page(self) -> RGB:
+    def page(self) -> Page:
         """The summary page, drawn once for all objects that show it."""
-        return render(self.common, self.result, self.saliency)
+        return render(self.common, self.result, self.saliency, self.options.page)
 
     @property
     def placed(self) -> PlacedSaliency:
@@ -116,7 +119,7 @@ class BuildContext:
     @property
     def region(self) -> Region:
         if self.placed.region is None:
-            raise NotShowable("no voxel raised the score")
+            raise NotShowable(why_no_place(self.placed.unshown, words_of(Language.ENGLISH)))
         if self.common.evidence.is_tiled(self.placed.saliency.modality):
             raise NotShowable("each source image holds several slices side by side, so nothing can lie on its plane")
         return self.placed.region

@@ -97,6 +97,8 @@ class Phantom:
                 "model": f"phantom-{self.spec.size}",
                 "field_strength_t": self.spec.field_strength_t,
             },
+            adc=self.adc,
+            dwi_by_b_value=self.dwi,
         )
 
 
@@ -105,7 +107,7 @@ def simulate(spec: PhantomSpec) -> Phantom:
     anatomy_rng, kinetics_rng = stream(spec, "patient"), stream(spec, "kinetics")
     body = draw_body(anatomy_rng, spec.lesion, spec.breasts, spec.position)
     patient = SimulatedPatient(
-        spec, body, TISSUES | _lesion_tissues(spec.lesion, kinetics_rng), uid(spec.seed, "frame of reference")
+        spec, body, TISSUES | lesion_tissues(spec.lesion, kinetics_rng), uid(spec.seed, "frame of reference")
     )
     grids = grids_of(spec)
     dynamic, masks = acquire_dce(patient, grids.dce)
@@ -123,7 +125,7 @@ def simulate(spec: PhantomSpec) -> Phantom:
     )
 
 
-def _lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, TissueProperties]:
+def lesion_tissues(lesion: Lesion, rng: np.random.Generator) -> dict[Tissue, TissueProperties]:
     """The lesion's two tissues; without a lesion no voxel holds them."""
     if lesion is Lesion.MALIGNANT:
         return draw_malignant(rng)

@@ -13,6 +13,7 @@ from dicom_io.errors import PixelsUnreadable
 from dicom_io.headers.records import Instance, Omission, Plane
 from dicom_io.pixels.native import read_voxels
 from dicom_io.study.choices import ChosenVolume, dwi_choices, t2_choices, why_unused
+from dicom_io.study.diffusion import read_diffusion
 from dicom_io.study.dynamic import ChosenDynamic, choose_dynamic
 from dicom_io.study.geometry import Stack
 from dicom_io.study.phases import Slices
@@ -68,6 +69,8 @@ class Assembly:
         One image per slice; of a mean over directions the image of the first one.
     dwi_all
         Every image of the DWI, those of the lower b-values too.
+    adc
+        One image per slice of the scanner's ADC map, where it was asked for.
     dce_times_s
         As in Case.dce.
     dce_order
@@ -96,6 +99,7 @@ class Assembly:
     t2: _SourceSlices = ()
     dwi: _SourceSlices = ()
     dwi_all: _SourceSlices = ()
+    adc: _SourceSlices = ()
     b_values: tuple[float, ...] = ()
     used: _UsedSeries = ()
     left_out: tuple[Omission, ...] = ()
@@ -121,6 +125,7 @@ class _Others:
 
     t2: _ReadVolume | None
     dwi: _ReadVolume | None
+    unusable: dict[Modality, str]
 
     @property
     def used(self) -> _UsedSeries:
@@ -136,6 +141,7 @@ class _Others:
                 t2=self.t2.volume if self.t2 else None,
                 dwi=self.dwi.volume if self.dwi else None,
                 dwi_b_value=self.dwi.choice.b_value if self.dwi else None,
+                unusable={**case.unusable, **self.unusable},
             ),
             roles=roles,
             t2=self.t2.sources if self.t2 else (),
@@ -148,7 +154,7 @@ class _Others:
         )
 
 
-def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assembly:
+def read_case(assignment: RoleAssignment, *, dce_required: bool = True, diffusion: bool = False) -> Assembly:
     """Read the voxels of a study's dynamic, T2 and DWI.
 
     Raises StudyIneligible when there is no dynamic whose phases can be read and ordered; T2 and DWI may be missing.
@@ -158,6 +164,8 @@ def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assem
     dce_required
         False: without a dynamic the T2 and the DWI are read, and the assembly says why it has no DCE; only a study with
         neither is ineligible. Whether a model may answer such a case is for its bundle to say.
+    diffusion
+        True: what the ADC of a dynamic's lesion is measured on is read too.
     """
     require_one_study(assignment)
     try:
@@ -172,15 +180,19 @@ def read_case(assignment: RoleAssignment, *, dce_required: bool = True) -> Assem
     if len(dynamic.phases) < len(chosen.phases):
         warnings.append(f"of {len(chosen.phases)} phases {len(dynamic.phases)} are used, evenly spread in time")
     others = _read_others(assignment, chosen.stack, warnings)
+    measured = read_diffusion(assignment, others.dwi.choice if others.dwi else None) if diffusion else None
     series = tuple(dict.fromkeys(item.series.series_uid for item in dynamic.sources))
     facts = acquisition_facts(dynamic.phases[0][0]) | {"pre_contrast": dynamic.pre_contrast.verdict}
     case = Case(dce=dce, acquisition=facts)
+    if measured is not None:
+        case = replace(case, adc=measured.adc, dwi_by_b_value=measured.by_b_value)
     return replace(
         others.assembly(case, assignment, ((Modality.DCE, series), *others.used), warnings),
         dce=tuple(_sources_of(phase) for phase in dynamic.phases),
         dce_order=str(dynamic.clue or ""),
         dce_pre=dynamic.pre_contrast,
         dce_times_s=dce.times_s,
+        adc=_sources_of(measured.adc_slices) if measured is not None else (),
     )
 
 
@@ -191,17 +203,23 @@ def _without_dynamic(assignment: RoleAssignment, refusal: StudyIneligible) -> As
     first = others.t2 or others.dwi
     if first is None:
         raise refusal
-    case = Case(acquisition=acquisition_facts(first.choice.repeats[0][0]))
+    absent = refusal.code is Ineligibility.NO_DYNAMIC
+    unusable = {} if absent else {Modality.DCE: str(refusal)}
+    case = Case(acquisition=acquisition_facts(first.choice.repeats[0][0]), unusable=unusable)
     return replace(others.assembly(case, assignment, others.used, warnings), without_dce=refusal)
 
 
 def _read_others(assignment: RoleAssignment, dce: Stack | None, warnings: list[str]) -> _Others:
     """The T2 and the DWI that go best with a dynamic on this grid; what cannot be used is added to the warnings."""
-    t2 = _read_first(t2_choices(assignment, dce), warnings)
-    dwi = _read_first(dwi_choices(assignment, dce), warnings)
-    warnings += [] if t2 else why_unused(assignment.of(Role.T2, Role.T2_IR))
-    warnings += [] if dwi else why_unused(assignment.of(Role.DWI))
-    return _Others(t2, dwi)
+    found = {
+        Modality.T2: _read_first(t2_choices(assignment, dce), warnings),
+        Modality.DWI: _read_first(dwi_choices(assignment, dce), warnings),
+    }
+    series = {Modality.T2: assignment.of(Role.T2, Role.T2_IR), Modality.DWI: assignment.of(Role.DWI)}
+    faults = {modality: why_unused(series[modality]) for modality, read in found.items() if read is None}
+    warnings += [each for some in faults.values() for each in some]
+    unusable = {modality: "; ".join(some) for modality, some in faults.items() if some}
+    return _Others(found[Modality.T2], found[Modality.DWI], unusable)
 
 
 def require_one_study(assignment: RoleAssignment) -> None:

@@ -147,10 +147,15 @@ def highest_b_volume(item: SeriesRole, stack: Stack) -> ChosenVolume | None:
     low, high = _USUAL_B_VALUES
     usual = [b for b in weighted if low <= b <= high]
     wanted = max(usual) if usual else min(weighted, key=lambda b: abs(b - _NEAREST_B_VALUE))
-    volumes = [v for v, b in zip(repeats.volumes, by_volume, strict=True) if abs(b - wanted) <= _ALIKE_B * wanted]
-    trace = [v for v in volumes if _is_trace(v)]
+    volumes = alike_volumes(repeats.volumes, wanted)
     warning = "" if usual else f"the DWI has no b-value of 800 or 1000; b = {wanted:g} is used"
-    return ChosenVolume(item, stack, tuple(trace or volumes), float(wanted), tuple(sorted(set(by_volume))), warning)
+    return ChosenVolume(item, stack, volumes, float(wanted), tuple(sorted(set(by_volume))), warning)
+
+
+def alike_volumes(volumes: Sequence[Slices], b_value: float) -> tuple[Slices, ...]:
+    """The volumes of about this b-value, of which a mean is taken: the traces, else those of every direction."""
+    alike = [each for each in volumes if abs(b_value_of(each[0]) - b_value) <= _ALIKE_B * b_value]
+    return tuple([each for each in alike if _is_trace(each)] or alike)
 
 
 def _is_trace(volume: Slices) -> bool:

@@ -37,12 +37,18 @@ class BreastMask:
         (left, posterior, superior) float32 in [0, 1]; 0.5 is the surface.
     left
         Which voxels belong to the patient's left side.
+    body
+        Which voxels belong to the patient and not to the air.
+    chest
+        The chest wall and what lies behind it.
     affine
         (4, 4) from an index of `share` to LPS mm.
     """
 
     share: _Array
     left: _Mask
+    body: _Mask
+    chest: _Mask
     affine: Affine
 
     @property
@@ -65,6 +71,20 @@ class BreastMask:
         )
         return np.asarray(share > 0.5)
 
+    def to_skin_mm(self) -> _Array:
+        """(left, posterior, superior) distance of each voxel of the body to the air, mm; half a voxel is the skin."""
+        return self._distance_mm(self.body)
+
+    def to_chest_wall_mm(self) -> _Array:
+        """(left, posterior, superior) distance of each voxel to the chest wall, mm; zero in it."""
+        return self._distance_mm(~self.chest)
+
+    def _distance_mm(self, inside: _Mask) -> _Array:
+        """Distance of each voxel to the surface of a mask that it lies in."""
+        spacing = np.linalg.norm(self.affine[:3, :3], axis=0)
+        found = ndimage.distance_transform_edt(inside, sampling=spacing.tolist())
+        return np.asarray(np.maximum(found - spacing.mean() / 2, 0.0), dtype=np.float32)
+
     def box_on(self, affine: Affine, shape: Size, margin_mm: float) -> tuple[Size, Size] | None:
         """First index and end of the breasts' box plus margin on another grid; None where it does not reach them."""
         inside = np.argwhere(self.mask)
@@ -83,7 +103,7 @@ class BreastMask:
 
 
 def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
-    """Breasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
+    """AnalyzedBreasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
 
     StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast.
     """
@@ -94,9 +114,10 @@ def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMa
     wall_mm = chest_wall(volume, body, polar, rules)
     footprint = _breast_footprint(body, polar, wall_mm, rules)
     mask = body & polar.in_front(wall_mm, footprint, volume.shape[:2])
+    chest = body & ~polar.in_front(wall_mm, np.ones_like(footprint), volume.shape[:2])
     share = _smoothed(_keep_large(mask, rules), rules)
     left = np.broadcast_to(np.arange(volume.shape[0])[:, None, None] > middle, volume.shape)
-    found = BreastMask(share, left, affine)
+    found = BreastMask(share, left, body, chest, affine)
     if max(found.volumes_ml) < rules.smallest_breast_ml:
         raise StudyIneligible("no breast was found on the fat-suppressed T1-weighted series", Ineligibility.NO_BREAST)
     return found

@@ -20,6 +20,8 @@ class InputFacts:
     ----------
     acquired, used
         Modalities that the study has, and those of which there is an array.
+    unusable
+        Modalities that the study has series of, none of which could be used.
     breasts_ml
         Volume of the left and the right breast; empty where none was looked for.
     enhancement
@@ -55,6 +57,7 @@ class InputFacts:
     frames: int = 1
     vendor: str = ""
     measures: _Measures = field(default_factory=dict)
+    unusable: tuple[Modality, ...] = ()
 
     @classmethod
     def of_modalities(cls, modalities: Iterable[Modality]) -> Self:
@@ -70,7 +73,7 @@ class InputFacts:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What was kept."""
         plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
-        for name in ("acquired", "used", "not_finite", "constant", "without_structure"):
+        for name in ("acquired", "used", "not_finite", "constant", "unusable", "without_structure"):
             plain[name] = tuple(Modality(each) for each in plain.get(name, ()))
         plain["pre_contrast"] = PreContrast(plain["pre_contrast"]) if plain["pre_contrast"] else None
         plain["measures"] = {name: tuple(each) for name, each in values["measures"].items()}
@@ -97,6 +100,7 @@ def facts_of(case: Case, prepared: PreparedCase) -> InputFacts:
         frames=len({source.frame_of_reference_uid for source in sources if source is not None}),
         vendor=vendor_of(case),
         measures=measures_of(case),
+        unusable=tuple(modality for modality in Modality if modality in case.unusable),
     )
 
 

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from mome_core.case import Case, Modality
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
+from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
-from mome_core.preprocessing.motion import Motion, correct_motion
+from mome_core.preprocessing.motion import Motion
 from mome_core.preprocessing.pad import Axes, Offset, fit_factor, flip, unpad
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.preprocessing.resample import Sampling
 from mome_core.preprocessing.structure import has_structure
-from mome_core.preprocessing.survey import enhancement, grid_of, survey_of
+from mome_core.preprocessing.survey import grid_of
+from mome_core.preprocessing.surveyed import SurveyedCase, survey_case
 from mome_core.volume import Affine, Dynamic, Volume, Voxels
 
 _Array = NDArray[np.float32]
@@ -92,10 +93,15 @@ class PreparedCase:
         return sampling.give_back(unpad(flip(total, flipped), sampling.shape, offset))
 
 
-def prepare(case: Case, recipe: Recipe) -> PreparedCase:
+def prepare(case: Case, recipe: Recipe, surveyed: SurveyedCase | None = None) -> PreparedCase:
     """Arrays of every modality that shows the breasts; StudyIneligible where none does.
 
     A modality with no voxel in a breast, at the recipe's size, would be all zeros: it is not used. Nor is one of noise.
+
+    Parameters
+    ----------
+    surveyed
+        The case as it was surveyed before; by other rules than the recipe's, or without its noise, it is surveyed anew.
     """
     if not case.modalities:
         raise StudyIneligible(
@@ -103,12 +109,14 @@ def prepare(case: Case, recipe: Recipe) -> PreparedCase:
         )
     _require_post_contrast(case.dce)
     case, noise = _without_noise(case)
-    breasts, dynamic, uptake, motion = _surveyed(case, recipe)
+    if surveyed is None or noise or not surveyed.by(recipe.breast, recipe.motion):
+        surveyed = survey_case(case, recipe.breast, recipe.motion)
+    breasts = surveyed.breasts
     arrays: dict[Modality, _Array] = {}
     samplings: dict[Modality, Sampling] = {}
     masks: dict[Modality, _Mask] = {}
     statistics: dict[Modality, Statistics] = {}
-    for modality, source in _sources(case, dynamic).items():
+    for modality, source in _sources(case, surveyed.dynamic).items():
         if not has_structure(source, breasts):
             noise += (modality,)
             continue
@@ -126,7 +134,7 @@ def prepare(case: Case, recipe: Recipe) -> PreparedCase:
         raise StudyIneligible(f"no series shows the breasts: {' and '.join(noise)} hold noise", Ineligibility.NO_BREAST)
     if not arrays:
         raise StudyIneligible("no series shows the breasts at the size that the network sees", Ineligibility.NO_BREAST)
-    return PreparedCase(arrays, samplings, masks, statistics, breasts, uptake, motion, noise)
+    return PreparedCase(arrays, samplings, masks, statistics, breasts, surveyed.enhancement, surveyed.motion, noise)
 
 
 def _as_kept(array: _Array) -> _Array:
@@ -153,21 +161,6 @@ def _require_post_contrast(dynamic: Dynamic | None) -> None:
             "the DCE holds one phase only; it needs one before and at least one after contrast",
             Ineligibility.POST_CONTRAST_MISSING,
         )
-
-
-def _surveyed(case: Case, recipe: Recipe) -> tuple[BreastMask | None, Dynamic | None, tuple[float, ...], Motion | None]:
-    """The breasts, the dynamic corrected for motion, its uptake and motion; without DCE the T2 shows the breasts."""
-    source = case.dce or case.t2
-    if source is None:
-        return None, None, (), None
-    survey = survey_of(source, recipe.breast.working_mm)
-    breasts = find_breasts(survey.phases[0], survey.affine, recipe.breast)
-    if case.dce is None:
-        return breasts, None, (), None
-    if recipe.motion is None:
-        return breasts, case.dce, enhancement(survey, breasts), None
-    dynamic, survey, motion = correct_motion(case.dce, survey, breasts, recipe.motion)
-    return breasts, dynamic, enhancement(survey, breasts), motion
 
 
 def _sources(case: Case, dynamic: Dynamic | None) -> dict[Modality, Dynamic | Volume]:

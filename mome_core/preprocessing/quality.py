@@ -50,7 +50,11 @@ def _missing(facts: InputFacts) -> Iterator[_Doubt]:
     for modality in Modality:
         if modality not in facts.acquired:
             severity = Severity.WARNING if modality is Modality.DCE else Severity.NOTE
-            yield f"MISSING_{modality}", severity, f"The study has no {modality} series; the others were used."
+            if modality in facts.unusable:
+                text = f"The study has {modality} images, but none that could be used; the others were used."
+                yield f"UNUSABLE_{modality}", Severity.WARNING, text
+            else:
+                yield f"MISSING_{modality}", severity, f"The study has no {modality} series; the others were used."
         elif modality in facts.without_structure:
             yield (
                 f"NO_STRUCTURE_{modality}",

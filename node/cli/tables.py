@@ -9,10 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mome_core.measurements import Measurements
 from mome_core.protocol import PartState, ProtocolItem
 from node.summary import AnalysisSummary, ScoreSummary
 from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.words import PART_STATE_WORDS, PART_WORDS, protocol_words
+from sr_templates.dicom.measurement_words import MEASURED_BY, measurement_rows, not_measured_words
 from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import percent
 
@@ -56,9 +58,21 @@ def print_summary(summary: AnalysisSummary, console: Console) -> None:
             console.print(f"map: {explanation_words(map_)}")
     for flag in summary.flags:
         console.print(f"[yellow]{flag.severity}[/] {flag.code}: {escape(flag.message)}")
+    if summary.measurements is not None:
+        _print_measurements(summary.measurements, console)
     if summary.timings_s:
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.timings_s.items())
         console.print(f"\ntime: {times}")
+
+
+def _print_measurements(measurements: Measurements, console: Console) -> None:
+    """The numbers that no network had a part in."""
+    table = Table("measurement", "value", box=None, header_style="bold", title=MEASURED_BY, title_justify="left")
+    for name, value in measurement_rows(measurements):
+        table.add_row(name, value)
+    console.print(table)
+    for words in not_measured_words(measurements):
+        console.print(words)
 
 
 def _print_contributions(score: ScoreSummary, console: Console) -> None:

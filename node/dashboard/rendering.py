@@ -23,6 +23,7 @@ from node.storage.accounts import AccountRole
 from node.storage.holds import HoldKind
 from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.watching.problems import DELIVERY_WAITS, current_problems
+from sr_templates.dicom.measurement_words import measurement_rows, not_measured_words
 from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import percent
 
@@ -52,6 +53,8 @@ def _environment() -> Environment:
         "points": score_points,
         "sum_words": score_sum,
         "explanation": explanation_words,
+        "measurements": measurement_rows,
+        "not_measured": not_measured_words,
         "protocol": words.protocol_words,
         "person": formatting.person_name,
         "sentence": formatting.sentence,

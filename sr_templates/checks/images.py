@@ -113,6 +113,18 @@ def check_capture(instance: Dataset, evidence: Evidence) -> None:
     )
     if source is None:
         raise refusal(instance, "it names a source image that results are not placed on")
-    planes = Dataset()
-    planes.PlaneOrientationSequence = planes.PixelMeasuresSequence = [instance]
-    _check_plane(instance, "the image", instance.ImagePositionPatient, planes, source)
+    factor = int(instance.Rows) // int(source.header.Rows)
+    matrix = (factor * int(source.header.Rows), factor * int(source.header.Columns))
+    if factor < 1 or (int(instance.Rows), int(instance.Columns)) != matrix:
+        raise refusal(instance, "its matrix is no multiple of that of its source image")
+    first = source.position_mm - (1 - 1 / factor) / 2 * (
+        source.orientation[:3] * source.spacing_mm[1] + source.orientation[3:] * source.spacing_mm[0]
+    )
+    if (off_mm := _off(instance.ImagePositionPatient, first)) > PLANE_TOLERANCE_MM:
+        raise refusal(instance, f"the image lies {off_mm:.2f} mm from its source image")
+    if _off(instance.PixelSpacing, source.spacing_mm / factor) > DIRECTION_TOLERANCE:
+        raise refusal(instance, "the image has another pixel spacing than its source image spread over its matrix")
+    if _off(instance.ImageOrientationPatient, source.orientation) > DIRECTION_TOLERANCE:
+        raise refusal(instance, "the image is oriented differently from its source image")
+    if instance.FrameOfReferenceUID != source.header.FrameOfReferenceUID:
+        raise refusal(instance, "the image is in another frame of reference than its source image")

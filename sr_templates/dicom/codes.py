@@ -7,7 +7,7 @@ from pydicom.sr.coding import Code
 
 from mome_core.calibration import Call
 from mome_core.case import Modality
-from mome_core.results import Endpoint
+from mome_core.results import Endpoint, Laterality
 
 # Fixed for ever: archives hold reports that use it.
 PRIVATE_SCHEME = "99MOMENODE"
@@ -57,6 +57,7 @@ LATERALITY = _sct("272741003", "Laterality")
 BILATERAL = _sct("51440002", "Right and left")
 LEFT = _sct("7771000", "Left")
 RIGHT = _sct("24028007", "Right")
+LATERALITIES = {Laterality.BOTH: BILATERAL, Laterality.LEFT: LEFT, Laterality.RIGHT: RIGHT}
 ALGORITHM_NAME = _dcm("111001", "Algorithm Name")
 ALGORITHM_VERSION = _dcm("111003", "Algorithm Version")
 ALGORITHM_PARAMETERS = _dcm("111002", "Algorithm Parameters")

@@ -22,7 +22,7 @@ from sr_templates.kinds import Kind
 
 _FORMAT_VERSION = "4"  # raise it when the same Result would be written differently
 _NAMESPACE = UUID("6f3f2b0e-6c0c-5d0a-9a55-3a1f6d0c9be1")  # of every UID derived here; fixed for ever
-RESEARCH = "research use only"
+_RESEARCH = "research use only"
 
 # One fixed list for every object: entities that differ between objects of a study make archives split it (dcentvfy).
 PATIENT_AND_STUDY = [
@@ -177,7 +177,7 @@ class CommonAttributes:
         variant
             What tells objects of one kind apart (an option, a slice); part of the UIDs.
         filled
-            Words for the `{...}` of the series description.
+            Wording for the `{...}` of the series description.
         """
         label = kind.label
         instance = Dataset()
@@ -195,7 +195,7 @@ class CommonAttributes:
 
     def _description(self, words: str) -> str:
         revision = f" rev {self.run.revision}" if self.run.revision > 1 else ""
-        return short(f"{words}{revision} - {RESEARCH}", 64)
+        return short(f"{words}{revision} - {_RESEARCH}", 64)
 
     def _identify(self, instance: Dataset) -> None:
         """Repeat the patient and study attributes of the source, undecoded, in the source's character set."""

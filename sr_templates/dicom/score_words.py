@@ -11,8 +11,11 @@ from mome_core.calibration import Call, Coalition, Proportion, coalition_words
 from mome_core.case import Modality
 from mome_core.results import Endpoint
 from sr_templates.dicom.text import percent
+from sr_templates.languages.phrase import Phrase
+from sr_templates.languages.words import Language, Wording, words_of
 
 _SAME = 1e-5  # of a probability
+_ENGLISH = words_of(Language.ENGLISH)
 
 
 def call_words(call: Call, threshold: float) -> str:
@@ -20,40 +23,43 @@ def call_words(call: Call, threshold: float) -> str:
     return "no call" if call is Call.WITHHELD else f"{call}: {side_words(call, threshold)}"
 
 
-def side_words(call: Call, threshold: float) -> str:
+def side_words(call: Call, threshold: float, words: Wording = _ENGLISH) -> str:
     """On which side of the operating point a score lies; where that is said of none, that there is no call."""
     if call is Call.WITHHELD:
-        return "no call"
-    return f"{'above' if call is Call.POSITIVE else 'not above'} the operating point of {percent(threshold)}"
+        return words(Phrase.NO_CALL)
+    side = Phrase.ABOVE if call is Call.POSITIVE else Phrase.NOT_ABOVE
+    return words(side, threshold=percent(threshold))
 
 
-def validation_words(coalition: Coalition, cases: int, sensitivity: Proportion, specificity: Proportion) -> str:
+def validation_words(
+    coalition: Coalition, cases: int, sensitivity: Proportion, specificity: Proportion, words: Wording = _ENGLISH
+) -> str:
     """What validation proved of the operating point for the modalities that are there."""
-    return (
-        f"validated with {coalition_words(coalition)} on {cases} patients: sensitivity {share_words(sensitivity)}, "
-        f"specificity {share_words(specificity)}"
+    return words(
+        Phrase.VALIDATED,
+        modalities=coalition_words(coalition),
+        cases=cases,
+        sensitivity=share_words(sensitivity, words),
+        specificity=share_words(specificity, words),
     )
 
 
-def share_words(share: Proportion) -> str:
+def share_words(share: Proportion, words: Wording = _ENGLISH) -> str:
     """A share with the bound that holds for new patients, e.g. "97 % (at least 95 %)"."""
-    return f"{percent(share.value)} (at least {floor(100 * share.low)} %)"
+    return words(Phrase.SHARE_AT_LEAST, share=percent(share.value), low=floor(100 * share.low))
 
 
-def frequency_words(endpoint: Endpoint, nearby: Proportion) -> str:
+def frequency_words(endpoint: Endpoint, nearby: Proportion, words: Wording = _ENGLISH) -> str:
     """How often patients who scored about the same turned out positive."""
-    low, high = round(100 * nearby.low), round(100 * nearby.high)
-    return (
-        f"of 100 validation patients who scored like this, {round(100 * nearby.value)} {endpoint.outcome} "
-        f"({low} to {high})"
-    )
+    found, low, high = (round(100 * each) for each in (nearby.value, nearby.low, nearby.high))
+    return words(Phrase.FREQUENCY, found=found, outcome=words.outcome(endpoint), low=low, high=high)
 
 
-def spread_words(spread: float, versions: int) -> str:
+def spread_words(spread: float, versions: int, words: Wording = _ENGLISH) -> str:
     """How much the score varies with the placement of the images; this is not how sure it is."""
     if versions < 2:
         return ""
-    return f"varies with placement by {percent(spread)} (SD of {versions} versions)"
+    return words(Phrase.VARIES, spread=percent(spread), versions=versions)
 
 
 def without_words(without: Mapping[Modality, float | None]) -> str:
@@ -80,12 +86,17 @@ def points_that_add_up(
     return {modality: value / 10 for modality, value in tenths.items()}
 
 
-def sum_words(base: float | None, contributions: Mapping[Modality, float], probability: float | None) -> str:
+def sum_words(
+    base: float | None,
+    contributions: Mapping[Modality, float],
+    probability: float | None,
+    words: Wording = _ENGLISH,
+) -> str:
     """Where contributions begin and end, with the decimal that lets a reader add them up; empty if they do not."""
     if base is None or probability is None or not _add_up(base, contributions, probability):
         return ""
     start, end = round(1000 * base) / 10, round(1000 * probability) / 10  # as above
-    return f"from {start:.1f} %, patients like those of the validation, to {end:.1f} %"
+    return words(Phrase.FROM_TO, start=f"{start:.1f}", end=f"{end:.1f}")
 
 
 def _add_up(base: float, contributions: Mapping[Modality, float], probability: float) -> bool:

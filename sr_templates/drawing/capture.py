@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 from pydicom.dataset import Dataset
 
+from mome_core.results import Laterality
 from sr_templates.drawing.colour import RGB
 
 
-def put_picture(instance: Dataset, pixels: RGB, description: str) -> None:
-    """Make (rows, columns, 3) bytes the image of a secondary capture."""
+def put_picture(instance: Dataset, pixels: RGB, description: str, laterality: Laterality = Laterality.BOTH) -> None:
+    """Make (rows, columns, 3) bytes, in which nothing names the patient, the image of a secondary capture."""
     rows, columns, _ = pixels.shape
     instance.ConversionType = "WSD"
     instance.ImageType = ["DERIVED", "SECONDARY"]
     instance.BodyPartExamined = "BREAST"
-    instance.ImageLaterality = "B"  # both breasts; General Series then needs no Laterality (PS3.3 C.7.3.1)
+    instance.ImageLaterality = laterality  # General Series then needs no Laterality (PS3.3 C.7.3.1)
     instance.PatientOrientation = ""
     instance.DerivationDescription = description
     instance.SamplesPerPixel = 3

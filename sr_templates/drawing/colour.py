@@ -1,4 +1,4 @@
-"""Grey for anatomy, colour for saliency: the same in overlay and summary."""
+"""Colours of rendered pages: grey for anatomy; what a colour says, a line style or a word says too."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 RGB = NDArray[np.uint8]
-SHOWN_SHARE = 0.25  # of the peak; weaker saliency leaves the anatomy untouched
-_OPAQUE_SHARE = 0.75
-_OPACITY = 0.65
-RAISED = ((150, 20, 60), (255, 105, 20), (255, 235, 90))  # weak to strong: the score was raised
-_LOWERED = ((20, 60, 150), (40, 130, 255), (150, 225, 255))
+Colour = tuple[int, int, int]
+INK: Colour = (236, 240, 245)
+QUIET: Colour = (178, 188, 200)
+FAINT: Colour = (70, 79, 90)
+PAPER: Colour = (13, 16, 20)
+CARD: Colour = (24, 29, 35)
+ACCENT: Colour = (255, 159, 64)
+COOL: Colour = (96, 165, 250)
+WARN: Colour = (255, 196, 61)
+ALARM: Colour = (255, 107, 107)
 
 
 def window_of(voxels: NDArray[Any]) -> tuple[float, float]:
@@ -27,18 +32,3 @@ def grey(plane: NDArray[Any], window: tuple[float, float]) -> RGB:
     low, high = window
     shade = (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     return np.stack([shade, shade, shade], axis=2)
-
-
-def ramp(share: NDArray[Any], colours: tuple[tuple[int, int, int], ...]) -> NDArray[np.float64]:
-    """Colour of a share of the peak in [0, 1]; (..., 3)."""
-    stops = np.linspace(SHOWN_SHARE, 1, len(colours))
-    return np.stack([np.interp(share, stops, channel) for channel in zip(*colours, strict=True)], axis=-1)
-
-
-def painted(anatomy: RGB, saliency: NDArray[Any], peak: float) -> RGB:
-    """Anatomy (rows, columns, 3) under the saliency (rows, columns): warm raised the score, cool lowered it."""
-    share = np.clip(np.abs(saliency) / peak, 0, 1)
-    opacity = _OPACITY * np.clip((share - SHOWN_SHARE) / (_OPAQUE_SHARE - SHOWN_SHARE), 0, 1)[..., None]
-    colour = np.where((saliency > 0)[..., None], ramp(share, RAISED), ramp(share, _LOWERED))
-    blend: RGB = (anatomy * (1 - opacity) + colour * opacity).astype(np.uint8)
-    return blend

@@ -1,84 +1,68 @@
-"""Ink on rendered pictures: text, bars, letters at the edges."""
+"""Ink on rendered pictures: text, bars, pictures, lines over them; where each text and picture lies is kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from sr_templates.dicom.text import plain
-from sr_templates.drawing.colour import RGB
+from sr_templates.drawing.box import Box
+from sr_templates.drawing.colour import CARD, INK, PAPER, RGB, Colour
+from sr_templates.drawing.fonts import dejavu, drawable, runs, width_of, wrapped
+from sr_templates.languages.words import Language, Wording, words_of
 
-Colour = tuple[int, int, int]
-INK: Colour = (232, 236, 241)
-QUIET: Colour = (150, 160, 172)
-FAINT: Colour = (58, 66, 76)
-PAPER: Colour = (13, 16, 20)
-_CARD: Colour = (24, 29, 35)
-ACCENT: Colour = (255, 159, 64)
-COOL: Colour = (96, 165, 250)
-WARN: Colour = (255, 196, 61)
-ALARM: Colour = (255, 107, 107)
-HEADING, BODY, SMALL = 21, 18, 16  # sizes of type, pixels
-
-
-@lru_cache(maxsize=32)
-def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib, so that every installation draws the same pixels."""
-    package = find_spec("matplotlib")
-    if package is None or package.submodule_search_locations is None:
-        raise ModuleNotFoundError("matplotlib is not installed; its fonts are used for rendered pages")
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    path = Path(package.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf" / name
-    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+SMALL, BODY, HEADING = 20, 22, 25
+"""Sizes of type, pixels. A page of 1600 pixels on a display of 1024 keeps 64 % of them: nothing is smaller than 20."""
+LINE = 1.32  # of a size: from one line to the next
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle on the page, pixels from the top left."""
+class _PlacedText:
+    """One line of text on a page, and the box of its ink."""
 
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.y + self.height
-
-    def inset(self, by: int) -> Box:
-        return Box(self.x + by, self.y + by, self.width - 2 * by, self.height - 2 * by)
+    words: str
+    size: int
+    box: Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """A picture that is being drawn."""
+    """A picture that is being drawn.
+
+    Parameters
+    ----------
+    texts, pictures
+        What was drawn and where; pictures by name.
+    shortened
+        Paragraphs that did not fit whole.
+    """
 
     image: Image.Image
+    words: Wording = field(default_factory=lambda: words_of(Language.ENGLISH))
     draw: ImageDraw.ImageDraw = field(init=False)
+    texts: list[_PlacedText] = field(default_factory=list)
+    pictures: dict[str, Box] = field(default_factory=dict)
+    shortened: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "draw", ImageDraw.Draw(self.image))
 
     @classmethod
-    def blank(cls, width: int, height: int) -> Page:
-        return cls(Image.new("RGB", (width, height), PAPER))
+    def blank(cls, width: int, height: int, words: Wording | None = None) -> Page:
+        return cls(Image.new("RGB", (width, height), PAPER), words or words_of(Language.ENGLISH))
 
     @classmethod
-    def over(cls, pixels: RGB) -> Page:
+    def over(cls, pixels: RGB, words: Wording | None = None) -> Page:
         """A page that starts with this picture, (rows, columns, 3)."""
-        return cls(Image.fromarray(pixels))
+        return cls(Image.fromarray(pixels), words or words_of(Language.ENGLISH))
 
     def pixels(self) -> RGB:
         return np.asarray(self.image, dtype=np.uint8)
+
+    def width_of(self, words: str, size: int, *, bold: bool = False) -> int:
+        """Pixels that the words take in one line."""
+        return round(width_of(words, size, self.words.language, bold=bold))
 
     def text(
         self,
@@ -91,37 +75,70 @@ class Page:
         anchor: str = "la",
         outlined: bool = False,
     ) -> None:
-        """Words at a point; `anchor` as in Pillow, `outlined` on top of pictures."""
-        edge = 2 if outlined else 0
-        self.draw.text(at, plain(words), fill=colour, font=font(size, bold=bold), anchor=anchor, stroke_width=edge,
-                       stroke_fill=(0, 0, 0))  # fmt: skip
+        """Wording at a point; `anchor` as in Pillow (left, middle, right; ascender, middle, baseline, descender).
+
+        `outlined` on top of pictures.
+        """
+        if not words:
+            return
+        words, language, edge = drawable(words, self.words.language), self.words.language, 2 if outlined else 0
+        ascent, descent = dejavu().font(size, bold=bold).getmetrics()
+        width = width_of(words, size, language, bold=bold)
+        x = at[0] - {"l": 0.0, "m": width / 2, "r": width}[anchor[0]]
+        y = at[1] + {"a": ascent, "m": (ascent - descent) / 2, "s": 0, "d": -descent}[anchor[1]]
+        ink = []
+        for run, face in runs(words, language):
+            font = face.font(size, bold=bold)
+            self.draw.text((x, y), run, fill=colour, font=font, anchor="ls", stroke_width=edge, stroke_fill=(0, 0, 0))
+            ink.append(self.draw.textbbox((x, y), run, font=font, anchor="ls", stroke_width=edge))
+            x += font.getlength(run)
+        left, top, right, bottom = (
+            round(pick(each[side] for each in ink)) for side, pick in enumerate((min, min, max, max))
+        )
+        self.texts.append(_PlacedText(words, size, Box(left, top, right - left, bottom - top)))
 
     def card(self, box: Box) -> None:
-        self.draw.rounded_rectangle((box.x, box.y, box.right, box.bottom), radius=10, fill=_CARD)
+        self.draw.rounded_rectangle((box.x, box.y, box.right - 1, box.bottom - 1), radius=10, fill=CARD)
 
     def bar(self, box: Box, colour: Colour) -> None:
-        self.draw.rectangle((box.x, box.y, box.right, box.bottom), fill=colour)
+        self.draw.rectangle((box.x, box.y, box.right - 1, box.bottom - 1), fill=colour)
 
-    def paragraph(self, box: Box, words: str, size: int, colour: Colour = INK, *, lines: int = 100) -> int:
-        """Text broken to the box's width, at most so many lines, the last one cut with dots; the y below it."""
-        broken = wrapped(words, size, box.width)
-        kept = broken[:lines]
-        if len(broken) > lines:
-            kept[-1] = kept[-1].rstrip(". ") + " ..."
-        step = round(size * 1.4)
+    def paragraph(self, box: Box, words: str, size: int, colour: Colour = INK, *, bold: bool = False) -> int:
+        """Text broken to the box's width, as many lines as it holds, the last one cut with dots; the y below it."""
+        if not words:
+            return box.y
+        step = round(size * LINE)
+        room = max(1, box.height // step)
+        lines = wrapped(words, size, box.width, self.words.language, bold=bold)
+        kept = lines[:room]
+        if len(lines) > room:
+            self.shortened.append(words)
+            while kept[-1] and self.width_of(kept[-1] + " ...", size, bold=bold) > box.width:
+                kept[-1] = kept[-1][:-1]
+            kept[-1] += " ..."
         for number, line in enumerate(kept):
-            self.text((box.x, box.y + number * step), line, size, colour)
+            self.text((box.x, box.y + number * step), line, size, colour, bold=bold)
         return box.y + len(kept) * step
 
-    def picture(self, box: Box, pixels: RGB) -> None:
-        self.image.paste(
-            Image.fromarray(pixels).resize((box.width, box.height), Image.Resampling.BICUBIC), (box.x, box.y)
-        )
+    def label(self, box: Box, words: str, size: int, colour: Colour) -> None:
+        """Wording on a dark ground over a picture, broken to the width, from the bottom of the box upwards."""
+        lines = wrapped(words, size, box.width - 12, self.words.language, bold=True)
+        step = round(size * LINE)
+        width = max(self.width_of(line, size, bold=True) for line in lines) + 12
+        top = box.bottom - step * len(lines) - 6
+        self.bar(Box(box.x, top, width, step * len(lines) + 6), PAPER)
+        for number, line in enumerate(lines):
+            self.text((box.x + 6, top + 3 + number * step), line, size, colour, bold=True)
 
-    def edge_letters(self, box: Box, letters: tuple[str, str, str, str], size: int = 17) -> None:
+    def picture(self, box: Box, pixels: RGB, name: str) -> None:
+        """A picture scaled into a box."""
+        self.image.paste(scaled(pixels, box), (box.x, box.y))
+        self.pictures[name] = box
+
+    def edge_letters(self, box: Box, letters: tuple[str, str, str, str], size: int = SMALL) -> None:
         """Orientation marks inside the edges of a picture: left, right, top, bottom."""
         left, right, top, bottom = letters
-        middle_x, middle_y, gap = box.x + box.width // 2, box.y + box.height // 2, 6
+        (middle_x, middle_y), gap = box.middle, 6
         places = {
             "lm": ((box.x + gap, middle_y), left),
             "rm": ((box.right - gap, middle_y), right),
@@ -132,13 +149,6 @@ class Page:
             self.text(at, letter, size, bold=True, anchor=anchor, outlined=True)
 
 
-def wrapped(words: str, size: int, width: int) -> list[str]:
-    """The words in lines that fit the width, in pixels."""
-    lines: list[str] = []
-    for word in plain(words).split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font(size).getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
+def scaled(pixels: RGB, box: Box) -> Image.Image:
+    """A picture (rows, columns, 3) in the size of a box."""
+    return Image.fromarray(pixels).resize((box.width, box.height), Image.Resampling.BICUBIC)

@@ -46,6 +46,16 @@ SAGITTAL = View("sagittal", (0, 1, 0), (0, 0, -1), ("A", "P", "H", "F"))
 CORONAL = View("coronal", (1, 0, 0), (0, 0, -1), ("R", "L", "H", "F"))
 
 
+def direction_letters(orientation: Vector) -> tuple[str, str, str, str]:
+    """Letters at left, right, top and bottom of an image of this orientation (row, then column direction, LPS)."""
+    ends = []
+    for direction in (orientation[:3], orientation[3:]):
+        axis = int(np.abs(direction).argmax())
+        towards, away = ("LR", "PA", "HF")[axis]
+        ends.append((away, towards) if direction[axis] > 0 else (towards, away))
+    return ends[0] + ends[1]
+
+
 def cut(volume: Volume, view: View, centre_mm: Vector, field_mm: float, pixels: int) -> _Plane:
     """(pixels, pixels) of the volume on a square plane through a point, linear; zero outside the volume."""
     steps = (np.arange(pixels) - (pixels - 1) / 2) * field_mm / pixels

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mome_core.calibration import Call
 from mome_core.case import Modality
-from mome_core.results import Result, Score
+from mome_core.results import Laterality, Result, Score
 from sr_templates.dicom.score_words import (
     frequency_words,
     points_that_add_up,
@@ -16,90 +14,150 @@ from sr_templates.dicom.score_words import (
     validation_words,
 )
 from sr_templates.dicom.text import percent
-from sr_templates.drawing.page import ACCENT, BODY, COOL, FAINT, HEADING, INK, QUIET, SMALL, WARN, Box, Colour, Page
+from sr_templates.drawing.box import Box
+from sr_templates.drawing.colour import ACCENT, COOL, FAINT, INK, QUIET, WARN, Colour
+from sr_templates.drawing.page import BODY, HEADING, LINE, SMALL, Page
+from sr_templates.languages.phrase import Phrase
+from sr_templates.languages.words import Wording
 
-_ROW = 25  # pixels
+_ROW = round(SMALL * LINE)
+_NUMBER = 58
 _CALL_COLOURS = {Call.POSITIVE: ACCENT, Call.NEGATIVE: COOL, Call.WITHHELD: INK}
+_CALLS = {Call.POSITIVE: Phrase.POSITIVE, Call.NEGATIVE: Phrase.NEGATIVE, Call.WITHHELD: Phrase.NO_CALL}
+_WHOSE = {
+    Laterality.BOTH: Phrase.BOTH_BREASTS,
+    Laterality.LEFT: Phrase.LEFT_ONLY,
+    Laterality.RIGHT: Phrase.RIGHT_ONLY,
+}
 
 
 def draw_scores(page: Page, box: Box, result: Result) -> None:
-    """A card with the score of every endpoint, and what each sequence contributed to the first one explained."""
+    """A card with the score of every endpoint, and what each sequence contributed to the first one explained.
+
+    What the first score is worth takes the room that the others and the contributions leave.
+    """
     page.card(box)
-    inner = box.inset(26)
+    inner = box.inset(22)
+    explained = next((score for score in result.scores if score.contributions), None)
+    kept = sum(_small_height(score) for score in result.scores[1:])
+    kept += 0 if explained is None else _contributions_height(explained)
     below = inner.y
     for number, score in enumerate(result.scores):
-        below = _score(page, Box(inner.x, below, inner.width, 0), score, large=number == 0)
-    explained = next((score for score in result.scores if score.contributions), None)
+        room = inner.bottom - below - (kept if number == 0 else 0)
+        at = Box(inner.x, below, inner.width, room)
+        below = _large_score(page, at, score, result) if number == 0 else _small_score(page, at, score)
     if explained is not None:
-        rest = Box(inner.x, below, inner.width, 0)
-        _contributions(page, rest, explained, result.modalities_missing)
+        _contributions(page, Box(inner.x, below, inner.width, inner.bottom - below), explained)
 
 
-def _score(page: Page, box: Box, score: Score, *, large: bool) -> int:
-    """One endpoint: name, number, call, and what validation proved of it; the y below it."""
-    name = f"Probability of {score.endpoint.words}"
+def _whose(result: Result) -> Phrase:
+    """Which breasts the score is of."""
+    return _WHOSE[Laterality.BOTH if result.breasts is None else result.breasts.laterality]
+
+
+def _large_score(page: Page, box: Box, score: Score, result: Result) -> int:
+    """The first endpoint: name, number, call, and what validation proved of it; the y below it."""
+    words = page.words
+    y = page.paragraph(box, words(Phrase.PROBABILITY_OF, endpoint=words.endpoint(score.endpoint)), HEADING, bold=True)
     if score.probability is None:
-        return _withheld_score(page, box, name, score)
+        return _withheld_score(page, Box(box.x, y, box.width, box.bottom - y), score)
     colour = _CALL_COLOURS[score.call]
-    if large:
-        page.text((box.x, box.y), name, HEADING, bold=True)
-        page.text((box.x, box.y + 30), percent(score.probability), 58, colour, bold=True)
-        page.text((box.right, box.y + 40), score.call.upper(), BODY, colour, bold=True, anchor="ra")
-        page.text((box.right, box.y + 66), side_words(score.call, score.threshold), SMALL, INK, anchor="ra")
-        page.text((box.right, box.y + 88), "patient level, both breasts", SMALL, QUIET, anchor="ra")
-        below = _scale(page, Box(box.x, box.y + 118, box.width, 16), score, score.probability, colour)
-        return page.paragraph(Box(box.x, below, box.width, 0), _proof(score), 14, QUIET, lines=5) + 8
-    page.text((box.x, box.y), name, SMALL)
-    number = f"{percent(score.probability)} {'no call' if score.call is Call.WITHHELD else score.call}"
-    page.text((box.right, box.y), number, SMALL, colour, bold=True, anchor="ra")
-    return _scale(page, Box(box.x, box.y + 26, box.width, 8), score, score.probability, colour) + 10
+    page.text((box.x, y), percent(score.probability), _NUMBER, colour, bold=True)
+    left = box.x + page.width_of(percent(score.probability), _NUMBER, bold=True) + 18
+    call = words(_CALLS[score.call])
+    if score.unstable:
+        page.text((box.right, y + 10), words(Phrase.UNSTABLE), BODY, WARN, bold=True, anchor="ra")
+    page.text((left, y + 10), call, BODY, colour, bold=True)
+    page.text((left, y + 40), words(_whose(result)), SMALL, INK)
+    y += 72
+    if score.call is not Call.WITHHELD:
+        y = page.paragraph(Box(box.x, y, box.width, _ROW), side_words(score.call, score.threshold, words), SMALL, INK)
+    y = _scale(page, Box(box.x, y + 8, box.width, 16), score, score.probability, colour)
+    return page.paragraph(Box(box.x, y, box.width, box.bottom - y), _proof(score, words), SMALL, QUIET) + 8
 
 
-def _withheld_score(page: Page, box: Box, name: str, score: Score) -> int:
+def _small_height(score: Score) -> int:
+    """Pixels that a further endpoint takes."""
+    return 2 * _ROW + (22 if score.probability is not None else _ROW)
+
+
+def _small_score(page: Page, box: Box, score: Score) -> int:
+    """A further endpoint: name, number, call and scale."""
+    words = page.words
+    page.text((box.x, box.y), words(Phrase.PROBABILITY_OF, endpoint=words.endpoint(score.endpoint)), SMALL)
+    if score.probability is None:
+        return _withheld_score(page, Box(box.x, box.y + _ROW, box.width, 2 * _ROW), score)
+    colour, middle = _CALL_COLOURS[score.call], box.y + _ROW + _ROW // 2
+    page.text((box.x, middle), percent(score.probability), SMALL, colour, bold=True, anchor="lm")
+    page.text((box.right, middle), words(_CALLS[score.call]), SMALL, colour, bold=True, anchor="rm")
+    bar = Box(box.x + 90, middle - 4, box.width - 260, 8)
+    _bar(page, bar, score, score.probability, colour)
+    return box.y + 2 * _ROW + 22
+
+
+def _withheld_score(page: Page, box: Box, score: Score) -> int:
     """An endpoint that the model may not score from what is there, and why."""
-    page.text((box.x, box.y), name, SMALL, bold=True)
-    page.text((box.right, box.y), "score withheld", SMALL, WARN, bold=True, anchor="ra")
-    reason = "" if score.withheld is None else score.withheld.words
-    return page.paragraph(Box(box.x, box.y + 26, box.width, 0), reason, 14, QUIET, lines=3) + 8
+    page.text((box.x, box.y), page.words(Phrase.SCORE_WITHHELD), SMALL, WARN, bold=True)
+    reason = "" if score.withheld is None else page.words.withheld(score.withheld)
+    return page.paragraph(box.below(_ROW), reason, SMALL, QUIET) + 8
 
 
-def _proof(score: Score) -> str:
+def _proof(score: Score, words: Wording) -> str:
     """How often such patients were positive, how the operating point was validated, how much placement matters."""
     validation = score.calibration.validation
-    parts = [] if score.withheld is None else [f"no call: {score.withheld.words}"]
+    parts = []
+    if score.withheld is not None:
+        parts.append(words(Phrase.NO_CALL_BECAUSE, reason=words.withheld(score.withheld)))
     if score.at_this_score is not None:
-        parts.append(frequency_words(score.endpoint, score.at_this_score))
+        parts.append(frequency_words(score.endpoint, score.at_this_score, words))
     if validation is not None:
         coalition = score.calibration.coalition
-        parts.append(validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity))
-    parts.append(spread_words(score.spread, score.estimator.versions))
+        parts.append(
+            validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity, words)
+        )
+    parts.append(spread_words(score.spread, score.estimator.versions, words))
     return "; ".join(part for part in parts if part)
 
 
-def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colour) -> int:
+def _bar(page: Page, box: Box, score: Score, probability: float, colour: Colour) -> int | None:
+    """The probability on a scale from 0 to 100 %, with the operating point; where that lies."""
+
     def at(share: float) -> int:
         return box.x + round(box.width * min(max(share, 0.0), 1.0))
 
     page.bar(box, FAINT)
-    page.bar(Box(box.x, box.y, at(probability) - box.x, box.height), colour)
+    page.bar(Box(box.x, box.y, max(1, at(probability) - box.x), box.height), colour)
     if score.call is Call.WITHHELD:
-        return box.bottom + 8
+        return None
     threshold = at(score.threshold)
-    page.draw.line((threshold, box.y - 5, threshold, box.bottom + 5), fill=INK, width=3)
-    if box.height < 12:
-        return box.bottom + 8
-    page.text((box.x, box.bottom + 8), "0", 14, QUIET)
-    page.text((box.right, box.bottom + 8), "100 %", 14, QUIET, anchor="ra")
-    label = min(max(threshold, box.x + 76), box.right - 112)  # clear of both ends of the scale
-    page.text((label, box.bottom + 8), "operating point", 14, QUIET, anchor="ma")
-    return box.bottom + 28
+    page.draw.line((threshold, box.y - 5, threshold, box.bottom + 4), fill=INK, width=3)
+    return threshold
 
 
-def _contributions(page: Page, box: Box, score: Score, missing: Sequence[Modality]) -> None:
+def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colour) -> int:
+    threshold = _bar(page, box, score, probability, colour)
+    y = box.bottom + 8
+    page.text((box.x, y), "0", SMALL, QUIET)
+    page.text((box.right, y), "100 %", SMALL, QUIET, anchor="ra")
+    if threshold is not None:
+        label = page.words(Phrase.OPERATING_POINT)
+        half = page.width_of(label, SMALL) // 2 + 12
+        clear = (box.x + page.width_of("0", SMALL) + half, box.right - page.width_of("100 %", SMALL) - half)
+        page.text((min(max(threshold, clear[0]), clear[1]), y), label, SMALL, QUIET, anchor="ma")
+    return y + _ROW + 4
+
+
+def _contributions_height(score: Score) -> int:
+    """Pixels that the contributions take; two lines for what they add up to."""
+    return _ROW * (3 + len(score.contributions)) + 12
+
+
+def _contributions(page: Page, box: Box, score: Score) -> None:
     """Shapley values as bars from a common zero, in percentage points, each beside the score without its sequence."""
-    page.text((box.x, box.y), "Contribution of each sequence", BODY, bold=True)
-    page.text((box.right, box.y + 3), "score without it" if score.without else "", 14, QUIET, anchor="ra")
-    track = Box(box.x + 60, box.y + 30, box.width - 270, 14)
+    words = page.words
+    page.text((box.x, box.y), words(Phrase.CONTRIBUTIONS), SMALL, bold=True)
+    page.text((box.right, box.y), words(Phrase.SCORE_WITHOUT) if score.without else "", SMALL, QUIET, anchor="ra")
+    track = Box(box.x + 60, box.y + _ROW + 4, box.width - 296, 14)
     shares = {share.modality: share.value for share in score.contributions}
     low, high = min(0.0, *shares.values()), max(0.0, *shares.values())
     per_point = track.width / max(high - low, 0.01)
@@ -109,21 +167,21 @@ def _contributions(page: Page, box: Box, score: Score, missing: Sequence[Modalit
         y, length = track.y + _ROW * row, round(abs(share.value) * per_point)
         raised = share.value >= 0
         page.text((box.x, y), share.modality, SMALL)
-        page.bar(Box(zero if raised else zero - length, y + 2, length, track.height), ACCENT if raised else COOL)
-        page.text((box.right - 90, y), f"{printed[share.modality]:+.1f} points", SMALL, anchor="ra")
-        page.text((box.right, y), _without(score, share.modality), SMALL, QUIET, anchor="ra")
+        page.bar(
+            Box(zero if raised else zero - length, y + 5, max(length, 1), track.height), ACCENT if raised else COOL
+        )
+        points = words(Phrase.POINTS, value=f"{printed[share.modality]:+.1f}")
+        page.text((box.right - 92, y), points, SMALL, anchor="ra")
+        page.text((box.right, y), _without(score, share.modality, words), SMALL, QUIET, anchor="ra")
     below = track.y + _ROW * len(shares)
-    page.draw.line((zero, track.y - 2, zero, below - 4), fill=QUIET, width=1)
-    for modality in missing:
-        page.text((box.x, below), modality, SMALL, QUIET)
-        page.text((box.right, below), "not available", SMALL, QUIET, anchor="ra")
-        below += _ROW
-    page.text((box.x, below), sum_words(score.base_probability, shares, score.probability), 14, QUIET)
+    page.draw.line((zero, track.y, zero, below - 4), fill=QUIET, width=1)
+    total = sum_words(score.base_probability, shares, score.probability, words)
+    page.paragraph(Box(box.x, below, box.width, max(box.bottom - below, _ROW)), total, SMALL, QUIET)
 
 
-def _without(score: Score, modality: Modality) -> str:
+def _without(score: Score, modality: Modality, words: Wording) -> str:
     """The score without one sequence, withheld where the others may not be scored."""
     if modality not in score.without:
         return ""
     value = score.without[modality]
-    return "withheld" if value is None else percent(value)
+    return words(Phrase.WITHHELD) if value is None else percent(value)

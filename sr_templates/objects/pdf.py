@@ -17,7 +17,7 @@ _PIXELS_PER_INCH = 150
 
 def build(context: BuildContext) -> Instances:
     """One page."""
-    return (_build_pdf(context.common, context.page),)
+    return (_build_pdf(context.common, context.page.pixels()),)
 
 
 def _build_pdf(common: CommonAttributes, pixels: RGB) -> Dataset:

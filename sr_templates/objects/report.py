@@ -14,7 +14,7 @@ from pydicom.uid import UID
 
 from mome_core.calibration import Call
 from mome_core.case import Modality
-from mome_core.results import QualityFlag, Result, Saliency, Score
+from mome_core.results import Laterality, QualityFlag, Result, Saliency, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes, derived_uid
@@ -44,6 +44,8 @@ from sr_templates.dicom.score_words import (
 from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.saliency.impression import impression, impression_of_refusal
 from sr_templates.saliency.placed import key_sources
+
+_WHOSE = {Laterality.BOTH: "Bilateral", Laterality.LEFT: "Left", Laterality.RIGHT: "Right"}
 
 
 def build(context: BuildContext) -> Instances:
@@ -103,7 +105,7 @@ def _measurement_group(
     saliency: Saliency | None,
     links: Mapping[Kind, Dataset],
 ) -> MeasurementGroup:
-    """TID 1501 for one endpoint; the score is the patient's, so the site is both breasts.
+    """TID 1501 for one endpoint; the score is the patient's, so the site is both breasts, or the only one there is.
 
     Parameters
     ----------
@@ -111,11 +113,12 @@ def _measurement_group(
         The one that explains this score and that the linked images show; None if there is none.
     """
     parameters = _parameters(result, score, saliency)
+    laterality = Laterality.BOTH if result.breasts is None else result.breasts.laterality
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier(
-            f"Bilateral breast {score.endpoint.words}", common.tracking_uid(f"bilateral {score.endpoint}")
+            f"{_WHOSE[laterality]} breast {score.endpoint.words}", common.tracking_uid(f"bilateral {score.endpoint}")
         ),
-        finding_sites=[finding_site(codes.BILATERAL)],
+        finding_sites=[finding_site(codes.LATERALITIES[laterality])],
         algorithm_id=algorithm_identification(score.model, common.device, parameters),
         measurements=[*_measurements(score), *_completeness(saliency)],
         qualitative_evaluations=[

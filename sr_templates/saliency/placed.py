@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mome_core.calibration import Call
 from mome_core.case import Modality
-from mome_core.results import Result, Saliency, Score
+from mome_core.results import AnalyzedBreasts, Result, Saliency, Score
 from mome_core.volume import Volume
 from sr_templates.dicom.evidence import Evidence, Slices, SourceImage, Vector
 from sr_templates.dicom.grid import Placement, place_as_analysed, place_for_overlay
-from sr_templates.saliency.region import Region, find_region, smooth
+from sr_templates.saliency.region import (
+    LEAST_IN_BREASTS,
+    LEAST_LOG_ODDS_PER_ML,
+    Region,
+    find_region,
+    in_breasts,
+    smooth,
+    voxel_volume_ml,
+)
 
 _MARGIN_SLICES = 1
+
+
+class Unshown(StrEnum):
+    """Why no place is shown; the words are in the table of sentences."""
+
+    NEGATIVE = "NEGATIVE"
+    NO_CALL = "NO_CALL"
+    NOT_RAISED = "NOT_RAISED"
+    FAINT = "FAINT"
+    BREASTS_UNKNOWN = "BREASTS_UNKNOWN"
+    OUTSIDE_BREASTS = "OUTSIDE_BREASTS"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +53,11 @@ class PlacedSaliency:
     smoothed
         Blurred for the eye, in a box of its own; None when the saliency is zero everywhere.
     region
-        None when no voxel raised the score.
+        None where no place may be shown.
+    unshown
+        Why not; None with a region.
+    shown
+        What pictures show of it: the blurred saliency in log odds per ml, zero outside the breasts; None with none.
     """
 
     saliency: Saliency
@@ -41,6 +66,8 @@ class PlacedSaliency:
     overlay: Placement | None
     smoothed: Volume | None
     region: Region | None
+    unshown: Unshown | None
+    shown: Volume | None
 
     @property
     def images(self) -> Slices:
@@ -48,33 +75,42 @@ class PlacedSaliency:
 
     @property
     def peak(self) -> float:
-        """The scale of every picture: largest smoothed saliency that raised the score, else that lowered it, else 1."""
+        """The unit of the map: largest smoothed saliency that raised the score, else that lowered it, else 1."""
         if self.smoothed is None:
             return 1.0
         highest, lowest = float(self.smoothed.voxels.max()), float(self.smoothed.voxels.min())
         return highest if highest > 0 else -lowest or 1.0
 
-    def smoothed_slice(self, k: int) -> NDArray[np.float32]:
-        """(columns, rows) of the smoothed saliency on slice k of the grid, zero outside its box."""
+    def shown_slice(self, k: int) -> NDArray[np.float32]:
+        """(columns, rows) of what is shown on slice k of the grid, log odds per ml, zero outside its box."""
         columns, rows, _ = self.placement.volume.voxels.shape
         plane = np.zeros((columns, rows), dtype=np.float32)
         i, j, start = self._corner
-        if self.smoothed is not None and 0 <= k - start < self.smoothed.voxels.shape[2]:
-            inner = self.smoothed.voxels[:, :, k - start]
+        if self.shown is not None and 0 <= k - start < self.shown.voxels.shape[2]:
+            inner = self.shown.voxels[:, :, k - start]
             plane[i : i + inner.shape[0], j : j + inner.shape[1]] = inner
         return plane
 
     def strongest_along(self, axis: int) -> NDArray[np.float32]:
-        """Value of largest magnitude of the smoothed saliency along an index axis; the other two in order, whole."""
+        """Value of largest magnitude of what is shown along an index axis; the other two in order, whole."""
         columns, rows, slices = self.placement.volume.voxels.shape
         strongest = np.zeros([size for at, size in enumerate((columns, rows, slices)) if at != axis], dtype=np.float32)
-        if self.smoothed is None:
+        if self.shown is None:
             return strongest
-        highest, lowest = self.smoothed.voxels.max(axis=axis), self.smoothed.voxels.min(axis=axis)
+        highest, lowest = self.shown.voxels.max(axis=axis), self.shown.voxels.min(axis=axis)
         i, j = (start for at, start in enumerate(self._corner) if at != axis)
         inner = np.where(highest >= -lowest, highest, lowest)
         strongest[i : i + inner.shape[0], j : j + inner.shape[1]] = inner
         return strongest
+
+    @property
+    def totals(self) -> tuple[float, float]:
+        """Log odds that the voxels within the lowest contours raised and lowered the score by, in all."""
+        if self.shown is None:
+            return 0.0, 0.0
+        voxels, voxel_ml = self.shown.voxels, voxel_volume_ml(self.shown)
+        raised, lowered = voxels >= LEAST_LOG_ODDS_PER_ML, voxels <= -LEAST_LOG_ODDS_PER_ML
+        return float(voxels[raised].sum() * voxel_ml), float(voxels[lowered].sum() * voxel_ml)
 
     @property
     def _corner(self) -> tuple[int, int, int]:
@@ -98,12 +134,13 @@ def key_sources(
     peak_mm = None if placed is None or placed.region is None else placed.region.peak_mm
     grids = [(evidence.images(each), evidence.is_tiled(each)) for each in modalities if evidence.images(each)]
     return tuple(
-        images[len(images) // 2] if peak_mm is None or tiled else min(images, key=partial(_off_plane_mm, peak_mm))
+        images[len(images) // 2] if peak_mm is None or tiled else min(images, key=partial(off_plane_mm, peak_mm))
         for images, tiled in grids
     )
 
 
-def _off_plane_mm(point_mm: Vector, source: SourceImage) -> float:
+def off_plane_mm(point_mm: Vector, source: SourceImage) -> float:
+    """How far a point lies from the plane of a source image."""
     normal = np.cross(source.orientation[:3], source.orientation[3:])
     return abs(float((point_mm - source.position_mm) @ normal))
 
@@ -117,7 +154,7 @@ def place_saliencies(result: Result, evidence: Evidence) -> Iterator[PlacedSalie
     for score in result.scores:
         own = [each for each in result.saliency if each.endpoint is score.endpoint]
         if own:
-            yield _placed(min(own, key=lambda each: order.index(each.modality)), score, evidence)
+            yield _placed(min(own, key=lambda each: order.index(each.modality)), score, evidence, result.breasts)
 
 
 def place_saliency(result: Result, evidence: Evidence) -> PlacedSaliency | None:
@@ -125,11 +162,48 @@ def place_saliency(result: Result, evidence: Evidence) -> PlacedSaliency | None:
     return next(place_saliencies(result, evidence), None)
 
 
-def _placed(saliency: Saliency, score: Score, evidence: Evidence) -> PlacedSaliency:
+def _placed(saliency: Saliency, score: Score, evidence: Evidence, breasts: AnalyzedBreasts | None) -> PlacedSaliency:
     tiled = evidence.is_tiled(saliency.modality)
     images = evidence.images(saliency.modality)
     placement = Placement(saliency.volume, images) if tiled else place_as_analysed(saliency, evidence)
     smoothed = smooth(saliency.volume)
     region = find_region(saliency.volume, smoothed, images[0].header) if smoothed is not None else None
+    inside = _inside(saliency.volume, breasts)
+    unshown = _why_not(score, region, inside)
+    shown = None
+    if unshown is not None or region is None or inside is None or smoothed is None:
+        region = None
+    else:
+        region = replace(region, mask=region.mask & inside)
+        shown = _shown(smoothed, breasts)
     overlay = place_for_overlay(saliency, evidence)
-    return PlacedSaliency(saliency, score, placement, overlay, smoothed, region)
+    return PlacedSaliency(saliency, score, placement, overlay, smoothed, region, unshown, shown)
+
+
+def _inside(volume: Volume, breasts: AnalyzedBreasts | None) -> NDArray[np.bool_] | None:
+    """Which voxels lie in a breast; None where that is not known in their frame of reference."""
+    if breasts is None or breasts.share.frame_of_reference_uid != volume.frame_of_reference_uid:
+        return None
+    return in_breasts(volume, breasts)
+
+
+def _why_not(score: Score, region: Region | None, inside: NDArray[np.bool_] | None) -> Unshown | None:
+    """Why the region may not be shown; None where it may."""
+    if score.call is not Call.POSITIVE:
+        return Unshown.NEGATIVE if score.call is Call.NEGATIVE else Unshown.NO_CALL
+    if region is None:
+        return Unshown.NOT_RAISED
+    if region.peak_per_ml < LEAST_LOG_ODDS_PER_ML:
+        return Unshown.FAINT
+    if inside is None:
+        return Unshown.BREASTS_UNKNOWN
+    in_share = float(inside[region.mask].mean())
+    return None if inside[region.peak] and in_share >= LEAST_IN_BREASTS else Unshown.OUTSIDE_BREASTS
+
+
+def _shown(smoothed: Volume, breasts: AnalyzedBreasts | None) -> Volume | None:
+    """The blurred saliency in log odds per ml, in the breasts only."""
+    if breasts is None:
+        return None
+    voxels = np.where(in_breasts(smoothed, breasts), smoothed.voxels / np.float32(voxel_volume_ml(smoothed)), 0)
+    return Volume(voxels.astype(np.float32), smoothed.affine, smoothed.frame_of_reference_uid)

@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from scipy.ndimage import gaussian_filter, label
 
+from mome_core.results import AnalyzedBreasts
 from mome_core.volume import Volume
 from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Vector
+from sr_templates.dicom.grid import resample
 
 _SMOOTHING_MM = 2.0
 SHARE_OF_PEAK = 0.5
+LEAST_LOG_ODDS_PER_ML = 0.2
+"""Saliency that pictures show and a region needs; docs/results.md has what phantoms with and without lesion reach."""
+LEAST_IN_BREASTS = 0.9  # of a region's voxels
 _BILATERAL_WIDTH_MM = 220.0  # a narrower field of view may hold one breast only
 _MIDLINE_MARGIN_MM = 15.0
 Box = tuple[slice, slice, slice]
@@ -46,6 +51,8 @@ class Region:
         The peak in LPS mm.
     side
         None where the geometry does not tell it beyond doubt.
+    peak_per_ml
+        Smoothed saliency at the peak, log odds per ml.
     """
 
     mask: NDArray[np.bool_]
@@ -53,6 +60,7 @@ class Region:
     peak_mm: Vector
     side: Side | None
     volume_ml: float
+    peak_per_ml: float
 
     @property
     def slices(self) -> NDArray[Any]:
@@ -113,8 +121,20 @@ def find_region(saliency: Volume, smoothed: Volume, header: Dataset) -> Region |
     mask[tuple(slice(at, at + size) for at, size in zip(start, blurred.shape, strict=True))] = parts == parts[summit]
     i, j, k = (int(at + inner) for at, inner in zip(start, summit, strict=True))
     peak_mm = (saliency.affine @ (i, j, k, 1))[:3]
-    volume_ml = float(mask.sum() * abs(np.linalg.det(saliency.affine[:3, :3])) / 1000)
-    return Region(mask, (i, j, k), peak_mm, side_of(peak_mm, saliency, header), volume_ml)
+    voxel_ml = voxel_volume_ml(saliency)
+    volume_ml, peak_per_ml = float(mask.sum() * voxel_ml), float(blurred.max()) / voxel_ml
+    return Region(mask, (i, j, k), peak_mm, side_of(peak_mm, saliency, header), volume_ml, peak_per_ml)
+
+
+def voxel_volume_ml(volume: Volume) -> float:
+    """Volume of one voxel."""
+    return float(abs(np.linalg.det(volume.affine[:3, :3])) / 1000)
+
+
+def in_breasts(volume: Volume, breasts: AnalyzedBreasts) -> NDArray[np.bool_]:
+    """Which voxels of a volume, in the frame of reference of the breasts, lie in them."""
+    columns, rows, slices = volume.voxels.shape
+    return np.asarray(resample(breasts.share, volume.affine, (columns, rows, slices)).voxels > 0.5)
 
 
 def side_of(point_mm: Vector, acquired: Volume, header: Dataset) -> Side | None:

@@ -10,7 +10,7 @@ import torch
 
 import phantom
 from calibrations import calibrated, calibrations
-from mome_core import inference
+from mome_core import inference, results
 from mome_core.calibration import WithheldCode
 from mome_core.case import Case, Modality
 from mome_core.errors import StudyIneligible
@@ -114,7 +114,7 @@ def test_modalities_that_may_not_be_scored_give_their_reason_and_no_map(checkpoi
 def test_a_score_that_depends_on_the_placement_of_the_images_is_flagged(
     checkpoint: Checkpoint, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "MOST_SPREAD", 0.0)
+    monkeypatch.setattr(results, "MOST_SPREAD", 0.0)
     flags = analyze(case, checkpoint, replace(QUICK, saliency=False)).flags
     assert [flag.code for flag in flags].count("UNSTABLE") == len(SMALL.answers)
 
@@ -131,7 +131,7 @@ def test_two_bundles_answer_a_case_together_as_each_does_alone(
     both = [ActiveModel(of_one(checkpoint, head), plain) for head in SMALL.answers]
     alone = tuple(analyze(case, each.checkpoint, plain).scores[0] for each in both)
     recipes: list[Recipe] = []
-    monkeypatch.setattr(inference, "prepare", lambda case, recipe: recipes.append(recipe) or prepare(case, recipe))
+    monkeypatch.setattr(inference, "prepare", lambda case, recipe, _: recipes.append(recipe) or prepare(case, recipe))
     assert analyze_together(case, both).scores == alone
     assert recipes == [RECIPE.of_arrays], "both recipes give the same arrays"
 

@@ -21,6 +21,7 @@ from node.summary import (
     ScoreSummary,
     SeriesSummary,
 )
+from told_measurements import MEASURED
 
 SCORE = ScoreSummary(
     endpoint=Endpoint.MALIGNANCY,
@@ -40,6 +41,7 @@ SCORE = ScoreSummary(
     estimator=EstimatorSummary("published", "published", "probabilities", "float32", 54),
 )
 SUMMARY = AnalysisSummary(
+    measurements=MEASURED,
     reason="the breasts moved too far",
     code="MOTION",
     scores=(SCORE,),
@@ -73,7 +75,7 @@ def test_a_number_that_there_is_none_of_is_null_in_json_and_nan_for_us() -> None
 
 def test_the_keys_are_those_that_the_ledger_has_always_held() -> None:
     written = json.loads(json.dumps(SUMMARY.to_json()))
-    assert set(written) - {"code", "protocol"} == {
+    assert set(written) - {"code", "protocol", "measurements"} == {
         *("reason", "scores", "modalities", "flags", "policy", "saliency", "series", "warnings", "not_written"),
         "timings_s",
     }

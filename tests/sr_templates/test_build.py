@@ -57,6 +57,6 @@ def test_a_reason_is_needed_to_say_that_nothing_was_analysed(evidence: Evidence)
 
 def test_the_summary_page_is_drawn_without_building_objects(evidence: Evidence, result: Result) -> None:
     page = render_summary(result, evidence, DEVICE)
-    assert page.shape == (1276, 1600, 3)
+    assert page.shape == (1280, 1600, 3)
     withheld = Result((), (), (Modality.DCE,), withheld="Motion makes the score unreliable.")
     assert not np.array_equal(render_summary(withheld, evidence, DEVICE), page)

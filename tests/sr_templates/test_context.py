@@ -64,7 +64,7 @@ def test_a_saliency_that_raised_no_score_has_a_map_but_no_region(result: Result,
     objects = build_objects(result, evidence, DEVICE)
     assert Kind.SALIENCY_MAP in objects.by_kind
     assert objects.not_written == dict.fromkeys(
-        (Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION), "no voxel raised the score"
+        (Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION), "No voxel raised the score: no place is marked."
     )
 
 

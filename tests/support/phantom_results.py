@@ -20,7 +20,7 @@ from dicom_io.phantom.vendors import write_study
 from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from mome_core.case import Modality
-from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency
+from mome_core.results import AnalyzedBreasts, Contribution, Endpoint, Laterality, ModelIdentity, Result, Saliency
 from mome_core.volume import Volume
 from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, SourceImage
@@ -79,7 +79,11 @@ def answer(phantom: Phantom, assembly: Assembly) -> Result:
     saliency = Saliency(Endpoint.MALIGNANCY, used[0], volume, "integrated gradients", "blur", 16, 0.012)
     shares = tuple(Contribution(modality, SHARES[modality]) for modality in used)
     score = a_score(MODEL, read_by=calibration(used), contributions=shares)
-    return Result((score,), (saliency,), used, policy="float32")
+    sides = {Laterality.LEFT: truth.left.any(), Laterality.RIGHT: truth.right.any()}
+    found = [side for side, there in sides.items() if there]
+    laterality = found[0] if len(found) == 1 else Laterality.BOTH
+    share = Volume(breasts, grid.affine, grid.frame_of_reference_uid)
+    return Result((score,), (saliency,), used, policy="float32", breasts=AnalyzedBreasts(share, laterality))
 
 
 def share_of(mask: NDArray[np.bool_], phantom: Phantom, grid: Volume) -> NDArray[np.float32]:

@@ -12,8 +12,10 @@ from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 from calibrations import a_score, calibration
 from mome_core.case import Case, Modality
 from mome_core.results import (
+    AnalyzedBreasts,
     Contribution,
     Endpoint,
+    Laterality,
     ModelIdentity,
     QualityFlag,
     Result,
@@ -197,5 +199,13 @@ def make_result(
         voxels[np.abs(voxels) < 1e-3] = 0
         volume = Volume(voxels, image_affine(images), str(images[0].header.FrameOfReferenceUID))
         saliency.append(Saliency(endpoints[0], modality, volume, "integrated gradients", "blur", 16, 0.012))
+    breasts = AnalyzedBreasts(everywhere(evidence, used[0]), Laterality.BOTH)
     flag = QualityFlag("few_phases", Severity.WARNING, "Fewer post-contrast phases than the model was trained with.")
-    return Result(scores, tuple(saliency), used, (flag,), policy="float32")
+    return Result(scores, tuple(saliency), used, (flag,), policy="float32", breasts=breasts)
+
+
+def everywhere(evidence: Evidence, modality: Modality) -> Volume:
+    """A breast mask that is the whole field of a modality: these studies have no body."""
+    images = evidence.images(modality)
+    shape = (int(images[0].header.Columns), int(images[0].header.Rows), len(images))
+    return Volume(np.ones(shape, np.float32), image_affine(images), str(images[0].header.FrameOfReferenceUID))

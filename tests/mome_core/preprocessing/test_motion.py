@@ -32,7 +32,8 @@ def body(shift_mm: float) -> np.ndarray:
 
 def breasts() -> BreastMask:
     share = (body(0.0) > 150.0).astype(np.float32)
-    return BreastMask(share, np.arange(40)[:, None, None] > np.full(share.shape, 19), AFFINE)
+    left = np.arange(40)[:, None, None] > np.full(share.shape, 19)
+    return BreastMask(share, left, share > 0, np.zeros(share.shape, bool), AFFINE)
 
 
 @cache

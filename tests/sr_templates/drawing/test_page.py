@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from sr_templates.drawing.page import ACCENT, PAPER, Box, Page, font, wrapped
+from sr_templates.drawing.box import Box
+from sr_templates.drawing.colour import ACCENT, PAPER
+from sr_templates.drawing.page import LINE, Page
 
 
 def inked(page: Page) -> tuple[slice, slice]:
@@ -18,7 +19,7 @@ def inked(page: Page) -> tuple[slice, slice]:
 def test_a_bar_fills_its_box() -> None:
     page = Page.blank(100, 50)
     page.bar(Box(10, 20, 30, 5), ACCENT)
-    assert inked(page) == (slice(20, 26), slice(10, 41))
+    assert inked(page) == (slice(20, 25), slice(10, 40))
 
 
 def test_text_begins_at_its_point() -> None:
@@ -29,18 +30,13 @@ def test_text_begins_at_its_point() -> None:
     assert 20 <= columns.start <= 23
 
 
-@pytest.mark.parametrize("width", [120, 300])
-def test_lines_are_broken_to_the_width(width: int) -> None:
-    words = "Scores apply to the patient, not to one breast or lesion."
-    lines = wrapped(words, 16, width)
-    assert " ".join(lines) == words
-    assert all(font(16).getlength(line) <= width for line in lines)
-
-
 def test_a_long_paragraph_ends_with_dots_and_says_where_it_ends() -> None:
     page = Page.blank(200, 400)
-    below = page.paragraph(Box(0, 0, 180, 0), "word " * 100, 16, lines=3)
-    assert below == 3 * round(16 * 1.4)
+    below = page.paragraph(Box(0, 0, 180, 3 * round(16 * LINE)), "word " * 100, 16)
+    assert below == 3 * round(16 * LINE)
+    assert page.texts[-1].words.endswith("...")
+    assert page.shortened
+    assert all(each.box.right <= 180 for each in page.texts)
     assert inked(page)[0].stop <= below
 
 
@@ -55,7 +51,8 @@ def test_orientation_letters_stand_at_the_four_edges() -> None:
 
 def test_a_picture_is_scaled_into_its_box() -> None:
     page = Page.blank(60, 60)
-    page.picture(Box(10, 10, 20, 20), np.full((5, 5, 3), 200, dtype=np.uint8))
+    page.picture(Box(10, 10, 20, 20), np.full((5, 5, 3), 200, dtype=np.uint8), "grey")
+    assert page.pictures == {"grey": Box(10, 10, 20, 20)}
     pixels = page.pixels()
     assert (pixels[10:30, 10:30] == 200).all()
     assert (pixels[:10] == np.array(PAPER)).all()

@@ -11,10 +11,12 @@ from mome_core.calibration import WithheldCode
 from mome_core.case import Modality
 from mome_core.results import Contribution, Endpoint, Result, Score
 from sr_studies import MODEL
-from sr_templates.drawing.page import PAPER, Box, Page
+from sr_templates.drawing.box import Box
+from sr_templates.drawing.colour import PAPER
+from sr_templates.drawing.page import Page
 from sr_templates.drawing.summary_scores import draw_scores
 
-CARD = Box(40, 40, 564, 520)
+CARD = Box(40, 40, 576, 556)
 SHARES = tuple(Contribution(modality, 0.1) for modality in Modality)
 SILENT = a_score(MODEL, None, read_by=calibration((Modality.T2,), withheld=WithheldCode.NOT_TOLD_APART))
 OLD = a_score(MODEL, 0.4, read_by=calibration(withheld=WithheldCode.NOT_CALIBRATED, validation=None))
@@ -22,7 +24,7 @@ CERTAIN = a_score(MODEL, 0.999, contributions=SHARES)
 
 
 def drawn(*scores: Score) -> NDArray[np.uint8]:
-    page = Page.blank(700, 600)
+    page = Page.blank(700, 640)
     withheld = "" if any(each.probability is not None for each in scores) else "No score."
     draw_scores(page, CARD, Result(scores, (), tuple(Modality), withheld=withheld))
     return page.pixels()
@@ -34,7 +36,7 @@ def drawn(*scores: Score) -> NDArray[np.uint8]:
 def test_everything_stays_on_its_card(scores: tuple[Score, ...]) -> None:
     pixels = drawn(*scores)
     inside = np.zeros(pixels.shape[:2], bool)
-    inside[CARD.y : CARD.bottom + 1, CARD.x : CARD.right + 1] = True
+    inside[CARD.y : CARD.bottom, CARD.x : CARD.right] = True
     assert (pixels[~inside] == np.array(PAPER)).all()
     assert (pixels[inside] != np.array(PAPER)).any()
 

@@ -1,8 +1,9 @@
-"""The rendered overlay: the saliency painted on the source slices."""
+"""The rendered overlay: contours of the saliency on the source slices."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mome_core.case import Modality
 from mome_core.results import Result
@@ -10,7 +11,10 @@ from sr_studies import DEVICE
 from sr_templates.build import build_objects
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.dicom.grid import image_affine
+from sr_templates.drawing.capture import picture_of
+from sr_templates.drawing.colour import ACCENT
 from sr_templates.kinds import Kind
+from sr_templates.objects.overlay import LEAST_PIXELS, enlargement
 
 
 def test_the_overlay_shows_the_slices_with_the_region_and_one_more_in_colour(
@@ -20,9 +24,35 @@ def test_the_overlay_shows_the_slices_with_the_region_and_one_more_in_colour(
     overlay, segmented = objects.by_kind[Kind.OVERLAY], int(objects.by_kind[Kind.SEGMENTATION][0].NumberOfFrames)
     assert len(overlay) == segmented + 2
     middle = overlay[len(overlay) // 2]
-    pixels = np.frombuffer(middle.PixelData, np.uint8)[: middle.Rows * middle.Columns * 3]
-    rgb = pixels.reshape(middle.Rows, middle.Columns, 3).astype(int)
-    coloured = np.argwhere(rgb[..., 0] - rgb[..., 2] > 60)
+    rgb = picture_of(middle).astype(int)
+    raised = np.argwhere((rgb == ACCENT).all(axis=2))
     grid = evidence.images(Modality.DCE)
+    factor = middle.Rows / grid[0].header.Rows
     i, j, *_ = np.linalg.inv(image_affine(grid)) @ (60.0, -20.0, 5.0, 1)
-    assert np.abs(coloured.mean(axis=0) - (j, i)).max() < 1
+    centre = (raised.min(axis=0) + raised.max(axis=0)) / 2 / factor - 0.5
+    assert np.abs(centre - (j, i)).max() < 1
+
+
+def test_the_overlay_has_room_for_words_and_lies_where_its_source_lies(result: Result, evidence: Evidence) -> None:
+    overlay = build_objects(result, evidence, DEVICE).by_kind[Kind.OVERLAY]
+    sources = {each.header.SOPInstanceUID: each for each in evidence.images(Modality.DCE)}
+    for each in overlay:
+        source = sources[each.SourceImageSequence[0].ReferencedSOPInstanceUID]
+        assert min(each.Rows, each.Columns) >= LEAST_PIXELS
+        ours = (each.Columns * each.PixelSpacing[1], each.Rows * each.PixelSpacing[0])
+        theirs = (source.header.Columns * source.spacing_mm[1], source.header.Rows * source.spacing_mm[0])
+        assert ours == pytest.approx(theirs)
+        corner = np.array(each.ImagePositionPatient, float) - 0.5 * np.array([*each.PixelSpacing[::-1], 0], float)
+        assert corner == pytest.approx(source.position_mm - 0.5 * np.array([*source.spacing_mm[::-1], 0]), abs=1e-3)
+
+
+@pytest.mark.parametrize(("columns", "rows", "factor"), [(160, 160, 4), (512, 640, 1), (384, 256, 2), (48, 40, 13)])
+def test_small_images_are_enlarged_by_whole_numbers(columns: int, rows: int, factor: int) -> None:
+    assert enlargement(columns, rows) == factor
+
+
+def test_nothing_is_painted_on_what_lies_outside_the_lines(result: Result, evidence: Evidence) -> None:
+    """Contours and words cover a small part; the rest is the grey of the source."""
+    rgb = picture_of(build_objects(result, evidence, DEVICE).by_kind[Kind.OVERLAY][0]).astype(int)
+    coloured = (np.ptp(rgb, axis=2) > 12).mean()
+    assert coloured < 0.06

@@ -1,0 +1,201 @@
+"""All measurements of one case, by rules of their own: no bundle can change them, and a withheld score does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mome_core.case import Case, PreContrast
+from mome_core.measure.adc import adc_in
+from mome_core.measure.enhancement import Enhancement, Mask, enhancement_of
+from mome_core.measure.extent import (
+    connected_tissue,
+    extents_mm,
+    leaks_of,
+    nearest_mm,
+    seed_near,
+    strongest_point_mm,
+)
+from mome_core.measure.kinetics import around, curve_in, delayed_change_percent, kinetic_maps, types_of, worst_place
+from mome_core.measure.tissue import breast_tissue
+from mome_core.measurements import (
+    TYPE_NUMBERS,
+    CurveType,
+    DiffusionMeasure,
+    EnhancingTissue,
+    KineticMaps,
+    MeasuredAt,
+    Measurements,
+    NotMeasured,
+    NotMeasuredCode,
+)
+from mome_core.preprocessing.breast_mask import BreastMask
+from mome_core.preprocessing.recipe import BreastRules, MotionRules, QualityLimits
+from mome_core.preprocessing.survey import Survey
+from mome_core.preprocessing.surveyed import SurveyedCase, survey_case
+
+_Point = tuple[float, float, float]
+
+_LEAST_DELAY_S = 120.0
+"""From the first post-contrast phase to the last: BI-RADS calls the phase after two minutes delayed."""
+_FEWEST_VOXELS = 4
+"""Fewer that brighten are noise, or a vessel that crosses the slice."""
+_LIMITS = QualityLimits()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyMeasures:
+    """The measurements of one case, and the maps behind them; no maps where nothing of the DCE could be measured."""
+
+    measurements: Measurements
+    maps: KineticMaps | None = None
+
+
+def survey_to_measure(case: Case) -> SurveyedCase:
+    """The case surveyed by the rules of the measurements; StudyIneligible where no breast is found."""
+    return survey_case(case, BreastRules(), MotionRules())
+
+
+def measure(case: Case, surveyed: SurveyedCase | None, point_mm: _Point | None = None) -> StudyMeasures:
+    """Kinetics, size and diffusion of the enhancing tissue at a point, and the tissue of both breasts.
+
+    Parameters
+    ----------
+    surveyed
+        None where no breast was found.
+    point_mm
+        LPS; the peak of the saliency that is shown. None for the strongest enhancement in the breasts.
+    """
+    reason = _why_nothing(case, surveyed)
+    if reason is not None or surveyed is None or surveyed.dynamic is None:
+        return StudyMeasures(Measurements(not_measured=() if reason is None else (reason,)))
+    survey, breasts = surveyed.survey, surveyed.breasts
+    enhancement = None if breasts is None else enhancement_of(surveyed.dynamic, breasts)
+    if survey is None or breasts is None or enhancement is None:
+        words = "the DCE does not reach the breasts"
+        return StudyMeasures(Measurements(not_measured=(NotMeasured("kinetics", NotMeasuredCode.NO_BREAST, words),)))
+    return _Measuring(case, surveyed, survey, breasts, enhancement).all_at(point_mm)
+
+
+def _why_nothing(case: Case, surveyed: SurveyedCase | None) -> NotMeasured | None:
+    """Why neither kinetics nor size can be measured; None where they can."""
+    if case.dce is None:
+        return NotMeasured("kinetics", NotMeasuredCode.NO_DCE, "the study has no usable DCE")
+    if surveyed is None or surveyed.breasts is None:
+        return NotMeasured("kinetics", NotMeasuredCode.NO_BREAST, "no breast was found")
+    said, first = case.acquisition.get("pre_contrast"), surveyed.enhancement[0]
+    if said == PreContrast.REFUTED or (said == PreContrast.UNKNOWN and first < _LIMITS.least_first_enhancement):
+        words = "nothing shows that the first phase of the DCE is the one before contrast"
+        return NotMeasured("kinetics", NotMeasuredCode.PRE_CONTRAST_UNPROVEN, words)
+    if surveyed.motion is not None and max(surveyed.motion.left_mm) > _LIMITS.most_motion_mm:
+        words = "the patient moved between the phases, and that could not be corrected"
+        return NotMeasured("kinetics", NotMeasuredCode.MOTION_LEFT, words)
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measuring:
+    """A case whose DCE can be measured."""
+
+    case: Case
+    surveyed: SurveyedCase
+    survey: Survey
+    breasts: BreastMask
+    enhancement: Enhancement
+
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        return () if self.surveyed.dynamic is None else self.surveyed.dynamic.times_s
+
+    @property
+    def delayed(self) -> NotMeasured | None:
+        """Why there is no delayed change; None where there is one."""
+        if not self.times_s:
+            words = "the phases of the DCE have an order but no times"
+            return NotMeasured("delayed change", NotMeasuredCode.TIMES_UNKNOWN, words)
+        if self.times_s[-1] - self.times_s[1] < _LEAST_DELAY_S:
+            words = "the last phase of the DCE is less than two minutes after the first one with contrast"
+            return NotMeasured("delayed change", NotMeasuredCode.DELAYED_PHASE_MISSING, words)
+        return None
+
+    def all_at(self, point_mm: _Point | None) -> StudyMeasures:
+        """The measurements at a point, or where the uptake is strongest."""
+        measured_at = MeasuredAt.STRONGEST_ENHANCEMENT if point_mm is None else MeasuredAt.SALIENCY_PEAK
+        mask, tissue = self._tissue(point_mm or strongest_point_mm(self.survey, self.breasts), measured_at)
+        diffusion = None if mask is None else adc_in(self.case, self.enhancement, mask)
+        lesion = None if mask is None else self._on_survey(mask)
+        breasts = breast_tissue(
+            self.survey,
+            self.breasts,
+            lesion,
+            smallest_ml=self.surveyed.breast_rules.smallest_breast_ml,
+        )
+        found = Measurements(
+            times_s=self.times_s,
+            tissue=tissue,
+            diffusion=diffusion if isinstance(diffusion, DiffusionMeasure) else None,
+            breasts=() if isinstance(breasts, NotMeasured) else breasts,
+            not_measured=tuple(self._withheld(tissue, diffusion, breasts)),
+        )
+        times_s = () if self.delayed else self.times_s
+        return StudyMeasures(found, kinetic_maps(self.enhancement, times_s, mask))
+
+    def _withheld(self, tissue: EnhancingTissue | None, *others: object) -> Iterator[NotMeasured]:
+        """Everything that is not given, with the reason."""
+        if tissue is None:
+            words = "no tissue there takes up contrast by half of its signal or more"
+            yield NotMeasured("kinetics", NotMeasuredCode.NO_ENHANCEMENT, words)
+        elif self.delayed is not None:
+            yield self.delayed
+        yield from (each for each in others if isinstance(each, NotMeasured))
+
+    def _tissue(self, point_mm: _Point | None, measured_at: MeasuredAt) -> tuple[Mask | None, EnhancingTissue | None]:
+        """The enhancing tissue at a point with its numbers; None where nothing enhances there."""
+        seed = None if point_mm is None else seed_near(self.enhancement, point_mm)
+        if point_mm is None or seed is None:
+            return None, None
+        mask, known = connected_tissue(self.enhancement, seed), self.delayed is None
+        if mask.sum() < _FEWEST_VOXELS:
+            return None, None
+        extent = extents_mm(self.enhancement, mask)
+        skin, wall = (
+            nearest_mm(self.enhancement, mask, distance, self.breasts)
+            for distance in (self.breasts.to_skin_mm(), self.breasts.to_chest_wall_mm())
+        )
+        place = worst_place(self.enhancement, mask)
+        return mask, EnhancingTissue(
+            measured_at=measured_at,
+            point_mm=self.enhancement.point_mm(seed),
+            side=self._side_of(seed),
+            at_point=curve_in(self.enhancement, around(self.enhancement, seed) & mask, delayed=known),
+            whole=curve_in(self.enhancement, mask, delayed=known),
+            worst=curve_in(self.enhancement, place, delayed=known),
+            type_shares=self._type_shares(mask) if known else {},
+            volume_ml=float(mask.sum() * self.enhancement.voxel_ml),
+            extents_mm=extent,
+            leaks=leaks_of(self.enhancement, mask, extent, skin, wall),
+            skin_mm=skin,
+            chest_wall_mm=wall,
+        )
+
+    def _side_of(self, seed: tuple[int, int, int]) -> str:
+        """L or R: of the breast that the voxel lies in."""
+        index = np.linalg.inv(self.breasts.affine) @ (*self.enhancement.point_mm(seed), 1)
+        i, j, k = np.clip(np.rint(index[:3]), 0, np.array(self.breasts.left.shape) - 1).astype(int)
+        return "L" if self.breasts.left[i, j, k] else "R"
+
+    def _type_shares(self, mask: Mask) -> dict[CurveType, float]:
+        """Share of the tissue's voxels of each curve type."""
+        types = types_of(delayed_change_percent(self.enhancement, mask), mask)[mask]
+        return {each: float((types == number).mean()) for each, number in TYPE_NUMBERS.items()}
+
+    def _on_survey(self, mask: Mask) -> Mask:
+        """The tissue on the grid of the breast mask."""
+        found = np.zeros(self.breasts.share.shape, dtype=bool)
+        affine = np.linalg.inv(self.breasts.affine) @ self.enhancement.affine
+        index = np.rint(affine[:3, :3] @ np.argwhere(mask).T + affine[:3, 3:]).astype(int)
+        index = np.clip(index, 0, np.array(found.shape)[:, None] - 1)
+        found[tuple(index)] = True
+        return found

@@ -1,0 +1,40 @@
+"""What the images prove beside what the model says: measured where the saliency peaks, or where uptake is strongest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mome_core.case import Case
+from mome_core.errors import StudyIneligible
+from mome_core.measure.study import measure, survey_to_measure
+from mome_core.preprocessing.structure import has_structure
+from mome_core.preprocessing.surveyed import SurveyedCase
+from mome_core.results import Result
+from sr_templates.dicom.evidence import Evidence
+from sr_templates.saliency.placed import place_saliency
+
+
+def surveyed_case(case: Case) -> SurveyedCase | None:
+    """The case surveyed by the rules of the measurements; None without an image of the dynamic, or without a breast."""
+    if case.dce is None or case.dce.phase_count < 2 or not has_structure(case.dce, None):
+        return None
+    try:
+        surveyed = survey_to_measure(case)
+    except StudyIneligible:  # the model's own preparation says so to the reader, by its own rules
+        return None
+    return surveyed if has_structure(case.dce, surveyed.breasts) else None
+
+
+def measured(result: Result, case: Case, surveyed: SurveyedCase | None, evidence: Evidence) -> Result:
+    """The result with its measurements, at the peak of the saliency that is shown."""
+    found = measure(case, surveyed, _peak_mm(result, evidence))
+    return replace(result, measurements=found.measurements, kinetics=found.maps)
+
+
+def _peak_mm(result: Result, evidence: Evidence) -> tuple[float, float, float] | None:
+    """LPS point where the shown saliency is highest; None where none is shown."""
+    placed = None if result.withheld else place_saliency(result, evidence)
+    if placed is None or placed.region is None:
+        return None
+    x, y, z = placed.region.peak_mm.tolist()
+    return x, y, z

@@ -1,0 +1,196 @@
+"""The subtraction MIP on the summary page: clean, and again with the lines that show where the score came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mome_core.case import Case, Modality
+from mome_core.results import AnalyzedBreasts
+from mome_core.volume import Dynamic
+from sr_templates.dicom.score_words import explanation_words
+from sr_templates.drawing.box import Box
+from sr_templates.drawing.colour import ACCENT, COOL, INK, QUIET, RGB, grey
+from sr_templates.drawing.contours import LEVELS, dashes, draw_contours
+from sr_templates.drawing.page import BODY, LINE, SMALL, Page
+from sr_templates.drawing.planes import AXIAL, Upright, subtraction_mip
+from sr_templates.languages.phrase import Phrase
+from sr_templates.languages.words import Wording
+from sr_templates.saliency.placed import PlacedSaliency, Unshown
+from sr_templates.saliency.region import LEAST_LOG_ODDS_PER_ML, Region, Side, box_of, in_breasts
+from sr_templates.saliency.region import Box as IndexBox
+
+MIP, MIP_WITH_CONTOURS = "mip", "mip with contours"
+_MARGIN_MM = 15.0
+_RIM = 27  # pixels beside a projection, for orientation letters and ruler: nothing is drawn on the anatomy
+_ROW = round(SMALL * LINE)
+_BOTH_KEYS = 800  # pixels that both keys of the legend need beside each other
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Projection:
+    """A projection as it is drawn.
+
+    Parameters
+    ----------
+    picture
+        (rows, columns, 3), anterior on top, the patient's left on the right.
+    size_mm
+        Width and height.
+    saliency
+        (rows, columns) log odds per ml, of largest magnitude along the projection; None where none is shown.
+    """
+
+    picture: RGB
+    size_mm: tuple[float, float]
+    saliency: NDArray[np.float32] | None
+
+
+def projection_of(dynamic: Dynamic, placed: PlacedSaliency | None, breasts: AnalyzedBreasts | None) -> _Projection:
+    """The subtraction MIP of the breasts, or of the whole field where they are not known."""
+    upright = Upright.of(dynamic.affine)
+    box, axis = _breasts_box(dynamic, breasts), upright.axes[2]
+    mip = upright.seen_from_below(subtraction_mip(dynamic, box))
+    height, width = mip.shape
+    size_mm = (width * dynamic.spacing_mm[upright.axes[0]], height * dynamic.spacing_mm[upright.axes[1]])
+    saliency = None
+    if placed is not None and placed.shown is not None and placed.saliency.modality is Modality.DCE:
+        within = tuple(edge for at, edge in enumerate(box) if at != axis)
+        saliency = upright.seen_from_below(placed.strongest_along(axis)[within])
+    return _Projection(grey(mip, (0.0, max(float(np.percentile(mip, 99.8)), 1e-6))), size_mm, saliency)
+
+
+def _breasts_box(dynamic: Dynamic, breasts: AnalyzedBreasts | None) -> IndexBox:
+    """Indices of the breasts with a margin; all of them where the breasts are not known here."""
+    volume = dynamic.phase(0)
+    found = None
+    if breasts is not None and breasts.share.frame_of_reference_uid == dynamic.frame_of_reference_uid:
+        i, j, k = (round(_MARGIN_MM / step) for step in dynamic.spacing_mm)
+        found = box_of(in_breasts(volume, breasts), margin=(i, j, k))
+    columns, rows, slices = volume.voxels.shape
+    return found or (slice(0, columns), slice(0, rows), slice(0, slices))
+
+
+def draw_projection(
+    page: Page,
+    box: Box,
+    case: Case,
+    placed: PlacedSaliency | None,
+    breasts: AnalyzedBreasts | None,
+    *,
+    stacked: bool = False,
+) -> None:
+    """A card with the projection and, where a place is shown, the projection with contours beside (or below) it.
+
+    Without a place it says why; without DCE there is a note in place of the picture.
+    """
+    page.card(box)
+    inner = box.inset(18)
+    page.text((inner.x, inner.y), page.words(Phrase.ENHANCEMENT), BODY, bold=True)
+    title = page.width_of(page.words(Phrase.ENHANCEMENT), BODY, bold=True)
+    page.text((inner.x + title + 14, inner.y + 2), page.words(Phrase.SUBTRACTION_MIP), SMALL, QUIET)
+    region = None if placed is None else placed.region
+    legend = _ROW * (2 if region is None else 5 if inner.width >= _BOTH_KEYS else 7)
+    frames = Box(inner.x, inner.y + _ROW + 8, inner.width, inner.height - _ROW - 16 - legend)
+    drawn = None
+    if case.dce is None or case.dce.phase_count < 2:
+        page.text(frames.middle, page.words(Phrase.NO_DYNAMIC), BODY, QUIET, anchor="mm")
+    else:
+        drawn = projection_of(case.dce, placed, breasts)
+        _draw_frames(page, frames, drawn, stacked=stacked)
+    below = Box(inner.x, inner.bottom - legend, inner.width, legend)
+    if placed is None or region is None:
+        page.paragraph(below, why_no_place(None if placed is None else placed.unshown, page.words), SMALL, QUIET)
+    else:
+        _legend(page, below, placed, region)
+
+
+def _draw_frames(page: Page, box: Box, drawn: _Projection, *, stacked: bool) -> None:
+    """The clean projection, and the one with lines in a frame of the same size."""
+    if drawn.saliency is None:
+        _frame(page, box, drawn, MIP)
+        return
+    if stacked:
+        half = (box.height - _ROW) // 2
+        first, second = Box(box.x, box.y, box.width, half), Box(box.x, box.bottom - half, box.width, half)
+        title = (second.x, second.y - _ROW + 4)
+    else:
+        half = (box.width - 16) // 2
+        first, second = Box(box.x, box.y, half, box.height), Box(box.right - half, box.y, half, box.height)
+        title = (second.x, second.y - _ROW - 8)
+    _frame(page, first, drawn, MIP)
+    page.text(title, page.words(Phrase.WITH_CONTOURS), SMALL, QUIET)
+    at = _frame(page, second, drawn, MIP_WITH_CONTOURS)
+    draw_contours(page.draw, at, drawn.saliency, ACCENT, COOL)
+
+
+def _frame(page: Page, box: Box, drawn: _Projection, name: str) -> Box:
+    """The projection as large as it fits, letters and ruler beside it; where it lies."""
+    room = box.inset(_RIM)
+    scale = min(room.width / drawn.size_mm[0], room.height / drawn.size_mm[1])
+    width, height = round(drawn.size_mm[0] * scale), round(drawn.size_mm[1] * scale)
+    at = Box(room.x + (room.width - width) // 2, room.y + (room.height - height) // 2, width, height)
+    page.picture(at, drawn.picture, name)
+    left, right, top, bottom = AXIAL.letters
+    x, y = at.middle
+    page.text((at.x - 6, y), left, SMALL, bold=True, anchor="rm")
+    page.text((at.right + 6, y), right, SMALL, bold=True, anchor="lm")
+    page.text((x, at.y - 4), top, SMALL, bold=True, anchor="md")
+    page.text((x, at.bottom + 4), bottom, SMALL, bold=True, anchor="ma")
+    _ruler(page, at, scale)
+    return at
+
+
+def _ruler(page: Page, at: Box, pixels_per_mm: float) -> None:
+    """Five centimetres below the right end of a picture."""
+    y, start = at.bottom + 16, at.right - round(50 * pixels_per_mm)
+    page.draw.line((start, y, at.right, y), fill=INK, width=3)
+    for x in (start, at.right):
+        page.draw.line((x, y - 5, x, y + 5), fill=INK, width=3)
+    if start - 10 - page.width_of("5 cm", SMALL) > at.middle[0] + 20:  # clear of the letter in the middle
+        page.text((start - 10, y), "5 cm", SMALL, QUIET, anchor="rm")
+    else:
+        page.text((at.right + 10, y), "5 cm", SMALL, QUIET, anchor="lm")
+
+
+def why_no_place(unshown: Unshown | None, words: Wording) -> str:
+    """Why no place is marked; of a result without a map, that it has none."""
+    phrase = Phrase.UNSHOWN_NO_MAP if unshown is None else Phrase(f"unshown_{unshown.lower()}")
+    return words(phrase, least=LEAST_LOG_ODDS_PER_ML)
+
+
+def _where(placed: PlacedSaliency, region: Region, words: Wording) -> str:
+    """Where to look in the viewer: side, series and image of the region's peak."""
+    source = placed.images[region.peak[2]]
+    number = source.header.get("InstanceNumber") if source.frame is None else source.frame
+    sides = {Side.LEFT: Phrase.LEFT_SIDE, Side.RIGHT: Phrase.RIGHT_SIDE, None: Phrase.SIDE_UNKNOWN}
+    place = Phrase.SERIES_ONLY if number is None else Phrase.SERIES_IMAGE
+    series = source.header.get("SeriesNumber")
+    return words(
+        Phrase.PEAK,
+        side=words(sides[region.side]),
+        place=words(place, modality=placed.saliency.modality, series=series, image=number),
+    )
+
+
+def _legend(page: Page, box: Box, placed: PlacedSaliency, region: Region) -> None:
+    """Where the peak lies, and what both kinds of line mean, with what they add up to."""
+    words = page.words
+    y = page.paragraph(Box(box.x, box.y, box.width, _ROW), _where(placed, region, words), SMALL, INK)
+    raised, lowered = placed.totals
+    rows = ((Phrase.RAISED, raised, ACCENT), (Phrase.LOWERED, lowered, COOL))
+    beside = box.width >= _BOTH_KEYS
+    for number, (phrase, total, colour) in enumerate(rows):
+        x = box.x + (number * box.width // 2 if beside else 0)
+        middle = y + (0 if beside else number * _ROW) + _ROW // 2
+        line = np.array([(x, middle), (x + 44, middle)], dtype=float)
+        for piece in [line] if phrase is Phrase.RAISED else dashes(line):
+            page.draw.line([(float(a), float(b)) for a, b in piece], fill=colour, width=4)
+        page.text((x + 54, middle), words(phrase, total=f"{total:+.1f}"), SMALL, INK, anchor="lm")
+    y += _ROW if beside else 2 * _ROW
+    levels = ", ".join(f"{level:g}" for level in LEVELS[:3])
+    how = words(Phrase.MAP_MADE_BY, how=explanation_words(placed.saliency))
+    about = f"{words(Phrase.LEVELS, levels=levels, modality=placed.saliency.modality)} {how}"
+    page.paragraph(Box(box.x, y, box.width, box.bottom - y), about, SMALL, QUIET)

@@ -1,0 +1,1 @@
+"""Every sentence of page and PDF, a table for each language."""

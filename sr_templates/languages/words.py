@@ -1,0 +1,60 @@
+"""What a page or a PDF says, in the language of its reader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+from mome_core.results import Endpoint, QualityFlag, Withheld
+from sr_templates.languages.phrase import Phrase
+
+
+class Language(StrEnum):
+    """Languages of page and PDF: tags of RFC 5646."""
+
+    ENGLISH = "en"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wording:
+    """The sentences of one language; calling it says one of them.
+
+    Parameters
+    ----------
+    by_code
+        What stands for flags and reasons, by their code; what has none is said in English, as it was written.
+    """
+
+    language: Language
+    sentences: Mapping[Phrase, str]
+    by_code: Mapping[str, str]
+
+    def __call__(self, phrase: Phrase, **filled: object) -> str:
+        return self.sentences[phrase].format(**filled)
+
+    def endpoint(self, endpoint: Endpoint) -> str:
+        """The question in the middle of a sentence."""
+        return self(Phrase(f"endpoint_{endpoint}"))
+
+    def outcome(self, endpoint: Endpoint) -> str:
+        """What a positive patient had."""
+        return self(Phrase(f"outcome_{endpoint}"))
+
+    def withheld(self, withheld: Withheld) -> str:
+        """Why there is no call or no score."""
+        return self.by_code.get(withheld.code, withheld.words)
+
+    def flag(self, flag: QualityFlag) -> str:
+        """One doubt about the input."""
+        return self.by_code.get(flag.code, flag.message)
+
+
+@cache
+def words_of(language: Language) -> Wording:
+    """The table of a language; raises KeyError for one that lacks a sentence."""
+    table = json.loads(files("sr_templates.languages").joinpath(f"{language}.json").read_text("utf-8"))
+    return Wording(language, {phrase: table["sentences"][phrase] for phrase in Phrase}, table["by_code"])

@@ -1,0 +1,39 @@
+"""Each measured number with its unit, in the same words everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mome_core.measurements import Measurements
+from sr_templates.dicom.measurement_words import adc_words, measurement_rows, not_measured_words
+from told_measurements import MEASURED
+
+
+def test_every_number_is_told_with_its_unit() -> None:
+    assert dict(measurement_rows(MEASURED)) == {
+        "Measured at": "peak of the saliency, left breast",
+        "Initial uptake": "+150 % (at the point +150 %)",
+        "Worst curve": "washout (type III), -19 % from phase 1 to phase 3, 180 s later",
+        "Mean curve": "washout (type III), -12 %",
+        "Voxels by curve type": "persistent 0 %, plateau 25 %, washout 75 %",
+        "Enhancing tissue": "6.3 ml; 24 mm left-right, 27 mm front-back, 30 mm foot-head",
+        "May be more than one lesion": "it touches the skin",
+        "Distance to skin": "2 mm",
+        "Distance to chest wall": "41 mm",
+        "ADC": "0.84 (lowest voxel 0.71) x 10^-3 mm2/s, fitted to b = 50, 800 s/mm2",
+        "Left breast": "850 ml; fibroglandular tissue 120 ml (14 %), of which 30 ml (25 %) enhance",
+        "Right breast": "900 ml; fibroglandular tissue 110 ml (12 %), of which 0 ml (0 %) enhance",
+    }
+
+
+def test_what_is_withheld_says_why() -> None:
+    assert list(not_measured_words(MEASURED)) == ["No ADC: they differ"]
+
+
+def test_nothing_measured_has_no_rows() -> None:
+    assert list(measurement_rows(Measurements())) == []
+
+
+def test_the_map_of_the_scanner_is_named() -> None:
+    assert MEASURED.diffusion is not None
+    assert adc_words(replace(MEASURED.diffusion, b_values=())).endswith("the scanner's map")

@@ -1,0 +1,40 @@
+"""Measurements made by hand, with every field filled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mome_core.measurements import (
+    BreastTissue,
+    Curve,
+    CurveType,
+    DiffusionMeasure,
+    EnhancingTissue,
+    Leak,
+    MeasuredAt,
+    Measurements,
+    NotMeasured,
+    NotMeasuredCode,
+)
+
+_CURVE = Curve((0.0, 150.0, 160.0, 120.0), -12.0, 40)
+MEASURED = Measurements(
+    times_s=(-90.0, 0.0, 90.0, 180.0),
+    tissue=EnhancingTissue(
+        measured_at=MeasuredAt.SALIENCY_PEAK,
+        point_mm=(60.0, -20.0, 5.0),
+        side="L",
+        at_point=replace(_CURVE, voxels=9),
+        whole=_CURVE,
+        worst=Curve((0.0, 180.0, 150.0, 126.0), -19.3, 9),
+        type_shares={CurveType.PERSISTENT: 0.0, CurveType.PLATEAU: 0.25, CurveType.WASHOUT: 0.75},
+        volume_ml=6.3,
+        extents_mm=(24.0, 27.0, 30.0),
+        leaks=(Leak.SKIN,),
+        skin_mm=2.0,
+        chest_wall_mm=41.0,
+    ),
+    diffusion=DiffusionMeasure(0.84, 0.71, 12, (50.0, 800.0)),
+    breasts=(BreastTissue("L", 850.0, 120.0, 30.0), BreastTissue("R", 900.0, 110.0, 0.0)),
+    not_measured=(NotMeasured("adc", NotMeasuredCode.FRAMES_DIFFER, "they differ"),),
+)
