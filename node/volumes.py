@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_io.errors import PixelsUnreadable
 from dicom_io.export import Exported, describe_assembly, export_series
 from dicom_io.headers.records import Omission
 from dicom_io.study.case import Assembly, read_case
-from dicom_io.study.names import read_name
-from dicom_io.study.roles import RoleAssignment, RoleRule
-from mome_core.case import Modality, Role
+from dicom_io.study.roles import RoleAssignment
+from mome_core.case import Modality
 from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
 
 
@@ -101,45 +100,3 @@ def _write_series(exported: Exported, out: Path, stem: str) -> SeriesFile:
     except PixelsUnreadable as error:
         return SeriesFile(exported, None, str(error))
     return SeriesFile(exported, f"{stem}.nii", "")
-
-
-@dataclass(frozen=True, slots=True)
-class _NameRole:
-    """The role that a series' name suggests by itself.
-
-    Parameters
-    ----------
-    confidence
-        In [0, 1].
-    why
-        The word that decided, or the site's rule.
-    phase, moment, fat_suppressed
-        None where the name is silent.
-    """
-
-    series_description: str
-    role: Role
-    confidence: float
-    why: str
-    phase: int | None
-    moment: str | None
-    fat_suppressed: bool | None
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values, for scripts."""
-        return asdict(self)
-
-
-def role_of_name(name: str, rules: Iterable[RoleRule]) -> _NameRole:
-    """The role of one name alone; a rule of the site comes first."""
-    reading = read_name(name)
-    rule = next((rule for rule in rules if rule.fits_name(name)), None)
-    return _NameRole(
-        series_description=name,
-        role=rule.role if rule else reading.role,
-        confidence=1.0 if rule else reading.confidence,
-        why=f"rule '{rule.pattern}'" if rule else reading.word,
-        phase=reading.phase_number,
-        moment=reading.moment,
-        fat_suppressed=reading.fat_suppressed,
-    )

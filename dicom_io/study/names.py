@@ -66,43 +66,46 @@ _PROJECTION = _vocabulary(
 )
 # "sub" also inside a word ("dynaSUB"), but not in subject, subcutaneous, subaxial, subacute ...
 _SUBTRACTION = re.compile(
-    r"(?<![a-z0-9])subs?(?![a-z])|(?<![a-z0-9])subtr[a-z]*|(?<![a-z0-9])sub(?:dyn|post|pre|ph|mip|ax|tra|sag|cor)[a-z]*"
+    r"(?<![a-z0-9])subs?(?![a-z])|(?<![a-z0-9])s?subtr[a-z]*|(?<![a-z0-9])subt(?![a-z])|(?<![a-z0-9])sub(?:dyn|post|pre|ph|mip|ax|tra|sag|cor)[a-z]*"
     r"|(?<=[a-z])subs?(?![a-z])|(?<![a-z])(?:substra|soustr|sustr?acc?|sottraz)[a-z]*|(?<![a-z])sous(?![a-z])"
     r"|(?<![a-z])resta(?:s|da|do)?(?![a-z])|(?<![a-z])minus(?![a-z])|\)\s*-\s*\("
-    r"|(?<![a-z0-9])s\d+ ?- ?\d+ ?[a-z]|(?<![a-z0-9])s ?dyn|^s-?e?-?thrive"  # Philips: S3-1DYN, sDYN
+    r"|(?<![a-z0-9])s\d+ ?- ?\d+ ?[a-z]|(?<![a-z0-9])s ?dyn|^s-?e?-?thrive|^swip"  # Philips: S3-1DYN, sDYN
+    r"|(?<![a-z])su ?\d(?!\d)"
     r"|(?<![a-z])(?:ph|phase|post|dyn|p) ?\d+ ?- ?(?:ph|phase|pre|post|dyn|p) ?\d*(?![a-z])"
     r"|(?<![a-z])post ?- ?pre(?![a-z])|(?<![a-z])differen[czt][a-z]*|(?<![a-z])diff ?\d{1,2} ?- ?\d{1,2}(?!\d)"
     r"|^s?\d{1,2} ?- ?\d{1,2}$|(?<![a-z])jianying(?![a-z])|减影|減影|剪影|サブトラクション"
 )
 _DIFFUSION_MAP = re.compile(
-    r"(?<![a-z0-9])[de]?adc(?![a-z])|(?<=[a-z0-9])adc(?![a-z])|apparent ?diff[a-z]*|diff[a-z]* apparent[a-z]*"
+    r"(?<![a-z0-9])[de]?adc(?![a-z])|(?<=[a-z0-9])adc(?![a-z])|^d(?:wip|dwi)(?![a-z])|apparent ?diff[a-z]*|diff[a-z]* apparent[a-z]*"
     r"|(?<![a-z])(?:cda|av(?:erage|g)? ?dc)(?![a-z])|表观"
 )
 _REFORMAT = _vocabulary(
-    r"mprs? mpr(?!age)[a-z]* [a-z]+mpr reformat- rfmt? rfm reft recons? reconstr- rekon- multi~?planar- curved 重建 多平面"
+    r"mprs? mpr(?!age)[a-z]*\d* [a-z]+mpr reformat- rfmt? rfm reft recons? reconstr- rekon- multi~?planar- curved 重建 多平面"
 )
 _PARAMETER_MAP = re.compile(
     _vocabulary(
-        "ser pe1 pe2 pe [a-z]*maps? colou?r colfa fa ktrans k~trans kep ve iauc- auc ttp mtt r?cbv r?cbf tmax slope",
+        r"ser\d? pe\d* [a-z]*maps? colou?r colfa fa ktrans k~trans kep ve iauc- auc ttp mtt r?cbv r?cbf tmax slope[a-z]*",
         "wash~in wash~out max~slope peak~enh- max~enh- relative~enh- rel~enh- time~to~peak param- kurtosis mean~curve",
         r"t[12]\*?~map- t[12]map- pei mip_t cad cadstream dynacad dreg exp(?:onential)? tensor~b0 perfusion~map-",
-        r"(?<!diffusion\s)tensor fractional~ani?s- percent(?:age)?~enh- pos(?:itive)?~enh- signal~enh- integral msi",
+        r"(?<!diffusion\s)(?<!fse\s)tensor fractional~ani?s- percent(?:age)?~enh- pos(?:itive)?~enh- signal~enh- integral msi",
         r"kinetic~(?:curve|map|col)- overlay- calc(?:ulated)?~b[a-z0-9]* calc~bval (?:syn|synthetic|computed|calculated|calc)~b~?\d+ cdwi synthetic 伪彩 参数",
     ).pattern
     # the letters that scanners append: wash-in, wash-out, mean diffusivity and kurtosis, anisotropy
     + r"|(?<![a-z])dyn.*(?<![a-z])w[io]$|(?<![a-z])(?:dti|dki|dwi|diff)(?![a-z]).*(?<![a-z])(?:m[dk]|[arv]d|ra)$"
+    + r"|^e(?:wip|dwi)(?![a-z])"  # Philips: the exponential of an ADC
 )
 _SPECIAL = _vocabulary(
     "svs csi press mrs spectro- silicon- silikon- implants? implantat- prothes- protes- water~?sat",
-    r"flair dark~fluid asl pcasl bold swi swan tof mra angio- t2~star t2\* t2star pd pdw pd~tse elasto- mre cine fluoro- shim-",
+    r"flair dark~fluid asl pcasl bold[a-z0-9]* swi swan tof mra angio- t2~star t2\* t2star pd pdw pd~tse elasto- mre cine fluoro- shim-",
     "pos~?disp fmap- gre~field- cal calib- asset~cal b[01]~?map field~?map- ref~?scan reference~scan sense~ref- prescan coil~sens- coil~survey",
+    "needle- biops- biopt- bx obturator- trocar- coax- introducer- wire~loc- hook~?wire-",
     "opp opposed opp~phase out~?phase out~of~phase op care~?bolus smart~?prep bolus~track- test~?bolus 水抑制",
 )
 _VAGUE = _vocabulary(
     "phoenix- screen~?save screenshot screen~?cap- secondary~capture reports? summary dose curves? graphs? key~images?"
 )
 _LOCALIZER = _vocabulary(
-    r"locali[sz]- localizador- locs? loca loc\d+ [a-z0-9]*scouts? scout[a-z]* survey- surview pilots? 3~?planes? 3~?pl",
+    r"locali[sz]- localizador- locs? loca loc\d+ locator- [a-z0-9]*scouts? scout[a-z]* surv survey- surview pilots? 3~?planes? 3~?pl",
     "tri~?planes? three~plane topogram- plan~scan lokali- uebersicht ubersicht reperage posizion- centratura",
     "smart~?breast smart~?brain auto~?align- loka fast~?view dingwei 定位",
 )
@@ -110,7 +113,7 @@ _FAT_IMAGE = re.compile(
     r"^(?:\d+ )?fat ?:|^(?:\d+ )?fat (?:ph\d|ax|sag|cor|tra)|(?:dixon|flex|ideal).*(?<![a-z])(?:f|fat)$|fat ?only|脂像"
 )
 _DIFFUSION = re.compile(
-    r"(?<![a-z])(?:[a-z]{0,3}dwi[a-z]*|dw|dwibs|dti|diff?|diffu[a-z]*|difu[a-z]*|diff?[a-z]{0,2}us[a-z]*|resolve|ivim"
+    r"(?<![a-z])(?:[a-z]*dwi[a-z]*|dw|dw ?ss?h?fse|dwibs|dti|diff?|diffu[a-z]*|difu[a-z]*|diff?[a-z]{0,2}us[a-z]*|resolve|ivim"
     r"|tracew?|zoomit|muse|kuosan|misan)(?![a-z])|(?<![a-z0-9])ep2d(?!.*(?:bold|fid|perf|asl|pace))|(?<![a-z])epi ?d[wt]i?"
     r"|(?<![a-z0-9])b ?-?(?:value)?s? ?[=:]? ?\d{2,4}(?![0-9])|(?<![a-z])b[ -]?val|弥散|彌散|扩散|擴散|拡散"
 )
@@ -118,11 +121,11 @@ _INVERSION = _vocabulary(
     r"stir- [a-z]+stir tirm- t2~?ir2d tir2d tir fir irtse irfse (?:tse|fse)~ir ir~(?:tse|fse) turbo~stir 短反转"
 )
 _T2 = _vocabulary(
-    r"[a-z]?t2[a-z]* frfse- fse- [a-z]*tse[a-z0-9]* haste ss~?fse s?ssh[a-z]* spc space blade propeller cube vista",
+    r"[a-z]?t2[a-z]* (?:sag|ax|cor|tra)[a-z]*t2[a-z]* frfse- fse- [a-z]*tse[a-z0-9]* haste ss~?fse s?ssh[a-z]* spc space blade propeller cube vista",
     "fiesta ciss xeta radar mvxd 重t2 t2像",
 )
 _T1 = _vocabulary(
-    r"[a-z]?t1[a-z]* [a-z]*fl[23]d[a-z0-9]* flash- vibe- [a-z]+vibe mp2?rage- [ef]*spgr[a-z0-9]* e?fgre[a-z0-9]* vibrant-",
+    r"[a-z]?t1[a-z]* (?:sag|ax|cor|tra)[a-z]*t1[a-z]* [a-z]*fl[23]d[a-z0-9]* flash- vibe- [a-z]+vibe mp2?rage- [ef]*spgr[a-z0-9]* e?fgre[a-z0-9]* vibrant-",
     r"e~?thrive- thrive- lava- bravo [a-z]*views? [a-z0-9]*ffe[a-z0-9]* [a-z0-9]*tfe gre gre~fsp[a-z0-9]* quick~?3ds?",
     "tigre- twist disco tricks grasp",
 )
@@ -136,6 +139,7 @@ _DYNAMIC = re.compile(
 )
 _COUNTED = re.compile(  # 1+5: one pre-contrast phase and five after
     r"(?<![0-9+.])\d{1,2} ?(?:pre ?)?\+ ?\d{1,2}(?![0-9])|(?<![a-z])(?:pre|nativ[a-z]*) ?\+ ?\d{1,2}(?![0-9])"
+    r"|(?<![a-z])pre[^a-z]{1,6}\d{1,2}[ -]?posts?(?![a-z])|(?<![a-z0-9])\d{1,2} ?x ?/ ?\d{1,3} ?s"
 )
 _SINGLE = _vocabulary("single~?phase delayed? late spat- tardi- tardy hi(?:gh)?~?res- 延迟 延时")
 _PHASE = re.compile(
@@ -153,6 +157,8 @@ _POST = re.compile(
     r"(?<![a-z])(?:post[a-z]*|gd|gad[a-z]*|km|ce|contrast[a-z]*|apres|enhanced|enh|delayed?|late|dotarem|omniscan"
     r"|inj(?:ected|ection)?|pass|pas|mdc|con civ|zengqiang)(?![a-z])|\+ ?c(?![a-z])|(?<![a-z])c ?\+|(?<!前)(?:增强|增強|强化)(?!前)"
 )
+_SIDE = re.compile(r"(?:left|right|lt|rt) side(?![a-z])")
+_PRE_AND_POST = re.compile(r"pre ?[/&+-]? ?post")
 _SAYS_POST = re.compile(r"(?<![a-z])post(?![a-z]*process)")
 _NOT_FAT_SUPPRESSED = re.compile(
     r"(?<![a-z])(?:non?|not|nn|wo|w ?[/-] ?o(?:ut)?|without|nicht|ohne|kein|keine|sans|sin|senza|zonder|sem)[ -]*(?:fs|f s|fat[a-z]*|sat[a-z]*|spair"
@@ -188,6 +194,10 @@ _GLUED = re.compile(
 )
 
 
+_TRIAL = re.compile(r"^(?!ph|fase|post|pre|dyn|ser|echo|bval|slice|time)[a-z]{3,}[ -]?\d+ ?: ?(?=\S)")  # "ISPY2: ..."
+_COUNTED_BOTH = re.compile(r"(?<![a-z0-9])(\d{1,2})-pre[^a-z]{1,6}(\d{1,2})-?post(?=s?(?![a-z]))")
+
+
 def _normalised(name: str) -> str:
     """Lower case without accents; separators become single blanks, except the signs that carry meaning."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
@@ -195,7 +205,16 @@ def _normalised(name: str) -> str:
     text = re.sub(r"[_,;<>\[\]{}|\"'\\]+", " ", text)
     text = re.sub(r"(?<![a-z])f[./]s\b\.?", "fs", text)
     text = re.sub(r"^\s*\d{2,6}\s?[- ]\s?(?=[a-z])", "", text)  # "501-Ph1/...": the series number of a folder
+    text = without_trial(text)
+    text = _COUNTED_BOTH.sub(r"\1 pre \2 post", text)  # here the hyphen is no minus
     return re.sub(r"\s+", " ", text).strip()
+
+
+def without_trial(text: str) -> str:
+    """A name in lower case without the trial that was written in front of it ("ispy2: ax dyn", but not "sub1: ax")."""
+    found = _TRIAL.match(text)
+    is_trial = found and not any(pattern.search(found.group()) for _, pattern, _ in _COMPUTED)
+    return text[found.end() :] if found and is_trial else text
 
 
 def read_name(name: str) -> NameReading:
@@ -242,12 +261,15 @@ def _read_t1_role(
     if not _SINGLE.search(text):
         if counted := _COUNTED.search(text):
             return Role.DCE_MULTI, 0.9, counted.group()
-        if number is not None and fat_suppressed is not False:
+        if _SIDE.match(text) and not (_T1.search(text) or _DYNAMIC.search(text)):
+            return Role.OTHER, 0.0, ""  # "right side 1 min": what is shown of it, a projection most likely
+        if number is not None and fat_suppressed is not False and not _PRE_AND_POST.search(text):
             role = {Moment.PRE: Role.DCE_PRE, Moment.POST: Role.DCE_POST, None: Role.DCE_PHASE}[moment]
             return role, 0.8, f"phase {number}"
         if dynamic := _DYNAMIC.search(text):
             return _of_dynamic(text), 0.8, dynamic.group()
-        if _PRE.search(text) and _SAYS_POST.search(text) and _T1.search(text) and fat_suppressed is not False:
+        both = _PRE_AND_POST.search(text) or (_PRE.search(text) and _SAYS_POST.search(text) and _T1.search(text))
+        if both and fat_suppressed is not False:
             return Role.DCE_MULTI, 0.6, "before and after contrast"
     return _alone(text, fat_suppressed, moment)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import gc
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +13,26 @@ import typer
 from dicom_io.files import files_under
 from dicom_io.headers.read import no_garbage_collection, read_series_headers
 from dicom_io.study.classify import assign_roles
+from dicom_io.study.listed import ListedParts, parts_of
 from dicom_io.study.roles import RoleRule, SeriesRole
 from node.cli.options import Config, Json
 from node.cli.tables import print_rows
-from node.volumes import CaseFiles, SeriesFile, role_of_name, write_all_series, write_case_files
+from node.series_lists import NameRole, read_names, read_studies, role_of_name
+from node.volumes import CaseFiles, SeriesFile, write_all_series, write_case_files
 
 _Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
 _Out = Annotated[Path, typer.Option("--out", help="Folder for NIfTI and JSON files.")]
 _AllSeries = Annotated[bool, typer.Option("--all-series", help="Write every series that forms a volume.")]
-_Names = Annotated[Path, typer.Option("--names", help="CSV with a column series_description.", exists=True)]
+_Names = Annotated[Path | None, typer.Option("--names", help="CSV with a column series_description.", exists=True)]
+_Studies = Annotated[
+    Path | None,
+    typer.Option(
+        "--studies",
+        help="JSON lines, a study each: series with number, description, instances.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
 
 
 def assemble(
@@ -46,17 +57,23 @@ def assemble(
         gc.freeze()  # or Python would look for cycles once more before it ends
 
 
-def roles(names: _Names, config: Config = None, as_json: Json = False) -> None:
-    """Say which role each series name suggests by itself, so that a site can try its names and rules.
+def roles(names: _Names = None, studies: _Studies = None, config: Config = None, as_json: Json = False) -> None:
+    """Say which role each series name suggests, or which series of listed studies are DCE, T2 and DWI.
+
+    A study is read as a whole, by names, numbers and image counts: it needs no images, only the index of an archive.
 
     Example: mome-node roles --names names.csv --json
     """
-    with names.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if "series_description" not in (reader.fieldnames or ()):
-            raise ValueError(f"{names} has no column series_description; its columns: {reader.fieldnames}")
-        rules = _site_rules(config)
-        suggested = [role_of_name(row["series_description"] or "", rules) for row in reader]
+    if (names is None) == (studies is None):
+        raise typer.BadParameter("give --names or --studies, one of them")
+    rules = _site_rules(config)
+    if studies is not None:
+        _print_listed([(index, parts_of(series, rules)) for index, series in read_studies(studies)], as_json)
+    elif names is not None:
+        _print_names([role_of_name(each, rules) for each in read_names(names)], as_json)
+
+
+def _print_names(suggested: Sequence[NameRole], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([each.to_json() for each in suggested]))
     else:
@@ -64,6 +81,17 @@ def roles(names: _Names, config: Config = None, as_json: Json = False) -> None:
             ["name", "role", "confidence", "because of"],
             [[each.series_description, each.role, f"{each.confidence:.2f}", each.why] for each in suggested],
         )
+
+
+def _print_listed(found: Sequence[tuple[str | int, ListedParts]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([{"index": index, **parts.to_json()} for index, parts in found]))
+        return
+    rows = [
+        [str(each or "") for each in (index, " ".join(map(str, parts.dce)), parts.phases, parts.t2, parts.dwi)]
+        for index, parts in found
+    ]
+    print_rows(["study", "DCE", "phases", "T2", "DWI"], rows)
 
 
 def _site_rules(config: Path | None) -> tuple[RoleRule, ...]:

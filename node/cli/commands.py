@@ -49,7 +49,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "roles": CommandInfo(
         "node.cli.assemble:roles",
-        "Say which role each series name suggests by itself, so that a site can try its names and rules.",
+        "Say which role each series name suggests, or which series of listed studies are DCE, T2 and DWI.",
     ),
     "phantom": CommandInfo(
         "node.cli.phantom:phantom",

@@ -1,4 +1,4 @@
-"""A study as files: a case with its reasons, every series by itself, and what one name alone suggests."""
+"""A study as files: a case with its reasons, and every series by itself."""
 
 from __future__ import annotations
 
@@ -10,26 +10,13 @@ import pytest
 import phantom
 from dicom_io.headers.read import read_series_headers
 from dicom_io.study.classify import assign_roles
-from dicom_io.study.roles import RoleAssignment, RoleRule
-from mome_core.case import Role
-from node.volumes import role_of_name, write_all_series, write_case_files
+from dicom_io.study.roles import RoleAssignment
+from node.volumes import write_all_series, write_case_files
 
 
 @pytest.fixture(scope="module")
 def assignment(tmp_path_factory: pytest.TempPathFactory) -> RoleAssignment:
     return assign_roles(read_series_headers(phantom.study(tmp_path_factory.mktemp("study"), seed=11)))
-
-
-def test_a_rule_of_the_site_comes_before_the_words_of_a_name() -> None:
-    found = role_of_name("t2_tse_tra", [])
-    assert (found.role, found.to_json()["series_description"]) == (Role.T2, "t2_tse_tra")
-    ruled = role_of_name("t2_tse_tra", [RoleRule("t2_*", Role.OTHER)])
-    assert (ruled.role, ruled.confidence, ruled.why) == (Role.OTHER, 1.0, "rule 't2_*'")
-
-
-def test_scripts_get_the_role_of_a_name_as_plain_values() -> None:
-    told = json.loads(json.dumps(role_of_name("dyn_post_2", []).to_json()))
-    assert set(told) == {"series_description", "role", "confidence", "why", "phase", "moment", "fat_suppressed"}
 
 
 @pytest.mark.slow

@@ -114,14 +114,29 @@ UNTIL_CTRL_C = {"top", "serve"}
 REFUSED = {  # what these say to a site as small as this one
     "model recalibrate": "at least 100",
     "queue cancel": "nothing",
+    "studies force": "a study that is DELIVERED cannot be declared complete",
+    "studies resolve": "nothing of this study waits for a decision",
+    "model promote": "must be signed",
+    "model rollback": "nothing was promoted",
 }
-THERE = {  # cohorts with a test split where labels and splits are needed
-    "train": {"cohort.csv": "a.csv"},
-    "evaluate": {"demo": "models/mome"},
+THERE = {  # cohorts with the splits that are needed, and bundles by their folders
+    "train": {"cohort.csv": "taught.csv"},
+    "evaluate": {"demo": "models/mome", "ours": "models/ours"},
     "model lock": {"cohort.csv": "b.csv"},
     "model import": {"models/mome": "models/imported"},
 }
-SIZES = Sizes(32, 4, 48, 3, 2, 8, 4, (4, 8), 2, (8, 2, 4))
+SIZES = Sizes(
+    width=32,
+    heads=4,
+    ffn_width=48,
+    layers=3,
+    sparse_layers=2,
+    adapter_width=8,
+    experts=4,
+    stem=(4, 8),
+    dce_channels=2,
+    tokens=(8, 2, 4),
+)
 SMALL = ("--sizes", "dce=32x32x32,t2=32x32x16,dwi=32x16x16", "--heads", "4")
 
 
@@ -139,7 +154,9 @@ class Site:
             line = re.sub(rf"(?<![\w./]){re.escape(documented)}(?![\w])", here, line)
         line, _, into = re.sub(r" && .*", "", line).partition(" > ")
         command = [sys.executable, "-m", "node.cli.main", *shlex.split(line)[1:], *more]
-        environment = {**os.environ, "MOME_CONFIG": str(self.folder / "mome-node.toml"), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        if (config := self.folder / "mome-node.toml").exists():
+            environment["MOME_CONFIG"] = str(config)
         process = subprocess.Popen(
             command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -173,10 +190,16 @@ def furnish(folder: Path) -> None:
     (folder / "names.csv").write_text("series_description\nt1_fl3d_dyn\nt2_tse_tra\n")
     write_site(folder, "a", 12, 50)
     write_site(folder, "b", 12, 80)
+    header, *rows = (folder / "a.csv").read_text().splitlines()
+    taught = [row.replace(",test,", ",training,") for row in rows if not row.startswith("a/lost")]
+    (folder / "taught.csv").write_text("\n".join([header, *taught]) + "\n")
     shutil.copytree(find_bundle("demo"), folder / "models" / "mome")
     torch.save({"epoch": 1, "state_dict": synthetic_state(SIZES)}, folder / "model.th")
     recipe = load_checkpoint(find_bundle("demo")).recipe
-    arrays = {str(each).lower(): np.zeros((recipe.channels(each), *recipe.size(each)), np.float32) for each in Modality}
+    chance = np.random.default_rng(0)
+    arrays = {
+        str(each).lower(): chance.random((recipe.channels(each), *recipe.size(each)), np.float32) for each in Modality
+    }
     np.savez(folder / "arrays.npz", **arrays)
     (folder / "answers.toml").write_text(
         f'host = "127.0.0.1"\nport = {free_port()}\nroot = "{folder}/other-root"\npacs = false\nae_title = "X"\n'
@@ -206,11 +229,13 @@ def test_every_example_does_what_it_is_an_example_of(tmp_path: Path) -> None:
     wrong = []
     with site(tmp_path / "site") as (start, node):
         wrong.append(start.failure("send"))
-        study = str(dcmread(next((start.folder / "study").rglob("*.dcm")), stop_before_pixels=True).StudyInstanceUID)
+        image = dcmread(next((start.folder / "study").rglob("*.dcm")), stop_before_pixels=True)
+        study = str(image.StudyInstanceUID)
         detail = node.wait_for_outcome(study)
         report = next(each for each in detail.objects if each.kind == "report")
         shutil.copy(node.settings.storage.root / report.path, start.folder / "report.dcm")
-        here = start.where({"812": str(detail.study.id), "1.2.840.113619.2.1": study})
+        day = f"{image.StudyDate[:4]}-{image.StudyDate[4:6]}-{image.StudyDate[6:]}"
+        here = start.where({"812": str(detail.study.id), "1.2.840.113619.2.1": study, "2026-11-29": day})
         for words in AT_A_SITE:
             wrong.append(here.where(THERE.get(words, {})).failure(words, *(SMALL if words == "model import" else ())))
     for words in ("config init", "setup", "demo"):
