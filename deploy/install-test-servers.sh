@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the system tests talk to. Where it cannot, it says so and the tests skip.
 set -u
-packages="orthanc orthanc-dicomweb dcmtk dicom3tools libpixelmed-java default-jre-headless postgresql chromium rsyslog rsyslog-openssl faketime gcc libc6-dev time"
+packages="poppler-utils fonts-noto-cjk orthanc orthanc-dicomweb dcmtk dicom3tools libpixelmed-java default-jre-headless postgresql chromium rsyslog rsyslog-openssl faketime gcc libc6-dev time"
 missing=""
 for package in $packages; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep --quiet 'install ok installed' || missing="$missing $package"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
     ParametricMapStorage,
     SecondaryCaptureImageStorage,
@@ -14,7 +15,7 @@ from pydicom.uid import (
 
 from sr_templates.checks.documents import check_document
 from sr_templates.checks.identity import check_coding_schemes, check_identity
-from sr_templates.checks.images import check_capture, check_frames
+from sr_templates.checks.images import check_capture, check_encapsulated_pdf, check_frames
 from sr_templates.checks.refusal import refusal
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import REPORT_CLASSES
@@ -45,3 +46,5 @@ def check(objects: Iterable[Dataset], evidence: Evidence, *, elsewhere: Sequence
             check_frames(instance, evidence)
         elif instance.SOPClassUID == SecondaryCaptureImageStorage:
             check_capture(instance, evidence)
+        elif instance.SOPClassUID == EncapsulatedPDFStorage:
+            check_encapsulated_pdf(instance)

@@ -22,11 +22,11 @@ def identified(source: Dataset, identify: Identification, words: Wording) -> lis
     """Patient and study as a page names them: parts of a line, none of them empty."""
     if identify is Identification.NONE:
         return []
-    found = _patient_parts(source, words) if identify is Identification.PATIENT else []
-    return [*found, *_study_parts(source, words)]
+    found = patient_parts(source, words) if identify is Identification.PATIENT else []
+    return [*found, *study_parts(source, words)]
 
 
-def _patient_parts(source: Dataset, words: Wording) -> list[str]:
+def patient_parts(source: Dataset, words: Wording) -> list[str]:
     """Name as a reader writes it, ID, birth date; what the source does not say is left out."""
     return [
         part
@@ -39,7 +39,7 @@ def _patient_parts(source: Dataset, words: Wording) -> list[str]:
     ]
 
 
-def _study_parts(source: Dataset, words: Wording) -> list[str]:
+def study_parts(source: Dataset, words: Wording) -> list[str]:
     """Date and accession number; what the source does not say is left out."""
     return [
         part

@@ -99,8 +99,19 @@ def _voxels(instance: Dataset) -> int:
     return int(instance.Rows) * int(instance.Columns) * int(instance.NumberOfFrames)
 
 
+def check_encapsulated_pdf(instance: Dataset) -> None:
+    """A PDF is one, and says that it names the patient, which it always does."""
+    document = bytes(instance.EncapsulatedDocument)
+    if not document.startswith(b"%PDF-") or instance.EncapsulatedDocumentLength != len(document.rstrip(b"\0")):
+        raise refusal(instance, "the document is no PDF of the length that it states")
+    if instance.get("BurnedInAnnotation") != "YES":
+        raise refusal(instance, "it names the patient, so Burned In Annotation must be YES")
+
+
 def check_capture(instance: Dataset, evidence: Evidence) -> None:
     """A rendered image has its pixels, and lies where its source image lies if it has a place."""
+    if instance.get("BurnedInAnnotation") not in ("YES", "NO"):
+        raise refusal(instance, "it does not say whether it names the patient (Burned In Annotation)")
     size = int(instance.Rows) * int(instance.Columns) * int(instance.SamplesPerPixel)
     if len(instance.PixelData) != size + size % 2:
         raise refusal(instance, "the pixel data has the wrong length")

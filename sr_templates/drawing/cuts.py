@@ -38,6 +38,11 @@ class _Cut:
     point_mm: Vector
     field_mm: float
 
+    @property
+    def name(self) -> str:
+        """Of its picture on the page."""
+        return f"{self.title} {self.modality}"
+
 
 def draw_cuts(page: Page, box: Box, evidence: Evidence, result: Result, placed: PlacedSaliency | None) -> None:
     """Five cuts of a row: DCE in three planes or on both sides, axial T2 and DWI; each with the images it came from."""
@@ -55,9 +60,12 @@ def draw_cuts(page: Page, box: Box, evidence: Evidence, result: Result, placed: 
             absent = Phrase.NOT_USABLE if each.modality in case.unusable else Phrase.ABSENT
             page.text(at.middle, page.words(absent), SMALL, QUIET, anchor="mm")
             continue
-        _draw_cut(page, at, each, each.volume, placed)
-        for row, words in enumerate(_caption(page, each, each.volume, evidence), start=1):
+        said = _caption(page, each, evidence)
+        for row, words in enumerate(said, start=1):
             page.text((x, box.y + row * _ROW), words, SMALL, QUIET)
+        title = page.words(each.title, modality=each.modality)
+        _draw_cut(page, at, each, each.volume, placed)
+        page.captions[each.name] = ", ".join(words for words in (title, *said) if words)
 
 
 def _cuts_through(case: Case, point_mm: Vector) -> tuple[_Cut, ...]:
@@ -122,8 +130,7 @@ def _draw_cut(page: Page, box: Box, wanted: _Cut, volume: Volume, placed: Placed
     low, high = corners_mm(volume)
     centre = _inside(wanted.point_mm, wanted.view, low, high, wanted.field_mm)
     plane = cut(volume, wanted.view, centre, wanted.field_mm, box.width)
-    name = f"{wanted.title} {wanted.modality}"
-    page.picture(box, grey(plane, window_of(volume.voxels)), name)
+    page.picture(box, grey(plane, window_of(volume.voxels)), wanted.name)
     if placed is not None and placed.region is not None:
         if placed.shown is not None and placed.saliency.modality is wanted.modality:
             shown = cut(placed.shown, wanted.view, centre, wanted.field_mm, box.width)
@@ -152,7 +159,7 @@ def _inside(point_mm: Vector, view: View, low: Vector, high: Vector, field_mm: f
     return moved
 
 
-def _caption(page: Page, wanted: _Cut, volume: Volume, evidence: Evidence) -> Sequence[str]:
+def _caption(page: Page, wanted: _Cut, evidence: Evidence) -> Sequence[str]:
     """Series and image of the cut (of a reformatted one the series), and phase with time or b-value."""
     images = evidence.images(wanted.modality)
     nearest = min(images, key=lambda each: off_plane_mm(wanted.point_mm, each), default=None)

@@ -34,6 +34,8 @@ class Page:
     ----------
     texts, pictures
         What was drawn and where; pictures by name.
+    captions
+        What pictures show, by their names.
     shortened
         Paragraphs that did not fit whole.
     """
@@ -43,6 +45,7 @@ class Page:
     draw: ImageDraw.ImageDraw = field(init=False)
     texts: list[_PlacedText] = field(default_factory=list)
     pictures: dict[str, Box] = field(default_factory=dict)
+    captions: dict[str, str] = field(default_factory=dict)
     shortened: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -130,10 +133,11 @@ class Page:
         for number, line in enumerate(lines):
             self.text((box.x + 6, top + 3 + number * step), line, size, colour, bold=True)
 
-    def picture(self, box: Box, pixels: RGB, name: str) -> None:
-        """A picture scaled into a box."""
+    def picture(self, box: Box, pixels: RGB, name: str, caption: str = "") -> None:
+        """A picture scaled into a box, with words for who cannot see it."""
         self.image.paste(scaled(pixels, box), (box.x, box.y))
         self.pictures[name] = box
+        self.captions[name] = caption
 
     def edge_letters(self, box: Box, letters: tuple[str, str, str, str], size: int = SMALL) -> None:
         """Orientation marks inside the edges of a picture: left, right, top, bottom."""

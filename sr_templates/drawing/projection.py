@@ -132,7 +132,8 @@ def _frame(page: Page, box: Box, drawn: _Projection, name: str) -> Box:
     scale = min(room.width / drawn.size_mm[0], room.height / drawn.size_mm[1])
     width, height = round(drawn.size_mm[0] * scale), round(drawn.size_mm[1] * scale)
     at = Box(room.x + (room.width - width) // 2, room.y + (room.height - height) // 2, width, height)
-    page.picture(at, drawn.picture, name)
+    caption = Phrase.SUBTRACTION_MIP if name == MIP else Phrase.WITH_CONTOURS
+    page.picture(at, drawn.picture, name, page.words(caption))
     left, right, top, bottom = AXIAL.letters
     x, y = at.middle
     page.text((at.x - 6, y), left, SMALL, bold=True, anchor="rm")
@@ -159,6 +160,22 @@ def why_no_place(unshown: Unshown | None, words: Wording) -> str:
     """Why no place is marked; of a result without a map, that it has none."""
     phrase = Phrase.UNSHOWN_NO_MAP if unshown is None else Phrase(f"unshown_{unshown.lower()}")
     return words(phrase, least=LEAST_LOG_ODDS_PER_ML)
+
+
+def place_words(placed: PlacedSaliency | None, words: Wording) -> list[str]:
+    """Where the score was raised most and what the lines mean, or why no place is marked; a sentence each."""
+    if placed is None or placed.region is None:
+        return [why_no_place(None if placed is None else placed.unshown, words)]
+    raised, lowered = placed.totals
+    keys = [words(Phrase.RAISED, total=f"{raised:+.1f}"), words(Phrase.LOWERED, total=f"{lowered:+.1f}")]
+    return [_where(placed, placed.region, words), "; ".join(keys), _about(placed, words)]
+
+
+def _about(placed: PlacedSaliency, words: Wording) -> str:
+    """At which levels lines are drawn, and how the map was made."""
+    levels = ", ".join(f"{level:g}" for level in LEVELS[:3])
+    how = words(Phrase.MAP_MADE_BY, how=explanation_words(placed.saliency))
+    return f"{words(Phrase.LEVELS, levels=levels, modality=placed.saliency.modality)} {how}"
 
 
 def _where(placed: PlacedSaliency, region: Region, words: Wording) -> str:
@@ -190,7 +207,4 @@ def _legend(page: Page, box: Box, placed: PlacedSaliency, region: Region) -> Non
             page.draw.line([(float(a), float(b)) for a, b in piece], fill=colour, width=4)
         page.text((x + 54, middle), words(phrase, total=f"{total:+.1f}"), SMALL, INK, anchor="lm")
     y += _ROW if beside else 2 * _ROW
-    levels = ", ".join(f"{level:g}" for level in LEVELS[:3])
-    how = words(Phrase.MAP_MADE_BY, how=explanation_words(placed.saliency))
-    about = f"{words(Phrase.LEVELS, levels=levels, modality=placed.saliency.modality)} {how}"
-    page.paragraph(Box(box.x, y, box.width, box.bottom - y), about, SMALL, QUIET)
+    page.paragraph(Box(box.x, y, box.width, box.bottom - y), _about(placed, words), SMALL, QUIET)

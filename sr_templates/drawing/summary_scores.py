@@ -23,7 +23,7 @@ from sr_templates.languages.words import Wording
 _ROW = round(SMALL * LINE)
 _NUMBER = 58
 _CALL_COLOURS = {Call.POSITIVE: ACCENT, Call.NEGATIVE: COOL, Call.WITHHELD: INK}
-_CALLS = {Call.POSITIVE: Phrase.POSITIVE, Call.NEGATIVE: Phrase.NEGATIVE, Call.WITHHELD: Phrase.NO_CALL}
+CALLS = {Call.POSITIVE: Phrase.POSITIVE, Call.NEGATIVE: Phrase.NEGATIVE, Call.WITHHELD: Phrase.NO_CALL}
 _WHOSE = {
     Laterality.BOTH: Phrase.BOTH_BREASTS,
     Laterality.LEFT: Phrase.LEFT_ONLY,
@@ -50,7 +50,7 @@ def draw_scores(page: Page, box: Box, result: Result) -> None:
         _contributions(page, Box(inner.x, below, inner.width, inner.bottom - below), explained)
 
 
-def _whose(result: Result) -> Phrase:
+def whose(result: Result) -> Phrase:
     """Which breasts the score is of."""
     return _WHOSE[Laterality.BOTH if result.breasts is None else result.breasts.laterality]
 
@@ -64,16 +64,16 @@ def _large_score(page: Page, box: Box, score: Score, result: Result) -> int:
     colour = _CALL_COLOURS[score.call]
     page.text((box.x, y), percent(score.probability), _NUMBER, colour, bold=True)
     left = box.x + page.width_of(percent(score.probability), _NUMBER, bold=True) + 18
-    call = words(_CALLS[score.call])
+    call = words(CALLS[score.call])
     if score.unstable:
         page.text((box.right, y + 10), words(Phrase.UNSTABLE), BODY, WARN, bold=True, anchor="ra")
     page.text((left, y + 10), call, BODY, colour, bold=True)
-    page.text((left, y + 40), words(_whose(result)), SMALL, INK)
+    page.text((left, y + 40), words(whose(result)), SMALL, INK)
     y += 72
     if score.call is not Call.WITHHELD:
         y = page.paragraph(Box(box.x, y, box.width, _ROW), side_words(score.call, score.threshold, words), SMALL, INK)
     y = _scale(page, Box(box.x, y + 8, box.width, 16), score, score.probability, colour)
-    return page.paragraph(Box(box.x, y, box.width, box.bottom - y), _proof(score, words), SMALL, QUIET) + 8
+    return page.paragraph(Box(box.x, y, box.width, box.bottom - y), proof(score, words), SMALL, QUIET) + 8
 
 
 def _small_height(score: Score) -> int:
@@ -89,7 +89,7 @@ def _small_score(page: Page, box: Box, score: Score) -> int:
         return _withheld_score(page, Box(box.x, box.y + _ROW, box.width, 2 * _ROW), score)
     colour, middle = _CALL_COLOURS[score.call], box.y + _ROW + _ROW // 2
     page.text((box.x, middle), percent(score.probability), SMALL, colour, bold=True, anchor="lm")
-    page.text((box.right, middle), words(_CALLS[score.call]), SMALL, colour, bold=True, anchor="rm")
+    page.text((box.right, middle), words(CALLS[score.call]), SMALL, colour, bold=True, anchor="rm")
     bar = Box(box.x + 90, middle - 4, box.width - 260, 8)
     _bar(page, bar, score, score.probability, colour)
     return box.y + 2 * _ROW + 22
@@ -102,7 +102,7 @@ def _withheld_score(page: Page, box: Box, score: Score) -> int:
     return page.paragraph(box.below(_ROW), reason, SMALL, QUIET) + 8
 
 
-def _proof(score: Score, words: Wording) -> str:
+def proof(score: Score, words: Wording) -> str:
     """How often such patients were positive, how the operating point was validated, how much placement matters."""
     validation = score.calibration.validation
     parts = []
@@ -172,14 +172,14 @@ def _contributions(page: Page, box: Box, score: Score) -> None:
         )
         points = words(Phrase.POINTS, value=f"{printed[share.modality]:+.1f}")
         page.text((box.right - 92, y), points, SMALL, anchor="ra")
-        page.text((box.right, y), _without(score, share.modality, words), SMALL, QUIET, anchor="ra")
+        page.text((box.right, y), score_without(score, share.modality, words), SMALL, QUIET, anchor="ra")
     below = track.y + _ROW * len(shares)
     page.draw.line((zero, track.y, zero, below - 4), fill=QUIET, width=1)
     total = sum_words(score.base_probability, shares, score.probability, words)
     page.paragraph(Box(box.x, below, box.width, max(box.bottom - below, _ROW)), total, SMALL, QUIET)
 
 
-def _without(score: Score, modality: Modality, words: Wording) -> str:
+def score_without(score: Score, modality: Modality, words: Wording) -> str:
     """The score without one sequence, withheld where the others may not be scored."""
     if modality not in score.without:
         return ""

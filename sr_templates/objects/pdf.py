@@ -1,48 +1,176 @@
-"""The summary page as an encapsulated PDF (PS3.3 A.45.1), for systems that file documents; off by default."""
+"""The result as an encapsulated PDF (PS3.3 A.45.1), for systems that file and print documents; off by default.
+
+An A4 page on a light ground with the patient's name, ID and dates, because it leaves the viewer that would add them.
+The words are text, so that it can be searched and read aloud; PDF/A-2a (ISO 19005-2), with the language stated.
+"""
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+from datetime import datetime
+from importlib.resources import files
 from io import BytesIO
+from typing import Any
 
+import typst
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from mome_core.results import Result, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom.common_attributes import CommonAttributes
-from sr_templates.drawing.colour import RGB
+from sr_templates.dicom.score_words import points_that_add_up, side_words, sum_words
+from sr_templates.dicom.text import percent
+from sr_templates.drawing.fonts import dejavu, drawable, noto_cjk
+from sr_templates.drawing.page import Page
+from sr_templates.drawing.projection import MIP, MIP_WITH_CONTOURS, place_words
+from sr_templates.drawing.summary_scores import CALLS, proof, score_without, whose
+from sr_templates.identification import patient_parts, study_parts
 from sr_templates.kinds import Kind
+from sr_templates.languages.phrase import Phrase
+from sr_templates.languages.words import Wording
+from sr_templates.saliency.placed import PlacedSaliency
 
-_PIXELS_PER_INCH = 150
+_RIM = 27  # pixels around a projection that hold its letters and ruler
+_TEMPLATE = "main.typ"
 
 
 def build(context: BuildContext) -> Instances:
-    """One page."""
-    return (_build_pdf(context.common, context.page.pixels()),)
+    """One document."""
+    return (_build_pdf(context.common, context.result, context.saliency, context.page),)
 
 
-def _build_pdf(common: CommonAttributes, pixels: RGB) -> Dataset:
-    """One page that shows the summary."""
+def _build_pdf(common: CommonAttributes, result: Result, placed: PlacedSaliency | None, page: Page) -> Dataset:
+    """One document, in which the patient is named."""
     instance = common.new_instance(Kind.PDF)
     instance.ConversionType = "WSD"
-    instance.BurnedInAnnotation = "NO"
+    instance.BurnedInAnnotation = "YES"
     instance.RecognizableVisualFeatures = "NO"
     instance.AcquisitionDateTime = ""
     instance.DocumentTitle = "AI breast MRI summary, research use only"
     instance.ConceptNameCodeSequence = []
     instance.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    document = _as_pdf(common, pixels)
+    document = _compiled(_said(common, result, placed, page), _figures_of(page), common.moment)
     instance.EncapsulatedDocument = document + b"\x00" * (len(document) % 2)
     instance.EncapsulatedDocumentLength = len(document)
     return instance
 
 
-def _as_pdf(common: CommonAttributes, pixels: RGB) -> bytes:
-    """PDF bytes that depend on the picture and the date of the result only."""
+def _compiled(words: dict[str, Any], figures: dict[str, bytes], made: datetime) -> bytes:
+    """The bytes of the document; they depend on these alone."""
+    cjk = noto_cjk()
+    folders = [dejavu().regular.parent, *([] if cjk is None else [cjk.regular.parent])]
+    words = words | {
+        "date": [made.year, made.month, made.day],
+        "fonts": ["DejaVu Sans", *([] if cjk is None else ["Noto Sans CJK JP"])],
+    }
+    sources = {
+        _TEMPLATE: files("sr_templates.objects").joinpath("pdf.typ").read_bytes(),
+        "data.json": json.dumps(words).encode(),
+        **figures,
+    }
+    document: bytes = typst.compile(  # type: ignore[call-overload]
+        sources,  # of files in memory: its stub does not know them yet
+        format="pdf",
+        font_paths=[str(folder) for folder in folders],
+        ignore_system_fonts=True,
+        pdf_standards="a-2a",
+        timestamp=round((made - datetime(1970, 1, 1)).total_seconds()),
+    )
+    return document
+
+
+def _figures_of(page: Page) -> dict[str, bytes]:
+    """Pictures of the summary page as files: projections with their letters, and cuts.
+
+    Each is a PNG within an SVG, because typst takes files from memory as text only.
+    """
+    found = {}
+    for number, (name, box) in enumerate(page.pictures.items()):
+        part = box.inset(-_RIM) if name in (MIP, MIP_WITH_CONTOURS) else box
+        found[f"{number}.svg"] = _svg(page.image.crop((part.x, part.y, part.right, part.bottom)))
+    return found
+
+
+def _svg(picture: Image.Image) -> bytes:
     buffer = BytesIO()
-    made = common.moment.timetuple()
-    page = Image.fromarray(pixels)
-    page.save(
-        buffer, "PDF", resolution=_PIXELS_PER_INCH, creationDate=made, modDate=made, title="AI breast MRI summary",
-        quality=92,
-    )  # fmt: skip
-    return buffer.getvalue()
+    picture.save(buffer, "PNG")
+    size = f'width="{picture.width}" height="{picture.height}"'
+    png = b64encode(buffer.getvalue()).decode()
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}><image {size} href="data:image/png;base64,{png}"/></svg>'
+    ).encode()
+
+
+def _said(common: CommonAttributes, result: Result, placed: PlacedSaliency | None, page: Page) -> dict[str, Any]:
+    """All words of the document, for its template."""
+    words, source = page.words, common.evidence.reference
+    explained = next((score for score in result.scores if score.contributions), None)
+    pictures = {
+        name: {"file": f"{number}.svg", "caption": page.captions[name]} for number, name in enumerate(page.pictures)
+    }
+    projections = [pictures.pop(name) for name in (MIP, MIP_WITH_CONTOURS) if name in pictures]
+    revision = words(Phrase.REVISION, number=common.run.revision)
+    spoken = {
+        "language": words.language,
+        "title": words(Phrase.TITLE),
+        "warning": words(Phrase.RESEARCH_ONLY),
+        "who": [*patient_parts(source, words), *study_parts(source, words)],
+        "signed": f"{common.device.model_name} {common.device.software_version}, {revision}",
+        "answers": [_answer(score, result, words) for score in result.scores],
+        "contributions_title": words(Phrase.CONTRIBUTIONS),
+        "contributions": [] if explained is None else _contributions(explained, words),
+        "sum": "" if explained is None else _sum(explained, words),
+        "place_title": f"{words(Phrase.ENHANCEMENT)}, {words(Phrase.SUBTRACTION_MIP)}",
+        "place": place_words(placed, words),
+        "projections": projections,
+        "cuts": list(pictures.values()),
+        "quality_title": words(Phrase.QUALITY),
+        "flags": [words.flag(flag) for flag in result.flags] or [words(Phrase.NO_FLAGS)],
+        "reading_title": words(Phrase.HOW_TO_READ),
+        "reading": words(Phrase.READING_HELP),
+    }
+    return {key: _drawable(value, words) for key, value in spoken.items()}
+
+
+def _answer(score: Score, result: Result, words: Wording) -> dict[str, Any]:
+    """One endpoint: name, number, call, side of the operating point, and what it is worth."""
+    name = words(Phrase.PROBABILITY_OF, endpoint=words.endpoint(score.endpoint))
+    if score.probability is None:
+        reason = "" if score.withheld is None else words.withheld(score.withheld)
+        return {"name": name, "number": "", "call": "", "side": "", "lines": [words(Phrase.SCORE_WITHHELD), reason]}
+    call = words(CALLS[score.call]) + (f", {words(Phrase.UNSTABLE)}" if score.unstable else "")
+    return {
+        "name": name,
+        "number": percent(score.probability),
+        "call": call,
+        "side": side_words(score.call, score.threshold, words) if score.withheld is None else "",
+        "lines": [words(whose(result)), proof(score, words)],
+    }
+
+
+def _contributions(score: Score, words: Wording) -> list[list[str]]:
+    """Rows of modality, points, and the score without it."""
+    shares = {share.modality: share.value for share in score.contributions}
+    printed = points_that_add_up(score.base_probability, shares, score.probability)
+    head = ["", "", words(Phrase.SCORE_WITHOUT)]
+    rows = [[m, words(Phrase.POINTS, value=f"{printed[m]:+.1f}"), score_without(score, m, words)] for m in shares]
+    return [head, *rows]
+
+
+def _sum(score: Score, words: Wording) -> str:
+    shares = {share.modality: share.value for share in score.contributions}
+    return sum_words(score.base_probability, shares, score.probability, words)
+
+
+def _drawable(value: Any, words: Wording) -> Any:
+    """The same with a question mark for each sign that no font has: PDF/A forbids a missing glyph."""
+    match value:
+        case str():
+            return drawable(value, words.language)
+        case list():
+            return [_drawable(each, words) for each in value]
+        case dict():
+            return {key: _drawable(each, words) for key, each in value.items()}
+    return value
