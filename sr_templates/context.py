@@ -138,13 +138,6 @@ class BuildContext:
         return self.placed.region
 
     @property
-    def annotated(self) -> PlacedSaliency:
-        """The saliency, on images that viewers can draw on."""
-        if self.common.evidence.series_repeats_positions(self.placed.saliency.modality):
-            raise NotShowable("the series holds several images at each position, on which viewers cannot draw")
-        return self.placed
-
-    @property
     def overlay_placement(self) -> Placement:
         """Where a viewer can overlay the map."""
         if self.placed.overlay is None:

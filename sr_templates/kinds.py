@@ -86,7 +86,7 @@ class Kind(StrEnum):
     PDF = "pdf", _SeriesLabel(9050, "AI result summary (PDF)", "DOC", EncapsulatedPDFStorage), "pdf"
     REGION = (
         "region",
-        _SeriesLabel(9001, "AI region of highest saliency", "SR", Comprehensive3DSRStorage),
+        _SeriesLabel(9001, "AI region measurements", "SR", Comprehensive3DSRStorage),
         "region_report",
     )
     KEY_IMAGES = (
@@ -98,6 +98,6 @@ class Kind(StrEnum):
     REJECTION = "rejection", _SeriesLabel(9090, "AI results withdrawn", "KO", KeyObjectSelectionDocumentStorage), ""
 
 
-DEFAULT_KINDS = frozenset({Kind.REPORT, Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.SUMMARY})
+DEFAULT_KINDS = frozenset({Kind.REPORT, Kind.REGION, Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.SUMMARY})
 MEASURED_KINDS = (Kind.KINETIC_MAPS, Kind.CURVE_TYPES)  # no network has a part in them
 OFFERED_KINDS = frozenset(kind for kind in Kind if kind.module)

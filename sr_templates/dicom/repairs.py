@@ -232,8 +232,8 @@ def rounded(measurement: Measurement, decimals: int) -> Measurement:
 def add_items(group: Dataset, items: Sequence[ContentItem]) -> None:
     """Content that the template allows but highdicom's class has no argument for.
 
-    Of TID 1501 and TID 1410 the row IMAGE (130401, DCM, "Visual explanation"), and text beside coded evaluations; of
-    TID 1500 the Qualitative Evaluations, and an Image Library of images without descriptors.
+    Of TID 1501 and TID 1411 the row IMAGE (130401, DCM, "Visual explanation"), an outline beside the segment, and text
+    beside coded evaluations; of TID 1500 the Qualitative Evaluations, and an Image Library without descriptors.
     """
     for item in items:
         group.ContentSequence.append(item)

@@ -32,7 +32,7 @@ def test_without_such_a_series_there_is_no_map_and_the_report_says_so() -> None:
     assert {Kind.SEGMENTATION, Kind.OVERLAY} <= set(objects.by_kind)
     assert "one image at each position" in objects.not_written[Kind.SALIENCY_MAP]
     assert b"saliency-map: no series holds one image at each position" in encode(objects.by_kind[Kind.REPORT][0])
-    assert Kind.REGION in objects.not_written
+    assert Kind.REGION in objects.by_kind
 
 
 def test_b_values_in_one_series_do_not_carry_the_map() -> None:
@@ -64,7 +64,7 @@ def test_a_saliency_that_raised_no_score_has_a_map_but_no_region(result: Result,
     objects = build_objects(result, evidence, DEVICE)
     assert Kind.SALIENCY_MAP in objects.by_kind
     assert objects.not_written == dict.fromkeys(
-        (Kind.SEGMENTATION, Kind.OVERLAY), "No voxel raised the score: no place is marked."
+        (Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION), "No voxel raised the score: no place is marked."
     )
 
 
