@@ -9,6 +9,8 @@ from functools import cached_property
 
 from pydicom.dataset import Dataset
 
+from mome_core.case import Modality
+from mome_core.measurements import KineticMaps
 from mome_core.results import Endpoint, Result
 from mome_core.volume import Volume
 from sr_templates.dicom.common_attributes import CommonAttributes
@@ -117,19 +119,23 @@ class BuildContext:
         return self.saliency
 
     @property
+    def kinetics(self) -> KineticMaps:
+        """The kinetics of each voxel, on images that can carry them."""
+        if self.result.kinetics is None:
+            raise NotShowable("the kinetics were not measured")
+        if not self.result.kinetics.initial_uptake_percent.frame_of_reference_uid:
+            raise NotShowable("the source images have no Frame of Reference UID: no viewer could lay anything on them")
+        if self.common.evidence.is_tiled(Modality.DCE):
+            raise NotShowable("each source image holds several slices side by side, so nothing can lie on its plane")
+        return self.result.kinetics
+
+    @property
     def region(self) -> Region:
         if self.placed.region is None:
             raise NotShowable(why_no_place(self.placed.unshown, words_of(Language.ENGLISH)))
         if self.common.evidence.is_tiled(self.placed.saliency.modality):
             raise NotShowable("each source image holds several slices side by side, so nothing can lie on its plane")
         return self.placed.region
-
-    @property
-    def annotated(self) -> PlacedSaliency:
-        """The saliency, on images that viewers can draw on."""
-        if self.common.evidence.series_repeats_positions(self.placed.saliency.modality):
-            raise NotShowable("the series holds several images at each position, on which viewers cannot draw")
-        return self.placed
 
     @property
     def overlay_placement(self) -> Placement:

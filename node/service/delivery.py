@@ -28,7 +28,7 @@ from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.deliveries import COMMITMENT_AWAITED
 from node.storage.ledger.job_rows import StaleJob
 from node.storage.ledger.ledger import Ledger
-from node.storage.records import REPORT_KINDS, KeptObject, ObjectReceipt
+from node.storage.records import REPORT_KIND, KeptObject, ObjectReceipt
 from node.watching.destinations import web_service_of
 from node.watching.return_path import awaited_words, no_commitment_words, turned_away_by_us
 
@@ -135,7 +135,7 @@ class DeliveryClient:
     def send_older_reports(self, wanted: Sequence[KeptObject], receipts: list[ObjectReceipt]) -> list[KeptObject]:
         """Reports whose SR class the destination does not know, in older classes; those that were tried."""
         unknown = {each.sop_instance_uid for each in receipts if each.status == NOT_SUPPORTED}
-        refused = [each for each in wanted if each.kind in REPORT_KINDS and each.sop_instance_uid in unknown]
+        refused = [each for each in wanted if each.kind == REPORT_KIND and each.sop_instance_uid in unknown]
         return [tried for report in refused for tried in self.send_older(report, receipts)]
 
     def send_older(self, report: KeptObject, receipts: list[ObjectReceipt]) -> Iterator[KeptObject]:

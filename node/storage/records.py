@@ -16,9 +16,8 @@ from node.summary import AnalysisSummary
 
 EncodedObject = tuple[str, str, str, str, bytes]  # kind, SOP class, SOP instance, series, file content
 
-REPORT_KIND = "report"  # sr_templates.kinds.Kind.REPORT, without loading pydicom with every ledger
+REPORT_KIND = "report"  # Kind.REPORT, without loading pydicom with every ledger; alone it has older SOP classes
 REJECTION_KIND = "rejection"  # Kind.REJECTION, likewise
-REPORT_KINDS = frozenset((REPORT_KIND, "region"))  # those that have an older SOP class to fall back on
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from sr_templates.checks.refusal import refusal
 from sr_templates.dicom import codes
 from sr_templates.kinds import REPORT_CLASSES
 
+_UNITS = (codes.PERCENT.value, "mm", "ml", "s", "mm2/s", "um2/s")
+
 
 def check_document(instance: Dataset, known: Mapping[str, Dataset]) -> None:
     """References resolve and are in evidence; numbers are possible; containers print in every viewer."""
@@ -61,17 +63,20 @@ def _check_number(instance: Dataset, item: Dataset) -> None:
     if not measured:
         raise refusal(instance, f"{concept} has no value")
     units = measured[0].get("MeasurementUnitsCodeSequence")
-    if not units or (units[0].CodeValue, units[0].CodingSchemeDesignator) != (codes.PERCENT.value, "UCUM"):
-        raise refusal(instance, f"{concept} is not in %")
+    if not units or units[0].CodingSchemeDesignator != "UCUM" or units[0].CodeValue not in _UNITS:
+        raise refusal(instance, f"{concept} is in no unit that reports use")
     number = float(measured[0].NumericValue)
     exact = float(measured[0].get("FloatingPointValue", number))
     if not (np.isfinite(number) and np.isfinite(exact)):
         raise refusal(instance, f"{concept} is not finite")
     if abs(exact - number) > 0.0501:
         raise refusal(instance, f"{concept} reads {number} but its exact value is {exact}")
-    probabilities = {(code.value, code.scheme_designator) for code in codes.PROBABILITY.values()}
-    if _name(item) in probabilities and not 0 <= number <= 100:
-        raise refusal(instance, f"{concept} = {number} % is impossible")
+    if _is_probability(item) and (units[0].CodeValue != codes.PERCENT.value or not 0 <= number <= 100):
+        raise refusal(instance, f"{concept} = {number} {units[0].CodeValue} is impossible")
+
+
+def _is_probability(item: Dataset) -> bool:
+    return _name(item) in {(code.value, code.scheme_designator) for code in codes.PROBABILITY.values()}
 
 
 def _check_report(instance: Dataset) -> None:
@@ -88,6 +93,9 @@ def _check_report(instance: Dataset) -> None:
                      codes.FINDING_SITE):  # fmt: skip
             if (code.value, code.scheme_designator) not in held:
                 raise refusal(instance, f"a measurement group has no {code.meaning}")
+        placed = any(each.get("ValueType") in ("SCOORD", "SCOORD3D") for each in held.values())
+        if (placed or (codes.REFERENCED_SEGMENT.value, "DCM") in held) and any(map(_is_probability, held.values())):
+            raise refusal(instance, "a probability stands beside one place, and would be read as that of a lesion")
         site = held[(codes.FINDING_SITE.value, "SCT")]
         if (codes.LATERALITY.value, "SCT") not in {_name(item) for item in site.get("ContentSequence", ())}:
             raise refusal(instance, "a finding site has no laterality")

@@ -7,6 +7,7 @@ from pydicom.sr.coding import Code
 
 from mome_core.calibration import Call
 from mome_core.case import Modality
+from mome_core.measurements import CurveType
 from mome_core.results import Endpoint, Laterality
 
 # Fixed for ever: archives hold reports that use it.
@@ -47,7 +48,7 @@ INSTANCE_NUMBER = _dcm("113609", "Instance Number")
 IMAGING_MEASUREMENTS = _dcm("126010", "Imaging Measurements")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 
-# Measurement group (TID 1501, TID 1410) and algorithm (TID 4019)
+# Measurement group (TID 1501, TID 1411) and algorithm (TID 4019)
 MEASUREMENT_GROUP = _dcm("125007", "Measurement Group")
 TRACKING_IDENTIFIER = _dcm("112039", "Tracking Identifier")
 TRACKING_UID = _dcm("112040", "Tracking Unique Identifier")
@@ -62,12 +63,27 @@ ALGORITHM_NAME = _dcm("111001", "Algorithm Name")
 ALGORITHM_VERSION = _dcm("111003", "Algorithm Version")
 ALGORITHM_PARAMETERS = _dcm("111002", "Algorithm Parameters")
 ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
+REFERENCED_SEGMENT = _dcm("121191", "Referenced Segment")
+OUTLINE = _dcm("111041", "Outline")
 VISUAL_EXPLANATION = _dcm("130401", "Visual explanation")
 SALIENCY = _dcm("130404", "Saliency")
 PERCENT = Code("%", "UCUM", "Percent")
+SECONDS = Code("s", "UCUM", "second")
 NO_UNITS = Code("1", "UCUM", "no units")
 
+# Kinetics
+TIME_TO_PEAK = _dcm("113069", "Time To Peak")
+PERFUSION_ANALYSIS = _dcm("113070", "Perfusion image analysis")
+MULTISPECTRAL_PROCESSING = _dcm("123108", "Multispectral Processing")
+CURVE_TYPES = {
+    CurveType.PERSISTENT: _dcm("130597", "Persistent delayed phase: Type 1 curve"),
+    CurveType.PLATEAU: _dcm("130598", "Plateau delayed phase: Type 2 curve"),
+    CurveType.WASHOUT: _dcm("130599", "Washout delayed phase: Type 3 curve"),
+}
+
 # What PS3.16 has no word for
+INITIAL_UPTAKE = private("INITIAL_UPTAKE", "Initial uptake of contrast agent")
+DELAYED_CHANGE = private("DELAYED_CHANGE", "Signal change from first to last post-contrast phase")
 INTENDED_USE = private("INTENDED_USE", "Intended use")
 RESEARCH_ONLY = private("RESEARCH_ONLY", "Research use only, not for diagnosis")
 OPERATING_POINT = private("OPERATING_POINT", "Operating point")

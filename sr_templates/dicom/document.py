@@ -17,19 +17,22 @@ from highdicom.sr import (
     DeviceObserverIdentifyingAttributes,
     FindingSite,
     ImageContentItem,
-    ImageRegion,
     LanguageOfContentItemAndDescendants,
     Measurement,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
-    PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
+    ReferencedSegment,
+    Scoord3DContentItem,
+    ScoordContentItem,
     SourceImageForMeasurementGroup,
     SourceImageForRegion,
+    SourceSeriesForSegmentation,
     TextContentItem,
     TrackingIdentifier,
+    VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
@@ -45,7 +48,7 @@ from sr_templates.dicom.references import evidence_items
 from sr_templates.dicom.repairs import add_items, rounded, separate
 from sr_templates.dicom.text import plain
 
-MeasurementGroup = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
+MeasurementGroup = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
 _CONTAINS = "CONTAINS"
 _ACQUIRED = "HAS ACQ CONTEXT"
 
@@ -99,7 +102,7 @@ def device_observer_context(device: Device) -> ObserverContext:
     return ObserverContext(CodedConcept.from_code(codes.DEVICE), identifying)
 
 
-# --- measurement groups (TID 1501, TID 1410)
+# --- measurement groups (TID 1501, TID 1411)
 
 
 def tracking_identifier(name: str, uid: UID) -> TrackingIdentifier:
@@ -137,27 +140,50 @@ def evaluation(name: Code, value: Code) -> QualitativeEvaluation:
 
 def source_of_measurement(modality: Modality, source: SourceImage) -> SourceImageForMeasurementGroup:
     """The image, and its frame, that the group was measured on, and which sequence it is of."""
-    frames = None if source.frame is None else [source.frame]
-    item = SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
+    item = SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID, _frames(source))
     item.ContentSequence = _acquired((codes.SEQUENCE_OF, codes.SEQUENCE[modality]))  # type: ignore[assignment]
     return item
 
 
-def image_region(corners: np.ndarray, source: SourceImage) -> ImageRegion:
+def outline(corners: np.ndarray, source: SourceImage) -> ContentItem:
     """A closed polyline on one image.
 
     Parameters
     ----------
     corners
-        (n, 2) columns and rows in pixels; (0, 0) is the outer corner of the first pixel.
+        (n, 2) columns and rows in pixels; (0, 0) is the outer corner of the first pixel (PS3.3 C.18.6.1.2).
     """
-    frames = None if source.frame is None else [source.frame]
-    drawn_on = SourceImageForRegion(source.header.SOPClassUID, source.header.SOPInstanceUID, frames)
-    return ImageRegion("POLYLINE", corners, drawn_on)
+    drawn_on = SourceImageForRegion(source.header.SOPClassUID, source.header.SOPInstanceUID, _frames(source))
+    item = ScoordContentItem(codes.OUTLINE, "POLYLINE", corners, relationship_type=_CONTAINS)
+    item.ContentSequence = [drawn_on]  # type: ignore[assignment]  # highdicom wraps any sequence of items
+    return item
 
 
-def with_explanation(group: MeasurementGroup, items: Sequence[ContentItem]) -> MeasurementGroup:
-    """The group with the images that explain its score."""
+def outline_in_space(corners_mm: np.ndarray, frame_of_reference_uid: str) -> ContentItem:
+    """The same in the patient.
+
+    Parameters
+    ----------
+    corners_mm
+        (n, 3) LPS mm in one plane; the last one repeats the first (PS3.3 C.18.9.1.2).
+    """
+    return Scoord3DContentItem(
+        codes.OUTLINE, "POLYGON", corners_mm, frame_of_reference_uid, relationship_type=_CONTAINS
+    )
+
+
+def _frames(source: SourceImage) -> list[int] | None:
+    return None if source.frame is None else [source.frame]
+
+
+def referenced_segment(segmentation: Dataset, source_series_uid: str) -> ReferencedSegment:
+    """The first segment of a segmentation, and the series that it was made on."""
+    source = SourceSeriesForSegmentation(source_series_uid)
+    return ReferencedSegment(segmentation.SOPClassUID, segmentation.SOPInstanceUID, 1, source_series=source)
+
+
+def with_items(group: MeasurementGroup, items: Sequence[ContentItem]) -> MeasurementGroup:
+    """The group with what its template allows beside its rows: images that explain it, an outline."""
     add_items(group[0], items)
     return group
 

@@ -1,14 +1,15 @@
-"""The region of highest saliency drawn on its slice: an SR with coordinates (TID 1410), off by default.
+"""The region of highest saliency as an SR that viewers jump from: where it lies, and nothing that is of the patient.
 
-It shows a patient-level score next to one location, which a reader may take for the score of a lesion.
+One group (TID 1411): the segment, its outline in the plane of the peak (SCOORD, SCOORD3D), and what was measured in it.
+No probability: next to one place it would be read as the score of a lesion; the gate holds that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from highdicom.sr import ImageRegion, PlanarROIMeasurementsAndQualitativeEvaluations
+from highdicom.sr import ContentItem, Measurement, VolumetricROIMeasurementsAndQualitativeEvaluations
 from pydicom.dataset import Dataset
 
 from sr_templates.context import BuildContext, Instances
@@ -21,57 +22,75 @@ from sr_templates.dicom.document import (
     finding_site,
     finished,
     image,
-    image_region,
     measurement_report,
-    percentage,
+    outline,
+    outline_in_space,
+    referenced_segment,
     tracking_identifier,
-    with_explanation,
+    with_items,
 )
 from sr_templates.dicom.score_words import explanation_words
+from sr_templates.errors import NotShowable
 from sr_templates.kinds import Kind
+from sr_templates.saliency.impression import place_of_region
 from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import SIDE_CODES, Region, region_name
 
 
 def build(context: BuildContext) -> Instances:
-    """One document, where viewers can draw on the images."""
-    return (_build_region_report(context.common, context.annotated, context.region, context.links),)
+    """One document, beside the segmentation that it refers to."""
+    placed, region = context.placed, context.region
+    if Kind.SEGMENTATION not in context.links:
+        raise NotShowable("it refers to the segmentation, which is not written")
+    return (_build_region_report(context.common, placed, region, context.links),)
 
 
 def _build_region_report(
     common: CommonAttributes, placed: PlacedSaliency, region: Region, links: Mapping[Kind, Dataset]
 ) -> Dataset:
-    """A box around the region on the slice of its peak, with the patient's score and a name that says what it is."""
     instance = common.new_instance(Kind.REGION, placed.saliency.endpoint, *links)
-    group = _planar_roi_group(common, placed, region, links)
-    root = measurement_report(codes.IMAGING_MEASUREMENT_REPORT, common.device, [group])
+    group = _volumetric_roi_group(common, placed, region, links)
+    first = place_of_region(placed, region)
+    root = measurement_report(codes.IMAGING_MEASUREMENT_REPORT, common.device, [group], first=first)
     return finished(instance, common, root, links.values())
 
 
-def _planar_roi_group(
+def _volumetric_roi_group(
     common: CommonAttributes, placed: PlacedSaliency, region: Region, links: Mapping[Kind, Dataset]
 ) -> MeasurementGroup:
-    """TID 1410; tracking identifier and UID are those of the segment."""
-    score, saliency = placed.score, placed.saliency
-    how = f"saliency of {saliency.modality}: {explanation_words(saliency)}"
-    group = PlanarROIMeasurementsAndQualitativeEvaluations(
+    """TID 1411; tracking identifier and UID are those of the segment."""
+    how = f"saliency of {placed.saliency.modality}: {explanation_words(placed.saliency)}"
+    source = placed.images[region.peak[2]].header
+    group = VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier(region_name(region), common.tracking_uid("region of highest saliency")),
-        _outline(placed, region),
+        referenced_segment=referenced_segment(links[Kind.SEGMENTATION], str(source.SeriesInstanceUID)),
+        finding_type=codes.REGION_OF_HIGHEST_SALIENCY,
         finding_sites=[finding_site(codes.BILATERAL if region.side is None else SIDE_CODES[region.side])],
-        algorithm_id=algorithm_identification(score.model, common.device, [how]),
-        measurements=[]
-        if score.probability is None
-        else [percentage(codes.PROBABILITY[score.endpoint], score.probability)],
+        algorithm_id=algorithm_identification(placed.score.model, common.device, [how]),
+        measurements=_measured(),
         qualitative_evaluations=[evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY)],
     )
-    explained = [links[Kind.SALIENCY_MAP]] if Kind.SALIENCY_MAP in links else []
-    return with_explanation(group, [image(codes.VISUAL_EXPLANATION, each) for each in explained])
+    items = _outlines(placed, region)
+    if Kind.SALIENCY_MAP in links:
+        items.append(image(codes.VISUAL_EXPLANATION, links[Kind.SALIENCY_MAP]))
+    return with_items(group, items)
 
 
-def _outline(placed: PlacedSaliency, region: Region) -> ImageRegion:
-    """Closed box in pixel coordinates of the slice of the peak."""
-    k = region.peak[2]
+def _measured() -> Sequence[Measurement]:
+    """What was measured in the region."""
+    return ()
+
+
+def _outlines(placed: PlacedSaliency, region: Region) -> list[ContentItem]:
+    """Closed box along the outer edges of the region's pixels in the plane of the peak: on its image, and in space.
+
+    The one on the image comes first: OHIF 3.13 shows the first, and for coordinates in space alone it opens the first
+    series of the frame of reference, a localizer.
+    """
+    k, volume = region.peak[2], placed.placement.volume
     columns, rows = (np.flatnonzero(region.mask[:, :, k].any(axis=axis)) for axis in (1, 0))
     left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]], dtype=float)
-    return image_region(corners, placed.images[k])
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], dtype=float)
+    index = np.column_stack([corners - 0.5, np.full(len(corners), k), np.ones(len(corners))])
+    in_space = outline_in_space((index @ volume.affine.T)[:, :3], volume.frame_of_reference_uid)
+    return [outline(corners, placed.images[k]), in_space]

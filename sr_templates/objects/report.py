@@ -31,7 +31,7 @@ from sr_templates.dicom.document import (
     source_of_measurement,
     text,
     tracking_identifier,
-    with_explanation,
+    with_items,
 )
 from sr_templates.dicom.evidence import SourceImage
 from sr_templates.dicom.score_words import (
@@ -127,7 +127,7 @@ def _measurement_group(
         ],
         source_images=[source_of_measurement(modality, key) for modality, key in keys.items()],
     )
-    return with_explanation(group, [] if saliency is None else _explanation(links))
+    return with_items(group, [] if saliency is None else _explanation(links))
 
 
 def _parameters(result: Result, score: Score, saliency: Saliency | None) -> list[str]:

@@ -27,7 +27,7 @@ def impression(result: Result, placed: PlacedSaliency | None) -> str:
     """Warning, each score with its call and operating point, and where the saliency that is shown is highest."""
     sentences = [_SENTENCES["warning"], *map(_of_score, result.scores)]
     if placed is not None and placed.region is not None:
-        sentences.append(_of_region(placed, placed.region))
+        sentences.append(place_of_region(placed, placed.region))
     return " ".join(sentences)
 
 
@@ -47,7 +47,8 @@ def _of_score(score: Score) -> str:
     return _SENTENCES["score"].format(call=call_words(score.call, score.threshold), **named)
 
 
-def _of_region(placed: PlacedSaliency, region: Region) -> str:
+def place_of_region(placed: PlacedSaliency, region: Region) -> str:
+    """Where the saliency is highest: side, series and image."""
     where = _image_words(placed.images[region.peak[2]])
     return _SENTENCES["region"].format(side=_SIDES[region.side], modality=placed.saliency.modality, where=where)
 

@@ -16,7 +16,7 @@ from sr_studies import DEVICE, Layout, make_evidence, make_result
 from sr_templates.build import ResultObjects, build_objects, encode
 from sr_templates.context import ObjectOptions
 from sr_templates.dicom.evidence import Evidence
-from sr_templates.kinds import OFFERED_KINDS, Kind
+from sr_templates.kinds import MEASURED_KINDS, OFFERED_KINDS, Kind
 
 ON_PLANES = OFFERED_KINDS - {Kind.SUMMARY, Kind.PDF}
 
@@ -32,7 +32,7 @@ def test_without_such_a_series_there_is_no_map_and_the_report_says_so() -> None:
     assert {Kind.SEGMENTATION, Kind.OVERLAY} <= set(objects.by_kind)
     assert "one image at each position" in objects.not_written[Kind.SALIENCY_MAP]
     assert b"saliency-map: no series holds one image at each position" in encode(objects.by_kind[Kind.REPORT][0])
-    assert Kind.REGION in objects.not_written
+    assert Kind.REGION in objects.by_kind
 
 
 def test_b_values_in_one_series_do_not_carry_the_map() -> None:
@@ -48,7 +48,7 @@ def test_slices_tiled_in_one_image_move_the_map_and_leave_out_what_lies_on_plane
     wanted = ObjectOptions(ON_PLANES)
     objects = build_objects(make_result(evidence), replace(evidence, dce=tiled), DEVICE, options=wanted)
     assert "Resampled to the T2 series" in objects.by_kind[Kind.SALIENCY_MAP][0].ImageComments
-    assert set(objects.not_written) == {Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION}
+    assert set(objects.not_written) == {Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION, *MEASURED_KINDS}
 
 
 def _renamed(header: Dataset) -> Dataset:
@@ -64,7 +64,7 @@ def test_a_saliency_that_raised_no_score_has_a_map_but_no_region(result: Result,
     objects = build_objects(result, evidence, DEVICE)
     assert Kind.SALIENCY_MAP in objects.by_kind
     assert objects.not_written == dict.fromkeys(
-        (Kind.SEGMENTATION, Kind.OVERLAY), "No voxel raised the score: no place is marked."
+        (Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION), "No voxel raised the score: no place is marked."
     )
 
 

@@ -22,7 +22,7 @@ from sr_templates.kinds import Kind
 
 def build(context: BuildContext) -> Instances:
     instance = context.common.new_instance(Kind.POSTER)
-    put_picture(instance, 255 - context.page, "Inverted summary page, research use only")
+    put_picture(instance, 255 - context.page.pixels(), "Inverted summary page, research use only")
     return (instance,)
 '''
 BUILD = """

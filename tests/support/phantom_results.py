@@ -74,7 +74,8 @@ def answer(phantom: Phantom, assembly: Assembly) -> Result:
     grain = np.random.default_rng(1).normal(1, 0.4, grid.voxels.shape).clip(0.2)
     truth = phantom.truth
     lesion, breasts = (share_of(mask, phantom, grid) for mask in (truth.lesion, truth.left | truth.right))
-    voxels = (lesion * grain * 0.02 + breasts * (grain - 1) * 0.0004).astype(np.float32)
+    voxel_ml = abs(np.linalg.det(grid.affine[:3, :3])) / 1000
+    voxels = ((lesion * grain + breasts * (grain - 1) * 0.02) * voxel_ml).astype(np.float32)  # 1 log odds per ml
     volume = Volume(voxels, grid.affine, grid.frame_of_reference_uid)
     saliency = Saliency(Endpoint.MALIGNANCY, used[0], volume, "integrated gradients", "blur", 16, 0.012)
     shares = tuple(Contribution(modality, SHARES[modality]) for modality in used)

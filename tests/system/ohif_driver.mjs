@@ -1,5 +1,5 @@
 // Drives OHIF as a reader does and prints what was seen as one JSON object.
-//   node ohif_driver.mjs JOB.json      JOB: {url, study, chromium, arguments, modules, shots, open: [{name, series, confirm, settle, scroll}]}
+//   node ohif_driver.mjs JOB.json      JOB: {url, study, chromium, arguments, modules, shots, open: [{name, series, confirm, settle, scroll, away}]}
 // Every step has a deadline: a page that hangs fails instead of stalling.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -36,6 +36,21 @@ const onScreen = () => {
   return words.join(" ");
 };
 
+// The slice shown at first, after scrolling away from it, and after a click on the measurement's arrow.
+async function jumpBack(turns) {
+  const slice = () => page.locator("[data-cy='viewport-overlay-bottom-right']").first().innerText();
+  const series = () => page.locator("[data-cy='viewport-overlay-top-left']").first().innerText();
+  const first = await slice();
+  for (let turn = 0; turn < turns; turn += 1) {
+    await page.keyboard.press("ArrowDown");
+    await page.waitForTimeout(300);
+  }
+  const away = await slice();
+  await page.locator("[data-cy='viewport-action-arrows-right']").first().click();
+  await page.waitForTimeout(3000);
+  return { first, away, back: await slice(), series: await series() };
+}
+
 async function open(step) {
   await enter();
   const entry = page.locator("[data-cy^='study-browser-thumbnail']").filter({ hasText: step.series }).first();
@@ -51,9 +66,10 @@ async function open(step) {
     await page.keyboard.press("ArrowDown");
     await page.waitForTimeout(150);
   }
+  const jumped = step.away ? await jumpBack(step.away) : null;
   const shot = `${job.shots}/${step.name}.png`;
   await page.screenshot({ path: shot });
-  seen.opened[step.name] = { shot, text: await page.locator("body").innerText(), onScreen: await page.evaluate(onScreen) };
+  seen.opened[step.name] = { shot, text: await page.locator("body").innerText(), onScreen: await page.evaluate(onScreen), jumped };
 }
 
 try {

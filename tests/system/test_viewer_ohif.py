@@ -24,12 +24,14 @@ from dicom_io.phantom.spec import PhantomSpec, Size
 from phantom_results import DEVICE, AnsweredStudy, answered_study
 from places import ROOT
 from sr_templates.build import ResultObjects, build_objects, encode
+from sr_templates.kinds import Kind
 
 PLAYWRIGHT = "playwright-core@1.65.1"
 MODULES = ROOT / ".cache" / "playwright"
 VIEWPORT = (slice(70, 960), slice(310, 1540))  # rows and columns of the screenshot that show the image
 STEPS: list[dict[str, Any]] = [
     {"name": "report", "series": "AI breast MRI results"},
+    {"name": "region", "series": "AI region measurements", "settle": 9000, "away": 6},
     {"name": "map", "series": "AI saliency map", "settle": 9000},
     {"name": "segmentation", "series": "AI region of highest saliency", "confirm": True},
     {"name": "overlay", "series": "AI saliency overlay", "scroll": 3},
@@ -141,6 +143,17 @@ def test_the_first_screen_of_the_report_shows_probability_operating_point_warnin
     assert "AI result, research use only, not for diagnosis. Probability of malignancy 83 %" in words
     assert "above the operating point of 50 %" in words
     assert "Region of highest saliency, not a lesion outline: left side, DCE series" in words
+
+
+def test_a_click_on_the_measurement_jumps_to_its_slice(seen: Seen) -> None:
+    """OHIF's overlay reads "I:17 (16/32)": Instance Number, then the place in the stack."""
+    opened = seen.report["opened"]["region"]
+    assert "failed" not in opened, opened
+    jumped = opened["jumped"]
+    impression = str(seen.objects.by_kind[Kind.REGION][0].ContentSequence[0].TextValue)
+    wanted = impression.split("image ")[1].rstrip(".")
+    assert jumped["first"].split()[0] == jumped["back"].split()[0] == f"I:{wanted}"
+    assert jumped["away"] != jumped["first"]
 
 
 @pytest.mark.parametrize("name", ["map", "segmentation"])

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, insert, select
 from dicom_io.network.dimse import NOT_SUPPORTED, is_kept
 from node.jobs import Job
 from node.storage import schema
-from node.storage.records import REPORT_KINDS, JobRow, KeptObject, ObjectReceipt
+from node.storage.records import REPORT_KIND, JobRow, KeptObject, ObjectReceipt
 from node.storage.rows import kept_object_from_row
 
 
@@ -66,4 +66,4 @@ def classes_not_taken(db: Connection, job: JobRow) -> list[str]:
     objects = result_objects(db, job.study_id, job.revision)
     older = taken - {each.sop_instance_uid for each in objects}
     kinds = [each.kind for each in objects if each.sop_instance_uid in refused]
-    return sorted({kind for kind in kinds if not (older and kind in REPORT_KINDS)})
+    return sorted({kind for kind in kinds if not (older and kind == REPORT_KIND)})

@@ -49,10 +49,22 @@ def no_laterality(objects: Objects) -> None:
     del named(objects[Kind.REPORT], codes.FINDING_SITE).ContentSequence
 
 
+def probability_in_millimetres(objects: Objects) -> None:
+    measured = named(objects[Kind.REPORT], codes.PROBABILITY[next(iter(codes.PROBABILITY))]).MeasuredValueSequence[0]
+    measured.MeasurementUnitsCodeSequence[0].CodeValue = "mm"
+
+
+def probability_beside_a_place(objects: Objects) -> None:
+    score = named(objects[Kind.REPORT], codes.PROBABILITY[next(iter(codes.PROBABILITY))])
+    named(objects[Kind.REGION], codes.MEASUREMENT_GROUP).ContentSequence.append(score)
+
+
 DEFECTS = [
     (dangling_reference, "which is not in its evidence"),
     (evidence_of_nobody, "neither source nor result"),
-    (wrong_unit, "is not in %"),
+    (wrong_unit, "no unit that reports use"),
+    (probability_in_millimetres, "impossible"),
+    (probability_beside_a_place, "as that of a lesion"),
     (eight_hundred_percent, "impossible"),
     (exact_value_of_another_study, "exact value"),
     (continuous_container, "SEPARATE"),

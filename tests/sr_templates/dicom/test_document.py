@@ -91,7 +91,7 @@ def test_a_frame_of_an_enhanced_instance_is_referred_to_by_its_number() -> None:
     reference = document.source_of_measurement(Modality.DCE, source).ReferencedSOPSequence[0]
     assert reference.ReferencedFrameNumber == 5
     box = np.array([[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]], dtype=float)
-    (drawn_on,) = document.image_region(box, source).ContentSequence
+    (drawn_on,) = document.outline(box, source).ContentSequence
     assert drawn_on.ReferencedSOPSequence[0].ReferencedFrameNumber == 5
 
 

@@ -202,17 +202,6 @@ def test_a_report_can_be_sent_in_an_older_class_with_the_same_content(report: Da
     assert older.ContentSequence == report.ContentSequence
 
 
-def test_the_region_report_is_only_written_when_asked_for(objects: ResultObjects) -> None:
-    assert Kind.REGION not in ObjectOptions().kinds
-    region = objects.by_kind[Kind.REGION][0]
-    segment = objects.by_kind[Kind.SEGMENTATION][0].SegmentSequence[0]
-    assert (
-        values(region, codes.TRACKING_IDENTIFIER) == [segment.TrackingID] == ["Left breast: region of highest saliency"]
-    )
-    assert values(region, codes.LATERALITY) == ["Left"]
-    assert not any("lesion" in name.lower() for name in values(region, codes.TRACKING_IDENTIFIER))
-
-
 def test_code_values_and_meanings_fit_their_attributes() -> None:
     from pydicom.sr.coding import Code
 
