@@ -50,10 +50,12 @@ from sr_templates.build import (
 from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.device import Device, Revision
 from sr_templates.dicom.evidence import Evidence, SourceImage
+from sr_templates.drawing.fonts import can_draw
 from sr_templates.drawing.summary_page import PageLayout, PageOptions
 from sr_templates.errors import EvidenceRefused
 from sr_templates.identification import Identification
 from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
+from sr_templates.languages.words import Language
 
 _Progress = Callable[[str, int, int], None]
 
@@ -237,8 +239,17 @@ def _silent(results: ResultSettings) -> frozenset[Ineligibility]:
 
 
 def object_options(results: ResultSettings) -> ObjectOptions:
-    """Which result objects to write, from the settings; raises SettingsError for a kind that does not exist."""
-    page = PageOptions(PageLayout(results.page), Identification(results.identify))
+    """Which result objects to write, from the settings.
+
+    Raises SettingsError for a kind that does not exist, or a language whose signs no font of this machine has.
+    """
+    language = Language(results.language)
+    if not can_draw(language):
+        raise SettingsError(
+            f"results.language: no font of this machine has the signs of {language}; install Noto Sans CJK "
+            "(Debian: apt-get install fonts-noto-cjk)"
+        )
+    page = PageOptions(PageLayout(results.page), Identification(results.identify), language)
     return ObjectOptions(wanted_kinds(results.kinds), MapEncoding(results.map_encoding), results.crop_map, page)
 
 

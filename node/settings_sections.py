@@ -130,6 +130,9 @@ class ResultSettings(SettingsSection):
     identify: Literal["none", "study", "patient"] = Field(
         default="none", description="whom the summary page names: none (the viewer does), study, patient"
     )
+    language: Literal["en", "de", "fr", "zh", "ja"] = Field(
+        default="en", description="language of page, overlay and PDF: en, de, fr, zh, ja"
+    )
 
 
 class Destination(SettingsSection):

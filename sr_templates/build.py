@@ -22,7 +22,7 @@ from sr_templates.dicom.inheritance import inherit
 from sr_templates.drawing.colour import RGB
 from sr_templates.drawing.summary_page import PageOptions, render, render_refusal
 from sr_templates.errors import NotShowable
-from sr_templates.kinds import Kind
+from sr_templates.kinds import MEASURED_KINDS, Kind
 from sr_templates.objects.key_images import RejectionReason, build_rejection
 from sr_templates.objects.report import build_refusal
 from sr_templates.objects.summary import build_summary
@@ -70,7 +70,9 @@ def build_objects(
     """
     run, options = run or Revision(), options or ObjectOptions()
     if result.withheld:
-        return build_not_analysed(result.withheld, evidence, device, run=run, options=options, flags=result.flags)
+        return build_not_analysed(
+            result.withheld, evidence, device, run=run, options=options, flags=result.flags, measured=result
+        )
     common = CommonAttributes(evidence, device, run, _answered_by(result, options))
     placed = tuple(place_saliencies(result, evidence))
     context = BuildContext(common, result, options, placed[0] if placed else None, placed[1:])
@@ -97,6 +99,7 @@ def build_not_analysed(
     run: Revision | None = None,
     options: ObjectOptions | None = None,
     flags: Sequence[QualityFlag] = (),
+    measured: Result | None = None,
 ) -> ResultObjects:
     """The objects that say that no score was given, and why, so that silence is never read as a negative.
 
@@ -104,6 +107,8 @@ def build_not_analysed(
     ----------
     reason
         For the radiologist; no name, ID, birth date or accession number.
+    measured
+        The withheld result, whose measurements are written all the same; None where nothing was measured.
     """
     if not reason:
         raise ValueError("a study that was not analysed needs a reason")
@@ -111,13 +116,19 @@ def build_not_analysed(
     said = ("not analysed", reason, *(flag.message for flag in flags), str(options.page))
     common = CommonAttributes(evidence, device, run, said)
     made: dict[Kind, Instances] = {}
+    not_written: dict[Kind, str] = {}
+    if measured is not None:
+        context = BuildContext(common, measured, options, None, made=made, not_written=not_written)
+        for kind in MEASURED_KINDS:
+            if kind in options.kinds:
+                _make(kind, context)
     if Kind.SUMMARY in options.kinds:
         page = render_refusal(common, reason, flags, options.page)
         made[Kind.SUMMARY] = (build_summary(common, page, options.page.identify),)
     if Kind.REPORT in options.kinds:
         links = {kind: instances[0] for kind, instances in made.items()}
         made[Kind.REPORT] = (build_refusal(common, reason, flags, links),)
-    return _checked(made, evidence, {})
+    return _checked(made, evidence, not_written)
 
 
 def _checked(made: Mapping[Kind, Instances], evidence: Evidence, not_written: Mapping[Kind, str]) -> ResultObjects:

@@ -9,6 +9,8 @@ from functools import cached_property
 
 from pydicom.dataset import Dataset
 
+from mome_core.case import Modality
+from mome_core.measurements import KineticMaps
 from mome_core.results import Endpoint, Result
 from mome_core.volume import Volume
 from sr_templates.dicom.common_attributes import CommonAttributes
@@ -115,6 +117,17 @@ class BuildContext:
         if not _has_frame(self.saliency):
             raise NotShowable("the source images have no Frame of Reference UID: no viewer could lay anything on them")
         return self.saliency
+
+    @property
+    def kinetics(self) -> KineticMaps:
+        """The kinetics of each voxel, on images that can carry them."""
+        if self.result.kinetics is None:
+            raise NotShowable("the kinetics were not measured")
+        if not self.result.kinetics.initial_uptake_percent.frame_of_reference_uid:
+            raise NotShowable("the source images have no Frame of Reference UID: no viewer could lay anything on them")
+        if self.common.evidence.is_tiled(Modality.DCE):
+            raise NotShowable("each source image holds several slices side by side, so nothing can lie on its plane")
+        return self.result.kinetics
 
     @property
     def region(self) -> Region:

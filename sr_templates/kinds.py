@@ -72,6 +72,16 @@ class Kind(StrEnum):
         _SeriesLabel(9030, "AI saliency overlay (rendered)", "OT", SecondaryCaptureImageStorage),
         "overlay",
     )
+    KINETIC_MAPS = (
+        "kinetic-maps",
+        _SeriesLabel(9060, "Kinetic map, measured: {quantity}", "OT", ParametricMapStorage),
+        "kinetic_maps",
+    )
+    CURVE_TYPES = (
+        "curve-types",
+        _SeriesLabel(9064, "Curve types, measured", "SEG", SegmentationStorage),
+        "curve_types",
+    )
     SUMMARY = "summary", _SeriesLabel(9031, "AI result summary", "OT", SecondaryCaptureImageStorage), "summary"
     PDF = "pdf", _SeriesLabel(9050, "AI result summary (PDF)", "DOC", EncapsulatedPDFStorage), "pdf"
     REGION = (
@@ -89,4 +99,5 @@ class Kind(StrEnum):
 
 
 DEFAULT_KINDS = frozenset({Kind.REPORT, Kind.REGION, Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.SUMMARY})
+MEASURED_KINDS = (Kind.KINETIC_MAPS, Kind.CURVE_TYPES)  # no network has a part in them
 OFFERED_KINDS = frozenset(kind for kind in Kind if kind.module)

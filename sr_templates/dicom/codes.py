@@ -7,6 +7,7 @@ from pydicom.sr.coding import Code
 
 from mome_core.calibration import Call
 from mome_core.case import Modality
+from mome_core.measurements import CurveType
 from mome_core.results import Endpoint, Laterality
 
 # Fixed for ever: archives hold reports that use it.
@@ -67,9 +68,22 @@ OUTLINE = _dcm("111041", "Outline")
 VISUAL_EXPLANATION = _dcm("130401", "Visual explanation")
 SALIENCY = _dcm("130404", "Saliency")
 PERCENT = Code("%", "UCUM", "Percent")
+SECONDS = Code("s", "UCUM", "second")
 NO_UNITS = Code("1", "UCUM", "no units")
 
+# Kinetics
+TIME_TO_PEAK = _dcm("113069", "Time To Peak")
+PERFUSION_ANALYSIS = _dcm("113070", "Perfusion image analysis")
+MULTISPECTRAL_PROCESSING = _dcm("123108", "Multispectral Processing")
+CURVE_TYPES = {
+    CurveType.PERSISTENT: _dcm("130597", "Persistent delayed phase: Type 1 curve"),
+    CurveType.PLATEAU: _dcm("130598", "Plateau delayed phase: Type 2 curve"),
+    CurveType.WASHOUT: _dcm("130599", "Washout delayed phase: Type 3 curve"),
+}
+
 # What PS3.16 has no word for
+INITIAL_UPTAKE = private("INITIAL_UPTAKE", "Initial uptake of contrast agent")
+DELAYED_CHANGE = private("DELAYED_CHANGE", "Signal change from first to last post-contrast phase")
 INTENDED_USE = private("INTENDED_USE", "Intended use")
 RESEARCH_ONLY = private("RESEARCH_ONLY", "Research use only, not for diagnosis")
 OPERATING_POINT = private("OPERATING_POINT", "Operating point")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -39,6 +39,17 @@ class Placement:
     images: Slices
     note: str = ""
 
+    def without_empty_ends(self) -> Placement:
+        """Without the slices at its ends that hold zeros only; all of it when every slice does."""
+        held = np.flatnonzero(self.volume.voxels.any(axis=(0, 1)))
+        if not held.size:
+            return self
+        first, last = int(held[0]), int(held[-1])
+        affine = self.volume.affine.copy()
+        affine[:3, 3] += first * affine[:3, 2]
+        volume = Volume(self.volume.voxels[:, :, first : last + 1], affine, self.volume.frame_of_reference_uid)
+        return replace(self, volume=volume, images=self.images[first : last + 1])
+
 
 def image_affine(images: Slices) -> Affine:
     """Affine of the grid that these slices form: (column, row, slice) to LPS mm (PS3.3 C.7.6.2.1.1)."""
@@ -57,22 +68,25 @@ def image_affine(images: Slices) -> Affine:
 
 def place_as_analysed(saliency: Saliency, evidence: Evidence) -> Placement:
     """The saliency beside the images of its own grid; raises EvidenceRefused if they do not match."""
-    images = evidence.images(saliency.modality)
-    columns, rows, slices = saliency.volume.voxels.shape
+    return place(saliency.volume, saliency.modality, evidence)
+
+
+def place(volume: Volume, modality: Modality, evidence: Evidence) -> Placement:
+    """A map of this modality beside the images of its grid; raises EvidenceRefused if they do not match."""
+    images = evidence.images(modality)
+    columns, rows, slices = volume.voxels.shape
     if len(images) != slices:
-        raise EvidenceRefused(
-            f"the {saliency.modality} saliency has {slices} slices, its evidence {len(images)} images"
-        )
+        raise EvidenceRefused(f"the {modality} saliency has {slices} slices, its evidence {len(images)} images")
     for k, image in enumerate(images):
         header = image.header
         if (int(header.Columns), int(header.Rows)) != (columns, rows):
-            raise EvidenceRefused(f"slice {k + 1} of {saliency.modality}: matrix differs from its source image")
-        expected = saliency.volume.affine @ (0, 0, k, 1)
+            raise EvidenceRefused(f"slice {k + 1} of {modality}: matrix differs from its source image")
+        expected = volume.affine @ (0, 0, k, 1)
         off_mm = float(np.abs(expected[:3] - image.position_mm).max())
         if off_mm > PLANE_TOLERANCE_MM:
-            raise EvidenceRefused(f"slice {k + 1} of {saliency.modality} lies {off_mm:.2f} mm from its source image")
-    _require_same_directions(saliency.volume.affine, image_affine(images))
-    return Placement(saliency.volume, images)
+            raise EvidenceRefused(f"slice {k + 1} of {modality} lies {off_mm:.2f} mm from its source image")
+    _require_same_directions(volume.affine, image_affine(images))
+    return Placement(volume, images)
 
 
 def _require_same_directions(affine: Affine, source: Affine) -> None:

@@ -176,8 +176,10 @@ def pad_with_zero(instance: Dataset, facts: FrameFacts) -> None:
 
 def add_side(instance: Dataset, facts: FrameFacts) -> None:
     """A paired structure needs a modifier that tells its side (PS3.3 10.5); highdicom has no argument for it."""
-    if facts.side is not None:
-        (region,) = instance.SegmentSequence[0].AnatomicRegionSequence
+    if facts.side is None:
+        return
+    for segment in instance.SegmentSequence:
+        (region,) = segment.AnatomicRegionSequence
         region.AnatomicRegionModifierSequence = [codes.code_item(facts.side)]
 
 
@@ -189,6 +191,7 @@ _IMAGE_REPAIRS: tuple[Callable[[Dataset, FrameFacts], None], ...] = (
 )
 MAP_REPAIRS = (*_IMAGE_REPAIRS, order_along_normal, write_pixels, add_frame_anatomy)
 SEGMENTATION_REPAIRS = (*_IMAGE_REPAIRS, identify_segment_per_frame, add_burned_in_annotation, pad_with_zero, add_side)
+SEVERAL_SEGMENTS_REPAIRS = tuple(each for each in SEGMENTATION_REPAIRS if each is not identify_segment_per_frame)
 
 
 def repair(

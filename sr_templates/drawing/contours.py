@@ -15,7 +15,7 @@ from sr_templates.drawing.colour import Colour
 from sr_templates.saliency.region import LEAST_LOG_ODDS_PER_ML
 
 _Points = NDArray[np.float64]
-LEVELS = (LEAST_LOG_ODDS_PER_ML, 0.5, 1.0, 2.0, 5.0)
+LEVELS = (LEAST_LOG_ODDS_PER_ML, 0.5, 1.0, 2.0, 4.0)
 """Log odds per ml: the same on every page, so that little looks like little."""
 _DASH, _GAP = 9.0, 8.0  # pixels
 _WIDTH, _EDGE = 3, 2  # pixels of the line, and of the dark rim on both sides of it

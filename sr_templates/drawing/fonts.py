@@ -11,8 +11,10 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
-from sr_templates.languages.words import Language
+from sr_templates.languages.words import Language, words_of
 
+_FACES = {Language.CHINESE: 2}
+"""Which face of Noto's collection has the forms of signs that a language uses; 0 has the Japanese ones."""
 _CJK_FOLDERS = (  # Debian's fonts-noto-cjk, Fedora's google-noto-sans-cjk-fonts, Alpine's font-noto-cjk
     "/usr/share/fonts/opentype/noto",
     "/usr/share/fonts/google-noto-sans-cjk-fonts",
@@ -68,12 +70,16 @@ def dejavu() -> _Typeface:
 @cache
 def noto_cjk(language: Language = Language.ENGLISH) -> _Typeface | None:
     """Noto Sans CJK with the forms of signs that a language uses; None where the system does not have it."""
-    index = 0  # Japanese forms
     for folder in map(Path, _CJK_FOLDERS):
         regular, bold = folder / "NotoSansCJK-Regular.ttc", folder / "NotoSansCJK-Bold.ttc"
         if regular.exists() and bold.exists():
-            return _Typeface(regular, bold, index)
+            return _Typeface(regular, bold, _FACES.get(language, 0))
     return None
+
+
+def can_draw(language: Language) -> bool:
+    """Whether this machine has a face for every sign of a language's sentences."""
+    return all(drawable(sentence, language) == sentence for sentence in words_of(language).sentences.values())
 
 
 def _typeface_of(sign: str, language: Language) -> _Typeface:

@@ -167,8 +167,13 @@ def place_words(placed: PlacedSaliency | None, words: Wording) -> list[str]:
     if placed is None or placed.region is None:
         return [why_no_place(None if placed is None else placed.unshown, words)]
     raised, lowered = placed.totals
-    keys = [words(Phrase.RAISED, total=f"{raised:+.1f}"), words(Phrase.LOWERED, total=f"{lowered:+.1f}")]
+    keys = [words(Phrase.RAISED, total=_total(raised)), words(Phrase.LOWERED, total=_total(lowered))]
     return [_where(placed, placed.region, words), "; ".join(keys), _about(placed, words)]
+
+
+def _total(log_odds: float) -> str:
+    """A sum of log odds with its sign, none where it rounds to zero."""
+    return f"{log_odds:+.1f}" if abs(log_odds) >= 0.05 else "0.0"
 
 
 def _about(placed: PlacedSaliency, words: Wording) -> str:
@@ -205,6 +210,6 @@ def _legend(page: Page, box: Box, placed: PlacedSaliency, region: Region) -> Non
         line = np.array([(x, middle), (x + 44, middle)], dtype=float)
         for piece in [line] if phrase is Phrase.RAISED else dashes(line):
             page.draw.line([(float(a), float(b)) for a, b in piece], fill=colour, width=4)
-        page.text((x + 54, middle), words(phrase, total=f"{total:+.1f}"), SMALL, INK, anchor="lm")
+        page.text((x + 54, middle), words(phrase, total=_total(total)), SMALL, INK, anchor="lm")
     y += _ROW if beside else 2 * _ROW
     page.paragraph(Box(box.x, y, box.width, box.bottom - y), _about(placed, words), SMALL, QUIET)

@@ -17,6 +17,10 @@ class Language(StrEnum):
     """Languages of page and PDF: tags of RFC 5646."""
 
     ENGLISH = "en"
+    GERMAN = "de"
+    FRENCH = "fr"
+    CHINESE = "zh"
+    JAPANESE = "ja"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,11 +29,12 @@ from sr_templates.drawing.summary_scores import CALLS, proof, score_without, who
 from sr_templates.identification import patient_parts, study_parts
 from sr_templates.kinds import Kind
 from sr_templates.languages.phrase import Phrase
-from sr_templates.languages.words import Wording
+from sr_templates.languages.words import Language, Wording
 from sr_templates.saliency.placed import PlacedSaliency
 
 _RIM = 27  # pixels around a projection that hold its letters and ruler
 _TEMPLATE = "main.typ"
+_CJK_NAMES = {Language.CHINESE: "Noto Sans CJK SC"}
 
 
 def build(context: BuildContext) -> Instances:
@@ -59,11 +60,12 @@ def _build_pdf(common: CommonAttributes, result: Result, placed: PlacedSaliency 
 
 def _compiled(words: dict[str, Any], figures: dict[str, bytes], made: datetime) -> bytes:
     """The bytes of the document; they depend on these alone."""
-    cjk = noto_cjk()
+    language = Language(words["language"])
+    cjk = noto_cjk(language)
     folders = [dejavu().regular.parent, *([] if cjk is None else [cjk.regular.parent])]
     words = words | {
         "date": [made.year, made.month, made.day],
-        "fonts": ["DejaVu Sans", *([] if cjk is None else ["Noto Sans CJK JP"])],
+        "fonts": ["DejaVu Sans", *([] if cjk is None else [_CJK_NAMES.get(language, "Noto Sans CJK JP")])],
     }
     sources = {
         _TEMPLATE: files("sr_templates.objects").joinpath("pdf.typ").read_bytes(),

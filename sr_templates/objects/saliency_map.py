@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ from highdicom import VOILUTTransformation
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 
 from mome_core.results import Endpoint, Saliency
-from mome_core.volume import Volume
 from sr_templates.context import BuildContext, Instances, MapEncoding
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes
@@ -85,7 +84,7 @@ def _build_saliency_map(
     series_of
         What the series description names in parentheses, beside the method.
     """
-    placement = _without_empty_ends(placement) if crop else placement
+    placement = placement.without_empty_ends() if crop else placement
     variant = (saliency.endpoint, saliency.modality, encoding, str(crop))
     instance = common.new_instance(
         Kind.SALIENCY_MAP, *variant, method=_abbreviation(saliency.method), modality=series_of
@@ -95,19 +94,22 @@ def _build_saliency_map(
     stored, zero, unit = _stored(planes, peak, encoding)
     mappings = _real_world_values(stored, zero, unit, peak)
     window = VOILUTTransformation([zero], [2 * peak / unit], ["signed saliency"])
-    built = _map_of_one_pixel(instance, placement.images, stored.dtype, mappings, window)
+    built = map_of_one_pixel(instance, placement.images, stored.dtype, mappings=mappings, window=window)
     derivation = short(f"{explanation_words(saliency)}. {placement.note}", 1024)
     facts = FrameFacts(placement.images, common.uid("dimensions", *variant), derivation, pixels=stored)
     repair(instance, built, MAP_REPAIRS, facts)
     return instance
 
 
-def _map_of_one_pixel(
+def map_of_one_pixel(
     instance: Dataset,
     images: Slices,
     dtype: np.dtype[Any],
+    *,
     mappings: Sequence[RealWorldValueMapping],
     window: VOILUTTransformation,
+    label: str = "SALIENCY",
+    derivation: Code = codes.ATTRIBUTION,
 ) -> ParametricMap:
     """The map as highdicom builds it, with frames of one pixel; see `repairs.write_pixels`."""
     return ParametricMap(
@@ -117,8 +119,8 @@ def _map_of_one_pixel(
         contains_recognizable_visual_features=False,
         real_world_value_mappings=mappings,
         voi_lut_transformations=[window],
-        content_label="SALIENCY",
-        derivation=codes.ATTRIBUTION,
+        content_label=label,
+        derivation=derivation,
     )
 
 
@@ -126,18 +128,6 @@ def _abbreviation(method: str) -> str:
     """IG for integrated gradients: a series description has 64 characters."""
     words = method.split()
     return "".join(word[0] for word in words).upper() if len(words) > 1 else short(method, 16)
-
-
-def _without_empty_ends(placement: Placement) -> Placement:
-    """The placement without the slices at its ends that hold zeros only; all of it when every slice does."""
-    held = np.flatnonzero(placement.volume.voxels.any(axis=(0, 1)))
-    if not held.size:
-        return placement
-    first, last = int(held[0]), int(held[-1])
-    affine = placement.volume.affine.copy()
-    affine[:3, 3] += first * affine[:3, 2]
-    volume = Volume(placement.volume.voxels[:, :, first : last + 1], affine, placement.volume.frame_of_reference_uid)
-    return replace(placement, volume=volume, images=placement.images[first : last + 1])
 
 
 def _describe(instance: Dataset, saliency: Saliency, note: str) -> None:

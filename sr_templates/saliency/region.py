@@ -19,7 +19,7 @@ from sr_templates.dicom.grid import resample
 
 _SMOOTHING_MM = 2.0
 SHARE_OF_PEAK = 0.5
-LEAST_LOG_ODDS_PER_ML = 0.2
+LEAST_LOG_ODDS_PER_ML = 0.25
 """Saliency that pictures show and a region needs; docs/results.md has what phantoms with and without lesion reach."""
 LEAST_IN_BREASTS = 0.9  # of a region's voxels
 _BILATERAL_WIDTH_MM = 220.0  # a narrower field of view may hold one breast only

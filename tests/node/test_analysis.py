@@ -31,7 +31,9 @@ from node.analysis import (
 from node.errors import SettingsError
 from node.models import find_bundle
 from node.settings import Settings
+from node.settings_sections import ResultSettings
 from node.summary import AnalysisSummary
+from sr_templates.drawing import fonts
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 
 DEMO = ModelIdentity("demo", "1", "a" * 64, "knows phantoms")
@@ -119,6 +121,19 @@ def test_the_kinds_of_the_settings_are_known_kinds() -> None:
     assert object_options(Settings().results).kinds == DEFAULT_KINDS
     with pytest.raises(SettingsError, match=r"results\.kinds: no kind cinema"):
         wanted_kinds(("report", "cinema"))
+
+
+def test_pages_are_as_the_settings_say() -> None:
+    wanted = {"page": "portrait", "identify": "study", "language": "fr"}
+    assert str(object_options(ResultSettings.model_validate(wanted)).page) == "portrait study fr"
+
+
+def test_a_language_that_no_font_can_draw_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    fonts.noto_cjk.cache_clear()
+    monkeypatch.setattr(fonts, "_CJK_FOLDERS", ())
+    with pytest.raises(SettingsError, match=r"results\.language: .* fonts-noto-cjk"):
+        object_options(ResultSettings(language="ja"))
+    fonts.noto_cjk.cache_clear()
 
 
 def test_no_objects_make_no_files() -> None:

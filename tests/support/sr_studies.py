@@ -27,6 +27,7 @@ from sr_templates.dicom.common_attributes import derived_uid
 from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, Slices, SourceImage
 from sr_templates.dicom.grid import image_affine
+from told_kinetics import with_kinetics
 
 DEVICE = Device(UUID("12345678-1234-4321-8765-123456789abc"), "0.1.0", "2.25.1", "MOME_TEST", station_name="MOME")
 MODEL = ModelIdentity("MOME demo", "1.0", "ab" * 32, "Knows phantoms and nothing else.")
@@ -201,7 +202,8 @@ def make_result(
         saliency.append(Saliency(endpoints[0], modality, volume, "integrated gradients", "blur", 16, 0.012))
     breasts = AnalyzedBreasts(everywhere(evidence, used[0]), Laterality.BOTH)
     flag = QualityFlag("few_phases", Severity.WARNING, "Fewer post-contrast phases than the model was trained with.")
-    return Result(scores, tuple(saliency), used, (flag,), policy="float32", breasts=breasts)
+    result = Result(scores, tuple(saliency), used, (flag,), policy="float32", breasts=breasts)
+    return with_kinetics(result, saliency[used.index(Modality.DCE)].volume) if Modality.DCE in used else result
 
 
 def everywhere(evidence: Evidence, modality: Modality) -> Volume:

@@ -35,8 +35,8 @@ def test_what_ends_at_the_edge_is_closed_there() -> None:
 
 
 def test_little_has_no_lines_and_much_has_more() -> None:
-    assert (drawn(hill(0.19)) == 90).all()
-    few, more = (int((drawn(hill(height)) == 255).all(axis=2).sum()) for height in (0.3, 3.0))
+    assert (drawn(hill(0.24)) == 90).all()
+    few, more = (int((drawn(hill(height)) == 255).all(axis=2).sum()) for height in (0.4, 3.0))
     assert 0 < few < more
 
 
@@ -45,7 +45,7 @@ def test_raised_and_lowered_are_told_apart_in_one_colour() -> None:
     angles = np.radians(np.arange(0, 360, 0.5))
     radius = 4 * 10 * np.sqrt(-2 * np.log(0.5))
     at = np.rint(119.5 + radius * np.array([np.sin(angles), np.cos(angles)])).astype(int)
-    solid, dashed = (drawn(hill(height))[at[0], at[1]].min(axis=1) == 255 for height in (0.4, -0.4))
+    solid, dashed = (drawn(hill(height))[at[0], at[1]].min(axis=1) == 255 for height in (0.5, -0.5))
     assert solid.mean() > 0.98
     assert 0.35 < dashed.mean() < 0.75
     assert np.count_nonzero(np.diff(dashed.astype(int))) >= 12

@@ -18,9 +18,11 @@ from sr_templates.dicom.device import Revision
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import PAPER
+from sr_templates.drawing.fonts import can_draw
 from sr_templates.drawing.page import SMALL, Page
 from sr_templates.drawing.summary_page import PageLayout, PageOptions, render, render_refusal
 from sr_templates.identification import Identification
+from sr_templates.languages.words import Language
 from sr_templates.saliency.placed import place_saliency
 
 SIZES = {PageLayout.LANDSCAPE: (1600, 1280), PageLayout.PORTRAIT: (1200, 1600)}
@@ -118,6 +120,26 @@ def test_no_text_is_small_lies_on_another_or_leaves_the_page(study, layout: Page
     assert page.image.size == SIZES[layout]
     assert_legible(page)
     assert not page.shortened or len(result.scores) > 1  # then the report alone says what each score is worth
+
+
+def readable(language: Language) -> None:
+    if not can_draw(language):
+        pytest.skip(f"no font of this machine has the signs of {language}")
+
+
+@pytest.mark.parametrize("layout", PageLayout)
+@pytest.mark.parametrize("language", [each for each in Language if each is not Language.ENGLISH])
+@pytest.mark.parametrize("study", ["positive", "negative", "one breast", "no DCE", "T2 not usable"])
+def test_every_language_fits_and_has_every_glyph(study: str, language: Language, layout: PageLayout) -> None:
+    readable(language)
+    evidence, result = STUDIES[study]()
+    page = page_of(evidence, result, PageOptions(layout, Identification.PATIENT, language))
+    assert_legible(page)
+    assert not page.shortened
+    assert not any("?" in each.words for each in page.texts)
+    refusal = render_refusal(common_of(evidence), "no contrast agent", (), PageOptions(layout, language=language))
+    assert_legible(refusal)
+    assert not any("?" in each.words for each in refusal.texts)
 
 
 @pytest.mark.parametrize("layout", PageLayout)
