@@ -12,6 +12,13 @@ from dicom_io.study.body_part import contradicting_body_part
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.results import QualityFlag, Result, Severity
 
+_OF_A_STUDY = {
+    "StudyDate": "study date",
+    "StudyID": "study ID",
+    "AccessionNumber": "accession number",
+    "StudyDescription": "study description",
+}
+
 
 def require_one_patient(headers: StudyHeaders) -> None:
     """Raise StudyIneligible where the images are of two patients, or nothing shows that they are of one."""
@@ -32,7 +39,7 @@ def doubted(result: Result, headers: StudyHeaders, senders: Sequence[str], choic
     """
     flags = (
         QualityFlag(code, Severity.WARNING, words)
-        for code, words in (*_of_patient(headers), *_of_senders(senders), *_of_body(headers))
+        for code, words in (*_of_patient(headers), *_of_study(headers), *_of_senders(senders), *_of_body(headers))
     )
     notes = (QualityFlag("IMAGES_CHOSEN", Severity.NOTE, f"{each[:1].upper()}{each[1:]}.") for each in choices)
     return replace(result, flags=(*result.flags, *flags, *notes))
@@ -50,6 +57,16 @@ def _of_patient(headers: StudyHeaders) -> Iterator[tuple[str, str]]:
         yield "PATIENT_ID_EMPTY", "The images bear no patient ID: whose they are rests on what else they say."
     if len(patients) > 1:
         yield "PATIENT_INCOMPLETE", "Some images leave out the name, birth date or sex that others of this study state."
+
+
+def _of_study(headers: StudyHeaders) -> Iterator[tuple[str, str]]:
+    """What all images of one study have in common (PS3.3 C.7.2.1); the results take it from one of them."""
+    found = {
+        words: {each.public.text(keyword).strip() for series in headers for each in series.instances} - {""}
+        for keyword, words in _OF_A_STUDY.items()
+    }
+    if differing := [words for words, values in found.items() if len(values) > 1]:
+        yield "STUDY_DIFFERS", f"The images of this study differ in {', '.join(differing)}: are they one examination?"
 
 
 def _of_senders(senders: Sequence[str]) -> Iterator[tuple[str, str]]:

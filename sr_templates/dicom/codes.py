@@ -69,6 +69,9 @@ VISUAL_EXPLANATION = _dcm("130401", "Visual explanation")
 SALIENCY = _dcm("130404", "Saliency")
 PERCENT = Code("%", "UCUM", "Percent")
 SECONDS = Code("s", "UCUM", "second")
+MILLILITRES = Code("ml", "UCUM", "milliliter")
+MILLIMETRES = Code("mm", "UCUM", "millimeter")
+SQUARE_MICROMETRES_PER_SECOND = Code("um2/s", "UCUM", "square micrometer per second")
 NO_UNITS = Code("1", "UCUM", "no units")
 
 # Kinetics
@@ -81,7 +84,20 @@ CURVE_TYPES = {
     CurveType.WASHOUT: _dcm("130599", "Washout delayed phase: Type 3 curve"),
 }
 
+# Of the enhancing tissue at the point
+FROM_SKIN = _dcm("121243", "Distance from skin")
+FROM_CHEST_WALL = _dcm("121244", "Distance from chest wall")
+ADC = _dcm("113041", "Apparent Diffusion Coefficient")
+
 # What PS3.16 has no word for
+ENHANCING_VOLUME = private("ENHANCING_VOLUME", "Volume of enhancing tissue connected to the point")
+ENHANCING_EXTENTS = {
+    "left-right": private("EXTENT_LR", "Extent of enhancing tissue, left-right"),
+    "anterior-posterior": private("EXTENT_AP", "Extent of enhancing tissue, anterior-posterior"),
+    "foot-head": private("EXTENT_FH", "Extent of enhancing tissue, foot-head"),
+}
+WORST_CURVE = private("WORST_CURVE", "Worst curve type in the enhancing tissue")
+ADC_MINIMUM = private("ADC_MINIMUM", "Lowest ADC of a voxel")
 INITIAL_UPTAKE = private("INITIAL_UPTAKE", "Initial uptake of contrast agent")
 DELAYED_CHANGE = private("DELAYED_CHANGE", "Signal change from first to last post-contrast phase")
 INTENDED_USE = private("INTENDED_USE", "Intended use")

@@ -161,9 +161,11 @@ def _inside(point_mm: Vector, view: View, low: Vector, high: Vector, field_mm: f
 
 def _caption(page: Page, wanted: _Cut, evidence: Evidence) -> Sequence[str]:
     """Series and image of the cut (of a reformatted one the series), and phase with time or b-value."""
-    images = evidence.images(wanted.modality)
-    nearest = min(images, key=lambda each: off_plane_mm(wanted.point_mm, each), default=None)
-    said = "" if nearest is None else _series_of(page, nearest, wanted.view, tiled=evidence.is_tiled(wanted.modality))
+    images, tiled = evidence.images(wanted.modality), evidence.is_tiled(wanted.modality)
+    if tiled:
+        images = images[:1]  # such an image states no place of its own
+    nearest = images if len(images) < 2 else (min(images, key=lambda each: off_plane_mm(wanted.point_mm, each)),)
+    said = _series_of(page, nearest[0], wanted.view, tiled=tiled) if nearest else ""
     case = evidence.case or Case()
     return said, _moment(page, wanted.modality, case, evidence.reference_phase)
 

@@ -30,11 +30,11 @@ class RejectionReason(Enum):
 
 
 def build(context: BuildContext) -> Instances:
-    """One selection: the key slice of each sequence, the summary and the middle of the overlay."""
+    """One selection: the page first, then the middle of the overlay and the key slice of each sequence."""
     evidence, links = context.common.evidence, context.links
     sources = [each.header for each in key_sources(evidence, context.result.modalities_used, context.saliency)]
     rendered = [links[kind] for kind in (Kind.SUMMARY, Kind.OVERLAY) if kind in links]
-    return (_build_key_images(context.common, [*sources, *rendered]),)
+    return (_build_key_images(context.common, [*rendered, *sources]),)
 
 
 def _build_key_images(common: CommonAttributes, selected: Sequence[Dataset]) -> Dataset:

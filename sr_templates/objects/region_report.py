@@ -6,12 +6,13 @@ No probability: next to one place it would be read as the score of a lesion; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from highdicom.sr import ContentItem, Measurement, VolumetricROIMeasurementsAndQualitativeEvaluations
+from highdicom.sr import ContentItem, VolumetricROIMeasurementsAndQualitativeEvaluations
 from pydicom.dataset import Dataset
 
+from mome_core.measurements import Measurements
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes
@@ -29,6 +30,7 @@ from sr_templates.dicom.document import (
     tracking_identifier,
     with_items,
 )
+from sr_templates.dicom.measured_items import measured_at_point, worst_curve
 from sr_templates.dicom.score_words import explanation_words
 from sr_templates.errors import NotShowable
 from sr_templates.kinds import Kind
@@ -42,21 +44,29 @@ def build(context: BuildContext) -> Instances:
     placed, region = context.placed, context.region
     if Kind.SEGMENTATION not in context.links:
         raise NotShowable("it refers to the segmentation, which is not written")
-    return (_build_region_report(context.common, placed, region, context.links),)
+    return (_build_region_report(context.common, placed, region, context.links, context.result.measurements),)
 
 
 def _build_region_report(
-    common: CommonAttributes, placed: PlacedSaliency, region: Region, links: Mapping[Kind, Dataset]
+    common: CommonAttributes,
+    placed: PlacedSaliency,
+    region: Region,
+    links: Mapping[Kind, Dataset],
+    measurements: Measurements | None,
 ) -> Dataset:
     instance = common.new_instance(Kind.REGION, placed.saliency.endpoint, *links)
-    group = _volumetric_roi_group(common, placed, region, links)
+    group = _volumetric_roi_group(common, placed, region, links, measurements)
     first = place_of_region(placed, region)
     root = measurement_report(codes.IMAGING_MEASUREMENT_REPORT, common.device, [group], first=first)
     return finished(instance, common, root, links.values())
 
 
 def _volumetric_roi_group(
-    common: CommonAttributes, placed: PlacedSaliency, region: Region, links: Mapping[Kind, Dataset]
+    common: CommonAttributes,
+    placed: PlacedSaliency,
+    region: Region,
+    links: Mapping[Kind, Dataset],
+    measurements: Measurements | None,
 ) -> MeasurementGroup:
     """TID 1411; tracking identifier and UID are those of the segment."""
     how = f"saliency of {placed.saliency.modality}: {explanation_words(placed.saliency)}"
@@ -67,18 +77,16 @@ def _volumetric_roi_group(
         finding_type=codes.REGION_OF_HIGHEST_SALIENCY,
         finding_sites=[finding_site(codes.BILATERAL if region.side is None else SIDE_CODES[region.side])],
         algorithm_id=algorithm_identification(placed.score.model, common.device, [how]),
-        measurements=_measured(),
-        qualitative_evaluations=[evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY)],
+        measurements=measured_at_point(measurements),
+        qualitative_evaluations=[
+            evaluation(codes.INTENDED_USE, codes.RESEARCH_ONLY),
+            *worst_curve(measurements),
+        ],
     )
     items = _outlines(placed, region)
     if Kind.SALIENCY_MAP in links:
         items.append(image(codes.VISUAL_EXPLANATION, links[Kind.SALIENCY_MAP]))
     return with_items(group, items)
-
-
-def _measured() -> Sequence[Measurement]:
-    """What was measured in the region."""
-    return ()
 
 
 def _outlines(placed: PlacedSaliency, region: Region) -> list[ContentItem]:

@@ -58,6 +58,26 @@ def test_what_some_images_leave_out_and_several_senders_are_flags(tmp_path: Path
     assert codes(found, "MR1", "MR2", "MR3") == ["PATIENT_INCOMPLETE", "SEVERAL_SENDERS"]
 
 
+@pytest.mark.parametrize(
+    ("keyword", "other", "words"),
+    [
+        ("StudyDate", "20200101", "study date"),
+        ("StudyID", "another", "study ID"),
+        ("AccessionNumber", "A-999", "accession number"),
+        ("StudyDescription", "MR knee", "study description"),
+    ],
+)
+def test_what_a_study_has_once_and_its_images_twice_is_a_flag_without_the_values(
+    tmp_path: Path, keyword: str, other: str, words: str
+) -> None:
+    paths = phantom.dce(tmp_path)[:2]
+    for path, value in zip(paths, ("20250314" if keyword == "StudyDate" else "one", other), strict=True):
+        phantom.edited([path], lambda image, value=value: setattr(image, keyword, value))  # type: ignore[misc]
+    (flag,) = doubted(Result((), (), (), withheld="no score"), read_series_headers(paths), ()).flags
+    assert (flag.code, flag.severity) == ("STUDY_DIFFERS", Severity.WARNING)
+    assert flag.message == f"The images of this study differ in {words}: are they one examination?"
+
+
 def test_which_of_several_images_were_used_is_told_where_the_score_is_read(tmp_path: Path) -> None:
     result = Result((), (), (), withheld="no score")
     (flag,) = doubted(result, headers(tmp_path), (), ("series 5 (T2) is not used: its slices are repeated",)).flags

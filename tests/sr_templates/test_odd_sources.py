@@ -17,6 +17,7 @@ from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
 from dicom_io.study.case import read_case
 from dicom_io.study.classify import assign_roles
+from odd_images import local_procedure, lossy, no_frame_of_reference, trial
 from phantom_results import DEVICE, answer, evidence_of
 from sr_templates.build import ResultObjects, build_objects, encode
 from sr_templates.context import ObjectOptions
@@ -24,34 +25,6 @@ from sr_templates.kinds import OFFERED_KINDS, Kind
 
 DCIODVFY = shutil.which("dciodvfy")
 SPATIAL = {Kind.SALIENCY_MAP, Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION}
-
-
-def code(scheme: str, value: str = "MRBB") -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, "MR breast, both sides"
-    return item
-
-
-def local_procedure(image: Dataset) -> None:
-    image.ProcedureCodeSequence = [code("99RIS"), code("99OTHER")]
-    known = Dataset()
-    known.CodingSchemeDesignator, known.CodingSchemeName = "99OTHER", "Codes of the other hospital"
-    image.CodingSchemeIdentificationSequence = [known, Dataset()]
-
-
-def trial(image: Dataset) -> None:
-    image.ClinicalTrialSponsorName, image.ClinicalTrialProtocolID = "Sponsor", "PROTOCOL-1"
-    image.ClinicalTrialSubjectID, image.PatientIdentityRemoved = "S-001", "YES"
-    image.DeidentificationMethod, image.LongitudinalTemporalInformationModified = "by hand", "MODIFIED"
-
-
-def lossy(image: Dataset) -> None:
-    image.LossyImageCompression, image.BurnedInAnnotation = "01", "YES"
-    image.LossyImageCompressionRatio, image.LossyImageCompressionMethod = "8.5", "ISO_10918_1"
-
-
-def no_frame_of_reference(image: Dataset) -> None:
-    del image.FrameOfReferenceUID
 
 
 def answered(folder: Path, oddity: Callable[[Dataset], None]) -> ResultObjects:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from pydicom.uid import ComprehensiveSRStorage, EnhancedSRStorage
 
 from mome_core.case import Modality
 from mome_core.results import QualityFlag, Severity
-from places import BIN, ROOT
+from referee import NEEDED, REFEREE, environment
 from sr_studies import DEVICE, OBLIQUE, SAGITTAL, Layout, enhanced_evidence, make_evidence, make_result
 from sr_templates.build import build_not_analysed, build_objects, encode, retract
 from sr_templates.context import MapEncoding, ObjectOptions
@@ -27,10 +26,7 @@ from sr_templates.kinds import OFFERED_KINDS, Kind
 from sr_templates.objects.key_images import RejectionReason
 from sr_templates.objects.report import downgraded
 
-REFEREE = ROOT.parent / "shared" / "tools" / "check_outputs.sh"
-TABLES = ROOT / "dvstd"
 ALL = ObjectOptions(OFFERED_KINDS)
-NEEDED = ("dciodvfy", "dcentvfy", "dsrdump", "java")
 
 pytestmark = [
     pytest.mark.system,
@@ -42,13 +38,10 @@ pytestmark = [
 @pytest.fixture(scope="session")
 def settings() -> dict[str, str]:
     """Environment of the referee; builds the tables of the standard once."""
-    named = {"PYTHON": str(BIN / "python"), "VALIDATE_IODS": str(BIN / "validate_iods")}
-    environment = {**os.environ, **named, "DV_STD": str(TABLES), "DV_EDITION": "2020a", "REQUIRE_ALL": "1"}
-    if not TABLES.exists():
-        made = subprocess.run([REFEREE, "--dv-cache", str(TABLES)], env=environment, capture_output=True, check=False)
-        if made.returncode:
-            pytest.skip("the tables of the standard could not be fetched (PyPI dicom-standard)")
-    return environment
+    made = environment()
+    if made is None:
+        pytest.skip("the tables of the standard could not be fetched (PyPI dicom-standard)")
+    return made
 
 
 def save(folder: Path, objects: Iterable[Dataset]) -> Path:

@@ -48,6 +48,7 @@ def test_a_phantom_measures_as_its_analytic_curves(seed: int, lesion: Lesion) ->
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(7200)
 def test_200_phantoms_measure_as_their_analytic_curves() -> None:
     """Figures of 2026-11-30 are in docs/measurements.md; the bounds are those that they keep."""
     studies = [of(seed, lesion) for seed in range(100) for lesion in (Lesion.MALIGNANT, Lesion.BENIGN)]
@@ -66,10 +67,11 @@ def test_200_phantoms_measure_as_their_analytic_curves() -> None:
     )
     assert len(in_lesion) >= 0.95 * len(studies)
     assert uptake <= 5.0
-    assert np.abs(delayed).max() <= 3.0
+    assert np.abs(delayed[:, 0]).max() <= 3.0
+    assert np.mean(np.abs(delayed[:, 1]) <= 3.0) >= 0.99
     assert np.mean(types) >= 0.95
-    assert np.mean(np.abs(adc) <= 3.0) >= 0.75
-    assert extents.mean() >= 0.9
+    assert np.mean(np.abs(adc) <= 3.0) >= 0.95
+    assert extents.mean() >= 0.93
 
 
 def test_a_point_of_the_saliency_is_measured_as_such() -> None:

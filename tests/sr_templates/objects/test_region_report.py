@@ -15,8 +15,10 @@ from sr_studies import DEVICE, OBLIQUE, SAGITTAL, Layout, enhanced_evidence, mak
 from sr_templates.build import ResultObjects, build_objects, encode
 from sr_templates.context import ObjectOptions
 from sr_templates.dicom.evidence import Evidence
+from sr_templates.dicom.measured_items import measured_at_point
 from sr_templates.kinds import DEFAULT_KINDS, Kind
 from sr_templates.saliency.placed import place_saliency
+from told_measurements import MEASURED
 
 
 def group_of(objects: ResultObjects) -> dict[str, Dataset]:
@@ -29,7 +31,8 @@ def group_of(objects: ResultObjects) -> dict[str, Dataset]:
 def test_it_is_written_by_default_and_holds_no_number_of_the_patient(objects: ResultObjects) -> None:
     assert Kind.REGION in DEFAULT_KINDS
     region = objects.by_kind[Kind.REGION][0]
-    assert [element for element in region.iterall() if element.keyword == "NumericValue"] == []
+    told = sum(element.keyword == "NumericValue" for element in region.iterall())
+    assert told == len(measured_at_point(MEASURED)), "every number in it was measured on the images"
     assert "Probability" not in str(region)
 
 
