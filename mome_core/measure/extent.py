@@ -74,9 +74,9 @@ def _ball(enhancement: Enhancement, centre: Index, radius_mm: float) -> Mask:
     """Voxels whose centres lie within a distance of a voxel's centre; its neighbours in any case."""
     ball = np.zeros(enhancement.breasts.shape, dtype=bool)
     reach = [max(1, int(radius_mm / step)) for step in enhancement.spacing_mm]
-    box = tuple(
-        slice(max(0, at - r), min(size, at + r + 1)) for at, r, size in zip(centre, reach, ball.shape, strict=True)
-    )
+    i, j, k = ball.shape
+    edges = zip(centre, reach, (i, j, k), strict=True)
+    box = tuple(slice(max(0, at - r), min(size, at + r + 1)) for at, r, size in edges)
     axes = np.ogrid[box]
     square = sum(
         ((axis - at) / max(radius_mm / step, 1.0)) ** 2
