@@ -74,7 +74,7 @@ def _ball(enhancement: Enhancement, centre: Index, radius_mm: float) -> Mask:
     """Voxels whose centres lie within a distance of a voxel's centre; its neighbours in any case."""
     ball = np.zeros(enhancement.breasts.shape, dtype=bool)
     reach = [max(1, int(radius_mm / step)) for step in enhancement.spacing_mm]
-    i, j, k = ball.shape
+    i, j, k = enhancement.breasts.shape
     edges = zip(centre, reach, (i, j, k), strict=True)
     box = tuple(slice(max(0, at - r), min(size, at + r + 1)) for at, r, size in edges)
     axes = np.ogrid[box]
