@@ -48,12 +48,15 @@ class NotMeasuredCode(StrEnum):
     """Why a number is not given; stable."""
 
     NO_DCE = "NO_DCE"
+    NO_STRUCTURE = "NO_STRUCTURE"
+    POST_CONTRAST_MISSING = "POST_CONTRAST_MISSING"
     NO_BREAST = "NO_BREAST"
     PRE_CONTRAST_UNPROVEN = "PRE_CONTRAST_UNPROVEN"
     TIMES_UNKNOWN = "TIMES_UNKNOWN"
     DELAYED_PHASE_MISSING = "DELAYED_PHASE_MISSING"
     MOTION_LEFT = "MOTION_LEFT"
     NO_ENHANCEMENT = "NO_ENHANCEMENT"
+    TOO_FEW_VOXELS = "TOO_FEW_VOXELS"
     NO_DIFFUSION = "NO_DIFFUSION"
     FRAMES_DIFFER = "FRAMES_DIFFER"
     UNIT_UNKNOWN = "UNIT_UNKNOWN"
@@ -87,6 +90,10 @@ class Curve:
     enhancement_percent: tuple[float, ...]
     delayed_change_percent: float | None
     voxels: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data under the names of the fields, with the initial uptake and the type that follow from them."""
+        return {**asdict(self), "initial_uptake_percent": self.initial_uptake_percent, "type": self.type}
 
     @property
     def initial_uptake_percent(self) -> float:
@@ -134,9 +141,14 @@ class EnhancingTissue:
     skin_mm: float
     chest_wall_mm: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data under the names of the fields, each curve with what follows from it."""
+        curves = {"at_point": self.at_point, "whole": self.whole, "worst": self.worst}
+        return {**asdict(self), **{name: curve.to_json() for name, curve in curves.items()}}
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what `asdict` gave."""
+        """Read what `to_json` gave."""
         curves = {name: _curve_from_json(content[name]) for name in ("at_point", "whole", "worst")}
         x, y, z = content["point_mm"]
         across, depth, height = content["extents_mm"]
@@ -188,8 +200,8 @@ class Measurements:
     not_measured: tuple[NotMeasured, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data under the names of the fields, with what follows from them."""
-        return asdict(self)
+        """Plain data under the names of the fields, each curve with what follows from it."""
+        return {**asdict(self), "tissue": None if self.tissue is None else self.tissue.to_json()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
