@@ -75,12 +75,19 @@ def _uptake(curve: Curve) -> str:
 
 
 def _change(curve: Curve) -> str:
-    return "" if curve.delayed_change_percent is None else f"{curve.delayed_change_percent:+.0f} %"
+    """Rounded no further than the curve's type allows: -10.4 % is washout, -10 % would be a plateau."""
+    change = curve.delayed_change_percent
+    if change is None:
+        return ""
+    decimals = next((each for each in range(3) if CurveType.of(round(change, each)) is curve.type), 3)
+    return f"{change:+.{decimals}f} %"
 
 
 def _phases_words(times_s: tuple[float, ...]) -> str:
     """From which phase to which the delayed change is, in seconds from the first post-contrast one."""
-    return f"from phase 1 to phase {len(times_s) - 1}, {times_s[-1] - times_s[1]:.0f} s later" if times_s else ""
+    if not times_s:
+        return ""
+    return f"from post-contrast phase 1 to {len(times_s) - 1}, {times_s[-1] - times_s[1]:.0f} s later"
 
 
 def _size_words(tissue: EnhancingTissue) -> str:
