@@ -27,11 +27,20 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, ParametricMapStorage
 
-from mome_core.calibration import Calibration, WithheldCode
+from mome_core.calibration import AurocInterval, Calibration, Proportion, Validation
 from mome_core.case import Case, Modality
 from mome_core.estimator import Estimator
-from mome_core.results import Contribution, Endpoint, ModelIdentity, Result, Saliency, Score
-from mome_core.volume import Dynamic, Volume
+from mome_core.results import (
+    AnalyzedBreasts,
+    Contribution,
+    Endpoint,
+    Laterality,
+    ModelIdentity,
+    Result,
+    Saliency,
+    Score,
+)
+from mome_core.volume import Affine, Dynamic, Volume
 from sr_templates.build import build_objects, encode
 from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom import codes
@@ -94,12 +103,21 @@ def study() -> tuple[Evidence, Result]:
     volume = Volume(attributions, affine, frame)
     case = Case(dynamic, dynamic.phase(0), dynamic.phase(1), 800.0)
     shares = tuple(Contribution(modality, 0.1) for modality in Modality)
-    read_by = Calibration(frozenset(Modality), 1.0, 0.0, 0.5, None, WithheldCode.NOT_CALIBRATED)
+    scores = tuple(n / 100 for n in range(100))
+    proven = Validation(0.95, Proportion(97, 100, 0.91, 0.99), Proportion(80, 100, 0.7, 0.87),
+                        AurocInterval(0.9, 0.85, 0.95), scores, scores)  # fmt: skip
+    read_by = Calibration(frozenset(Modality), 1.0, 0.0, 0.5, proven)
+    whole = AnalyzedBreasts(Volume(np.ones((2, 2, 2), np.float32), coarse(affine), frame), Laterality.BOTH)
     score = Score(Endpoint.MALIGNANCY, 0.8, 0.02, read_by, Estimator(), MODEL, shares, 0.5)
     saliency = Saliency(Endpoint.MALIGNANCY, Modality.DCE, volume, "integrated gradients", "blur", 16, 0.01)
     return Evidence((grids[3], grids[4]), grids[30], grids[40], case=case), Result(
-        (score,), (saliency,), tuple(Modality)
+        (score,), (saliency,), tuple(Modality), breasts=whole
     )
+
+
+def coarse(affine: Affine) -> Affine:
+    """Of a grid whose eight voxels lie at the corners of the images'."""
+    return affine @ np.diag([*(size - 1 for size in SHAPE), 1.0])
 
 
 def peak_bytes() -> int:

@@ -89,7 +89,7 @@ def _analyze(case: Case, checkpoint: Checkpoint, policy: Policy, report: Progres
             known.prepared[recipe] = prepare(case, recipe, known.surveyed)
         prepared = known.prepared[recipe]
         flags = assess(facts_of(case, prepared), checkpoint.recipe)
-        breasts = _breasts_of(case, prepared, checkpoint.recipe)
+        breasts = _breasts_of(prepared, checkpoint.recipe)
     reasons = [flag.message for flag in flags if flag.withholds]
     if reasons:
         return Result((), (), prepared.modalities, flags, " ".join(reasons), str(policy), timings, breasts)
@@ -109,14 +109,14 @@ def _analyze(case: Case, checkpoint: Checkpoint, policy: Policy, report: Progres
     return Result(scores, saliency, prepared.modalities, flags, withheld, str(policy), timings, breasts)
 
 
-def _breasts_of(case: Case, prepared: PreparedCase, recipe: Recipe) -> AnalyzedBreasts | None:
+def _breasts_of(prepared: PreparedCase, recipe: Recipe) -> AnalyzedBreasts | None:
     """The breasts that the network saw; a side too small to be a breast was not analysed."""
-    found, source = prepared.breasts, case.dce or case.t2
-    if found is None or source is None:
+    found = prepared.breasts
+    if found is None:
         return None
     left, right = (volume_ml >= recipe.breast.smallest_breast_ml for volume_ml in found.volumes_ml)
     laterality = Laterality.BOTH if left and right else Laterality.LEFT if left else Laterality.RIGHT
-    return AnalyzedBreasts(Volume(found.share, found.affine, source.frame_of_reference_uid), laterality)
+    return AnalyzedBreasts(Volume(found.share, found.affine, found.frame_of_reference_uid), laterality)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

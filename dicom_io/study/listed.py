@@ -161,10 +161,12 @@ def _phases_told(one: _Read, read: Sequence[_Read]) -> int | None:
     has them often. None where no count fits.
     """
     maps = {
-        each.images for each in read if each.role is Role.DERIVED_MAP and _KINETIC_MAP.search(each.series.description)
+        each.images
+        for each in read
+        if each.images and each.role is Role.DERIVED_MAP and _KINETIC_MAP.search(each.series.description)
     }
     copies = [each for each in read if each.role in DCE_ROLES and _COPY.search(each.series.description)]
-    volumes = {each.images for each in read if each.role in (Role.T2, Role.T2_IR)}
+    volumes = {each.images for each in read if each.images and each.role in (Role.T2, Role.T2_IR)}
     ratios = [(copy.images, unit, _MOST_PHASES) for copy in copies for unit in maps]
     ratios += [(one.images, unit, _MOST_PHASES) for unit in maps] + [(one.images, unit, 10) for unit in volumes]
     return next(

@@ -25,6 +25,7 @@ _Mask = NDArray[np.bool_]
 
 _BRIGHT = 210.0  # 99th percentile; log(1 + x) then keeps air and fat apart
 _LEAST_SIGNAL_TO_AIR = 2.0
+_FIELD_OF_TWO_MM = 220.0  # from left to right
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,8 @@ class BreastMask:
         The chest wall and what lies behind it.
     affine
         (4, 4) from an index of `share` to LPS mm.
+    frame_of_reference_uid
+        Of the series on which they were found.
     """
 
     share: _Array
@@ -50,6 +53,7 @@ class BreastMask:
     body: _Mask
     chest: _Mask
     affine: Affine
+    frame_of_reference_uid: str = ""
 
     @property
     def mask(self) -> _Mask:
@@ -103,7 +107,7 @@ class BreastMask:
 
 
 def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
-    """AnalyzedBreasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
+    """The breasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
 
     StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast.
     """
@@ -116,11 +120,24 @@ def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMa
     mask = body & polar.in_front(wall_mm, footprint, volume.shape[:2])
     chest = body & ~polar.in_front(wall_mm, np.ones_like(footprint), volume.shape[:2])
     share = _smoothed(_keep_large(mask, rules), rules)
-    left = np.broadcast_to(np.arange(volume.shape[0])[:, None, None] > middle, volume.shape)
+    left = _left_of(share, middle, affine, rules)
     found = BreastMask(share, left, body, chest, affine)
     if max(found.volumes_ml) < rules.smallest_breast_ml:
         raise StudyIneligible("no breast was found on the fat-suppressed T1-weighted series", Ineligibility.NO_BREAST)
     return found
+
+
+def _left_of(share: _Array, middle: float, affine: Affine, rules: BreastRules) -> _Mask:
+    """Which voxels are the patient's left: beyond the middle of the body.
+
+    A field too narrow for two breasts has its own middle; there all is of the side of the isocentre (x = 0) on which
+    the breast lies.
+    """
+    if share.shape[0] * rules.working_mm >= _FIELD_OF_TWO_MM:
+        return np.broadcast_to(np.arange(share.shape[0])[:, None, None] > middle, share.shape)
+    inside = np.argwhere(share > 0.5)
+    is_left = inside.size > 0 and float((affine @ (*inside.mean(axis=0), 1.0))[0]) > 0
+    return np.full(share.shape, is_left)
 
 
 def _rescaled(volume: _Array) -> _Array:

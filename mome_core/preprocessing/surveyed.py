@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mome_core.case import Case
 from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
@@ -49,7 +49,8 @@ def survey_case(case: Case, breast_rules: BreastRules, motion_rules: MotionRules
     if source is None:
         return SurveyedCase(None, None, None, (), None, breast_rules, motion_rules)
     survey = survey_of(source, breast_rules.working_mm)
-    breasts = find_breasts(survey.phases[0], survey.affine, breast_rules)
+    found = find_breasts(survey.phases[0], survey.affine, breast_rules)
+    breasts = replace(found, frame_of_reference_uid=source.frame_of_reference_uid)
     if case.dce is None:
         return SurveyedCase(breasts, None, survey, (), None, breast_rules, motion_rules)
     dynamic, motion = case.dce, None

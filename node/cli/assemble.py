@@ -88,7 +88,10 @@ def _print_listed(found: Sequence[tuple[str | int, ListedParts]], as_json: bool)
         typer.echo(json.dumps([{"index": index, **parts.to_json()} for index, parts in found]))
         return
     rows = [
-        [str(each or "") for each in (index, " ".join(map(str, parts.dce)), parts.phases, parts.t2, parts.dwi)]
+        [
+            "" if each is None else str(each)
+            for each in (index, " ".join(map(str, parts.dce)), parts.phases, parts.t2, parts.dwi)
+        ]
         for index, parts in found
     ]
     print_rows(["study", "DCE", "phases", "T2", "DWI"], rows)

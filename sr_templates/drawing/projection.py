@@ -19,7 +19,7 @@ from sr_templates.drawing.planes import AXIAL, Upright, subtraction_mip
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Wording
 from sr_templates.saliency.placed import PlacedSaliency, Unshown
-from sr_templates.saliency.region import LEAST_LOG_ODDS_PER_ML, Region, Side, box_of, in_breasts
+from sr_templates.saliency.region import LEAST_LOG_ODDS_PER_ML, Region, Side
 from sr_templates.saliency.region import Box as IndexBox
 
 MIP, MIP_WITH_CONTOURS = "mip", "mip with contours"
@@ -64,13 +64,18 @@ def projection_of(dynamic: Dynamic, placed: PlacedSaliency | None, breasts: Anal
 
 def _breasts_box(dynamic: Dynamic, breasts: AnalyzedBreasts | None) -> IndexBox:
     """Indices of the breasts with a margin; all of them where the breasts are not known here."""
-    volume = dynamic.phase(0)
-    found = None
-    if breasts is not None and breasts.share.frame_of_reference_uid == dynamic.frame_of_reference_uid:
-        i, j, k = (round(_MARGIN_MM / step) for step in dynamic.spacing_mm)
-        found = box_of(in_breasts(volume, breasts), margin=(i, j, k))
-    columns, rows, slices = volume.voxels.shape
-    return found or (slice(0, columns), slice(0, rows), slice(0, slices))
+    shape = dynamic.voxels.shape[1:]
+    if breasts is None or breasts.share.frame_of_reference_uid != dynamic.frame_of_reference_uid:
+        return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
+    held = np.argwhere(breasts.share.voxels > 0.5)
+    corners = np.stack(np.meshgrid(*zip(held.min(axis=0), held.max(axis=0), strict=True), indexing="ij")).reshape(3, 8)
+    to_index = np.linalg.inv(dynamic.affine) @ breasts.share.affine
+    there = to_index[:3, :3] @ corners + to_index[:3, 3:]
+    margin = _MARGIN_MM / np.array(dynamic.spacing_mm)
+    first = np.clip(np.floor(there.min(axis=1) - margin), 0, np.array(shape) - 1).astype(int)
+    end = np.clip(np.ceil(there.max(axis=1) + margin) + 1, first + 1, shape).astype(int)
+    i, j, k = (slice(int(a), int(b)) for a, b in zip(first, end, strict=True))
+    return i, j, k
 
 
 def draw_projection(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.results import AnalyzedBreasts, Result, Saliency, Score
-from mome_core.volume import Volume
+from mome_core.volume import Affine, Volume
 from sr_templates.dicom.evidence import Evidence, Slices, SourceImage, Vector
 from sr_templates.dicom.grid import Placement, place_as_analysed, place_for_overlay
 from sr_templates.saliency.region import (
@@ -27,6 +27,7 @@ from sr_templates.saliency.region import (
 )
 
 _MARGIN_SLICES = 1
+_FAR_BELOW = 0.2  # of the lowest line: no line depends on it
 
 
 class Unshown(StrEnum):
@@ -168,42 +169,47 @@ def _placed(saliency: Saliency, score: Score, evidence: Evidence, breasts: Analy
     placement = Placement(saliency.volume, images) if tiled else place_as_analysed(saliency, evidence)
     smoothed = smooth(saliency.volume)
     region = find_region(saliency.volume, smoothed, images[0].header) if smoothed is not None else None
-    inside = _inside(saliency.volume, breasts)
-    unshown = _why_not(score, region, inside)
+    known = breasts is not None and breasts.share.frame_of_reference_uid == saliency.volume.frame_of_reference_uid
+    found = breasts if known else None
+    unshown = _why_not(score, region, saliency.volume.affine, found)
     shown = None
-    if unshown is not None or region is None or inside is None or smoothed is None:
+    if unshown is not None or region is None or found is None or smoothed is None:
         region = None
     else:
-        region = replace(region, mask=region.mask & inside)
-        shown = _shown(smoothed, breasts)
+        region = replace(region, mask=_within(region.mask, saliency.volume.affine, found))
+        shown = _shown(smoothed, found)
     overlay = place_for_overlay(saliency, evidence)
     return PlacedSaliency(saliency, score, placement, overlay, smoothed, region, unshown, shown)
 
 
-def _inside(volume: Volume, breasts: AnalyzedBreasts | None) -> NDArray[np.bool_] | None:
-    """Which voxels lie in a breast; None where that is not known in their frame of reference."""
-    if breasts is None or breasts.share.frame_of_reference_uid != volume.frame_of_reference_uid:
-        return None
-    return in_breasts(volume, breasts)
-
-
-def _why_not(score: Score, region: Region | None, inside: NDArray[np.bool_] | None) -> Unshown | None:
-    """Why the region may not be shown; None where it may."""
+def _why_not(score: Score, region: Region | None, affine: Affine, breasts: AnalyzedBreasts | None) -> Unshown | None:
+    """Why the region may not be shown; None where it may. Breasts of unknown place are None."""
     if score.call is not Call.POSITIVE:
         return Unshown.NEGATIVE if score.call is Call.NEGATIVE else Unshown.NO_CALL
     if region is None:
         return Unshown.NOT_RAISED
     if region.peak_per_ml < LEAST_LOG_ODDS_PER_ML:
         return Unshown.FAINT
-    if inside is None:
-        return Unshown.BREASTS_UNKNOWN
-    in_share = float(inside[region.mask].mean())
-    return None if inside[region.peak] and in_share >= LEAST_IN_BREASTS else Unshown.OUTSIDE_BREASTS
-
-
-def _shown(smoothed: Volume, breasts: AnalyzedBreasts | None) -> Volume | None:
-    """The blurred saliency in log odds per ml, in the breasts only."""
     if breasts is None:
-        return None
-    voxels = np.where(in_breasts(smoothed, breasts), smoothed.voxels / np.float32(voxel_volume_ml(smoothed)), 0)
-    return Volume(voxels.astype(np.float32), smoothed.affine, smoothed.frame_of_reference_uid)
+        return Unshown.BREASTS_UNKNOWN
+    (at_peak,) = in_breasts(np.array([region.peak]), affine, breasts)
+    share = float(in_breasts(np.argwhere(region.mask), affine, breasts).mean())
+    return None if at_peak and share >= LEAST_IN_BREASTS else Unshown.OUTSIDE_BREASTS
+
+
+def _within(mask: NDArray[np.bool_], affine: Affine, breasts: AnalyzedBreasts) -> NDArray[np.bool_]:
+    """The mask without what lies outside the breasts."""
+    index = np.argwhere(mask)
+    kept = np.zeros(mask.shape, dtype=bool, order="F")
+    kept[tuple(index[in_breasts(index, affine, breasts)].T)] = True
+    return kept
+
+
+def _shown(smoothed: Volume, breasts: AnalyzedBreasts) -> Volume:
+    """The blurred saliency in log odds per ml, in the breasts only; what is far below the lowest line is zero."""
+    per_ml = smoothed.voxels / np.float32(voxel_volume_ml(smoothed))
+    index = np.argwhere(np.abs(per_ml) >= _FAR_BELOW * LEAST_LOG_ODDS_PER_ML)
+    at = tuple(index[in_breasts(index, smoothed.affine, breasts)].T)
+    voxels = np.zeros(per_ml.shape, dtype=np.float32)
+    voxels[at] = per_ml[at]
+    return Volume(voxels, smoothed.affine, smoothed.frame_of_reference_uid)

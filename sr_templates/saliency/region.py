@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from scipy.ndimage import gaussian_filter, label
+from scipy.ndimage import gaussian_filter, label, map_coordinates
 
 from mome_core.results import AnalyzedBreasts
-from mome_core.volume import Volume
+from mome_core.volume import Affine, Volume
 from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Vector
-from sr_templates.dicom.grid import resample
 
 _SMOOTHING_MM = 2.0
 SHARE_OF_PEAK = 0.5
@@ -74,7 +73,7 @@ def region_name(region: Region) -> str:
     return f"{side}region of highest saliency"
 
 
-def box_of(voxels: NDArray[Any], margin: tuple[int, int, int] = (0, 0, 0)) -> Box | None:
+def _box_of(voxels: NDArray[Any], margin: tuple[int, int, int] = (0, 0, 0)) -> Box | None:
     """The smallest box around all non-zero voxels, widened by a margin in voxels; None if there is none."""
     seen = voxels != 0
     axes = (seen.any(axis=(1, 2)), seen.any(axis=(0, 2)), seen.any(axis=(0, 1)))
@@ -92,7 +91,7 @@ def smooth(saliency: Volume) -> Volume | None:
     """The signed saliency blurred by 2 mm, in the box where the network looked; None where it is zero everywhere."""
     sigma = [_SMOOTHING_MM / step for step in saliency.spacing_mm]
     i, j, k = (int(np.ceil(2 * width)) for width in sigma)
-    box = box_of(saliency.voxels, margin=(i, j, k))
+    box = _box_of(saliency.voxels, margin=(i, j, k))
     if box is None:
         return None
     blurred = gaussian_filter(np.asarray(saliency.voxels[box], dtype=np.float32), sigma, truncate=2.0)
@@ -131,10 +130,17 @@ def voxel_volume_ml(volume: Volume) -> float:
     return float(abs(np.linalg.det(volume.affine[:3, :3])) / 1000)
 
 
-def in_breasts(volume: Volume, breasts: AnalyzedBreasts) -> NDArray[np.bool_]:
-    """Which voxels of a volume, in the frame of reference of the breasts, lie in them."""
-    columns, rows, slices = volume.voxels.shape
-    return np.asarray(resample(breasts.share, volume.affine, (columns, rows, slices)).voxels > 0.5)
+def in_breasts(index: NDArray[np.int_], affine: Affine, breasts: AnalyzedBreasts) -> NDArray[np.bool_]:
+    """Which voxels lie in the breasts.
+
+    Parameters
+    ----------
+    index
+        (voxels, 3), in a grid of this affine, in the frame of reference of the breasts.
+    """
+    to_share = np.linalg.inv(breasts.share.affine) @ affine
+    at = to_share[:3, :3] @ index.T + to_share[:3, 3:]
+    return np.asarray(map_coordinates(breasts.share.voxels, at, order=1, mode="constant") > 0.5)
 
 
 def side_of(point_mm: Vector, acquired: Volume, header: Dataset) -> Side | None:

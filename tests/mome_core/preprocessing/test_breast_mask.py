@@ -21,7 +21,7 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.vendors.base import Vendor
 from mome_core.case import Modality
 from mome_core.errors import StudyIneligible
-from mome_core.preprocessing.breast_mask import BreastMask, find_breasts
+from mome_core.preprocessing.breast_mask import BreastMask, _left_of, find_breasts
 from mome_core.preprocessing.recipe import BreastRules
 from mome_core.preprocessing.survey import survey_of
 from mome_core.volume import Volume
@@ -88,6 +88,17 @@ def test_left_is_the_patients_left_in_every_orientation() -> None:
         _, mask = found(seed=16, orientation=orientation, breasts=Breasts.LEFT)
         left_ml, right_ml = mask.volumes_ml
         assert left_ml > 300 and right_ml < RULES.smallest_breast_ml
+
+
+@pytest.mark.parametrize(("starts_mm", "is_left"), [(-165.0, False), (0.0, True)])
+def test_in_a_field_of_one_breast_all_is_of_its_side(starts_mm: float, is_left: bool) -> None:
+    """The middle of such a field lies in the breast: half of it was called the other side."""
+    share = np.zeros((66, 100, 40), np.float32)
+    share[10:56, 20:60, 10:30] = 1.0
+    affine = np.diag([2.5, 2.5, 2.5, 1.0])
+    affine[0, 3] = starts_mm
+    found = _left_of(share, 33.0, affine, RULES)
+    assert (found == is_left).all()
 
 
 def test_the_box_holds_the_breasts_and_the_margin() -> None:
