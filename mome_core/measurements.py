@@ -1,4 +1,4 @@
-"""What the images prove, in numbers that no network had a part in: kinetics, size, diffusion, breast tissue."""
+"""What the images prove, in numbers that no network had a part in: kinetics, size, diffusion."""
 
 from __future__ import annotations
 
@@ -58,7 +58,6 @@ class NotMeasuredCode(StrEnum):
     FRAMES_DIFFER = "FRAMES_DIFFER"
     UNIT_UNKNOWN = "UNIT_UNKNOWN"
     NOT_COVERED = "NOT_COVERED"
-    GLAND_NOT_TOLD_APART = "GLAND_NOT_TOLD_APART"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,29 +173,6 @@ class DiffusionMeasure:
 
 
 @dataclass(frozen=True, slots=True)
-class BreastTissue:
-    """Fibroglandular tissue (FGT) and background parenchymal enhancement (BPE) of one breast, in millilitres.
-
-    The measured tissue is part of neither.
-    """
-
-    side: str
-    breast_ml: float
-    fgt_ml: float
-    enhancing_ml: float
-
-    @property
-    def fgt_percent(self) -> float:
-        """FGT as a share of the breast."""
-        return 100 * self.fgt_ml / self.breast_ml
-
-    @property
-    def bpe_percent(self) -> float:
-        """Enhancing FGT as a share of the FGT; zero where there is no FGT."""
-        return 100 * self.enhancing_ml / self.fgt_ml if self.fgt_ml else 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Measurements:
     """All that was measured on one study without a network, and why the rest was not.
 
@@ -209,7 +185,6 @@ class Measurements:
     times_s: tuple[float, ...] = ()
     tissue: EnhancingTissue | None = None
     diffusion: DiffusionMeasure | None = None
-    breasts: tuple[BreastTissue, ...] = ()
     not_measured: tuple[NotMeasured, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -226,7 +201,6 @@ class Measurements:
             diffusion=None
             if diffusion is None
             else DiffusionMeasure(**{**diffusion, "b_values": tuple(diffusion["b_values"])}),
-            breasts=tuple(BreastTissue(**each) for each in content["breasts"]),
             not_measured=tuple(
                 NotMeasured(each["what"], NotMeasuredCode(each["code"]), each["words"])
                 for each in content["not_measured"]

@@ -19,7 +19,6 @@ from mome_core.measure.extent import (
     strongest_point_mm,
 )
 from mome_core.measure.kinetics import around, curve_in, delayed_change_percent, kinetic_maps, types_of, worst_place
-from mome_core.measure.tissue import breast_tissue
 from mome_core.measurements import (
     TYPE_NUMBERS,
     CurveType,
@@ -59,7 +58,7 @@ def survey_to_measure(case: Case) -> SurveyedCase:
 
 
 def measure(case: Case, surveyed: SurveyedCase | None, point_mm: _Point | None = None) -> StudyMeasures:
-    """Kinetics, size and diffusion of the enhancing tissue at a point, and the tissue of both breasts.
+    """Kinetics, size and diffusion of the enhancing tissue at a point.
 
     Parameters
     ----------
@@ -125,19 +124,11 @@ class _Measuring:
         measured_at = MeasuredAt.STRONGEST_ENHANCEMENT if point_mm is None else MeasuredAt.SALIENCY_PEAK
         mask, tissue = self._tissue(point_mm or strongest_point_mm(self.survey, self.breasts), measured_at)
         diffusion = None if mask is None else adc_in(self.case, self.enhancement, mask)
-        lesion = None if mask is None else self._on_survey(mask)
-        breasts = breast_tissue(
-            self.survey,
-            self.breasts,
-            lesion,
-            smallest_ml=self.surveyed.breast_rules.smallest_breast_ml,
-        )
         found = Measurements(
             times_s=self.times_s,
             tissue=tissue,
             diffusion=diffusion if isinstance(diffusion, DiffusionMeasure) else None,
-            breasts=() if isinstance(breasts, NotMeasured) else breasts,
-            not_measured=tuple(self._withheld(tissue, diffusion, breasts)),
+            not_measured=tuple(self._withheld(tissue, diffusion)),
         )
         times_s = () if self.delayed else self.times_s
         return StudyMeasures(found, kinetic_maps(self.enhancement, times_s, mask))
@@ -190,12 +181,3 @@ class _Measuring:
         """Share of the tissue's voxels of each curve type."""
         types = types_of(delayed_change_percent(self.enhancement, mask), mask)[mask]
         return {each: float((types == number).mean()) for each, number in TYPE_NUMBERS.items()}
-
-    def _on_survey(self, mask: Mask) -> Mask:
-        """The tissue on the grid of the breast mask."""
-        found = np.zeros(self.breasts.share.shape, dtype=bool)
-        affine = np.linalg.inv(self.breasts.affine) @ self.enhancement.affine
-        index = np.rint(affine[:3, :3] @ np.argwhere(mask).T + affine[:3, 3:]).astype(int)
-        index = np.clip(index, 0, np.array(found.shape)[:, None] - 1)
-        found[tuple(index)] = True
-        return found

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mome_core.measurements import BreastTissue, CurveType, Measurements
+from mome_core.measurements import CurveType, Measurements
 from told_measurements import MEASURED
 
 
@@ -27,7 +27,3 @@ def test_ten_percent_of_the_first_phase_part_the_curve_types(change: float, told
 def test_measurements_survive_json() -> None:
     assert Measurements.from_json(json.loads(json.dumps(MEASURED.to_json()))) == MEASURED
     assert Measurements.from_json(json.loads(json.dumps(Measurements().to_json()))) == Measurements()
-
-
-def test_a_breast_without_gland_has_no_background_enhancement() -> None:
-    assert BreastTissue("L", 500.0, 0.0, 0.0).bpe_percent == 0.0
