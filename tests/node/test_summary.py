@@ -64,6 +64,12 @@ def test_a_summary_survives_json() -> None:
     assert AnalysisSummary.from_json(json.loads(json.dumps(SUMMARY.to_json()))) == SUMMARY
 
 
+def test_the_json_holds_the_type_of_each_measured_curve() -> None:
+    tissue = json.loads(json.dumps(SUMMARY.to_json()))["measurements"]["tissue"]
+    assert (tissue["worst"]["type"], tissue["worst"]["initial_uptake_percent"]) == ("washout", 180.0)
+    assert AnalysisSummary().to_json()["measurements"] is None
+
+
 def test_a_number_that_there_is_none_of_is_null_in_json_and_nan_for_us() -> None:
     """JSON knows no NaN (RFC 8259): gradient times input has no completeness, an old summary no log odds."""
     unknown = SaliencySummary(Endpoint.MALIGNANCY, Modality.DCE, "gradient x input", "none", 1, math.nan)
