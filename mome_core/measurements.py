@@ -1,4 +1,4 @@
-"""What the images prove, in numbers that no network had a part in: kinetics, size, diffusion, breast tissue."""
+"""What the images prove, in numbers that no network had a part in: kinetics, size, diffusion."""
 
 from __future__ import annotations
 
@@ -48,17 +48,19 @@ class NotMeasuredCode(StrEnum):
     """Why a number is not given; stable."""
 
     NO_DCE = "NO_DCE"
+    NO_STRUCTURE = "NO_STRUCTURE"
+    POST_CONTRAST_MISSING = "POST_CONTRAST_MISSING"
     NO_BREAST = "NO_BREAST"
     PRE_CONTRAST_UNPROVEN = "PRE_CONTRAST_UNPROVEN"
     TIMES_UNKNOWN = "TIMES_UNKNOWN"
     DELAYED_PHASE_MISSING = "DELAYED_PHASE_MISSING"
     MOTION_LEFT = "MOTION_LEFT"
     NO_ENHANCEMENT = "NO_ENHANCEMENT"
+    TOO_FEW_VOXELS = "TOO_FEW_VOXELS"
     NO_DIFFUSION = "NO_DIFFUSION"
     FRAMES_DIFFER = "FRAMES_DIFFER"
     UNIT_UNKNOWN = "UNIT_UNKNOWN"
     NOT_COVERED = "NOT_COVERED"
-    GLAND_NOT_TOLD_APART = "GLAND_NOT_TOLD_APART"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class Curve:
     enhancement_percent: tuple[float, ...]
     delayed_change_percent: float | None
     voxels: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data under the names of the fields, with the initial uptake and the type that follow from them."""
+        return {**asdict(self), "initial_uptake_percent": self.initial_uptake_percent, "type": self.type}
 
     @property
     def initial_uptake_percent(self) -> float:
@@ -135,9 +141,14 @@ class EnhancingTissue:
     skin_mm: float
     chest_wall_mm: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data under the names of the fields, each curve with what follows from it."""
+        curves = {"at_point": self.at_point, "whole": self.whole, "worst": self.worst}
+        return {**asdict(self), **{name: curve.to_json() for name, curve in curves.items()}}
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what `asdict` gave."""
+        """Read what `to_json` gave."""
         curves = {name: _curve_from_json(content[name]) for name in ("at_point", "whole", "worst")}
         x, y, z = content["point_mm"]
         across, depth, height = content["extents_mm"]
@@ -174,29 +185,6 @@ class DiffusionMeasure:
 
 
 @dataclass(frozen=True, slots=True)
-class BreastTissue:
-    """Fibroglandular tissue (FGT) and background parenchymal enhancement (BPE) of one breast, in millilitres.
-
-    The measured tissue is part of neither.
-    """
-
-    side: str
-    breast_ml: float
-    fgt_ml: float
-    enhancing_ml: float
-
-    @property
-    def fgt_percent(self) -> float:
-        """FGT as a share of the breast."""
-        return 100 * self.fgt_ml / self.breast_ml
-
-    @property
-    def bpe_percent(self) -> float:
-        """Enhancing FGT as a share of the FGT; zero where there is no FGT."""
-        return 100 * self.enhancing_ml / self.fgt_ml if self.fgt_ml else 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Measurements:
     """All that was measured on one study without a network, and why the rest was not.
 
@@ -209,12 +197,11 @@ class Measurements:
     times_s: tuple[float, ...] = ()
     tissue: EnhancingTissue | None = None
     diffusion: DiffusionMeasure | None = None
-    breasts: tuple[BreastTissue, ...] = ()
     not_measured: tuple[NotMeasured, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data under the names of the fields, with what follows from them."""
-        return asdict(self)
+        """Plain data under the names of the fields, each curve with what follows from it."""
+        return {**asdict(self), "tissue": None if self.tissue is None else self.tissue.to_json()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -226,7 +213,6 @@ class Measurements:
             diffusion=None
             if diffusion is None
             else DiffusionMeasure(**{**diffusion, "b_values": tuple(diffusion["b_values"])}),
-            breasts=tuple(BreastTissue(**each) for each in content["breasts"]),
             not_measured=tuple(
                 NotMeasured(each["what"], NotMeasuredCode(each["code"]), each["words"])
                 for each in content["not_measured"]

@@ -22,6 +22,7 @@ from mome_core.calibration import Calibration, coalition_name, withheld_words
 from mome_core.case import Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import ActiveModel, analyze_together, unanswered, withheld_result
+from mome_core.measurements import NotMeasured
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.results import Result, Saliency, Score, combined
 from node.errors import SettingsError
@@ -141,7 +142,8 @@ def analyze_study(
         with _timed(timings, "survey"):
             surveyed = surveyed_case(assembly.case)
         answering = [each for each in refusals if each not in refused]
-        answered = analyze_together(assembly.case, answering, progress, surveyed)
+        known = None if isinstance(surveyed, NotMeasured) else surveyed
+        answered = analyze_together(assembly.case, answering, progress, known)
         answered = beside_refusals(answered, refused, assembly.case.modalities)
         result = doubted(answered, headers, senders, assembly.warnings)
     except StudyIneligible as reason:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from mome_core.case import Case
 from mome_core.errors import StudyIneligible
 from mome_core.measure.study import measure, survey_to_measure
+from mome_core.measurements import NotMeasured, NotMeasuredCode
 from mome_core.preprocessing.structure import has_structure
 from mome_core.preprocessing.surveyed import SurveyedCase
 from mome_core.results import Result
@@ -14,18 +15,23 @@ from sr_templates.dicom.evidence import Evidence
 from sr_templates.saliency.placed import place_saliency
 
 
-def surveyed_case(case: Case) -> SurveyedCase | None:
-    """The case surveyed by the rules of the measurements; None without an image of the dynamic, or without a breast."""
-    if case.dce is None or case.dce.phase_count < 2 or not has_structure(case.dce, None):
-        return None
+def surveyed_case(case: Case) -> SurveyedCase | NotMeasured:
+    """The case surveyed by the rules of the measurements, or why nothing on it can be measured."""
+    if case.dce is None:
+        return NotMeasured("kinetics", NotMeasuredCode.NO_DCE, "the study has no usable DCE")
+    if case.dce.phase_count < 2:
+        return NotMeasured("kinetics", NotMeasuredCode.POST_CONTRAST_MISSING, "the DCE has one phase only")
+    noise = NotMeasured("kinetics", NotMeasuredCode.NO_STRUCTURE, "the DCE holds noise instead of an image")
+    if not has_structure(case.dce, None):
+        return noise
     try:
         surveyed = survey_to_measure(case)
-    except StudyIneligible:  # the model's own preparation says so to the reader, by its own rules
-        return None
-    return surveyed if has_structure(case.dce, surveyed.breasts) else None
+    except StudyIneligible as reason:  # the model's own preparation decides by its own rules
+        return NotMeasured("kinetics", NotMeasuredCode.NO_BREAST, str(reason))
+    return surveyed if has_structure(case.dce, surveyed.breasts) else noise
 
 
-def measured(result: Result, case: Case, surveyed: SurveyedCase | None, evidence: Evidence) -> Result:
+def measured(result: Result, case: Case, surveyed: SurveyedCase | NotMeasured, evidence: Evidence) -> Result:
     """The result with its measurements, at the peak of the saliency that is shown."""
     found = measure(case, surveyed, _peak_mm(result, evidence))
     return replace(result, measurements=found.measurements, kinetics=found.maps)

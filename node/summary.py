@@ -254,7 +254,8 @@ class AnalysisSummary:
     def to_json(self) -> dict[str, object]:
         """Plain data under the names of the fields, for `json.dumps`."""
         content = asdict(self)
-        return content | {"saliency": [_without_nan(each) for each in content["saliency"]]}
+        measured = None if self.measurements is None else self.measurements.to_json()
+        return content | {"saliency": [_without_nan(each) for each in content["saliency"]], "measurements": measured}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

@@ -127,7 +127,7 @@ def build_not_analysed(
         made[Kind.SUMMARY] = (build_summary(common, page, options.page.identify),)
     if Kind.REPORT in options.kinds:
         links = {kind: instances[0] for kind, instances in made.items()}
-        made[Kind.REPORT] = (build_refusal(common, reason, flags, links),)
+        made[Kind.REPORT] = (build_refusal(common, reason, flags, links, not_written),)
     return _checked(made, evidence, not_written)
 
 

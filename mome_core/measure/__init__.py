@@ -1,1 +1,1 @@
-"""What the images prove without a network: kinetics, size, diffusion and breast tissue of one case."""
+"""What the images prove without a network: kinetics, size and diffusion of one case."""

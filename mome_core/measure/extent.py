@@ -57,11 +57,15 @@ def seed_near(enhancement: Enhancement, point_mm: tuple[float, float, float]) ->
 def connected_tissue(enhancement: Enhancement, seed: Index) -> Mask:
     """Voxels connected to the seed that enhance by 50 % or more and take up half of what the brightest part does.
 
-    Voxels touch by their faces; holes (necrosis, a clip) are filled.
+    Voxels touch by their faces; holes (necrosis, a clip) are filled. The seed is part of it, also where something much
+    brighter lies beside it. Raises ValueError for a seed that does not enhance.
     """
     enhancing = enhancement.uptake_percent >= ENHANCING_PERCENT
+    if not enhancing[seed]:
+        raise ValueError("the seed does not enhance")
     bright = _ball(enhancement, seed, _BRIGHTEST_MM) & enhancing
     level = _HALF_MAXIMUM * float(np.percentile(enhancement.difference[bright], _BRIGHTEST_PERCENTILE))
+    level = min(level, float(enhancement.difference[seed]))
     parts, _ = ndimage.label(enhancing & (enhancement.difference >= level))
     return np.asarray(ndimage.binary_fill_holes(parts == parts[seed]))
 
@@ -70,7 +74,9 @@ def _ball(enhancement: Enhancement, centre: Index, radius_mm: float) -> Mask:
     """Voxels whose centres lie within a distance of a voxel's centre; its neighbours in any case."""
     ball = np.zeros(enhancement.breasts.shape, dtype=bool)
     reach = [max(1, int(radius_mm / step)) for step in enhancement.spacing_mm]
-    box = tuple(slice(max(0, at - r), at + r + 1) for at, r in zip(centre, reach, strict=True))
+    i, j, k = enhancement.breasts.shape
+    edges = zip(centre, reach, (i, j, k), strict=True)
+    box = tuple(slice(max(0, at - r), min(size, at + r + 1)) for at, r, size in edges)
     axes = np.ogrid[box]
     square = sum(
         ((axis - at) / max(radius_mm / step, 1.0)) ** 2

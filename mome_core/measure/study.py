@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,6 @@ from mome_core.measure.extent import (
     strongest_point_mm,
 )
 from mome_core.measure.kinetics import around, curve_in, delayed_change_percent, kinetic_maps, types_of, worst_place
-from mome_core.measure.tissue import breast_tissue
 from mome_core.measurements import (
     TYPE_NUMBERS,
     CurveType,
@@ -58,32 +56,32 @@ def survey_to_measure(case: Case) -> SurveyedCase:
     return survey_case(case, BreastRules(), MotionRules())
 
 
-def measure(case: Case, surveyed: SurveyedCase | None, point_mm: _Point | None = None) -> StudyMeasures:
-    """Kinetics, size and diffusion of the enhancing tissue at a point, and the tissue of both breasts.
+def measure(case: Case, surveyed: SurveyedCase | NotMeasured, point_mm: _Point | None = None) -> StudyMeasures:
+    """Kinetics, size and diffusion of the enhancing tissue at a point.
 
     Parameters
     ----------
     surveyed
-        None where no breast was found.
+        Or why the case could not be surveyed, which is then why nothing is measured.
     point_mm
         LPS; the peak of the saliency that is shown. None for the strongest enhancement in the breasts.
     """
-    reason = _why_nothing(case, surveyed)
-    if reason is not None or surveyed is None or surveyed.dynamic is None:
+    reason = surveyed if isinstance(surveyed, NotMeasured) else _why_nothing(case, surveyed)
+    if reason is not None or isinstance(surveyed, NotMeasured):
         return StudyMeasures(Measurements(not_measured=() if reason is None else (reason,)))
-    survey, breasts = surveyed.survey, surveyed.breasts
-    enhancement = None if breasts is None else enhancement_of(surveyed.dynamic, breasts)
+    dynamic, survey, breasts = surveyed.dynamic, surveyed.survey, surveyed.breasts
+    enhancement = None if dynamic is None or breasts is None else enhancement_of(dynamic, breasts)
     if survey is None or breasts is None or enhancement is None:
         words = "the DCE does not reach the breasts"
-        return StudyMeasures(Measurements(not_measured=(NotMeasured("kinetics", NotMeasuredCode.NO_BREAST, words),)))
+        return StudyMeasures(Measurements(not_measured=(NotMeasured("kinetics", NotMeasuredCode.NOT_COVERED, words),)))
     return _Measuring(case, surveyed, survey, breasts, enhancement).all_at(point_mm)
 
 
-def _why_nothing(case: Case, surveyed: SurveyedCase | None) -> NotMeasured | None:
+def _why_nothing(case: Case, surveyed: SurveyedCase) -> NotMeasured | None:
     """Why neither kinetics nor size can be measured; None where they can."""
     if case.dce is None:
         return NotMeasured("kinetics", NotMeasuredCode.NO_DCE, "the study has no usable DCE")
-    if surveyed is None or surveyed.breasts is None:
+    if surveyed.breasts is None:
         return NotMeasured("kinetics", NotMeasuredCode.NO_BREAST, "no breast was found")
     said, first = case.acquisition.get("pre_contrast"), surveyed.enhancement[0]
     if said == PreContrast.REFUTED or (said == PreContrast.UNKNOWN and first < _LIMITS.least_first_enhancement):
@@ -123,42 +121,28 @@ class _Measuring:
     def all_at(self, point_mm: _Point | None) -> StudyMeasures:
         """The measurements at a point, or where the uptake is strongest."""
         measured_at = MeasuredAt.STRONGEST_ENHANCEMENT if point_mm is None else MeasuredAt.SALIENCY_PEAK
-        mask, tissue = self._tissue(point_mm or strongest_point_mm(self.survey, self.breasts), measured_at)
+        at = self._tissue(point_mm or strongest_point_mm(self.survey, self.breasts), measured_at)
+        mask, tissue = (None, None) if isinstance(at, NotMeasured) else at
         diffusion = None if mask is None else adc_in(self.case, self.enhancement, mask)
-        lesion = None if mask is None else self._on_survey(mask)
-        breasts = breast_tissue(
-            self.survey,
-            self.breasts,
-            lesion,
-            smallest_ml=self.surveyed.breast_rules.smallest_breast_ml,
-        )
         found = Measurements(
             times_s=self.times_s,
             tissue=tissue,
             diffusion=diffusion if isinstance(diffusion, DiffusionMeasure) else None,
-            breasts=() if isinstance(breasts, NotMeasured) else breasts,
-            not_measured=tuple(self._withheld(tissue, diffusion, breasts)),
+            not_measured=tuple(each for each in (at, self.delayed, diffusion) if isinstance(each, NotMeasured)),
         )
         times_s = () if self.delayed else self.times_s
         return StudyMeasures(found, kinetic_maps(self.enhancement, times_s, mask))
 
-    def _withheld(self, tissue: EnhancingTissue | None, *others: object) -> Iterator[NotMeasured]:
-        """Everything that is not given, with the reason."""
-        if tissue is None:
-            words = "no tissue there takes up contrast by half of its signal or more"
-            yield NotMeasured("kinetics", NotMeasuredCode.NO_ENHANCEMENT, words)
-        elif self.delayed is not None:
-            yield self.delayed
-        yield from (each for each in others if isinstance(each, NotMeasured))
-
-    def _tissue(self, point_mm: _Point | None, measured_at: MeasuredAt) -> tuple[Mask | None, EnhancingTissue | None]:
-        """The enhancing tissue at a point with its numbers; None where nothing enhances there."""
+    def _tissue(self, point_mm: _Point | None, measured_at: MeasuredAt) -> tuple[Mask, EnhancingTissue] | NotMeasured:
+        """The enhancing tissue at a point with its numbers, or why there are none."""
         seed = None if point_mm is None else seed_near(self.enhancement, point_mm)
-        if point_mm is None or seed is None:
-            return None, None
+        if seed is None:
+            words = "no tissue there takes up contrast by half of its signal or more"
+            return NotMeasured("kinetics", NotMeasuredCode.NO_ENHANCEMENT, words)
         mask, known = connected_tissue(self.enhancement, seed), self.delayed is None
         if mask.sum() < _FEWEST_VOXELS:
-            return None, None
+            words = f"fewer than {_FEWEST_VOXELS} connected voxels there take up contrast, as noise or a vessel does"
+            return NotMeasured("kinetics", NotMeasuredCode.TOO_FEW_VOXELS, words)
         extent = extents_mm(self.enhancement, mask)
         skin, wall = (
             nearest_mm(self.enhancement, mask, distance, self.breasts)
@@ -190,12 +174,3 @@ class _Measuring:
         """Share of the tissue's voxels of each curve type."""
         types = types_of(delayed_change_percent(self.enhancement, mask), mask)[mask]
         return {each: float((types == number).mean()) for each, number in TYPE_NUMBERS.items()}
-
-    def _on_survey(self, mask: Mask) -> Mask:
-        """The tissue on the grid of the breast mask."""
-        found = np.zeros(self.breasts.share.shape, dtype=bool)
-        affine = np.linalg.inv(self.breasts.affine) @ self.enhancement.affine
-        index = np.rint(affine[:3, :3] @ np.argwhere(mask).T + affine[:3, 3:]).astype(int)
-        index = np.clip(index, 0, np.array(found.shape)[:, None] - 1)
-        found[tuple(index)] = True
-        return found

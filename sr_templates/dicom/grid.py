@@ -76,7 +76,7 @@ def place(volume: Volume, modality: Modality, evidence: Evidence) -> Placement:
     images = evidence.images(modality)
     columns, rows, slices = volume.voxels.shape
     if len(images) != slices:
-        raise EvidenceRefused(f"the {modality} saliency has {slices} slices, its evidence {len(images)} images")
+        raise EvidenceRefused(f"the map on the {modality} has {slices} slices, its evidence {len(images)} images")
     for k, image in enumerate(images):
         header = image.header
         if (int(header.Columns), int(header.Rows)) != (columns, rows):
@@ -92,7 +92,7 @@ def place(volume: Volume, modality: Modality, evidence: Evidence) -> Placement:
 def _require_same_directions(affine: Affine, source: Affine) -> None:
     """Raise EvidenceRefused unless rows and columns of both grids run the same way at the same spacing."""
     if np.abs(affine[:3, :2] - source[:3, :2]).max() > DIRECTION_TOLERANCE:
-        raise EvidenceRefused("rows or columns of the saliency run differently from those of its source images")
+        raise EvidenceRefused("rows or columns of the map run differently from those of its source images")
 
 
 def place_for_overlay(saliency: Saliency, evidence: Evidence) -> Placement | None:

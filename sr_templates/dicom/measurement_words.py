@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mome_core.measurements import (
-    BreastTissue,
     Curve,
     CurveType,
     DiffusionMeasure,
@@ -47,8 +46,6 @@ def measurement_rows(measurements: Measurements) -> Iterator[tuple[str, str]]:
         yield "Distance to chest wall", f"{tissue.chest_wall_mm:.0f} mm"
     if measurements.diffusion is not None:
         yield "ADC", adc_words(measurements.diffusion)
-    for breast in measurements.breasts:
-        yield f"{_SIDES[breast.side].capitalize()} breast", _breast_words(breast)
 
 
 def not_measured_words(measurements: Measurements) -> Iterator[str]:
@@ -78,12 +75,19 @@ def _uptake(curve: Curve) -> str:
 
 
 def _change(curve: Curve) -> str:
-    return "" if curve.delayed_change_percent is None else f"{curve.delayed_change_percent:+.0f} %"
+    """Rounded no further than the curve's type allows: -10.4 % is washout, -10 % would be a plateau."""
+    change = curve.delayed_change_percent
+    if change is None:
+        return ""
+    decimals = next((each for each in range(3) if CurveType.of(round(change, each)) is curve.type), 3)
+    return f"{change:+.{decimals}f} %"
 
 
 def _phases_words(times_s: tuple[float, ...]) -> str:
     """From which phase to which the delayed change is, in seconds from the first post-contrast one."""
-    return f"from phase 1 to phase {len(times_s) - 1}, {times_s[-1] - times_s[1]:.0f} s later" if times_s else ""
+    if not times_s:
+        return ""
+    return f"from post-contrast phase 1 to {len(times_s) - 1}, {times_s[-1] - times_s[1]:.0f} s later"
 
 
 def _size_words(tissue: EnhancingTissue) -> str:
@@ -104,11 +108,3 @@ def adc_words(diffusion: DiffusionMeasure) -> str:
     b_values = ", ".join(f"{each:g}" for each in diffusion.b_values)
     source = f"fitted to b = {b_values} s/mm2" if b_values else "the scanner's map"
     return f"{diffusion.mean:.2f} (lowest voxel {diffusion.minimum:.2f}) x 10^-3 mm2/s, {source}"
-
-
-def _breast_words(breast: BreastTissue) -> str:
-    """Volumes of one breast; no BI-RADS category."""
-    return (
-        f"{breast.breast_ml:.0f} ml; fibroglandular tissue {breast.fgt_ml:.0f} ml ({breast.fgt_percent:.0f} %), "
-        f"of which {breast.enhancing_ml:.0f} ml ({breast.bpe_percent:.0f} %) enhance"
-    )

@@ -12,7 +12,8 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
 
 from mome_core.case import Modality
-from mome_core.measurements import TYPE_NUMBERS, CurveType
+from mome_core.measurements import TYPE_NUMBERS, CurveType, Measurements, NotMeasuredCode
+from mome_core.results import Laterality
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes
@@ -27,6 +28,8 @@ _COLOURS = {  # as kinetic overlays of breast MRI workstations: blue, yellow, re
     CurveType.PLATEAU: CIELabColor(90.0, -5.0, 80.0),
     CurveType.WASHOUT: CIELabColor(50.0, 75.0, 55.0),
 }
+_WHOSE = {Laterality.BOTH: "both breasts", Laterality.LEFT: "the left breast", Laterality.RIGHT: "the right breast"}
+_NO_TYPES = {NotMeasuredCode.TIMES_UNKNOWN, NotMeasuredCode.DELAYED_PHASE_MISSING}
 _METHOD = "Initial uptake of 50 % or more; last signal within 10 % of the first post-contrast one: plateau"
 
 
@@ -34,14 +37,22 @@ def build(context: BuildContext) -> Instances:
     """One segmentation on the slices that hold enhancing tissue."""
     types = context.kinetics.types
     if types is None:
-        raise NotShowable("the times of the phases are not known, so that no curve has a type")
+        raise NotShowable(_why_no_types(context.result.measurements))
     if not types.voxels.any():
         raise NotShowable("no tissue in the breasts enhances")
     placement = place(types, Modality.DCE, context.common.evidence).without_empty_ends()
-    return (_build_segmentation(context.common, placement),)
+    found = context.result.breasts
+    laterality = Laterality.BOTH if found is None else found.laterality
+    return (_build_segmentation(context.common, placement, laterality),)
 
 
-def _build_segmentation(common: CommonAttributes, placement: Placement) -> Dataset:
+def _why_no_types(measurements: Measurements | None) -> str:
+    """In the words of what was not measured."""
+    reasons = () if measurements is None else measurements.not_measured
+    return next((each.words for each in reasons if each.code in _NO_TYPES), "no curve has a type")
+
+
+def _build_segmentation(common: CommonAttributes, placement: Placement, laterality: Laterality) -> Dataset:
     """Binary segments that do not overlap, each on the slices that hold it."""
     instance = common.new_instance(Kind.CURVE_TYPES)
     instance.ContentDescription = "Curve types of enhancing tissue, research use only"
@@ -54,17 +65,18 @@ def _build_segmentation(common: CommonAttributes, placement: Placement) -> Datas
         frame_sources(placement.images),
         labels,
         "BINARY",
-        [_segment(common, segment, each) for segment, each in enumerate(present, start=1)],
+        [_segment(common, segment, each, laterality) for segment, each in enumerate(present, start=1)],
         **identity_arguments(instance),
         content_label="CURVE_TYPES",
         omit_empty_frames=True,
     )
-    facts = FrameFacts(placement.images, common.uid("dimensions", "curve types"), _METHOD, codes.BILATERAL)
+    dimensions, side = common.uid("dimensions", "curve types"), codes.LATERALITIES[laterality]
+    facts = FrameFacts(placement.images, dimensions, _METHOD, side)
     repair(instance, built, SEVERAL_SEGMENTS_REPAIRS, facts)
     return instance
 
 
-def _segment(common: CommonAttributes, number: int, curve: CurveType) -> SegmentDescription:
+def _segment(common: CommonAttributes, number: int, curve: CurveType, laterality: Laterality) -> SegmentDescription:
     segment = SegmentDescription(
         number,
         f"{curve.capitalize()} enhancement",
@@ -75,7 +87,7 @@ def _segment(common: CommonAttributes, number: int, curve: CurveType) -> Segment
             "MOME Node measurements", codes.MULTISPECTRAL_PROCESSING, common.device.software_version
         ),
         common.tracking_uid(f"{curve} enhancement"),
-        f"{curve} enhancement of both breasts",
+        f"{curve} enhancement of {_WHOSE[laterality]}",
         [codes.BREAST],
         display_color=_COLOURS[curve],
     )

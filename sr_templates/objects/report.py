@@ -76,11 +76,15 @@ def build(context: BuildContext) -> Instances:
 
 
 def build_refusal(
-    common: CommonAttributes, reason: str, flags: Sequence[QualityFlag], links: Mapping[Kind, Dataset]
+    common: CommonAttributes,
+    reason: str,
+    flags: Sequence[QualityFlag],
+    links: Mapping[Kind, Dataset],
+    not_written: Mapping[Kind, str],
 ) -> Dataset:
     """The SR document that states why no score was given; it must never be read as a negative."""
     instance = common.new_instance(Kind.REPORT, "refusal", *links)
-    statements = [*_status(reason), *_caveats(flags, {}), *_provenance(common)]
+    statements = [*_status(reason), *_caveats(flags, not_written), *_provenance(common)]
     title, first = codes.ONCOLOGY_MEASUREMENT_REPORT, impression_of_refusal(reason)
     root = measurement_report(title, common.device, (), None, statements, first=first)
     return finished(instance, common, root, links.values())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from mome_core.measurements import BreastTissue, CurveType, Measurements
+from mome_core.measurements import CurveType, Measurements, NotMeasuredCode
 from told_measurements import MEASURED
 
 
@@ -29,5 +30,13 @@ def test_measurements_survive_json() -> None:
     assert Measurements.from_json(json.loads(json.dumps(Measurements().to_json()))) == Measurements()
 
 
-def test_a_breast_without_gland_has_no_background_enhancement() -> None:
-    assert BreastTissue("L", 500.0, 0.0, 0.0).bpe_percent == 0.0
+def test_json_holds_what_follows_from_each_curve() -> None:
+    tissue = json.loads(json.dumps(MEASURED.to_json()))["tissue"]
+    told = [(each["initial_uptake_percent"], each["delayed_change_percent"], each["type"])
+            for each in (tissue["at_point"], tissue["whole"], tissue["worst"])]  # fmt: skip
+    assert told == [(150.0, -12.0, "washout"), (150.0, -12.0, "washout"), (180.0, -19.3, "washout")]
+
+
+def test_the_documentation_names_every_reason() -> None:
+    told = (Path(__file__).parents[2] / "docs/measurements.md").read_text()
+    assert [each for each in NotMeasuredCode if f"`{each}`" not in told] == []

@@ -150,10 +150,14 @@ CASES = {
     "japanese": Oddity(edit=name(["", "ISO 2022 IR 87"], "Yamada^Hanako=山田^花子=やまだ^はなこ")),
     "korean": Oddity(edit=name(["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동")),
     "cyrillic": Oddity(edit=name("ISO_IR 144", "Люксембург^Роза")),
-    "utf-8 said to be latin": Oddity(edit=utf8_as_latin, own_errors="PatientName|Specific ?Character ?Set"),
+    "utf-8 said to be latin": Oddity(
+        edit=utf8_as_latin, own_errors="PatientName|Specific ?Character ?Set|Patient's Name|invalid data values"
+    ),
     "two charsets": Oddity(edit=differing_charset),
     "longest values": Oddity(edit=longest),
-    "too long values": Oddity(edit=too_long, own_errors="PatientName|StudyID|StudyTime"),
+    "too long values": Oddity(
+        edit=too_long, own_errors="PatientName|Patient's Name|Study ?ID|Study ?Time|invalid data values"
+    ),
     "little said": Oddity(
         edit=without("PatientBirthDate", "PatientSex", "StudyTime", "AccessionNumber", "StudyDescription")
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mome_core.measurements import (
-    BreastTissue,
     Curve,
     CurveType,
     DiffusionMeasure,
@@ -35,6 +34,5 @@ MEASURED = Measurements(
         chest_wall_mm=41.0,
     ),
     diffusion=DiffusionMeasure(0.84, 0.71, 12, (50.0, 800.0)),
-    breasts=(BreastTissue("L", 850.0, 120.0, 30.0), BreastTissue("R", 900.0, 110.0, 0.0)),
     not_measured=(NotMeasured("adc", NotMeasuredCode.FRAMES_DIFFER, "they differ"),),
 )

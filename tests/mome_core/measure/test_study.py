@@ -12,7 +12,7 @@ from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from measured_phantoms import MeasuredPhantom, measured
 from mome_core.case import Case, PreContrast
 from mome_core.measure.study import StudyMeasures, measure, survey_to_measure
-from mome_core.measurements import CurveType, MeasuredAt, NotMeasuredCode
+from mome_core.measurements import CurveType, MeasuredAt, NotMeasured, NotMeasuredCode
 from mome_core.preprocessing.recipe import BreastRules
 from mome_core.preprocessing.surveyed import SurveyedCase, survey_case
 
@@ -89,7 +89,26 @@ def test_a_point_in_fat_is_not_measured() -> None:
     x, y, z = phantom.examination(size="small", seed=4).truth.lesion_centre_mm
     found = measure(case, surveyed(case), (-x, y + 30.0, z))
     assert found.measurements.tissue is None
-    assert NotMeasuredCode.NO_ENHANCEMENT in why(found)
+    assert why(found)[0] in {NotMeasuredCode.NO_ENHANCEMENT, NotMeasuredCode.TOO_FEW_VOXELS}  # voxels of noise
+
+
+def test_two_voxels_that_brighten_are_told_apart_from_none() -> None:
+    case = small(contrast=False)
+    known = surveyed(case)
+    assert known.dynamic is not None and known.breasts is not None
+    centre = phantom.examination(size="small", seed=4).truth.lesion_centre_mm
+    i, j, k = np.rint((np.linalg.inv(known.dynamic.affine) @ (*centre, 1))[:3]).astype(int)
+    voxels = known.dynamic.voxels.copy()
+    voxels[1:, i : i + 2, j, k] = 3 * voxels[0, i : i + 2, j, k]
+    found = measure(case, replace(known, dynamic=replace(known.dynamic, voxels=voxels)), centre)
+    assert found.measurements.tissue is None
+    assert NotMeasuredCode.TOO_FEW_VOXELS in why(found) and NotMeasuredCode.NO_ENHANCEMENT not in why(found)
+
+
+def test_without_a_survey_the_reason_is_told() -> None:
+    reason = NotMeasured("kinetics", NotMeasuredCode.NO_STRUCTURE, "it is noise")
+    found = measure(small(), reason)
+    assert (found.measurements.not_measured, found.maps) == ((reason,), None)
 
 
 def test_distances_are_those_of_the_simulated_body() -> None:

@@ -21,7 +21,7 @@ def test_measurements_are_printed_also_where_no_score_is_given() -> None:
     text = printed(AnalysisSummary(reason="the breasts moved", measurements=MEASURED))
     assert "not analysed: the breasts moved" in text
     assert "Measured on the images, without the network" in text
-    assert "washout (type III), -19 % from phase 1 to phase 3, 180 s later" in text
+    assert "washout (type III), -19 % from post-contrast phase 1 to 3, 180 s later" in text
     assert "No ADC: they differ" in text
 
 

@@ -64,6 +64,13 @@ def test_a_withheld_result_has_its_kinetics_all_the_same() -> None:
     assert {*MEASURED_KINDS, Kind.REPORT} == set(objects.by_kind)
 
 
+def test_the_report_of_a_withheld_result_says_what_was_not_written() -> None:
+    objects = built(make_evidence(Layout(phases_in_one_series=True)), scores=(), saliency=(), withheld="It moved.")
+    reason = objects.not_written[Kind.KINETIC_MAPS]
+    report = encode(objects.by_kind[Kind.REPORT][0])
+    assert f"kinetic-maps: {reason}".encode() in report
+
+
 def test_nothing_measured_is_told_in_not_written(result: Result, evidence: Evidence) -> None:
     objects = build_objects(replace(result, kinetics=None), evidence, DEVICE, options=WANTED)
     assert set(objects.not_written) == set(MEASURED_KINDS)
