@@ -71,7 +71,7 @@ def operate(
 
 @router.get("/studies/{number}/summary.png")
 def summary_picture(site: CurrentSite, number: _Number, user: PatientViewer) -> Response:
-    """The summary page as every PACS viewer shows it, with the patient's name."""
+    """The summary page as every PACS viewer shows it; it names the patient where `identify` of the results says so."""
     site.patient_log.looked_at(user.name, site.overview.uid_of(number))
     kept = _newest_object(site, number, lambda each: each.kind == Kind.SUMMARY)
     file = site.archive.verified(kept.path, kept.sha256)

@@ -177,7 +177,7 @@ class CommonAttributes:
         variant
             What tells objects of one kind apart (an option, a slice); part of the UIDs.
         filled
-            Wording for the `{...}` of the series description.
+            What stands for each `{...}` of the series description.
         """
         label = kind.label
         instance = Dataset()

@@ -51,12 +51,12 @@ class SourceImage:
     @property
     def series_number(self) -> str:
         """Series Number, "" where there is none."""
-        return str(self.header.get("SeriesNumber") or "")
+        return _stated(self.header.get("SeriesNumber"))
 
     @property
     def number(self) -> str:
         """What viewers count images of its series by: Instance Number, or the frame; "" where there is none."""
-        return str((self.header.get("InstanceNumber") if self.frame is None else self.frame) or "")
+        return _stated(self.header.get("InstanceNumber") if self.frame is None else self.frame)
 
     def _macro(self, keyword: str) -> Dataset:
         """The functional group that holds a geometry attribute; the data set itself for a classic image."""
@@ -68,6 +68,11 @@ class SourceImage:
                 item: Dataset = groups[keyword].value[0]
                 return item
         raise EvidenceRefused(f"a source frame lacks {keyword}, so the result cannot be placed on it")
+
+
+def _stated(number: object) -> str:
+    """A number as it is written, 0 too; "" where there is none."""
+    return "" if number is None else str(number)
 
 
 Slices = tuple[SourceImage, ...]

@@ -10,7 +10,10 @@ from sr_templates.drawing.colour import RGB
 
 
 def put_picture(instance: Dataset, pixels: RGB, description: str, laterality: Laterality = Laterality.BOTH) -> None:
-    """Make (rows, columns, 3) bytes, in which nothing names the patient, the image of a secondary capture."""
+    """Make (rows, columns, 3) bytes the image of a secondary capture.
+
+    It says that nothing names the patient; whoever draws a name, date or number sets Burned In Annotation to YES.
+    """
     rows, columns, _ = pixels.shape
     instance.ConversionType = "WSD"
     instance.ImageType = ["DERIVED", "SECONDARY"]
@@ -24,7 +27,7 @@ def put_picture(instance: Dataset, pixels: RGB, description: str, laterality: La
     instance.Rows, instance.Columns = rows, columns
     instance.BitsAllocated = instance.BitsStored = 8
     instance.HighBit, instance.PixelRepresentation = 7, 0
-    instance.BurnedInAnnotation = "NO"  # no name, date or number of the patient is drawn
+    instance.BurnedInAnnotation = "NO"
     instance.RecognizableVisualFeatures = "NO"
     instance.LossyImageCompression = "00"
     packed = np.ascontiguousarray(pixels).tobytes()

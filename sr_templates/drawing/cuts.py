@@ -43,6 +43,13 @@ class _Cut:
         """Of its picture on the page."""
         return f"{self.title} {self.modality}"
 
+    @property
+    def centre_mm(self) -> Vector:
+        """Middle of the picture: the point, moved in the plane so that the field of view lies in the volume."""
+        if self.volume is None:
+            return self.point_mm
+        return _inside(self.point_mm, self.view, *corners_mm(self.volume), self.field_mm)
+
 
 def draw_cuts(page: Page, box: Box, evidence: Evidence, result: Result, placed: PlacedSaliency | None) -> None:
     """Five cuts of a row: DCE in three planes or on both sides, axial T2 and DWI; each with the images it came from."""
@@ -55,10 +62,9 @@ def draw_cuts(page: Page, box: Box, evidence: Evidence, result: Result, placed: 
         x = box.x + column * (size + gap)
         at = Box(x, box.y + _CAPTION_ROWS * _ROW + 4, size, size)
         page.text((x, box.y), page.words(each.title, modality=each.modality), SMALL, bold=True)
-        if each.volume is None:
+        if each.volume is None or not _reaches(each.volume, each.point_mm if region is not None else each.centre_mm):
             page.card(at)
-            absent = Phrase.NOT_USABLE if each.modality in case.unusable else Phrase.ABSENT
-            page.text(at.middle, page.words(absent), SMALL, QUIET, anchor="mm")
+            page.text(at.middle, page.words(_why_empty(each, case)), SMALL, QUIET, anchor="mm")
             continue
         said = _caption(page, each, evidence)
         for row, words in enumerate(said, start=1):
@@ -66,6 +72,18 @@ def draw_cuts(page: Page, box: Box, evidence: Evidence, result: Result, placed: 
         title = page.words(each.title, modality=each.modality)
         _draw_cut(page, at, each, each.volume, placed)
         page.captions[each.name] = ", ".join(words for words in (title, *said) if words)
+
+
+def _reaches(volume: Volume, point_mm: Vector) -> bool:
+    """Whether a point lies in the volume, or not more than one voxel (of its slices: their spacing) outside."""
+    index = (np.linalg.inv(volume.affine) @ (*point_mm, 1.0))[:3]
+    return bool(np.all((index >= -1) & (index <= volume.voxels.shape)))
+
+
+def _why_empty(wanted: _Cut, case: Case) -> Phrase:
+    if wanted.volume is not None:
+        return Phrase.OUT_OF_REACH
+    return Phrase.NOT_USABLE if wanted.modality in case.unusable else Phrase.ABSENT
 
 
 def _cuts_through(case: Case, point_mm: Vector) -> tuple[_Cut, ...]:
@@ -127,16 +145,21 @@ def _width_of(volume: Volume | None) -> float:
 
 def _draw_cut(page: Page, box: Box, wanted: _Cut, volume: Volume, placed: PlacedSaliency | None) -> None:
     """The cut, with contours where it shows the sequence that was explained, and an open cross around the peak."""
-    low, high = corners_mm(volume)
-    centre = _inside(wanted.point_mm, wanted.view, low, high, wanted.field_mm)
+    centre = wanted.centre_mm
     plane = cut(volume, wanted.view, centre, wanted.field_mm, box.width)
     page.picture(box, grey(plane, window_of(volume.voxels)), wanted.name)
     if placed is not None and placed.region is not None:
         if placed.shown is not None and placed.saliency.modality is wanted.modality:
             shown = cut(placed.shown, wanted.view, centre, wanted.field_mm, box.width)
             draw_contours(page.draw, box, shown, ACCENT, COOL)
-        _open_cross(page, box, (placed.region.peak_mm - centre) * box.width / wanted.field_mm, wanted.view)
+        if placed.saliency.modality is wanted.modality or _same_frame(placed.saliency.volume, volume):
+            _open_cross(page, box, (placed.region.peak_mm - centre) * box.width / wanted.field_mm, wanted.view)
     page.edge_letters(box, wanted.view.letters)
+
+
+def _same_frame(one: Volume, other: Volume) -> bool:
+    """Whether both state the same Frame of Reference UID, so that a point of one is a place in the other."""
+    return bool(one.frame_of_reference_uid) and one.frame_of_reference_uid == other.frame_of_reference_uid
 
 
 def _open_cross(page: Page, box: Box, off: Vector, view: View) -> None:
@@ -171,14 +194,14 @@ def _caption(page: Page, wanted: _Cut, evidence: Evidence) -> Sequence[str]:
 
 
 def _series_of(page: Page, source: SourceImage, view: View, *, tiled: bool) -> str:
-    series = source.header.get("SeriesNumber")
+    """Series and image, without the numbers that the source does not state."""
+    series, image = source.series_number, "" if tiled else source.number
     normal = np.cross(source.orientation[:3], source.orientation[3:])
     if abs(float(normal @ np.cross(view.right, view.down))) < _SAME_PLANE_COSINE:
-        return page.words(Phrase.REFORMATTED, series=series)
-    number = source.header.get("InstanceNumber") if source.frame is None else source.frame
-    if tiled or number is None:
-        return page.words(Phrase.SHORT_SERIES, series=series)
-    return page.words(Phrase.SHORT_SERIES_IMAGE, series=series, image=number)
+        return page.words(Phrase.REFORMATTED if series else Phrase.REFORMATTED_ONLY, series=series)
+    if series:
+        return page.words(Phrase.SHORT_SERIES_IMAGE if image else Phrase.SHORT_SERIES, series=series, image=image)
+    return page.words(Phrase.SHORT_IMAGE, image=image) if image else ""
 
 
 def _moment(page: Page, modality: Modality, case: Case, phase: int) -> str:

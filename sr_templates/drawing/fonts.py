@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
+from unicodedata import category
 
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
@@ -15,6 +16,7 @@ from sr_templates.languages.words import Language, words_of
 
 _FACES = {Language.CHINESE: 2}
 """Which face of Noto's collection has the forms of signs that a language uses; 0 has the Japanese ones."""
+_PRIVATE_USE = "Co"  # Unicode: each font has a sign of its own there
 _CJK_FOLDERS = (  # Debian's fonts-noto-cjk, Fedora's google-noto-sans-cjk-fonts, Alpine's font-noto-cjk
     "/usr/share/fonts/opentype/noto",
     "/usr/share/fonts/google-noto-sans-cjk-fonts",
@@ -89,8 +91,12 @@ def _typeface_of(sign: str, language: Language) -> _Typeface:
 
 
 def drawable(words: str, language: Language) -> str:
-    """The words with a question mark for each sign that no face has."""
-    return "".join(sign if ord(sign) in _typeface_of(sign, language).signs else "?" for sign in words)
+    """The words with a question mark for each sign that no face has, or that is for private use (not in PDF/A)."""
+    return "".join(sign if _can_be_read(sign, language) else "?" for sign in words)
+
+
+def _can_be_read(sign: str, language: Language) -> bool:
+    return category(sign) != _PRIVATE_USE and ord(sign) in _typeface_of(sign, language).signs
 
 
 def runs(words: str, language: Language) -> list[tuple[str, _Typeface]]:

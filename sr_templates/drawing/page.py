@@ -78,7 +78,7 @@ class Page:
         anchor: str = "la",
         outlined: bool = False,
     ) -> None:
-        """Wording at a point; `anchor` as in Pillow (left, middle, right; ascender, middle, baseline, descender).
+        """Words at a point; `anchor` as in Pillow (left, middle, right; ascender, middle, baseline, descender).
 
         `outlined` on top of pictures.
         """
@@ -124,7 +124,7 @@ class Page:
         return box.y + len(kept) * step
 
     def label(self, box: Box, words: str, size: int, colour: Colour) -> None:
-        """Wording on a dark ground over a picture, broken to the width, from the bottom of the box upwards."""
+        """Words on a dark ground over a picture, broken to the width, from the bottom of the box upwards."""
         lines = wrapped(words, size, box.width - 12, self.words.language, bold=True)
         step = round(size * LINE)
         width = max(self.width_of(line, size, bold=True) for line in lines) + 12

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mome_core.case import Case, Modality
 from mome_core.results import AnalyzedBreasts
 from mome_core.volume import Dynamic
+from sr_templates.dicom.evidence import SourceImage
 from sr_templates.dicom.score_words import explanation_words
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ACCENT, COOL, INK, QUIET, RGB, grey
@@ -190,16 +191,18 @@ def _about(placed: PlacedSaliency, words: Wording) -> str:
 
 def _where(placed: PlacedSaliency, region: Region, words: Wording) -> str:
     """Where to look in the viewer: side, series and image of the region's peak."""
-    source = placed.images[region.peak[2]]
-    number = source.header.get("InstanceNumber") if source.frame is None else source.frame
     sides = {Side.LEFT: Phrase.LEFT_SIDE, Side.RIGHT: Phrase.RIGHT_SIDE, None: Phrase.SIDE_UNKNOWN}
-    place = Phrase.SERIES_ONLY if number is None else Phrase.SERIES_IMAGE
-    series = source.header.get("SeriesNumber")
-    return words(
-        Phrase.PEAK,
-        side=words(sides[region.side]),
-        place=words(place, modality=placed.saliency.modality, series=series, image=number),
-    )
+    place = _image_words(placed.images[region.peak[2]], placed.saliency.modality, words)
+    return words(Phrase.PEAK, side=words(sides[region.side]), place=place)
+
+
+def _image_words(source: SourceImage, modality: Modality, words: Wording) -> str:
+    """Sequence, series and image, without the numbers that the source does not state."""
+    series, image = source.series_number, source.number
+    if not (series or image):
+        return str(modality)
+    both = Phrase.SERIES_IMAGE if series and image else Phrase.SERIES_ONLY
+    return words(both if series else Phrase.IMAGE_ONLY, modality=modality, series=series, image=image)
 
 
 def _legend(page: Page, box: Box, placed: PlacedSaliency, region: Region) -> None:

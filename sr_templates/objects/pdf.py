@@ -26,6 +26,7 @@ from sr_templates.drawing.fonts import dejavu, drawable, noto_cjk
 from sr_templates.drawing.page import Page
 from sr_templates.drawing.projection import MIP, MIP_WITH_CONTOURS, place_words
 from sr_templates.drawing.summary_scores import CALLS, proof, score_without, whose
+from sr_templates.errors import NotShowable
 from sr_templates.identification import patient_parts, study_parts
 from sr_templates.kinds import Kind
 from sr_templates.languages.phrase import Phrase
@@ -59,7 +60,7 @@ def _build_pdf(common: CommonAttributes, result: Result, placed: PlacedSaliency 
 
 
 def _compiled(words: dict[str, Any], figures: dict[str, bytes], made: datetime) -> bytes:
-    """The bytes of the document; they depend on these alone."""
+    """The bytes of the document; they depend on these alone. Raises NotShowable where they cannot be set."""
     language = Language(words["language"])
     cjk = noto_cjk(language)
     folders = [dejavu().regular.parent, *([] if cjk is None else [cjk.regular.parent])]
@@ -72,14 +73,17 @@ def _compiled(words: dict[str, Any], figures: dict[str, bytes], made: datetime) 
         "data.json": json.dumps(words).encode(),
         **figures,
     }
-    document: bytes = typst.compile(  # type: ignore[call-overload]
-        sources,  # of files in memory: its stub does not know them yet
-        format="pdf",
-        font_paths=[str(folder) for folder in folders],
-        ignore_system_fonts=True,
-        pdf_standards="a-2a",
-        timestamp=round((made - datetime(1970, 1, 1)).total_seconds()),
-    )
+    try:
+        document: bytes = typst.compile(  # type: ignore[call-overload]
+            sources,  # of files in memory: its stub does not know them yet
+            format="pdf",
+            font_paths=[str(folder) for folder in folders],
+            ignore_system_fonts=True,
+            pdf_standards="a-2a",
+            timestamp=round((made - datetime(1970, 1, 1)).total_seconds()),
+        )
+    except typst.TypstError:
+        raise NotShowable("the words of this study cannot be set as PDF/A") from None  # its message may quote the name
     return document
 
 
@@ -167,7 +171,7 @@ def _sum(score: Score, words: Wording) -> str:
 
 
 def _drawable(value: Any, words: Wording) -> Any:
-    """The same with a question mark for each sign that no font has: PDF/A forbids a missing glyph."""
+    """The same with a question mark for each sign that PDF/A forbids: without a glyph, or for private use."""
     match value:
         case str():
             return drawable(value, words.language)

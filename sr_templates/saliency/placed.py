@@ -176,7 +176,8 @@ def _placed(saliency: Saliency, score: Score, evidence: Evidence, breasts: Analy
     if unshown is not None or region is None or found is None or smoothed is None:
         region = None
     else:
-        region = replace(region, mask=_within(region.mask, saliency.volume.affine, found))
+        mask = _within(region.mask, saliency.volume.affine, found)
+        region = replace(region, mask=mask, volume_ml=float(mask.sum() * voxel_volume_ml(saliency.volume)))
         shown = _shown(smoothed, found)
     overlay = place_for_overlay(saliency, evidence)
     return PlacedSaliency(saliency, score, placement, overlay, smoothed, region, unshown, shown)

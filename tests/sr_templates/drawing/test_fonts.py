@@ -44,3 +44,17 @@ def test_signs_that_dejavu_lacks_come_from_noto_cjk() -> None:
 
 def test_a_sign_that_no_face_has_is_a_question_mark() -> None:
     assert drawable("a\U0001f9ec", ENGLISH) == "a?"
+
+
+def test_a_sign_for_private_use_is_a_question_mark_although_dejavu_has_one() -> None:
+    assert 0xF6C5 in dejavu().signs
+    assert drawable("a\uf6c5b", ENGLISH) == "a?b"
+
+
+@pytest.mark.skipif(noto_cjk() is None, reason="Noto Sans CJK is not installed")
+def test_chinese_and_japanese_draw_the_same_code_point_in_their_own_form() -> None:
+    chinese, japanese = noto_cjk(Language.CHINESE), noto_cjk(Language.JAPANESE)
+    assert chinese is not None
+    assert japanese is not None
+    assert [face.font(20).getname()[0] for face in (chinese, japanese)] == ["Noto Sans CJK SC", "Noto Sans CJK JP"]
+    assert bytes(chinese.font(40).getmask("直")) != bytes(japanese.font(40).getmask("直"))

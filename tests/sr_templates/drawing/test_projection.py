@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from calibrations import calibration
 from mome_core.case import Case
 from mome_core.results import Result
+from sr_studies import Layout, make_evidence, make_result
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.page import Page, scaled
-from sr_templates.drawing.projection import MIP, MIP_WITH_CONTOURS, draw_projection, projection_of
+from sr_templates.drawing.projection import MIP, MIP_WITH_CONTOURS, draw_projection, place_words, projection_of
+from sr_templates.languages.words import Language, words_of
 from sr_templates.saliency.placed import place_saliency
 
 BOX = Box(0, 0, 896, 556)
@@ -91,3 +94,18 @@ def test_no_volume_is_given_that_could_be_read_as_the_tumour(evidence: Evidence,
     assert "Raised most on the left: DCE series 4, image" in said
     assert "per ml" in said
     assert not any(word in said for word in (" 0.5 ml", "volume"))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "place"),
+    [
+        ({"SeriesNumber": None}, "DCE image 1006"),
+        ({"InstanceNumber": None}, "DCE series 4"),
+        ({"SeriesNumber": None, "InstanceNumber": None}, "DCE"),
+    ],
+    ids=["no series number", "no image number", "neither"],
+)
+def test_a_number_that_the_images_do_not_state_is_not_said(attributes: dict[str, object], place: str) -> None:
+    evidence = make_evidence(Layout(attributes=attributes))
+    placed = place_saliency(make_result(evidence), evidence)
+    assert place_words(placed, words_of(Language.ENGLISH))[0] == f"Raised most on the left: {place}"

@@ -94,3 +94,23 @@ def test_a_name_in_any_script_leaves_a_document_with_every_glyph() -> None:
     document = document_of(evidence, make_result(evidence))
     verdict = pdf_validator.validate_pdf_bytes(document, profile=pdf_validator.ValidationProfile.PDF_A_2A)
     assert {each.rule_id for each in verdict.failures} <= {"PDFA2A-TRUETYPE-GLYPH-WIDTH-001"}
+
+
+@pytest.mark.parametrize("sign", ["\uf6c5", "\uf001", "\ue000", "\U000f0000"])
+def test_a_sign_for_private_use_in_a_name_is_a_question_mark(sign: str) -> None:
+    """DejaVu Sans has some of them, and PDF/A forbids all."""
+    evidence = make_evidence(Layout(attributes={"PatientName": f"Phantom^An{sign}na"}))
+    document = document_of(evidence, make_result(evidence))
+    verdict = pdf_validator.validate_pdf_bytes(document, profile=pdf_validator.ValidationProfile.PDF_A_2A)
+    assert verdict.is_compliant, str(verdict)
+
+
+def test_a_document_that_cannot_be_set_leaves_the_other_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the guard a sign for private use is what the typesetter refuses, with its own error."""
+    monkeypatch.setattr("sr_templates.objects.pdf.drawable", lambda words, language: words)
+    named = make_evidence(Layout(attributes={"PatientName": "Phantom^An\uf6c5na"}))
+    objects = build_objects(
+        make_result(named), named, DEVICE, options=ObjectOptions(frozenset({Kind.PDF, Kind.SUMMARY, Kind.REPORT}))
+    )
+    assert objects.not_written == {Kind.PDF: "the words of this study cannot be set as PDF/A"}
+    assert set(objects.by_kind) == {Kind.SUMMARY, Kind.REPORT}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from sr_studies import DEVICE, Layout, make_evidence, make_result
 from sr_templates.build import ResultObjects, build_objects
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import Kind
+from sr_templates.saliency.placed import place_saliency
 from sr_templates.saliency.region import find_region, smooth
 
 
@@ -49,3 +52,19 @@ def test_the_segment_states_its_side_where_the_geometry_tells_it(lesion_x_mm: fl
     modifier = segment.AnatomicRegionSequence[0].get("AnatomicRegionModifierSequence")
     assert (modifier[0].CodeMeaning if modifier else None) == side
     assert "lesion" not in segment.SegmentLabel.lower()
+
+
+def test_the_volume_in_the_description_is_that_of_the_pixels(result: Result, evidence: Evidence) -> None:
+    """One voxel of the region lies outside the breasts, so it is left out."""
+    assert result.breasts is not None
+    whole = place_saliency(result, evidence)
+    assert whole is not None
+    assert whole.region is not None
+    inside = np.ones(whole.region.mask.shape, np.float32)
+    inside[tuple(np.argwhere(whole.region.mask)[0])] = 0.0
+    cut = replace(result.breasts, share=replace(result.breasts.share, voxels=inside))
+    instance = build_objects(replace(result, breasts=cut), evidence, DEVICE).by_kind[Kind.SEGMENTATION][0]
+    held = np.unpackbits(np.frombuffer(instance.PixelData, np.uint8)).sum()
+    assert held == whole.region.mask.sum() - 1
+    ml = held * 6.5 * 6.5 * 6.0 / 1000
+    assert f"; {ml:.1f} ml;" in instance.SegmentSequence[0].SegmentDescription

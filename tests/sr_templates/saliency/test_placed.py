@@ -15,7 +15,7 @@ from mome_core.volume import Volume
 from sr_studies import Layout, make_evidence, make_result
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.saliency.placed import PlacedSaliency, Unshown, key_sources, place_saliencies, place_saliency
-from sr_templates.saliency.region import smooth
+from sr_templates.saliency.region import smooth, voxel_volume_ml
 
 
 def placed_on(evidence: Evidence, result: Result) -> PlacedSaliency:
@@ -126,6 +126,8 @@ def test_a_region_needs_nine_tenths_of_it_in_the_breasts(
         assert placed.unshown is Unshown.OUTSIDE_BREASTS
     else:
         assert not (placed.region.mask & (inside == 0)).any()
+        assert placed.region.volume_ml == pytest.approx(placed.region.mask.sum() * voxel_volume_ml(cut.share))
+        assert (placed.region.volume_ml < whole.volume_ml) == (share < 1)
 
 
 def test_the_totals_are_what_lies_within_the_lowest_contours(evidence: Evidence, result: Result) -> None:
