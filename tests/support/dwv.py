@@ -113,13 +113,14 @@ def loaded_by_dwv(folder: Path, source: Sequence[Path], file: Path) -> Loaded:
 def _read(folder: Path, source: list[str], name: str) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
+    _packages()  # here, or each of a page's requests would install it
     (folder / "index.html").write_text(_PAGE)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Site, directory=str(folder)))
     base = f"http://127.0.0.1:{server.server_port}/"
     with serving(server), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
-        page.goto(f"{base}index.html")
+        page.goto(f"{base}index.html", timeout=240_000)
         read: dict[str, Any] = page.evaluate(_READ, [[base + each for each in source], base + name])
         browser.close()
     return read

@@ -42,4 +42,4 @@ def test_every_object_is_in_orthanc_once_however_often_it_was_down(tmp_path: Pat
         found = server.find("Instance", {"StudyInstanceUID": study})
     assert jobs["down"] == "waiting"
     assert {each["MainDicomTags"]["SOPInstanceUID"] for each in found} == kept
-    assert len(found) == len(kept) > 3
+    assert len(found) == len(kept) >= 3
