@@ -19,8 +19,11 @@ from sr_templates.dicom.evidence import Slices
 from sr_templates.kinds import Kind
 from sr_templates.saliency.placed import PlacedSaliency, place_saliency
 
-pytestmark = [pytest.mark.system,
-    pytest.mark.exhaustive,  # npm fetches the viewer pytest.mark.skipif(not available(), reason="needs chromium and npm")]
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.exhaustive,  # npm fetches the viewer
+    pytest.mark.skipif(not available(), reason="needs chromium and npm"),
+]
 
 
 @dataclass(frozen=True, slots=True)
