@@ -175,9 +175,7 @@ def points_of_shuffled(
 
 def shuffled(case: Case, modality: Modality, breasts: BreastMask | None = None) -> Case:
     """The same values of one modality at other places in the breasts (or anywhere), phases of a place kept together."""
-    source = {Modality.DCE: case.dce, Modality.DWI: case.dwi, Modality.T2: case.t2}[modality]
-    if source is None:
-        raise ValueError(f"the case has no {modality}")
+    source = case.sources[modality]
     i, j, k = source.voxels.shape[-3:]
     inside = np.ones((i, j, k), bool) if breasts is None else breasts.on(source.affine, (i, j, k))
     voxels = source.voxels.copy()

@@ -86,8 +86,13 @@ class Case:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """The modalities that are there, in the network's order."""
-        present = {Modality.DCE: self.dce, Modality.DWI: self.dwi, Modality.T2: self.t2}
-        return tuple(modality for modality in Modality if present[modality] is not None)
+        return tuple(self.sources)
+
+    @property
+    def sources(self) -> dict[Modality, Dynamic | Volume]:
+        """The volumes that are there, in the network's order."""
+        every = {Modality.DCE: self.dce, Modality.DWI: self.dwi, Modality.T2: self.t2}
+        return {modality: source for modality, source in every.items() if source is not None}
 
 
 def same_images(a: Case, b: Case) -> bool:

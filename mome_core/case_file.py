@@ -81,7 +81,7 @@ def write_case(case: Case, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        for modality, source in sources_of(case).items():
+        for modality, source in case.sources.items():
             _save(source, building / f"{modality.lower()}.nii")
         (building / CASE_JSON).write_text(json.dumps(describe(case), indent=2) + "\n", encoding="utf-8")
         building.chmod(0o755)
@@ -139,17 +139,11 @@ def read_nifti(path: Path) -> Volume | Dynamic:
     return Volume(voxels, affine, "") if voxels.ndim == 3 else Dynamic(voxels, affine, "")
 
 
-def sources_of(case: Case) -> dict[Modality, Volume | Dynamic]:
-    """The volumes that are there, in the network's order."""
-    every = {Modality.DCE: case.dce, Modality.DWI: case.dwi, Modality.T2: case.t2}
-    return {modality: source for modality, source in every.items() if source is not None}
-
-
 def describe(case: Case) -> dict[str, Any]:
     """What case.json says; no patient data, because a Case holds none."""
     return {
         "format": _FORMAT,
-        "modalities": {modality.value: _describe_part(modality, part) for modality, part in sources_of(case).items()},
+        "modalities": {modality.value: _describe_part(modality, part) for modality, part in case.sources.items()},
         "dwi_b_value": case.dwi_b_value,
         "acquisition": dict(case.acquisition),
     }

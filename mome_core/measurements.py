@@ -12,6 +12,9 @@ from mome_core.volume import Volume
 PHASE_1_TOLERANCE_PERCENT = 10.0
 """A delayed signal within this share of the initial one is a plateau (ACR BI-RADS Atlas, 5th ed., MRI, kinetics)."""
 
+ENHANCING_PERCENT = 50.0
+"""Initial uptake from which tissue counts as enhancing: below it BI-RADS calls the initial phase slow."""
+
 
 class CurveType(StrEnum):
     """The delayed phase of a time-signal curve, in the words of BI-RADS; types I, II and III."""

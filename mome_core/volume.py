@@ -90,6 +90,11 @@ def spacing_of(affine: Affine) -> tuple[float, float, float]:
     return float(i), float(j), float(k)
 
 
+def voxel_ml_of(affine: Affine) -> float:
+    """Volume of a voxel, ml."""
+    return abs(float(np.linalg.det(affine[:3, :3]))) / 1000
+
+
 def require_affine(affine: Affine) -> None:
     """Raise ValueError unless this is an invertible affine of finite numbers."""
     if affine.shape != (4, 4) or not np.isfinite(affine).all():

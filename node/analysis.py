@@ -55,7 +55,7 @@ from sr_templates.drawing.fonts import can_draw
 from sr_templates.drawing.summary_page import PageLayout, PageOptions
 from sr_templates.errors import EvidenceRefused
 from sr_templates.identification import Identification
-from sr_templates.kinds import DEFAULT_KINDS, OFFERED_KINDS, Kind
+from sr_templates.kinds import DEFAULT_KINDS, MEASURED_KINDS, OFFERED_KINDS, Kind
 from sr_templates.languages.words import Language
 
 _Progress = Callable[[str, int, int], None]
@@ -152,7 +152,8 @@ def analyze_study(
     timings |= result.timings_s
     evidence = _evidence_of(assembly)
     with _timed(timings, "measure"):
-        result = measured(result, assembly.case, surveyed, evidence)
+        maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
+        result = measured(result, assembly.case, surveyed, evidence, maps=maps)
     with _timed(timings, "result objects"):
         objects = build_objects(result, evidence, context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)

@@ -31,9 +31,11 @@ def surveyed_case(case: Case) -> SurveyedCase | NotMeasured:
     return surveyed if has_structure(case.dce, surveyed.breasts) else noise
 
 
-def measured(result: Result, case: Case, surveyed: SurveyedCase | NotMeasured, evidence: Evidence) -> Result:
-    """The result with its measurements, at the peak of the saliency that is shown."""
-    found = measure(case, surveyed, _peak_mm(result, evidence))
+def measured(
+    result: Result, case: Case, surveyed: SurveyedCase | NotMeasured, evidence: Evidence, *, maps: bool = True
+) -> Result:
+    """The result with its measurements, at the peak of the saliency that is shown; with maps where they are wanted."""
+    found = measure(case, surveyed, _peak_mm(result, evidence), maps=maps)
     return replace(result, measurements=found.measurements, kinetics=found.maps)
 
 

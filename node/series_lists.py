@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dicom_io.study.listed import ListedSeries
 from dicom_io.study.names import read_name
-from dicom_io.study.roles import RoleRule
+from dicom_io.study.roles import RoleRule, rule_for
 from mome_core.case import Role
 
 
@@ -74,7 +74,7 @@ class NameRole:
 def role_of_name(name: str, rules: Iterable[RoleRule]) -> NameRole:
     """The role of one name alone; a rule of the site comes first."""
     reading = read_name(name)
-    rule = next((rule for rule in rules if rule.fits_name(name)), None)
+    rule = rule_for(name, rules)
     return NameRole(
         series_description=name,
         role=rule.role if rule else reading.role,

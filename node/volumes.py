@@ -13,7 +13,7 @@ from dicom_io.headers.records import Omission
 from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.roles import RoleAssignment
 from mome_core.case import Modality
-from mome_core.case_file import CASE_JSON, describe, sources_of, write_nifti
+from mome_core.case_file import CASE_JSON, describe, write_nifti
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class CaseFiles:
 def write_case_files(assignment: RoleAssignment, out: Path) -> CaseFiles:
     """Write the case of one study: a NIfTI file for each modality, and case.json with what was used and why."""
     assembly = read_case(assignment)
-    volumes = sources_of(assembly.case)
+    volumes = assembly.case.sources
     names = {modality: f"{modality.lower()}.nii" for modality in Modality}
     for name in names.values():
         (out / name).unlink(missing_ok=True)  # of an earlier study

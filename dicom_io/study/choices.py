@@ -152,9 +152,14 @@ def highest_b_volume(item: SeriesRole, stack: Stack) -> ChosenVolume | None:
     return ChosenVolume(item, stack, volumes, float(wanted), tuple(sorted(set(by_volume))), warning)
 
 
+def are_alike(b_value: float, wanted: float) -> bool:
+    """Whether a b-value is about the one that is wanted."""
+    return abs(b_value - wanted) <= _ALIKE_B * wanted
+
+
 def alike_volumes(volumes: Sequence[Slices], b_value: float) -> tuple[Slices, ...]:
     """The volumes of about this b-value, of which a mean is taken: the traces, else those of every direction."""
-    alike = [each for each in volumes if abs(b_value_of(each[0]) - b_value) <= _ALIKE_B * b_value]
+    alike = [each for each in volumes if are_alike(b_value_of(each[0]), b_value)]
     return tuple([each for each in alike if _is_trace(each)] or alike)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from dicom_io.errors import NoPhaseOrder, PixelsUnreadable
 from dicom_io.pixels.native import read_voxels
-from dicom_io.study.choices import ChosenVolume, alike_volumes
+from dicom_io.study.choices import ChosenVolume, alike_volumes, are_alike
+from dicom_io.study.geometry import Stack
 from dicom_io.study.phases import Slices, b_value_of, order_diffusion
 from dicom_io.study.roles import RoleAssignment, SeriesRole
 from mome_core.case import Role
@@ -30,23 +31,23 @@ class _DiffusionVolumes:
 
 def read_diffusion(assignment: RoleAssignment, chosen: ChosenVolume | None) -> _DiffusionVolumes:
     """The map of the study; without one every b-value of the DWI series that was chosen."""
-    for item, slices in _maps(assignment.of(Role.ADC)):
+    for item, stack in _maps(assignment.of(Role.ADC)):
+        slices = tuple(there[0] for there in stack.locations)
         try:
             voxels = read_voxels([slices])[0]
         except PixelsUnreadable:
             continue
-        affine = next(stack.affine for stack in item.stacks if stack.repeats == 1 and stack.slabs == 1)
-        return _DiffusionVolumes(Volume(voxels, affine, item.series.frame_of_reference_uid), slices)
+        return _DiffusionVolumes(Volume(voxels, stack.affine, item.series.frame_of_reference_uid), slices)
     return _DiffusionVolumes(by_b_value={} if chosen is None else _by_b_value(chosen))
 
 
-def _maps(items: Sequence[SeriesRole]) -> Iterator[tuple[SeriesRole, Slices]]:
-    """Series that hold one map each; exponential ones are none."""
+def _maps(items: Sequence[SeriesRole]) -> Iterator[tuple[SeriesRole, Stack]]:
+    """Series that hold one map each, with its grid; exponential ones are none."""
     for item in items:
         named = f"{item.series.description} {' '.join(item.series.words)}"
-        single = [stack for stack in item.stacks if stack.repeats == 1 and stack.slabs == 1]
-        if single and not _EXPONENTIAL.search(named):
-            yield item, tuple(there[0] for there in single[0].locations)
+        single = next((stack for stack in item.stacks if stack.repeats == 1 and stack.slabs == 1), None)
+        if single is not None and not _EXPONENTIAL.search(named):
+            yield item, single
 
 
 def _by_b_value(chosen: ChosenVolume) -> dict[float, Volume]:
@@ -55,7 +56,7 @@ def _by_b_value(chosen: ChosenVolume) -> dict[float, Volume]:
         volumes = order_diffusion(chosen.stack, chosen.item.series.vendor).volumes
         found: dict[float, Volume] = {}
         for b_value in sorted({b_value_of(volume[0]) for volume in volumes}):
-            if not any(abs(b_value - known) <= 0.1 * known for known in found):
+            if not any(are_alike(b_value, known) for known in found):
                 voxels = _mean(alike_volumes(volumes, b_value))
                 found[b_value] = Volume(voxels, chosen.stack.affine, chosen.item.series.frame_of_reference_uid)
     except (NoPhaseOrder, PixelsUnreadable):

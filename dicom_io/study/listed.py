@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_io.study.names import Moment, NameReading, read_name, without_trial
-from dicom_io.study.roles import DCE_ROLES, T1_ROLES, RoleRule
+from dicom_io.study.roles import DCE_ROLES, T1_ROLES, RoleRule, rule_for
 from mome_core.case import Role
 
 _FEWEST_IMAGES = 6  # fewer are a projection or a localizer
@@ -134,7 +134,7 @@ def parts_of(series: Sequence[ListedSeries], rules: Iterable[RoleRule] = ()) -> 
 
 def _read(series: ListedSeries, rules: Iterable[RoleRule]) -> _Read:
     reading = read_name(series.description)
-    rule = next((each for each in rules if each.fits_name(series.description)), None)
+    rule = rule_for(series.description, rules)
     return _Read(series, rule.role if rule else reading.role, reading)
 
 

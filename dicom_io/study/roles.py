@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dicom_io.headers.records import Omission, SeriesHeader
@@ -36,6 +36,11 @@ class RoleRule:
     def fits_name(self, name: str) -> bool:
         """Whether this rule is about a series of this name."""
         return fnmatch.fnmatchcase(name.lower(), self.pattern.lower())
+
+
+def rule_for(name: str, rules: Iterable[RoleRule]) -> RoleRule | None:
+    """The first rule of a site that is about a series of this name."""
+    return next((rule for rule in rules if rule.fits_name(name)), None)
 
 
 def read_rules(rules: Mapping[str, str]) -> tuple[RoleRule, ...]:

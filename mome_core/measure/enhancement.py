@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mome_core.preprocessing.breast_mask import BreastMask
-from mome_core.volume import Affine, Dynamic, Volume, Voxels
+from mome_core.volume import Affine, Dynamic, Volume, Voxels, spacing_of, voxel_ml_of
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Index = tuple[int, int, int]
 
-ENHANCING_PERCENT = 50.0
-"""Initial uptake from which tissue counts as enhancing: below it BI-RADS calls the initial phase slow."""
 _LEAST_SHARE_OF_SIGNAL = 0.25
 """A voxel whose signal before contrast is below this share of the breasts' median is noise: its percentage means
 nothing."""
@@ -56,13 +54,12 @@ class Enhancement:
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Of the voxels, along each index axis."""
-        i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return float(i), float(j), float(k)
+        return spacing_of(self.affine)
 
     @property
     def voxel_ml(self) -> float:
         """Volume of a voxel."""
-        return abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000
+        return voxel_ml_of(self.affine)
 
     def point_mm(self, index: Index) -> tuple[float, float, float]:
         """LPS position of a voxel."""

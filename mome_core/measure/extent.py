@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mome_core.measure.enhancement import ENHANCING_PERCENT, Array, Enhancement, Index, Mask, sampled
-from mome_core.measurements import Leak
+from mome_core.measure.enhancement import Array, Enhancement, Index, Mask, sampled
+from mome_core.measurements import ENHANCING_PERCENT, Leak
 from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.preprocessing.survey import Survey
 

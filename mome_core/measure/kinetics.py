@@ -12,8 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mome_core.measure.enhancement import ENHANCING_PERCENT, Array, Enhancement, Index, Mask
-from mome_core.measurements import PHASE_1_TOLERANCE_PERCENT, TYPE_NUMBERS, Curve, CurveType, KineticMaps
+from mome_core.measure.enhancement import Array, Enhancement, Index, Mask
+from mome_core.measurements import (
+    ENHANCING_PERCENT,
+    PHASE_1_TOLERANCE_PERCENT,
+    TYPE_NUMBERS,
+    Curve,
+    CurveType,
+    KineticMaps,
+)
 
 _PLACE_MM = 5.0
 """Width of the place whose mean is one curve: some voxels, as readers place regions of interest."""

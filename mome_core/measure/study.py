@@ -56,7 +56,9 @@ def survey_to_measure(case: Case) -> SurveyedCase:
     return survey_case(case, BreastRules(), MotionRules())
 
 
-def measure(case: Case, surveyed: SurveyedCase | NotMeasured, point_mm: _Point | None = None) -> StudyMeasures:
+def measure(
+    case: Case, surveyed: SurveyedCase | NotMeasured, point_mm: _Point | None = None, *, maps: bool = True
+) -> StudyMeasures:
     """Kinetics, size and diffusion of the enhancing tissue at a point.
 
     Parameters
@@ -65,6 +67,8 @@ def measure(case: Case, surveyed: SurveyedCase | NotMeasured, point_mm: _Point |
         Or why the case could not be surveyed, which is then why nothing is measured.
     point_mm
         LPS; the peak of the saliency that is shown. None for the strongest enhancement in the breasts.
+    maps
+        Whether the maps are wanted: they are as large as the DCE, and only objects that are off by default hold them.
     """
     reason = surveyed if isinstance(surveyed, NotMeasured) else _why_nothing(case, surveyed)
     if reason is not None or isinstance(surveyed, NotMeasured):
@@ -74,7 +78,7 @@ def measure(case: Case, surveyed: SurveyedCase | NotMeasured, point_mm: _Point |
     if survey is None or breasts is None or enhancement is None:
         words = "the DCE does not reach the breasts"
         return StudyMeasures(Measurements(not_measured=(NotMeasured("kinetics", NotMeasuredCode.NOT_COVERED, words),)))
-    return _Measuring(case, surveyed, survey, breasts, enhancement).all_at(point_mm)
+    return _Measuring(case, surveyed, survey, breasts, enhancement).all_at(point_mm, maps=maps)
 
 
 def _why_nothing(case: Case, surveyed: SurveyedCase) -> NotMeasured | None:
@@ -118,7 +122,7 @@ class _Measuring:
             return NotMeasured("delayed change", NotMeasuredCode.DELAYED_PHASE_MISSING, words)
         return None
 
-    def all_at(self, point_mm: _Point | None) -> StudyMeasures:
+    def all_at(self, point_mm: _Point | None, *, maps: bool) -> StudyMeasures:
         """The measurements at a point, or where the uptake is strongest."""
         measured_at = MeasuredAt.STRONGEST_ENHANCEMENT if point_mm is None else MeasuredAt.SALIENCY_PEAK
         at = self._tissue(point_mm or strongest_point_mm(self.survey, self.breasts), measured_at)
@@ -131,7 +135,7 @@ class _Measuring:
             not_measured=tuple(each for each in (at, self.delayed, diffusion) if isinstance(each, NotMeasured)),
         )
         times_s = () if self.delayed else self.times_s
-        return StudyMeasures(found, kinetic_maps(self.enhancement, times_s, mask))
+        return StudyMeasures(found, kinetic_maps(self.enhancement, times_s, mask) if maps else None)
 
     def _tissue(self, point_mm: _Point | None, measured_at: MeasuredAt) -> tuple[Mask, EnhancingTissue] | NotMeasured:
         """The enhancing tissue at a point with its numbers, or why there are none."""

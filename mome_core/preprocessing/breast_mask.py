@@ -18,7 +18,7 @@ from scipy import ndimage
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.chest_wall import ANGLES, POLE_BEHIND_STERNUM_MM, RADII_MM, PolarSampling, chest_wall
 from mome_core.preprocessing.recipe import BreastRules, Size
-from mome_core.volume import Affine
+from mome_core.volume import Affine, voxel_ml_of
 
 _Array = NDArray[np.float32]
 _Mask = NDArray[np.bool_]
@@ -62,7 +62,7 @@ class BreastMask:
     @property
     def volumes_ml(self) -> tuple[float, float]:
         """Millilitres of the left and of the right breast."""
-        voxel_ml = abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000
+        voxel_ml = voxel_ml_of(self.affine)
         return float((self.mask & self.left).sum() * voxel_ml), float((self.mask & ~self.left).sum() * voxel_ml)
 
     def on(self, affine: Affine, shape: Size) -> _Mask:

@@ -116,7 +116,7 @@ def prepare(case: Case, recipe: Recipe, surveyed: SurveyedCase | None = None) ->
     samplings: dict[Modality, Sampling] = {}
     masks: dict[Modality, _Mask] = {}
     statistics: dict[Modality, Statistics] = {}
-    for modality, source in _sources(case, surveyed.dynamic).items():
+    for modality, source in replace(case, dce=surveyed.dynamic).sources.items():
         if not has_structure(source, breasts):
             noise += (modality,)
             continue
@@ -145,7 +145,7 @@ def _as_kept(array: _Array) -> _Array:
 
 def _without_noise(case: Case) -> tuple[Case, tuple[Modality, ...]]:
     """The case without series that are noise from edge to edge, on which no breast may be sought; and which ones."""
-    noise = tuple(m for m, source in _sources(case, case.dce).items() if not has_structure(source, None))
+    noise = tuple(m for m, source in case.sources.items() if not has_structure(source, None))
     return replace(
         case,
         dce=None if Modality.DCE in noise else case.dce,
@@ -161,12 +161,6 @@ def _require_post_contrast(dynamic: Dynamic | None) -> None:
             "the DCE holds one phase only; it needs one before and at least one after contrast",
             Ineligibility.POST_CONTRAST_MISSING,
         )
-
-
-def _sources(case: Case, dynamic: Dynamic | None) -> dict[Modality, Dynamic | Volume]:
-    """What each modality is sampled from, in the network's order."""
-    found = {Modality.DCE: dynamic, Modality.DWI: case.dwi, Modality.T2: case.t2}
-    return {modality: source for modality, source in found.items() if source is not None}
 
 
 def _sampling_of(

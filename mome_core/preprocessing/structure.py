@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.volume import Dynamic, Volume
 
-LEAST_CORRELATION = 0.1  # voxels that changed places have 0.00 to 0.01, those of images more than 0.6
+LEAST_CORRELATION = 0.1  # voxels that changed places have 0.00 to 0.01, those of phantoms more than 0.6
 _MOST_SLICES = 16
 _FEWEST_PAIRS = 200  # fewer prove nothing: the standard error of a correlation of 0 is 0.07 then
 

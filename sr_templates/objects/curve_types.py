@@ -12,7 +12,14 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
 
 from mome_core.case import Modality
-from mome_core.measurements import TYPE_NUMBERS, CurveType, Measurements, NotMeasuredCode
+from mome_core.measurements import (
+    ENHANCING_PERCENT,
+    PHASE_1_TOLERANCE_PERCENT,
+    TYPE_NUMBERS,
+    CurveType,
+    Measurements,
+    NotMeasuredCode,
+)
 from mome_core.results import Laterality
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
@@ -30,7 +37,10 @@ _COLOURS = {  # as kinetic overlays of breast MRI workstations: blue, yellow, re
 }
 _WHOSE = {Laterality.BOTH: "both breasts", Laterality.LEFT: "the left breast", Laterality.RIGHT: "the right breast"}
 _NO_TYPES = {NotMeasuredCode.TIMES_UNKNOWN, NotMeasuredCode.DELAYED_PHASE_MISSING}
-_METHOD = "Initial uptake of 50 % or more; last signal within 10 % of the first post-contrast one: plateau"
+_METHOD = (
+    f"Initial uptake of {ENHANCING_PERCENT:g} % or more; "
+    f"last signal within {PHASE_1_TOLERANCE_PERCENT:g} % of the first post-contrast one: plateau"
+)
 
 
 def build(context: BuildContext) -> Instances:

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from mome_core.case import Modality
-from mome_core.measurements import KineticMaps
+from mome_core.measurements import ENHANCING_PERCENT, KineticMaps
 from mome_core.volume import Volume
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
@@ -73,7 +73,7 @@ def _quantities(kinetics: KineticMaps) -> Iterator[_Quantity]:
         (100.0, 200.0),
         f"(first post-contrast - pre-contrast) / pre-contrast. {before}",
     )
-    enhancing = "zero where the initial uptake is below 50 %"
+    enhancing = f"zero where the initial uptake is below {ENHANCING_PERCENT:g} %"
     if kinetics.delayed_change_percent is not None:
         yield _Quantity(
             "delayed change %",

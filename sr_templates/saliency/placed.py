@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.results import AnalyzedBreasts, Result, Saliency, Score
-from mome_core.volume import Affine, Volume
+from mome_core.volume import Affine, Volume, voxel_ml_of
 from sr_templates.dicom.evidence import Evidence, Slices, SourceImage, Vector
 from sr_templates.dicom.grid import Placement, place_as_analysed, place_for_overlay
 from sr_templates.saliency.region import (
@@ -23,7 +23,6 @@ from sr_templates.saliency.region import (
     find_region,
     in_breasts,
     smooth,
-    voxel_volume_ml,
 )
 
 _MARGIN_SLICES = 1
@@ -109,7 +108,7 @@ class PlacedSaliency:
         """Log odds that the voxels within the lowest contours raised and lowered the score by, in all."""
         if self.shown is None:
             return 0.0, 0.0
-        voxels, voxel_ml = self.shown.voxels, voxel_volume_ml(self.shown)
+        voxels, voxel_ml = self.shown.voxels, voxel_ml_of(self.shown.affine)
         raised, lowered = voxels >= LEAST_LOG_ODDS_PER_ML, voxels <= -LEAST_LOG_ODDS_PER_ML
         return float(voxels[raised].sum() * voxel_ml), float(voxels[lowered].sum() * voxel_ml)
 
@@ -177,7 +176,7 @@ def _placed(saliency: Saliency, score: Score, evidence: Evidence, breasts: Analy
         region = None
     else:
         mask = _within(region.mask, saliency.volume.affine, found)
-        region = replace(region, mask=mask, volume_ml=float(mask.sum() * voxel_volume_ml(saliency.volume)))
+        region = replace(region, mask=mask, volume_ml=float(mask.sum() * voxel_ml_of(saliency.volume.affine)))
         shown = _shown(smoothed, found)
     overlay = place_for_overlay(saliency, evidence)
     return PlacedSaliency(saliency, score, placement, overlay, smoothed, region, unshown, shown)
@@ -208,7 +207,7 @@ def _within(mask: NDArray[np.bool_], affine: Affine, breasts: AnalyzedBreasts) -
 
 def _shown(smoothed: Volume, breasts: AnalyzedBreasts) -> Volume:
     """The blurred saliency in log odds per ml, in the breasts only; what is far below the lowest line is zero."""
-    per_ml = smoothed.voxels / np.float32(voxel_volume_ml(smoothed))
+    per_ml = smoothed.voxels / np.float32(voxel_ml_of(smoothed.affine))
     index = np.argwhere(np.abs(per_ml) >= _FAR_BELOW * LEAST_LOG_ODDS_PER_ML)
     at = tuple(index[in_breasts(index, smoothed.affine, breasts)].T)
     voxels = np.zeros(per_ml.shape, dtype=np.float32)

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 
 from mome_core.results import AnalyzedBreasts
-from mome_core.volume import Affine, Volume
+from mome_core.volume import Affine, Volume, voxel_ml_of
 from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Vector
 
@@ -120,14 +120,9 @@ def find_region(saliency: Volume, smoothed: Volume, header: Dataset) -> Region |
     mask[tuple(slice(at, at + size) for at, size in zip(start, blurred.shape, strict=True))] = parts == parts[summit]
     i, j, k = (int(at + inner) for at, inner in zip(start, summit, strict=True))
     peak_mm = (saliency.affine @ (i, j, k, 1))[:3]
-    voxel_ml = voxel_volume_ml(saliency)
+    voxel_ml = voxel_ml_of(saliency.affine)
     volume_ml, peak_per_ml = float(mask.sum() * voxel_ml), float(blurred.max()) / voxel_ml
     return Region(mask, (i, j, k), peak_mm, side_of(peak_mm, saliency, header), volume_ml, peak_per_ml)
-
-
-def voxel_volume_ml(volume: Volume) -> float:
-    """Volume of one voxel."""
-    return float(abs(np.linalg.det(volume.affine[:3, :3])) / 1000)
 
 
 def in_breasts(index: NDArray[np.int_], affine: Affine, breasts: AnalyzedBreasts) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from pydicom import dcmread
 
 import orthanc
 import phantom
-from benchmarks.baseline.layout import Sizes, synthetic_state
+from benchmarks.baseline.layout import synthetic_state
 from calibrations import calibrations
 from evaluation_sites import write_bundle, write_site
 from mome_core.case import Modality
@@ -31,6 +31,7 @@ from node.models import find_bundle
 from node.settings_sections import Destination
 from places import DOCS
 from ports import free_port
+from published_sizes import SMALL_SIZES
 from running_node import RunningNode, running
 
 pytestmark = [
@@ -127,18 +128,6 @@ THERE = {  # cohorts with the splits that are needed, and bundles by their folde
     "model lock": {"cohort.csv": "b.csv"},
     "model import": {"models/mome": "models/imported"},
 }
-SIZES = Sizes(
-    width=32,
-    heads=4,
-    ffn_width=48,
-    layers=3,
-    sparse_layers=2,
-    adapter_width=8,
-    experts=4,
-    stem=(4, 8),
-    dce_channels=2,
-    tokens=(8, 2, 4),
-)
 SMALL = ("--sizes", "dce=32x32x32,t2=32x32x16,dwi=32x16x16", "--heads", "4")
 
 
@@ -197,7 +186,7 @@ def furnish(folder: Path) -> None:
     (folder / "taught.csv").write_text("\n".join([header, *taught]) + "\n")
     shutil.copytree(find_bundle("demo"), folder / "models" / "mome")
     write_bundle(folder / "models" / "calibrated", 7, "somebody", read_by=calibrations())
-    torch.save({"epoch": 1, "state_dict": synthetic_state(SIZES)}, folder / "model.th")
+    torch.save({"epoch": 1, "state_dict": synthetic_state(SMALL_SIZES)}, folder / "model.th")
     recipe = load_checkpoint(find_bundle("demo")).recipe
     chance = np.random.default_rng(0)
     arrays = {

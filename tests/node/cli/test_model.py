@@ -10,21 +10,10 @@ import pytest
 import torch
 
 from benchmarks.baseline import plain
-from benchmarks.baseline.layout import Sizes, synthetic_state
+from benchmarks.baseline.layout import synthetic_state
 from node.cli.main import main
+from published_sizes import SMALL_SIZES
 
-SIZES = Sizes(
-    width=32,
-    heads=4,
-    ffn_width=48,
-    layers=3,
-    sparse_layers=2,
-    adapter_width=8,
-    experts=4,
-    stem=(4, 8),
-    dce_channels=2,
-    tokens=(8, 2, 4),
-)
 VOLUMES = "dce=32x32x32,t2=32x32x16,dwi=32x16x16"
 
 
@@ -38,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, st
 
 @pytest.fixture
 def bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    torch.save({"epoch": 1, "state_dict": synthetic_state(SIZES)}, tmp_path / "model.th")
+    torch.save({"epoch": 1, "state_dict": synthetic_state(SMALL_SIZES)}, tmp_path / "model.th")
     code, out, _ = run(
         capsys, "import", tmp_path / "model.th", "--out", tmp_path / "b", "--sizes", VOLUMES, "--heads", "4", "--json"
     )
@@ -60,7 +49,7 @@ def test_run_prints_the_logits_of_the_plain_model(
     code, out, _ = run(capsys, "run", bundle, tmp_path / "arrays.npz", "--json")
     answer = json.loads(out)["endpoints"]["malignancy"]
     volumes = {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
-    expected = plain.forward(synthetic_state(SIZES), volumes, heads=4, sparse_layers=2)[0]
+    expected = plain.forward(synthetic_state(SMALL_SIZES), volumes, heads=4, sparse_layers=2)[0]
     assert code == 0
     np.testing.assert_allclose(answer["logits"], expected, rtol=1e-4)
     assert answer["probability"] == pytest.approx(expected.softmax(0)[1].item(), abs=1e-6)

@@ -11,11 +11,11 @@ from calibrations import calibration
 from mome_core.calibration import Calibration, WithheldCode
 from mome_core.case import Modality
 from mome_core.results import Result
-from mome_core.volume import Volume
+from mome_core.volume import Volume, voxel_ml_of
 from sr_studies import Layout, make_evidence, make_result
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.saliency.placed import PlacedSaliency, Unshown, key_sources, place_saliencies, place_saliency
-from sr_templates.saliency.region import smooth, voxel_volume_ml
+from sr_templates.saliency.region import smooth
 
 
 def placed_on(evidence: Evidence, result: Result) -> PlacedSaliency:
@@ -126,7 +126,7 @@ def test_a_region_needs_nine_tenths_of_it_in_the_breasts(
         assert placed.unshown is Unshown.OUTSIDE_BREASTS
     else:
         assert not (placed.region.mask & (inside == 0)).any()
-        assert placed.region.volume_ml == pytest.approx(placed.region.mask.sum() * voxel_volume_ml(cut.share))
+        assert placed.region.volume_ml == pytest.approx(placed.region.mask.sum() * voxel_ml_of(cut.share.affine))
         assert (placed.region.volume_ml < whole.volume_ml) == (share < 1)
 
 
