@@ -73,3 +73,11 @@ def test_the_result_holds_the_reason(code: NotMeasuredCode) -> None:
     told = measured(make_result(evidence), small(), reason, evidence)
     assert told.measurements is not None and told.measurements.not_measured == (reason,)
     assert told.kinetics is None
+
+
+def test_maps_are_made_only_where_they_are_wanted_and_the_numbers_are_the_same() -> None:
+    evidence, surveyed = make_evidence(Layout()), surveyed_case(small())
+    result = replace(make_result(evidence), saliency=())
+    with_maps, without = (measured(result, small(), surveyed, evidence, maps=maps) for maps in (True, False))
+    assert with_maps.kinetics is not None and without.kinetics is None
+    assert with_maps.measurements == without.measurements
