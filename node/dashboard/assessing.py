@@ -65,7 +65,7 @@ def assess(site: Site, user: User, uid: str, said: VerdictRequest) -> str:
     comment = site.search_key.seal(said.comment.strip()) if said.comment.strip() else ""
     assessment = Assessment(revision, time.time(), said.verdict, said.endpoint, user.name, comment=comment)
     site.ledger.assessments.assess(uid, assessment)
-    return f"Verdict kept. {done}".strip()
+    return f"Verdict saved. {done}".strip()
 
 
 def judged_revision(detail: StudyDetail) -> int | None:

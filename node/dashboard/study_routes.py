@@ -27,7 +27,7 @@ from sr_templates.objects.summary import to_png
 
 router = APIRouter(include_in_schema=False)
 _Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-_SAID = {"resolve": "Decided; the study goes on.", "assess": "Verdict kept."}
+_SAID = {"resolve": "Decided; the study goes on.", "assess": "Verdict saved."}
 
 
 @router.get("/studies/{number}")

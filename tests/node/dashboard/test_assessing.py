@@ -25,7 +25,7 @@ def test_an_operator_judges_and_the_comment_is_shown_as_text(site: Site, logged_
     answer = operator.post(f"{PLACE}/assess", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PLACE}?done=assess")
     page = operator.get(answer.headers["location"]).text
-    assert "Verdict kept." in page and "benign at biopsy &lt;script&gt;" in page and HOSTILE not in page
+    assert "Verdict saved." in page and "benign at biopsy &lt;script&gt;" in page and HOSTILE not in page
     uid = site.overview.uid_of(1)
     (kept,) = site.ledger.assessments.of_study(uid)
     assert (kept.verdict, kept.reader, kept.revision) == (Verdict.DISAGREE, "a operator", 1)
@@ -86,7 +86,7 @@ def test_a_result_of_a_wrong_side_is_withdrawn_on_request(
 def test_a_program_judges_in_the_body_of_its_request(site: Site, logged_in: LogIn) -> None:
     operator = logged_in(AccountRole.OPERATOR)
     said = {"verdict": "agree", "endpoint": "malignancy", "comment": "seen at biopsy"}
-    assert operator.post("/api/studies/1/assess", json=said).json() == {"said": "Verdict kept."}
+    assert operator.post("/api/studies/1/assess", json=said).json() == {"said": "Verdict saved."}
     (shown,) = operator.get("/api/studies/1").json()["assessments"]
     assert (shown["verdict"], shown["endpoint"], shown["comment"]) == ("agree", "malignancy", "seen at biopsy")
     (blind,) = logged_in(AccountRole.VIEWER, patients=False).get("/api/studies/1").json()["assessments"]
