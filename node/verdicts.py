@@ -11,11 +11,11 @@ from mome_core.results import Endpoint
 from node.storage.records import AssessedAnalysis, Feedback
 from node.summary import ScoreSummary
 
-SCORE_BANDS = 5  # fifths of [0, 1], as the population stability index has them
+_SCORE_BANDS = 5  # fifths of [0, 1], as the population stability index has them
 
 
 @dataclass(frozen=True, slots=True)
-class StandingVerdict:
+class _StandingVerdict:
     """The newest verdict of one reader on one score of a study.
 
     Parameters
@@ -37,9 +37,9 @@ class StandingVerdict:
         return label_of(self.verdict, self.score.call) if self.names_score else None
 
 
-def standing(said: Iterable[AssessedAnalysis]) -> list[StandingVerdict]:
+def standing(said: Iterable[AssessedAnalysis]) -> list[_StandingVerdict]:
     """The newest verdict of each reader on each score; `said` is oldest first."""
-    newest: dict[tuple[str, Endpoint, str], StandingVerdict] = {}
+    newest: dict[tuple[str, Endpoint, str], _StandingVerdict] = {}
     for each in said:
         for score in each.summary.scores:
             about, by = each.assessment.endpoint, each.assessment.by
@@ -47,7 +47,7 @@ def standing(said: Iterable[AssessedAnalysis]) -> list[StandingVerdict]:
                 continue
             uid, verdict = each.study_instance_uid, each.assessment.verdict
             sure = about is not None or len(each.summary.scores) == 1
-            newest[uid, score.endpoint, by] = StandingVerdict(uid, by, each.scanner, verdict, score, sure)
+            newest[uid, score.endpoint, by] = _StandingVerdict(uid, by, each.scanner, verdict, score, sure)
     return list(newest.values())
 
 
@@ -75,7 +75,7 @@ class ReaderLabels:
 
 def reader_labels(said: Iterable[AssessedAnalysis]) -> ReaderLabels:
     """The labels that the standing verdicts give; none where readers contradict each other."""
-    by_case: dict[tuple[str, Endpoint], list[StandingVerdict]] = defaultdict(list)
+    by_case: dict[tuple[str, Endpoint], list[_StandingVerdict]] = defaultdict(list)
     for each in standing(said):
         if each.label is not None:
             by_case[each.study_instance_uid, each.score.endpoint].append(each)
@@ -90,7 +90,7 @@ def reader_labels(said: Iterable[AssessedAnalysis]) -> ReaderLabels:
     return ReaderLabels(tuple(labels), tuple(contradicted))
 
 
-def _source_of(each: StandingVerdict) -> str:
+def _source_of(each: _StandingVerdict) -> str:
     return f"verdict:{each.verdict}-with-{each.score.call}"
 
 
@@ -129,19 +129,19 @@ class BandVerdicts:
     not_usable: int
 
 
-def count_verdicts(verdicts: Sequence[StandingVerdict]) -> list[BandVerdicts]:
+def count_verdicts(verdicts: Sequence[_StandingVerdict]) -> list[BandVerdicts]:
     """The verdicts by scanner, endpoint and score band, in this order; on withheld scores there is none to count."""
     counts: dict[tuple[str, Endpoint, int], Counter[Verdict]] = defaultdict(Counter)
     for each in verdicts:
         if each.score.probability is not None:
-            band = min(SCORE_BANDS - 1, int(SCORE_BANDS * each.score.probability))
+            band = min(_SCORE_BANDS - 1, int(_SCORE_BANDS * each.score.probability))
             counts[each.scanner, each.score.endpoint, band][each.verdict] += 1
     return [
         BandVerdicts(
             scanner,
             endpoint,
-            band / SCORE_BANDS,
-            (band + 1) / SCORE_BANDS,
+            band / _SCORE_BANDS,
+            (band + 1) / _SCORE_BANDS,
             found[Verdict.AGREE],
             found[Verdict.DISAGREE],
             found[Verdict.WRONG_SIDE],
