@@ -18,7 +18,7 @@ from node.states import ImpossibleTransition
 from node.storage.records import Assessment, StudyDetail
 from node.withdrawal import WithdrawalReason
 
-MOST_CHARACTERS = 1000
+_MOST_CHARACTERS = 1000  # as the field of the page says
 _REASONS = {Verdict.WRONG_SIDE: WithdrawalReason.SAFETY, Verdict.NOT_USABLE: WithdrawalReason.QUALITY}
 
 
@@ -31,14 +31,14 @@ class VerdictRequest(BaseModel):
 
     verdict: Verdict
     endpoint: Endpoint | None = None
-    comment: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
+    comment: Annotated[str, Field(max_length=_MOST_CHARACTERS)] = ""
     retract: bool = False
 
 
 def verdict_form(
     verdict: Annotated[Verdict, Form()],
     endpoint: Annotated[str, Form(pattern="[a-z_]{0,32}")] = "",
-    comment: Annotated[str, Form(max_length=MOST_CHARACTERS)] = "",
+    comment: Annotated[str, Form(max_length=_MOST_CHARACTERS)] = "",
     retract: Annotated[bool, Form()] = False,
 ) -> VerdictRequest:
     """The same from a form of a page."""

@@ -12,12 +12,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mome_core.assessment import Verdict
 from mome_core.protocol import PartState
 from node import words
 from node.dashboard import formatting
 from node.dashboard.actions import Action
-from node.dashboard.assessing import MOST_CHARACTERS
 from node.dashboard.site import site_of
 from node.jobs import JobKind, JobState, Priority
 from node.states import StudyState
@@ -77,10 +75,8 @@ def _environment() -> Environment:
         "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
-        "Verdict": Verdict,
         "verdict_words": words.VERDICT_WORDS,
         "verdict_meanings": formatting.VERDICT_MEANINGS,
-        "MOST_CHARACTERS": MOST_CHARACTERS,
         "job_kinds": words.JOB_KIND_WORDS,
         "job_states": words.JOB_STATE_WORDS,
         "DELIVERY_WAITS": DELIVERY_WAITS,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, insert, select
+from sqlalchemy import Connection, Engine, and_, insert, select
 
-from mome_core.assessment import Verdict
-from mome_core.results import Endpoint
 from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.jobs import JobKind
 from node.storage import audit_trail, schema
@@ -17,7 +14,7 @@ from node.storage.database import reading, writing
 from node.storage.ledger.reading import DOCUMENT_CLASSES
 from node.storage.ledger.transitions import require_study
 from node.storage.records import REPORT_KIND, ArrivedDocument, AssessedAnalysis, Assessment, KeptObject
-from node.storage.rows import kept_object_from_row
+from node.storage.rows import assessment_from_row
 from node.summary import AnalysisSummary
 
 
@@ -54,7 +51,9 @@ class Assessments:
         query = select(table).join(schema.study, schema.study.c.id == table.c.study_id)
         query = query.where(schema.study.c.study_instance_uid == study_instance_uid)
         with reading(self.engine) as db:
-            return [_from_row(row) for row in db.execute(query.order_by(table.c.at.desc(), table.c.id.desc()))]
+            return [
+                assessment_from_row(row) for row in db.execute(query.order_by(table.c.at.desc(), table.c.id.desc()))
+            ]
 
     def since(self, moment: float = 0.0) -> list[AssessedAnalysis]:
         """What was said since then, oldest first, each with the analysis that it is about."""
@@ -72,7 +71,7 @@ class Assessments:
             return [
                 AssessedAnalysis(
                     row.study_instance_uid,
-                    _from_row(row),
+                    assessment_from_row(row),
                     AnalysisSummary.from_json(json.loads(row.summary)),
                     row.scanner or "",
                 )
@@ -151,16 +150,3 @@ def _columns(said: Assessment) -> dict[str, object]:
         "sop_instance_uid": said.sop_instance_uid or None,
         "comment": said.comment,
     }
-
-
-def _from_row(row: Row[Any]) -> Assessment:
-    return Assessment(
-        row.revision,
-        row.at,
-        Verdict(row.verdict),
-        Endpoint(row.endpoint) if row.endpoint else None,
-        row.reader,
-        row.calling_ae_title,
-        row.sop_instance_uid or "",
-        row.comment,
-    )
