@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from mome_core.assessment import Verdict
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
 from node.jobs import JobKind, JobState
 from node.reasons import ReasonCode
@@ -47,12 +46,6 @@ PART_STATE_WORDS = {
     PartState.UNKNOWN: "not known",
 }
 
-VERDICT_WORDS = {
-    Verdict.AGREE: "Agree",
-    Verdict.DISAGREE: "Disagree",
-    Verdict.WRONG_SIDE: "Wrong side",
-    Verdict.NOT_USABLE: "Not usable",
-}
 
 _HOLD_WORDS = {
     HoldKind.PAUSE: "{subject} is paused: it begins no analysis and no delivery",

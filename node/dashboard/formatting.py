@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mome_core.assessment import Verdict
 from mome_core.results import Endpoint
 from node.states import StudyState
 from node.storage.accounts import Account
@@ -19,13 +18,6 @@ STATE_MEANINGS = {
     StudyState.FAILED: "failed; fix the cause, then reprocess or redeliver",
     StudyState.CANCELLED: "a person cancelled the analysis or a delivery; reprocess or redeliver to take it up again",
     StudyState.INELIGIBLE: "the study lacks what the model needs; a report in the PACS gives the reason",
-}
-
-VERDICT_MEANINGS = {
-    Verdict.AGREE: "with the call at the operating point",
-    Verdict.DISAGREE: "with the call at the operating point",
-    Verdict.WRONG_SIDE: "the side or the place that it shows",
-    Verdict.NOT_USABLE: "wrong images, artefact, wrong patient",
 }
 
 

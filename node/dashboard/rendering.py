@@ -75,8 +75,6 @@ def _environment() -> Environment:
         "state_words": words.STATE_WORDS,
         "state_meanings": formatting.STATE_MEANINGS,
         "credentials": formatting.credentials,
-        "verdict_words": words.VERDICT_WORDS,
-        "verdict_meanings": formatting.VERDICT_MEANINGS,
         "job_kinds": words.JOB_KIND_WORDS,
         "job_states": words.JOB_STATE_WORDS,
         "DELIVERY_WAITS": DELIVERY_WAITS,

@@ -14,7 +14,7 @@ from node.storage.database import reading, writing
 from node.storage.ledger.reading import DOCUMENT_CLASSES
 from node.storage.ledger.transitions import require_study
 from node.storage.records import REPORT_KIND, ArrivedDocument, AssessedAnalysis, Assessment, KeptObject
-from node.storage.rows import assessment_from_row
+from node.storage.rows import assessment_from_row, kept_object_from_row
 from node.summary import AnalysisSummary
 
 

@@ -21,7 +21,7 @@ def test_an_operator_judges_and_the_comment_is_shown_as_text(site: Site, logged_
     operator = logged_in(AccountRole.OPERATOR)
     before = operator.get(PLACE).text
     assert "Reader&#39;s verdict" in before or "Reader's verdict" in before
-    assert 'maxlength="1000"' in before
+    assert 'maxlength="1000"' in before and all(f'value="{each}"' in before for each in Verdict)
     form = {"verdict": "disagree", "comment": f" benign at biopsy {HOSTILE} "}
     answer = operator.post(f"{PLACE}/assess", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PLACE}?done=assess")
