@@ -42,6 +42,7 @@ from sr_templates.dicom.score_words import (
     validation_words,
     without_words,
 )
+from sr_templates.dicom.visit_words import visit_sentences
 from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.saliency.impression import impression, impression_of_refusal
 from sr_templates.saliency.placed import key_sources
@@ -67,6 +68,7 @@ def build(context: BuildContext) -> Instances:
         *_status(result.withheld),
         *(text(codes.CALL_WORDS, words) for score in result.scores for words in _words_of(score)),
         *_caveats(result.flags, context.not_written),
+        *_visits(common),
         *_inputs(result),
         *_provenance(common),
     ]
@@ -85,7 +87,7 @@ def build_refusal(
 ) -> Dataset:
     """The SR document that states why no score was given; it must never be read as a negative."""
     instance = common.new_instance(Kind.REPORT, "refusal", *links)
-    statements = [*_status(reason), *_caveats(flags, not_written), *_provenance(common)]
+    statements = [*_status(reason), *_caveats(flags, not_written), *_visits(common), *_provenance(common)]
     title, first = codes.ONCOLOGY_MEASUREMENT_REPORT, impression_of_refusal(reason)
     root = measurement_report(title, common.device, (), None, statements, first=first)
     return finished(instance, common, root, links.values())
@@ -236,6 +238,10 @@ def _inputs(result: Result) -> list[ContentItem]:
         *(code(codes.SEQUENCE_MISSING, codes.SEQUENCE[each]) for each in result.modalities_missing),
         *(text(codes.MODEL_STATEMENT, model.statement) for model in models.values() if model.statement),
     ]
+
+
+def _visits(common: CommonAttributes) -> list[ContentItem]:
+    return [text(codes.EARLIER_RESULT, words) for words in visit_sentences(common.run.visits)]
 
 
 def _provenance(common: CommonAttributes) -> list[ContentItem]:
