@@ -10,7 +10,7 @@ from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Language, Wording, words_of
 
 _ENGLISH = words_of(Language.ENGLISH)
-NOTHING = "-"
+_NOTHING = "-"
 
 
 def visit_rows(visits: Sequence[Visit], words: Wording = _ENGLISH) -> list[list[str]]:
@@ -29,11 +29,11 @@ def visit_rows(visits: Sequence[Visit], words: Wording = _ENGLISH) -> list[list[
     rows = [
         [
             _date(visit.date),
-            NOTHING if visit.volume_ml is None else f"{visit.volume_ml:.1f} ml",
-            NOTHING if visit.uptake_percent is None else f"{visit.uptake_percent:+.0f} %",
-            NOTHING if visit.adc is None else f"{visit.adc:.2f}",
+            _NOTHING if visit.volume_ml is None else f"{visit.volume_ml:.1f} ml",
+            _NOTHING if visit.uptake_percent is None else f"{visit.uptake_percent:+.0f} %",
+            _NOTHING if visit.adc is None else f"{visit.adc:.2f}",
             *(_probability(visit.probability(each)) for each in endpoints),
-            remark_words(visit, words),
+            _remark_words(visit, words),
         ]
         for visit in visits
     ]
@@ -45,11 +45,11 @@ def visit_sentences(visits: Sequence[Visit]) -> Iterator[str]:
     head, *rows = visit_rows(visits) or [[]]
     for date, *values in rows:
         *numbers, remark = values
-        named = (f"{name} {value}" for name, value in zip(head[1:-1], numbers, strict=True) if value != NOTHING)
+        named = (f"{name} {value}" for name, value in zip(head[1:-1], numbers, strict=True) if value != _NOTHING)
         yield " ".join(filter(None, (f"{date}:", ", ".join(named), f"({remark})" if remark else "")))
 
 
-def remark_words(visit: Visit, words: Wording = _ENGLISH) -> str:
+def _remark_words(visit: Visit, words: Wording = _ENGLISH) -> str:
     """That it is the present study; or what of it is not to be compared, and why."""
     if visit.is_present:
         return words(Phrase.THIS_STUDY)
@@ -70,4 +70,4 @@ def _date(date: str) -> str:
 
 
 def _probability(value: float | None) -> str:
-    return NOTHING if value is None else percent(value)
+    return _NOTHING if value is None else percent(value)
