@@ -14,7 +14,7 @@ _NOTHING = "-"
 
 
 def visit_rows(visits: Sequence[Visit], words: Wording = _ENGLISH) -> list[list[str]]:
-    """Head and one row for each visit: date, volume, uptake, ADC, a score for each endpoint, remark; [] for none."""
+    """Head and one row for each visit: date, volume, uptake, ADC, probability by endpoint, remark; [] for none."""
     if not visits:
         return []
     endpoints = list(dict.fromkeys(score.endpoint for visit in visits for score in visit.scores))
@@ -23,7 +23,7 @@ def visit_rows(visits: Sequence[Visit], words: Wording = _ENGLISH) -> list[list[
         words(Phrase.ENHANCING_TISSUE),
         words(Phrase.INITIAL_UPTAKE),
         words(Phrase.VISIT_ADC),
-        *(words(Phrase.PROBABILITY_OF, endpoint=words.endpoint(each)) for each in endpoints),
+        *(words.endpoint(each) for each in endpoints),
         "",
     ]
     rows = [
@@ -45,7 +45,11 @@ def visit_sentences(visits: Sequence[Visit]) -> Iterator[str]:
     head, *rows = visit_rows(visits) or [[]]
     for date, *values in rows:
         *numbers, remark = values
-        named = (f"{name} {value}" for name, value in zip(head[1:-1], numbers, strict=True) if value != _NOTHING)
+        named = (
+            f"{name[:1].lower() + name[1:] if name[1:2].islower() else name} {value}"
+            for name, value in zip(head[1:-1], numbers, strict=True)
+            if value != _NOTHING
+        )
         yield " ".join(filter(None, (f"{date}:", ", ".join(named), f"({remark})" if remark else "")))
 
 
