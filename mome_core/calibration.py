@@ -147,6 +147,13 @@ class Validation:
         near = [positive for _, positive in ranked[first : first + take]]
         return wilson(sum(near), len(near))
 
+    def shares_below(self, probability: float) -> tuple[float, float] | None:
+        """Share of the negative and of the positive cases that scored lower; None where the scores of a class lack."""
+        if not (self.negatives and self.positives):
+            return None
+        negative, positive = (bisect_left(each, probability) / len(each) for each in (self.negatives, self.positives))
+        return negative, positive
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Read what a manifest holds."""

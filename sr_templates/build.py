@@ -23,7 +23,9 @@ from sr_templates.drawing.colour import RGB
 from sr_templates.drawing.summary_page import PageOptions, render, render_refusal
 from sr_templates.errors import NotShowable
 from sr_templates.kinds import MEASURED_KINDS, Kind
+from sr_templates.languages.words import words_of
 from sr_templates.objects.key_images import RejectionReason, build_rejection
+from sr_templates.objects.pdf import build_refusal_pdf
 from sr_templates.objects.report import build_refusal
 from sr_templates.objects.summary import build_summary
 from sr_templates.saliency.placed import place_saliencies, place_saliency
@@ -113,7 +115,7 @@ def build_not_analysed(
     if not reason:
         raise ValueError("a study that was not analysed needs a reason")
     run, options = run or Revision(), options or ObjectOptions()
-    said = ("not analysed", reason, *(flag.message for flag in flags), str(options.page))
+    said = ("not analysed", reason, *(flag.message for flag in flags), str(options.page), str(measured is not None))
     common = CommonAttributes(evidence, device, run, said)
     made: dict[Kind, Instances] = {}
     not_written: dict[Kind, str] = {}
@@ -122,9 +124,16 @@ def build_not_analysed(
         for kind in MEASURED_KINDS:
             if kind in options.kinds:
                 _make(kind, context)
+    measurements = None if measured is None else measured.measurements
     if Kind.SUMMARY in options.kinds:
-        page = render_refusal(common, reason, flags, options.page)
+        page = render_refusal(common, reason, flags, options.page, measurements)
         made[Kind.SUMMARY] = (build_summary(common, page, options.page.identify),)
+    if Kind.PDF in options.kinds:
+        words = words_of(options.page.language)
+        try:
+            made[Kind.PDF] = (build_refusal_pdf(common, reason, flags, measurements, words),)
+        except NotShowable as why:
+            not_written[Kind.PDF] = str(why)
     if Kind.REPORT in options.kinds:
         links = {kind: instances[0] for kind, instances in made.items()}
         made[Kind.REPORT] = (build_refusal(common, reason, flags, links, not_written),)
@@ -177,7 +186,7 @@ def render_summary(
     options = options or PageOptions()
     common = CommonAttributes(evidence, device, run or Revision(), _answered_by(result, ObjectOptions(page=options)))
     if result.withheld:
-        return render_refusal(common, result.withheld, result.flags, options).pixels()
+        return render_refusal(common, result.withheld, result.flags, options, result.measurements).pixels()
     return render(common, result, place_saliency(result, evidence), options).pixels()
 
 

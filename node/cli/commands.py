@@ -137,7 +137,8 @@ COMMANDS: dict[str, CommandInfo] = {
         "Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.",
     ),
     "cohort add": CommandInfo(
-        "node.cli.cohort:add", "Join labels from a table (pathology, feedback), or add studies of this node's archive."
+        "node.cli.cohort:add",
+        "Join labels from a table (pathology) or from readers' verdicts, or add studies of this node's archive.",
     ),
     "cohort show": CommandInfo(
         "node.cli.cohort:show",
@@ -177,10 +178,11 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "feedback list": CommandInfo(
         "node.cli.feedback:list_feedback",
-        "Reports, corrections and rejection notes that others sent about studies this node answered.",
+        "Readers' verdicts, and the documents that others sent about studies this node answered.",
     ),
     "feedback export": CommandInfo(
-        "node.cli.feedback:export_feedback", "Write the feedback as CSV, with provenance, for the trainer's labels."
+        "node.cli.feedback:export_feedback",
+        "Write the feedback as CSV, with provenance and the labels that verdicts give; without comments.",
     ),
     "model list": CommandInfo(
         "node.cli.promotion:list_models",
@@ -204,7 +206,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "model report": CommandInfo(
         "node.cli.promotion:report",
-        "How the models do: drift of the active one for each scanner, and the shadow's agreement with it.",
+        "How the models do: drift and readers' verdicts for each scanner, and how far the shadow agrees.",
     ),
     "model recalibrate": CommandInfo(
         "node.cli.recalibrate:recalibrate",
@@ -297,6 +299,6 @@ GROUPS: dict[str, str] = {
     "peers": "Who we talk to: list, and allow a caller that was rejected.",
     "cohort": "Studies to train and measure on: begin a list, join labels, check it, hand it on.",
     "public": "Public breast MRI: list collections, get their images.",
-    "feedback": "What others sent about our results: list, export for training.",
+    "feedback": "What readers say of our results: list, export for training.",
     "model": "Models: which one answers, promote, roll back, shadow, report, recalibrate; import, show, verify.",
 }

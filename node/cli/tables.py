@@ -14,10 +14,13 @@ from mome_core.protocol import PartState, ProtocolItem
 from node.summary import AnalysisSummary, ScoreSummary
 from node.summary_words import score_call, score_points, score_proof, score_sum
 from node.words import PART_STATE_WORDS, PART_WORDS, protocol_words
-from sr_templates.dicom.measurement_words import MEASURED_BY, measurement_rows, not_measured_words
+from sr_templates.dicom.measurement_words import measurement_rows, not_measured_words
 from sr_templates.dicom.score_words import explanation_words
 from sr_templates.dicom.text import percent
+from sr_templates.languages.phrase import Phrase
+from sr_templates.languages.words import Language, words_of
 
+_MEASURED_TITLE = words_of(Language.ENGLISH)(Phrase.MEASURED_TITLE)
 _STYLES = {
     PartState.COMPLETE: "green",
     PartState.INCOMPLETE: "bold yellow",
@@ -67,7 +70,7 @@ def print_summary(summary: AnalysisSummary, console: Console) -> None:
 
 def _print_measurements(measurements: Measurements, console: Console) -> None:
     """The numbers that no network had a part in."""
-    table = Table("measurement", "value", box=None, header_style="bold", title=MEASURED_BY, title_justify="left")
+    table = Table("measurement", "value", box=None, header_style="bold", title=_MEASURED_TITLE, title_justify="left")
     for name, value in measurement_rows(measurements):
         table.add_row(name, value)
     console.print(table)

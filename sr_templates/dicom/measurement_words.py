@@ -1,77 +1,71 @@
-"""Measurements in words: what a page, a report and a terminal say alike, each number with its unit and its method."""
+"""Measurements in words: what a page, a document and a terminal say alike, each number with its unit and its method."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mome_core.measurements import (
-    Curve,
-    CurveType,
-    DiffusionMeasure,
-    EnhancingTissue,
-    Leak,
-    MeasuredAt,
-    Measurements,
-)
+from mome_core.measurements import Curve, CurveType, DiffusionMeasure, EnhancingTissue, Measurements
+from sr_templates.languages.phrase import Phrase
+from sr_templates.languages.words import Language, Wording, words_of
 
-_CURVE_WORDS = {
-    CurveType.PERSISTENT: "persistent (type I)",
-    CurveType.PLATEAU: "plateau (type II)",
-    CurveType.WASHOUT: "washout (type III)",
+_ENGLISH = words_of(Language.ENGLISH)
+_SIDES = {"L": Phrase.OF_BREAST_LEFT, "R": Phrase.OF_BREAST_RIGHT}
+_WHAT = {
+    "kinetics": Phrase.WHAT_KINETICS,
+    "delayed change": Phrase.WHAT_DELAYED_CHANGE,
+    "adc": Phrase.WHAT_ADC,
 }
-_PLACES = {
-    MeasuredAt.SALIENCY_PEAK: "peak of the saliency",
-    MeasuredAt.STRONGEST_ENHANCEMENT: "strongest enhancement in the breasts",
-}
-_SIDES = {"L": "left", "R": "right"}
-_LEAK_WORDS = {
-    Leak.CHEST_WALL: "it touches the chest wall",
-    Leak.SKIN: "it touches the skin",
-    Leak.VESSEL: "it is long and thin as a vessel",
-    Leak.DIFFUSE: "it is spread out as background enhancement",
-}
-MEASURED_BY = "Measured on the images, without the network"
 
 
-def measurement_rows(measurements: Measurements) -> Iterator[tuple[str, str]]:
+def measurement_rows(measurements: Measurements, words: Wording = _ENGLISH) -> Iterator[tuple[str, str]]:
     """Name and value of each number that was measured, in the order in which a reader asks."""
     tissue = measurements.tissue
     if tissue is not None:
-        yield "Measured at", _place_words(tissue)
-        yield from _curve_rows(tissue, measurements.times_s)
-        yield "Enhancing tissue", _size_words(tissue)
+        yield words(Phrase.MEASURED_AT), place_words(tissue, words)
+        yield words(Phrase.INITIAL_UPTAKE), uptake_words(tissue, words)
+        yield from _curve_rows(tissue, measurements.times_s, words)
+        yield words(Phrase.ENHANCING_TISSUE), size_words(tissue, words, Phrase.TISSUE_SIZE)
         if tissue.leaks:
-            yield "May be more than one lesion", _leak_words(tissue)
-        yield "Distance to skin", f"{tissue.skin_mm:.0f} mm"
-        yield "Distance to chest wall", f"{tissue.chest_wall_mm:.0f} mm"
+            yield words(Phrase.LEAKS), leak_words(tissue, words)
+        yield words(Phrase.TO_SKIN), f"{tissue.skin_mm:.0f} mm"
+        yield words(Phrase.TO_CHEST_WALL), f"{tissue.chest_wall_mm:.0f} mm"
     if measurements.diffusion is not None:
-        yield "ADC", adc_words(measurements.diffusion)
+        yield words(Phrase.ADC), adc_words(measurements.diffusion, words)
 
 
-def not_measured_words(measurements: Measurements) -> Iterator[str]:
+def not_measured_words(measurements: Measurements, words: Wording = _ENGLISH) -> Iterator[str]:
     """What is not given, and why, a sentence each without its period."""
     for each in measurements.not_measured:
-        name = each.what if each.what != "adc" else "ADC"
-        yield f"No {name}: {each.words}"
+        yield words(Phrase.NOT_MEASURED, what=words(_WHAT[each.what]), reason=words.not_measured(each))
 
 
-def _place_words(tissue: EnhancingTissue) -> str:
+def place_words(tissue: EnhancingTissue, words: Wording = _ENGLISH) -> str:
     """What the point is, and in which breast."""
-    return f"{_PLACES[tissue.measured_at]}, {_SIDES[tissue.side]} breast"
+    return words(Phrase(f"at_{tissue.measured_at.replace('-', '_')}"), side=words(_SIDES[tissue.side]))
 
 
-def _curve_rows(tissue: EnhancingTissue, times_s: tuple[float, ...]) -> Iterator[tuple[str, str]]:
-    yield "Initial uptake", f"{tissue.whole.initial_uptake_percent:+.0f} % (at the point {_uptake(tissue.at_point)})"
+def uptake_words(tissue: EnhancingTissue, words: Wording = _ENGLISH) -> str:
+    """Initial uptake of the tissue, and at the point."""
+    mean, point = (f"{each.initial_uptake_percent:+.0f}" for each in (tissue.whole, tissue.at_point))
+    return words(Phrase.UPTAKE_VALUE, mean=mean, point=point)
+
+
+def curve_words(curve: Curve, words: Wording = _ENGLISH) -> str:
+    """Type of a curve and its delayed change; empty where that is withheld."""
+    return "" if curve.type is None else f"{_type_words(curve.type, words)}, {_change(curve)}"
+
+
+def _type_words(curve_type: CurveType, words: Wording) -> str:
+    return words(Phrase(f"curve_{curve_type}"))
+
+
+def _curve_rows(tissue: EnhancingTissue, times_s: tuple[float, ...], words: Wording) -> Iterator[tuple[str, str]]:
     if tissue.worst.type is None or tissue.whole.type is None:
         return
-    yield "Worst curve", f"{_CURVE_WORDS[tissue.worst.type]}, {_change(tissue.worst)} {_phases_words(times_s)}"
-    yield "Mean curve", f"{_CURVE_WORDS[tissue.whole.type]}, {_change(tissue.whole)}"
-    shares = ", ".join(f"{each} {100 * share:.0f} %" for each, share in tissue.type_shares.items())
-    yield "Voxels by curve type", shares
-
-
-def _uptake(curve: Curve) -> str:
-    return f"{curve.initial_uptake_percent:+.0f} %"
+    yield words(Phrase.WORST_CURVE), f"{curve_words(tissue.worst, words)} {_phases_words(times_s, words)}".rstrip()
+    yield words(Phrase.MEAN_CURVE), curve_words(tissue.whole, words)
+    shares = (f"{_type_words(each, words)} {100 * share:.0f} %" for each, share in tissue.type_shares.items())
+    yield words(Phrase.CURVE_SHARES), ", ".join(shares)
 
 
 def _change(curve: Curve) -> str:
@@ -83,28 +77,26 @@ def _change(curve: Curve) -> str:
     return f"{change:+.{decimals}f} %"
 
 
-def _phases_words(times_s: tuple[float, ...]) -> str:
+def _phases_words(times_s: tuple[float, ...], words: Wording) -> str:
     """From which phase to which the delayed change is, in seconds from the first post-contrast one."""
     if not times_s:
         return ""
-    return f"from post-contrast phase 1 to {len(times_s) - 1}, {times_s[-1] - times_s[1]:.0f} s later"
+    return words(Phrase.CURVE_SPAN, last=len(times_s) - 1, seconds=f"{times_s[-1] - times_s[1]:.0f}")
 
 
-def _size_words(tissue: EnhancingTissue) -> str:
-    """Volume and extents; what they are of."""
-    across, depth, height = tissue.extents_mm
-    return (
-        f"{tissue.volume_ml:.1f} ml; {across:.0f} mm left-right, {depth:.0f} mm front-back, {height:.0f} mm foot-head"
-    )
+def size_words(tissue: EnhancingTissue, words: Wording, phrase: Phrase) -> str:
+    """Volume and extents along the patient's axes, as one of two phrases says them."""
+    across, depth, height = (f"{each:.0f}" for each in tissue.extents_mm)
+    return words(phrase, volume=f"{tissue.volume_ml:.1f}", across=across, depth=depth, height=height)
 
 
-def _leak_words(tissue: EnhancingTissue) -> str:
+def leak_words(tissue: EnhancingTissue, words: Wording = _ENGLISH) -> str:
     """Why the size may be that of more than one lesion."""
-    return "; ".join(_LEAK_WORDS[each] for each in tissue.leaks)
+    return "; ".join(words(Phrase(f"leak_{each.replace('-', '_')}")) for each in tissue.leaks)
 
 
-def adc_words(diffusion: DiffusionMeasure) -> str:
+def adc_words(diffusion: DiffusionMeasure, words: Wording = _ENGLISH) -> str:
     """Mean and minimum in 1e-3 mm2/s, and what they come from."""
     b_values = ", ".join(f"{each:g}" for each in diffusion.b_values)
-    source = f"fitted to b = {b_values} s/mm2" if b_values else "the scanner's map"
-    return f"{diffusion.mean:.2f} (lowest voxel {diffusion.minimum:.2f}) x 10^-3 mm2/s, {source}"
+    source = words(Phrase.ADC_FROM_B_VALUES, values=b_values) if b_values else words(Phrase.ADC_FROM_MAP)
+    return words(Phrase.ADC_VALUE, mean=f"{diffusion.mean:.2f}", minimum=f"{diffusion.minimum:.2f}", source=source)

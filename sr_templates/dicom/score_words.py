@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from math import floor, isfinite
 from typing import Protocol
 
-from mome_core.calibration import Call, Coalition, Proportion, coalition_words
+from mome_core.calibration import Call, Coalition, Proportion, Validation, coalition_words
 from mome_core.case import Modality
 from mome_core.results import Endpoint
 from sr_templates.dicom.text import percent
@@ -53,6 +53,33 @@ def frequency_words(endpoint: Endpoint, nearby: Proportion, words: Wording = _EN
     """How often patients who scored about the same turned out positive."""
     found, low, high = (round(100 * each) for each in (nearby.value, nearby.low, nearby.high))
     return words(Phrase.FREQUENCY, found=found, outcome=words.outcome(endpoint), low=low, high=high)
+
+
+def population_words(
+    validation: Validation, probability: float, words: Wording = _ENGLISH, phrase: Phrase = Phrase.HIGHER_THAN
+) -> str:
+    """Where the score lies among those of the validation cases; empty where the bundle does not hold them.
+
+    Parameters
+    ----------
+    phrase
+        The one that names the bars too, beside a histogram.
+    """
+    shares = validation.shares_below(probability)
+    if shares is None:
+        return ""
+    return words(
+        phrase,
+        above_negative=_of_100(shares[0]),
+        negatives=f"{validation.specificity.of:,}",
+        above_positive=_of_100(shares[1]),
+        positives=f"{validation.sensitivity.of:,}",
+    )
+
+
+def _of_100(share: float) -> int:
+    """Percent; 0 and 100 are kept for none and all."""
+    return round(100 * share) if share in (0.0, 1.0) else min(max(round(100 * share), 1), 99)
 
 
 def spread_words(spread: float, versions: int, words: Wording = _ENGLISH) -> str:

@@ -25,6 +25,7 @@ _WIDEST_FIELD_MM = 360.0
 _ROW = round(SMALL * LINE)
 _SAME_PLANE_COSINE = 0.9  # of the normals of a cut and of the acquired slices
 _CAPTION_ROWS = 3
+_GAP = 12  # pixels between cuts, at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,15 +57,16 @@ def draw_cuts(page: Page, box: Box, evidence: Evidence, result: Result, placed: 
     case = evidence.case or Case()
     region = None if placed is None else placed.region
     cuts = _standard_cuts(case, result.breasts) if region is None else _cuts_through(case, region.peak_mm)
-    gap = 12
-    size = (box.width - (len(cuts) - 1) * gap) // len(cuts)
+    size = min((box.width - (len(cuts) - 1) * _GAP) // len(cuts), box.height - _CAPTION_ROWS * _ROW - 4)
+    gap = (box.width - len(cuts) * size) // (len(cuts) - 1)
     for column, each in enumerate(cuts):
         x = box.x + column * (size + gap)
         at = Box(x, box.y + _CAPTION_ROWS * _ROW + 4, size, size)
         page.text((x, box.y), page.words(each.title, modality=each.modality), SMALL, bold=True)
         if each.volume is None or not _reaches(each.volume, each.point_mm if region is not None else each.centre_mm):
             page.card(at)
-            page.text(at.middle, page.words(_why_empty(each, case)), SMALL, QUIET, anchor="mm")
+            inner = at.inset(8)
+            page.paragraph(inner.below(inner.height // 2 - _ROW), page.words(_why_empty(each, case)), SMALL, QUIET)
             continue
         said = _caption(page, each, evidence)
         for row, words in enumerate(said, start=1):

@@ -123,6 +123,15 @@ class Page:
             self.text((box.x, box.y + number * step), line, size, colour, bold=bold)
         return box.y + len(kept) * step
 
+    def beside_or_below(self, box: Box, title: str, words: str, colour: Colour = INK) -> int:
+        """A bold title, and words after it in the same line, or below it where they do not fit; the y below both."""
+        self.text((box.x, box.y), title, SMALL, bold=True)
+        x, y = box.x + self.width_of(title, SMALL, bold=True) + 16, box.y + round(SMALL * LINE) + 2
+        if x + self.width_of(words, SMALL) > box.right:
+            return self.paragraph(Box(box.x, y, box.width, box.bottom - y), words, SMALL, colour)
+        self.text((x, box.y), words, SMALL, colour)
+        return y
+
     def label(self, box: Box, words: str, size: int, colour: Colour) -> None:
         """Words on a dark ground over a picture, broken to the width, from the bottom of the box upwards."""
         lines = wrapped(words, size, box.width - 12, self.words.language, bold=True)

@@ -15,6 +15,7 @@ from sr_templates.dicom.score_words import explanation_words
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ACCENT, COOL, INK, QUIET, RGB, grey
 from sr_templates.drawing.contours import LEVELS, dashes, draw_contours
+from sr_templates.drawing.fonts import wrapped
 from sr_templates.drawing.page import BODY, LINE, SMALL, Page
 from sr_templates.drawing.planes import AXIAL, Upright, subtraction_mip
 from sr_templates.languages.phrase import Phrase
@@ -27,7 +28,7 @@ MIP, MIP_WITH_CONTOURS = "mip", "mip with contours"
 _MARGIN_MM = 15.0
 _RIM = 27  # pixels beside a projection, for orientation letters and ruler: nothing is drawn on the anatomy
 _ROW = round(SMALL * LINE)
-_BOTH_KEYS = 800  # pixels that both keys of the legend need beside each other
+_KEY, _KEY_GAP = 54, 30  # pixels of a key's line, and from its words to the next one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,17 +96,18 @@ def draw_projection(
     page.card(box)
     inner = box.inset(18)
     page.text((inner.x, inner.y), page.words(Phrase.ENHANCEMENT), BODY, bold=True)
-    title = page.width_of(page.words(Phrase.ENHANCEMENT), BODY, bold=True)
-    page.text((inner.x + title + 14, inner.y + 2), page.words(Phrase.SUBTRACTION_MIP), SMALL, QUIET)
+    after = inner.x + page.width_of(page.words(Phrase.ENHANCEMENT), BODY, bold=True) + 14
+    page.text((after, inner.y + 2), page.words(Phrase.SUBTRACTION_MIP), SMALL, QUIET)
+    after += page.width_of(page.words(Phrase.SUBTRACTION_MIP), SMALL) + 16
     region = None if placed is None else placed.region
-    legend = _ROW * (2 if region is None else 5 if inner.width >= _BOTH_KEYS else 7)
+    legend = _ROW * (2 if placed is None or region is None else _legend_rows(page, inner.width, placed, region))
     frames = Box(inner.x, inner.y + _ROW + 8, inner.width, inner.height - _ROW - 16 - legend)
     drawn = None
     if case.dce is None or case.dce.phase_count < 2:
         page.text(frames.middle, page.words(Phrase.NO_DYNAMIC), BODY, QUIET, anchor="mm")
     else:
         drawn = projection_of(case.dce, placed, breasts)
-        _draw_frames(page, frames, drawn, stacked=stacked)
+        _draw_frames(page, frames, drawn, None if stacked else after)
     below = Box(inner.x, inner.bottom - legend, inner.width, legend)
     if placed is None or region is None:
         page.paragraph(below, why_no_place(None if placed is None else placed.unshown, page.words), SMALL, QUIET)
@@ -113,19 +115,25 @@ def draw_projection(
         _legend(page, below, placed, region)
 
 
-def _draw_frames(page: Page, box: Box, drawn: _Projection, *, stacked: bool) -> None:
-    """The clean projection, and the one with lines in a frame of the same size."""
+def _draw_frames(page: Page, box: Box, drawn: _Projection, after: int | None) -> None:
+    """The clean projection, and the one with lines in a frame of the same size.
+
+    Parameters
+    ----------
+    after
+        The x from which the line above is free for the title of the second one; None where that stands below.
+    """
     if drawn.saliency is None:
         _frame(page, box, drawn, MIP)
         return
-    if stacked:
+    if after is None:
         half = (box.height - _ROW) // 2
         first, second = Box(box.x, box.y, box.width, half), Box(box.x, box.bottom - half, box.width, half)
         title = (second.x, second.y - _ROW + 4)
     else:
         half = (box.width - 16) // 2
         first, second = Box(box.x, box.y, half, box.height), Box(box.right - half, box.y, half, box.height)
-        title = (second.x, second.y - _ROW - 8)
+        title = (max(second.x, after), second.y - _ROW - 6)
     _frame(page, first, drawn, MIP)
     page.text(title, page.words(Phrase.WITH_CONTOURS), SMALL, QUIET)
     at = _frame(page, second, drawn, MIP_WITH_CONTOURS)
@@ -172,9 +180,7 @@ def place_words(placed: PlacedSaliency | None, words: Wording) -> list[str]:
     """Where the score was raised most and what the lines mean, or why no place is marked; a sentence each."""
     if placed is None or placed.region is None:
         return [why_no_place(None if placed is None else placed.unshown, words)]
-    raised, lowered = placed.totals
-    keys = [words(Phrase.RAISED, total=_total(raised)), words(Phrase.LOWERED, total=_total(lowered))]
-    return [_where(placed, placed.region, words), "; ".join(keys), _about(placed, words)]
+    return [_where(placed, placed.region, words), "; ".join(_keys(placed, words)), _about(placed, words)]
 
 
 def _total(log_odds: float) -> str:
@@ -205,19 +211,33 @@ def _image_words(source: SourceImage, modality: Modality, words: Wording) -> str
     return words(both if series else Phrase.IMAGE_ONLY, modality=modality, series=series, image=image)
 
 
+def _legend_rows(page: Page, width: int, placed: PlacedSaliency, region: Region) -> int:
+    """Lines that the legend takes."""
+    said = (_where(placed, region, page.words), _about(placed, page.words))
+    words = sum(len(wrapped(each, SMALL, width, page.words.language)) for each in said)
+    return words + (1 if _keys_fit(page, width, placed) else 2)
+
+
+def _keys(placed: PlacedSaliency, words: Wording) -> tuple[str, str]:
+    raised, lowered = placed.totals
+    return words(Phrase.RAISED, total=_total(raised)), words(Phrase.LOWERED, total=_total(lowered))
+
+
+def _keys_fit(page: Page, width: int, placed: PlacedSaliency) -> bool:
+    """Whether both keys have room beside each other."""
+    return sum(_KEY + page.width_of(each, SMALL) for each in _keys(placed, page.words)) + _KEY_GAP <= width
+
+
 def _legend(page: Page, box: Box, placed: PlacedSaliency, region: Region) -> None:
     """Where the peak lies, and what both kinds of line mean, with what they add up to."""
-    words = page.words
-    y = page.paragraph(Box(box.x, box.y, box.width, _ROW), _where(placed, region, words), SMALL, INK)
-    raised, lowered = placed.totals
-    rows = ((Phrase.RAISED, raised, ACCENT), (Phrase.LOWERED, lowered, COOL))
-    beside = box.width >= _BOTH_KEYS
-    for number, (phrase, total, colour) in enumerate(rows):
-        x = box.x + (number * box.width // 2 if beside else 0)
-        middle = y + (0 if beside else number * _ROW) + _ROW // 2
-        line = np.array([(x, middle), (x + 44, middle)], dtype=float)
-        for piece in [line] if phrase is Phrase.RAISED else dashes(line):
+    y = page.paragraph(box, _where(placed, region, page.words), SMALL, INK)
+    beside = _keys_fit(page, box.width, placed)
+    x, middle = box.x, y + _ROW // 2
+    for name, colour, dashed in zip(_keys(placed, page.words), (ACCENT, COOL), (False, True), strict=True):
+        line = np.array([(x, middle), (x + _KEY - 10, middle)], dtype=float)
+        for piece in dashes(line) if dashed else [line]:
             page.draw.line([(float(a), float(b)) for a, b in piece], fill=colour, width=4)
-        page.text((x + 54, middle), words(phrase, total=_total(total)), SMALL, INK, anchor="lm")
+        page.text((x + _KEY, middle), name, SMALL, INK, anchor="lm")
+        x, middle = (x + _KEY + page.width_of(name, SMALL) + _KEY_GAP, middle) if beside else (x, middle + _ROW)
     y += _ROW if beside else 2 * _ROW
-    page.paragraph(Box(box.x, y, box.width, box.bottom - y), _about(placed, words), SMALL, QUIET)
+    page.paragraph(Box(box.x, y, box.width, box.bottom - y), _about(placed, page.words), SMALL, QUIET)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mome_core.case import Case, Modality
+from mome_core.measurements import Measurements
 from mome_core.results import ModelIdentity, QualityFlag, Result, Severity
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ALARM, INK, QUIET, WARN
 from sr_templates.drawing.cuts import draw_cuts
-from sr_templates.drawing.page import BODY, LINE, SMALL, Page
+from sr_templates.drawing.fonts import wrapped
+from sr_templates.drawing.measured import draw_measured, height_of
+from sr_templates.drawing.page import LINE, SMALL, Page
 from sr_templates.drawing.projection import draw_projection
-from sr_templates.drawing.summary_scores import draw_scores
+from sr_templates.drawing.summary_scores import draw_contributions, draw_scores
 from sr_templates.identification import Identification, identified
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Language, words_of
@@ -23,6 +26,7 @@ from sr_templates.saliency.placed import PlacedSaliency
 _SEVERITY_COLOURS = {Severity.NOTE: QUIET, Severity.WARNING: WARN, Severity.WITHHOLD: ALARM}
 _ROW = round(SMALL * LINE)
 _TITLE = 34
+_REFUSAL_INSET = 36
 
 
 class PageLayout(StrEnum):
@@ -59,11 +63,11 @@ class _Places:
     head: Box
     projection: Box
     scores: Box
-    images: Box
     cuts: Box
-    flags: Box
-    model: Box
-    reading: Box
+    measured: Box
+    contributions: Box
+    input: Box
+    notes: Box
     stacked: bool = field(default=False)
 
 
@@ -72,25 +76,25 @@ _PLACES = {
         1600,
         1280,
         head=Box(56, 82, 1488, 78),
-        projection=Box(56, 164, 896, 556),
-        scores=Box(968, 164, 576, 556),
-        cuts=Box(56, 734, 1228, 316),
-        images=Box(1296, 734, 248, 316),
-        flags=Box(56, 1062, 560, 164),
-        model=Box(628, 1062, 452, 164),
-        reading=Box(1092, 1062, 452, 164),
+        projection=Box(56, 164, 836, 456),
+        scores=Box(904, 164, 640, 456),
+        cuts=Box(56, 632, 1000, 276),
+        measured=Box(1068, 632, 476, 504),
+        contributions=Box(56, 920, 540, 216),
+        input=Box(608, 920, 448, 216),
+        notes=Box(56, 1148, 1488, 82),
     ),
     PageLayout.PORTRAIT: _Places(
         1200,
         1600,
         head=Box(50, 82, 1100, 78),
-        projection=Box(50, 164, 540, 740),
-        scores=Box(602, 164, 548, 552),
-        images=Box(602, 728, 548, 176),
-        cuts=Box(50, 918, 1100, 292),
-        flags=Box(50, 1224, 1100, 148),
-        model=Box(50, 1384, 544, 164),
-        reading=Box(606, 1384, 544, 164),
+        projection=Box(50, 164, 500, 662),
+        scores=Box(562, 164, 588, 464),
+        cuts=Box(50, 836, 1100, 258),
+        measured=Box(50, 1104, 1100, 230),
+        contributions=Box(562, 640, 588, 186),
+        input=Box(50, 1344, 1100, 120),
+        notes=Box(50, 1472, 1100, 78),
         stacked=True,
     ),
 }
@@ -104,25 +108,39 @@ def render(common: CommonAttributes, result: Result, placed: PlacedSaliency | No
     draw_projection(page, places.projection, case, placed, result.breasts, stacked=places.stacked)
     draw_scores(page, places.scores, result)
     draw_cuts(page, places.cuts, evidence, result, placed)
-    _images(page, places.images, common, result)
-    _flags(page, places.flags, result.flags)
-    _models(page, places.model, [score.model for score in result.scores])
-    inner = _titled(page, places.reading, page.words(Phrase.HOW_TO_READ))
-    page.paragraph(inner, page.words(Phrase.READING_HELP), SMALL, QUIET)
+    draw_measured(page, places.measured, result.measurements)
+    draw_contributions(page, places.contributions, result)
+    _input(page, places.input, common, result)
+    notes = " ".join([*_models(page, [score.model for score in result.scores]), page.words(Phrase.READING_HELP)])
+    page.paragraph(places.notes, notes, SMALL, QUIET)
     return page
 
 
-def render_refusal(common: CommonAttributes, reason: str, flags: Sequence[QualityFlag], options: PageOptions) -> Page:
-    """The page that says that no score was given, and why."""
+def render_refusal(
+    common: CommonAttributes,
+    reason: str,
+    flags: Sequence[QualityFlag],
+    options: PageOptions,
+    measurements: Measurements | None = None,
+) -> Page:
+    """The page that says that no score was given, and why; what was measured stands on it all the same."""
     page, places = _page(common, options)
-    width = places.head.width
-    box = Box(places.head.x, 176, width, 420)
+    x, width, words = places.head.x, places.head.width, page.words
+    room = width - 2 * _REFUSAL_INSET
+    said = ((reason, 28, INK), (words(Phrase.NO_SCORE), 24, QUIET))
+    lines = [len(wrapped(each, size, room, words.language)) * round(size * LINE) for each, size, _ in said]
+    box = Box(x, 176, width, 2 * _REFUSAL_INSET + 90 + sum(lines) + 24)
     page.card(box)
-    inner = box.inset(40)
-    page.text((inner.x, inner.y), page.words(Phrase.NOT_ANALYSED), 54, WARN, bold=True)
-    below = page.paragraph(Box(inner.x, inner.y + 90, inner.width, 160), reason, 28)
-    page.paragraph(Box(inner.x, below + 20, inner.width, 70), page.words(Phrase.NO_SCORE), 24, QUIET)
-    _flags(page, Box(places.head.x, 612, width, 300), flags)
+    inner = box.inset(_REFUSAL_INSET)
+    page.text((inner.x, inner.y), words(Phrase.NOT_ANALYSED), 54, WARN, bold=True)
+    y = inner.y + 90
+    for each, size, colour in said:
+        y = page.paragraph(Box(inner.x, y, inner.width, inner.bottom - y), each, size, colour) + 24
+    rows = sum(min(len(wrapped(words.flag(each), SMALL, width - 54, words.language)), 3) for each in flags)
+    quality = Box(x, box.bottom + 12, width, min(28 + max(rows, 1) * _ROW + 20, 260))
+    _flags(page, _titled(page, quality, words(Phrase.QUALITY)), flags)
+    if measurements is not None:
+        draw_measured(page, Box(x, quality.bottom + 12, width, height_of(page, width, measurements)), measurements)
     return page
 
 
@@ -148,22 +166,28 @@ def _page(common: CommonAttributes, options: PageOptions) -> tuple[Page, _Places
 
 def _titled(page: Page, box: Box, title: str) -> Box:
     """A card with a title; the box below the title."""
+    inner = _card(page, box)
+    page.text((inner.x, inner.y), title, SMALL, bold=True)
+    return inner.below(28)
+
+
+def _card(page: Page, box: Box) -> Box:
+    """A card; the box in it."""
     page.card(box)
-    inner = Box(box.x + 16, box.y + 12, box.width - 32, box.height - 20)
-    page.text((inner.x, inner.y), title, BODY, bold=True)
-    return inner.below(32)
+    return Box(box.x + 16, box.y + 10, box.width - 32, box.height - 16)
 
 
-def _images(page: Page, box: Box, common: CommonAttributes, result: Result) -> None:
-    """The scanner, and of each sequence what was used, or that it is absent or could not be used."""
-    inner = _titled(page, box, page.words(Phrase.IMAGES))
+def _input(page: Page, box: Box, common: CommonAttributes, result: Result) -> None:
+    """What was used of each sequence and of which scanner, what could not be used, and the doubts about it."""
+    inner = _card(page, box)
     source, case = common.evidence.reference, common.evidence.case or Case()
     scanner = f"{source.get('Manufacturer') or ''} {source.get('ManufacturerModelName') or ''}".strip()
-    below = inner.y
-    for words, colour in (*((_sequence(page, each, case, result)) for each in Modality), (scanner, QUIET)):
-        below = page.paragraph(Box(inner.x, below, inner.width, inner.bottom - below), words, SMALL, colour)
-        if inner.bottom - below < _ROW:
-            return
+    told = [_sequence(page, each, case, result) for each in Modality]
+    used = " | ".join([*(words for words, colour in told if colour == INK), *([scanner] if scanner else [])])
+    y = page.beside_or_below(inner, page.words(Phrase.QUALITY), used)
+    for words in (words for words, colour in told if colour == WARN):
+        y = page.paragraph(Box(inner.x, y, inner.width, inner.bottom - y), words, SMALL, WARN)
+    _flags(page, Box(inner.x, y, inner.width, inner.bottom - y), result.flags)
 
 
 def _sequence(page: Page, modality: Modality, case: Case, result: Result) -> tuple[str, tuple[int, int, int]]:
@@ -182,11 +206,10 @@ def _sequence(page: Page, modality: Modality, case: Case, result: Result) -> tup
     return words(Phrase.USED, modality=modality), INK
 
 
-def _flags(page: Page, box: Box, flags: Sequence[QualityFlag]) -> None:
+def _flags(page: Page, inner: Box, flags: Sequence[QualityFlag]) -> None:
     """The doubts that fit, the gravest first; how many more there are."""
-    inner = _titled(page, box, page.words(Phrase.QUALITY))
     if not flags:
-        page.text((inner.x, inner.y), page.words(Phrase.NO_FLAGS), SMALL, QUIET)
+        page.paragraph(inner, page.words(Phrase.NO_FLAGS), SMALL, QUIET)
     ranked = sorted(flags, key=lambda flag: list(Severity).index(flag.severity), reverse=True)
     below = inner.y
     for count, flag in enumerate(ranked):
@@ -202,12 +225,8 @@ def _flags(page: Page, box: Box, flags: Sequence[QualityFlag]) -> None:
         below = page.paragraph(at, page.words.flag(flag), SMALL, INK)
 
 
-def _models(page: Page, box: Box, models: Sequence[ModelIdentity]) -> None:
-    inner = _titled(page, box, page.words(Phrase.MODEL))
-    distinct = list({model.sha256: model for model in models}.values())
-    below = inner.y
-    for model in distinct[:2]:
+def _models(page: Page, models: Sequence[ModelIdentity]) -> Iterator[str]:
+    """Which weights answered, and what they know."""
+    for model in {model.sha256: model for model in models}.values():
         name = page.words(Phrase.WEIGHTS, name=model.name, version=model.version, digest=model.sha256[:12])
-        below = page.paragraph(Box(inner.x, below, inner.width, _ROW), name, SMALL)
-        room = inner.bottom - below if len(distinct) == 1 else _ROW
-        below = page.paragraph(Box(inner.x, below, inner.width, room), model.statement, SMALL, QUIET)
+        yield f"{name}: {page.words.statement(model.statement)}" if model.statement else f"{name}."

@@ -8,6 +8,7 @@ from mome_core.results import Laterality, Result, Score
 from sr_templates.dicom.score_words import (
     frequency_words,
     points_that_add_up,
+    population_words,
     side_words,
     spread_words,
     sum_words,
@@ -16,6 +17,7 @@ from sr_templates.dicom.score_words import (
 from sr_templates.dicom.text import percent
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ACCENT, COOL, FAINT, INK, QUIET, WARN, Colour
+from sr_templates.drawing.histogram import HEIGHT, draw_histogram
 from sr_templates.drawing.page import BODY, HEADING, LINE, SMALL, Page
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Wording
@@ -32,22 +34,23 @@ _WHOSE = {
 
 
 def draw_scores(page: Page, box: Box, result: Result) -> None:
-    """A card with the score of every endpoint, and what each sequence contributed to the first one explained.
-
-    What the first score is worth takes the room that the others and the contributions leave.
-    """
+    """A card with the score of every endpoint; what the first one is worth takes the room that the others leave."""
     page.card(box)
-    inner = box.inset(22)
-    explained = next((score for score in result.scores if score.contributions), None)
+    inner = box.inset(16)
     kept = sum(_small_height(score) for score in result.scores[1:])
-    kept += 0 if explained is None else _contributions_height(explained)
     below = inner.y
     for number, score in enumerate(result.scores):
         room = inner.bottom - below - (kept if number == 0 else 0)
         at = Box(inner.x, below, inner.width, room)
         below = _large_score(page, at, score, result) if number == 0 else _small_score(page, at, score)
+
+
+def draw_contributions(page: Page, box: Box, result: Result) -> None:
+    """A card with what each sequence contributed to the first score that is explained."""
+    page.card(box)
+    explained = next((score for score in result.scores if score.contributions), None)
     if explained is not None:
-        _contributions(page, Box(inner.x, below, inner.width, inner.bottom - below), explained)
+        _contributions(page, Box(box.x + 16, box.y + 12, box.width - 32, box.height - 20), explained)
 
 
 def whose(result: Result) -> Phrase:
@@ -64,15 +67,13 @@ def _large_score(page: Page, box: Box, score: Score, result: Result) -> int:
     colour = _CALL_COLOURS[score.call]
     page.text((box.x, y), percent(score.probability), _NUMBER, colour, bold=True)
     left = box.x + page.width_of(percent(score.probability), _NUMBER, bold=True) + 18
-    call = words(CALLS[score.call])
     if score.unstable:
-        page.text((box.right, y + 10), words(Phrase.UNSTABLE), BODY, WARN, bold=True, anchor="ra")
-    page.text((left, y + 10), call, BODY, colour, bold=True)
-    page.text((left, y + 40), words(whose(result)), SMALL, INK)
-    y += 72
-    if score.call is not Call.WITHHELD:
-        y = page.paragraph(Box(box.x, y, box.width, _ROW), side_words(score.call, score.threshold, words), SMALL, INK)
-    y = _scale(page, Box(box.x, y + 8, box.width, 16), score, score.probability, colour)
+        page.text((box.right, y + 4), words(Phrase.UNSTABLE), BODY, WARN, bold=True, anchor="ra")
+    page.text((left, y + 4), words(CALLS[score.call]), BODY, colour, bold=True)
+    sides = "" if score.call is Call.WITHHELD else side_words(score.call, score.threshold, words)
+    below = page.paragraph(Box(left, y + 32, box.right - left, 2 * _ROW), sides, SMALL, INK)
+    below = page.paragraph(Box(left, below, box.right - left, 2 * _ROW), words(whose(result)), SMALL, INK)
+    y = _scale(page, box.below(max(below, y + 74) - box.y), score, score.probability, colour)
     return page.paragraph(Box(box.x, y, box.width, box.bottom - y), proof(score, words), SMALL, QUIET) + 8
 
 
@@ -100,6 +101,14 @@ def _withheld_score(page: Page, box: Box, score: Score) -> int:
     page.text((box.x, box.y), page.words(Phrase.SCORE_WITHHELD), SMALL, WARN, bold=True)
     reason = "" if score.withheld is None else page.words.withheld(score.withheld)
     return page.paragraph(box.below(_ROW), reason, SMALL, QUIET) + 8
+
+
+def population(score: Score, words: Wording, phrase: Phrase = Phrase.HIGHER_THAN) -> str:
+    """Where the score lies among those of the validation cases; empty where the bundle does not hold them."""
+    validation = score.calibration.validation
+    if validation is None or score.probability is None:
+        return ""
+    return population_words(validation, score.probability, words, phrase)
 
 
 def proof(score: Score, words: Wording) -> str:
@@ -135,8 +144,13 @@ def _bar(page: Page, box: Box, score: Score, probability: float, colour: Colour)
 
 
 def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colour) -> int:
-    threshold = _bar(page, box, score, probability, colour)
-    y = box.bottom + 8
+    """The scale with how the validation cases scored along it, and where this score lies among them; the y below."""
+    validation, among = score.calibration.validation, population(score, page.words, Phrase.HIGHER_THAN_BARS)
+    bar = Box(box.x, box.y + (HEIGHT + 10 if among else 8), box.width, 16)
+    if validation is not None and among:
+        draw_histogram(page, bar, validation)
+    threshold = _bar(page, bar, score, probability, colour)
+    y = bar.bottom + (HEIGHT + 6 if among else 8)
     page.text((box.x, y), "0", SMALL, QUIET)
     page.text((box.right, y), "100 %", SMALL, QUIET, anchor="ra")
     if threshold is not None:
@@ -144,12 +158,8 @@ def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colou
         half = page.width_of(label, SMALL) // 2 + 12
         clear = (box.x + page.width_of("0", SMALL) + half, box.right - page.width_of("100 %", SMALL) - half)
         page.text((min(max(threshold, clear[0]), clear[1]), y), label, SMALL, QUIET, anchor="ma")
-    return y + _ROW + 4
-
-
-def _contributions_height(score: Score) -> int:
-    """Pixels that the contributions take; two lines for what they add up to."""
-    return _ROW * (3 + len(score.contributions)) + 12
+    y += _ROW + 2
+    return page.paragraph(Box(box.x, y, box.width, max(box.bottom - y, 0)), among, SMALL, INK)
 
 
 def _contributions(page: Page, box: Box, score: Score) -> None:

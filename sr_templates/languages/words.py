@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
+from mome_core.measurements import NotMeasured
 from mome_core.results import Endpoint, QualityFlag, Withheld
 from sr_templates.languages.phrase import Phrase
 
@@ -31,11 +32,17 @@ class Wording:
     ----------
     by_code
         What stands for flags and reasons, by their code; what has none is said in English, as it was written.
+    why_not_measured
+        The same for numbers that were not measured.
+    statements
+        What stands for the statements of models that come with this program, by their English.
     """
 
     language: Language
     sentences: Mapping[Phrase, str]
     by_code: Mapping[str, str]
+    why_not_measured: Mapping[str, str]
+    statements: Mapping[str, str]
 
     def __call__(self, phrase: Phrase, **filled: object) -> str:
         return self.sentences[phrase].format(**filled)
@@ -56,9 +63,18 @@ class Wording:
         """One doubt about the input."""
         return self.by_code.get(flag.code, flag.message)
 
+    def statement(self, statement: str) -> str:
+        """What a model says of itself; one that a site wrote is said as it was written."""
+        return self.statements.get(statement, statement)
+
+    def not_measured(self, number: NotMeasured) -> str:
+        """Why a number is not given, in the middle of a sentence."""
+        return self.why_not_measured.get(number.code, number.words)
+
 
 @cache
 def words_of(language: Language) -> Wording:
     """The table of a language; raises KeyError for one that lacks a sentence."""
     table = json.loads(files("sr_templates.languages").joinpath(f"{language}.json").read_text("utf-8"))
-    return Wording(language, {phrase: table["sentences"][phrase] for phrase in Phrase}, table["by_code"])
+    sentences = {phrase: table["sentences"][phrase] for phrase in Phrase}
+    return Wording(language, sentences, table["by_code"], table["not_measured"], table["statements"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
 from io import BytesIO
@@ -17,15 +18,19 @@ import typst
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from mome_core.results import Result, Score
+from mome_core.measurements import Measurements
+from mome_core.results import QualityFlag, Result, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom.common_attributes import CommonAttributes
+from sr_templates.dicom.measurement_words import measurement_rows, not_measured_words
 from sr_templates.dicom.score_words import points_that_add_up, side_words, sum_words
 from sr_templates.dicom.text import percent
+from sr_templates.drawing.box import Box
+from sr_templates.drawing.curves import CURVES, ON_LIGHT, draw_curves
 from sr_templates.drawing.fonts import dejavu, drawable, noto_cjk
 from sr_templates.drawing.page import Page
 from sr_templates.drawing.projection import MIP, MIP_WITH_CONTOURS, place_words
-from sr_templates.drawing.summary_scores import CALLS, proof, score_without, whose
+from sr_templates.drawing.summary_scores import CALLS, population, proof, score_without, whose
 from sr_templates.errors import NotShowable
 from sr_templates.identification import patient_parts, study_parts
 from sr_templates.kinds import Kind
@@ -35,16 +40,49 @@ from sr_templates.saliency.placed import PlacedSaliency
 
 _RIM = 27  # pixels around a projection that hold its letters and ruler
 _TEMPLATE = "main.typ"
+_CURVES_FILE, _CURVES_SIZE = "curves.svg", (620, 300)
+_EMPTY: dict[str, Any] = {
+    "answers": [], "contributions": [], "sum": "", "place": [], "projections": [], "cuts": [],
+    "measured": [], "not_measured": [], "curves": "", "flags": [], "reading": [],
+}  # fmt: skip
 _CJK_NAMES = {Language.CHINESE: "Noto Sans CJK SC"}
 
 
 def build(context: BuildContext) -> Instances:
     """One document."""
-    return (_build_pdf(context.common, context.result, context.saliency, context.page),)
+    result, page = context.result, context.page
+    spoken = _head(context.common, page.words) | _of_result(result, context.saliency, page)
+    spoken |= _measured(result.measurements, page.words)
+    pictures = _figures_of(page) | _curves(result.measurements, page.words)
+    return (_document(context.common, spoken, pictures, page.words),)
 
 
-def _build_pdf(common: CommonAttributes, result: Result, placed: PlacedSaliency | None, page: Page) -> Dataset:
-    """One document, in which the patient is named."""
+def build_refusal_pdf(
+    common: CommonAttributes,
+    reason: str,
+    flags: Sequence[QualityFlag],
+    measurements: Measurements | None,
+    words: Wording,
+) -> Dataset:
+    """The document that says that no score was given, and why, with what was measured."""
+    spoken = _head(common, words) | {
+        "answers": [
+            {
+                "name": words(Phrase.NOT_ANALYSED),
+                "number": "",
+                "call": "",
+                "side": "",
+                "lines": [reason, words(Phrase.NO_SCORE)],
+            }
+        ],
+        "flags": [words.flag(flag) for flag in flags],
+    }
+    spoken |= _measured(measurements, words)
+    return _document(common, spoken, _curves(measurements, words), words)
+
+
+def _document(common: CommonAttributes, spoken: dict[str, Any], pictures: dict[str, bytes], words: Wording) -> Dataset:
+    """One object, in which the patient is named."""
     instance = common.new_instance(Kind.PDF)
     instance.ConversionType = "WSD"
     instance.BurnedInAnnotation = "YES"
@@ -53,7 +91,8 @@ def _build_pdf(common: CommonAttributes, result: Result, placed: PlacedSaliency 
     instance.DocumentTitle = "AI breast MRI summary, research use only"
     instance.ConceptNameCodeSequence = []
     instance.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    document = _compiled(_said(common, result, placed, page), _figures_of(page), common.moment)
+    said = {key: _drawable(value, words) for key, value in (_EMPTY | spoken).items()}
+    document = _compiled(said, pictures, common.moment)
     instance.EncapsulatedDocument = document + b"\x00" * (len(document) % 2)
     instance.EncapsulatedDocumentLength = len(document)
     return instance
@@ -94,6 +133,8 @@ def _figures_of(page: Page) -> dict[str, bytes]:
     """
     found = {}
     for number, (name, box) in enumerate(page.pictures.items()):
+        if name == CURVES:
+            continue  # drawn on a light ground instead
         part = box.inset(-_RIM) if name in (MIP, MIP_WITH_CONTOURS) else box
         found[f"{number}.svg"] = _svg(page.image.crop((part.x, part.y, part.right, part.bottom)))
     return found
@@ -109,35 +150,70 @@ def _svg(picture: Image.Image) -> bytes:
     ).encode()
 
 
-def _said(common: CommonAttributes, result: Result, placed: PlacedSaliency | None, page: Page) -> dict[str, Any]:
-    """All words of the document, for its template."""
-    words, source = page.words, common.evidence.reference
-    explained = next((score for score in result.scores if score.contributions), None)
-    pictures = {
-        name: {"file": f"{number}.svg", "caption": page.captions[name]} for number, name in enumerate(page.pictures)
-    }
-    projections = [pictures.pop(name) for name in (MIP, MIP_WITH_CONTOURS) if name in pictures]
+def _head(common: CommonAttributes, words: Wording) -> dict[str, Any]:
+    """Whose document it is, who signs it, and the titles of its parts."""
+    source = common.evidence.reference
     revision = words(Phrase.REVISION, number=common.run.revision)
-    spoken = {
+    return {
         "language": words.language,
         "title": words(Phrase.TITLE),
         "warning": words(Phrase.RESEARCH_ONLY),
         "who": [*patient_parts(source, words), *study_parts(source, words)],
         "signed": f"{common.device.model_name} {common.device.software_version}, {revision}",
-        "answers": [_answer(score, result, words) for score in result.scores],
         "contributions_title": words(Phrase.CONTRIBUTIONS),
+        "place_title": f"{words(Phrase.ENHANCEMENT)}, {words(Phrase.SUBTRACTION_MIP)}",
+        "measured_title": words(Phrase.MEASURED_TITLE),
+        "quality_title": words(Phrase.QUALITY),
+        "reading_title": words(Phrase.HOW_TO_READ),
+    }
+
+
+def _of_result(result: Result, placed: PlacedSaliency | None, page: Page) -> dict[str, Any]:
+    """What the network answered, and where from."""
+    words = page.words
+    explained = next((score for score in result.scores if score.contributions), None)
+    pictures = {
+        name: {"file": f"{number}.svg", "caption": page.captions[name]}
+        for number, name in enumerate(page.pictures)
+        if name != CURVES
+    }
+    projections = [pictures.pop(name) for name in (MIP, MIP_WITH_CONTOURS) if name in pictures]
+    models = {score.model.sha256: score.model for score in result.scores}
+    return {
+        "answers": [_answer(score, result, words) for score in result.scores],
         "contributions": [] if explained is None else _contributions(explained, words),
         "sum": "" if explained is None else _sum(explained, words),
-        "place_title": f"{words(Phrase.ENHANCEMENT)}, {words(Phrase.SUBTRACTION_MIP)}",
         "place": place_words(placed, words),
         "projections": projections,
         "cuts": list(pictures.values()),
-        "quality_title": words(Phrase.QUALITY),
         "flags": [words.flag(flag) for flag in result.flags] or [words(Phrase.NO_FLAGS)],
-        "reading_title": words(Phrase.HOW_TO_READ),
-        "reading": words(Phrase.READING_HELP),
+        "reading": [
+            *(f"{each.name} {each.version}: {words.statement(each.statement)}" for each in models.values()),
+            words(Phrase.READING_HELP),
+        ],
     }
-    return {key: _drawable(value, words) for key, value in spoken.items()}
+
+
+def _measured(measurements: Measurements | None, words: Wording) -> dict[str, Any]:
+    """The numbers that no network had a part in, and what could not be measured."""
+    if measurements is None:
+        return {}
+    tissue, times_s = measurements.tissue, measurements.times_s
+    shown = tissue is not None and times_s
+    return {
+        "measured": [list(row) for row in measurement_rows(measurements, words)],
+        "not_measured": list(not_measured_words(measurements, words)),
+        "curves": {"file": _CURVES_FILE, "caption": words(Phrase.CURVE_AXES)} if shown else "",
+    }
+
+
+def _curves(measurements: Measurements | None, words: Wording) -> dict[str, bytes]:
+    """The curves on a light ground, as a file; empty where there are none."""
+    if measurements is None or measurements.tissue is None or not measurements.times_s:
+        return {}
+    page = Page(Image.new("RGB", _CURVES_SIZE, "white"), words)
+    draw_curves(page, Box(0, 0, *_CURVES_SIZE), measurements.tissue, measurements.times_s, ON_LIGHT)
+    return {_CURVES_FILE: _svg(page.image)}
 
 
 def _answer(score: Score, result: Result, words: Wording) -> dict[str, Any]:
@@ -145,15 +221,20 @@ def _answer(score: Score, result: Result, words: Wording) -> dict[str, Any]:
     name = words(Phrase.PROBABILITY_OF, endpoint=words.endpoint(score.endpoint))
     if score.probability is None:
         reason = "" if score.withheld is None else words.withheld(score.withheld)
-        return {"name": name, "number": "", "call": "", "side": "", "lines": [words(Phrase.SCORE_WITHHELD), reason]}
+        return _unanswered(name, words(Phrase.SCORE_WITHHELD), reason)
     call = words(CALLS[score.call]) + (f", {words(Phrase.UNSTABLE)}" if score.unstable else "")
     return {
         "name": name,
         "number": percent(score.probability),
         "call": call,
         "side": side_words(score.call, score.threshold, words) if score.withheld is None else "",
-        "lines": [words(whose(result)), proof(score, words)],
+        "lines": [words(whose(result)), population(score, words), proof(score, words)],
     }
+
+
+def _unanswered(name: str, *lines: str) -> dict[str, Any]:
+    """A heading with lines and no number."""
+    return {"name": name, "number": "", "call": "", "side": "", "lines": list(lines)}
 
 
 def _contributions(score: Score, words: Wording) -> list[list[str]]:

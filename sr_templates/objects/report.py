@@ -38,6 +38,7 @@ from sr_templates.dicom.score_words import (
     call_words,
     explanation_words,
     frequency_words,
+    population_words,
     validation_words,
     without_words,
 )
@@ -212,6 +213,8 @@ def _words_of(score: Score) -> Iterator[str]:
     if validation is not None:
         coalition = score.calibration.coalition
         yield validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity)
+        if among := population_words(validation, score.probability):
+            yield f"{name}: {among}"
     if score.at_this_score is not None:
         yield frequency_words(score.endpoint, score.at_this_score)
     if score.without:

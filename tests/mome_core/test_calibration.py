@@ -73,6 +73,13 @@ def test_how_often_such_patients_were_positive_is_counted_among_the_nearest() ->
     assert VALIDATION.at_this_score(0.9).value == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_score_lies_above_the_cases_that_scored_lower_of_each_class() -> None:
+    few = replace(VALIDATION, negatives=(0.1, 0.2, 0.2, 0.4), positives=(0.2, 0.9))
+    assert few.shares_below(0.2) == (0.25, 0.0)
+    assert few.shares_below(0.3) == (0.75, 0.5)
+    assert replace(few, positives=()).shares_below(0.3) is None
+
+
 def test_wilsons_interval_is_the_published_one() -> None:
     found = wilson(8, 10)  # Newcombe 1998, table I method 3
     assert (found.low, found.high) == (pytest.approx(0.490, abs=1e-3), pytest.approx(0.943, abs=1e-3))

@@ -27,4 +27,4 @@ def with_kinetics(result: Result, like: Volume) -> Result:
         return Volume(voxels, like.affine, like.frame_of_reference_uid)
 
     maps = KineticMaps(*(on_grid(each) for each in (uptake, change, peak, types)))
-    return replace(result, measurements=MEASURED, kinetics=maps)
+    return replace(result, measurements=replace(MEASURED, not_measured=()), kinetics=maps)

@@ -36,3 +36,16 @@ MEASURED = Measurements(
     diffusion=DiffusionMeasure(0.84, 0.71, 12, (50.0, 800.0)),
     not_measured=(NotMeasured("adc", NotMeasuredCode.FRAMES_DIFFER, "they differ"),),
 )
+
+
+def measured_without_times() -> Measurements:
+    """The same of a DCE whose phases have an order and no times: no curve, no delayed change."""
+    if MEASURED.tissue is None:
+        raise ValueError("the measurements hold no tissue")
+    curves = {
+        name: replace(getattr(MEASURED.tissue, name), delayed_change_percent=None)
+        for name in ("at_point", "whole", "worst")
+    }
+    reason = NotMeasured("delayed change", NotMeasuredCode.TIMES_UNKNOWN, "the phases have no times")
+    tissue = replace(MEASURED.tissue, type_shares={}, **curves)
+    return replace(MEASURED, times_s=(), tissue=tissue, not_measured=(reason,))

@@ -14,15 +14,15 @@ from told_measurements import MEASURED
 def test_every_number_is_told_with_its_unit() -> None:
     assert dict(measurement_rows(MEASURED)) == {
         "Measured at": "peak of the saliency, left breast",
-        "Initial uptake": "+150 % (at the point +150 %)",
+        "Initial uptake": "+150 % (point +150 %)",
         "Worst curve": "washout (type III), -19 % from post-contrast phase 1 to 3, 180 s later",
         "Mean curve": "washout (type III), -12 %",
-        "Voxels by curve type": "persistent 0 %, plateau 25 %, washout 75 %",
+        "Voxels by curve type": "persistent (type I) 0 %, plateau (type II) 25 %, washout (type III) 75 %",
         "Enhancing tissue": "6.3 ml; 24 mm left-right, 27 mm front-back, 30 mm foot-head",
         "May be more than one lesion": "it touches the skin",
         "Distance to skin": "2 mm",
         "Distance to chest wall": "41 mm",
-        "ADC": "0.84 (lowest voxel 0.71) x 10^-3 mm2/s, fitted to b = 50, 800 s/mm2",
+        "ADC": "0.84 (lowest voxel 0.71) × 10⁻³ mm²/s, fit of b = 50, 800",
     }
 
 

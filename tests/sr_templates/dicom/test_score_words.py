@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mome_core.calibration import Call, Proportion
+from calibrations import VALIDATION
+from mome_core.calibration import Calibration, Call, Proportion
 from mome_core.case import Modality
 from mome_core.results import Endpoint, Saliency
 from mome_core.volume import Volume
+from node.models import find_bundle
 from sr_templates.dicom.score_words import (
     call_words,
     explanation_words,
     frequency_words,
     points_that_add_up,
+    population_words,
     share_words,
     spread_words,
     sum_words,
@@ -35,6 +42,59 @@ SENSITIVITY, SPECIFICITY = Proportion(293, 300, 0.9564, 0.99), Proportion(270, 3
 ])  # fmt: skip
 def test_a_probability_has_no_decimals_and_is_never_certain(probability: float, said: str) -> None:
     assert percent(probability) == said
+
+
+@pytest.mark.parametrize(("probability", "negative", "positive"), [
+    (0.0, 0, 0), (0.015, 2, 0), (0.5, 52, 49), (0.832, 85, 83), (1.0, 100, 100),
+])  # fmt: skip
+def test_a_score_is_told_among_those_of_the_validation_cases(probability: float, negative: int, positive: int) -> None:
+    """Counted again here, one by one."""
+    assert sum(each < probability for each in VALIDATION.negatives) == negative
+    assert sum(each < probability for each in VALIDATION.positives) == positive
+    told = population_words(VALIDATION, probability)
+    expected = f"higher than {negative} % of 100 negative and {positive} % of 100 positive validation patients"
+    assert told == expected
+
+
+def test_none_and_all_are_said_of_none_and_all_only() -> None:
+    many = replace(VALIDATION, negatives=tuple(n / 1000 for n in range(1000)), specificity=Proportion(1, 1240, 0, 1))
+    assert "higher than 99 % of 1,240 negative" in population_words(many, 0.9985)
+    assert "higher than 1 % of 1,240 negative" in population_words(many, 0.0005)
+
+
+def test_a_bundle_without_the_scores_of_its_cases_says_nothing() -> None:
+    assert population_words(replace(VALIDATION, negatives=()), 0.5) == ""
+
+
+def test_the_shipped_bundle_tells_the_truth_about_its_own_cases() -> None:
+    """From the numbers of its manifest, read as plain JSON: of every endpoint and coalition that gives a score."""
+    manifest = json.loads((find_bundle("demo") / "manifest.json").read_text())
+    told = 0
+    for content in _validated(manifest):
+        calibration = Calibration.from_json(content)
+        for probability in (0.05, 0.123, 0.5, 0.97):
+            counts = []
+            for scores, total in (("negatives", "specificity"), ("positives", "sensitivity")):
+                values = content["validation"][scores]
+                assert len(values) == content["validation"][total]["of"]  # all of them are kept
+                counts += [100 * sum(value < probability for value in values) / len(values), len(values)]
+            found = re.findall(r"[\d,]+", population_words(calibration.validation, probability))
+            assert [int(each) for each in found] == pytest.approx(counts, abs=1.0)
+            told += 1
+    assert told >= 4
+
+
+def _validated(content: Any) -> Iterator[dict[str, Any]]:
+    """Every calibration of a manifest that holds its validation."""
+    match content:
+        case {"coalition": _, "validation": dict()}:
+            yield content
+        case dict():
+            for each in content.values():
+                yield from _validated(each)
+        case list():
+            for each in content:
+                yield from _validated(each)
 
 
 def test_a_call_is_told_with_its_operating_point() -> None:

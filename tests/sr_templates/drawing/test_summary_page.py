@@ -18,12 +18,14 @@ from sr_templates.dicom.device import Revision
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import PAPER
+from sr_templates.drawing.curves import CURVES
 from sr_templates.drawing.fonts import can_draw
 from sr_templates.drawing.page import SMALL, Page
 from sr_templates.drawing.summary_page import PageLayout, PageOptions, render, render_refusal
 from sr_templates.identification import Identification
 from sr_templates.languages.words import Language
 from sr_templates.saliency.placed import place_saliency
+from told_measurements import MEASURED, measured_without_times
 
 SIZES = {PageLayout.LANDSCAPE: (1600, 1280), PageLayout.PORTRAIT: (1200, 1600)}
 LONG = QualityFlag(
@@ -86,6 +88,21 @@ def not_usable() -> tuple[Evidence, Result]:
     return replace(evidence, case=replace(evidence.case, unusable={Modality.T2: reason})), result
 
 
+def without_times() -> tuple[Evidence, Result]:
+    evidence, result = of()
+    return evidence, replace(result, measurements=measured_without_times())
+
+
+def without_adc() -> tuple[Evidence, Result]:
+    evidence, result = of()
+    return evidence, replace(result, measurements=replace(MEASURED, diffusion=None))
+
+
+def not_measured() -> tuple[Evidence, Result]:
+    evidence, result = of()
+    return evidence, replace(result, measurements=None, kinetics=None)
+
+
 STUDIES = {
     "positive": of,
     "negative": negative,
@@ -97,6 +114,9 @@ STUDIES = {
     "T2 alone": lambda: of((Modality.T2,)),
     "T2 not usable": not_usable,
     "sagittal": lambda: of(orientation=SAGITTAL),
+    "times unknown": without_times,
+    "no ADC": without_adc,
+    "not measured": not_measured,
 }
 
 
@@ -127,9 +147,14 @@ def readable(language: Language) -> None:
         pytest.skip(f"no font of this machine has the signs of {language}")
 
 
+TOLD = ["positive", "negative", "one breast", "no DCE", "T2 not usable", "times unknown", "no ADC"]
+
+
 @pytest.mark.parametrize("layout", PageLayout)
 @pytest.mark.parametrize("language", [each for each in Language if each is not Language.ENGLISH])
-@pytest.mark.parametrize("study", ["positive", "negative", "one breast", "no DCE", "T2 not usable"])
+@pytest.mark.parametrize(
+    "study", ["positive", "negative", "one breast", "no DCE", "T2 not usable", "times unknown", "no ADC"]
+)
 def test_every_language_fits_and_has_every_glyph(study: str, language: Language, layout: PageLayout) -> None:
     readable(language)
     evidence, result = STUDIES[study]()
@@ -137,16 +162,21 @@ def test_every_language_fits_and_has_every_glyph(study: str, language: Language,
     assert_legible(page)
     assert not page.shortened
     assert not any("?" in each.words for each in page.texts)
-    refusal = render_refusal(common_of(evidence), "no contrast agent", (), PageOptions(layout, language=language))
+    options = PageOptions(layout, language=language)
+    refusal = render_refusal(common_of(evidence), "no contrast agent", (), options, result.measurements)
     assert_legible(refusal)
+    assert not refusal.shortened
     assert not any("?" in each.words for each in refusal.texts)
 
 
 @pytest.mark.parametrize("layout", PageLayout)
 def test_a_refusal_is_as_legible(layout: PageLayout, evidence: Evidence) -> None:
     reason = "The dynamic has one phase only; it needs one before and at least one after contrast. " * 2
-    page = render_refusal(common_of(evidence), reason, (LONG,), replace(FULL, layout=layout))
+    page = render_refusal(common_of(evidence), reason, (LONG,) * 4, replace(FULL, layout=layout), MEASURED)
     assert_legible(page)
+    assert not page.shortened
+    assert "Worst curve: washout (type III)" in said(page)
+    assert CURVES in page.pictures
     assert "Not analysed" in said(page)
     assert "RESEARCH USE ONLY" in said(page)
 
@@ -163,6 +193,20 @@ def test_more_flags_than_the_card_holds_are_counted(layout: PageLayout, evidence
     crowded = page_of(evidence, replace(result, flags=(LONG,) * 9), PageOptions(layout))
     assert_legible(crowded)
     assert "more, see the report" in said(crowded)
+
+
+@pytest.mark.parametrize("layout", PageLayout)
+def test_what_the_images_prove_stands_on_the_page(layout: PageLayout) -> None:
+    page = page_of(*of(), PageOptions(layout))
+    assert "Measured on the images, independent of the network" in said(page)
+    assert "washout (type III), -19 %" in said(page)
+    assert CURVES in page.pictures
+
+
+def test_a_score_stands_among_those_of_the_validation_cases() -> None:
+    words = said(page_of(*of()))
+    assert "higher than 85 % of 100 negative (bars below) and 83 % of 100 positive" in words
+    assert "higher than" not in said(page_of(*without_call()))  # an old bundle does not hold them
 
 
 def test_nobody_is_named_unless_the_site_asks_for_it(evidence: Evidence, result: Result) -> None:

@@ -47,6 +47,8 @@ def test_its_words_can_be_searched(document: bytes, tmp_path: Path) -> None:
         "Phantom Anna", "ID P-1", "born 1970-01-01", "study of 2026-09-01", "A-1", "83 %", "POSITIVE",
         "above the operating point of 50 %", "RESEARCH USE ONLY - NOT FOR DIAGNOSIS", "sensitivity 97 %",
         "Raised most on the left: DCE series 4, image", "+20.0 points", "Se 4, Im",
+        "Measured on the images, independent of the network", "washout (type III), -19 %", "6.3 ml; 24 mm left-right",
+        "higher than 85 % of 100 negative and 83 % of 100 positive validation patients",
     ):  # fmt: skip
         assert expected in words
 
@@ -57,6 +59,22 @@ def test_a_negative_one_marks_no_place(evidence: Evidence, result: Result, tmp_p
     words = words_of(document_of(evidence, replace(result, scores=(first,))), tmp_path)
     assert "no place is marked" in words
     assert "Raised most" not in words
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext (poppler-utils) is not installed")
+def test_a_study_without_a_score_has_one_with_what_was_measured(
+    evidence: Evidence, result: Result, tmp_path: Path
+) -> None:
+    withheld = replace(result, scores=(), saliency=(), withheld="The pre-contrast phase may be missing.")
+    document = document_of(evidence, withheld)
+    words = words_of(document, tmp_path)
+    for expected in (
+        "Phantom Anna", "Not analysed", "The pre-contrast phase may be missing.", "says nothing about the presence",
+        "Measured on the images", "washout (type III), -19 %", "Fewer post-contrast phases",
+    ):  # fmt: skip
+        assert expected in words
+    verdict = pdf_validator.validate_pdf_bytes(document, profile=pdf_validator.ValidationProfile.PDF_A_2A)
+    assert verdict.is_compliant, str(verdict)
 
 
 def test_it_is_pdf_a_with_its_language_and_fonts(document: bytes) -> None:
