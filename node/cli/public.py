@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from node.cli.common import counted
 from node.cli.options import Json
 from node.cli.progress import ProgressLine
 from node.public.choice import ChosenSeries, SeriesChoice, choose
+from node.public.cohort import LABEL_TABLES, PublicCohort, keys_of, write_label_table, write_public_cohort
 from node.public.collections import COLLECTIONS, collection_named
 from node.public.download import AMAZON, DownloadedSeries, download, free_gigabytes, missing_series, require_space
 from node.public.index import read_index
@@ -88,6 +90,48 @@ def get(
     line = ProgressLine()
     got = download(chosen.series, to, endpoint, lambda done, planned: line.show("series whole", done, planned))
     typer.echo(json.dumps(asdict(got)) if as_json else _words_of(got, to))
+
+
+def cohort(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A collection, or mama-mia, odelia, fastmri-breast.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with images and tables.", exists=True)],
+    out: Annotated[Path, typer.Option("--out", help="Manifest to write, .csv or .parquet.")] = Path("cohort.csv"),
+    without: Annotated[
+        list[Path] | None, typer.Option("--without", help="Manifest whose patients stay out; repeatable.", exists=True)
+    ] = None,
+    index: _IndexFile = None,
+    as_json: Json = False,
+) -> None:
+    """Write a cohort of a public collection: its studies below DIR with the labels of its own tables.
+
+    The tables come from the collection's page and lie anywhere below DIR. A header that differs is refused with the
+    difference. Patients bear one key in all collections (ACRIN 6698 is a part of I-SPY 2). What is left out, and why,
+    stands in OUT.excluded.csv. Of mama-mia, odelia and fastmri-breast only labels are written: their images are NIfTI.
+
+    Example: mome-node public cohort acrin_6698 ./public --out external.csv
+    """
+    if name.lower() in LABEL_TABLES:
+        written = write_label_table(name.lower(), folder, out)
+    else:
+        shared = {key for each in without or () for key in keys_of(each)}
+        collection = collection_named(name)
+        written = write_public_cohort(
+            collection, folder, out, indexed=read_index([collection.name], index), without=shared
+        )
+    typer.echo(json.dumps(asdict(written))) if as_json else _print_cohort(written)
+
+
+def _print_cohort(written: PublicCohort) -> None:
+    """Cases and classes; what is left out, counted by reason; where words differ."""
+    typer.echo(f"{written.cohort}: {counted(written.cases, 'case')} of {counted(written.patients, 'patient')}")
+    for endpoint, classes in written.classes.items():
+        typer.echo(f"  {endpoint}: {', '.join(f'{label}: {count}' for label, count in classes.items())}")
+    for reason, count in Counter(each.reason for each in written.left_out).most_common():
+        typer.echo(f"left out  {count}: {reason}")
+    if written.excluded:
+        typer.echo(f"each of them stands in {written.excluded}")
+    for note in written.notes:
+        typer.echo(f"note  {note}")
 
 
 def _words_of(got: DownloadedSeries, to: Path) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import public_tables
 from node.cli.main import main
+from public_sets import write_public_study
 
 pytest.importorskip("idc_index_data")
 pytestmark = pytest.mark.slow
@@ -44,3 +46,15 @@ def test_it_asks_before_the_first_byte(
 
 def test_a_collection_that_is_not_known_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "get", "brats", "--to", str(tmp_path))[0] == 1
+
+
+def test_a_cohort_is_written_and_what_stays_out_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = [{"Patient ID#": f"AMBL-00{n}", "BIRADS": 4, "tumor/benign1": label} for n, label in ((1, 1), (2, -1))]
+    public_tables.ambl(tmp_path, answers)
+    for n in (1, 2):
+        write_public_study(tmp_path, "advanced_mri_breast_lesions", f"AMBL-00{n}", seed=n)
+    code, told = run(capsys, "cohort", "ambl", str(tmp_path), "--out", str(tmp_path / "cohort.csv"))
+    assert code == 0
+    assert "cohort.csv: 1 case of 1 patient" in told
+    assert "left out  1: no lesion of theirs has an answer" in told
+    assert "AMBL-002" in (tmp_path / "cohort.excluded.csv").read_text()
