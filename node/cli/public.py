@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from node.cli.common import counted
 from node.cli.options import Json
 from node.cli.progress import ProgressLine
 from node.public.choice import ChosenSeries, SeriesChoice, choose
-from node.public.cohort import LABEL_TABLES, PublicCohort, keys_of, write_label_table, write_public_cohort
+from node.public.cohort import LABEL_TABLES, LeftOut, PublicCohort, keys_of, write_label_table, write_public_cohort
 from node.public.collections import COLLECTIONS, collection_named
 from node.public.download import AMAZON, DownloadedSeries, download, free_gigabytes, missing_series, require_space
 from node.public.index import read_index
@@ -126,12 +127,16 @@ def _print_cohort(written: PublicCohort) -> None:
     typer.echo(f"{written.cohort}: {counted(written.cases, 'case')} of {counted(written.patients, 'patient')}")
     for endpoint, classes in written.classes.items():
         typer.echo(f"  {endpoint}: {', '.join(f'{label}: {count}' for label, count in classes.items())}")
-    for reason, count in Counter(each.reason for each in written.left_out).most_common():
-        typer.echo(f"left out  {count}: {reason}")
+    _print_left_out(written.left_out)
     if written.excluded:
         typer.echo(f"each of them stands in {written.excluded}")
     for note in written.notes:
         typer.echo(f"note  {note}")
+
+
+def _print_left_out(left_out: Iterable[LeftOut]) -> None:
+    for reason, count in Counter(each.reason for each in left_out).most_common():
+        typer.echo(f"left out  {count}: {reason}")
 
 
 def _words_of(got: DownloadedSeries, to: Path) -> str:

@@ -18,8 +18,8 @@ from node.public.labels import CollectionLabels, PatientLabels
 from node.public.patients import patient_key
 from node.public.readers import ambl, derived, duke, ispy, single
 
-Record = dict[str, str]
-READERS: Mapping[str, Callable[[Path], CollectionLabels]] = {
+_Record = dict[str, str]
+_READERS: Mapping[str, Callable[[Path], CollectionLabels]] = {
     "advanced_mri_breast_lesions": ambl.read,
     "duke_breast_cancer_mri": duke.read,
     "ispy2": ispy.read_ispy2,
@@ -73,9 +73,9 @@ class PublicCohort:
 
 def read_collection_labels(name: str, folder: Path) -> CollectionLabels:
     """What the tables below a folder say; NodeError for a set whose tables we cannot read."""
-    reader = READERS.get(name) or LABEL_TABLES.get(name)
+    reader = _READERS.get(name) or LABEL_TABLES.get(name)
     if reader is None:
-        raise NodeError(f"no table of labels of {name} is known; there are {', '.join((*READERS, *LABEL_TABLES))}")
+        raise NodeError(f"no table of labels of {name} is known; there are {', '.join((*_READERS, *LABEL_TABLES))}")
     return reader(folder)
 
 
@@ -101,7 +101,7 @@ def write_public_cohort(
     """
     labels = read_collection_labels(collection.name, folder)
     join = _Join(collection, labels, _by_name(labels), frozenset(without), tuple(indexed))
-    rows: list[Record] = []
+    rows: list[_Record] = []
     left_out: list[LeftOut] = []
     studies = [each for each in study_folders(folder) if each.labels.patient_id.startswith(collection.prefixes)]
     for study in _first_visits(collection, studies, left_out):
@@ -202,7 +202,7 @@ class _Join:
             return "the index knows an earlier visit of the patient, which is not on disk"
         return "" if any(theirs.values.get(name) for name in _ANSWERS) else "no endpoint is labelled"
 
-    def row(self, study: StudyFolder, manifest: Path) -> Record:
+    def row(self, study: StudyFolder, manifest: Path) -> _Record:
         """A line of the manifest; the site of a public case is its collection."""
         place = os.path.relpath(study.folder.resolve(), manifest.resolve().parent)
         row = {"case": place, "patient": patient_key(study.labels.patient_id, self.labels.same)}
@@ -230,7 +230,7 @@ def _name(study: StudyFolder) -> str:
     return study.labels.patient_id.upper()
 
 
-def _classes(rows: Sequence[Record]) -> dict[str, dict[str, int]]:
+def _classes(rows: Sequence[_Record]) -> dict[str, dict[str, int]]:
     counts = {e.value: Counter(row[e.value] for row in rows if row.get(e.value)) for e in Endpoint}
     return {name: dict(sorted(found.items())) for name, found in counts.items() if found}
 
