@@ -43,6 +43,7 @@ class AuditEvent(StrEnum):
     SEARCHED = "SEARCHED"  # a person looked for patients, or at a list that names them
     ACCESSED = "ACCESSED"  # a person looked at one patient's study
     DOWNLOADED = "DOWNLOADED"  # a person took a result object away
+    ASSESSED = "ASSESSED"  # a reader said what the result is worth, here or by a document
     MODEL_DECIDED = "MODEL_DECIDED"  # a model was promoted, rolled back or shadowed, or its cases were locked
 
 

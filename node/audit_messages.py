@@ -101,6 +101,7 @@ _KINDS: dict[AuditEvent | StudyEvent, _AuditKind] = {
     AuditEvent.SEARCHED: _AuditKind(_QUERY),
     AuditEvent.ACCESSED: _AuditKind(_ACCESSED, action="R"),
     AuditEvent.DOWNLOADED: _AuditKind(_ACCESSED, action="R"),
+    AuditEvent.ASSESSED: _AuditKind(_PROCEDURE, action="U"),
     AuditEvent.MODEL_DECIDED: _AuditKind(_ALERT, _SOFTWARE),
     StudyEvent.GAVE_UP: _AuditKind(_PROCEDURE, action="U", failure=True),
 }

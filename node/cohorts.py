@@ -65,7 +65,7 @@ def begin_cohort(folder: Path, manifest: Path) -> CohortFile:
     if not studies:
         raise NodeError(f"{folder} holds no folder with DICOM files")
     key = key_of(manifest, create=True)
-    rows = [_new_row(study, _relative_to(study, manifest), key) for study in studies]
+    rows = [new_row(study, _relative_to(study, manifest), key) for study in studies]
     write_table(manifest, rows)
     return CohortFile(str(manifest), len(rows), len({row["patient"] for row in rows}))
 
@@ -81,7 +81,7 @@ def add_to_cohort(manifest: Path, labels: Path | None, studies: Mapping[str, Pat
     for uid, folder in studies.items():
         if any((manifest.parent / row["case"]).resolve() == folder.resolve() for row in rows):
             raise NodeError(f"study {uid} is in {manifest} already")
-        rows.append(_new_row(folder, str(folder), key))
+        rows.append(new_row(folder, str(folder), key))
     write_table(manifest, rows)
     return CohortAddition(len(rows), joined, len(studies))
 
@@ -112,7 +112,7 @@ def pseudonym(patient_id: str, key: bytes) -> str:
     return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def _new_row(folder: Path, name: str, key: bytes) -> Record:
+def new_row(folder: Path, name: str, key: bytes) -> Record:
     """Place, pseudonym, and what the headers say of the scanner."""
     labels = read_labels(dicom_files(folder)[0])
     row = {"case": name, "patient": pseudonym(labels.patient_id, key)}

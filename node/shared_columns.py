@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dicom_io.vendors.registry import vendor_of
-from mome_core.training.cohort import GROUPS, READER, ManifestRow
+from mome_core.training.cohort import GROUPS, LABEL_SOURCE, READER, ManifestRow
 
 _OLDEST = 89  # years; above it an age identifies (45 CFR 164.514(b)(2)(i)(C)): it becomes 90
 
@@ -20,12 +20,12 @@ def shared_facts(rows: Sequence[ManifestRow]) -> list[dict[str, str]]:
 
 def is_shared(name: str) -> bool:
     """Whether a column may leave the hospital."""
-    return name in GROUPS or name.startswith(READER)
+    return name in (*GROUPS, LABEL_SOURCE) or name.startswith(READER)
 
 
 def _shared(facts: Mapping[str, str], sites: Mapping[str, str], readers: Mapping[str, str]) -> dict[str, str]:
     shapes: dict[str, Callable[[str], str]] = {**_SHAPES, "site": lambda text: sites.get(text, "")}
-    groups = {name: shapes[name](facts[name]) for name in GROUPS if name in facts}
+    groups = {name: shapes[name](facts[name]) for name in (*GROUPS, LABEL_SOURCE) if name in facts}
     ratings = {f"{READER}{number}": _rating(facts[name]) for name, number in readers.items() if name in facts}
     return groups | ratings
 
@@ -45,11 +45,13 @@ def _age(text: str) -> str:
     return str(_OLDEST + 1) if years and float(years) > _OLDEST else years
 
 
+_FROM_VERDICT = r"[a-z_]{1,32}=verdict:[a-z+:-]{1,80}"
 _rating = _like(r"-?\d{1,3}(\.\d{1,6})?[a-cA-C]?")  # a number, or a BI-RADS category
 _SHAPES: Mapping[str, Callable[[str], str]] = {
     "age": _age,
     "bpe": _like("minimal|mild|moderate|marked|[a-d1-4]"),
     "bi_rads": _like("[0-6]|4[a-cA-C]"),
     "field_strength": _like(r"\d{1,2}(\.\d{1,5})?"),
+    LABEL_SOURCE: _like(rf"{_FROM_VERDICT}( {_FROM_VERDICT})*"),
     "vendor": lambda text: str(vendor_of(text)) if text else "",
 }

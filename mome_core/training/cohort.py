@@ -10,6 +10,7 @@ a column for each endpoint: 0 negative, 1 positive, empty when unknown
 molecular_subtype   0 luminal A, 1 luminal B, 2 HER2-enriched, 3 triple-negative (and the label of that endpoint)
 split    training, validation or test; empty or no such column: `train` draws the sides
 age, bpe, bi_rads, field_strength, site, vendor, reader_...   kept as they are, for subgroups and comparisons
+label_source   where a label is from a reader's verdict: malignancy=verdict:disagree-with-positive
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ SUBTYPE_COLUMN = "molecular_subtype"
 _FEW = 10  # cases of a class: fewer teach and prove little
 GROUPS = ("age", "bpe", "bi_rads", "field_strength", "site", "vendor")  # columns that name subgroups
 READER = "reader_"  # with this a reader's column begins
+LABEL_SOURCE = "label_source"  # where a label is from, if not from pathology: ENDPOINT=verdict:...
 
 
 class Split(StrEnum):
@@ -191,6 +193,9 @@ def problems_of(rows: Sequence[ManifestRow]) -> list[CohortProblem]:
                     CohortProblem(f"{endpoint}: {where} has only {classes[rare]} cases of class {rare}", fatal=False)
                 )
     found += [CohortProblem(f"case {row.name} has no label", fatal=False) for row in rows if not row.labels]
+    if judged := sum("verdict:" in row.facts.get(LABEL_SOURCE, "") for row in rows):
+        words = f"labels of {judged} cases are from readers who had seen the score, not from pathology ({LABEL_SOURCE})"
+        found.append(CohortProblem(words, fatal=False))
     if any(row.split for row in rows) and not all(row.split for row in rows):
         missing = sum(row.split is None for row in rows)
         found.append(CohortProblem(f"{missing} cases have no split: give every case one, or none", fatal=True))

@@ -13,13 +13,15 @@ from rich.table import Table
 
 from dicom_io.deidentification.image import Hindrance
 from mome_core.training.cohort import read_manifest
-from node.cli.common import counted
+from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
 from node.cli.progress import study_progress
 from node.cohort_export import ExportedCohort, export_cohort
 from node.cohorts import CohortCheck, add_to_cohort, archived_study, begin_cohort, check_cohort, look_at_manifest
 from node.errors import NodeError
 from node.settings import load_settings
+from node.verdict_labels import add_verdicts
+from node.verdicts import reader_labels
 
 _Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
 _StudyFolders = Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)]
@@ -28,6 +30,9 @@ _Labels = Annotated[
     Path | None, typer.Option("--labels", help="CSV or Parquet file whose columns are joined.", exists=True)
 ]
 _Studies = Annotated[list[str] | None, typer.Option("--study", help="Study Instance UID in the node's archive.")]
+_Verdicts = Annotated[
+    bool, typer.Option("--verdicts", help="Add the studies that readers judged, with the label that they give.")
+]
 HINDRANCE_WORDS = {
     Hindrance.NO_DICOM: "no DICOM file",
     Hindrance.NO_IMAGE: "no image, or a damaged one",
@@ -55,23 +60,35 @@ def init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json:
 
 
 def add(
-    manifest: _Manifest, labels: _Labels = None, study: _Studies = None, config: Config = None, as_json: Json = False
+    manifest: _Manifest,
+    labels: _Labels = None,
+    study: _Studies = None,
+    verdicts: _Verdicts = False,
+    config: Config = None,
+    as_json: Json = False,
 ) -> None:
-    """Join labels from a table (pathology, feedback), or add studies of this node's archive.
+    """Join labels from a table (pathology) or from readers' verdicts, or add studies of this node's archive.
 
     The table names each row by `case`, by `patient` (the pseudonym) or by `patient_id` (as the hospital writes it; it
-    is turned into the pseudonym and not kept). Its other columns replace those of the manifest.
+    is turned into the pseudonym and not kept). Its other columns replace those of the manifest. A verdict gives a label
+    where all readers of a study agree or disagree with a call; it never replaces one, and `label_source` names it.
 
     Example: mome-node cohort add cohort.csv --labels pathology.csv
     """
-    if labels is None and not study:
-        raise typer.BadParameter("give --labels, --study, or both", param_hint="--labels")
-    archived = {uid: archived_study(load_settings(config), uid) for uid in study or ()}
-    addition = add_to_cohort(manifest, labels, archived)
+    if labels is None and not study and not verdicts:
+        raise typer.BadParameter("give --labels, --study or --verdicts", param_hint="--labels")
+    found = reader_labels(open_ledger(config).assessments.since() if verdicts else ())
+    wanted = dict.fromkeys((*(study or ()), *(each.study_instance_uid for each in found.labels)))
+    archived = {uid: archived_study(load_settings(config), uid) for uid in wanted}
+    addition = add_to_cohort(manifest, labels, {uid: archived[uid] for uid in study or ()})
+    verdict_labels = add_verdicts(manifest, found, archived) if verdicts else None
     if as_json:
-        typer.echo(json.dumps(asdict(addition)))
-    else:
+        typer.echo(json.dumps(asdict(addition) | ({"verdicts": asdict(verdict_labels)} if verdict_labels else {})))
+        return
+    if labels is not None or study:
         typer.echo(f"{manifest}: labels of {counted(addition.joined, 'case')} joined, {addition.added} added")
+    if verdict_labels is not None:
+        typer.echo(f"{manifest}: {verdict_labels}")
 
 
 def show(manifest: _Manifest, as_json: Json = False) -> None:

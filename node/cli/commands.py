@@ -137,7 +137,8 @@ COMMANDS: dict[str, CommandInfo] = {
         "Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.",
     ),
     "cohort add": CommandInfo(
-        "node.cli.cohort:add", "Join labels from a table (pathology, feedback), or add studies of this node's archive."
+        "node.cli.cohort:add",
+        "Join labels from a table (pathology) or from readers' verdicts, or add studies of this node's archive.",
     ),
     "cohort show": CommandInfo(
         "node.cli.cohort:show",
@@ -150,6 +151,18 @@ COMMANDS: dict[str, CommandInfo] = {
     "cohort export": CommandInfo(
         "node.cli.cohort:export",
         "Copy a cohort without its patients: the MR images de-identified (PS3.15), and a manifest of pseudonyms.",
+    ),
+    "public list": CommandInfo(
+        "node.cli.public:list_collections",
+        "Public breast MRI: patients, sequences, licence and size of each collection, counted from an index.",
+    ),
+    "public get": CommandInfo(
+        "node.cli.public:get",
+        "Get the images of a public collection: licence and size are said first, and it asks; killed, it goes on.",
+    ),
+    "public cohort": CommandInfo(
+        "node.cli.public:cohort",
+        "Write a cohort of a public collection: its studies below DIR with the labels of its own tables.",
     ),
     "train": CommandInfo(
         "node.cli.train:train",
@@ -169,10 +182,11 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "feedback list": CommandInfo(
         "node.cli.feedback:list_feedback",
-        "Reports, corrections and rejection notes that others sent about studies this node answered.",
+        "Readers' verdicts, and the documents that others sent about studies this node answered.",
     ),
     "feedback export": CommandInfo(
-        "node.cli.feedback:export_feedback", "Write the feedback as CSV, with provenance, for the trainer's labels."
+        "node.cli.feedback:export_feedback",
+        "Write the feedback as CSV, with provenance and the labels that verdicts give; without comments.",
     ),
     "model list": CommandInfo(
         "node.cli.promotion:list_models",
@@ -196,7 +210,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "model report": CommandInfo(
         "node.cli.promotion:report",
-        "How the models do: drift of the active one for each scanner, and the shadow's agreement with it.",
+        "How the models do: drift and readers' verdicts for each scanner, and how far the shadow agrees.",
     ),
     "model recalibrate": CommandInfo(
         "node.cli.recalibrate:recalibrate",
@@ -288,6 +302,7 @@ GROUPS: dict[str, str] = {
     "access": "Who may use dashboard and API: invite, key, list, remove.",
     "peers": "Who we talk to: list, and allow a caller that was rejected.",
     "cohort": "Studies to train and measure on: begin a list, join labels, check it, hand it on.",
-    "feedback": "What others sent about our results: list, export for training.",
+    "public": "Public breast MRI: list collections, get their images, join their labels.",
+    "feedback": "What readers say of our results: list, export for training.",
     "model": "Models: which one answers, promote, roll back, shadow, report, recalibrate; import, show, verify.",
 }

@@ -1,10 +1,11 @@
-"""Commands about what others sent about our results: list it, export it for training."""
+"""Commands about what others say of our results: list it, export it for training."""
 
 from __future__ import annotations
 
 import csv
 import json
-from dataclasses import asdict, fields
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,23 +13,38 @@ from typing import Annotated
 import typer
 
 from mome_core.training.table import as_cells
-from node.cli.common import open_ledger
+from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
+from node.search_key import SearchKey
+from node.settings import load_settings
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import Feedback
+from node.verdicts import ReaderLabel, all_feedback, reader_labels
+
+_COLUMNS = (
+    *("study_instance_uid", "sop_class_uid", "sop_instance_uid", "sha256", "path", "calling_ae_title", "received_at"),
+    *("verdict", "endpoint", "revision", "reader", "label", "label_source"),
+)
 
 
 def list_feedback(config: Config = None, as_json: Json = False) -> None:
-    """Reports, corrections and rejection notes that others sent about studies this node answered.
+    """Readers' verdicts, and the documents that others sent about studies this node answered.
+
+    A document is a verdict when it rejects, confirms or corrects a result of ours (docs/results.md).
 
     Example: mome-node feedback list
     """
-    found = open_ledger(config).reading.feedback()
+    key = SearchKey.open(load_settings(config).storage.search_key_path)
+    found = [_in_clear(each, key) for each in _feedback(open_ledger(config))]
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
     for each in found:
         moment = datetime.fromtimestamp(each.received_at, UTC).strftime("%Y-%m-%d %H:%M")
-        typer.echo(f"{moment}  {each.calling_ae_title:<16}  {each.study_instance_uid}  {each.path}")
+        said = each.assessment
+        who = said.by if said else each.calling_ae_title
+        words = _plain(f"{said.verdict}  {said.comment}" if said else "says no verdict")
+        typer.echo(f"{moment}  {who:<16}  {each.study_instance_uid}  {each.path}  {words}".rstrip())
     if not found:
         typer.echo("nobody has sent feedback yet")
 
@@ -36,13 +52,47 @@ def list_feedback(config: Config = None, as_json: Json = False) -> None:
 def export_feedback(
     out: Annotated[Path, typer.Option("--out", help="CSV file to write.")], config: Config = None
 ) -> None:
-    """Write the feedback as CSV, with provenance, for the trainer's labels.
+    """Write the feedback as CSV, with provenance and the labels that verdicts give; without comments.
+
+    A label is 0 or 1 where the standing verdicts of all readers agree or disagree with a call at its operating point;
+    `label_source` says which. Nobody was blinded to the score. See also: mome-node cohort add --verdicts
 
     Example: mome-node feedback export --out feedback.csv
     """
-    found = open_ledger(config).reading.feedback()
+    ledger = open_ledger(config)
+    found, labels = _feedback(ledger), reader_labels(ledger.assessments.since())
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([each.name for each in fields(Feedback)])
-        writer.writerows(as_cells(asdict(each).values()) for each in found)
-    typer.echo(f"wrote {len(found)} documents to {out}")
+        writer.writerow(_COLUMNS)
+        writer.writerows(as_cells(_cells(each, labels.labels)) for each in found)
+    typer.echo(f"wrote {counted(len(found), 'line')} to {out}; {counted(len(labels.labels), 'label')}")
+    for uid, endpoint in labels.contradicted:
+        typer.echo(f"no label of {endpoint.words}: readers contradict each other about study {uid}")
+
+
+def _feedback(ledger: Ledger) -> list[Feedback]:
+    return all_feedback(ledger.reading.feedback(), ledger.assessments.since())
+
+
+def _in_clear(each: Feedback, key: SearchKey) -> Feedback:
+    """With the comment as its reader wrote it."""
+    said = each.assessment
+    return each if said is None else replace(each, assessment=replace(said, comment=key.unseal(said.comment)))
+
+
+def _plain(text: str) -> str:
+    """On one line, without control characters: a stranger wrote it."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def _cells(each: Feedback, labels: Sequence[ReaderLabel]) -> list[object]:
+    """One line of the file: the document, the verdict, and the label that it took part in."""
+    source = [each.study_instance_uid, each.sop_class_uid, each.sop_instance_uid, each.sha256, each.path]
+    source += [each.calling_ae_title, str(each.received_at)]
+    said = each.assessment
+    if said is None:
+        return [*source, "", "", "", "", "", ""]
+    about = (each.study_instance_uid, said.endpoint)
+    given = [one for one in labels if about in ((one.study_instance_uid, one.endpoint), (one.study_instance_uid, None))]
+    label = (given[0].label, given[0].source) if len(given) == 1 else ("", "")
+    return [*source, said.verdict, said.endpoint or "", said.revision, said.reader, *label]

@@ -139,7 +139,7 @@ def report(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """How the models do: drift of the active one for each scanner, and the shadow's agreement with it.
+    """How the models do: drift and readers' verdicts for each scanner, and how far the shadow agrees.
 
     Example: mome-node model report --days 7
     """
@@ -186,6 +186,7 @@ def _print_report(found: ModelReport, days: float) -> None:
     console.print(_drift_table(found, days))
     if not found.drift:
         console.print("no answers in this period")
+    console.print(_verdict_table(found) if found.verdicts else "no reader's verdict in this period")
     for each in found.reports:
         console.print(
             f"shadow {found.shadow['name']} {found.shadow['version']}, {each.endpoint}: "
@@ -196,6 +197,15 @@ def _print_report(found: ModelReport, days: float) -> None:
             console.print(f"  {uid}: active {active:.1%}, shadow {answered:.1%}")
     for uid, reason in found.unanswered[:_MOST_SHOWN]:
         console.print(f"  {uid}: the shadow gave no answer: {reason}", markup=False)
+
+
+def _verdict_table(found: ModelReport) -> Table:
+    columns = ("scanner", "endpoint", "score", "agree", "disagree", "wrong side", "not usable")
+    table = Table(*columns, box=None, title="readers' verdicts, by score band", title_justify="left")
+    for line in found.verdicts:
+        counts = (line.agree, line.disagree, line.wrong_side, line.not_usable)
+        table.add_row(line.scanner, line.endpoint, f"{line.low:.0%} to {line.high:.0%}", *map(str, counts))
+    return table
 
 
 def _drift_table(found: ModelReport, days: float) -> Table:

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
 from node.dashboard.actions import Action, perform, possible_actions
+from node.dashboard.assessing import VerdictRequest, assess, shown_assessments
 from node.dashboard.health import NodeHealth, node_health
 from node.dashboard.holding import DestinationVerb, NodeVerb, operate_destination, operate_node
 from node.dashboard.models import ModelInUse, models_in_use
@@ -22,7 +23,7 @@ from node.dashboard.worklist import WorklistLine, WorklistQuery, worklist_page
 from node.jobs import Priority
 from node.states import StudyState
 from node.storage.health import Echo
-from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyRecord
+from node.storage.records import Assessment, AuditRecord, JobRecord, KeptObject, StudyRecord
 from node.summary import AnalysisSummary, ScoreSummary
 from node.watching.problems import Problem, current_problems
 from node.withdrawal import WithdrawalReason
@@ -106,7 +107,10 @@ class NoSummary(BaseModel):
 
 
 class StudyAnswer(BaseModel):
-    """One study as the ledger knows it, and what an operator can do to it."""
+    """One study as the ledger knows it, and what an operator can do to it.
+
+    `assessments`: what readers said of it, newest first; without comments for who may not see patients.
+    """
 
     study: StudyRecord
     jobs: tuple[JobRecord, ...]
@@ -114,6 +118,7 @@ class StudyAnswer(BaseModel):
     timeline: tuple[AuditRecord, ...]
     summary: AnalysisSummary | NoSummary
     possible: list[Action]
+    assessments: list[Assessment]
 
 
 class ActionAnswer(BaseModel):
@@ -234,6 +239,7 @@ def _study_answer(site: Site, user: User, uid: str) -> StudyAnswer:
         timeline=detail.timeline,
         summary=detail.summary or NoSummary(),
         possible=possible_actions(detail),
+        assessments=shown_assessments(site, uid, patients=user.sees_patients),
     )
 
 
@@ -242,6 +248,12 @@ def prioritise(site: CurrentSite, number: _Number, user: Operator, priority: Pri
     """Set how urgent a study is: STAT overtakes all that wait."""
     site.ledger.operator.prioritise(site.overview.uid_of(number), priority, user.name, time.time())
     return ActionAnswer(said=f"priority {priority}")
+
+
+@router.post("/studies/{number}/assess", responses=_NOT_FOUND | _CONFLICT)
+def judge(site: CurrentSite, number: _Number, user: Operator, said: VerdictRequest) -> ActionAnswer:
+    """Keep what a reader says of the newest result; `retract` withdraws one of a wrong side, or not usable."""
+    return ActionAnswer(said=assess(site, user, site.overview.uid_of(number), said))
 
 
 @router.post("/studies/{number}/{action}", responses=_NOT_FOUND | _CONFLICT)

@@ -13,6 +13,7 @@ from dicom_io.labels import Labels, read_labels, without_patient
 from mome_core.protocol import ProtocolItem
 from node.audit import AuditEvent
 from node.dashboard.actions import Action, possible_actions
+from node.dashboard.assessing import judged_revision, shown_assessments
 from node.dashboard.site import Site
 from node.dashboard.study_roles import roles_now
 from node.jobs import OPEN, JobKind
@@ -22,7 +23,7 @@ from node.states import StudyEvent, StudyState
 from node.storage.analysis_queue import analysis_queue
 from node.storage.ledger.conflicts import Party
 from node.storage.overview import SeriesRow
-from node.storage.records import AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
+from node.storage.records import Assessment, AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
 from node.summary import AnalysisSummary, SeriesSummary
 from sr_templates.kinds import Kind
 
@@ -79,6 +80,8 @@ class _StudyPage:
     step: NextStep
     busy: bool
     parties: list[_PartyDetail]
+    assessments: list[Assessment]
+    may_be_judged: bool
 
     @property
     def has_picture(self) -> bool:
@@ -114,6 +117,8 @@ def study_page(site: Site, number: int, now: float, *, patients: bool) -> _Study
         step=step,
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
         parties=[_party_line(site, each, patients) for each in site.ledger.conflicts.parties(uid)],
+        assessments=shown_assessments(site, uid, patients=patients),
+        may_be_judged=judged_revision(detail) is not None,
     )
 
 
@@ -175,6 +180,7 @@ _TITLES: dict[str, str] = {
     AuditEvent.INTEGRITY_LOST: "Stored file changed",
     AuditEvent.OPERATED: "Operator",
     AuditEvent.DOWNLOADED: "Downloaded",
+    AuditEvent.ASSESSED: "Reader's verdict",
     StudyEvent.SETTLED: "Complete",
     StudyEvent.CLAIMED: "Analysis started",
     StudyEvent.ATTEMPT_LOST: "Attempt failed",

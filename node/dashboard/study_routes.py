@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from node.audit import AuditEvent, AuditFields
 from node.dashboard.actions import CONFIRMATIONS, Action, perform
+from node.dashboard.assessing import VerdictRequest, assess, verdict_form
 from node.dashboard.preview import Layer, layer_file
 from node.dashboard.rendering import page
 from node.dashboard.rights import Operator, PatientOperator, PatientViewer, Viewer
@@ -26,6 +27,7 @@ from sr_templates.objects.summary import to_png
 
 router = APIRouter(include_in_schema=False)
 _Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+_SAID = {"resolve": "Decided; the study goes on.", "assess": "Verdict saved."}
 
 
 @router.get("/studies/{number}")
@@ -34,10 +36,10 @@ def study(
     site: CurrentSite,
     number: _Number,
     user: Viewer,
-    done: Action | Literal["resolve"] | None = None,
+    done: Action | Literal["resolve", "assess"] | None = None,
 ) -> Response:
     """One study; the audit trail records who looked at it."""
-    said = "Decided; the study goes on." if done == "resolve" else CONFIRMATIONS[done] if done else ""
+    said = CONFIRMATIONS[done] if isinstance(done, Action) else _SAID.get(done or "", "")
     found = study_page(site, number, time.time(), patients=user.sees_patients)
     site.patient_log.looked_at(user.name, found.study.study_instance_uid)
     return page(request, "study.html", page=found, said=said, reasons=list(WithdrawalReason))
@@ -54,6 +56,15 @@ def resolve(
     """Decide whose study it is, then show it."""
     site.ledger.conflicts.resolve(site.overview.uid_of(number), decision, party, user.name, time.time())
     return RedirectResponse(f"/studies/{number}?done=resolve", 303)
+
+
+@router.post("/studies/{number}/assess")
+def judge(
+    site: CurrentSite, number: _Number, user: Operator, said: Annotated[VerdictRequest, Depends(verdict_form)]
+) -> Response:
+    """Keep a reader's verdict, then show the study."""
+    assess(site, user, site.overview.uid_of(number), said)
+    return RedirectResponse(f"/studies/{number}?done={Action.RETRACT if said.retract else 'assess'}", 303)
 
 
 @router.post("/studies/{number}/{action}")

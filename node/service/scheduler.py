@@ -21,6 +21,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from node.errors import NodeError
 from node.jobs import NodePart
+from node.service.assessing import DocumentAssessor
 from node.service.audit_forwarding import AuditForwarder, audit_subject
 from node.service.delivery import delivery_clients
 from node.service.indexing import StudyIndexer
@@ -50,6 +51,7 @@ _SELF_TEST_SECONDS = 86_400.0
 _AUDIT_SECONDS = 5.0
 _AUDIT_HEAD_SECONDS = 3600.0
 _EXPLAIN_SECONDS = 10.0
+_VERDICT_SECONDS = 5.0
 _FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
 _FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
 
@@ -132,6 +134,7 @@ def periodic_tasks(
             each.explain_waiting(time.time() - 2 * _EXPLAIN_SECONDS)
 
     indexer = StudyIndexer(settings, archive, ledger)
+    assessor = DocumentAssessor(settings, archive, ledger)
 
     def echoes() -> None:
         echo_destinations(settings.dicom.ae_title, settings.destinations, health)
@@ -150,6 +153,7 @@ def periodic_tasks(
         PeriodicTask("audit head", _AUDIT_HEAD_SECONDS, lambda: heads.note(ledger.audit, time.time())),
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
         PeriodicTask("search index", _SWEEP_SECONDS, indexer.run),
+        PeriodicTask("verdicts", _VERDICT_SECONDS, assessor.run),
         PeriodicTask("retention", _CLEAN_UP_SECONDS, retention),
         PeriodicTask("previews", _CLEAN_UP_SECONDS, previews),
         PeriodicTask("echoes", _ECHO_SECONDS, echoes),

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Literal
 
 from dicom_io.network.dimse import is_kept
+from mome_core.assessment import Verdict
+from mome_core.results import Endpoint
 from node.audit import NO_FIELDS, AuditEvent, AuditFields
 from node.jobs import JobKind, JobState, Priority
 from node.reasons import Reason, StableCode
@@ -144,8 +146,72 @@ class ObjectReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a reader said of the result of one revision.
+
+    Parameters
+    ----------
+    at
+        Seconds since 1970, UTC.
+    endpoint
+        Which score it is about; None: the result as a whole.
+    reader
+        Account that said so; empty for a document.
+    calling_ae_title, sop_instance_uid
+        Who sent the document that said so, and which it is; empty for an account.
+    comment
+        As the ledger keeps it: under seal (node.search_key), empty for none.
+    """
+
+    revision: int
+    at: float
+    verdict: Verdict
+    endpoint: Endpoint | None = None
+    reader: str = ""
+    calling_ae_title: str = ""
+    sop_instance_uid: str = ""
+    comment: str = ""
+
+    @property
+    def by(self) -> str:
+        """Who said so: the account, or the AE title that sent the document."""
+        return self.reader or self.calling_ae_title
+
+
+@dataclass(frozen=True, slots=True)
+class AssessedAnalysis:
+    """What a reader said, with the analysis that it is about; `scanner` is the AE title that sent the first image."""
+
+    study_instance_uid: str
+    assessment: Assessment
+    summary: AnalysisSummary
+    scanner: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedDocument:
+    """A document that somebody sent about a study that we answered; `id` grows with each instance that arrives."""
+
+    id: int
+    study_instance_uid: str
+    sop_instance_uid: str
+    sha256: str
+    path: str
+    calling_ae_title: str
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
-    """A document that someone sent about a study that we answered, with where it came from."""
+    """What somebody said about a study that we answered: a document, with where it came from, a verdict, or both.
+
+    Parameters
+    ----------
+    sop_class_uid, sop_instance_uid, sha256, path
+        Of the document; empty for a verdict that was given on the dashboard.
+    assessment
+        None for a document that does not judge a result of ours.
+    """
 
     study_instance_uid: str
     sop_class_uid: str
@@ -154,6 +220,7 @@ class Feedback:
     path: str
     calling_ae_title: str
     received_at: float
+    assessment: Assessment | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Row
 
+from mome_core.assessment import Verdict
+from mome_core.results import Endpoint
 from node.audit import AuditBroken, AuditEntry, AuditEvent, AuditFields
 from node.jobs import JobKind, JobState, Priority
 from node.reasons import code_of
 from node.states import StudyEvent, StudyState
 from node.storage.records import (
+    Assessment,
     AuditRecord,
     JobRecord,
     JobRow,
@@ -187,4 +190,18 @@ def _fields_from_row(row: Row[Any]) -> AuditFields:
         person=row.person,
         count=row._mapping["count"],
         reason=code_of(row.reason_code),
+    )
+
+
+def assessment_from_row(row: Row[Any]) -> Assessment:
+    """What a reader said."""
+    return Assessment(
+        row.revision,
+        row.at,
+        Verdict(row.verdict),
+        Endpoint(row.endpoint) if row.endpoint else None,
+        row.reader,
+        row.calling_ae_title,
+        row.sop_instance_uid or "",
+        row.comment,
     )

@@ -1,7 +1,8 @@
 """Tables of the ledger. Times are seconds since 1970, UTC.
 
 A study's patient is known by digests under the site's key and under seal; in clear only in `audit_subject`, from the
-deletion of a study until the audit repository has its entries. docs/security.md says so, too.
+deletion of a study until the audit repository has its entries. docs/security.md says so, too. A reader's comment may
+name anybody, so it is under seal.
 
 Every transition of a study is one transaction with one row in `audit`.
 """
@@ -196,6 +197,21 @@ result_object = Table(
     Column("sha256", DIGEST, nullable=False),
     Column("path", Text, nullable=False),
     UniqueConstraint("study_id", "revision", "sop_instance_uid"),
+)
+
+assessment = Table(
+    "assessment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("study.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("at", Float, nullable=False, index=True),
+    Column("verdict", String(16), nullable=False),
+    Column("endpoint", String(32), nullable=False),
+    Column("reader", String(64), nullable=False),
+    Column("calling_ae_title", String(16), nullable=False),
+    Column("sop_instance_uid", UID, nullable=True, unique=True),
+    Column("comment", Text, nullable=False),
 )
 
 receipt = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import mean, median
 from typing import Any
 
@@ -14,7 +14,10 @@ from mome_core.results import Endpoint
 from node.models import BundleManifest, Registry, all_bundles_in_use, manifest_of
 from node.settings import Settings
 from node.storage.decisions import Decision, ModelDecisions, ShadowAnswer, shadow_of
+from node.storage.ledger.assessments import Assessments
 from node.storage.overview import AnalysisRow, Overview
+from node.summary import ScoreSummary
+from node.verdicts import BandVerdicts, count_verdicts, standing
 
 _DAY_SECONDS = 86_400.0
 _LEAST_SCORES = 20  # on both sides, before a shift is reported
@@ -89,6 +92,8 @@ class ModelReport:
         Manifests as they are written; the shadow's is empty when there is none.
     unanswered
         Study Instance UIDs that the shadow gave no score, with the reason.
+    verdicts
+        What readers said of the scores of the models that answer, by scanner and score band.
     """
 
     active: Mapping[str, Any]
@@ -97,6 +102,7 @@ class ModelReport:
     reports: list[_ShadowReport]
     unanswered: list[tuple[str, str]]
     decisions: list[Decision]
+    verdicts: list[BandVerdicts] = field(default_factory=list)
 
 
 def model_report(settings: Settings, overview: Overview, now: float, days: float = 7.0) -> ModelReport:
@@ -106,14 +112,26 @@ def model_report(settings: Settings, overview: Overview, now: float, days: float
     active, *others = map(manifest_of, all_bundles_in_use(settings, book))
     analyses = overview.analyses(now - days * _DAY_SECONDS)
     drift = [line for each in (active, *others) for line in drift_by_scanner(analyses, each)]
+    verdicts = _verdicts(overview, (active, *others), now - days * _DAY_SECONDS)
     begun = shadow_of(decisions)
     if begun is None:
-        return ModelReport(active.content, drift, {}, [], [], decisions)
+        return ModelReport(active.content, drift, {}, [], [], decisions, verdicts)
     shadow = manifest_of(Registry(settings.storage.root).bundle(begun.digest))
     answers = [each for each in book.shadow_answers(begun.digest) if each.at >= begun.at]
     unanswered = [(each.study_instance_uid, each.reason) for each in answers if not each.probabilities]
     reports = shadow_reports(answers, shadow, settings.model.estimator)
-    return ModelReport(active.content, drift, shadow.content, reports, unanswered, decisions)
+    return ModelReport(active.content, drift, shadow.content, reports, unanswered, decisions, verdicts)
+
+
+def _verdicts(overview: Overview, models: Sequence[BundleManifest], since: float) -> list[BandVerdicts]:
+    """Verdicts since then on scores of these models."""
+    stand = standing(Assessments(overview.engine).since(since))
+    return count_verdicts([each for each in stand if any(_is_of(each.score, model) for model in models)])
+
+
+def _is_of(score: ScoreSummary, manifest: BundleManifest) -> bool:
+    """Whether this model gave the score."""
+    return (score.model.sha256, score.model.version) == (manifest.weights_sha256, manifest.version)
 
 
 def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: BundleManifest) -> list[_ScannerDrift]:
@@ -124,8 +142,7 @@ def drift_by_scanner(analyses: Iterable[AnalysisRow], manifest: BundleManifest) 
         outside[each.scanner].append(any(flag.code.startswith(_OUTSIDE_PREFIX) for flag in each.summary.flags))
         modalities = coalition_name(each.summary.modalities)
         for score in each.summary.scores:
-            mine = (score.model.sha256, score.model.version) == (manifest.weights_sha256, manifest.version)
-            if mine and score.probability is not None:
+            if _is_of(score, manifest) and score.probability is not None:
                 answers[each.scanner, score.endpoint, modalities, score.estimator.name].append(score.probability)
     drift = []
     for (scanner, endpoint, modalities, estimator), values in sorted(answers.items()):

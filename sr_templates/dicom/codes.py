@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from mome_core.assessment import Verdict
 from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.measurements import CurveType
@@ -178,6 +179,18 @@ REJECTED_FOR_QUALITY = _dcm("113001", "Rejected for Quality Reasons")
 REJECTED_FOR_PATIENT_SAFETY = _dcm("113037", "Rejected for Patient Safety Reasons")
 INCORRECT_WORKLIST_ENTRY = _dcm("113038", "Incorrect Modality Worklist Entry")
 RETENTION_EXPIRED = _dcm("113039", "Data Retention Policy Expired")
+
+# What a reader says of a result
+DOCUMENT_TITLE_MODIFIER = _dcm("113011", "Document Title Modifier")
+KEY_OBJECT_DESCRIPTION = _dcm("113012", "Key Object Description")
+COMMENT = _dcm("121106", "Comment")
+VERDICT = private("VERDICT", "Reader's verdict on the AI result")
+VERDICTS = {
+    Verdict.AGREE: _dcm("122775", "Agreement with prior findings"),  # CID 3217
+    Verdict.DISAGREE: _dcm("122776", "Disagreement with prior findings"),
+    Verdict.WRONG_SIDE: private("WRONG_SIDE", "The side that the AI result names is wrong"),
+    Verdict.NOT_USABLE: private("NOT_USABLE", "The AI result is not usable"),
+}
 
 RUN_STARTED = _dcm("111526", "DateTime Started")
 RUN_ENDED = _dcm("111527", "DateTime Ended")

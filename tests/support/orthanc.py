@@ -57,6 +57,18 @@ class Orthanc:
         request = urllib.request.Request(f"{self.url}/modalities/{name}", data=body, method="PUT")  # noqa: S310
         urllib.request.urlopen(request, timeout=120).close()  # noqa: S310
 
+    def keep(self, file: bytes) -> str:
+        """Store a DICOM file, as a workstation of its hospital would; gives Orthanc's name for it."""
+        request = urllib.request.Request(f"{self.url}/instances", data=file, method="POST")  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+            return str(json.load(answer)["ID"])
+
+    def send(self, instance_id: str, name: str) -> None:
+        """Send a stored instance to a peer by C-STORE; raises HTTPError when the peer does not take it."""
+        place = f"{self.url}/modalities/{name}/store"
+        request = urllib.request.Request(place, data=instance_id.encode(), method="POST")  # noqa: S310
+        urllib.request.urlopen(request, timeout=120).close()  # noqa: S310
+
     def file(self, instance_id: str) -> bytes:
         """The Part 10 bytes of one stored instance."""
         with urllib.request.urlopen(f"{self.url}/instances/{instance_id}/file", timeout=120) as answer:  # noqa: S310

@@ -8,6 +8,7 @@ from node.jobs import RetryPolicy
 from node.storage.audit_trail import AuditTrail
 from node.storage.database import check_database, migrate, open_engine
 from node.storage.holds import Holds
+from node.storage.ledger.assessments import Assessments
 from node.storage.ledger.conflicts import Conflicts
 from node.storage.ledger.deliveries import Deliveries
 from node.storage.ledger.gathering import Gathering
@@ -33,6 +34,7 @@ class Ledger:
         self.deliveries = Deliveries(self.engine, retry, rng)
         self.operator = OperatorActions(self.engine)
         self.conflicts = Conflicts(self.engine)
+        self.assessments = Assessments(self.engine)
         self.holds = Holds(self.engine)
         self.retention = OldStudies(self.engine)
         self.reading = LedgerReader(self.engine)

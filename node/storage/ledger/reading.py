@@ -25,7 +25,7 @@ from node.storage.records import (
 from node.storage.rows import audit_record_from_row, job_record_from_row, study_record_from_row
 from node.summary import AnalysisSummary
 
-_DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
+DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
 
 
 class LedgerReader:
@@ -114,7 +114,7 @@ class LedgerReader:
         query = (
             select(schema.instance, studies.study_instance_uid)
             .join(schema.study, studies.id == kept.study_id)
-            .where(kept.sop_class_uid.startswith(_DOCUMENT_CLASSES), kept.sop_instance_uid.not_in(ours))
+            .where(kept.sop_class_uid.startswith(DOCUMENT_CLASSES), kept.sop_instance_uid.not_in(ours))
             .where(kept.study_id.in_(answered))
             .order_by(kept.id)
         )

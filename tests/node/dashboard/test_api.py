@@ -34,7 +34,7 @@ def test_results_that_cannot_be_withdrawn_say_why(site: Site, logged_in: LogIn) 
 
 def test_a_study_is_told_whole(logged_in: LogIn) -> None:
     study = logged_in(AccountRole.VIEWER).get("/api/studies/1").json()
-    assert {"study", "jobs", "objects", "timeline", "summary", "possible"} == set(study)
+    assert {"study", "jobs", "objects", "timeline", "summary", "possible", "assessments"} == set(study)
     assert study["study"]["state"] == "DELIVERED"
     assert study["possible"] == ["reprocess", "redeliver", "retract"]
     assert study["summary"]["scores"] == SUMMARY["scores"]

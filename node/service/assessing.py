@@ -1,0 +1,77 @@
+"""Takes readers' verdicts from documents that arrive: a key object selection, or a report that names ours."""
+
+from __future__ import annotations
+
+import logging
+
+from node.search_key import SearchKey
+from node.settings import Settings
+from node.storage.archive import Archive, IntegrityLost
+from node.storage.ledger.ledger import Ledger
+from node.storage.records import ArrivedDocument, Assessment, KeptObject
+from sr_templates.errors import EvidenceRefused
+from sr_templates.kinds import Kind
+from sr_templates.reading.assessment import DocumentVerdict, read_verdict
+
+log = logging.getLogger(__name__)
+_STATE_A_SCORE = (Kind.REPORT, Kind.SUMMARY, Kind.PDF)
+_LATE_INSTANCES = 200  # with several writers a row may appear behind one that has a higher number
+
+
+class DocumentAssessor:
+    """Looks once at each document about an answered study, and again after a restart at those that said nothing."""
+
+    def __init__(self, settings: Settings, archive: Archive, ledger: Ledger) -> None:
+        self.archive, self.ledger = archive, ledger
+        self.key = SearchKey.open(settings.storage.search_key_path)
+        self.newest = 0
+
+    def run(self) -> int:
+        """Look at what came since the last run; gives how many verdicts there were."""
+        newest = self.ledger.assessments.newest_instance()
+        if newest == self.newest:
+            return 0
+        found, after = 0, self.newest - _LATE_INSTANCES
+        while documents := self.ledger.assessments.documents(after):
+            found += sum(map(self._take, documents))
+            after = documents[-1].id
+        self.newest = newest
+        return found
+
+    def _take(self, document: ArrivedDocument) -> bool:
+        """Keep what this document says, if it judges a result of ours."""
+        uid = document.study_instance_uid
+        results = {each.sop_instance_uid: (revision, each) for revision, each in self._stated(uid)}
+        try:
+            content = self.archive.verified(document.path, document.sha256).read_bytes()
+            said = read_verdict(content, results.keys(), lambda about: self._report(uid, results[about][0]))
+        except (EvidenceRefused, IntegrityLost, OSError) as error:
+            log.warning("a document could not be looked at: %s", type(error).__name__)
+            return False
+        return said is not None and self._keep(document, results[said.about][0], said)
+
+    def _stated(self, uid: str) -> list[tuple[int, KeptObject]]:
+        """Results that state a score, oldest revision first: of an object that two have made, the newest counts."""
+        found = self.ledger.assessments.results_of(uid)
+        return [(revision, each) for revision, each in reversed(found) if each.kind in _STATE_A_SCORE]
+
+    def _report(self, uid: str, revision: int) -> bytes:
+        """The report of a revision; EvidenceRefused where it has none."""
+        for of_revision, each in self.ledger.assessments.results_of(uid):
+            if of_revision == revision and each.kind == Kind.REPORT:
+                return self.archive.verified(each.path, each.sha256).read_bytes()
+        raise EvidenceRefused("there is no report of this revision to compare with")
+
+    def _keep(self, document: ArrivedDocument, revision: int, said: DocumentVerdict) -> bool:
+        assessment = Assessment(
+            revision,
+            document.received_at,
+            said.verdict,
+            calling_ae_title=document.calling_ae_title,
+            sop_instance_uid=document.sop_instance_uid,
+            comment=self.key.seal(said.comment) if said.comment else "",
+        )
+        try:
+            return self.ledger.assessments.assess(document.study_instance_uid, assessment)
+        except LookupError:  # the study was deleted meanwhile
+            return False
