@@ -13,10 +13,10 @@ def files_under(folder: Path) -> list[Path]:
 
 def dicom_files(folder: Path) -> list[Path]:
     """The files of a folder that have a DICOM preamble, in order of their names."""
-    return [each for each in sorted(files_under(folder)) if _is_dicom(each)]
+    return [each for each in sorted(files_under(folder)) if is_dicom(each)]
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
     """Whether a file begins as PS3.10 says: 128 bytes, then "DICM"."""
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"

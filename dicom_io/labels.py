@@ -16,6 +16,8 @@ _LONGEST = 256  # characters of any one value; a comment may hold a book
 _KEYWORDS = {
     "patient_name": "PatientName",
     "patient_id": "PatientID",
+    "study_uid": "StudyInstanceUID",
+    "time_point": "ClinicalTrialTimePointID",
     "accession_number": "AccessionNumber",
     "study_date": "StudyDate",
     "study_description": "StudyDescription",
@@ -36,6 +38,8 @@ class Labels:
 
     patient_name: str = ""
     patient_id: str = ""
+    study_uid: str = ""
+    time_point: str = ""
     accession_number: str = ""
     study_date: str = ""
     study_description: str = ""

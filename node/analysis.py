@@ -59,6 +59,7 @@ from sr_templates.errors import EvidenceRefused
 from sr_templates.identification import Identification
 from sr_templates.kinds import DEFAULT_KINDS, MEASURED_KINDS, OFFERED_KINDS, Kind
 from sr_templates.languages.words import Language
+from sr_templates.refusal import Refusal
 
 _Progress = Callable[[str, int, int], None]
 
@@ -202,7 +203,8 @@ def _refuse(
         return None
     images = tuple(SourceImage(instance.header) for series in headers for instance in series.instances)
     try:
-        return build_not_analysed(str(reason), Evidence(other=images), context.device, run=run, options=context.options)
+        refusal = Refusal(str(reason), reason.code)
+        return build_not_analysed(refusal, Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
 

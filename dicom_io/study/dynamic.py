@@ -27,7 +27,7 @@ from dicom_io.study.measurements import (
 )
 from dicom_io.study.phases import Slices, start_of, unwrapped
 from dicom_io.study.pre_contrast import PreContrastFinding, with_pre_contrast_phase
-from dicom_io.study.roles import COMPUTED_ROLES, T1_ROLES, SeriesRole
+from dicom_io.study.roles import COMPUTED_ROLES, T1_ROLES, SeriesRole, names_subtraction_mask
 from dicom_io.vendors.base import Clue
 from mome_core.case import Role
 from mome_core.errors import Ineligibility, StudyIneligible
@@ -96,12 +96,21 @@ def choose_dynamic(items: Sequence[SeriesRole]) -> ChosenDynamic:
         )
     _require_no_contradiction(dynamic, [each for each in series if _is_suspect(each.item)])
     _require_no_lost_phase(dynamic, items)
+    _require_its_mask(dynamic, items)
     return dynamic
 
 
 def _is_suspect(item: SeriesRole) -> bool:
     """Whether the tags say T1 while the name says that it was computed."""
-    return item.suspect or (item.role in T1_ROLES and item.name.role in COMPUTED_ROLES and not item.by_rule)
+    computed = item.name.role in COMPUTED_ROLES and not _is_mask(item)
+    return item.suspect or (item.role in T1_ROLES and computed and not item.by_rule)
+
+
+def _is_mask(item: SeriesRole) -> bool:
+    """Whether it was acquired and is named as the phase that GE subtracts from the others."""
+    series = item.series
+    named = names_subtraction_mask(series.description or series.protocol)
+    return item.role in T1_ROLES and item.is_original and item.name.role is Role.SEG and named
 
 
 # --- roles
@@ -232,6 +241,17 @@ def _require_no_lost_phase(dynamic: ChosenDynamic, items: Iterable[SeriesRole]) 
                 f"series {item.series.number} repeats the dynamic's measurement and cannot be used "
                 f"({problems[0].words}): a phase may be missing",
                 Ineligibility.PHASE_MISSING,
+            )
+
+
+def _require_its_mask(dynamic: ChosenDynamic, items: Iterable[SeriesRole]) -> None:
+    """Raise StudyIneligible when a MASK stays outside of a dynamic whose first phase nothing proves."""
+    for item in items:
+        if _is_mask(item) and item not in dynamic.sources and not dynamic.pre_contrast.is_proven:
+            raise StudyIneligible(
+                f"series {item.series.number} is named as the phase before contrast ('{item.name.word}') and does not "
+                "fit the dynamic, whose first phase nothing proves to be pre-contrast",
+                Ineligibility.PRE_CONTRAST_UNPROVEN,
             )
 
 

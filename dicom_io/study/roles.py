@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dicom_io.headers.records import Omission, SeriesHeader
 from dicom_io.study.geometry import Stack
-from dicom_io.study.names import NameReading
+from dicom_io.study.names import NameReading, read_name
 from mome_core.case import Role
 
 COMPUTED_ROLES = frozenset({Role.ADC, Role.SUBTRACTION, Role.MIP, Role.MPR, Role.DERIVED_MAP, Role.SEG})
 DCE_ROLES = frozenset({Role.DCE_MULTI, Role.DCE_PRE, Role.DCE_POST, Role.DCE_PHASE})
 T1_ROLES = DCE_ROLES | {Role.T1_FS_SINGLE, Role.T1_NONFS}
+_BEFORE_MASK = re.compile(r"(.*[^a-z])mask", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,15 @@ class SeriesRole:
     def is_original(self) -> bool:
         """Whether the scanner calls the images original."""
         return "DERIVED" not in self.series.words
+
+
+def names_subtraction_mask(description: str) -> bool:
+    """Whether a name is that of a T1 acquisition followed by "mask", as GE calls the phase before contrast.
+
+    "AX Sen Vibrant MASK" is one; a segmentation bears no name of an acquisition ("breast mask").
+    """
+    found = _BEFORE_MASK.fullmatch(description.strip())
+    return found is not None and read_name(found[1]).role in T1_ROLES
 
 
 @dataclass(frozen=True, slots=True)

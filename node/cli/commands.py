@@ -152,6 +152,18 @@ COMMANDS: dict[str, CommandInfo] = {
         "node.cli.cohort:export",
         "Copy a cohort without its patients: the MR images de-identified (PS3.15), and a manifest of pseudonyms.",
     ),
+    "public list": CommandInfo(
+        "node.cli.public:list_collections",
+        "Public breast MRI: patients, sequences, licence and size of each collection, counted from an index.",
+    ),
+    "public get": CommandInfo(
+        "node.cli.public:get",
+        "Get the images of a public collection: licence and size are said first, and it asks; killed, it goes on.",
+    ),
+    "public cohort": CommandInfo(
+        "node.cli.public:cohort",
+        "Write a cohort of a public collection: its studies below DIR with the labels of its own tables.",
+    ),
     "train": CommandInfo(
         "node.cli.train:train",
         "Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.",
@@ -290,6 +302,7 @@ GROUPS: dict[str, str] = {
     "access": "Who may use dashboard and API: invite, key, list, remove.",
     "peers": "Who we talk to: list, and allow a caller that was rejected.",
     "cohort": "Studies to train and measure on: begin a list, join labels, check it, hand it on.",
+    "public": "Public breast MRI: list collections, get their images, join their labels.",
     "feedback": "What readers say of our results: list, export for training.",
     "model": "Models: which one answers, promote, roll back, shadow, report, recalibrate; import, show, verify.",
 }

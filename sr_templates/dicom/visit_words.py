@@ -40,16 +40,13 @@ def visit_rows(visits: Sequence[Visit], words: Wording = _ENGLISH) -> list[list[
     return [head, *rows]
 
 
-def visit_sentences(visits: Sequence[Visit]) -> Iterator[str]:
+def visit_sentences(visits: Sequence[Visit], words: Wording = _ENGLISH) -> Iterator[str]:
     """One line for each visit, for a report."""
-    head, *rows = visit_rows(visits) or [[]]
+    head, *rows = visit_rows(visits, words) or [[]]
     for date, *values in rows:
         *numbers, remark = values
-        named = (
-            f"{name[:1].lower() + name[1:] if name[1:2].islower() else name} {value}"
-            for name, value in zip(head[1:-1], numbers, strict=True)
-            if value != _NOTHING
-        )
+        pairs = zip(head[1:-1], numbers, strict=True)
+        named = (f"{name} {value}" for name, value in pairs if value != _NOTHING)
         yield " ".join(filter(None, (f"{date}:", ", ".join(named), f"({remark})" if remark else "")))
 
 

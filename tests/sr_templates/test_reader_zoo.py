@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 import odd_images as odd
 from dicom_io.headers.read import read_series_headers
@@ -44,7 +45,8 @@ class Oddity:
     Parameters
     ----------
     own_errors
-        What validators say of the source itself, as a pattern; copied attributes keep it.
+        Pattern of what is no fault of the objects: the source's own errors, which copied attributes keep, Type 2
+        attributes that the source lacks, and what a validator can't read.
     """
 
     vendor: str = "siemens"
@@ -148,7 +150,10 @@ CASES = {
     "gb18030": Oddity(edit=name("GB18030", "Wang^XiaoDong=王^小东")),
     "chinese in utf-8": Oddity(edit=name("ISO_IR 192", "Wang^XiaoDong=王^小东")),
     "japanese": Oddity(edit=name(["", "ISO 2022 IR 87"], "Yamada^Hanako=山田^花子=やまだ^はなこ")),
-    "korean": Oddity(edit=name(["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동")),
+    "korean": Oddity(
+        edit=name(["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        own_errors=r"dsr2html\|cannot be rendered: W: The VR checker does not support",  # it does with +U8
+    ),
     "cyrillic": Oddity(edit=name("ISO_IR 144", "Люксембург^Роза")),
     "utf-8 said to be latin": Oddity(
         edit=utf8_as_latin, own_errors="PatientName|Specific ?Character ?Set|Patient's Name|invalid data values"
@@ -156,10 +161,11 @@ CASES = {
     "two charsets": Oddity(edit=differing_charset),
     "longest values": Oddity(edit=longest),
     "too long values": Oddity(
-        edit=too_long, own_errors="PatientName|Patient's Name|Study ?ID|Study ?Time|invalid data values"
+        edit=too_long, own_errors="PatientName|Patient's Name|Study ?ID|Study ?Time|invalid data values|warn_and_log"
     ),
     "little said": Oddity(
-        edit=without("PatientBirthDate", "PatientSex", "StudyTime", "AccessionNumber", "StudyDescription")
+        edit=without("PatientBirthDate", "PatientSex", "StudyTime", "AccessionNumber", "StudyDescription"),
+        own_errors="present in one instance but not the other - Element=<(PatientBirthDate|PatientSex|StudyTime)>",
     ),
     "study id empty": Oddity(edit=set_to(StudyID="")),
     "laterality stated": Oddity(spec={"breasts": Breasts.LEFT}, edit=set_to(Laterality="L")),
@@ -171,8 +177,14 @@ CASES = {
     "dwi in another frame": Oddity(edit=other_frame),
     "no frame of reference": Oddity(edit=odd.no_frame_of_reference),
     "local procedure codes": Oddity(edit=odd.local_procedure),
-    "issuers": Oddity(edit=set_to(IssuerOfPatientID="HOSPITAL", IssuerOfAccessionNumberSequence=[ISSUER])),
-    "trial": Oddity(edit=odd.trial),
+    "issuers": Oddity(
+        edit=set_to(IssuerOfPatientID="HOSPITAL", IssuerOfAccessionNumberSequence=[ISSUER]),
+        own_errors="Element=<IssuerOfAccessionNumberSequence> IE <Study> versus <Series>",  # dcentvfy's table of PDF
+    ),
+    "trial": Oddity(
+        edit=odd.trial,
+        own_errors="present in one instance but not the other - Element=<ClinicalTrial(ProtocolName|SiteID|SiteName)>",
+    ),
     "lossy and burned in": Oddity(edit=odd.lossy),
     "series from 9006": Oddity(edit=numbered(9000)),
     "series from 2147480000": Oddity(edit=numbered(2_147_480_000)),
@@ -215,6 +227,15 @@ def assert_read_as_written(study: AnsweredStudy, objects: ResultObjects, folder:
         assert np.array_equal(by_dcmqi(segmentation, "segimage2itkimage", folder, images) != 0, mask)
 
 
+def inflate(paths: Iterable[Path]) -> None:
+    """Write deflated files anew as Explicit VR Little Endian: dcentvfy reads no deflated source."""
+    for path in paths:
+        image = dcmread(path)
+        if image.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
+            image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            image.save_as(path)
+
+
 def errors_of(settings: dict[str, str], out: Path, source: Path | None) -> list[str]:
     """What all validators together call an error."""
     folders = [str(each) for each in (out, source) if each is not None]
@@ -252,6 +273,7 @@ def test_every_object_is_lawful_and_read_as_it_was_written(
     for number, instance in enumerate(objects):
         (out / f"{instance.SeriesNumber}-{number:03d}.dcm").write_bytes(encode(instance))
     assert_read_as_written(study, objects, tmp_path)
+    inflate(study.paths)
     classic = all("PerFrameFunctionalGroupsSequence" not in header for header in study.evidence.instances)
     errors = errors_of(settings, out, tmp_path / "study" if classic else None)
     assert [each for each in errors if not (oddity.own_errors and re.search(oddity.own_errors, each))] == []

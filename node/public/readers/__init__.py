@@ -1,0 +1,1 @@
+"""One reader for each collection's tables of labels."""
