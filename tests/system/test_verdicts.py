@@ -138,7 +138,7 @@ def withdraws_on_request(node: RunningNode, pacs: orthanc.Orthanc, study: str) -
     def note() -> list[Dataset]:
         found = pacs.find("Instance", {"StudyInstanceUID": study, "SOPClassUID": KEY_OBJECTS})
         notes = (dcmread(BytesIO(pacs.file(each["ID"]))) for each in found)
-        return [each for each in notes if each.get("SeriesDescription") == "AI results withdrawn"]
+        return [each for each in notes if "results withdrawn" in each.get("SeriesDescription", "")]
 
     node.wait_for(lambda: bool(note()), "the rejection note in the PACS")
     assert note()[0].ConceptNameCodeSequence[0].CodeValue == "113037", "patient safety"
