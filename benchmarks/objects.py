@@ -30,6 +30,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, ParametricMapSto
 from mome_core.calibration import AurocInterval, Calibration, Proportion, Validation
 from mome_core.case import Case, Modality
 from mome_core.estimator import Estimator
+from mome_core.measurements import KineticMaps
 from mome_core.results import (
     AnalyzedBreasts,
     Contribution,
@@ -48,7 +49,7 @@ from sr_templates.dicom.common_attributes import derived_uid
 from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, Slices, SourceImage
 from sr_templates.dicom.grid import image_affine
-from sr_templates.kinds import Kind
+from sr_templates.kinds import DEFAULT_KINDS, MEASURED_KINDS, Kind
 from sr_templates.objects.segmentation import algorithm_identification
 from sr_templates.saliency.placed import place_saliency
 
@@ -58,6 +59,7 @@ MODEL = ModelIdentity("MOME benchmark", "1", "00" * 32, "No weights at all.")
 PAIR = frozenset({Kind.SALIENCY_MAP, Kind.SEGMENTATION})
 VARIANTS = {
     "float32": ObjectOptions(),
+    "float32, kinetics": ObjectOptions(DEFAULT_KINDS | {*MEASURED_KINDS}),
     "float32 cropped": ObjectOptions(crop_map=True),
     "uint16": ObjectOptions(map_encoding=MapEncoding.UINT16),
     "uint16 cropped": ObjectOptions(map_encoding=MapEncoding.UINT16, crop_map=True),
@@ -111,8 +113,19 @@ def study() -> tuple[Evidence, Result]:
     score = Score(Endpoint.MALIGNANCY, 0.8, 0.02, read_by, Estimator(), MODEL, shares, 0.5)
     saliency = Saliency(Endpoint.MALIGNANCY, Modality.DCE, volume, "integrated gradients", "blur", 16, 0.01)
     return Evidence((grids[3], grids[4]), grids[30], grids[40], case=case), Result(
-        (score,), (saliency,), tuple(Modality), breasts=whole
+        (score,), (saliency,), tuple(Modality), breasts=whole, kinetics=kinetics(noise, affine, frame)
     )
+
+
+def kinetics(noise: np.random.Generator, affine: Affine, frame: str) -> KineticMaps:
+    """Maps of noise in the front half, a tenth of it of some curve type; the caller holds them before the objects."""
+    front = (slice(40, -40), slice(30, 200), slice(15, -15))
+    maps = [np.zeros(SHAPE, dtype=np.float32) for _ in range(3)]
+    for each in maps:
+        each[front] = noise.normal(50, 20, each[front].shape)
+    types = np.zeros(SHAPE, dtype=np.uint8)
+    types[front] = noise.choice(4, types[front].shape, p=[0.9, 0.04, 0.03, 0.03])
+    return KineticMaps(*(Volume(each, affine, frame) for each in (*maps, types)))
 
 
 def coarse(affine: Affine) -> Affine:

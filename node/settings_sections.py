@@ -131,7 +131,10 @@ class ResultSettings(SettingsSection):
         default="none", description="whom the summary page names: none (the viewer does), study, patient"
     )
     language: Literal["en", "de", "fr", "zh", "ja"] = Field(
-        default="en", description="language of page, overlay and PDF: en, de, fr, zh, ja"
+        default="en", description="language of page, overlay, PDF and report: en, de, fr, zh, ja"
+    )
+    priors: bool = Field(
+        default=True, description="earlier results of the patient from this node's ledger, in report and PDF, by date"
     )
 
 

@@ -12,7 +12,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
-from mome_core.results import QualityFlag, Result
+from mome_core.results import Result
 from sr_templates import gate
 from sr_templates.context import BuildContext, Instances, ObjectOptions
 from sr_templates.dicom.common_attributes import CommonAttributes
@@ -28,6 +28,7 @@ from sr_templates.objects.key_images import RejectionReason, build_rejection
 from sr_templates.objects.pdf import build_refusal_pdf
 from sr_templates.objects.report import build_refusal
 from sr_templates.objects.summary import build_summary
+from sr_templates.refusal import Refusal
 from sr_templates.saliency.placed import place_saliencies, place_saliency
 
 
@@ -72,9 +73,7 @@ def build_objects(
     """
     run, options = run or Revision(), options or ObjectOptions()
     if result.withheld:
-        return build_not_analysed(
-            result.withheld, evidence, device, run=run, options=options, flags=result.flags, measured=result
-        )
+        return build_not_analysed(Refusal.of(result), evidence, device, run=run, options=options, measured=result)
     common = CommonAttributes(evidence, device, run, _answered_by(result, options))
     placed = tuple(place_saliencies(result, evidence))
     context = BuildContext(common, result, options, placed[0] if placed else None, placed[1:])
@@ -94,28 +93,24 @@ def _make(kind: Kind, context: BuildContext) -> None:
 
 
 def build_not_analysed(
-    reason: str,
+    refusal: Refusal,
     evidence: Evidence,
     device: Device,
     *,
     run: Revision | None = None,
     options: ObjectOptions | None = None,
-    flags: Sequence[QualityFlag] = (),
     measured: Result | None = None,
 ) -> ResultObjects:
     """The objects that say that no score was given, and why, so that silence is never read as a negative.
 
     Parameters
     ----------
-    reason
-        For the radiologist; no name, ID, birth date or accession number.
     measured
         The withheld result, whose measurements are written all the same; None where nothing was measured.
     """
-    if not reason:
-        raise ValueError("a study that was not analysed needs a reason")
     run, options = run or Revision(), options or ObjectOptions()
-    said = ("not analysed", reason, *(flag.message for flag in flags), str(options.page), str(measured is not None))
+    flags = (flag.message for flag in refusal.flags)
+    said = ("not analysed", refusal.reason, *flags, str(options.page), str(measured is not None))
     common = CommonAttributes(evidence, device, run, said)
     made: dict[Kind, Instances] = {}
     not_written: dict[Kind, str] = {}
@@ -126,17 +121,16 @@ def build_not_analysed(
                 _make(kind, context)
     measurements = None if measured is None else measured.measurements
     if Kind.SUMMARY in options.kinds:
-        page = render_refusal(common, reason, flags, options.page, measurements)
+        page = render_refusal(common, refusal, options.page, measurements)
         made[Kind.SUMMARY] = (build_summary(common, page, options.page.identify),)
     if Kind.PDF in options.kinds:
-        words = words_of(options.page.language)
         try:
-            made[Kind.PDF] = (build_refusal_pdf(common, reason, flags, measurements, words),)
+            made[Kind.PDF] = (build_refusal_pdf(common, refusal, measurements, words_of(options.page.language)),)
         except NotShowable as why:
             not_written[Kind.PDF] = str(why)
     if Kind.REPORT in options.kinds:
         links = {kind: instances[0] for kind, instances in made.items()}
-        made[Kind.REPORT] = (build_refusal(common, reason, flags, links, not_written),)
+        made[Kind.REPORT] = (build_refusal(common, refusal, options.page.language, links, not_written),)
     return _checked(made, evidence, not_written)
 
 
@@ -186,7 +180,7 @@ def render_summary(
     options = options or PageOptions()
     common = CommonAttributes(evidence, device, run or Revision(), _answered_by(result, ObjectOptions(page=options)))
     if result.withheld:
-        return render_refusal(common, result.withheld, result.flags, options, result.measurements).pixels()
+        return render_refusal(common, Refusal.of(result), options, result.measurements).pixels()
     return render(common, result, place_saliency(result, evidence), options).pixels()
 
 
@@ -198,7 +192,8 @@ def encode(instance: Dataset) -> bytes:
     for keyword in ("FloatPixelData", "PixelData"):
         if keyword in instance:  # as a buffer, which pydicom copies in chunks instead of whole
             element = instance[keyword]
-            lean[keyword] = DataElement(element.tag, element.VR, BytesIO(element.value))
+            if isinstance(element.value, bytes):
+                lean[keyword] = DataElement(element.tag, element.VR, BytesIO(element.value))
     buffer = BytesIO()
     dcmwrite(buffer, lean, enforce_file_format=True)
     return buffer.getvalue()

@@ -9,6 +9,7 @@ are used, and anterior is anterior.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,14 +111,12 @@ def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMa
     """The breasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
 
     StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast. A field that
-    holds one side of the patient only, and in which nothing was found so, is looked at together with its mirror image.
+    holds one side of the patient only is looked at together with its mirror image, and by itself if that shows nothing.
     """
-    try:
-        return _find_both(volume, affine, rules)
-    except StudyIneligible:
-        if not _is_of_one_side(volume.shape[0], affine, rules):
-            raise
-        return _find_one(volume, affine, rules)
+    if _is_of_one_side(volume.shape[0], affine, rules):
+        with suppress(StudyIneligible):
+            return _find_one(volume, affine, rules)
+    return _find_both(volume, affine, rules)
 
 
 def _find_both(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:

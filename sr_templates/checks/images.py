@@ -12,6 +12,7 @@ from pydicom.uid import ParametricMapStorage
 from sr_templates.checks.refusal import refusal
 from sr_templates.dicom.evidence import Evidence, SourceImage
 from sr_templates.dicom.grid import DIRECTION_TOLERANCE, PLANE_TOLERANCE_MM
+from sr_templates.dicom.streamed import pixel_chunks
 
 
 def check_frames(instance: Dataset, evidence: Evidence) -> None:
@@ -79,14 +80,17 @@ def _check_map(instance: Dataset, shared: Dataset) -> None:
             raise refusal(instance, f"{macro} is missing")
     if instance.get("ContentQualification") != "RESEARCH":
         raise refusal(instance, "Content Qualification must be RESEARCH")
-    if "FloatPixelData" not in instance:
-        if len(instance.PixelData) != 2 * _voxels(instance):
-            raise refusal(instance, "the pixel data has the wrong length")
-        return
-    if len(instance.FloatPixelData) != 4 * _voxels(instance):
+    floats = "FloatPixelData" in instance
+    length, low, high = 0, np.inf, -np.inf
+    for chunk in pixel_chunks(instance, "FloatPixelData" if floats else "PixelData"):
+        length += len(chunk)
+        if floats and len(chunk) % 4 == 0:
+            numbers = np.frombuffer(chunk, dtype="<f4")
+            low, high = float(np.minimum(low, numbers.min())), float(np.maximum(high, numbers.max()))  # NaN survives
+    if length != (4 if floats else 2) * _voxels(instance):
         raise refusal(instance, "the pixel data has the wrong length")
-    numbers = np.frombuffer(instance.FloatPixelData, dtype="<f4")
-    low, high = float(numbers.min()), float(numbers.max())  # NaN survives both
+    if not floats:
+        return
     if not (np.isfinite(low) and np.isfinite(high)):
         raise refusal(instance, "a pixel is not finite")
     meaning = shared.RealWorldValueMappingSequence[0]

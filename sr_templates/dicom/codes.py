@@ -10,6 +10,7 @@ from mome_core.calibration import Call
 from mome_core.case import Modality
 from mome_core.measurements import CurveType
 from mome_core.results import Endpoint, Laterality
+from sr_templates.languages.words import Language
 
 # Fixed for ever: archives hold reports that use it.
 PRIVATE_SCHEME = "99MOMENODE"
@@ -35,6 +36,12 @@ ONCOLOGY_MEASUREMENT_REPORT = _dcm("126001", "Oncology Measurement Report")
 IMAGING_MEASUREMENT_REPORT = _dcm("126000", "Imaging Measurement Report")
 LANGUAGE = _dcm("121049", "Language of Content Item and Descendants")
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")
+LANGUAGES = {
+    Language.GERMAN: Code("de", "RFC5646", "German"),
+    Language.FRENCH: Code("fr", "RFC5646", "French"),
+    Language.CHINESE: Code("zh", "RFC5646", "Chinese"),
+    Language.JAPANESE: Code("ja", "RFC5646", "Japanese"),
+}
 OBSERVER_TYPE = _dcm("121005", "Observer Type")
 DEVICE = _dcm("121007", "Device")
 PROCEDURE_REPORTED = _dcm("121058", "Procedure reported")
@@ -141,6 +148,7 @@ NOT_ANALYSED_REASON = private("REASON", "Reason for no score")
 REVISION = private("REVISION", "Revision of the analysis")
 INPUT_DIGEST = private("INPUT_DIGEST", "SHA-256 of the ordered input SOP Instance UIDs")
 MODEL_STATEMENT = private("MODEL_STATEMENT", "Scope of the model")
+EARLIER_RESULT = private("EARLIER_RESULT", "Result of this patient by date")
 NOT_WRITTEN = private("NOT_WRITTEN", "Object not written")
 REGION_OF_HIGHEST_SALIENCY = private("SALIENT_REGION", "Region of highest saliency")
 ATTRIBUTION = private("ATTRIBUTION", "Attribution of a network's score to voxels")

@@ -46,7 +46,8 @@ from sr_templates.dicom.device import Device, DocumentReference
 from sr_templates.dicom.evidence import SourceImage
 from sr_templates.dicom.references import evidence_items
 from sr_templates.dicom.repairs import add_items, rounded, separate
-from sr_templates.dicom.text import plain
+from sr_templates.dicom.text import CharacterSet, fitted, plain
+from sr_templates.languages.words import Language, Wording
 
 MeasurementGroup = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
 _CONTAINS = "CONTAINS"
@@ -69,6 +70,15 @@ def text(name: Code, words: str) -> ContentItem:
     return TextContentItem(name, plain(words), relationship_type=_CONTAINS)
 
 
+def spoken(name: Code, words: str, wording: Wording, character_set: CharacterSet) -> ContentItem:
+    """Words of a language, which the item states (TID 1204) where it is not the document's; signs that fit the set."""
+    if wording.language is Language.ENGLISH:
+        return text(name, words)
+    item = TextContentItem(name, fitted(character_set, words), relationship_type=_CONTAINS)
+    item.ContentSequence = _language_of_content(codes.LANGUAGES[wording.language])
+    return item
+
+
 def image(name: Code, source: Dataset, frame: int | None = None) -> ContentItem:
     """A link to an instance, or to one frame of it."""
     frames = None if frame is None else [frame]
@@ -89,9 +99,9 @@ def _acquired(*facts: tuple[Code, Code | str]) -> list[ContentItem]:
 # --- context (TID 1001, 1002, 1004, 1204)
 
 
-def _language_of_content() -> LanguageOfContentItemAndDescendants:
+def _language_of_content(language: Code = codes.ENGLISH) -> LanguageOfContentItemAndDescendants:
     """TID 1204."""
-    return LanguageOfContentItemAndDescendants(CodedConcept.from_code(codes.ENGLISH))
+    return LanguageOfContentItemAndDescendants(CodedConcept.from_code(language))
 
 
 def device_observer_context(device: Device) -> ObserverContext:
@@ -198,7 +208,7 @@ def measurement_report(
     keys: Mapping[Modality, SourceImage] | None = None,
     statements: Sequence[ContentItem] = (),
     *,
-    first: str = "",
+    first: ContentItem | None = None,
 ) -> Dataset:
     """TID 1500, rows in the template's order; the root of the tree.
 
@@ -214,7 +224,7 @@ def measurement_report(
     """
     entries = [_library_entry(modality, key) for modality, key in (keys or {}).items()]
     library = [_container(codes.IMAGE_LIBRARY_GROUP, entries)] if entries else []
-    impression = [text(codes.IMPRESSION, first)] if first else []
+    impression = [] if first is None else [first]
     context = ObservationContext(observer_device_context=device_observer_context(device))
     if groups:
         root = MeasurementReport(context, codes.MULTIPARAMETRIC_MRI, groups, title, _language_of_content())[0]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from highdicom.sr import ContentItem, Measurement
@@ -23,6 +22,7 @@ from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Slices
 from sr_templates.dicom.multiframe import laterality_of_both
 from sr_templates.dicom.references import referenced_series, source_item
+from sr_templates.dicom.streamed import Planes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,14 +40,14 @@ class FrameFacts:
     side
         Code of the side that the segment lies on; None where it is not known, and for a parametric map.
     pixels
-        Of a parametric map, (images, rows, columns), in the order of `images`; None where highdicom wrote them.
+        Of a parametric map, a plane for each of `images`; None where highdicom wrote them.
     """
 
     images: Slices
     dimension_uid: UID
     derivation: str
     side: Code | None = None
-    pixels: NDArray[Any] | None = None
+    pixels: Planes | None = None
 
 
 def keep_identity(instance: Dataset, built: Dataset) -> None:
@@ -139,16 +139,16 @@ def _along_normal(instance: Dataset, groups: Dataset) -> float:
 def write_pixels(instance: Dataset, facts: FrameFacts) -> None:
     """highdicom holds three maps to make one: the array, the bytes of its frames, and all bytes joined.
 
-    So it is handed frames of one pixel; those of the map are written here, in the order of the frames.
+    So it is handed frames of one pixel; those of the map are read from the array when the object is written.
     """
     if facts.pixels is None:
         return
     positions = np.array([image.position_mm for image in facts.images])
     order = [_nearest(positions, groups) for groups in instance.PerFrameFunctionalGroupsSequence]
-    planes = facts.pixels if order[0] <= order[-1] else facts.pixels[::-1]  # a view: slices of a grid run one way
-    instance.Rows, instance.Columns = planes.shape[1:]
+    planes = facts.pixels if order[0] <= order[-1] else facts.pixels.reversed()  # slices of a grid run one way
+    instance.Rows, instance.Columns = planes.plane_shape
     keyword = "FloatPixelData" if planes.dtype.kind == "f" else "PixelData"
-    setattr(instance, keyword, planes.astype(planes.dtype.newbyteorder("<"), copy=False).tobytes())
+    setattr(instance, keyword, planes.file())
 
 
 def add_burned_in_annotation(instance: Dataset, facts: FrameFacts) -> None:

@@ -18,9 +18,11 @@ _SAME = 1e-5  # of a probability
 _ENGLISH = words_of(Language.ENGLISH)
 
 
-def call_words(call: Call, threshold: float) -> str:
+def call_words(call: Call, threshold: float, words: Wording = _ENGLISH) -> str:
     """The call, e.g. "positive: above the operating point of 12 %"."""
-    return "no call" if call is Call.WITHHELD else f"{call}: {side_words(call, threshold)}"
+    if call is Call.WITHHELD:
+        return words(Phrase.NO_CALL)
+    return words(Phrase.CALL_WITH_SIDE, call=words(Phrase(f"call_{call}")), side=side_words(call, threshold, words))
 
 
 def side_words(call: Call, threshold: float, words: Wording = _ENGLISH) -> str:
@@ -89,10 +91,10 @@ def spread_words(spread: float, versions: int, words: Wording = _ENGLISH) -> str
     return words(Phrase.VARIES, spread=percent(spread), versions=versions)
 
 
-def without_words(without: Mapping[Modality, float | None]) -> str:
+def without_words(without: Mapping[Modality, float | None], words: Wording = _ENGLISH) -> str:
     """The score without each modality, e.g. "without DCE 34 %, without T2 withheld"; empty for a single one."""
-    found = (f"without {m} {'withheld' if value is None else percent(value)}" for m, value in without.items())
-    return ", ".join(found)
+    found = ((m, words(Phrase.WITHHELD) if value is None else percent(value)) for m, value in without.items())
+    return ", ".join(words(Phrase.WITHOUT, modality=m, value=value) for m, value in found)
 
 
 def points_that_add_up(
@@ -146,12 +148,16 @@ class _Explained(Protocol):
     def completeness_error(self) -> float: ...
 
 
-def explanation_words(explained: _Explained) -> str:
+def explanation_words(explained: _Explained, words: Wording = _ENGLISH) -> str:
     """How a map was made, of how much of the score, and what it misses; stands beside every picture of it."""
-    start = explained.method if explained.baseline == "none" else f"{explained.method} from {explained.baseline}"
-    words = [f"{start}, {explained.versions} version{'' if explained.versions == 1 else 's'}"]
+    how = words.term(explained.method)
+    if explained.baseline != "none":
+        how = words(Phrase.METHOD_FROM, method=how, baseline=words.term(explained.baseline))
+    count = Phrase.EXPLAINED_ONCE if explained.versions == 1 else Phrase.EXPLAINED
+    parts = [words(count, method=how, versions=explained.versions)]
     if isfinite(explained.difference):
-        words.append(f"log odds {explained.difference:+.2f} from the score's")
+        parts.append(words(Phrase.DIFFERS_FROM_SCORE, difference=f"{explained.difference:+.2f}"))
     error = explained.completeness_error
-    words.append(f"adds up within {100 * error:.1f} %" if isfinite(error) else "does not add up to the score")
-    return ", ".join(words)
+    adds_up = isfinite(error)
+    parts.append(words(Phrase.ADDS_UP, error=f"{100 * error:.1f}") if adds_up else words(Phrase.ADDS_UP_NOT))
+    return ", ".join(parts)

@@ -81,7 +81,7 @@ def noto_cjk(language: Language = Language.ENGLISH) -> _Typeface | None:
 
 def can_draw(language: Language) -> bool:
     """Whether this machine has a face for every sign of a language's sentences."""
-    return all(drawable(sentence, language) == sentence for sentence in words_of(language).sentences.values())
+    return all(drawable(sentence, language) == sentence for sentence in words_of(language).everything)
 
 
 def _typeface_of(sign: str, language: Language) -> _Typeface:

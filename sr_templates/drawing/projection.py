@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from mome_core.case import Case, Modality
 from mome_core.results import AnalyzedBreasts
 from mome_core.volume import Dynamic
-from sr_templates.dicom.evidence import SourceImage
 from sr_templates.dicom.score_words import explanation_words
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ACCENT, COOL, INK, QUIET, RGB, grey
@@ -20,6 +19,7 @@ from sr_templates.drawing.page import BODY, LINE, SMALL, Page
 from sr_templates.drawing.planes import AXIAL, Upright, subtraction_mip
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Wording
+from sr_templates.saliency.impression import image_words
 from sr_templates.saliency.placed import PlacedSaliency, Unshown
 from sr_templates.saliency.region import LEAST_LOG_ODDS_PER_ML, Region, Side
 from sr_templates.saliency.region import Box as IndexBox
@@ -191,24 +191,15 @@ def _total(log_odds: float) -> str:
 def _about(placed: PlacedSaliency, words: Wording) -> str:
     """At which levels lines are drawn, and how the map was made."""
     levels = ", ".join(f"{level:g}" for level in LEVELS[:3])
-    how = words(Phrase.MAP_MADE_BY, how=explanation_words(placed.saliency))
+    how = words(Phrase.MAP_MADE_BY, how=explanation_words(placed.saliency, words))
     return f"{words(Phrase.LEVELS, levels=levels, modality=placed.saliency.modality)} {how}"
 
 
 def _where(placed: PlacedSaliency, region: Region, words: Wording) -> str:
     """Where to look in the viewer: side, series and image of the region's peak."""
     sides = {Side.LEFT: Phrase.LEFT_SIDE, Side.RIGHT: Phrase.RIGHT_SIDE, None: Phrase.SIDE_UNKNOWN}
-    place = _image_words(placed.images[region.peak[2]], placed.saliency.modality, words)
+    place = image_words(placed.images[region.peak[2]], placed.saliency.modality, words)
     return words(Phrase.PEAK, side=words(sides[region.side]), place=place)
-
-
-def _image_words(source: SourceImage, modality: Modality, words: Wording) -> str:
-    """Sequence, series and image, without the numbers that the source does not state."""
-    series, image = source.series_number, source.number
-    if not (series or image):
-        return str(modality)
-    both = Phrase.SERIES_IMAGE if series and image else Phrase.SERIES_ONLY
-    return words(both if series else Phrase.IMAGE_ONLY, modality=modality, series=series, image=image)
 
 
 def _legend_rows(page: Page, width: int, placed: PlacedSaliency, region: Region) -> int:

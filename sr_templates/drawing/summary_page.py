@@ -21,6 +21,7 @@ from sr_templates.drawing.summary_scores import draw_contributions, draw_scores
 from sr_templates.identification import Identification, identified
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Language, words_of
+from sr_templates.refusal import Refusal
 from sr_templates.saliency.placed import PlacedSaliency
 
 _SEVERITY_COLOURS = {Severity.NOTE: QUIET, Severity.WARNING: WARN, Severity.WITHHOLD: ALARM}
@@ -117,17 +118,14 @@ def render(common: CommonAttributes, result: Result, placed: PlacedSaliency | No
 
 
 def render_refusal(
-    common: CommonAttributes,
-    reason: str,
-    flags: Sequence[QualityFlag],
-    options: PageOptions,
-    measurements: Measurements | None = None,
+    common: CommonAttributes, refusal: Refusal, options: PageOptions, measurements: Measurements | None = None
 ) -> Page:
     """The page that says that no score was given, and why; what was measured stands on it all the same."""
     page, places = _page(common, options)
     x, width, words = places.head.x, places.head.width, page.words
     room = width - 2 * _REFUSAL_INSET
-    said = ((reason, 28, INK), (words(Phrase.NO_SCORE), 24, QUIET))
+    flags = refusal.flags
+    said = ((refusal.said(words), 28, INK), (words(Phrase.NO_SCORE), 24, QUIET))
     lines = [len(wrapped(each, size, room, words.language)) * round(size * LINE) for each, size, _ in said]
     box = Box(x, 176, width, 2 * _REFUSAL_INSET + 90 + sum(lines) + 24)
     page.card(box)
@@ -229,4 +227,4 @@ def _models(page: Page, models: Sequence[ModelIdentity]) -> Iterator[str]:
     """Which weights answered, and what they know."""
     for model in {model.sha256: model for model in models}.values():
         name = page.words(Phrase.WEIGHTS, name=model.name, version=model.version, digest=model.sha256[:12])
-        yield f"{name}: {page.words.statement(model.statement)}" if model.statement else f"{name}."
+        yield f"{name}: {page.words.term(model.statement)}" if model.statement else f"{name}."

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from highdicom import VOILUTTransformation
 from highdicom.pm import RealWorldValueMapping
 from pydicom.dataset import Dataset
@@ -23,6 +22,7 @@ from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.dicom.grid import Placement, place
 from sr_templates.dicom.repairs import MAP_REPAIRS, FrameFacts, repair
+from sr_templates.dicom.streamed import Planes
 from sr_templates.errors import NotShowable
 from sr_templates.kinds import Kind
 from sr_templates.objects.saliency_map import map_of_one_pixel
@@ -101,7 +101,7 @@ def _build_map(common: CommonAttributes, quantity: _Quantity, placement: Placeme
     instance.ContentDescription = f"Measured {quantity.name}, research use only"
     instance.ImageComments = f"Measured without a network. {quantity.method}."
     instance.BodyPartExamined = "BREAST"
-    planes = np.ascontiguousarray(placement.volume.voxels.transpose(2, 1, 0), dtype=np.float32)
+    planes = placement.volume.voxels.transpose(2, 1, 0)
     mapped = (float(planes.min()), float(planes.max()))
     mapping = RealWorldValueMapping(
         quantity.name, quantity.method[:64], quantity.unit, mapped, 1.0, 0.0, quantity_definition=quantity.code
@@ -117,7 +117,10 @@ def _build_map(common: CommonAttributes, quantity: _Quantity, placement: Placeme
         derivation=codes.PERFUSION_ANALYSIS,
     )
     facts = FrameFacts(
-        placement.images, common.uid("dimensions", "kinetics", quantity.name), quantity.method, pixels=planes
+        placement.images,
+        common.uid("dimensions", "kinetics", quantity.name),
+        quantity.method,
+        pixels=Planes(planes, planes.dtype),
     )
     repair(instance, built, MAP_REPAIRS, facts)
     return instance

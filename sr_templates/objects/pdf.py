@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
 from io import BytesIO
@@ -19,12 +18,13 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from mome_core.measurements import Measurements
-from mome_core.results import QualityFlag, Result, Score
+from mome_core.results import Result, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.dicom.measurement_words import measurement_rows, not_measured_words
 from sr_templates.dicom.score_words import points_that_add_up, side_words, sum_words
 from sr_templates.dicom.text import percent
+from sr_templates.dicom.visit_words import visit_rows
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.curves import CURVES, ON_LIGHT, draw_curves
 from sr_templates.drawing.fonts import dejavu, drawable, noto_cjk
@@ -36,6 +36,7 @@ from sr_templates.identification import patient_parts, study_parts
 from sr_templates.kinds import Kind
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Language, Wording
+from sr_templates.refusal import Refusal
 from sr_templates.saliency.placed import PlacedSaliency
 
 _RIM = 27  # pixels around a projection that hold its letters and ruler
@@ -43,7 +44,7 @@ _TEMPLATE = "main.typ"
 _CURVES_FILE, _CURVES_SIZE = "curves.svg", (620, 300)
 _EMPTY: dict[str, Any] = {
     "answers": [], "contributions": [], "sum": "", "place": [], "projections": [], "cuts": [],
-    "measured": [], "not_measured": [], "curves": "", "flags": [], "reading": [],
+    "measured": [], "not_measured": [], "curves": "", "flags": [], "reading": [], "visits": [],
 }  # fmt: skip
 _CJK_NAMES = {Language.CHINESE: "Noto Sans CJK SC"}
 
@@ -58,24 +59,12 @@ def build(context: BuildContext) -> Instances:
 
 
 def build_refusal_pdf(
-    common: CommonAttributes,
-    reason: str,
-    flags: Sequence[QualityFlag],
-    measurements: Measurements | None,
-    words: Wording,
+    common: CommonAttributes, refusal: Refusal, measurements: Measurements | None, words: Wording
 ) -> Dataset:
     """The document that says that no score was given, and why, with what was measured."""
     spoken = _head(common, words) | {
-        "answers": [
-            {
-                "name": words(Phrase.NOT_ANALYSED),
-                "number": "",
-                "call": "",
-                "side": "",
-                "lines": [reason, words(Phrase.NO_SCORE)],
-            }
-        ],
-        "flags": [words.flag(flag) for flag in flags],
+        "answers": [_unanswered(words(Phrase.NOT_ANALYSED), refusal.said(words), words(Phrase.NO_SCORE))],
+        "flags": [words.flag(flag) for flag in refusal.flags],
     }
     spoken |= _measured(measurements, words)
     return _document(common, spoken, _curves(measurements, words), words)
@@ -165,6 +154,8 @@ def _head(common: CommonAttributes, words: Wording) -> dict[str, Any]:
         "measured_title": words(Phrase.MEASURED_TITLE),
         "quality_title": words(Phrase.QUALITY),
         "reading_title": words(Phrase.HOW_TO_READ),
+        "visits_title": words(Phrase.VISITS_TITLE),
+        "visits": visit_rows(common.run.visits, words),
     }
 
 
@@ -188,7 +179,7 @@ def _of_result(result: Result, placed: PlacedSaliency | None, page: Page) -> dic
         "cuts": list(pictures.values()),
         "flags": [words.flag(flag) for flag in result.flags] or [words(Phrase.NO_FLAGS)],
         "reading": [
-            *(f"{each.name} {each.version}: {words.statement(each.statement)}" for each in models.values()),
+            *(f"{each.name} {each.version}: {words.term(each.statement)}" for each in models.values()),
             words(Phrase.READING_HELP),
         ],
     }

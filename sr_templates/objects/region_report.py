@@ -31,6 +31,7 @@ from sr_templates.dicom.document import (
     with_items,
 )
 from sr_templates.dicom.measured_items import measured_at_point, worst_curve
+from sr_templates.dicom.report_wording import ReportWording
 from sr_templates.dicom.score_words import explanation_words
 from sr_templates.errors import NotShowable
 from sr_templates.kinds import Kind
@@ -44,21 +45,13 @@ def build(context: BuildContext) -> Instances:
     placed, region = context.placed, context.region
     if Kind.SEGMENTATION not in context.links:
         raise NotShowable("it refers to the segmentation, which is not written")
-    return (_build_region_report(context.common, placed, region, context.links, context.result.measurements),)
-
-
-def _build_region_report(
-    common: CommonAttributes,
-    placed: PlacedSaliency,
-    region: Region,
-    links: Mapping[Kind, Dataset],
-    measurements: Measurements | None,
-) -> Dataset:
+    common, links = context.common, context.links
     instance = common.new_instance(Kind.REGION, placed.saliency.endpoint, *links)
-    group = _volumetric_roi_group(common, placed, region, links, measurements)
-    first = place_of_region(placed, region)
+    group = _volumetric_roi_group(common, placed, region, links, context.result.measurements)
+    wording = ReportWording.of(context.options.page.language, common.evidence.reference)
+    first = wording.item(codes.IMPRESSION, place_of_region(placed, region, wording.words))
     root = measurement_report(codes.IMAGING_MEASUREMENT_REPORT, common.device, [group], first=first)
-    return finished(instance, common, root, links.values())
+    return (finished(instance, common, root, links.values()),)
 
 
 def _volumetric_roi_group(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from io import BytesIO
 
@@ -14,14 +14,13 @@ from pydicom.uid import UID
 
 from mome_core.calibration import Call
 from mome_core.case import Modality
-from mome_core.results import Laterality, QualityFlag, Result, Saliency, Score
+from mome_core.results import Laterality, Result, Saliency, Score
 from sr_templates.context import BuildContext, Instances
 from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes, derived_uid
 from sr_templates.dicom.document import (
     MeasurementGroup,
     algorithm_identification,
-    code,
     evaluation,
     finding_site,
     finished,
@@ -29,20 +28,16 @@ from sr_templates.dicom.document import (
     measurement_report,
     percentage,
     source_of_measurement,
-    text,
     tracking_identifier,
     with_items,
 )
 from sr_templates.dicom.evidence import SourceImage
-from sr_templates.dicom.score_words import (
-    call_words,
-    explanation_words,
-    frequency_words,
-    population_words,
-    validation_words,
-    without_words,
-)
+from sr_templates.dicom.report_wording import ReportWording
+from sr_templates.dicom.score_words import explanation_words
+from sr_templates.dicom.statements import caveats, inputs, provenance, score_sentences, status, visits
 from sr_templates.kinds import REPORT_CLASSES, Kind
+from sr_templates.languages.words import Language
+from sr_templates.refusal import Refusal
 from sr_templates.saliency.impression import impression, impression_of_refusal
 from sr_templates.saliency.placed import key_sources
 
@@ -63,14 +58,20 @@ def build(context: BuildContext) -> Instances:
         )
         for score in result.scores
     ]
+    wording = ReportWording.of(context.options.page.language, common.evidence.reference)
     statements = [
-        *_status(result.withheld),
-        *(text(codes.CALL_WORDS, words) for score in result.scores for words in _words_of(score)),
-        *_caveats(result.flags, context.not_written),
-        *_inputs(result),
-        *_provenance(common),
+        *status(),
+        *(
+            wording.item(codes.CALL_WORDS, said)
+            for score in result.scores
+            for said in score_sentences(score, wording.words)
+        ),
+        *caveats(result.flags, context.not_written, wording),
+        *visits(common, wording),
+        *inputs(result, wording),
+        *provenance(common),
     ]
-    first = impression(result, context.saliency)
+    first = wording.item(codes.IMPRESSION, impression(result, context.saliency, wording.words))
     root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, groups, keys, statements, first=first)
     referenced = {each.SOPInstanceUID: each for some in (links, *shown.values()) for each in some.values()}
     return (finished(instance, common, root, referenced.values()),)
@@ -78,16 +79,24 @@ def build(context: BuildContext) -> Instances:
 
 def build_refusal(
     common: CommonAttributes,
-    reason: str,
-    flags: Sequence[QualityFlag],
+    refusal: Refusal,
+    language: Language,
     links: Mapping[Kind, Dataset],
     not_written: Mapping[Kind, str],
 ) -> Dataset:
     """The SR document that states why no score was given; it must never be read as a negative."""
     instance = common.new_instance(Kind.REPORT, "refusal", *links)
-    statements = [*_status(reason), *_caveats(flags, not_written), *_provenance(common)]
-    title, first = codes.ONCOLOGY_MEASUREMENT_REPORT, impression_of_refusal(reason)
-    root = measurement_report(title, common.device, (), None, statements, first=first)
+    wording = ReportWording.of(language, common.evidence.reference)
+    reason = refusal.said(wording.words)
+    whole = reason if reason == refusal.reason else f"{reason} ({refusal.reason})"
+    statements = [
+        *status(wording.item(codes.NOT_ANALYSED_REASON, whole)),
+        *caveats(refusal.flags, not_written, wording),
+        *visits(common, wording),
+        *provenance(common),
+    ]
+    first = wording.item(codes.IMPRESSION, impression_of_refusal(reason, wording.words))
+    root = measurement_report(codes.ONCOLOGY_MEASUREMENT_REPORT, common.device, (), None, statements, first=first)
     return finished(instance, common, root, links.values())
 
 
@@ -195,63 +204,6 @@ def _explanation(links: Mapping[Kind, Dataset]) -> list[ContentItem]:
         Kind.SEGMENTATION: codes.REGION_OF_HIGHEST_SALIENCY,
     }
     return [image(name, links[kind]) for kind, name in named.items() if kind in links]
-
-
-# --- statements on the whole study
-
-
-def _words_of(score: Score) -> Iterator[str]:
-    """What a score says and is worth, or why it says nothing, for a person who reads the report."""
-    name, validation = score.endpoint.words.capitalize(), score.calibration.validation
-    if score.withheld is not None:
-        what = "score withheld" if score.probability is None else "call withheld"
-        yield f"{name}: {what}, because {score.withheld.words} ({score.withheld.code})"
-    else:
-        yield f"{name}: {call_words(score.call, score.threshold)}"
-    if score.probability is None:
-        return
-    if validation is not None:
-        coalition = score.calibration.coalition
-        yield validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity)
-        if among := population_words(validation, score.probability):
-            yield f"{name}: {among}"
-    if score.at_this_score is not None:
-        yield frequency_words(score.endpoint, score.at_this_score)
-    if score.without:
-        yield without_words(score.without)
-
-
-def _status(withheld: str) -> list[ContentItem]:
-    items = [code(codes.INTENDED_USE, codes.RESEARCH_ONLY)]
-    if not withheld:
-        return [code(codes.STATUS, codes.ANALYSED), *items]
-    return [code(codes.STATUS, codes.NOT_ANALYSED), text(codes.NOT_ANALYSED_REASON, withheld), *items]
-
-
-def _inputs(result: Result) -> list[ContentItem]:
-    """Sequences used and missing, and the scope of each model."""
-    models = {score.model.sha256: score.model for score in result.scores}
-    return [
-        *(code(codes.SEQUENCE_USED, codes.SEQUENCE[each]) for each in result.modalities_used),
-        *(code(codes.SEQUENCE_MISSING, codes.SEQUENCE[each]) for each in result.modalities_missing),
-        *(text(codes.MODEL_STATEMENT, model.statement) for model in models.values() if model.statement),
-    ]
-
-
-def _provenance(common: CommonAttributes) -> list[ContentItem]:
-    run = common.run
-    items = [text(codes.REVISION, str(run.revision)), text(codes.INPUT_DIGEST, common.input_digest)]
-    for name, moment in ((codes.RUN_STARTED, run.started), (codes.RUN_ENDED, run.ended)):
-        if moment is not None:
-            items.append(text(name, f"{common.local(moment):%Y-%m-%d %H:%M:%S} {common.offset}".rstrip()))
-    return items
-
-
-def _caveats(flags: Sequence[QualityFlag], not_written: Mapping[Kind, str]) -> list[ContentItem]:
-    return [
-        *(text(codes.QUALITY_FLAG, f"{flag.severity}: {flag.message} ({flag.code})") for flag in flags),
-        *(text(codes.NOT_WRITTEN, f"{kind}: {reason}") for kind, reason in not_written.items()),
-    ]
 
 
 # --- for destinations that know older classes only

@@ -21,6 +21,7 @@ from sr_templates.dicom.grid import Placement
 from sr_templates.dicom.multiframe import LOGIT_LABEL, SHARE_OF_PEAK_LABEL, frame_sources, identity_arguments
 from sr_templates.dicom.repairs import MAP_REPAIRS, FrameFacts, repair
 from sr_templates.dicom.score_words import explanation_words
+from sr_templates.dicom.streamed import Planes
 from sr_templates.dicom.text import short
 from sr_templates.kinds import Kind
 
@@ -92,7 +93,7 @@ def _build_saliency_map(
     _describe(instance, saliency, placement.note)
     planes = placement.volume.voxels.transpose(2, 1, 0)  # (slice, row, column), the order of pixel data
     stored, zero, unit = _stored(planes, peak, encoding)
-    mappings = _real_world_values(stored, zero, unit, peak)
+    mappings = _real_world_values(_mapped(planes, unit, encoding), zero, unit, peak)
     window = VOILUTTransformation([zero], [2 * peak / unit], ["signed saliency"])
     built = map_of_one_pixel(instance, placement.images, stored.dtype, mappings=mappings, window=window)
     derivation = short(f"{explanation_words(saliency)}. {placement.note}", 1024)
@@ -137,29 +138,39 @@ def _describe(instance: Dataset, saliency: Saliency, note: str) -> None:
     instance.BodyPartExamined = "BREAST"
 
 
-def _stored(planes: NDArray[Any], peak: float, encoding: MapEncoding) -> tuple[NDArray[Any], float, float]:
+def _stored(planes: NDArray[Any], peak: float, encoding: MapEncoding) -> tuple[Planes, float, float]:
     """Pixels, the stored value of zero saliency, and the saliency that one stored unit stands for.
 
     Floats are shares of the peak, because some viewers colour a fixed range of stored values (OHIF 3.13: opacity runs
     from 0 to 0.9).
     """
     if encoding is MapEncoding.FLOAT32:
-        return np.divide(planes, peak, dtype=np.float32), 0.0, peak
+        return Planes(planes, np.dtype(np.float32), lambda plane: _share(plane, peak)), 0.0, peak
     unit = (max(float(planes.max()), -float(planes.min())) or 1.0) / (_UNSIGNED_ZERO - 1)
-    stored = np.empty(planes.shape, dtype=np.uint16)
-    for k, plane in enumerate(planes):  # a plane at a time, so that no other copy of the map is held
-        stored[k] = np.rint(plane / unit + _UNSIGNED_ZERO)
+    stored = Planes(planes, np.dtype(np.uint16), lambda plane: np.rint(plane / unit + _UNSIGNED_ZERO))
     return stored, float(_UNSIGNED_ZERO), unit
 
 
-def _real_world_values(stored: NDArray[Any], zero: float, unit: float, peak: float) -> list[RealWorldValueMapping]:
+def _share(plane: NDArray[Any], peak: float) -> NDArray[np.float32]:
+    return np.asarray(np.divide(plane, peak, dtype=np.float32))
+
+
+def _mapped(planes: NDArray[Any], unit: float, encoding: MapEncoding) -> tuple[float, float] | tuple[int, int]:
+    """Lowest and highest stored value."""
+    if encoding is MapEncoding.UINT16:
+        return 0, 65535
+    low, high = (_share(np.asarray(each), unit) for each in (planes.min(), planes.max()))
+    return float(low), float(high)
+
+
+def _real_world_values(
+    mapped: tuple[float, float] | tuple[int, int], zero: float, unit: float, peak: float
+) -> list[RealWorldValueMapping]:
     """Two ways to read the stored values: as share of the peak, and in units of the score's logit.
 
     The share comes first, because readers take the first mapping, and highdicom 0.28.2 cannot apply another slope than
     1 to floats. The range mapped is given in stored values (PS3.3 C.7.6.16.2.11).
     """
-    floating = stored.dtype.kind == "f"
-    mapped = (float(stored.min()), float(stored.max())) if floating else (0, 65535)
 
     def mapping(label: str, explanation: str, slope: float) -> RealWorldValueMapping:
         intercept = -zero * slope if zero else 0.0  # never -0.0

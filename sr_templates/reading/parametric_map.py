@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 
 from mome_core.volume import Volume
 from sr_templates.dicom.multiframe import LOGIT_LABEL
+from sr_templates.dicom.streamed import pixel_chunks
 
 
 def read_map(instance: Dataset) -> Volume:
@@ -27,8 +28,8 @@ def read_map(instance: Dataset) -> Volume:
 
 def _voxels_of(instance: Dataset, frames: int, shared: Dataset) -> np.ndarray:
     """(columns, rows, slices) after the real world value mapping."""
-    stored = instance.FloatPixelData if "FloatPixelData" in instance else instance.PixelData
-    kind = "<f4" if "FloatPixelData" in instance else "<u2"
+    keyword, kind = ("FloatPixelData", "<f4") if "FloatPixelData" in instance else ("PixelData", "<u2")
+    stored = b"".join(pixel_chunks(instance, keyword))
     planes = np.frombuffer(stored, kind, frames * instance.Rows * instance.Columns)
     mapping = next(each for each in shared.RealWorldValueMappingSequence if each.LUTLabel == LOGIT_LABEL)
     values = planes.astype(np.float32) * float(mapping.RealWorldValueSlope) + float(mapping.RealWorldValueIntercept)

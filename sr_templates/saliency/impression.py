@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mome_core.calibration import Call
+from mome_core.case import Modality
 from mome_core.results import Result, Score
 from sr_templates.dicom.evidence import SourceImage
-from sr_templates.dicom.score_words import call_words
+from sr_templates.dicom.score_words import side_words
 from sr_templates.dicom.text import percent
+from sr_templates.languages.phrase import Phrase
+from sr_templates.languages.words import Language, Wording, words_of
 from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Region, Side
 
-_SENTENCES = {
-    "warning": "AI result, research use only, not for diagnosis.",
-    "score": "Probability of {endpoint} {probability}, {call}.",
-    "no call": "Probability of {endpoint} {probability}, no call: {reason}.",
-    "withheld": "Probability of {endpoint} withheld: {reason}.",
-    "region": "Region of highest saliency, not a lesion outline: {side}, {modality} {where}.",
-    "not analysed": "Not analysed, no score was given; this says nothing about the presence or absence of disease.",
-}
-_SIDES = {Side.LEFT: "left side", Side.RIGHT: "right side", None: "side not determined"}
+_ENGLISH = words_of(Language.ENGLISH)
+_SIDES = {Side.LEFT: Phrase.ON_LEFT, Side.RIGHT: Phrase.ON_RIGHT, None: Phrase.SIDE_UNKNOWN}
 
 
-def impression(result: Result, placed: PlacedSaliency | None) -> str:
+def impression(result: Result, placed: PlacedSaliency | None, words: Wording = _ENGLISH) -> str:
     """Warning, each score with its call and operating point, and where the saliency that is shown is highest."""
-    sentences = [_SENTENCES["warning"], *map(_of_score, result.scores)]
+    sentences = [words(Phrase.IMPRESSION_WARNING), *(_of_score(score, words) for score in result.scores)]
     if placed is not None and placed.region is not None:
-        sentences.append(place_of_region(placed, placed.region))
+        sentences.append(place_of_region(placed, placed.region, words))
     return " ".join(sentences)
 
 
-def impression_of_refusal(reason: str) -> str:
+def impression_of_refusal(reason: str, words: Wording = _ENGLISH) -> str:
     """Warning, that there is no score, and why."""
-    return " ".join((_SENTENCES["warning"], _SENTENCES["not analysed"], reason))
+    return " ".join((words(Phrase.IMPRESSION_WARNING), words(Phrase.IMPRESSION_REFUSED), reason))
 
 
-def _of_score(score: Score) -> str:
-    withheld = "" if score.withheld is None else score.withheld.words
-    named = {"endpoint": score.endpoint.words, "reason": withheld.rstrip(".")}
+def _of_score(score: Score, words: Wording) -> str:
+    named = {
+        "endpoint": words.endpoint(score.endpoint),
+        "reason": "" if score.withheld is None else words.withheld(score.withheld).rstrip("."),
+    }
     if score.probability is None:
-        return _SENTENCES["withheld"].format(**named)
+        return words(Phrase.IMPRESSION_WITHHELD, **named)
     named["probability"] = percent(score.probability)
     if score.call is Call.WITHHELD:
-        return _SENTENCES["no call"].format(**named)
-    return _SENTENCES["score"].format(call=call_words(score.call, score.threshold), **named)
+        return words(Phrase.IMPRESSION_NO_CALL, **named)
+    named |= {"call": words(Phrase(f"call_{score.call}")), "side": side_words(score.call, score.threshold, words)}
+    return words(Phrase.IMPRESSION_SCORE, **named)
 
 
-def place_of_region(placed: PlacedSaliency, region: Region) -> str:
+def place_of_region(placed: PlacedSaliency, region: Region, words: Wording = _ENGLISH) -> str:
     """Where the saliency is highest: side, series and image."""
-    where = _image_words(placed.images[region.peak[2]])
-    return _SENTENCES["region"].format(side=_SIDES[region.side], modality=placed.saliency.modality, where=where)
+    place = image_words(placed.images[region.peak[2]], placed.saliency.modality, words)
+    return words(Phrase.IMPRESSION_REGION, side=words(_SIDES[region.side]), place=place)
 
 
-def _image_words(source: SourceImage) -> str:
-    """What a viewer calls a source image, e.g. "series 7, image 24"."""
-    return ", ".join(_numbers_of(source))
-
-
-def _numbers_of(source: SourceImage) -> Iterator[str]:
-    if source.series_number:
-        yield f"series {source.series_number}"
-    if source.number:
-        yield f"image {source.number}"
+def image_words(source: SourceImage, modality: Modality, words: Wording) -> str:
+    """Sequence, series and image, without the numbers that the source does not state."""
+    series, image = source.series_number, source.number
+    if not (series or image):
+        return str(modality)
+    both = Phrase.SERIES_IMAGE if series and image else Phrase.SERIES_ONLY
+    return words(both if series else Phrase.IMAGE_ONLY, modality=modality, series=series, image=image)

@@ -15,6 +15,7 @@ from sr_templates.build import ResultObjects, build_not_analysed, build_objects,
 from sr_templates.context import ObjectOptions
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import OFFERED_KINDS, Kind
+from sr_templates.refusal import Refusal
 
 
 def test_a_result_without_saliency_still_has_report_and_summary(result: Result, evidence: Evidence) -> None:
@@ -52,7 +53,7 @@ def test_a_source_header_is_left_as_it_was(evidence: Evidence, result: Result) -
 
 def test_a_reason_is_needed_to_say_that_nothing_was_analysed(evidence: Evidence) -> None:
     with pytest.raises(ValueError, match="needs a reason"):
-        build_not_analysed("", evidence, DEVICE)
+        build_not_analysed(Refusal(""), evidence, DEVICE)
 
 
 def test_the_summary_page_is_drawn_without_building_objects(evidence: Evidence, result: Result) -> None:

@@ -22,9 +22,12 @@ from sr_templates.context import MapEncoding, ObjectOptions
 from sr_templates.dicom.common_attributes import file_meta
 from sr_templates.dicom.device import Revision
 from sr_templates.dicom.evidence import Evidence
+from sr_templates.drawing.summary_page import PageOptions
 from sr_templates.kinds import OFFERED_KINDS, Kind
+from sr_templates.languages.words import Language
 from sr_templates.objects.key_images import RejectionReason
 from sr_templates.objects.report import downgraded
+from sr_templates.refusal import Refusal
 
 ALL = ObjectOptions(OFFERED_KINDS)
 
@@ -105,6 +108,21 @@ def test_every_object_of_the_study_has_no_error(layout: Layout, settings: dict[s
     referee(settings, save(tmp_path / "results", objects), save(tmp_path / "study", source_files(evidence)))
 
 
+@pytest.mark.parametrize(("character_set", "language"), [
+    ("ISO_IR 100", Language.GERMAN), (["", "ISO 2022 IR 87"], Language.JAPANESE), ("GB18030", Language.CHINESE),
+    ("ISO_IR 192", Language.FRENCH),
+])  # fmt: skip
+def test_reports_in_other_languages_have_no_error(
+    character_set: object, language: Language, settings: dict[str, str], tmp_path: Path
+) -> None:
+    evidence = make_evidence(Layout(attributes=names(character_set, "Phantom^Anna")))
+    kinds = frozenset({Kind.REPORT, Kind.REGION, Kind.SEGMENTATION})
+    objects = build_objects(
+        make_result(evidence), evidence, DEVICE, options=ObjectOptions(kinds, page=PageOptions(language=language))
+    )
+    referee(settings, save(tmp_path / "results", objects), save(tmp_path / "study", source_files(evidence)))
+
+
 @pytest.mark.parametrize("in_one", [False, True], ids=["an instance a phase", "one instance for all phases"])
 def test_enhanced_sources_have_no_error(in_one: bool, settings: dict[str, str], tmp_path: Path) -> None:
     """Without the source folder: the referee reads planes of classic images only; the gate has compared them."""
@@ -126,7 +144,9 @@ def test_a_study_that_was_not_analysed_has_no_error(settings: dict[str, str], tm
     evidence = make_evidence(Layout())
     bare = Evidence(other=(*evidence.t2, *evidence.dwi))
     flag = QualityFlag("no_dce", Severity.WITHHOLD, "The DCE series has one phase only.")
-    objects = build_not_analysed("needs a pre- and a post-contrast phase, found 1", bare, DEVICE, flags=(flag,))
+    objects = build_not_analysed(
+        Refusal("needs a pre- and a post-contrast phase, found 1", flags=(flag,)), bare, DEVICE
+    )
     referee(settings, save(tmp_path / "results", objects), save(tmp_path / "study", source_files(bare)))
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from copy import deepcopy
 from itertools import chain
 
 import pytest
 from pydicom.dataset import Dataset
 
 from sr_templates import gate
-from sr_templates.build import ResultObjects
+from sr_templates.build import ResultObjects, decode, encode
 from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.errors import ObjectRefused
@@ -35,7 +34,7 @@ def named(document: Dataset, code: codes.Code) -> Dataset:
 
 def assert_refused(objects: ResultObjects, evidence: Evidence, spoil: Spoil, words: str) -> None:
     """The gate refuses these objects after they were spoiled, says why, and names no patient."""
-    copies = {kind: [deepcopy(first), *rest] for kind, (first, *rest) in objects.by_kind.items()}
+    copies = {kind: [decode(encode(first)), *rest] for kind, (first, *rest) in objects.by_kind.items()}
     spoil({kind: instances[0] for kind, instances in copies.items()})
     with pytest.raises(ObjectRefused, match=re.escape(words)) as refused:
         gate.check(chain.from_iterable(copies.values()), evidence)

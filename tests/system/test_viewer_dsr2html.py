@@ -11,6 +11,7 @@ import pytest
 from sr_studies import DEVICE, Layout, make_evidence, make_result
 from sr_templates.build import build_not_analysed, build_objects, encode
 from sr_templates.kinds import Kind
+from sr_templates.refusal import Refusal
 
 CHROMIUM = shutil.which("chromium")
 SCREEN = {"width": 1600, "height": 1000}
@@ -57,7 +58,7 @@ def test_the_first_screen_shows_warning_probability_operating_point_and_place(tm
 
 
 def test_the_first_screen_of_a_refusal_says_why(tmp_path: Path) -> None:
-    objects = build_not_analysed("The post-contrast phases are missing.", make_evidence(Layout()), DEVICE)
+    objects = build_not_analysed(Refusal("The post-contrast phases are missing."), make_evidence(Layout()), DEVICE)
     words = first_screen(encode(objects.by_kind[Kind.REPORT][0]), tmp_path)
     assert "Not analysed, no score was given" in words
     assert "The post-contrast phases are missing." in words

@@ -13,10 +13,22 @@ from dicom_io.phantom.spec import Lesion, PhantomSpec
 from dicom_io.study.listed import ListedSeries, parts_of
 from mome_core.case import Modality, Role
 from mome_core.errors import StudyIneligible
+from mome_core.preprocessing.prepare import prepare
+from mome_core.preprocessing.recipe import Recipe
 from node.cases import read_assembly, read_study
 from public_sets import LAYOUTS, write_public_study
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("collection", ["ispy1", "breast_mri_nact_pilot"])
+def test_a_study_of_one_breast_is_prepared(collection: str, tmp_path: Path) -> None:
+    prepared = prepare(read_study(write_public_study(tmp_path, collection, "P-1", seed=3)), Recipe())
+    assert set(prepared.modalities) == {Modality.DCE, Modality.T2}
+    assert prepared.breasts is not None
+    left_ml, right_ml = prepared.breasts.volumes_ml
+    assert left_ml > 300
+    assert right_ml == 0
 
 
 @pytest.mark.parametrize("collection", LAYOUTS)

@@ -40,7 +40,8 @@ def test_a_report_has_the_rows_of_tid_1500_in_order(evidence: Evidence) -> None:
     keys = {Modality.DCE: evidence.images(Modality.DCE)[0]}
     statements = [document.code(codes.STATUS, codes.ANALYSED)]
     title = codes.ONCOLOGY_MEASUREMENT_REPORT
-    root = document.measurement_report(title, DEVICE, [group()], keys, statements, first="Nothing.")
+    first = document.text(codes.IMPRESSION, "Nothing.")
+    root = document.measurement_report(title, DEVICE, [group()], keys, statements, first=first)
     assert names(root) == [
         "Impression",
         "Language of Content Item and Descendants",

@@ -24,6 +24,7 @@ from sr_templates.drawing.page import SMALL, Page
 from sr_templates.drawing.summary_page import PageLayout, PageOptions, render, render_refusal
 from sr_templates.identification import Identification
 from sr_templates.languages.words import Language
+from sr_templates.refusal import Refusal
 from sr_templates.saliency.placed import place_saliency
 from told_measurements import MEASURED, measured_without_times
 
@@ -163,7 +164,7 @@ def test_every_language_fits_and_has_every_glyph(study: str, language: Language,
     assert not page.shortened
     assert not any("?" in each.words for each in page.texts)
     options = PageOptions(layout, language=language)
-    refusal = render_refusal(common_of(evidence), "no contrast agent", (), options, result.measurements)
+    refusal = render_refusal(common_of(evidence), Refusal("no contrast agent"), options, result.measurements)
     assert_legible(refusal)
     assert not refusal.shortened
     assert not any("?" in each.words for each in refusal.texts)
@@ -172,7 +173,9 @@ def test_every_language_fits_and_has_every_glyph(study: str, language: Language,
 @pytest.mark.parametrize("layout", PageLayout)
 def test_a_refusal_is_as_legible(layout: PageLayout, evidence: Evidence) -> None:
     reason = "The dynamic has one phase only; it needs one before and at least one after contrast. " * 2
-    page = render_refusal(common_of(evidence), reason, (LONG,) * 4, replace(FULL, layout=layout), MEASURED)
+    page = render_refusal(
+        common_of(evidence), Refusal(reason, flags=(LONG,) * 4), replace(FULL, layout=layout), MEASURED
+    )
     assert_legible(page)
     assert not page.shortened
     assert "Worst curve: washout (type III)" in said(page)

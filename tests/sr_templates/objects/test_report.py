@@ -24,6 +24,7 @@ from sr_templates.dicom.device import Revision
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import Kind
 from sr_templates.objects.report import downgraded
+from sr_templates.refusal import Refusal
 
 
 def items(document: Dataset) -> Iterator[Dataset]:
@@ -166,7 +167,7 @@ def test_every_used_instance_is_listed_as_evidence(report: Dataset, evidence: Ev
 
 def test_a_study_that_was_not_analysed_says_so_and_why(evidence: Evidence) -> None:
     flag = QualityFlag("motion", Severity.WITHHOLD, "Strong motion between the phases.")
-    objects = build_not_analysed("The post-contrast phases are missing.", evidence, DEVICE, flags=(flag,))
+    objects = build_not_analysed(Refusal("The post-contrast phases are missing.", flags=(flag,)), evidence, DEVICE)
     report = objects.by_kind[Kind.REPORT][0]
     assert values(report, codes.STATUS) == ["Not analysed: no score was given"]
     assert values(report, codes.NOT_ANALYSED_REASON) == ["The post-contrast phases are missing."]

@@ -14,6 +14,7 @@ from sr_templates.dicom.evidence import Evidence
 from sr_templates.drawing.summary_page import PageLayout, PageOptions
 from sr_templates.identification import Identification
 from sr_templates.kinds import Kind
+from sr_templates.refusal import Refusal
 
 
 def options_of(identify: Identification) -> ObjectOptions:
@@ -27,7 +28,7 @@ def test_burned_in_annotation_is_true_to_what_the_page_names(
     expected = "NO" if identify is Identification.NONE else "YES"
     options = options_of(identify)
     scored = build_objects(result, evidence, DEVICE, options=options)
-    refused = build_not_analysed("no contrast agent", evidence, DEVICE, options=options)
+    refused = build_not_analysed(Refusal("no contrast agent"), evidence, DEVICE, options=options)
     for objects in (scored, refused):
         (page,) = objects.by_kind[Kind.SUMMARY]
         assert page.BurnedInAnnotation == expected
