@@ -78,7 +78,7 @@ def _large_score(page: Page, box: Box, score: Score, result: Result) -> int:
     proved, among = proof(score, words), population(score, words, Phrase.HIGHER_THAN_BARS)
     if _lines(page, "; ".join(proved), room.width) + _lines(page, among, room.width) > _lines_below_scale(room):
         among = ""  # the report has it
-    y = _scale(page, room, score, score.probability, colour, among)
+    y = _scale(page, room, score, score.probability, colour, among=among)
     below_scale = Box(box.x, y, box.width, box.bottom - y)
     while len(proved) > 1 and _lines(page, "; ".join(proved), box.width) > below_scale.height // _ROW:
         page.shortened.append(proved.pop())
@@ -160,7 +160,7 @@ def _bar(page: Page, box: Box, score: Score, probability: float, colour: Colour)
     return threshold
 
 
-def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colour, among: str) -> int:
+def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colour, *, among: str) -> int:
     """The scale with how the validation cases scored along it, and where this score lies among them; the y below.
 
     Without the sentence `among`, which names them, there are no bars.
