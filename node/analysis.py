@@ -25,6 +25,8 @@ from mome_core.inference import ActiveModel, analyze_together, unanswered, withh
 from mome_core.measurements import NotMeasured
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.results import Result, Saliency, Score, combined
+from mome_core.visits import Visit
+from node.earlier import visit_of, visits_beside
 from node.errors import SettingsError
 from node.identity import this_device
 from node.loaded_models import load_models
@@ -76,6 +78,8 @@ class AnalysisContext:
         The site's own roles for series of certain names.
     silent
         For which reasons a study that cannot be analysed gets no result objects.
+    priors
+        Whether earlier results of the patient are set beside the present one.
     """
 
     models: tuple[ActiveModel, ...]
@@ -83,6 +87,7 @@ class AnalysisContext:
     rules: tuple[RoleRule, ...] = ()
     options: ObjectOptions = field(default_factory=ObjectOptions)
     silent: frozenset[Ineligibility] = frozenset()
+    priors: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +120,7 @@ def analyze_study(
     *,
     run: Revision | None = None,
     senders: Sequence[str] = (),
+    earlier: Sequence[Visit] = (),
     progress: _Progress | None = None,
 ) -> AnalysisOutcome:
     """Analyse the files of one study; one that cannot be analysed has a reason, and objects that state it.
@@ -123,6 +129,8 @@ def analyze_study(
     ----------
     senders
         Calling AE titles of its images.
+    earlier
+        What earlier studies of the patient gave, which the report and the PDF set beside this one.
     """
     timings: dict[str, float] = {}
     run = run or Revision()
@@ -155,6 +163,7 @@ def analyze_study(
     with _timed(timings, "measure"):
         maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
         result = measured(result, assembly.case, surveyed, evidence, maps=maps)
+    run = replace(run, visits=visits_beside(visit_of(result, assembly), paths[0], earlier))
     with _timed(timings, "result objects"):
         objects = build_objects(result, evidence, context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
@@ -233,6 +242,7 @@ def open_context(
         rules=settings.series.role_rules(),
         options=object_options(results),
         silent=_silent(results),
+        priors=results.priors,
     )
 
 
@@ -299,6 +309,7 @@ def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
             policy=result.policy,
             saliency=tuple(_summarize_saliency(each) for each in result.saliency),
             measurements=result.measurements,
+            visit=None if assembly is None else visit_of(result, assembly),
         )
     return summary
 

@@ -74,7 +74,12 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
     def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         context = contexts.of(revision.called_ae_title)
         outcome = analyze_study(
-            paths, context, run=_run_of(revision, paths), senders=revision.senders, progress=revision.progress
+            paths,
+            context,
+            run=_run_of(revision, paths),
+            senders=revision.senders,
+            earlier=revision.earlier if context.priors else (),
+            progress=revision.progress,
         )
         return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
 

@@ -48,6 +48,12 @@ def has_no_id(digest: str) -> bool:
     return not _parts(digest)[0]
 
 
+def begins_alike(digest: str) -> tuple[str, str]:
+    """Between which two texts all digests lie that the same key made of the same patient ID with issuer."""
+    begin = digest[: _FINGERPRINT + _PART]
+    return begin, begin + "f" * (3 * _PART)
+
+
 def party_of(digest: str, sender: str) -> str:
     """Equal for objects that are certainly of one patient: without a patient ID only those of one sender are."""
     return f"{digest} {sender}" if has_no_id(digest) else digest

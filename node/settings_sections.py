@@ -133,6 +133,9 @@ class ResultSettings(SettingsSection):
     language: Literal["en", "de", "fr", "zh", "ja"] = Field(
         default="en", description="language of page, overlay, PDF and report: en, de, fr, zh, ja"
     )
+    priors: bool = Field(
+        default=True, description="earlier results of the patient from this node's ledger, in report and PDF, by date"
+    )
 
 
 class Destination(SettingsSection):

@@ -12,6 +12,7 @@ from mome_core.case import Modality, Role
 from mome_core.measurements import Measurements
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
 from mome_core.results import Endpoint, QualityFlag, Severity, Withheld
+from mome_core.visits import Visit
 
 _Value = TypeVar("_Value")
 
@@ -235,6 +236,8 @@ class AnalysisSummary:
         Seconds of each stage, by name.
     measurements
         What the images prove without a network; None in summaries of older releases.
+    visit
+        What later studies of the patient are compared with, without the date; None in summaries of older releases.
     """
 
     reason: str = ""
@@ -250,6 +253,7 @@ class AnalysisSummary:
     not_written: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     measurements: Measurements | None = None
+    visit: Visit | None = None
 
     def to_json(self) -> dict[str, object]:
         """Plain data under the names of the fields, for `json.dumps`."""
@@ -274,6 +278,7 @@ class AnalysisSummary:
             not_written=content.get("not_written", {}),
             timings_s=content.get("timings_s", {}),
             measurements=Measurements.from_json(measured) if (measured := content.get("measurements")) else None,
+            visit=Visit.from_json(visit) if (visit := content.get("visit")) else None,
         )
 
 

@@ -21,7 +21,7 @@ from dicom_io.phantom.acquisition import (
     fit_adc,
     stream,
 )
-from dicom_io.phantom.body import draw_body
+from dicom_io.phantom.body import draw_body, resized
 from dicom_io.phantom.grid import SamplingGrid, grids_of
 from dicom_io.phantom.spec import Lesion, Millimetres, PhantomSpec
 from dicom_io.phantom.tissue import TISSUES, Tissue, TissueProperties, draw_benign, draw_malignant
@@ -105,7 +105,7 @@ class Phantom:
 def simulate(spec: PhantomSpec) -> Phantom:
     """Draw a patient and acquire every sequence of the protocol; deterministic in `spec`."""
     anatomy_rng, kinetics_rng = stream(spec, "patient"), stream(spec, "kinetics")
-    body = draw_body(anatomy_rng, spec.lesion, spec.breasts, spec.position)
+    body = resized(draw_body(anatomy_rng, spec.lesion, spec.breasts, spec.position), spec.lesion_scale)
     patient = SimulatedPatient(
         spec, body, TISSUES | lesion_tissues(spec.lesion, kinetics_rng), uid(spec.seed, "frame of reference")
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,14 @@ def draw_body(rng: Rng, lesion: Lesion, breasts: Breasts, position: Position) ->
         enhancement=float(rng.beta(1.3, 3.0)),
         fat_failure=float(rng.uniform(0.02, 0.10)),
     )
+
+
+def resized(body: Body, lesion_scale: float) -> Body:
+    """The same patient whose lesion has another radius."""
+    shape = body.lesion
+    if shape is None or lesion_scale == 1.0:
+        return body
+    return replace(body, lesion=replace(shape, radius_mm=shape.radius_mm * lesion_scale))
 
 
 def _draw_breast(rng: Rng, side: int, density: float, size: float, position: Position) -> Breast:

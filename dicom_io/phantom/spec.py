@@ -74,6 +74,8 @@ class PhantomSpec:
         False simulates a bolus that never arrived.
     motion_mm
         How far the patient has moved by the last phase (0: holds still).
+    lesion_scale
+        Multiplies the lesion's radius; the patient stays the same, so that a lesion can shrink from visit to visit.
     """
 
     seed: int = 0
@@ -91,6 +93,7 @@ class PhantomSpec:
     without: frozenset[Modality] = frozenset()
     contrast: bool = True
     motion_mm: float = 0.0
+    lesion_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -101,6 +104,8 @@ class PhantomSpec:
             raise ValueError("time runs forward: phase_seconds and first_gap_seconds must be positive")
         if not self.b_values or any(b < 0 for b in self.b_values) or list(self.b_values) != sorted(set(self.b_values)):
             raise ValueError(f"b_values must ascend from 0 or more, got {self.b_values}")
+        if not 0.1 <= self.lesion_scale <= 2.0:
+            raise ValueError(f"lesion_scale lies in 0.1 to 2, got {self.lesion_scale}")
         if not 0.1 <= self.field_strength_t <= 7.0 or min(self.spacing_scale) <= 0 or self.motion_mm < 0:
             raise ValueError("field strength lies in 0.1 to 7 T; spacing_scale is positive; motion is not negative")
 

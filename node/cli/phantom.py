@@ -36,6 +36,7 @@ _PostPhases = Annotated[int, typer.Option(min=1, help="Phases after the pre-cont
 _PhaseSeconds = Annotated[float, typer.Option(help="From one post-contrast phase to the next.")]
 _FieldStrength = Annotated[float, typer.Option(help="Tesla.")]
 _MotionMm = Annotated[float, typer.Option(help="How far the patient moves during the dynamic.")]
+_LesionScale = Annotated[float, typer.Option(help="Multiplies the lesion's radius; the patient stays the same.")]
 _NoContrast = Annotated[bool, typer.Option("--no-contrast", help="The bolus never arrives.")]
 _Without = Annotated[
     list[str] | None, typer.Option(help="A modality that was not acquired: DCE, DWI or T2; repeatable.")
@@ -67,6 +68,7 @@ def phantom(
     phase_seconds: _PhaseSeconds = 75.0,
     field_strength: _FieldStrength = 3.0,
     motion_mm: _MotionMm = 0.0,
+    lesion_scale: _LesionScale = 1.0,
     no_contrast: _NoContrast = False,
     without: _Without = None,
     trap: _Traps = None,
@@ -94,6 +96,7 @@ def phantom(
         without=frozenset(Modality(name) for name in without or ()),
         contrast=not no_contrast,
         motion_mm=motion_mm,
+        lesion_scale=lesion_scale,
     )
     syntax = TransferSyntax[transfer_syntax.replace("-", "_").upper()]
     traps = frozenset(Trap(name) for name in trap or ())

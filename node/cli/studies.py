@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,13 +14,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mome_core.visits import Visit
 from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.cli.tables import print_protocol, print_summary
-from node.settings import load_settings
+from node.earlier import earlier_visits, visits_beside
+from node.settings import Settings, load_settings
+from node.storage.archive import Archive
 from node.storage.ledger.conflicts import Resolution
+from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, local_time, party_words
+from sr_templates.dicom.visit_words import visit_rows
 
 
 def show(study: StudyName, config: Config = None, as_json: Json = False) -> None:
@@ -29,14 +35,26 @@ def show(study: StudyName, config: Config = None, as_json: Json = False) -> None
     """
     ledger = open_ledger(config)
     detail = ledger.reading.study(uid_of(ledger, study))
+    visits = _visits_of(ledger, detail, load_settings(config))
     if as_json:
         summary = detail.summary.to_json() if detail.summary else {}
-        typer.echo(json.dumps(asdict(detail) | {"summary": summary}))
+        shown = {"summary": summary, "visits": [each.to_json() for each in visits]}
+        typer.echo(json.dumps(asdict(detail) | shown))
     else:
-        print_study(detail, Console())
+        print_study(detail, Console(), visits)
 
 
-def print_study(detail: StudyDetail, console: Console) -> None:
+def _visits_of(ledger: Ledger, detail: StudyDetail, settings: Settings) -> tuple[Visit, ...]:
+    """Earlier results of the patient beside this one; empty where the settings want none, or there are none."""
+    uid, archive = detail.study.study_instance_uid, Archive(settings.storage.root)
+    first = next(ledger.reading.instances(uid), None)
+    if detail.summary is None or first is None or not settings.results.priors:
+        return ()
+    image = archive.root / first[2]
+    return visits_beside(detail.summary.visit, image, earlier_visits(ledger, archive, uid, image))
+
+
+def print_study(detail: StudyDetail, console: Console, visits: Sequence[Visit] = ()) -> None:
     """The study for a person at a terminal."""
     study = detail.study
     called = f", sent to {escape(study.called_ae_title)}" if study.called_ae_title else ""
@@ -50,6 +68,12 @@ def print_study(detail: StudyDetail, console: Console) -> None:
     if detail.summary:
         print_protocol(detail.summary.protocol, console)
         print_summary(detail.summary, console)
+    if visits:
+        head, *rows = visit_rows(visits)
+        table = Table(*head, box=None, header_style="bold", title="results of this patient", title_justify="left")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
     _print_objects(detail, console)
     console.print(_jobs_table(detail))
 

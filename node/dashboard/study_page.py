@@ -11,11 +11,13 @@ from dicom_io.errors import NotAnInstance
 from dicom_io.identification import StudyIdentification, read_identification
 from dicom_io.labels import Labels, read_labels, without_patient
 from mome_core.protocol import ProtocolItem
+from mome_core.visits import Visit
 from node.audit import AuditEvent
 from node.dashboard.actions import Action, possible_actions
 from node.dashboard.assessing import judged_revision, shown_assessments
 from node.dashboard.site import Site
 from node.dashboard.study_roles import roles_now
+from node.earlier import earlier_visits, visits_beside
 from node.jobs import OPEN, JobKind
 from node.next_step import NextStep, next_step
 from node.series_roles import StudyRoles
@@ -25,6 +27,7 @@ from node.storage.ledger.conflicts import Party
 from node.storage.overview import SeriesRow
 from node.storage.records import Assessment, AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
 from node.summary import AnalysisSummary, SeriesSummary
+from sr_templates.dicom.visit_words import visit_rows
 from sr_templates.kinds import Kind
 
 
@@ -82,6 +85,7 @@ class _StudyPage:
     parties: list[_PartyDetail]
     assessments: list[Assessment]
     may_be_judged: bool
+    visits: list[list[str]]
 
     @property
     def has_picture(self) -> bool:
@@ -119,7 +123,16 @@ def study_page(site: Site, number: int, now: float, *, patients: bool) -> _Study
         parties=[_party_line(site, each, patients) for each in site.ledger.conflicts.parties(uid)],
         assessments=shown_assessments(site, uid, patients=patients),
         may_be_judged=judged_revision(detail) is not None,
+        visits=visit_rows(_visits(site, uid, series, summary)) if patients else [],
     )
+
+
+def _visits(site: Site, uid: str, series: Sequence[_SeriesDetail], summary: AnalysisSummary) -> tuple[Visit, ...]:
+    """The patient's earlier results as this node knows them now, and this one; they are of one patient."""
+    if not series or not site.settings.results.priors:
+        return ()
+    image = site.archive.root / series[0].row.path
+    return visits_beside(summary.visit, image, earlier_visits(site.ledger, site.archive, uid, image))
 
 
 def _party_line(site: Site, party: Party, patients: bool) -> _PartyDetail:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from node.audit import AuditEvent
 from node.crashpoints import crash_point
+from node.earlier import earlier_visits
 from node.errors import NodeError, words_of
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
@@ -116,6 +117,7 @@ def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: A
             progress,
             called_ae_title=job.called_ae_title,
             senders=ledger.reading.senders(job.study_instance_uid),
+            earlier=earlier_visits(ledger, archive, job.study_instance_uid, paths[0]) if paths else (),
         )
         analysis = analyst(paths, revision)
         crash_point("infer.done")

@@ -10,6 +10,7 @@ from typing import Literal
 from dicom_io.network.dimse import is_kept
 from mome_core.assessment import Verdict
 from mome_core.results import Endpoint
+from mome_core.visits import Visit
 from node.audit import NO_FIELDS, AuditEvent, AuditFields
 from node.jobs import JobKind, JobState, Priority
 from node.reasons import Reason, StableCode
@@ -94,6 +95,8 @@ class StudyRevision:
         Called with (stage, done, planned) while it is analysed.
     senders
         Calling AE titles of its images.
+    earlier
+        What earlier studies of its patient gave, as this node knows them.
     """
 
     study_instance_uid: str
@@ -102,6 +105,7 @@ class StudyRevision:
     progress: Callable[[str, int, int], None] | None = field(default=None, compare=False)
     called_ae_title: str = ""
     senders: tuple[str, ...] = ()
+    earlier: tuple[Visit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,15 @@ class AssessedAnalysis:
     assessment: Assessment
     summary: AnalysisSummary
     scanner: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredStudy:
+    """The answer that stands of a study, and the path of its first instance, which says when it was made."""
+
+    study_instance_uid: str
+    summary: AnalysisSummary
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ study = Table(
     Index(None, "state", "last_received_at"),
     Index(None, "state", "state_since"),
     Index(None, "last_received_at"),
+    Index(None, "patient_digest"),
 )
 
 search_term = Table(

@@ -137,7 +137,8 @@ class CommonAttributes:
         """UID of a part of this common: same inputs, model and software give the same one on any day."""
         before = self.run.predecessor.sop_instance_uid if self.run.predecessor else ""
         signed_by = (_FORMAT_VERSION, self.device.software_version, str(self.device.uid), str(self.run.started or ""))
-        return derived_uid(self.study_uid, self.input_digest, *self.answered_by, *signed_by, before, *parts)
+        beside = (repr(self.run.visits),) if self.run.visits else ()
+        return derived_uid(self.study_uid, self.input_digest, *self.answered_by, *signed_by, before, *beside, *parts)
 
     def tracking_uid(self, what: str) -> UID:
         """Tracking UID, the same for every analysis of the study, so that revisions can be compared."""

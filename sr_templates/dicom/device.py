@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydicom.uid import UID
 
+from mome_core.visits import Visit
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -76,6 +78,8 @@ class Revision:
         them must give the same record when it repeats the run.
     timezone
         Offset such as "+0100" of dates and times in a study that does not say (0008,0201); empty if unknown.
+    visits
+        The patient's earlier results and this one, by date, as they were known to this run; empty where there are none.
     """
 
     revision: int = 1
@@ -83,6 +87,7 @@ class Revision:
     started: datetime | None = None
     ended: datetime | None = None
     timezone: str = ""
+    visits: tuple[Visit, ...] = ()
 
     def __post_init__(self) -> None:
         if self.revision < 1:

@@ -18,6 +18,7 @@ from sr_templates.dicom.score_words import (
     validation_words,
     without_words,
 )
+from sr_templates.dicom.visit_words import visit_sentences
 from sr_templates.kinds import Kind
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Wording
@@ -63,6 +64,12 @@ def inputs(result: Result, wording: ReportWording) -> list[ContentItem]:
         *(code(codes.SEQUENCE_MISSING, codes.SEQUENCE[each]) for each in result.modalities_missing),
         *(wording.item(codes.MODEL_STATEMENT, each) for each in said),
     ]
+
+
+def visits(common: CommonAttributes, wording: ReportWording) -> list[ContentItem]:
+    """The patient's earlier results and this one, by date; none where there are no earlier ones."""
+    said = visit_sentences(common.run.visits, wording.words)
+    return [wording.item(codes.EARLIER_RESULT, each) for each in said]
 
 
 def provenance(common: CommonAttributes) -> list[ContentItem]:

@@ -148,6 +148,18 @@ class Phrase(StrEnum):
     # the score in a population
     HIGHER_THAN = auto()
     HIGHER_THAN_BARS = auto()
+    # the patient's visits
+    VISITS_TITLE = auto()
+    VISIT_DATE = auto()
+    VISIT_ADC = auto()
+    THIS_STUDY = auto()
+    MEASURED_APART = auto()
+    SCORED_APART = auto()
+    OTHER_MODEL = auto()
+    OTHER_SEQUENCES = auto()
+    OTHER_PROTOCOL = auto()
+    OTHER_RULES = auto()
+    OTHER_PLACE = auto()
     # how a map was made
     EXPLAINED = auto()
     EXPLAINED_ONCE = auto()

@@ -24,6 +24,7 @@ from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.dicom.measurement_words import measurement_rows, not_measured_words
 from sr_templates.dicom.score_words import points_that_add_up, side_words, sum_words
 from sr_templates.dicom.text import percent
+from sr_templates.dicom.visit_words import visit_rows
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.curves import CURVES, ON_LIGHT, draw_curves
 from sr_templates.drawing.fonts import dejavu, drawable, noto_cjk
@@ -43,7 +44,7 @@ _TEMPLATE = "main.typ"
 _CURVES_FILE, _CURVES_SIZE = "curves.svg", (620, 300)
 _EMPTY: dict[str, Any] = {
     "answers": [], "contributions": [], "sum": "", "place": [], "projections": [], "cuts": [],
-    "measured": [], "not_measured": [], "curves": "", "flags": [], "reading": [],
+    "measured": [], "not_measured": [], "curves": "", "flags": [], "reading": [], "visits": [],
 }  # fmt: skip
 _CJK_NAMES = {Language.CHINESE: "Noto Sans CJK SC"}
 
@@ -153,6 +154,8 @@ def _head(common: CommonAttributes, words: Wording) -> dict[str, Any]:
         "measured_title": words(Phrase.MEASURED_TITLE),
         "quality_title": words(Phrase.QUALITY),
         "reading_title": words(Phrase.HOW_TO_READ),
+        "visits_title": words(Phrase.VISITS_TITLE),
+        "visits": visit_rows(common.run.visits, words),
     }
 
 

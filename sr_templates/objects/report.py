@@ -34,7 +34,7 @@ from sr_templates.dicom.document import (
 from sr_templates.dicom.evidence import SourceImage
 from sr_templates.dicom.report_wording import ReportWording
 from sr_templates.dicom.score_words import explanation_words
-from sr_templates.dicom.statements import caveats, inputs, provenance, score_sentences, status
+from sr_templates.dicom.statements import caveats, inputs, provenance, score_sentences, status, visits
 from sr_templates.kinds import REPORT_CLASSES, Kind
 from sr_templates.languages.words import Language
 from sr_templates.refusal import Refusal
@@ -67,6 +67,7 @@ def build(context: BuildContext) -> Instances:
             for said in score_sentences(score, wording.words)
         ),
         *caveats(result.flags, context.not_written, wording),
+        *visits(common, wording),
         *inputs(result, wording),
         *provenance(common),
     ]
@@ -91,6 +92,7 @@ def build_refusal(
     statements = [
         *status(wording.item(codes.NOT_ANALYSED_REASON, whole)),
         *caveats(refusal.flags, not_written, wording),
+        *visits(common, wording),
         *provenance(common),
     ]
     first = wording.item(codes.IMPRESSION, impression_of_refusal(reason, wording.words))

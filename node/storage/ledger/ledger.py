@@ -14,6 +14,7 @@ from node.storage.ledger.deliveries import Deliveries
 from node.storage.ledger.gathering import Gathering
 from node.storage.ledger.jobs import JobQueue
 from node.storage.ledger.operator import OperatorActions
+from node.storage.ledger.patient_history import PatientHistory
 from node.storage.ledger.reading import LedgerReader
 from node.storage.ledger.receiving import Receiving
 from node.storage.ledger.retention import OldStudies
@@ -35,6 +36,7 @@ class Ledger:
         self.operator = OperatorActions(self.engine)
         self.conflicts = Conflicts(self.engine)
         self.assessments = Assessments(self.engine)
+        self.history = PatientHistory(self.engine)
         self.holds = Holds(self.engine)
         self.retention = OldStudies(self.engine)
         self.reading = LedgerReader(self.engine)

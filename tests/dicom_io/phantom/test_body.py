@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dicom_io.phantom.body import Body, Ellipsoid, clear_of, draw_body, draw_texture
+from dicom_io.phantom.body import Body, Ellipsoid, clear_of, draw_body, draw_texture, resized
 from dicom_io.phantom.spec import Breasts, Lesion, Position
 from dicom_io.phantom.tissue import Tissue
 
@@ -28,6 +28,15 @@ def test_the_lesion_lies_inside_a_breast(seed: int) -> None:
         for b in body.breasts
     ]
     assert min(inside) < 1
+
+
+def test_a_lesion_is_resized_and_the_patient_stays() -> None:
+    body = patient()
+    smaller = resized(body, 0.5)
+    assert body.lesion is not None and smaller.lesion is not None
+    assert smaller.lesion.radius_mm == 0.5 * body.lesion.radius_mm
+    assert smaller.lesion.centre_mm == body.lesion.centre_mm and smaller.breasts is body.breasts
+    assert resized(body, 1.0) is body and resized(patient(lesion=Lesion.NONE), 0.5).lesion is None
 
 
 def test_without_a_lesion_there_is_none() -> None:

@@ -1,0 +1,166 @@
+"""Three visits of one patient whose lesion shrinks stand side by side; another patient's results never do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+import phantom
+from dicom_io.encoding.part10 import copy_instance
+from dicom_io.network.service import Peer
+from dicom_io.phantom.options import StudyOptions
+from mome_core.visits import Incomparable, Visit
+from node.analyst import make_analyst
+from node.earlier import earlier_visits, visits_beside
+from node.service.worker import analyze_next
+from node.settings import Settings
+from node.storage.archive import Archive
+from node.storage.ledger.ledger import Ledger
+
+SCALES = (1.0, 0.85, 0.7)
+DAYS = (datetime(2025, 3, 14, 9, 30), datetime(2025, 6, 2, 14, 0), datetime(2025, 9, 20, 8, 15))
+
+
+def items(parent: Dataset) -> Iterator[Dataset]:
+    """Every content item below."""
+    for item in parent.get("ContentSequence", []):
+        yield item
+        yield from items(item)
+
+
+class Hospital:
+    """A node to which the studies of patients come one after the other; it analyses each before the next."""
+
+    def __init__(self, folder: Path, **results: object) -> None:
+        self.folder = folder
+        results = {"kinds": ("report", "pdf"), "language": "de", **results}
+        self.settings = Settings(storage={"root": folder / "root"}, results=results)
+        self.archive = Archive(folder / "root", self.settings.storage.search_key_path)
+        self.ledger = Ledger(self.settings.database_url)
+        self.analyst = make_analyst(self.settings)
+        self.now = 1000.0
+
+    def examine(
+        self, name: str, start: datetime, lesion_scale: float, change=lambda image: None, **spec: object
+    ) -> str:
+        """Write a study, change its headers, receive and analyse it; gives its UID."""
+        folder = self.folder / name
+        paths = phantom.study(
+            folder,
+            options=StudyOptions(study=name, start=start),
+            size="small",
+            seed=4,
+            lesion_scale=lesion_scale,
+            **spec,
+        )
+        phantom.edited(paths, change)
+        received = [copy_instance(path, self.archive.temporary_path()) for path in paths]
+        kept = self.archive.keep_received([(each, Peer("MR1", "MOMENODE", "10.0.0.5")) for each in received])
+        self.ledger.receiving.instances_stored(kept, self.now)
+        self.ledger.gathering.settle(self.now + 100, self.now + 110)
+        self.now += 1000
+        assert analyze_next(lambda _: (), self.ledger, self.archive, self.analyst)
+        return kept[0].study_instance_uid
+
+    def image(self, uid: str) -> Path:
+        return self.archive.root / next(self.ledger.reading.instances(uid))[2]
+
+    def beside(self, uid: str) -> tuple[Visit, ...]:
+        summary = self.ledger.reading.study(uid).summary
+        assert summary is not None
+        image = self.image(uid)
+        return visits_beside(summary.visit, image, earlier_visits(self.ledger, self.archive, uid, image))
+
+    def written(self, uid: str, kind: str) -> Dataset:
+        kept = next(each for each in self.ledger.reading.study(uid).objects if each.kind == kind)
+        return dcmread(self.archive.root / kept.path)
+
+    def stated(self, uid: str) -> list[str]:
+        """The lines of the report about the patient's visits."""
+        return [
+            str(item.TextValue)
+            for item in items(self.written(uid, "report"))
+            if item.ConceptNameCodeSequence[0].CodeValue == "EARLIER_RESULT"
+        ]
+
+
+def issued_elsewhere(image: Dataset) -> None:
+    """The same patient ID by another issuer, with a name that differs in one letter."""
+    image.IssuerOfPatientID, image.PatientName = "OTHER HOSPITAL", "PHANTOM^BREASTS"
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Hospital:
+    return Hospital(tmp_path_factory.mktemp("hospital"))
+
+
+@pytest.fixture(scope="module")
+def visits(hospital: Hospital) -> Sequence[str]:
+    """UIDs of the three visits; before the last one somebody else with the same ID was examined."""
+    first = hospital.examine("visit-1", DAYS[0], SCALES[0])
+    second = hospital.examine("visit-2", DAYS[1], SCALES[1])
+    hospital.examine("other", datetime(2025, 7, 1, 10, 0), 1.2, issued_elsewhere)
+    return first, second, hospital.examine("visit-3", DAYS[2], SCALES[2])
+
+
+@pytest.mark.slow
+def test_the_volume_of_a_shrinking_lesion_changes_as_the_truth_does(hospital: Hospital, visits: Sequence[str]) -> None:
+    found = hospital.beside(visits[2])
+    truth = [phantom.examination(size="small", seed=4, lesion_scale=each).truth.lesion_volume_ml for each in SCALES]
+    assert [each.date for each in found] == ["20250314", "20250602", "20250920"]
+    assert [each.is_present for each in found] == [False, False, True]
+    measured = [each.volume_ml or 0.0 for each in found]
+    changes = [100 * (volume / measured[0] - 1) for volume in measured]
+    expected = [100 * (volume / truth[0] - 1) for volume in truth]
+    assert changes == pytest.approx(expected, abs=5.0)
+    assert not any(each.measured_apart or each.scored_apart for each in found)
+
+
+@pytest.mark.slow
+def test_report_and_pdf_state_the_visits_by_date_and_judge_nothing(hospital: Hospital, visits: Sequence[str]) -> None:
+    lines = hospital.stated(visits[2])
+    assert [line[:10] for line in lines] == ["2025-03-14", "2025-06-02", "2025-09-20"]
+    assert all(" ml" in line and "malign" in line.casefold() for line in lines)
+    assert lines[-1].endswith("(diese Untersuchung)")
+    assert hospital.stated(visits[0]) == [], "the first visit has nothing beside it"
+    assert len(hospital.stated(visits[1])) == 2
+    document = bytes(hospital.written(visits[2], "pdf").EncapsulatedDocument)
+    text = " ".join(pdf_text(document, hospital.folder).split())
+    assert all(each in text for each in ("Frühere Ergebnisse", "2025-03-14", "diese Untersuchung", "10⁻³ mm²/s"))
+    words = " ".join([*lines, text]).casefold()
+    assert not any(each in words for each in ("improve", "worse", "progress", "regress", "besser", "schlechter"))
+
+
+@pytest.mark.slow
+def test_another_patient_with_the_same_id_is_never_among_them(hospital: Hospital, visits: Sequence[str]) -> None:
+    other = hospital.ledger.history.other_studies(visits[2])
+    assert {each.study_instance_uid for each in other} == set(visits[:2])
+    assert "2025-07-01" not in " ".join(hospital.stated(visits[2]))
+
+
+@pytest.mark.slow
+def test_another_scanner_protocol_is_marked_and_an_earlier_study_that_comes_late_sees_no_later_one(
+    hospital: Hospital, visits: Sequence[str]
+) -> None:
+    early = hospital.examine("visit-0", datetime(2024, 9, 1, 9, 0), 1.1, field_strength_t=1.5)
+    assert hospital.stated(early) == []
+    first, *rest = hospital.beside(visits[2])
+    assert first.date == "20240901" and first.measured_apart == (Incomparable.OTHER_PROTOCOL,)
+    assert not any(each.measured_apart for each in rest)
+
+
+def pdf_text(document: bytes, folder: Path) -> str:
+    """What a search finds in the PDF."""
+    program = shutil.which("pdftotext")
+    if program is None:
+        pytest.skip("needs pdftotext (apt-get install poppler-utils)")
+    (folder / "a.pdf").write_bytes(document)
+    ran = subprocess.run([program, "-layout", str(folder / "a.pdf"), "-"], capture_output=True, text=True, check=True)
+    return ran.stdout
