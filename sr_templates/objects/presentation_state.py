@@ -40,7 +40,7 @@ def build(context: BuildContext) -> Instances:
     instance = context.common.new_instance(Kind.PRESENTATION_STATE, placed.saliency.endpoint, str(k))
     wording = ReportWording.of(context.options.page.language, context.common.evidence.reference)
     words = fitted(wording.character_set, wording.words(Phrase.OVERLAY_LABEL))
-    arrow, foot = arrow_to((column + 0.5, row + 0.5), source)
+    arrow, foot = _arrow_to((column + 0.5, row + 0.5), source)
     layer = GraphicLayer("AI", 1, "Research use only, not for diagnosis")
     header = _readable(source)
     annotation = GraphicAnnotation(
@@ -75,7 +75,7 @@ def _readable(source: SourceImage) -> Dataset:
     return header
 
 
-def arrow_to(at: tuple[float, float], source: SourceImage) -> tuple[NDArray[np.float64], tuple[float, float]]:
+def _arrow_to(at: tuple[float, float], source: SourceImage) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """Points (column, row) of an arrow that comes from the middle of the image and ends before a place; its foot.
 
     Parameters
