@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mome_core.model.bundle_files import read_manifest
 from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.results import Endpoint, ModelIdentity
+from mome_core.training.bundle import LICENCES
 from mome_core.training.cohort import GROUPS
 from mome_core.training.gate import AcceptanceCheck, GateRules, LockedCases, examine, require_comparable, unseen_check
 from node.cases import CACHE, CohortProgress, prepare_cases
@@ -204,6 +206,12 @@ def roll_back(settings: Settings, *, by: str, now: float) -> _ActiveModel:
     _require_other_endpoints(settings, manifest.name, manifest.endpoints)
     decisions.decide(Act.ROLLED_BACK, stack[-2], by, {"from": stack[-1]}, now)
     return _ActiveModel(manifest.name, manifest.version, manifest.weights_sha256)
+
+
+def data_licences(settings: Settings, bundle: str) -> tuple[str, ...]:
+    """Licences of the data that a bundle was trained on, as it says itself; empty where it says none."""
+    manifest = read_manifest(Registry(settings.storage.root).find(bundle))
+    return tuple(map(str, manifest["provenance"].get(LICENCES, ())))
 
 
 # --- a candidate beside the active model

@@ -16,7 +16,7 @@ from mome_core.model.build import AnyArchitecture
 from mome_core.model.checkpoint import AnyCheckpoint, Description, load_either
 from mome_core.model.mome import Mome
 from mome_core.results import Endpoint
-from mome_core.training.bundle import write_bundle
+from mome_core.training.bundle import LICENCES, write_bundle
 from mome_core.training.cohort import ManifestRow, Split
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
 from mome_core.training.dataset import Cohort
@@ -183,7 +183,9 @@ def _train_one(
     draw_history(fold.run)
     before = ExposureRecord() if plan.begins_anew else ExposureRecord.of(start.manifest)
     answers = progress.counting(f"{name}: validation cases", len(task.validation) * len(plan.config.estimators))
-    identity = write_bundle(fold.bundle, task, result, _description(start, fold, plan), before=before, progress=answers)
+    identity = write_bundle(
+        fold.bundle, task, result, _description(start, fold, rows, plan), before=before, progress=answers
+    )
     scores = _held_out_scores(fold, plan, progress) if fold.sides.held_out else {}
     return _trained(fold, result, identity.sha256, scores, rows), scores
 
@@ -208,7 +210,7 @@ def _trained(
     )
 
 
-def _description(start: AnyCheckpoint, fold: _Fold, plan: TrainingPlan) -> Description:
+def _description(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan) -> Description:
     taught, asked = len(fold.sides.training), ", ".join(head.endpoint for head in plan.heads)
     statement = f"Trained on {taught} studies of one site for {asked}; not validated elsewhere."
     provenance = {
@@ -216,8 +218,17 @@ def _description(start: AnyCheckpoint, fold: _Fold, plan: TrainingPlan) -> Descr
         "started_from": "" if plan.begins_anew else start.identity.sha256,
         "scratch": plan.begins_anew,
         "excluded": fold.excluded,
+        LICENCES: _licences(start, fold, rows, plan),
     }
     return Description(fold.bundle.name, "1", statement, provenance)
+
+
+def _licences(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan) -> list[str]:
+    """Licences of the data that taught or chose, as the column `licence` says them, and of what taught the start."""
+    used = {example.name for example in (*fold.sides.training, *fold.sides.validation)}
+    told = {row.facts.get("licence", "") for row in rows if row.name in used}
+    before = () if plan.begins_anew else start.manifest["provenance"].get(LICENCES, ())
+    return sorted({*told, *before} - {""})
 
 
 def _held_out_scores(fold: _Fold, plan: TrainingPlan, progress: CohortProgress) -> _Scores:

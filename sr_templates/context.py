@@ -26,7 +26,7 @@ from sr_templates.saliency.placed import PlacedSaliency
 from sr_templates.saliency.region import Region
 
 Instances = tuple[Dataset, ...]
-_DOCUMENTS = ("SR", "KO")  # modalities of objects that refer to images; no other object refers to them
+_DOCUMENTS = ("SR", "KO", "PR")  # modalities of objects that refer to images; no other object refers to them
 
 
 class MapEncoding(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
     ParametricMapStorage,
     SecondaryCaptureImageStorage,
@@ -15,7 +16,7 @@ from pydicom.uid import (
 
 from sr_templates.checks.documents import check_document
 from sr_templates.checks.identity import check_coding_schemes, check_identity
-from sr_templates.checks.images import check_capture, check_encapsulated_pdf, check_frames
+from sr_templates.checks.images import check_capture, check_encapsulated_pdf, check_frames, check_presentation_state
 from sr_templates.checks.refusal import refusal
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.kinds import REPORT_CLASSES
@@ -48,3 +49,5 @@ def check(objects: Iterable[Dataset], evidence: Evidence, *, elsewhere: Sequence
             check_capture(instance, evidence)
         elif instance.SOPClassUID == EncapsulatedPDFStorage:
             check_encapsulated_pdf(instance)
+        elif instance.SOPClassUID == GrayscaleSoftcopyPresentationStateStorage:
+            check_presentation_state(instance, evidence)

@@ -11,6 +11,7 @@ from pydicom.uid import (
     ComprehensiveSRStorage,
     EncapsulatedPDFStorage,
     EnhancedSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
     ParametricMapStorage,
     SecondaryCaptureImageStorage,
@@ -81,6 +82,11 @@ class Kind(StrEnum):
         "curve-types",
         _SeriesLabel(9064, "Curve types, measured", "SEG", SegmentationStorage),
         "curve_types",
+    )
+    PRESENTATION_STATE = (
+        "presentation-state",
+        _SeriesLabel(9070, "AI arrow to the region", "PR", GrayscaleSoftcopyPresentationStateStorage),
+        "presentation_state",
     )
     SUMMARY = "summary", _SeriesLabel(9031, "AI result summary", "OT", SecondaryCaptureImageStorage), "summary"
     PDF = "pdf", _SeriesLabel(9050, "AI result summary (PDF)", "DOC", EncapsulatedPDFStorage), "pdf"

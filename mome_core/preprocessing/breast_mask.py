@@ -9,6 +9,7 @@ are used, and anterior is anterior.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,8 +110,16 @@ class BreastMask:
 def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
     """The breasts of a volume with axes (left, posterior, superior) and equal voxels of `rules.working_mm`.
 
-    StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast.
+    StudyIneligible where there is no body, or nothing in front of the chest wall that could be a breast. A field that
+    holds one side of the patient only is looked at together with its mirror image, and by itself if that shows nothing.
     """
+    if _is_of_one_side(volume.shape[0], affine, rules):
+        with suppress(StudyIneligible):
+            return _find_one(volume, affine, rules)
+    return _find_both(volume, affine, rules)
+
+
+def _find_both(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
     volume = _rescaled(volume)
     body = _body_of(volume, rules)
     middle, sternum = _landmarks(body, rules)
@@ -125,6 +134,30 @@ def find_breasts(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMa
     if max(found.volumes_ml) < rules.smallest_breast_ml:
         raise StudyIneligible("no breast was found on the fat-suppressed T1-weighted series", Ineligibility.NO_BREAST)
     return found
+
+
+def _is_of_one_side(width: int, affine: Affine, rules: BreastRules) -> bool:
+    """Whether a field is too narrow for two breasts, and most of it lies on one side of the isocentre (x = 0)."""
+    width_mm = width * rules.working_mm
+    middle_mm = float(affine[0, 3] + affine[0, 0] * (width - 1) / 2)
+    return width_mm < _FIELD_OF_TWO_MM and abs(middle_mm) >= width_mm / 4
+
+
+def _find_one(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
+    """The breast of a field of one side: with its mirror image beyond the edge next to the isocentre it is a patient.
+
+    The torso's middle is then at that edge, where `_landmarks` and `expected_wall` look for it.
+    """
+    width = volume.shape[0]
+    is_left = float(affine[0, 3] + affine[0, 0] * (width - 1) / 2) > 0
+    mirrored = volume[::-1]
+    whole = np.concatenate((mirrored, volume) if is_left else (volume, mirrored))
+    origin = affine.copy()
+    origin[:3, 3] -= affine[:3, 0] * width * is_left
+    found = _find_both(whole, origin, rules)
+    here = slice(width, None) if is_left else slice(None, width)
+    share = found.share[here]
+    return BreastMask(share, np.full(share.shape, is_left), found.body[here], found.chest[here], affine)
 
 
 def _left_of(share: _Array, middle: float, affine: Affine, rules: BreastRules) -> _Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from mome_core.training.dataset import seen_in
 from mome_core.training.exposure import ExposureRecord
 from mome_core.training.loop import TrainingResult
 from mome_core.training.task import Task
+
+LICENCES = "data_licences"  # in a bundle's provenance: licences of the data that taught or chose
 
 
 def write_bundle(
@@ -79,4 +81,18 @@ RESEARCH USE ONLY - not for clinical use.
 
 {provenance["training_cases"]} training cases; the values are those of epoch {provenance["best_epoch"]}.
 {numbers}.
-"""
+{_licences_card(provenance.get(LICENCES, ()))}"""
+
+
+def _licences_card(licences: Sequence[str]) -> str:
+    """Under which licences its data are; nothing where the cohort does not say."""
+    if not licences:
+        return ""
+    listed = "\n".join(f"- {each}" for each in licences)
+    forbidden = "NOT FOR COMMERCIAL USE: a licence of the data forbids it.\n\n" if non_commercial(licences) else ""
+    return f"\n## Licences of the data\n\n{forbidden}{listed}\n"
+
+
+def non_commercial(licences: Iterable[str]) -> bool:
+    """Whether any of these licences forbids commercial use (Creative Commons NC)."""
+    return any("-NC" in each for each in licences)

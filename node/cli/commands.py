@@ -164,6 +164,10 @@ COMMANDS: dict[str, CommandInfo] = {
         "node.cli.public:cohort",
         "Write a cohort of a public collection: its studies below DIR with the labels of its own tables.",
     ),
+    "public reproduce": CommandInfo(
+        "node.cli.public:reproduce",
+        "A public task from images to page: get, cohorts, check, nested training, external test; killed, it goes on.",
+    ),
     "train": CommandInfo(
         "node.cli.train:train",
         "Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.",
@@ -302,7 +306,7 @@ GROUPS: dict[str, str] = {
     "access": "Who may use dashboard and API: invite, key, list, remove.",
     "peers": "Who we talk to: list, and allow a caller that was rejected.",
     "cohort": "Studies to train and measure on: begin a list, join labels, check it, hand it on.",
-    "public": "Public breast MRI: list collections, get their images, join their labels.",
+    "public": "Public breast MRI: list collections, get images, join labels, reproduce a task.",
     "feedback": "What readers say of our results: list, export for training.",
     "model": "Models: which one answers, promote, roll back, shadow, report, recalibrate; import, show, verify.",
 }

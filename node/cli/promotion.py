@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mome_core.training.bundle import non_commercial
 from mome_core.training.cohort import not_measured, read_manifest, rows_of_split
 from node.cases import CACHE, endpoint_named
 from node.cli.cohort_progress import PrintedProgress
@@ -28,6 +29,7 @@ from node.promotion import (
     PromotionPlan,
     PromotionReport,
     begin_shadow,
+    data_licences,
     end_shadow,
     kept_models,
     roll_back,
@@ -99,13 +101,22 @@ def promote(
 
     Example: mome-node model promote models/ours
     """
-    plan = PromotionPlan(bundle, dry_run, vouch, cache, workers)
-    report = examine_and_promote(load_settings(config), plan, PrintedProgress(), by=getpass.getuser(), now=time.time())
+    plan, settings = PromotionPlan(bundle, dry_run, vouch, cache, workers), load_settings(config)
+    _show_licences(data_licences(settings, bundle))
+    report = examine_and_promote(settings, plan, PrintedProgress(), by=getpass.getuser(), now=time.time())
     typer.echo(json.dumps(report.to_json())) if as_json else _print_checks(report)
     require_passed(report)
     if not as_json:
         name = f"{report.candidate.name} {report.candidate.version}"
         typer.echo(f"{name} passes; nothing was changed" if dry_run else f"{name} answers from the next study on")
+
+
+def _show_licences(licences: Sequence[str]) -> None:
+    """Under which licences the candidate's data are, before anything is examined."""
+    if non_commercial(licences):
+        typer.echo("NOT FOR COMMERCIAL USE: a licence of the data that it was trained on forbids it", err=True)
+    for each in licences:
+        typer.echo(f"trained on data under {each}", err=True)
 
 
 def rollback(config: Config = None, as_json: Json = False) -> None:

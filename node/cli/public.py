@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mome_core.training.bundle import non_commercial
 from node.cli.common import counted
-from node.cli.options import Json
+from node.cli.main import main
+from node.cli.options import Json, WorkersOption
 from node.cli.progress import ProgressLine
 from node.public.choice import ChosenSeries, SeriesChoice, choose
 from node.public.cohort import LABEL_TABLES, LeftOut, PublicCohort, keys_of, write_label_table, write_public_cohort
 from node.public.collections import COLLECTIONS, collection_named
 from node.public.download import AMAZON, DownloadedSeries, download, free_gigabytes, missing_series, require_space
 from node.public.index import read_index
-from node.public.listing import CollectionTotals, is_non_commercial, totals_of
+from node.public.listing import CollectionTotals, totals_of
+from node.public.reproduce import TaskOptions, is_done, steps_of
+from node.public.reproduce import reproduce as run_steps
+from node.public.tasks import TASKS, PublicTask, task_named
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A collection of `public list`.")]
 _IndexFile = Annotated[
@@ -122,6 +127,73 @@ def cohort(
     typer.echo(json.dumps(asdict(written))) if as_json else _print_cohort(written)
 
 
+def reproduce(
+    task: Annotated[str, typer.Argument(metavar="TASK", help=f"One of {', '.join(TASKS)}.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder for everything: images, cohorts, models, page, state.")],
+    max_gb: _MaxGb = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of the nested cross-validation.")] = 5,
+    inner_folds: Annotated[int, typer.Option("--inner-folds", min=2, help="Parts of the rest, as of `train`.")] = 5,
+    network: Annotated[str, typer.Option("--network", help="As of `train`.")] = "mome",
+    start: Annotated[str, typer.Option("--start", help="Bundle to start from, as of `train`.")] = "demo",
+    config: Annotated[Path | None, typer.Option("--config", help="TrainingConfig of `train`.", exists=True)] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Overrides the config.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Overrides the config.")] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 ...")] = "cpu",
+    workers: WorkersOption = 1,
+    skip: Annotated[list[str] | None, typer.Option("--skip", help="A step that is not run; repeatable.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say every step, and run none.")] = False,
+    yes: _Yes = False,
+    index: _IndexFile = None,
+    endpoint_url: _Endpoint = AMAZON,
+) -> None:
+    """A public task from images to page: get, cohorts, check, nested training, external test; killed, it goes on.
+
+    Each step is a command that is printed, and is skipped when it ended well before and nothing has changed since. The
+    tables of labels come from the collections' pages and go into TO/public; without them it stops at the cohort. Nobody
+    is in both sets. The accuracy is what your run prints: none of these images was ever on a machine of ours.
+
+    Example: mome-node public reproduce malignancy --to ./ambl --folds 5 --workers 4 --threads 8
+    """
+    chosen = task_named(task)
+    given = {"--inner-folds": inner_folds, "--config": config, "--epochs": epochs, "--threads": threads}
+    extra = tuple(word for name, value in given.items() if value is not None for word in (name, str(value)))
+    options = TaskOptions(
+        folds=folds,
+        workers=workers,
+        get=("--endpoint-url", endpoint_url, *(("--max-gb", f"{max_gb:g}") if max_gb is not None else ())),
+        train=("--network", network, "--start", start, "--device", device, *extra),
+        index=("--index", str(index)) if index else (),
+    )
+    steps = steps_of(chosen, to, options)
+    _print_task(chosen, to)
+    if dry_run:
+        for step in steps:
+            typer.echo(f"{step.name}{' (done)' if is_done(step, to) else ''}: mome-node {' '.join(step.command)}")
+        return
+    if not yes:
+        typer.confirm("Begin, or go on?", abort=True)
+    run_steps(steps, to, _run_command, skip=skip or (), tell=lambda words: typer.echo(f"== {words}"))
+    typer.echo(f"{to / 'page.html'}: what these models are worth on patients of another collection. RESEARCH USE ONLY")
+
+
+def _run_command(words: Sequence[str]) -> int:
+    """One command of ours in this process, so that whoever kills one kills the other; its exit code."""
+    try:
+        main(list(words))
+    except SystemExit as ended:
+        return int(ended.code or 0) if isinstance(ended.code, int | None) else 1
+    return 0
+
+
+def _print_task(task: PublicTask, to: Path) -> None:
+    """What teaches, what tests, which tables are needed, what others reached."""
+    teaching, testing = COLLECTIONS[task.training], COLLECTIONS[task.external]
+    typer.echo(f"RESEARCH USE ONLY. {task.endpoint}: learned from {teaching.title}, tested on {testing.title}")
+    typer.echo(f"what others reached: {task.expectation}")
+    for table in dict.fromkeys((*teaching.tables, *testing.tables)):
+        typer.echo(f"table needed in {to / 'public'}: {table}")
+
+
 def _print_cohort(written: PublicCohort) -> None:
     """Cases and classes; what is left out, counted by reason; where words differ."""
     typer.echo(f"{written.cohort}: {counted(written.cases, 'case')} of {counted(written.patients, 'patient')}")
@@ -167,7 +239,7 @@ def _print_totals(totals: list[CollectionTotals]) -> None:
 def _print_choice(chosen: ChosenSeries, missing_gigabytes: float, to: Path) -> None:
     """Licence, what is got, and whether it fits."""
     typer.echo(f"{chosen.collection.title}: {'; '.join(chosen.licences) or 'nothing chosen'}")
-    if is_non_commercial(chosen.licences):
+    if non_commercial(chosen.licences):
         typer.echo("NOT FOR COMMERCIAL USE: the images, and by our reading also models that are trained on them")
     patients, studies = ({getattr(each, key) for each in chosen.series} for key in ("patient", "study_uid"))
     typer.echo(

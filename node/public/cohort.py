@@ -13,7 +13,7 @@ from mome_core.training.table import read_table, write_table
 from node.errors import NodeError
 from node.public.collections import PublicCollection
 from node.public.folders import StudyFolder, study_folders
-from node.public.index import IndexedSeries
+from node.public.index import IndexedSeries, licences_of
 from node.public.labels import CollectionLabels, PatientLabels
 from node.public.patients import patient_key
 from node.public.readers import ambl, derived, duke, ispy, single
@@ -208,7 +208,8 @@ class _Join:
         row = {"case": place, "patient": patient_key(study.labels.patient_id, self.labels.same)}
         answers = {endpoint.value: "" for endpoint in Endpoint} | dict(self.by_name[_name(study)].values)
         facts = {"vendor": study.labels.manufacturer, "field_strength": study.labels.field_strength}
-        return row | answers | facts | {"site": self.collection.name}
+        licence = "; ".join(licences_of(self.indexed))
+        return row | answers | facts | {"site": self.collection.name, "licence": licence}
 
     def _is_late_by_index(self, study: StudyFolder) -> bool:
         """Whether the index knows an earlier study of the patient; dates are shifted, their order is not."""

@@ -2,7 +2,7 @@
 
 Killed at any moment the same call goes on: what lies there whole is not got again. A file is whole when its size and
 its MD5 are those that the bucket tells (ETag; of an object that was uploaded in parts there is no MD5, and the size
-decides), a series when all its files are. Series that were found whole are remembered in RECEIPT beside the images.
+decides), a series when all its files are. Series that were found whole are remembered in FOLDER/COLLECTION/RECEIPT.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def free_gigabytes(folder: Path) -> float:
 
 def missing_series(series: Sequence[IndexedSeries], folder: Path) -> list[IndexedSeries]:
     """Those that are not known to be whole."""
-    known = _receipts(folder)
+    known = {whole for name in {each.collection for each in series} for whole in _receipts(folder / name)}
     return [each for each in series if each.folder not in known]
 
 
@@ -205,7 +205,7 @@ def _note(series: IndexedSeries, remote: Sequence[_Remote], folder: Path) -> Non
         "bytes": sum(each.size for each in remote),
         "without_md5": sum(not each.md5 for each in remote),
     }
-    with (folder / RECEIPT).open("a") as file:
+    with (folder / series.collection / RECEIPT).open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 

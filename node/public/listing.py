@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from mome_core.training.bundle import non_commercial
 from node.public.choice import SeriesChoice, choose, parts_of_study
 from node.public.collections import COLLECTIONS
 from node.public.index import IndexedSeries, licences_of, studies_of
@@ -40,16 +41,11 @@ class CollectionTotals:
     @property
     def non_commercial(self) -> bool:
         """Whether a licence forbids commercial use."""
-        return is_non_commercial(self.licences)
+        return non_commercial(self.licences)
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for scripts."""
         return asdict(self) | {"non_commercial": self.non_commercial}
-
-
-def is_non_commercial(licences: Iterable[str]) -> bool:
-    """Whether any of these licences forbids commercial use (Creative Commons NC)."""
-    return any("-NC" in each for each in licences)
 
 
 def totals_of(indexed: Iterable[IndexedSeries]) -> list[CollectionTotals]:

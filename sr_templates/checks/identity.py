@@ -21,15 +21,16 @@ _REQUIRED = [
     "ManufacturerModelName",
     "DeviceSerialNumber",
     "SoftwareVersions",
-    "ContentDate",
-    "ContentTime",
     "SeriesDescription",
 ]
+_MADE = ("ContentDate", "ContentTime")
+_STATE_MADE = ("PresentationCreationDate", "PresentationCreationTime")  # what a presentation state has instead
 
 
 def check_identity(instance: Dataset, evidence: Evidence) -> None:
     """Structure, UIDs, and the patient and study of the source."""
-    for keyword in _REQUIRED:
+    made = _STATE_MADE if instance.get("Modality") == "PR" else _MADE
+    for keyword in (*_REQUIRED, *made):
         if not str(instance.get(keyword) or ""):
             raise refusal(instance, f"{keyword} is missing")
     for element in instance.iterall():

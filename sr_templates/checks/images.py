@@ -112,6 +112,24 @@ def check_encapsulated_pdf(instance: Dataset) -> None:
         raise refusal(instance, "it names the patient, so Burned In Annotation must be YES")
 
 
+def check_presentation_state(instance: Dataset, evidence: Evidence) -> None:
+    """It marks a source image that results are placed on, within its matrix, and says what for."""
+    allowed = _grid_images(evidence)
+    for annotation in instance.GraphicAnnotationSequence:
+        (reference,) = annotation.ReferencedImageSequence
+        frame = reference.get("ReferencedFrameNumber")
+        source = allowed.get((str(reference.ReferencedSOPInstanceUID), None if frame is None else int(frame)))
+        if source is None:
+            raise refusal(instance, "it marks a source image that results are not placed on")
+        size = (int(source.header.Columns), int(source.header.Rows))
+        for graphic in annotation.GraphicObjectSequence:
+            points = np.reshape(graphic.GraphicData, (-1, 2))
+            if (points < 0).any() or (points > size).any():
+                raise refusal(instance, "its arrow leaves the image")
+        if not all(text.UnformattedTextValue for text in annotation.TextObjectSequence):
+            raise refusal(instance, "its mark has no words")
+
+
 def check_capture(instance: Dataset, evidence: Evidence) -> None:
     """A rendered image has its pixels, and lies where its source image lies if it has a place."""
     if instance.get("BurnedInAnnotation") not in ("YES", "NO"):

@@ -70,18 +70,19 @@ def population_words(
     shares = validation.shares_below(probability)
     if shares is None:
         return ""
+    negatives, positives = validation.specificity.of, validation.sensitivity.of
     return words(
         phrase,
-        above_negative=_of_100(shares[0]),
-        negatives=f"{validation.specificity.of:,}",
-        above_positive=_of_100(shares[1]),
-        positives=f"{validation.sensitivity.of:,}",
+        above_negative=_of_100(shares[0], known=len(validation.negatives) == negatives),
+        negatives=negatives,
+        above_positive=_of_100(shares[1], known=len(validation.positives) == positives),
+        positives=positives,
     )
 
 
-def _of_100(share: float) -> int:
-    """Percent; 0 and 100 are kept for none and all."""
-    return round(100 * share) if share in (0.0, 1.0) else min(max(round(100 * share), 1), 99)
+def _of_100(share: float, *, known: bool) -> int:
+    """Percent; 0 and 100 are kept for none and all, which a sample of the scores does not know."""
+    return round(100 * share) if known and share in (0.0, 1.0) else min(max(round(100 * share), 1), 99)
 
 
 def spread_words(spread: float, versions: int, words: Wording = _ENGLISH) -> str:

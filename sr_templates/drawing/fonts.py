@@ -129,7 +129,7 @@ def _breakable(words: str) -> list[str]:
     glued = False  # to what stands before
     for sign in " ".join(words.split()):
         wide = ord(sign) >= 0x2E80
-        if (pieces and glued and not (wide and sign not in _NOT_FIRST)) or (pieces and sign in _NOT_FIRST):
+        if pieces and ((glued and not wide) or sign in _NOT_FIRST or pieces[-1][-1] in _NOT_LAST):
             pieces[-1] += sign
         else:
             pieces.append(sign)
@@ -139,6 +139,8 @@ def _breakable(words: str) -> list[str]:
 
 _NOT_FIRST = frozenset(" 、。，．：；！？）」』】%")
 """Signs that must not begin a line."""
+_NOT_LAST = frozenset("（「『【")
+"""Signs that must not end one."""
 
 
 def _pieces(word: str, size: int, width: int, language: Language, *, bold: bool) -> list[str]:

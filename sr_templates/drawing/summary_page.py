@@ -172,7 +172,7 @@ def _titled(page: Page, box: Box, title: str) -> Box:
 def _card(page: Page, box: Box) -> Box:
     """A card; the box in it."""
     page.card(box)
-    return Box(box.x + 16, box.y + 10, box.width - 32, box.height - 16)
+    return Box(box.x + 16, box.y + 10, box.width - 32, box.height - 12)
 
 
 def _input(page: Page, box: Box, common: CommonAttributes, result: Result) -> None:

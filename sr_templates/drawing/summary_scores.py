@@ -17,6 +17,7 @@ from sr_templates.dicom.score_words import (
 from sr_templates.dicom.text import percent
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ACCENT, COOL, FAINT, INK, QUIET, WARN, Colour
+from sr_templates.drawing.fonts import wrapped
 from sr_templates.drawing.histogram import HEIGHT, draw_histogram
 from sr_templates.drawing.page import BODY, HEADING, LINE, SMALL, Page
 from sr_templates.languages.phrase import Phrase
@@ -73,8 +74,24 @@ def _large_score(page: Page, box: Box, score: Score, result: Result) -> int:
     sides = "" if score.call is Call.WITHHELD else side_words(score.call, score.threshold, words)
     below = page.paragraph(Box(left, y + 32, box.right - left, 2 * _ROW), sides, SMALL, INK)
     below = page.paragraph(Box(left, below, box.right - left, 2 * _ROW), words(whose(result)), SMALL, INK)
-    y = _scale(page, box.below(max(below, y + 74) - box.y), score, score.probability, colour)
-    return page.paragraph(Box(box.x, y, box.width, box.bottom - y), proof(score, words), SMALL, QUIET) + 8
+    room = box.below(max(below, y + 74) - box.y)
+    proved, among = proof(score, words), population(score, words, Phrase.HIGHER_THAN_BARS)
+    if _lines(page, "; ".join(proved), room.width) + _lines(page, among, room.width) > _lines_below_scale(room):
+        among = ""  # the report has it
+    y = _scale(page, room, score, score.probability, colour, among=among)
+    below_scale = Box(box.x, y, box.width, box.bottom - y)
+    while len(proved) > 1 and _lines(page, "; ".join(proved), box.width) > below_scale.height // _ROW:
+        page.shortened.append(proved.pop())
+    return page.paragraph(below_scale, "; ".join(proved), SMALL, QUIET) + 8
+
+
+def _lines(page: Page, said: str, width: int) -> int:
+    return len(wrapped(said, SMALL, width, page.words.language)) if said else 0
+
+
+def _lines_below_scale(room: Box) -> int:
+    """Lines of text that a scale with bars leaves."""
+    return (room.height - 2 * HEIGHT - 16 - 16 - _ROW - 2) // _ROW
 
 
 def _small_height(score: Score) -> int:
@@ -111,7 +128,7 @@ def population(score: Score, words: Wording, phrase: Phrase = Phrase.HIGHER_THAN
     return population_words(validation, score.probability, words, phrase)
 
 
-def proof(score: Score, words: Wording) -> str:
+def proof(score: Score, words: Wording) -> list[str]:
     """How often such patients were positive, how the operating point was validated, how much placement matters."""
     validation = score.calibration.validation
     parts = []
@@ -125,7 +142,7 @@ def proof(score: Score, words: Wording) -> str:
             validation_words(coalition, validation.cases, validation.sensitivity, validation.specificity, words)
         )
     parts.append(spread_words(score.spread, score.estimator.versions, words))
-    return "; ".join(part for part in parts if part)
+    return [part for part in parts if part]
 
 
 def _bar(page: Page, box: Box, score: Score, probability: float, colour: Colour) -> int | None:
@@ -143,9 +160,12 @@ def _bar(page: Page, box: Box, score: Score, probability: float, colour: Colour)
     return threshold
 
 
-def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colour) -> int:
-    """The scale with how the validation cases scored along it, and where this score lies among them; the y below."""
-    validation, among = score.calibration.validation, population(score, page.words, Phrase.HIGHER_THAN_BARS)
+def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colour, *, among: str) -> int:
+    """The scale with how the validation cases scored along it, and where this score lies among them; the y below.
+
+    Without the sentence `among`, which names them, there are no bars.
+    """
+    validation = score.calibration.validation
     bar = Box(box.x, box.y + (HEIGHT + 10 if among else 8), box.width, 16)
     if validation is not None and among:
         draw_histogram(page, bar, validation)

@@ -219,7 +219,7 @@ def _answer(score: Score, result: Result, words: Wording) -> dict[str, Any]:
         "number": percent(score.probability),
         "call": call,
         "side": side_words(score.call, score.threshold, words) if score.withheld is None else "",
-        "lines": [words(whose(result)), population(score, words), proof(score, words)],
+        "lines": [words(whose(result)), population(score, words), "; ".join(proof(score, words))],
     }
 
 

@@ -23,6 +23,8 @@ from ports import serving
 
 OHIF = "@ohif/app@3.13.2"
 CACHE = ROOT / ".cache" / "ohif"
+PLAYWRIGHT = "playwright-core@1.65.1"
+MODULES = ROOT / ".cache" / "playwright"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = [
     "--use-gl=angle",
@@ -84,9 +86,24 @@ def distribution() -> Path:
     return dist
 
 
+def playwright() -> Path:
+    """Folder of the driver of the browser, fetched from npm once."""
+    if not (MODULES / "node_modules" / "playwright-core").exists():
+        MODULES.mkdir(parents=True, exist_ok=True)
+        install = ["npm", "install", "--silent", "--no-save", "--prefix", str(MODULES), PLAYWRIGHT]
+        subprocess.run(install, check=True, capture_output=True)
+    return MODULES
+
+
 @contextmanager
-def viewer(orthanc_port: int) -> Iterator[str]:
-    """Serve OHIF and, under the same origin, Orthanc's DICOMweb; gives the base URL."""
+def viewer(orthanc_port: int, further: str = "") -> Iterator[str]:
+    """Serve OHIF and, under the same origin, Orthanc's DICOMweb; gives the base URL.
+
+    Parameters
+    ----------
+    further
+        JavaScript after the viewer's configuration.
+    """
     dist = distribution()
 
     class Handler(BaseHTTPRequestHandler):
@@ -97,7 +114,7 @@ def viewer(orthanc_port: int) -> Iterator[str]:
             if path.startswith(("/dicom-web", "/wado")):
                 self.forward()
             elif path == "/app-config.js":
-                self.answer(f"window.config = {json.dumps(CONFIGURATION)};".encode(), "text/javascript")
+                self.answer(f"window.config = {json.dumps(CONFIGURATION)};{further}".encode(), "text/javascript")
             else:
                 self.answer_file(dist / path.lstrip("/"))
 

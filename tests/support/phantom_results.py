@@ -22,6 +22,7 @@ from dicom_io.study.classify import assign_roles
 from mome_core.case import Modality
 from mome_core.results import AnalyzedBreasts, Contribution, Endpoint, Laterality, ModelIdentity, Result, Saliency
 from mome_core.volume import Volume
+from node.measuring import measured, surveyed_case
 from sr_templates.dicom.device import Device
 from sr_templates.dicom.evidence import Evidence, SourceImage
 
@@ -47,11 +48,13 @@ class AnsweredStudy:
 def answered_study(
     spec: PhantomSpec, vendor: str, layout: str | None, folder: Path, options: StudyOptions | None = None
 ) -> AnsweredStudy:
-    """Write the phantom, read it as the node does, and answer with the truth instead of a network."""
+    """Write the phantom, read and measure it as the node does, and answer with the truth instead of a network."""
     phantom = simulate(spec)
     paths = write_study(phantom, vendor, layout, folder, options)
-    assembly = read_case(assign_roles(read_series_headers(paths)))
-    return AnsweredStudy(phantom, paths, evidence_of(assembly), answer(phantom, assembly))
+    assembly = read_case(assign_roles(read_series_headers(paths)), diffusion=True)
+    evidence, case = evidence_of(assembly), assembly.case
+    result = measured(answer(phantom, assembly), case, surveyed_case(case), evidence)
+    return AnsweredStudy(phantom, paths, evidence, result)
 
 
 def evidence_of(assembly: Assembly) -> Evidence:

@@ -8,14 +8,18 @@ are those of the collections' pages and of public code that reads them. No table
 
 from __future__ import annotations
 
+import shutil
 import sys
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pydicom
+from pyarrow import parquet
 from pydicom.uid import generate_uid
 
 from dicom_io.phantom.anatomy import Phantom, simulate
@@ -50,6 +54,7 @@ class Layout:
     one_breast: bool = False
     without: frozenset[Modality] = frozenset({Modality.DWI})
     field_strength_t: float = 1.5
+    t2_slices_of_dce: bool = False  # then image counts prove how many phases the dynamic has
 
 
 def _phases(first: int, names: Iterable[str], step: int = 1) -> dict[str, tuple[int, str]]:
@@ -123,6 +128,7 @@ LAYOUTS = {
             {"t2": (501, "T2W_TSE SENSE"), "dce": (901, "AX BLISS_AUTO SENSE")},
             posts=7,
             study_description="MRI Breast Bilateral with and without Contrast",
+            t2_slices_of_dce=True,
         ),
         Layout(
             "tcga_brca",
@@ -172,6 +178,8 @@ def write_public_study(
     phantom = simulate(spec)
     if layout.one_breast:
         phantom = _left_half(phantom)
+    if layout.t2_slices_of_dce and phantom.t2 and phantom.dce:
+        phantom = replace(phantom, t2=_with_slices(phantom.t2, phantom.dce.voxels.shape[3]))
     drawn = root / collection / patient / ".drawn"
     options = StudyOptions(
         patient_name=patient, patient_id=patient, study=f"{collection}{patient}{visit}", derived=False
@@ -228,6 +236,50 @@ def _left_half(phantom: Phantom) -> Phantom:
         t1=_half(phantom.t1),
         t2=phantom.t2 and _half(phantom.t2),
     )
+
+
+def _with_slices(volume: Volume, count: int) -> Volume:
+    """The volume in so many slices, each the nearest of its own."""
+    before = volume.voxels.shape[2]
+    places = np.linspace(0, before - 1, count)
+    affine = volume.affine.copy()
+    affine[:3, 2] *= (before - 1) / (count - 1)
+    return replace(volume, voxels=volume.voxels[:, :, np.rint(places).astype(int)], affine=affine)
+
+
+def publish(root: Path, bucket: Path) -> Path:
+    """Put every series below ROOT into a bucket as the Imaging Data Commons does; the index of it, BUCKET.parquet."""
+    rows = []
+    for series in sorted(root.glob("*/*/*/*")):
+        files = sorted(series.glob("*.dcm"))
+        image = pydicom.dcmread(files[0], stop_before_pixels=True)
+        folder = str(uuid.uuid5(uuid.NAMESPACE_OID, str(image.SeriesInstanceUID)))
+        (bucket / folder).mkdir(parents=True)
+        for each in files:
+            shutil.copy(each, bucket / folder / each.name)
+        collection = series.relative_to(root).parts[0]
+        rows.append(
+            {
+                "collection_id": collection,
+                "analysis_result_id": None,
+                "PatientID": str(image.PatientID),
+                "StudyInstanceUID": str(image.StudyInstanceUID),
+                "SeriesInstanceUID": str(image.SeriesInstanceUID),
+                "SeriesNumber": str(image.SeriesNumber),
+                "SeriesDescription": str(image.SeriesDescription),
+                "instanceCount": len(files),
+                "series_size_MB": sum(each.stat().st_size for each in files) / 1e6,
+                "license_short_name": "CC BY-NC 4.0" if collection.startswith("duke") else "CC BY 4.0",
+                "source_DOI": f"10.0000/{collection}",
+                "series_aws_url": f"s3://{bucket.name}/{folder}/*",
+                "StudyDescription": str(image.StudyDescription),
+                "StudyDate": str(image.StudyDate),
+                "Modality": "MR",
+            }
+        )
+    index = bucket.with_suffix(".parquet")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), index)
+    return index
 
 
 def _half_dynamic(dynamic: Dynamic) -> Dynamic:

@@ -43,6 +43,10 @@ def served(root: Path) -> Iterator[Bucket]:
 class _Server(ThreadingHTTPServer):
     root: Path
     bucket: Bucket
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        del request, client_address  # a client that closes its connection is no error
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,7 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _listing(folder: Path, prefix: str) -> bytes:
     """ListObjectsV2 in one page."""
-    keys = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
+    keys = sorted(
+        str(each.relative_to(folder)) for each in (folder / prefix.rpartition("/")[0]).rglob("*") if each.is_file()
+    )
     entries = "".join(_entry(folder, key) for key in keys if key.startswith(prefix))
     return (
         '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'

@@ -72,8 +72,27 @@ async function open(step) {
   seen.opened[step.name] = { shot, text: await page.locator("body").innerText(), onScreen: await page.evaluate(onScreen), jumped };
 }
 
+// The viewport grid as a hanging protocol laid it out: how many panes, and what their corners say.
+async function hang() {
+  const started = Date.now();
+  await page.goto(`${job.url}/viewer?StudyInstanceUIDs=${job.study}&hangingprotocolId=${encodeURIComponent(job.hang)}`);
+  const panes = page.locator("[data-cy='viewport-pane']");
+  await panes.nth(job.panes - 1).waitFor();
+  const seconds = (Date.now() - started) / 1000;
+  await page.waitForTimeout(15000);
+  const skip = page.getByText("Skip all").first();
+  if (await skip.isVisible().catch(() => false)) await skip.click();
+  const shot = `${job.shots}/hanging.png`;
+  await page.screenshot({ path: shot });
+  seen.hung = { shot, seconds, panes: await panes.allInnerTexts() };
+}
+
 try {
-  seen.series = await (await enter()).allInnerTexts();
+  if (job.hang) await hang().catch(async (error) => {
+    seen.hung = { failed: String(error) };
+    await page.screenshot({ path: `${job.shots}/hanging-failed.png` });
+  });
+  else seen.series = await (await enter()).allInnerTexts();
   for (const step of job.open) {
     await open(step).catch(async (error) => {
       seen.opened[step.name] = { failed: String(error) };

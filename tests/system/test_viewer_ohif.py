@@ -26,8 +26,6 @@ from places import ROOT
 from sr_templates.build import ResultObjects, build_objects, encode
 from sr_templates.kinds import Kind
 
-PLAYWRIGHT = "playwright-core@1.65.1"
-MODULES = ROOT / ".cache" / "playwright"
 VIEWPORT = (slice(70, 960), slice(310, 1540))  # rows and columns of the screenshot that show the image
 STEPS: list[dict[str, Any]] = [
     {"name": "report", "series": "AI breast MRI results"},
@@ -65,14 +63,6 @@ class Seen:
         return np.asarray(Image.open(opened["shot"]).convert("RGB")).astype(int)[VIEWPORT]
 
 
-def playwright() -> Path:
-    if not (MODULES / "node_modules" / "playwright-core").exists():
-        MODULES.mkdir(parents=True, exist_ok=True)
-        install = ["npm", "install", "--silent", "--no-save", "--prefix", str(MODULES), PLAYWRIGHT]
-        subprocess.run(install, check=True, capture_output=True)
-    return MODULES
-
-
 def look(study: AnsweredStudy, objects: ResultObjects, shots: Path) -> dict[str, Any]:
     """Put study and results into Orthanc, open each result in OHIF, and bring back text and screenshots."""
     shots.mkdir(parents=True, exist_ok=True)
@@ -85,7 +75,7 @@ def look(study: AnsweredStudy, objects: ResultObjects, shots: Path) -> dict[str,
             "study": study.study_uid,
             "chromium": ohif.CHROMIUM,
             "arguments": ohif.CHROMIUM_ARGUMENTS,
-            "modules": str(playwright()),
+            "modules": str(ohif.playwright()),
             "shots": str(shots),
             "open": STEPS,
         }

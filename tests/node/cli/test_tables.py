@@ -20,7 +20,7 @@ def printed(summary: AnalysisSummary) -> str:
 def test_measurements_are_printed_also_where_no_score_is_given() -> None:
     text = printed(AnalysisSummary(reason="the breasts moved", measurements=MEASURED))
     assert "not analysed: the breasts moved" in text
-    assert "Measured on the images, independent of the network" in text
+    assert "Measured on the images, not by the network" in text
     assert "washout (type III), -19 % from post-contrast phase 1 to 3, 180 s later" in text
     assert "No ADC: they differ" in text
 

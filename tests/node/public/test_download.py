@@ -77,7 +77,7 @@ def test_a_file_that_was_cut_short_is_got_again_and_a_cut_receipt_counts_for_not
     get(tmp_path, archive)
     cut = place_of(indexed(3), tmp_path / "got") / "1.dcm"
     cut.write_bytes(cut.read_bytes()[:10])
-    receipt = tmp_path / "got" / RECEIPT
+    receipt = tmp_path / "got" / "advanced_mri_breast_lesions" / RECEIPT
     lines = receipt.read_text().splitlines()
     receipt.write_text(lines[1] + "\n" + lines[0][:20])
     assert [each.number for each in missing_series([indexed(3), indexed(5)], tmp_path / "got")] == [3]
@@ -106,5 +106,5 @@ def test_a_full_disk_is_told_before_the_first_byte(tmp_path: Path) -> None:
 
 def test_the_receipt_says_what_was_proven(tmp_path: Path, archive: Bucket) -> None:
     get(tmp_path, archive)
-    line = json.loads((tmp_path / "got" / RECEIPT).read_text().splitlines()[0])
+    line = json.loads((tmp_path / "got" / "advanced_mri_breast_lesions" / RECEIPT).read_text().splitlines()[0])
     assert (line["files"], line["bytes"], line["without_md5"]) == (4, 4000, 0)

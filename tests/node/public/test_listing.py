@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.public.index import IndexedSeries
-from node.public.listing import is_non_commercial, totals_of
+from node.public.listing import totals_of
 
 pytestmark = pytest.mark.slow
 PUBLISHED = {  # patients, studies, series, GB: shared/spec/public_data.md, counted in the same index by another
@@ -27,8 +27,3 @@ def test_the_counts_are_those_of_the_index(idc: list[IndexedSeries]) -> None:
     assert {name: counted[name] for name in PUBLISHED} == PUBLISHED
     assert [name for name, each in found.items() if each.non_commercial] == ["duke_breast_cancer_mri"]
     assert (found["acrin_6698"].dwi, found["ispy2"].t2, found["ispy2"].dwi) == (1113, 2084, 0)
-
-
-def test_nc_is_read_from_the_licence() -> None:
-    assert is_non_commercial(["CC BY-NC 4.0 (doi:1)"])
-    assert not is_non_commercial(["CC BY 4.0 (doi:1)"])

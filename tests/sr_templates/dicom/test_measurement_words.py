@@ -22,7 +22,7 @@ def test_every_number_is_told_with_its_unit() -> None:
         "May be more than one lesion": "it touches the skin",
         "Distance to skin": "2 mm",
         "Distance to chest wall": "41 mm",
-        "ADC": "0.84 (lowest voxel 0.71) × 10⁻³ mm²/s, fit of b = 50, 800",
+        "ADC": "0.84 (lowest voxel 0.71) × 10⁻³ mm²/s, fit of b = 50, 800 s/mm²",
     }
 
 

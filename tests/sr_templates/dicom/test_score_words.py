@@ -58,8 +58,9 @@ def test_a_score_is_told_among_those_of_the_validation_cases(probability: float,
 
 def test_none_and_all_are_said_of_none_and_all_only() -> None:
     many = replace(VALIDATION, negatives=tuple(n / 1000 for n in range(1000)), specificity=Proportion(1, 1240, 0, 1))
-    assert "higher than 99 % of 1,240 negative" in population_words(many, 0.9985)
-    assert "higher than 1 % of 1,240 negative" in population_words(many, 0.0005)
+    assert "higher than 99 % of 1240 negative" in population_words(many, 0.9985)
+    assert "higher than 1 % of 1240 negative" in population_words(many, 0.0005)
+    assert "higher than 99 % of 1240 negative" in population_words(many, 0.9999)  # 1,000 of 1,240 scores are kept
 
 
 def test_a_bundle_without_the_scores_of_its_cases_says_nothing() -> None:

@@ -33,7 +33,7 @@ def said(page: Page) -> str:
 def test_curve_numbers_and_name_stand_on_it(box: Box) -> None:
     page = card(box, WHOLE)
     words = said(page)
-    assert "Measured on the images, independent of the network" in words
+    assert "Measured on the images, not by the network" in words
     for expected in (
         "peak of the saliency, left breast", "Worst curve: washout (type III), -19 %",
         "Initial uptake: +150 % (point +150 %)", "6.3 ml; 24 (LR) x 27 (AP)", "0.84 (lowest voxel 0.71)",

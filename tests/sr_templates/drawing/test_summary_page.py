@@ -140,7 +140,8 @@ def test_no_text_is_small_lies_on_another_or_leaves_the_page(study, layout: Page
     page = page_of(evidence, result, replace(FULL, layout=layout))
     assert page.image.size == SIZES[layout]
     assert_legible(page)
-    assert not page.shortened or len(result.scores) > 1  # then the report alone says what each score is worth
+    assert not page.shortened or len(result.scores) > 1  # then the report alone says all that each score is worth
+    assert not any(text.words.endswith(" ...") for text in page.texts)
 
 
 def readable(language: Language) -> None:
@@ -201,7 +202,7 @@ def test_more_flags_than_the_card_holds_are_counted(layout: PageLayout, evidence
 @pytest.mark.parametrize("layout", PageLayout)
 def test_what_the_images_prove_stands_on_the_page(layout: PageLayout) -> None:
     page = page_of(*of(), PageOptions(layout))
-    assert "Measured on the images, independent of the network" in said(page)
+    assert "Measured on the images, not by the network" in said(page)
     assert "washout (type III), -19 %" in said(page)
     assert CURVES in page.pictures
 

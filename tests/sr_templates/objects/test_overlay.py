@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from mome_core.case import Modality
 from mome_core.results import Result
-from sr_studies import DEVICE
+from sr_studies import DEVICE, Layout, make_evidence, make_result
 from sr_templates.build import build_objects
+from sr_templates.context import ObjectOptions
 from sr_templates.dicom.evidence import Evidence
 from sr_templates.dicom.grid import image_affine
 from sr_templates.drawing.capture import picture_of
 from sr_templates.drawing.colour import ACCENT
 from sr_templates.kinds import Kind
 from sr_templates.objects.overlay import LEAST_PIXELS, enlargement
+
+ONLY = ObjectOptions(frozenset({Kind.OVERLAY}))
 
 
 def test_the_overlay_shows_the_slices_with_the_region_and_one_more_in_colour(
@@ -56,3 +64,21 @@ def test_nothing_is_painted_on_what_lies_outside_the_lines(result: Result, evide
     rgb = picture_of(build_objects(result, evidence, DEVICE).by_kind[Kind.OVERLAY][0]).astype(int)
     coloured = (np.ptp(rgb, axis=2) > 12).mean()
     assert coloured < 0.06
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="tesseract (tesseract-ocr) is not installed")
+@pytest.mark.parametrize(("matrix", "pixels"), [(160, 640), (256, 512), (1024, 1024)])
+@pytest.mark.parametrize("shown", [512, 1024])
+def test_a_machine_reads_the_warning(matrix: int, pixels: int, shown: int, tmp_path: Path) -> None:
+    """As a viewer shows it in a square of 512 or 1024 pixels; what a machine reads, a person does."""
+    evidence = make_evidence(Layout(columns=matrix, rows=matrix, slices=4))
+    (first, *_) = build_objects(make_result(evidence), evidence, DEVICE, options=ONLY).by_kind[Kind.OVERLAY]
+    assert (first.Rows, first.Columns) == (pixels, pixels)
+    Image.fromarray(picture_of(first)).resize((shown, shown), Image.Resampling.BICUBIC).save(tmp_path / "seen.png")
+    read = subprocess.run(
+        ["tesseract", tmp_path / "seen.png", "-", "--psm", "11"], capture_output=True, text=True, check=True
+    ).stdout
+    words = " ".join(read.split())
+    assert "RESEARCH USE ONLY" in words
+    assert "no lesion outline" in words

@@ -47,7 +47,7 @@ def test_its_words_can_be_searched(document: bytes, tmp_path: Path) -> None:
         "Phantom Anna", "ID P-1", "born 1970-01-01", "study of 2026-09-01", "A-1", "83 %", "POSITIVE",
         "above the operating point of 50 %", "RESEARCH USE ONLY - NOT FOR DIAGNOSIS", "sensitivity 97 %",
         "Raised most on the left: DCE series 4, image", "+20.0 points", "Se 4, Im",
-        "Measured on the images, independent of the network", "washout (type III), -19 %", "6.3 ml; 24 mm left-right",
+        "Measured on the images, not by the network", "washout (type III), -19 %", "6.3 ml; 24 mm left-right",
         "higher than 85 % of 100 negative and 83 % of 100 positive validation patients",
     ):  # fmt: skip
         assert expected in words

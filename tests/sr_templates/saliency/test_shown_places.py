@@ -121,6 +121,7 @@ def test_nothing_is_marked_without_a_lesion(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(7200)
 def test_of_shown_regions_19_in_20_have_their_peak_in_the_lesion(tmp_path: Path) -> None:
     hits = []
     for seed in range(FIRST_SEED, FIRST_SEED + 60):
