@@ -141,7 +141,7 @@ def _s5cmd(commands: Sequence[str], endpoint: str) -> Iterator[dict[str, object]
     with tempfile.NamedTemporaryFile("w", suffix=".s5cmd") as file:
         file.write("\n".join(commands) + "\n")
         file.flush()
-        options = ["--json", "--no-sign-request", "--endpoint-url", endpoint, "--retry-count", "5"]
+        options = ["--json", "--no-sign-request", "--endpoint-url", endpoint, "--numworkers", "64"]
         answer = subprocess.run([_program(), *options, "run", file.name], capture_output=True, text=True, check=False)
     if answer.returncode:
         raise DownloadFailed(f"{endpoint} did not give what was asked: {_complaint(answer.stderr)}")

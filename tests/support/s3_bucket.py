@@ -44,6 +44,7 @@ class _Server(ThreadingHTTPServer):
     root: Path
     bucket: Bucket
     daemon_threads = True
+    request_queue_size = 512
 
     def handle_error(self, request: object, client_address: object) -> None:
         del request, client_address  # a client that closes its connection is no error

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mome_core.model.checkpoint import Description
 from mome_core.results import ModelIdentity
+from mome_core.training.bundle import LICENCES, write_bundle
 from mome_core.training.gate import AcceptanceCheck
+from mome_core.training.loop import train
 from node.cli.main import main
 from node.cli.promotion import require_passed
 from node.errors import NodeError
 from node.exit_codes import Exit
 from node.promotion import PromotionReport
+from training_examples import QUICK, task
 
 
 @pytest.fixture
@@ -70,6 +75,18 @@ def test_cases_that_readers_judged_are_named_and_not_locked(
 
 def test_the_report_of_a_node_without_answers_says_so(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no answers in this period" in run(capsys, config, "report")[1]
+
+
+def test_the_licences_of_the_data_are_shown_before_anything_is_examined(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, learning = tmp_path / "ours", task(tmp_path, replace(QUICK, epochs=1))
+    described = Description("ours", "1", "for tests", {LICENCES: ["CC BY-NC 4.0 (doi:10.7937/tcia.e3sv-re93)"]})
+    write_bundle(bundle, learning, train(learning, tmp_path / "run"), described)
+    code, _, told = run(capsys, config, "promote", str(bundle))
+    assert code != 0  # nobody vouches for it
+    assert "trained on data under CC BY-NC 4.0 (doi:10.7937/tcia.e3sv-re93)" in told
+    assert "NOT FOR COMMERCIAL USE" in told
 
 
 def test_a_failed_check_is_named_with_its_figures() -> None:

@@ -19,7 +19,7 @@ from places import ROOT
 from public_sets import publish, write_public_study
 from s3_bucket import served
 
-FEW = 8  # patients to learn from: enough to part, too few to calibrate
+TEACHING = 126  # three folds, each with 42 to choose by: with fewer than 20 of a class a model gives no score
 
 
 def three_steps(folder: Path) -> list[TaskStep]:
@@ -102,18 +102,20 @@ def test_the_external_patients_stay_out_of_every_training(name: str, tmp_path: P
 def published(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """AMBL and BREAST-DIAGNOSIS as phantoms in a bucket, their tables where the user puts them; the command's words."""
     drawn, task = tmp_path / "drawn", tmp_path / "task"
-    for n in range(FEW):
+    for n in range(TEACHING):
         write_public_study(drawn, "advanced_mri_breast_lesions", f"AMBL-{n:03d}", seed=n, lesion=_lesion(n))
     for n in range(4):
         write_public_study(drawn, "breast_diagnosis", f"BreastDx-01-{n:04d}", seed=900 + n, lesion=_lesion(n))
-    tables.ambl(task / "public", [{"Patient ID#": f"AMBL-{n:03d}", "tumor/benign1": 1 - n % 2} for n in range(FEW)])
+    tables.ambl(
+        task / "public", [{"Patient ID#": f"AMBL-{n:03d}", "tumor/benign1": 1 - n % 2} for n in range(TEACHING)]
+    )
     words = ("Invasive ductal carcinoma", "Fibroadenoma")
     cases = [{"Breast Dx Case": f"BreastDx-01-{n:04d}", "Pathology: Dx": words[n % 2]} for n in range(4)]
     tables.diagnosis(task / "public", cases)
     index = publish(drawn, tmp_path / "s3" / "idc-open-data")
     (tmp_path / "config.toml").write_text('estimators = ["none"]\n')
     with served(tmp_path / "s3") as bucket:
-        few = ("--folds", "2", "--inner-folds", "2", "--epochs", "1", "--threads", "1")
+        few = ("--folds", "3", "--inner-folds", "2", "--epochs", "1", "--threads", "1", "--workers", "2")
         where = ("--to", str(task), "--index", str(index), "--endpoint-url", bucket.endpoint)
         yield ("public", "reproduce", "malignancy", *where, *few, "--config", str(tmp_path / "config.toml"), "--yes")
 
