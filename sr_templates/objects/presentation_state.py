@@ -6,6 +6,8 @@ the scanner's. It is written above the operating point only, like every mark.
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 from highdicom.pr import (
     GraphicAnnotation,
@@ -68,9 +70,8 @@ def build(context: BuildContext) -> Instances:
 
 
 def _readable(source: SourceImage) -> Dataset:
-    """The header with a character set that highdicom reads; what it copies gives way to the object's own attributes."""
-    header = Dataset()
-    header.update(source.header)
+    """A copy with a character set that highdicom reads; what it takes over gives way to the object's own attributes."""
+    header = deepcopy(source.header)
     header.SpecificCharacterSet = "ISO_IR 192"
     return header
 

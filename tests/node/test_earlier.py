@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,9 @@ from dicom_io.network.service import Peer
 from dicom_io.phantom.options import StudyOptions
 from mome_core.visits import Incomparable, Visit
 from node.analyst import make_analyst
+from node.cli.studies import show
+from node.dashboard.site import Site
+from node.dashboard.study_page import study_page
 from node.earlier import earlier_visits, visits_beside
 from node.service.worker import analyze_next
 from node.settings import Settings
@@ -154,6 +158,22 @@ def test_another_scanner_protocol_is_marked_and_an_earlier_study_that_comes_late
     first, *rest = hospital.beside(visits[2])
     assert first.date == "20240901" and first.measured_apart == (Incomparable.OTHER_PROTOCOL,)
     assert not any(each.measured_apart for each in rest)
+
+
+@pytest.mark.slow
+def test_the_page_of_the_study_shows_them_to_who_may_see_patients(
+    hospital: Hospital, visits: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site.open(hospital.settings)
+    number = site.ledger.reading.study(visits[1]).study.id
+    head, *rows = study_page(site, number, 0.0, patients=True).visits
+    assert [row[0] for row in rows][-2:] == ["2025-03-14", "2025-06-02"] and head[1] == "Enhancing tissue"
+    assert study_page(site, number, 0.0, patients=False).visits == []
+    monkeypatch.setattr("node.cli.studies.load_settings", lambda config: hospital.settings)
+    monkeypatch.setattr("node.cli.studies.open_ledger", lambda config: hospital.ledger)
+    show(visits[1], as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert [each["date"] for each in told["visits"]][-2:] == ["20250314", "20250602"]
 
 
 def pdf_text(document: bytes, folder: Path) -> str:

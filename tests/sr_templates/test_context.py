@@ -48,7 +48,13 @@ def test_slices_tiled_in_one_image_move_the_map_and_leave_out_what_lies_on_plane
     wanted = ObjectOptions(ON_PLANES)
     objects = build_objects(make_result(evidence), replace(evidence, dce=tiled), DEVICE, options=wanted)
     assert "Resampled to the T2 series" in objects.by_kind[Kind.SALIENCY_MAP][0].ImageComments
-    assert set(objects.not_written) == {Kind.SEGMENTATION, Kind.OVERLAY, Kind.REGION, *MEASURED_KINDS}
+    assert set(objects.not_written) == {
+        Kind.SEGMENTATION,
+        Kind.OVERLAY,
+        Kind.PRESENTATION_STATE,
+        Kind.REGION,
+        *MEASURED_KINDS,
+    }
 
 
 def _renamed(header: Dataset) -> Dataset:

@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -20,6 +21,7 @@ import phantom
 from mome_core.calibration import Call
 from node.settings_sections import Destination
 from node.states import StudyState
+from ports import free_port
 from reader_documents import OF_INTEREST, REJECTED_FOR_QUALITY, add_comment, key_objects, successor
 from running_node import RunningNode, dcmsend, dcmtk_available, running
 from sr_templates.build import encode
@@ -31,7 +33,7 @@ pytestmark = [
         reason="needs Orthanc and DCMTK (apt-get install orthanc dcmtk)",
     ),
 ]
-COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
+COMPREHENSIVE_3D_SR, KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.88.59"
 
 
 def command(node: RunningNode, *arguments: str) -> str:
@@ -59,7 +61,7 @@ def test_a_verdict_goes_from_the_pacs_to_the_node_to_the_label_of_a_cohort(tmp_p
     study = str(dcmread(images[0], stop_before_pixels=True).StudyInstanceUID)
     with orthanc.running() as pacs:
         destination = Destination(name="pacs", ae_title=pacs.ae_title, host="127.0.0.1", port=pacs.dicom_port)
-        with running(tmp_path / "node", [destination]) as node:
+        with running(tmp_path / "node", [destination], dashboard={"port": free_port()}) as node:
             pacs.know("node", "MOMENODE", node.port)
             assert dcmsend(tmp_path / "scanner", node.port)
             detail = node.wait_for_outcome(study)
@@ -71,6 +73,7 @@ def test_a_verdict_goes_from_the_pacs_to_the_node_to_the_label_of_a_cohort(tmp_p
             label = {Call.POSITIVE: "1", Call.NEGATIVE: "0"}[call]
             becomes_a_label(node, tmp_path, label, f"malignancy=verdict:agree-with-{call}")
             is_counted(node)
+            withdraws_on_request(node, pacs, study)
 
 
 def report_in(pacs: orthanc.Orthanc, study: str) -> Dataset:
@@ -122,3 +125,21 @@ def is_counted(node: RunningNode) -> None:
     (line,) = json.loads(command(node, "model", "report", "--json"))["verdicts"]
     assert (line["scanner"], line["agree"], line["not_usable"]) == ("MODALITY", 1, 0)
     assert "agree" in command(node, "model", "report")
+
+
+def withdraws_on_request(node: RunningNode, pacs: orthanc.Orthanc, study: str) -> None:
+    """A reader finds the wrong side on the dashboard and asks for the withdrawal: the PACS gets a rejection note."""
+    key = command(node, "access", "key", "rita", "--role", "operator").strip()
+    place = f"http://127.0.0.1:{node.settings.dashboard.port}/api/studies/1/assess"
+    said = {"verdict": "wrong-side", "comment": "it is the other one", "retract": True}
+    answer = httpx2.post(place, json=said, headers={"authorization": f"Bearer {key}"}, timeout=60)
+    assert answer.status_code == 200 and "rejection note" in answer.json()["said"], answer.text
+
+    def note() -> list[Dataset]:
+        found = pacs.find("Instance", {"StudyInstanceUID": study, "SOPClassUID": KEY_OBJECTS})
+        notes = (dcmread(BytesIO(pacs.file(each["ID"]))) for each in found)
+        return [each for each in notes if "results withdrawn" in each.get("SeriesDescription", "")]
+
+    node.wait_for(lambda: bool(note()), "the rejection note in the PACS")
+    assert note()[0].ConceptNameCodeSequence[0].CodeValue == "113037", "patient safety"
+    assert [each["verdict"] for each in verdicts(node)] == ["not-usable", "agree", "wrong-side"]

@@ -36,7 +36,7 @@ def test_each_visit_is_a_row_and_what_it_lacks_a_dash() -> None:
 
 def test_a_line_names_each_number_and_leaves_out_what_is_not_there() -> None:
     first, second = visit_sentences(VISITS)
-    assert first.startswith("2025-03-14: Enhancing tissue 6.2 ml, Initial uptake +151 %, ADC (10⁻³ mm²/s) 0.90, malig")
+    assert first.startswith("2025-03-14: Enhancing tissue 6.2 ml, Initial uptake +151 %, ADC (10⁻³ mm²/s) 0.90, Malig")
     assert second == "2025-06-02:  (this study)".replace("  ", " ")
 
 
