@@ -13,7 +13,7 @@ from node.verdicts import ReaderLabels
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictLabels:
+class _VerdictLabels:
     """What verdicts brought to a manifest.
 
     Parameters
@@ -45,7 +45,7 @@ class VerdictLabels:
         return "; ".join(parts)
 
 
-def add_verdicts(manifest: Path, found: ReaderLabels, folders: Mapping[str, Path]) -> VerdictLabels:
+def add_verdicts(manifest: Path, found: ReaderLabels, folders: Mapping[str, Path]) -> _VerdictLabels:
     """Write the labels that verdicts give into a manifest, with the verdict as the label's source.
 
     A case that the manifest does not list is added. What is known already, be it from the molecular subtype, stays.
@@ -79,4 +79,4 @@ def add_verdicts(manifest: Path, found: ReaderLabels, folders: Mapping[str, Path
         else:
             contrary.append(row["case"])
     write_table(manifest, rows)
-    return VerdictLabels(given, added, known, tuple(contrary), tuple(uid for uid, _ in found.contradicted))
+    return _VerdictLabels(given, added, known, tuple(contrary), tuple(uid for uid, _ in found.contradicted))

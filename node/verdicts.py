@@ -15,7 +15,7 @@ _SCORE_BANDS = 5  # fifths of [0, 1], as the population stability index has them
 
 
 @dataclass(frozen=True, slots=True)
-class StandingVerdict:
+class _StandingVerdict:
     """The newest verdict of one reader, or of one AE title, on one score of a study.
 
     Parameters
@@ -38,7 +38,7 @@ class StandingVerdict:
         """The class that the reader holds for true; None where the verdict does not say."""
         return label_of(self.assessment.verdict, self.score.call) if self.names_score else None
 
-    def after(self, before: StandingVerdict) -> StandingVerdict:
+    def after(self, before: _StandingVerdict) -> _StandingVerdict:
         """Which of two of one reader stands: a verdict on an older revision takes the place of none on a newer one."""
         if self.assessment.revision != before.assessment.revision:
             return self if self.assessment.revision > before.assessment.revision else before
@@ -47,16 +47,16 @@ class StandingVerdict:
         return replace(self, also=before.also | ({before.label} if before.label is not None else frozenset()))
 
 
-def standing(said: Iterable[AssessedAnalysis]) -> list[StandingVerdict]:
+def standing(said: Iterable[AssessedAnalysis]) -> list[_StandingVerdict]:
     """The newest verdict of each reader on each score, of the newest revision judged; `said` is oldest first."""
-    newest: dict[tuple[str, Endpoint, str, str], StandingVerdict] = {}
+    newest: dict[tuple[str, Endpoint, str, str], _StandingVerdict] = {}
     for each in said:
         for score in each.summary.scores:
             about = each.assessment.endpoint
             if about not in (None, score.endpoint):
                 continue
             sure = about is not None or len(each.summary.scores) == 1
-            one = StandingVerdict(each.study_instance_uid, each.scanner, each.assessment, score, sure)
+            one = _StandingVerdict(each.study_instance_uid, each.scanner, each.assessment, score, sure)
             who = (each.study_instance_uid, score.endpoint, each.assessment.reader, each.assessment.calling_ae_title)
             newest[who] = one.after(newest[who]) if who in newest else one
     return list(newest.values())
@@ -91,7 +91,7 @@ class ReaderLabels:
 
 def reader_labels(said: Iterable[AssessedAnalysis]) -> ReaderLabels:
     """The labels that the standing verdicts give; none where readers contradict each other."""
-    by_case: dict[tuple[str, Endpoint], list[StandingVerdict]] = defaultdict(list)
+    by_case: dict[tuple[str, Endpoint], list[_StandingVerdict]] = defaultdict(list)
     for each in standing(said):
         if each.label is not None:
             by_case[each.study_instance_uid, each.score.endpoint].append(each)
@@ -106,7 +106,7 @@ def reader_labels(said: Iterable[AssessedAnalysis]) -> ReaderLabels:
     return ReaderLabels(tuple(labels), tuple(contradicted))
 
 
-def _source_of(each: StandingVerdict) -> str:
+def _source_of(each: _StandingVerdict) -> str:
     return f"verdict:{each.assessment.verdict}-with-{each.score.call}"
 
 
@@ -145,7 +145,7 @@ class BandVerdicts:
     not_usable: int
 
 
-def count_verdicts(verdicts: Sequence[StandingVerdict]) -> list[BandVerdicts]:
+def count_verdicts(verdicts: Sequence[_StandingVerdict]) -> list[BandVerdicts]:
     """The verdicts by scanner, endpoint and score band, in this order.
 
     Not counted are verdicts on withheld scores, and an agreement or disagreement with a result of several scores of
