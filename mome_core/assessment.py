@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from mome_core.calibration import Call
 
+MOST_CHARACTERS = 1000  # of a reader's comment
+
 
 class Verdict(StrEnum):
     """What a reader says of a result."""

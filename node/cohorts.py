@@ -20,7 +20,7 @@ from dicom_io.labels import read_labels
 from mome_core.case import Modality
 from mome_core.errors import MomeError
 from mome_core.results import Endpoint
-from mome_core.training.cohort import CohortProblem, ManifestRow, balance, problems_of
+from mome_core.training.cohort import LABEL_SOURCE, SUBTYPE_COLUMN, CohortProblem, ManifestRow, balance, problems_of
 from mome_core.training.table import read_table, write_table
 from node.cases import content_digest, read_assembly
 from node.errors import NodeError
@@ -141,9 +141,23 @@ def _join(rows: list[Record], labels: Path, key: bytes) -> int:
         if not matching:
             raise NodeError(f"{labels}, line {number}: its {name} is not in the manifest")
         for row in matching:
-            row.update({column: value for column, value in record.items() if column not in ("case", "patient")})
+            given = {column: value for column, value in record.items() if column not in ("case", "patient")}
+            row.update(given)
+            _forget_verdicts(row, given)
             joined.add(row["case"])
     return len(joined)
+
+
+def _forget_verdicts(row: Record, given: Record) -> None:
+    """Of labels that a table brings, no verdict is the source any more; a molecular subtype brings one, too."""
+    if LABEL_SOURCE in given or LABEL_SOURCE not in row:
+        return
+    brought = {each.value for each in Endpoint if each in given}
+    if given.get(SUBTYPE_COLUMN) and f"{Endpoint.TRIPLE_NEGATIVE}=" in row[LABEL_SOURCE]:
+        brought.add(Endpoint.TRIPLE_NEGATIVE.value)
+        row[Endpoint.TRIPLE_NEGATIVE] = given.get(Endpoint.TRIPLE_NEGATIVE, "")
+    kept = [part for part in row[LABEL_SOURCE].split() if part.partition("=")[0] not in brought]
+    row[LABEL_SOURCE] = " ".join(kept)
 
 
 # --- what is in a cohort, and what is wrong with it

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mome_core.results import Endpoint
-from mome_core.training.cohort import ManifestRow, read_manifest, rows_of_split
+from mome_core.training.cohort import ManifestRow, not_measured, read_manifest, rows_of_split, rows_to_measure
 from mome_core.training.errors import TrainingRefused
 from node.cases import content_digest
 from node.models import open_decisions
@@ -50,7 +50,10 @@ class LockedSet:
 
 
 def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoint, *, by: str, now: float) -> LockedSet:
-    """Judge candidates by these cases from now on (all of the manifest when split is empty)."""
+    """Judge candidates by these cases from now on (all of the manifest when split is empty).
+
+    Cases whose label is from a reader's verdict are not among them.
+    """
     place = manifest.absolute()
     rows = _labelled_rows(place, split, endpoint)
     locked = LockedSet(len(rows), digest_of(rows), str(place), split, endpoint)
@@ -66,9 +69,11 @@ def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoin
 
 
 def _labelled_rows(manifest: Path, split: str, endpoint: Endpoint) -> list[ManifestRow]:
-    rows = [row for row in rows_of_split(read_manifest(manifest), split) if endpoint in row.labels]
+    measured = rows_to_measure(rows_of_split(read_manifest(manifest), split))
+    rows = [row for row in measured if endpoint in row.labels]
     if len({row.labels[endpoint] for row in rows}) < 2:
-        raise TrainingRefused(f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model")
+        words = f"{len(rows)} cases with a label of {endpoint}: both classes are needed to judge a model"
+        raise TrainingRefused("; ".join(filter(None, (words, not_measured(measured, endpoint)))))
     return rows
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mome_core.compute import best_device
 from mome_core.model.checkpoint import load_checkpoint
-from mome_core.training.cohort import ManifestRow, rows_of_split
+from mome_core.training.cohort import ManifestRow, rows_of_split, rows_to_measure
 from mome_core.training.recalibrate import Recalibration, card_of, recalibrate
 from node.cases import CACHE, CohortProgress, prepare_cases
 
@@ -41,10 +41,12 @@ class RecalibrationPlan:
 def recalibrate_bundle(rows: Sequence[ManifestRow], plan: RecalibrationPlan, progress: CohortProgress) -> Recalibration:
     """Answer the cases by the bundle's estimators, and write a bundle with the calibrations that they give.
 
+    Labels from readers' verdicts are left out (`rows_to_measure`).
     Raises TrainingRefused for too few patients that are new to the model.
     """
     checkpoint = load_checkpoint(plan.bundle, best_device() if plan.device == "auto" else plan.device)
-    chosen = rows_of_split(rows, plan.split)
+    measured = rows_to_measure(rows_of_split(rows, plan.split))
+    chosen = [row for row in measured if row.labels or not row.judged]
     cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
     counting = partial(progress.counting, f"{checkpoint.identity.name}: cases answered")
     return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), counting)

@@ -52,6 +52,6 @@ _SHAPES: Mapping[str, Callable[[str], str]] = {
     "bpe": _like("minimal|mild|moderate|marked|[a-d1-4]"),
     "bi_rads": _like("[0-6]|4[a-cA-C]"),
     "field_strength": _like(r"\d{1,2}(\.\d{1,5})?"),
-    LABEL_SOURCE: _like(rf"{_FROM_VERDICT}( {_FROM_VERDICT})*"),
+    LABEL_SOURCE: lambda text: " ".join(filter(_like(_FROM_VERDICT), text.split())),
     "vendor": lambda text: str(vendor_of(text)) if text else "",
 }

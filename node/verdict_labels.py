@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mome_core.training.cohort import LABEL_SOURCE
+from mome_core.training.cohort import LABEL_SOURCE, read_manifest
 from mome_core.training.table import read_table, write_table
 from node.cohorts import key_of, new_row
 from node.verdicts import ReaderLabels
@@ -37,7 +37,7 @@ class _VerdictLabels:
     contradicted: tuple[str, ...]
 
     def __str__(self) -> str:
-        parts = [f"{self.given} labels from readers' verdicts, {self.added} cases added, {self.known} known before"]
+        parts = [f"labels from readers' verdicts: {self.given}; known before: {self.known}; cases added: {self.added}"]
         if self.contrary:
             parts.append(f"readers say otherwise than the label, which stays: {', '.join(self.contrary)}")
         if self.contradicted:
@@ -48,13 +48,15 @@ class _VerdictLabels:
 def add_verdicts(manifest: Path, found: ReaderLabels, folders: Mapping[str, Path]) -> _VerdictLabels:
     """Write the labels that verdicts give into a manifest, with the verdict as the label's source.
 
-    A case that the manifest does not list is added. Raises NodeError where the key of the pseudonyms is lost.
+    A case that the manifest does not list is added. What is known already, be it from the molecular subtype, stays.
+    Raises NodeError where the key of the pseudonyms is lost, and TrainingRefused for a manifest with a mistake.
 
     Parameters
     ----------
     folders
         Of each judged study, by Study Instance UID.
     """
+    labels = {each.name: each.labels for each in read_manifest(manifest)}
     _, rows = read_table(manifest)
     key = key_of(manifest, create=False)
     by_folder = {(manifest.parent / row["case"]).resolve(): row for row in rows}
@@ -67,11 +69,12 @@ def add_verdicts(manifest: Path, found: ReaderLabels, folders: Mapping[str, Path
             row = by_folder[folder.resolve()] = new_row(folder, str(folder), key)
             rows.append(row)
             added += 1
-        if not (before := row.get(each.endpoint, "")):
+        before = labels.get(row["case"], {}).get(each.endpoint)
+        if before is None:
             row[each.endpoint] = str(each.label)
             row[LABEL_SOURCE] = " ".join(filter(None, (row.get(LABEL_SOURCE, ""), f"{each.endpoint}={each.source}")))
             given += 1
-        elif before == str(each.label):
+        elif before == each.label:
             known += 1
         else:
             contrary.append(row["case"])

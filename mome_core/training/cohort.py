@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -64,6 +64,12 @@ class ManifestRow:
     facts: Mapping[str, str]
     subtype: int | None = None
 
+    @property
+    def judged(self) -> frozenset[Endpoint]:
+        """Endpoints whose label is from readers who had seen the score: it is no truth to measure that score by."""
+        source = self.facts.get(LABEL_SOURCE, "").split()
+        return frozenset(each for each in Endpoint if any(part.startswith(f"{each}=verdict:") for part in source))
+
     def group(self, column: str) -> str:
         """The subgroup that the case belongs to, as `group_of` has it; empty when the manifest does not say."""
         return group_of(column, self.facts.get(column, ""))
@@ -93,6 +99,24 @@ def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
 def rows_of_split(rows: Iterable[ManifestRow], split: str) -> tuple[ManifestRow, ...]:
     """The rows of one split; all of them where none is named."""
     return tuple(row for row in rows if split in ("", row.split))
+
+
+def rows_to_measure(rows: Iterable[ManifestRow]) -> tuple[ManifestRow, ...]:
+    """The rows without the labels that stem from readers' verdicts: a score is not measured by who had seen it."""
+    return tuple(
+        replace(row, labels={each: label for each, label in row.labels.items() if each not in row.judged})
+        for row in rows
+    )
+
+
+def not_measured(rows: Iterable[ManifestRow], endpoint: Endpoint | None = None) -> str:
+    """Which cases `rows_to_measure` took a label from (of this endpoint), in a sentence; empty for none."""
+    names = [row.name for row in rows if (row.judged if endpoint is None else endpoint in row.judged)]
+    if not names:
+        return ""
+    return (
+        f"not measured by, because readers who had seen the score gave the label ({LABEL_SOURCE}): {', '.join(names)}"
+    )
 
 
 def _require_columns(path: Path, columns: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mome_core.calibration import coalition_words
+from mome_core.training.cohort import not_measured
 from mome_core.training.measured import MeasuredSet
 from mome_core.training.metrics import spelled
 from mome_core.training.readers import ReaderCut
@@ -77,6 +78,9 @@ def evaluate(
         cache,
         workers,
     )
+    for each in plan.sets:
+        if left_out := not_measured(each.rows, plan.endpoint):
+            typer.echo(f"{each.name}: {left_out}", err=True)
     found = evaluate_models(plan, PrintedProgress())
     if report:
         write_page(report, found)

@@ -86,13 +86,12 @@ def _plain(text: str) -> str:
 
 
 def _cells(each: Feedback, labels: Sequence[ReaderLabel]) -> list[object]:
-    """One line of the file: the document, the verdict, and the label that it took part in."""
+    """One line of the file: the document, the verdict, and the label that stems from it."""
     source = [each.study_instance_uid, each.sop_class_uid, each.sop_instance_uid, each.sha256, each.path]
     source += [each.calling_ae_title, str(each.received_at)]
     said = each.assessment
     if said is None:
         return [*source, "", "", "", "", "", ""]
-    about = (each.study_instance_uid, said.endpoint)
-    given = [one for one in labels if about in ((one.study_instance_uid, one.endpoint), (one.study_instance_uid, None))]
-    label = (given[0].label, given[0].source) if len(given) == 1 else ("", "")
+    ours = (one for one in labels if one.study_instance_uid == each.study_instance_uid and said in one.assessments)
+    label = next(((one.label, one.source) for one in ours), ("", ""))
     return [*source, said.verdict, said.endpoint or "", said.revision, said.reader, *label]

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mome_core.training.bundle import non_commercial
+from mome_core.training.cohort import not_measured, read_manifest, rows_of_split
 from node.cases import CACHE, endpoint_named
 from node.cli.cohort_progress import PrintedProgress
 from node.cli.common import counted
@@ -79,6 +80,8 @@ def lock(
         typer.echo(json.dumps(asdict(locked)))
     else:
         typer.echo(f"{counted(locked.cases, 'case')} of {manifest} locked ({locked.digest[:12]})")
+    if left_out := not_measured(rows_of_split(read_manifest(manifest), split), measured):
+        typer.echo(left_out, err=True)
 
 
 def promote(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mome_core.training.calibration_card import calibration_card
-from mome_core.training.cohort import read_manifest
+from mome_core.training.cohort import not_measured, read_manifest, rows_of_split
 from mome_core.training.recalibrate import Recalibration
 from node.cases import CACHE
 from node.cli.cohort_progress import PrintedProgress
@@ -44,7 +44,10 @@ def recalibrate(
     Example: mome-node model recalibrate cohort.csv --model models/ours --out models/ours-here
     """
     plan = RecalibrationPlan(find_bundle(model), out, split, device, cache, workers)
-    found = recalibrate_bundle(read_manifest(manifest), plan, PrintedProgress())
+    rows = read_manifest(manifest)
+    if left_out := not_measured(rows_of_split(rows, split)):
+        typer.echo(left_out, err=True)
+    found = recalibrate_bundle(rows, plan, PrintedProgress())
     typer.echo(json.dumps(_report(out, found))) if as_json else _print(out, found)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Form
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from mome_core.assessment import Verdict
+from mome_core.assessment import MOST_CHARACTERS, Verdict
 from mome_core.results import Endpoint
 from node.dashboard.actions import Action, perform
 from node.dashboard.rights import User
@@ -18,50 +18,70 @@ from node.states import ImpossibleTransition
 from node.storage.records import Assessment, StudyDetail
 from node.withdrawal import WithdrawalReason
 
-_MOST_CHARACTERS = 1000  # as the field of the page says
-_REASONS = {Verdict.WRONG_SIDE: WithdrawalReason.SAFETY, Verdict.NOT_USABLE: WithdrawalReason.QUALITY}
+
+def _with_line_feeds(text: object) -> object:
+    """Forms send CRLF for a line break that the browser counted once."""
+    return text.replace("\r\n", "\n") if isinstance(text, str) else text
+
+
+_LineFeeds = BeforeValidator(_with_line_feeds)
 
 
 class VerdictRequest(BaseModel):
     """What a reader says of the newest result of a study.
 
+    revision : of the result that the reader has seen; refused where there is a newer one
     endpoint : which score it is about; none: the result as a whole
     retract : withdraw the result, where the verdict is wrong-side or not-usable
+    reason : of that withdrawal
     """
 
     verdict: Verdict
+    revision: int
     endpoint: Endpoint | None = None
-    comment: Annotated[str, Field(max_length=_MOST_CHARACTERS)] = ""
+    comment: Annotated[str, _LineFeeds, Field(max_length=MOST_CHARACTERS)] = ""
     retract: bool = False
+    reason: WithdrawalReason = WithdrawalReason.SAFETY
 
 
 def verdict_form(
+    *,
     verdict: Annotated[Verdict, Form()],
-    endpoint: Annotated[str, Form(pattern="[a-z_]{0,32}")] = "",
-    comment: Annotated[str, Form(max_length=_MOST_CHARACTERS)] = "",
+    revision: Annotated[int, Form()],
+    endpoint: Annotated[Endpoint | Literal[""], Form()] = "",
+    comment: Annotated[str, _LineFeeds, Form(max_length=MOST_CHARACTERS)] = "",
     retract: Annotated[bool, Form()] = False,
+    reason: Annotated[WithdrawalReason, Form()] = WithdrawalReason.SAFETY,
 ) -> VerdictRequest:
     """The same from a form of a page."""
-    about = Endpoint(endpoint) if endpoint in set(Endpoint) else None
-    return VerdictRequest(verdict=verdict, endpoint=about, comment=comment, retract=retract)
+    return VerdictRequest(
+        verdict=verdict,
+        revision=revision,
+        endpoint=endpoint or None,
+        comment=comment,
+        retract=retract,
+        reason=reason,
+    )
 
 
 def assess(site: Site, user: User, uid: str, said: VerdictRequest) -> str:
     """Keep the verdict, and withdraw the result where the reader asks for that; says what was done.
 
     Raises LookupError without a result (or, to withdraw, where nobody got it) and ImpossibleTransition for a verdict
-    that withdraws nothing; then nothing is kept.
+    on another revision than the newest, or one that withdraws nothing; then nothing is kept.
     """
     detail = site.ledger.reading.study(uid)
     revision = judged_revision(detail)
     if revision is None:
         raise LookupError("this study has no result that could be judged")
+    if said.revision != revision:
+        raise ImpossibleTransition(f"the newest result is that of revision {revision}: look at it first")
     scores = detail.summary.scores if detail.summary else ()
     if said.endpoint is not None and said.endpoint not in [each.endpoint for each in scores]:
         raise LookupError("this result has no score for that endpoint")
     if said.retract and not said.verdict.is_rejection:
         raise ImpossibleTransition("a result is withdrawn when its side is wrong or it is not usable")
-    done = perform(site, user, uid, Action.RETRACT, _REASONS[said.verdict]) if said.retract else ""
+    done = perform(site, user, uid, Action.RETRACT, said.reason) if said.retract else ""
     comment = site.search_key.seal(said.comment.strip()) if said.comment.strip() else ""
     assessment = Assessment(revision, time.time(), said.verdict, said.endpoint, user.name, comment=comment)
     site.ledger.assessments.assess(uid, assessment)
@@ -69,8 +89,8 @@ def assess(site: Site, user: User, uid: str, said: VerdictRequest) -> str:
 
 
 def judged_revision(detail: StudyDetail) -> int | None:
-    """The revision of the result that a reader sees; None while there is none."""
-    return detail.study.revision if detail.objects and detail.summary is not None else None
+    """The revision of the result that a reader sees; None while there is none, or none with a score."""
+    return detail.study.revision if detail.objects and detail.summary and detail.summary.scores else None
 
 
 def shown_assessments(site: Site, uid: str, *, patients: bool) -> list[Assessment]:

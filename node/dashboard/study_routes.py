@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
+from mome_core.assessment import MOST_CHARACTERS
 from node.audit import AuditEvent, AuditFields
 from node.dashboard.actions import CONFIRMATIONS, Action, perform
 from node.dashboard.assessing import VerdictRequest, assess, verdict_form
@@ -42,7 +43,9 @@ def study(
     said = CONFIRMATIONS[done] if isinstance(done, Action) else _SAID.get(done or "", "")
     found = study_page(site, number, time.time(), patients=user.sees_patients)
     site.patient_log.looked_at(user.name, found.study.study_instance_uid)
-    return page(request, "study.html", page=found, said=said, reasons=list(WithdrawalReason))
+    return page(
+        request, "study.html", page=found, said=said, reasons=list(WithdrawalReason), most_characters=MOST_CHARACTERS
+    )
 
 
 @router.post("/studies/{number}/resolve")

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mome_core.training.cohort import ManifestRow, Split, read_manifest, rows_of_split
+from mome_core.training.cohort import ManifestRow, Split, read_manifest, rows_of_split, rows_to_measure
 from mome_core.training.errors import TrainingRefused
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestSet:
-    """The rows of a manifest that are measured together, under the name that the report gives them."""
+    """The rows of a manifest that are measured together, under the name that the report gives them.
+
+    Labels from readers' verdicts are left out (`rows_to_measure`).
+    """
 
     name: str
     rows: tuple[ManifestRow, ...]
@@ -49,7 +52,7 @@ def choosing_set(text: str, first: str) -> ManifestSet | None:
     """
     if text in set(Split):
         _, manifest, _ = _parsed(first)
-        rows = rows_of_split(read_manifest(Path(manifest)), text)
+        rows = rows_to_measure(rows_of_split(read_manifest(Path(manifest)), text))
         return ManifestSet(text, rows) if rows else None
     return _set_named(text, "")
 
@@ -59,7 +62,7 @@ def _set_named(text: str, split: str) -> ManifestSet:
     wanted = own_split or split
     if wanted and wanted not in set(Split):
         raise TrainingRefused(f"there is no split '{wanted}'; there are {', '.join(Split)}")
-    rows = rows_of_split(read_manifest(Path(manifest)), wanted)
+    rows = rows_to_measure(rows_of_split(read_manifest(Path(manifest)), wanted))
     if not rows:
         raise TrainingRefused(f"{manifest} has no case of the split {wanted}")
     return ManifestSet(name or " ".join(part for part in (Path(manifest).stem, own_split) if part), rows)

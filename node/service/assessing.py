@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from node.errors import NodeError
 from node.search_key import SearchKey
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
@@ -19,12 +20,16 @@ _LATE_INSTANCES = 200  # with several writers a row may appear behind one that h
 
 
 class DocumentAssessor:
-    """Looks once at each document about an answered study, and again after a restart at those that said nothing."""
+    """Looks once at each document about an answered study, and again after a restart at those that said nothing.
+
+    One whose file could not be read is tried again with the next instances that come, and after a restart.
+    """
 
     def __init__(self, settings: Settings, archive: Archive, ledger: Ledger) -> None:
         self.archive, self.ledger = archive, ledger
         self.key = SearchKey.open(settings.storage.search_key_path)
         self.newest = 0
+        self.looked_at: set[int] = set()  # of the late instances before the newest
 
     def run(self) -> int:
         """Look at what came since the last run; gives how many verdicts there were."""
@@ -33,22 +38,32 @@ class DocumentAssessor:
             return 0
         found, after = 0, self.newest - _LATE_INSTANCES
         while documents := self.ledger.assessments.documents(after):
-            found += sum(map(self._take, documents))
+            found += sum(self._take(each) for each in documents if each.id not in self.looked_at)
             after = documents[-1].id
         self.newest = newest
+        self.looked_at = {each for each in self.looked_at if each > newest - _LATE_INSTANCES}
         return found
 
     def _take(self, document: ArrivedDocument) -> bool:
         """Keep what this document says, if it judges a result of ours."""
+        self.looked_at.add(document.id)  # first: a document that a defect stops at must not stop those behind it
         uid = document.study_instance_uid
-        results = {each.sop_instance_uid: (revision, each) for revision, each in self._stated(uid)}
         try:
+            results = {each.sop_instance_uid: (revision, each) for revision, each in self._stated(uid)}
             content = self.archive.verified(document.path, document.sha256).read_bytes()
             said = read_verdict(content, results.keys(), lambda about: self._report(uid, results[about][0]))
-        except (EvidenceRefused, IntegrityLost, OSError) as error:
+            return said is not None and self._keep(document, results[said.about][0], said)
+        except (IntegrityLost, OSError) as error:
+            self.looked_at.discard(document.id)
             log.warning("a document could not be looked at: %s", type(error).__name__)
-            return False
-        return said is not None and self._keep(document, results[said.about][0], said)
+        except EvidenceRefused as error:
+            log.warning("a document could not be looked at: %s", type(error).__name__)
+        except NodeError:  # of the database: the whole run is repeated
+            self.looked_at.discard(document.id)
+            raise
+        except LookupError:
+            log.info("the study of a document was deleted meanwhile")
+        return False
 
     def _stated(self, uid: str) -> list[tuple[int, KeptObject]]:
         """Results that state a score, oldest revision first: of an object that two have made, the newest counts."""
@@ -67,11 +82,9 @@ class DocumentAssessor:
             revision,
             document.received_at,
             said.verdict,
+            said.endpoint,
             calling_ae_title=document.calling_ae_title,
             sop_instance_uid=document.sop_instance_uid,
             comment=self.key.seal(said.comment) if said.comment else "",
         )
-        try:
-            return self.ledger.assessments.assess(document.study_instance_uid, assessment)
-        except LookupError:  # the study was deleted meanwhile
-            return False
+        return self.ledger.assessments.assess(document.study_instance_uid, assessment)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
@@ -15,12 +16,15 @@ from pydicom.errors import InvalidDicomError
 from pydicom.sr.coding import Code
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
-from mome_core.assessment import Verdict
+from mome_core.assessment import MOST_CHARACTERS, Verdict
+from mome_core.calibration import Call
+from mome_core.results import Endpoint
 from sr_templates.dicom import codes
 from sr_templates.errors import EvidenceRefused
+from sr_templates.reading.content_items import CodedName, concept_of, content_items, tracking_identifier_of, value_of
 
-MOST_CHARACTERS = 1000  # of a comment
 _BROKEN = (
+    ArithmeticError,
     AttributeError,
     EOFError,
     InvalidDicomError,
@@ -31,21 +35,22 @@ _BROKEN = (
     struct.error,
     TypeError,
     ValueError,
+    zlib.error,
 )
 """What pydicom raises for documents that are damaged or lack what PS3.3 asks of them."""
 
-_Code = tuple[str, str]  # value, scheme
 _REJECTIONS = (
     codes.REJECTED_FOR_QUALITY,
     codes.REJECTED_FOR_PATIENT_SAFETY,
     codes.INCORRECT_WORKLIST_ENTRY,
 )
-_VERDICTS: Mapping[_Code, Verdict] = {
+_VERDICTS: Mapping[CodedName, Verdict] = {
     (code.value, code.scheme_designator): verdict
     for verdict, code in (*codes.VERDICTS.items(), *((Verdict.NOT_USABLE, each) for each in _REJECTIONS))
 }
-
-_LATERALITY = (codes.LATERALITY.value, codes.LATERALITY.scheme_designator)
+_CALLS = tuple(  # the two that a reader can turn into each other; a withheld call is none
+    (codes.READINGS[call].value, codes.READINGS[call].scheme_designator) for call in (Call.POSITIVE, Call.NEGATIVE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,14 @@ class DocumentVerdict:
         SOP Instance UID of the object of ours that it refers to.
     comment
         As its writer put it; it may name the patient.
+    endpoint
+        Whose call it is about; None: the result as a whole, or several.
     """
 
     verdict: Verdict
     about: str
     comment: str
+    endpoint: Endpoint | None = None
 
 
 def read_verdict(file: bytes, ours: Collection[str], report: Callable[[str], bytes]) -> DocumentVerdict | None:
@@ -70,8 +78,10 @@ def read_verdict(file: bytes, ours: Collection[str], report: Callable[[str], byt
 
     A key object selection judges by its title or a modifier of it (PS3.16 TID 2010): a rejection (CID 7031), agreement
     or disagreement (CID 3217), or a code of ours. A report judges by such a code under our concept "Reader's verdict".
-    Without it, a verified report (PS3.3 C.17.2) that names ours as its predecessor agrees when it states the same
-    numbers and codes, says "wrong side" when a laterality differs, and disagrees when something else does.
+    Without it, a verified report (PS3.3 C.17.2) that names ours as its predecessor judges by what it states again in
+    our measurement groups, which their tracking identifiers name: "wrong side" where a laterality differs, disagreement
+    where a call became the opposite one, agreement where a call stands and nothing of its group differs. What it left
+    out, what it added, and any other number that differs say nothing.
 
     Parameters
     ----------
@@ -93,8 +103,8 @@ def read_verdict(file: bytes, ours: Collection[str], report: Callable[[str], byt
 
 def _selected(document: Dataset, ours: Collection[str]) -> DocumentVerdict | None:
     about = _first(_referenced(document), ours)
-    modifiers = [each for each in document.ContentSequence if _concept(each) == _pair(codes.DOCUMENT_TITLE_MODIFIER)]
-    said = [*(_value(each) for each in modifiers), _concept(document)]
+    modifiers = [each for each in document.ContentSequence if concept_of(each) == _pair(codes.DOCUMENT_TITLE_MODIFIER)]
+    said = [*(value_of(each) for each in modifiers), concept_of(document)]
     verdict = next((_VERDICTS[each] for each in said if each in _VERDICTS), None)
     return DocumentVerdict(verdict, about, _comment(document)) if verdict and about else None
 
@@ -104,11 +114,11 @@ def _reported(document: Dataset, ours: Collection[str], report: Callable[[str], 
     about = before or _first(_referenced(document), ours)
     if not about:
         return None
-    coded = (_value(each) for _, each in _content_items(document, ()) if _concept(each) == _pair(codes.VERDICT))
-    verdict = next((_VERDICTS[each] for each in coded if each in _VERDICTS), None)
+    coded = (value_of(each) for _, each in content_items(document, concept_of) if concept_of(each) == _VERDICT)
+    verdict, endpoint = next((_VERDICTS[each] for each in coded if each in _VERDICTS), None), None
     if verdict is None and before and _is_verified(document):
-        verdict = _compared(dcmread(BytesIO(report(before))), document)
-    return DocumentVerdict(verdict, about, _comment(document)) if verdict else None
+        verdict, endpoint = _compared(dcmread(BytesIO(report(before))), document)
+    return DocumentVerdict(verdict, about, _comment(document), endpoint) if verdict else None
 
 
 def _is_verified(document: Dataset) -> bool:
@@ -116,46 +126,75 @@ def _is_verified(document: Dataset) -> bool:
     return bool(document.get("VerificationFlag") == "VERIFIED" and document.get("CompletionFlag") == "COMPLETE")
 
 
-def _compared(ours: Dataset, theirs: Dataset) -> Verdict:
-    """What a corrected report says by what it changed; what was added to it says nothing."""
-    stated, kept = _statements(ours), _statements(theirs)
-    changed = [path for path, value in stated.items() if kept.get(path) != value]
-    if any(path[-1][0] == _LATERALITY for path in changed):
-        return Verdict.WRONG_SIDE
-    return Verdict.DISAGREE if changed else Verdict.AGREE
+# --- a corrected report against ours
+
+_Path = tuple[CodedName, ...]  # of concept names, from a group down to a statement
+_Statements = Mapping[_Path, list[object]]  # numbers and codes, in their order
 
 
-_Path = tuple[tuple[_Code, int], ...]  # of each item down to the statement: its concept, and the how manieth it is
+def _compared(ours: Dataset, theirs: Dataset) -> tuple[Verdict | None, Endpoint | None]:
+    """What a corrected report says by what it changed, and about whose call."""
+    before, after = _groups(ours), _groups(theirs)
+    both = {name: (before[name], after[name]) for name in before.keys() & after.keys()}
+    if any(path[-1] == _LATERALITY for pair in both.values() for path in _differing(*pair)):
+        return Verdict.WRONG_SIDE, None
+    judged = {endpoint: _judged(*pair) for name, pair in both.items() if (endpoint := _endpoint_of(name))}
+    for verdict in (Verdict.DISAGREE, Verdict.AGREE):
+        about = [endpoint for endpoint, found in judged.items() if found is verdict]
+        if about:
+            return verdict, about[0] if len(about) == 1 else None
+    return None, None
 
 
-def _statements(document: Dataset) -> dict[_Path, object]:
-    """Numbers and codes of a report, but for who observed; keyed by the concepts that lead to them."""
-    found: dict[_Path, object] = {}
-    for path, item in _content_items(document, ()):
+def _judged(ours: _Statements, theirs: _Statements) -> Verdict | None:
+    """What became of the call of one group."""
+    call, now = ours.get((_CALL,), []), theirs.get((_CALL,), [])
+    if len(call) != 1 or len(now) != 1 or not {*call, *now} <= {*_CALLS}:
+        return None
+    if call != now:
+        return Verdict.DISAGREE
+    return None if _differing(ours, theirs) else Verdict.AGREE
+
+
+def _differing(ours: _Statements, theirs: _Statements) -> list[_Path]:
+    """Where both state as many values, and other ones; only these can be compared one by one."""
+    return [
+        path for path, values in ours.items() if len(theirs.get(path, [])) == len(values) and theirs[path] != values
+    ]
+
+
+def _groups(document: Dataset) -> dict[str, _Statements]:
+    """Numbers and codes of every group that has a tracking identifier of its own."""
+    items = [each for _, each in content_items(document, concept_of)]
+    named = [(name, each) for each in items if (name := tracking_identifier_of(each))]
+    names = [name for name, _ in named]
+    return {name: _statements(group) for name, group in named if names.count(name) == 1}
+
+
+def _statements(group: Dataset) -> _Statements:
+    found: dict[_Path, list[object]] = defaultdict(list)
+    for path, item in content_items(group, concept_of):
         if item.ValueType == "NUM":
             measured = item.MeasuredValueSequence
-            found[path] = Decimal(str(measured[0].NumericValue)) if measured else None
-        elif item.ValueType == "CODE" and item.RelationshipType != "HAS OBS CONTEXT":
-            found[path] = _value(item)
-    return found
+            found[path].append(Decimal(str(measured[0].NumericValue)) if measured else None)
+        elif item.ValueType == "CODE":
+            found[path].append(value_of(item))
+    return dict(found)
 
 
-def _content_items(parent: Dataset, path: _Path) -> Iterator[tuple[_Path, Dataset]]:
-    """Every content item below, with its path."""
-    seen = Counter[_Code]()
-    for item in parent.get("ContentSequence", []):
-        concept = _concept(item)
-        seen[concept] += 1
-        here = (*path, (concept, seen[concept]))
-        yield here, item
-        yield from _content_items(item, here)
+def _endpoint_of(name: str) -> Endpoint | None:
+    """Whose score a group of ours states, by its tracking identifier: "Bilateral breast malignancy"."""
+    return next((each for each in Endpoint if name.endswith(f" breast {each.words}")), None)
+
+
+# --- what both kinds of documents hold
 
 
 def _comment(document: Dataset) -> str:
     """The first comment, or what a selection says in words."""
     wanted = (_pair(codes.COMMENT), _pair(codes.KEY_OBJECT_DESCRIPTION))
-    texts = (item for _, item in _content_items(document, ()) if item.ValueType == "TEXT")
-    return next((str(each.TextValue)[:MOST_CHARACTERS] for each in texts if _concept(each) in wanted), "")
+    texts = (item for _, item in content_items(document, concept_of) if item.ValueType == "TEXT")
+    return next((str(each.TextValue)[:MOST_CHARACTERS] for each in texts if concept_of(each) in wanted), "")
 
 
 def _first(uids: Iterator[str], ours: Collection[str]) -> str:
@@ -171,25 +210,13 @@ def _predecessors(document: Dataset) -> Iterator[str]:
 
 def _referenced(document: Dataset) -> Iterator[str]:
     """SOP Instance UIDs that its content refers to."""
-    for _, item in _content_items(document, ()):
+    for _, item in content_items(document, concept_of):
         for each in item.get("ReferencedSOPSequence", []):
             yield str(each.ReferencedSOPInstanceUID)
 
 
-def _concept(item: Dataset) -> _Code:
-    return _code(item.get("ConceptNameCodeSequence"))
-
-
-def _value(item: Dataset) -> _Code:
-    return _code(item.get("ConceptCodeSequence"))
-
-
-def _code(sequence: Sequence[Dataset] | None) -> _Code:
-    """Value and scheme of a code sequence's first item."""
-    for each in sequence or ():
-        return str(each.get("CodeValue", "")), str(each.get("CodingSchemeDesignator", ""))
-    return "", ""
-
-
-def _pair(code: Code) -> _Code:
+def _pair(code: Code) -> CodedName:
     return code.value, code.scheme_designator
+
+
+_LATERALITY, _CALL, _VERDICT = _pair(codes.LATERALITY), _pair(codes.READING), _pair(codes.VERDICT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -11,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from sr_templates.dicom import codes
 from sr_templates.errors import EvidenceRefused
+from sr_templates.reading.content_items import content_items, tracking_identifier_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def read_numbers(file: bytes) -> ReportedNumbers:
         raise EvidenceRefused("this is no structured report")
     numbers: dict[str, str] = {}
     weights: dict[str, None] = {}
-    for path, item in _content_items(document, ()):
+    for path, item in content_items(document, _label):
         if item.ValueType == "TEXT" and str(item.TextValue).startswith(codes.WEIGHTS):
             weights[str(item.TextValue).removeprefix(codes.WEIGHTS)] = None
         if item.ValueType == "NUM":
@@ -51,19 +51,7 @@ def read_numbers(file: bytes) -> ReportedNumbers:
     return ReportedNumbers(str(document.StudyInstanceUID), numbers, frozenset(referenced), tuple(weights))
 
 
-def _content_items(parent: Dataset, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Dataset]]:
-    """Every content item below, with the names that lead to it; a group is named by its tracking identifier."""
-    for item in parent.get("ContentSequence", []):
-        names = (*path, _label(item))
-        yield names, item
-        yield from _content_items(item, names)
-
-
 def _label(item: Dataset) -> str:
-    """The concept name, or the tracking identifier of a group that has one."""
-    for child in item.get("ContentSequence", []):
-        concept = child.get("ConceptNameCodeSequence")
-        if concept and concept[0].CodeValue == "112039":
-            return str(child.TextValue)
+    """The tracking identifier of a group that has one, else the concept name."""
     concept = item.get("ConceptNameCodeSequence")
-    return str(concept[0].CodeMeaning) if concept else ""
+    return tracking_identifier_of(item) or (str(concept[0].CodeMeaning) if concept else "")

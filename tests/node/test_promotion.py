@@ -82,6 +82,16 @@ def test_cases_of_one_class_judge_nobody(settings: Settings, cohort: Path) -> No
         lock_cases(settings, cohort, "", Endpoint.MALIGNANCY, by="anna", now=1.0)
 
 
+def test_no_candidate_is_judged_by_what_readers_said_of_the_active_one(settings: Settings, cohort: Path) -> None:
+    judged = "malignancy=verdict:agree-with-positive"
+    rows = f"s0,p0,1,\ns1,p1,0,\ns2,p2,1,{judged}\n"
+    cohort.write_text(f"case,patient,malignancy,label_source\n{rows}")
+    assert lock_cases(settings, cohort, "", Endpoint.MALIGNANCY, by="anna", now=1.0).cases == 2
+    cohort.write_text(cohort.read_text().replace("s0,p0,1,", f"s0,p0,1,{judged}"))
+    with pytest.raises(TrainingRefused, match=r"both classes are needed.*\(label_source\): s0, s2"):
+        lock_cases(settings, cohort, "", Endpoint.MALIGNANCY, by="anna", now=1.0)
+
+
 def test_no_candidate_without_locked_cases(settings: Settings, poor: Path) -> None:
     with pytest.raises(NotReady, match=r"mome-node model lock COHORT\.csv"):
         examine(settings, str(poor))

@@ -10,6 +10,7 @@ import pytest
 from calibrations import calibrated
 from mome_core.estimator import Augmentation, Estimator
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
+from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow, Split
 from mome_core.training.dataset import cache_key, keep_arrays, read_arrays, seen_in
 from mome_core.training.errors import TrainingRefused
@@ -80,3 +81,11 @@ def test_too_few_new_patients_are_refused_before_anything_is_answered(
     with pytest.raises(TrainingRefused, match="at least 100 are needed"):
         recalibrate_bundle(rows[:90], plan(bundle, tmp_path / "here", split=""), told)
     assert "ours: cases answered" not in told.last and not (tmp_path / "here").exists()
+
+
+def test_no_calibration_is_fitted_to_what_readers_said_of_the_score(
+    rows: list[ManifestRow], bundle: Path, tmp_path: Path
+) -> None:
+    judged = {"label_source": f"{Endpoint.MALIGNANCY}=verdict:agree-with-positive"}
+    known = [*rows[:105], *(replace(each, facts=judged) for each in rows[105:])]
+    assert recalibrate_bundle(known, plan(bundle, tmp_path / "here"), Counted()).cases == 103

@@ -42,6 +42,9 @@ def test_sites_and_readers_become_numbers_in_the_order_in_which_they_come() -> N
         ("vendor", "SIEMENS", "Siemens"),
         ("vendor", "=HYPERLINK(1)", "other"),
         ("vendor", "", ""),
+        ("label_source", "malignancy=verdict:agree-with-positive", "malignancy=verdict:agree-with-positive"),
+        ("label_source", "biopsy malignancy=verdict:agree-with-positive", "malignancy=verdict:agree-with-positive"),
+        ("label_source", "DR^BROWN", ""),
     ],
 )
 def test_a_value_without_the_shape_of_its_column_stays_here(column: str, value: str, shared: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from live_node import instance
 from mome_core.results import Endpoint
 from mome_core.training.cohort import problems_of, read_manifest
-from node.cohorts import begin_cohort
+from node.cohorts import add_to_cohort, begin_cohort
 from node.errors import NodeError
 from node.verdict_labels import add_verdicts
 from node.verdicts import ReaderLabel, ReaderLabels
@@ -31,7 +31,7 @@ def folders(tmp_path: Path) -> dict[str, Path]:
 
 
 def labels(*found: tuple[str, int]) -> ReaderLabels:
-    given = (ReaderLabel(uid, Endpoint.MALIGNANCY, label, SOURCE, 1) for uid, label in found)
+    given = (ReaderLabel(uid, Endpoint.MALIGNANCY, label, SOURCE, ()) for uid, label in found)
     return ReaderLabels(tuple(given), (("1.2.9", Endpoint.MALIGNANCY),))
 
 
@@ -55,6 +55,38 @@ def test_a_label_that_is_there_stays(folders: dict[str, Path], tmp_path: Path) -
     assert (found.given, found.known, found.contrary) == (0, 1, ("studies/1",))
     assert [row.labels[Endpoint.MALIGNANCY] for row in read_manifest(manifest)] == [1, 1]
     assert "the label, which stays: studies/1" in str(found)
+
+
+def test_a_molecular_subtype_is_a_label_that_is_there(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Else the manifest would contradict itself, and nobody could read it."""
+    manifest, pathology = tmp_path / "cohort.csv", tmp_path / "pathology.csv"
+    pathology.write_text("patient_id,molecular_subtype\n1,3\n")
+    add_to_cohort(manifest, pathology, {})
+    said = ReaderLabels((ReaderLabel("1.2.1", Endpoint.TRIPLE_NEGATIVE, 0, SOURCE, ()),), ())
+    found = add_verdicts(manifest, said, folders)
+    assert (found.given, found.contrary) == (0, ("studies/1",))
+    assert read_manifest(manifest)[0].labels == {Endpoint.TRIPLE_NEGATIVE: 1}
+
+
+@pytest.mark.parametrize(
+    ("table", "labels"),
+    [
+        ("patient_id,malignancy\n1,1\n", {Endpoint.MALIGNANCY: 1}),
+        ("patient_id,molecular_subtype\n1,3\n", {Endpoint.MALIGNANCY: 0, Endpoint.TRIPLE_NEGATIVE: 1}),
+    ],
+)
+def test_pathology_takes_the_place_of_a_verdict_and_of_its_source(
+    folders: dict[str, Path], tmp_path: Path, table: str, labels: dict[Endpoint, int]
+) -> None:
+    manifest, pathology = tmp_path / "cohort.csv", tmp_path / "pathology.csv"
+    said = [ReaderLabel("1.2.1", each, 0, SOURCE, ()) for each in (Endpoint.MALIGNANCY, Endpoint.TRIPLE_NEGATIVE)]
+    assert add_verdicts(manifest, ReaderLabels(tuple(said), ()), folders).given == 2
+    pathology.write_text(table)
+    add_to_cohort(manifest, pathology, {})
+    row = read_manifest(manifest)[0]
+    assert row.labels.items() >= labels.items()
+    brought = Endpoint.MALIGNANCY if "malignancy" in table else Endpoint.TRIPLE_NEGATIVE
+    assert row.judged == {Endpoint.MALIGNANCY, Endpoint.TRIPLE_NEGATIVE} - {brought}
 
 
 def test_without_the_key_nothing_is_added(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
+from mome_core.results import Endpoint
+
 REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
 AGREEMENT = Code("122775", "DCM", "Agreement with prior findings")
 DISAGREEMENT = Code("122776", "DCM", "Disagreement with prior findings")
@@ -72,10 +74,12 @@ def successor(report: Dataset, *, verified: bool = True, names: str = "") -> Dat
     return made
 
 
-def change_number(report: Dataset, value: str = "12.3") -> None:
-    """Correct the first number."""
-    item = next(each for each in report.iterall() if each.keyword == "NumericValue")
-    item.value = value
+def change_call(report: Dataset, number: int = 0) -> None:
+    """Turn the call of one group, in their order, into the opposite."""
+    opposite = {"ABOVE": "NOT_ABOVE", "NOT_ABOVE": "ABOVE"}
+    said = [each for each in _items(report) if each.ConceptNameCodeSequence[0].CodeValue == "READING"][number]
+    code = said.ConceptCodeSequence[0]
+    code.CodeValue = opposite[code.CodeValue]
 
 
 def change_side(report: Dataset) -> None:
@@ -99,6 +103,53 @@ def add_comment(report: Dataset, words: str) -> None:
 def add_verdict(report: Dataset, verdict: Code) -> None:
     """Write a coded verdict below everything else."""
     report.ContentSequence.append(_coded("VERDICT", "99MOMENODE", "Reader's verdict on the AI result", verdict))
+
+
+def add_empty_group(report: Dataset) -> None:
+    """Write a measurement group without content before all others."""
+    group = Dataset()
+    group.RelationshipType, group.ValueType, group.ContinuityOfContent = "CONTAINS", "CONTAINER", "SEPARATE"
+    group.ConceptNameCodeSequence = [_code(Code("125007", "DCM", "Measurement Group"))]
+    measurements = next(each for each in _items(report) if each.ConceptNameCodeSequence[0].CodeValue == "126010")
+    measurements.ContentSequence.insert(0, group)
+
+
+def add_score_group(report: Dataset, endpoint: Endpoint, call: str = "ABOVE") -> None:
+    """Write the group that states one score: its tracking identifier, a number, a finding site, the call."""
+    name, number, value, group = (Dataset() for _ in range(4))
+    name.RelationshipType, name.ValueType, name.TextValue = (
+        "HAS OBS CONTEXT",
+        "TEXT",
+        f"Bilateral breast {endpoint.words}",
+    )
+    name.ConceptNameCodeSequence = [_code(Code("112039", "DCM", "Tracking Identifier"))]
+    value.NumericValue = "73.1"
+    number.RelationshipType, number.ValueType, number.MeasuredValueSequence = "CONTAINS", "NUM", [value]
+    number.ConceptNameCodeSequence = [_code(Code("PROBABILITY", "99MOMENODE", "Probability"))]
+    site = _coded("363698007", "SCT", "Finding site", Code("76752008", "SCT", "Breast"))
+    side = _coded("272741003", "SCT", "Laterality", Code("51440002", "SCT", "Right and left"))
+    site.ContentSequence = [side]
+    said = _coded("READING", "99MOMENODE", "Score against operating point", Code(call, "99MOMENODE", "The call"))
+    group.RelationshipType, group.ValueType, group.ContinuityOfContent = "CONTAINS", "CONTAINER", "SEPARATE"
+    group.ConceptNameCodeSequence = [_code(Code("125007", "DCM", "Measurement Group"))]
+    group.ContentSequence = [name, site, number, said]
+    report.ContentSequence = [*report.get("ContentSequence", []), group]
+
+
+def groups_of(report: Dataset) -> list[Dataset]:
+    """Its measurement groups."""
+    return [each for each in _items(report) if each.ConceptNameCodeSequence[0].CodeValue == "125007"]
+
+
+def keep_one_group(report: Dataset) -> None:
+    """Leave out every measurement group but the first."""
+    measurements = next(each for each in _items(report) if each.ConceptNameCodeSequence[0].CodeValue == "126010")
+    measurements.ContentSequence = [groups_of(report)[0]]
+
+
+def numbers_of(report: Dataset) -> list[Dataset]:
+    """What holds the value of each number, in their order."""
+    return [each.MeasuredValueSequence[0] for each in _items(report) if each.ValueType == "NUM"]
 
 
 def _items(parent: Dataset) -> Iterator[Dataset]:

@@ -22,6 +22,7 @@ from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, KeptObject
 from node.summary import AnalysisSummary, ModelSummary, ScoreSummary
+from reader_documents import add_score_group
 
 STUDY, REPORT = "1.2.3", "2.25.99"
 PATIENT = {
@@ -97,6 +98,8 @@ class AnsweredSite:
         made, content, source = report(image, job.revision), BytesIO(), dcmread(image)
         for keyword in PATIENT:
             setattr(made, keyword, source[keyword].value)
+        for score in summary.scores:
+            add_score_group(made, score.endpoint)
         made.save_as(content, enforce_file_format=True)
         self.report_uid = str(made.SOPInstanceUID)
         uids = (str(made.SOPClassUID), self.report_uid, str(made.SeriesInstanceUID))

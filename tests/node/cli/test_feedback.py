@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +12,8 @@ from assessed_site import AssessedSite
 from mome_core.assessment import Verdict
 from node.cli.feedback import export_feedback, list_feedback
 from node.search_key import SearchKey
-from node.storage.records import Assessment, Feedback
+from node.storage.records import Assessment
+from reader_documents import OF_INTEREST, key_objects
 from told_results import STUDY
 
 
@@ -56,12 +56,21 @@ def test_readers_who_contradict_each_other_are_told(
     assert {line["label"] for line in csv.DictReader((tmp_path / "feedback.csv").open())} == {""}
 
 
-def test_no_cell_of_the_exported_feedback_is_a_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Feedback("1.2", "1.3", "1.4", "ab", "inbox/1.dcm", "=1+1", 1.5)
-    ledger = SimpleNamespace(
-        reading=SimpleNamespace(feedback=lambda: [found]), assessments=SimpleNamespace(since=lambda: [])
-    )
-    monkeypatch.setattr("node.cli.feedback.open_ledger", lambda config: ledger)
+def test_a_label_stands_beside_the_verdict_that_it_stems_from_and_no_other(site: AssessedSite, tmp_path: Path) -> None:
+    for at, reader, verdict in ((500.0, "anna", Verdict.AGREE), (600.0, "otto", Verdict.NOT_USABLE)):
+        site.ledger.assessments.assess(STUDY, Assessment(1, at, verdict, None, reader))
     export_feedback(tmp_path / "feedback.csv")
-    header, line = (tmp_path / "feedback.csv").read_text().splitlines()
-    assert header.split(",")[5] == "calling_ae_title" and line == "1.2,1.3,1.4,ab,inbox/1.dcm,'=1+1,1.5,,,,,,"
+    lines = csv.DictReader((tmp_path / "feedback.csv").open())
+    assert [(line["verdict"], line["label"]) for line in lines] == [
+        ("disagree", ""),
+        ("agree", "1"),
+        ("not-usable", ""),
+    ]
+
+
+def test_no_cell_of_the_exported_feedback_is_a_formula(site: AssessedSite, tmp_path: Path) -> None:
+    document = key_objects(OF_INTEREST, site.report())
+    site.arrives(document, sender="=1+1")
+    export_feedback(tmp_path / "feedback.csv")
+    (line, _) = csv.DictReader((tmp_path / "feedback.csv").open())
+    assert (line["sop_instance_uid"], line["calling_ae_title"]) == (document.SOPInstanceUID, "'=1+1")

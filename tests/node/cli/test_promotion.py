@@ -64,6 +64,15 @@ def test_cases_are_locked_by_their_number(tmp_path: Path, config: Path, capsys: 
     assert run(capsys, config, "lock", str(tmp_path / "cohort.csv"))[1].startswith("2 cases of ")
 
 
+def test_cases_that_readers_judged_are_named_and_not_locked(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "s0,p0,0,\ns1,p1,1,\ns2,p2,1,malignancy=verdict:agree-with-positive\n"
+    (tmp_path / "cohort.csv").write_text(f"case,patient,malignancy,label_source\n{rows}")
+    code, told, left_out = run(capsys, config, "lock", str(tmp_path / "cohort.csv"))
+    assert code == 0 and told.startswith("2 cases of ") and left_out.endswith("(label_source): s2\n")
+
+
 def test_the_report_of_a_node_without_answers_says_so(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no answers in this period" in run(capsys, config, "report")[1]
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from hostile_site import PASSWORD, client_of, hostile_site
+from hostile_site import client_of, hostile_site, log_in_to
 from node.dashboard.site import Site
-from node.storage.accounts import AccountRole
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +39,4 @@ def stranger(site: Site) -> TestClient:
 def logged_in(site: Site) -> Callable[..., TestClient]:
     """Browsers of people with a role, which send the token of their pages with every request."""
 
-    def log_in(role: AccountRole, *, patients: bool = True) -> TestClient:
-        name, now = f"a {role}" if patients else f"a {role} without patients", time.time()
-        site.access.accept(site.access.invite(name, role, now, patients=patients), PASSWORD, now)
-        browser = client_of(site)
-        answer = browser.post("/login", data={"name": name, "password": PASSWORD})
-        assert answer.status_code == 303
-        page = browser.get("/").text
-        browser.headers["x-csrf-token"] = page.split('name="csrf" value="')[1].split('"')[0]
-        return browser
-
-    return log_in
+    return partial(log_in_to, site)

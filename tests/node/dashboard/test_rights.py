@@ -39,6 +39,7 @@ POSTS = [
 POSTS += ["/queues/node/pause", "/queues/destinations/pacs/hold", "/queues/studies/1/priority"]
 POSTS += ["/queues/studies/1/cancel", "/api/node/pause", "/api/destinations/pacs/hold", "/api/studies/1/priority"]
 POSTS += ["/api/search", "/api/studies/1/redeliver", "/api/peers/pacs/echo"]
+POSTS += ["/studies/1/assess", "/api/studies/1/assess"]
 ADMIN_POSTS = {"/access", "/access/a viewer/logout", "/access/a viewer/remove"}
 VIEWER_POSTS = {"/logout", "/search", "/api/search"}
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mome_core.results import Endpoint
+from mome_core.training.cohort import not_measured
 from mome_core.training.errors import TrainingRefused
 from node.evaluation.sets import choosing_set, sets_named
 
@@ -50,6 +52,20 @@ def test_what_cannot_be_measured_is_refused_in_words(folder: Path) -> None:
     (folder / "north.csv").write_text("case,patient,malignancy,split\nnorth/0,n0,1,training\n")
     with pytest.raises(TrainingRefused, match="no case of the split test"):
         sets_named(["north.csv:test"])
+
+
+def test_labels_of_readers_who_had_seen_the_score_are_not_measured_by(folder: Path) -> None:
+    judged = "malignancy=verdict:agree-with-positive"
+    lines = (
+        f"case,patient,malignancy,split,label_source\na,p0,1,test,{judged}\nb,p1,0,test,\nc,p2,1,validation,{judged}\n"
+    )
+    (folder / "judged.csv").write_text(lines)
+    (found,) = sets_named(["judged.csv:test"])
+    assert [dict(row.labels) for row in found.rows] == [{}, {Endpoint.MALIGNANCY: 0}]
+    assert not_measured(found.rows, Endpoint.MALIGNANCY).endswith("(label_source): a")
+    assert not_measured(found.rows, Endpoint.TRIPLE_NEGATIVE) == ""
+    chosen = choosing_set("validation", "judged.csv:test")
+    assert chosen is not None and [dict(row.labels) for row in chosen.rows] == [{}]
 
 
 def test_the_choosing_set_is_a_split_of_the_first_manifest_or_any_set(folder: Path) -> None:

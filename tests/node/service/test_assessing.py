@@ -10,12 +10,13 @@ import pytest
 from assessed_site import AssessedSite
 from live_node import instance
 from mome_core.assessment import Verdict
+from mome_core.results import Endpoint
 from node.audit import AuditEvent
 from node.jobs import JobKind
 from node.search_key import SearchKey
 from node.service.assessing import DocumentAssessor
 from node.storage.records import ObjectReceipt, StoreOutcome
-from reader_documents import OF_INTEREST, REJECTED_FOR_QUALITY, key_objects, successor
+from reader_documents import OF_INTEREST, REJECTED_FOR_QUALITY, change_call, key_objects, numbers_of, successor
 from told_results import STUDY
 
 CANARY = "breathing of Frau Kanarienvogel"
@@ -59,6 +60,44 @@ def test_a_verified_copy_agrees_and_what_came_meanwhile_is_looked_at(site: Asses
     site.arrives(key_objects(REJECTED_FOR_QUALITY, site.report()), 310.0, "WS")
     assert assessor.run() == 1
     assert verdicts(site) == [Verdict.NOT_USABLE, Verdict.AGREE]
+
+
+@pytest.mark.parametrize("value", [None, ["1", "2"]])
+def test_a_document_that_cannot_be_read_does_not_stop_those_behind_it(
+    site: AssessedSite, caplog: pytest.LogCaptureFixture, value: object
+) -> None:
+    bad = successor(site.report())
+    numbers_of(bad)[0].NumericValue = value
+    site.arrives(bad)
+    site.arrives(key_objects(REJECTED_FOR_QUALITY, site.report()), 310.0)
+    assessor = DocumentAssessor(site.settings, site.archive, site.ledger)
+    assert assessor.run() == 1 and verdicts(site) == [Verdict.NOT_USABLE]
+    for number in range(3):
+        site.arrives(key_objects(OF_INTEREST, site.report()), 320.0 + number)
+        assert assessor.run() == 0
+    assert caplog.text.count("could not be looked at") == 1, "once, and again after a restart"
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_looked_at_again(site: AssessedSite) -> None:
+    document = key_objects(REJECTED_FOR_QUALITY, site.report())
+    site.arrives(document)
+    (found,) = site.ledger.assessments.documents(0)
+    place = site.archive.root / found.path
+    place.rename(place.with_suffix(".away"))
+    assessor = DocumentAssessor(site.settings, site.archive, site.ledger)
+    assert assessor.run() == 0
+    place.with_suffix(".away").rename(place)
+    site.arrives(key_objects(OF_INTEREST, site.report()), 320.0)
+    assert assessor.run() == 1 and verdicts(site) == [Verdict.NOT_USABLE]
+
+
+def test_a_corrected_call_is_a_disagreement_about_its_endpoint(site: AssessedSite) -> None:
+    document = successor(site.report())
+    change_call(document)
+    site.arrives(document)
+    assert look(site) == 1
+    (found,) = site.ledger.assessments.of_study(STUDY)
+    assert (found.verdict, found.endpoint) == (Verdict.DISAGREE, Endpoint.MALIGNANCY)
 
 
 def test_a_report_that_went_out_in_an_older_class_is_judged_as_ours(site: AssessedSite) -> None:

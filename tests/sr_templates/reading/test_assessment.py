@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from mome_core.assessment import Verdict
+from mome_core.assessment import MOST_CHARACTERS, Verdict
+from mome_core.results import Endpoint
 from reader_documents import (
     AGREEMENT,
     DISAGREEMENT,
@@ -16,17 +17,22 @@ from reader_documents import (
     REJECTED_FOR_QUALITY,
     WRONG_SIDE,
     add_comment,
+    add_empty_group,
+    add_score_group,
     add_verdict,
-    change_number,
+    change_call,
     change_side,
+    groups_of,
+    keep_one_group,
     key_objects,
+    numbers_of,
     successor,
 )
 from sr_templates.build import ResultObjects, decode, encode
 from sr_templates.dicom import codes
 from sr_templates.errors import EvidenceRefused
 from sr_templates.kinds import Kind
-from sr_templates.reading.assessment import MOST_CHARACTERS, DocumentVerdict, read_verdict
+from sr_templates.reading.assessment import DocumentVerdict, read_verdict
 
 
 @pytest.fixture
@@ -75,13 +81,58 @@ def test_a_verified_successor_with_the_same_statements_agrees(report: Dataset) -
     assert found == DocumentVerdict(Verdict.AGREE, str(report.SOPInstanceUID), "as seen on ultrasound")
 
 
-def test_a_corrected_number_disagrees_and_a_corrected_side_says_wrong_side(report: Dataset) -> None:
-    number, side = successor(report), successor(report)
-    change_number(number)
-    change_number(side)
+def test_a_corrected_call_disagrees_about_its_endpoint_and_a_corrected_side_says_wrong_side(report: Dataset) -> None:
+    one, several, side = (successor(report) for _ in range(3))
+    change_call(one, 1)
+    change_call(several, 0)
+    change_call(several, 1)
+    change_call(side)
     change_side(side)
-    verdicts = [found.verdict for each in (number, side) if (found := said(each, report))]
-    assert verdicts == [Verdict.DISAGREE, Verdict.WRONG_SIDE]
+    found = [said(each, report) for each in (one, several, side)]
+    assert [(each.verdict, each.endpoint) for each in found if each] == [
+        (Verdict.DISAGREE, Endpoint.TRIPLE_NEGATIVE),
+        (Verdict.DISAGREE, None),
+        (Verdict.WRONG_SIDE, None),
+    ]
+
+
+def test_no_other_number_that_differs_is_a_disagreement(report: Dataset) -> None:
+    """The bounds of a validation, a contribution, a probability whose call stands: 58 numbers, one after the other."""
+    told = []
+    for number in range(len(numbers_of(report))):
+        document = successor(report)
+        numbers_of(document)[number].NumericValue = "1.25"
+        told.append(said(document, report))
+    assert len(told) == 58 and {each.verdict for each in told if each} == {Verdict.AGREE}, "about the other endpoints"
+    alone = decode(encode(report))
+    keep_one_group(alone)
+    for number in range(len(numbers_of(alone))):
+        document = successor(alone)
+        numbers_of(document)[number].NumericValue = "1.25"
+        assert said(document, alone) is None
+
+
+def test_what_a_successor_leaves_out_or_adds_says_nothing(report: Dataset) -> None:
+    words, added, fewer = (successor(report) for _ in range(3))
+    words.ContentSequence = []
+    add_comment(words, "I agree fully")
+    assert said(words, report) is None, "a narrative"
+    add_empty_group(added)
+    found = said(added, report)
+    assert found is not None and (found.verdict, found.endpoint) == (Verdict.AGREE, None)
+    keep_one_group(fewer)
+    found = said(fewer, report)
+    assert found is not None and (found.verdict, found.endpoint) == (Verdict.AGREE, Endpoint.MALIGNANCY)
+    for group in groups_of(fewer):
+        group.ContentSequence = [
+            each for each in group.ContentSequence if each.ConceptNameCodeSequence[0].CodeValue != "READING"
+        ]
+    assert said(fewer, report) is None, "without the call"
+
+
+def test_a_report_of_ours_without_a_score_is_not_agreed_with(report: Dataset) -> None:
+    del report.ContentSequence
+    assert said(successor(report), report) is None
 
 
 def test_nobody_vouches_for_an_unverified_successor_unless_it_says_a_verdict(report: Dataset) -> None:
@@ -124,14 +175,23 @@ def test_a_selection_without_a_title_says_nothing_and_one_without_content_is_ref
         read_verdict(encode(empty), {"2.25.1"}, lambda _: b"")
 
 
+@pytest.mark.parametrize("value", [None, ["1", "2"]])
+def test_a_number_without_a_value_is_refused(report: Dataset, value: object) -> None:
+    document = successor(report)
+    numbers_of(document)[0].NumericValue = value
+    with pytest.raises(EvidenceRefused, match="InvalidOperation"):
+        said(document, report)
+
+
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=60, deadline=None)
-@given(at=st.floats(0, 1), value=st.integers(0, 255))
-def test_a_damaged_document_is_refused_or_read_and_nothing_else(at: float, value: int) -> None:
-    file = bytearray(DAMAGED)
+@given(which=st.integers(0, 2), at=st.floats(0, 1), value=st.integers(0, 255))
+def test_a_damaged_document_is_refused_or_read_and_nothing_else(which: int, at: float, value: int) -> None:
+    whole, about = ((DAMAGED, "2.25.1"), (SUCCESSOR, "2.25.3"), (DEFLATED, "2.25.3"))[which]
+    file = bytearray(whole)
     file[min(len(file) - 1, int(at * len(file)))] = value
     try:
-        read_verdict(bytes(file), {"2.25.1"}, lambda _: DAMAGED)
+        read_verdict(bytes(file), {about}, lambda _: SUCCESSOR)
     except EvidenceRefused as error:
         assert "cannot be read" in str(error)
 
@@ -149,8 +209,23 @@ def _small_selection() -> bytes:
     return encode(document)
 
 
+def _small_successor(transfer_syntax: str) -> bytes:
+    report = Dataset()
+    report.SOPClassUID, report.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.34", "2.25.3"
+    report.StudyInstanceUID, report.SeriesInstanceUID = "2.25.4", "2.25.5"
+    report.ensure_file_meta()
+    report.file_meta.TransferSyntaxUID = transfer_syntax
+    add_score_group(report, Endpoint.MALIGNANCY)
+    return encode(successor(report))
+
+
 DAMAGED = _small_selection()
+SUCCESSOR = _small_successor("1.2.840.10008.1.2.1")
+DEFLATED = _small_successor("1.2.840.10008.1.2.1.99")
 
 
-def test_a_small_selection_is_read() -> None:
+def test_small_documents_are_read() -> None:
+    for file in (SUCCESSOR, DEFLATED):
+        found = read_verdict(file, {"2.25.3"}, lambda _: SUCCESSOR)
+        assert found == DocumentVerdict(Verdict.AGREE, "2.25.3", "", Endpoint.MALIGNANCY)
     assert read_verdict(DAMAGED, {"2.25.1"}, lambda _: b"") == DocumentVerdict(Verdict.NOT_USABLE, "2.25.1", "")
