@@ -200,7 +200,7 @@ def test_an_operator_redelivers_echoes_downloads_and_looks_inside(house: House, 
     otto.wait_for_preview()
     for layer in ("difference", "pre", "post"):
         with otto.page.expect_response(re.compile(rf"/{layer}\.nii$")):
-            otto.page.get_by_label("Image").select_option(layer)
+            otto.page.get_by_role("combobox", name="Image").select_option(layer)
     otto.wait_for_preview()
     otto.open("/peers")
     otto.page.get_by_role("button", name="Echo pacs").click()
@@ -361,7 +361,7 @@ def test_axe_finds_no_serious_fault(house: House, axe: str, size: dict[str, int]
 def test_an_operator_reprocesses_and_retracts(house: House) -> None:
     otto = house.people["otto"]
     otto.open("/studies/1")
-    otto.page.get_by_label("Reason for withdrawal").select_option("safety")
+    otto.page.get_by_role("group", name="Actions").get_by_label("Reason for withdrawal").select_option("safety")
     otto.page.get_by_role("button", name="Retract").click()
     otto.page.locator("tbody td:has-text('rejection')").first.wait_for(state="attached")
     otto.wait_for_state("Delivered")
