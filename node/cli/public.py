@@ -91,6 +91,8 @@ def get(
             typer.echo(json.dumps(chosen.to_json() | {"missing_series": len(missing)}))
         return
     require_space(missing, to)
+    if as_json and missing and not yes:
+        raise typer.BadParameter("nobody can be asked: give --yes or --dry-run too", param_hint="--json")
     if missing and not yes:
         typer.confirm("Get it?", abort=True)
     line = ProgressLine()

@@ -111,6 +111,7 @@ AT_A_SITE = [
     "conformance",
     "studies purge",
 ]
+FROM_A_BUCKET = ["public list", "public get", "public cohort", "public reproduce"]  # tests/node/public types them
 ELSEWHERE = ["config init", "setup", "demo", "serve", "restore", "recover"]  # in a folder, or at a time, of their own
 UNTIL_CTRL_C = {"top", "serve"}
 REFUSED = {  # what these say to a site as small as this one
@@ -217,7 +218,7 @@ def site(folder: Path) -> Iterator[tuple[Site, RunningNode]]:
 
 
 def test_every_example_does_what_it_is_an_example_of(tmp_path: Path) -> None:
-    assert {*AT_A_SITE, *ELSEWHERE} == set(EXAMPLES) == set(COMMANDS)
+    assert {*AT_A_SITE, *FROM_A_BUCKET, *ELSEWHERE} == set(EXAMPLES) == set(COMMANDS)
     wrong = []
     with site(tmp_path / "site") as (start, node):
         wrong.append(start.failure("send"))

@@ -30,7 +30,10 @@ _BENIGN = re.compile(
     r"benign|fibro|adenosis|cyst|hyperplasia|papilloma|fat necrosis|scar|pash|normal|\b(?:adh|alh|fcc|fea)\b|inflamm",
     re.IGNORECASE,
 )
-_NOT = re.compile(r"\b(?:no|not|without|negative for|no evidence of)\b[^,;.]*", re.IGNORECASE)
+# Beside a word of cancer these may deny it, or tell of another time or person; what they refer to is not parsed.
+_DOUBT = re.compile(
+    r"\b(?:no|not|non|without|negative|absent|history|previous|rule out|r/o|possible|vs)\b", re.IGNORECASE
+)
 _BIOTAB = TableShape(
     columns=("bcr_patient_barcode", "er_status_by_ihc", "pr_status_by_ihc", "her2_status_by_ihc"),
     optional=("her2_fish_status", "age_at_diagnosis"),
@@ -48,6 +51,7 @@ def read_breast_diagnosis(folder: Path) -> CollectionLabels:
         patients,
         notes=(
             "pathology is prose: words of cancer make a patient malignant, benign words benign, LCIS alone neither",
+            "cancer beside a negation, a history or a doubt is no label: what such a word refers to is not parsed",
             "the first MR study in time takes part; one that was made after an operation is not told apart",
         ),
     )
@@ -90,10 +94,10 @@ def read_contralateral(folder: Path) -> CollectionLabels:
 
 
 def _diagnosis(text: str) -> str:
-    """Malignant ("1"), benign ("0"), or "" where the words of a pathologist say neither."""
-    said = _NOT.sub(" ", known(text))
+    """Malignant ("1"), benign ("0"), or "" where the words of a pathologist say neither, or cancer with doubt."""
+    said = known(text)
     if _CANCER.search(_IN_SITU_LOBULAR.sub(" ", said)):
-        return "1"
+        return "" if _DOUBT.search(said) else "1"
     return "0" if _BENIGN.search(said) and not _IN_SITU_LOBULAR.search(said) else ""
 
 

@@ -148,7 +148,7 @@ EXAMPLES = {
                 "Pathology: PR": "neg",
                 "Pathology: HER2": "negative",
             },
-            {"Breast Dx Case": "BreastDx-01-0034", "Pathology: Dx": "Fibroadenoma; no evidence of malignancy"},
+            {"Breast Dx Case": "BreastDx-01-0034", "Pathology: Dx": "Fibroadenoma; no atypia"},
             {"Breast Dx Case": "BreastDx-01-0043", "Pathology: Dx": "LCIS"},
         ],
         {

@@ -18,8 +18,11 @@ from node.public.readers.single import read_breast_diagnosis, read_contralateral
         ("IDC and LCIS", "1"),
         ("LCIS", ""),
         ("Lobular carcinoma in situ", ""),
-        ("Fibrocystic changes, no malignancy", "0"),
-        ("Fibroadenoma without evidence of carcinoma", "0"),
+        ("Fibrocystic changes, no malignancy", ""),  # what "no" refers to is not parsed
+        ("Fibroadenoma, no malignancy seen on left and invasive ductal carcinoma right", ""),
+        ("Fibrocystic change, carcinoma not identified", ""),
+        ("Benign. Family history of cancer", ""),
+        ("Fibroadenoma without atypia", "0"),
         ("Atypical ductal hyperplasia", "0"),
         ("pending", ""),
         ("", ""),
