@@ -131,7 +131,7 @@ def withdraws_on_request(node: RunningNode, pacs: orthanc.Orthanc, study: str) -
     """A reader finds the wrong side on the dashboard and asks for the withdrawal: the PACS gets a rejection note."""
     key = command(node, "access", "key", "rita", "--role", "operator").strip()
     place = f"http://127.0.0.1:{node.settings.dashboard.port}/api/studies/1/assess"
-    said = {"verdict": "wrong-side", "comment": "it is the other one", "retract": True}
+    said = {"revision": 1, "verdict": "wrong-side", "comment": "it is the other one", "retract": True}
     answer = httpx2.post(place, json=said, headers={"authorization": f"Bearer {key}"}, timeout=60)
     assert answer.status_code == 200 and "rejection note" in answer.json()["said"], answer.text
 
