@@ -77,7 +77,7 @@ def test_the_first_run_has_a_delay_of_its_own() -> None:
 def test_every_periodic_task_of_a_node_can_be_done(tmp_path: Path) -> None:
     settings = Settings(storage={"root": tmp_path})
     tasks = periodic_tasks(settings, None, Ledger(settings.database_url), Archive(tmp_path))
-    names = "audit head, settle, search index, retention, previews, echoes, explain, self-test, alerts"
+    names = "audit head, settle, search index, verdicts, retention, previews, echoes, explain, self-test, alerts"
     assert ", ".join(each.name for each in tasks) == names
     for each in tasks:
         each.run()
