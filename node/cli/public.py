@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +16,17 @@ from node.cli.main import main
 from node.cli.options import Json, WorkersOption
 from node.cli.progress import ProgressLine
 from node.public.choice import ChosenSeries, SeriesChoice, choose
-from node.public.cohort import LABEL_TABLES, LeftOut, PublicCohort, keys_of, write_label_table, write_public_cohort
+from node.public.cohort import (
+    LABEL_TABLES,
+    PublicCohort,
+    keys_of,
+    reasons_of,
+    write_label_table,
+    write_public_cohort,
+)
 from node.public.collections import COLLECTIONS, collection_named
 from node.public.download import AMAZON, DownloadedSeries, download, free_gigabytes, missing_series, require_space
-from node.public.index import read_index
+from node.public.index import gigabytes_of, read_index
 from node.public.listing import CollectionTotals, totals_of
 from node.public.reproduce import TaskOptions, is_done, steps_of
 from node.public.reproduce import reproduce as run_steps
@@ -85,7 +91,7 @@ def get(
     chosen = choose(collection, read_index([collection.name], index), choice)
     missing = missing_series(chosen.series, to)
     if not as_json:
-        _print_choice(chosen, missing_gigabytes=sum(each.megabytes for each in missing) / 1000, to=to)
+        _print_choice(chosen, missing_gigabytes=gigabytes_of(missing), to=to)
     if dry_run:
         if as_json:
             typer.echo(json.dumps(chosen.to_json() | {"missing_series": len(missing)}))
@@ -201,16 +207,12 @@ def _print_cohort(written: PublicCohort) -> None:
     typer.echo(f"{written.cohort}: {counted(written.cases, 'case')} of {counted(written.patients, 'patient')}")
     for endpoint, classes in written.classes.items():
         typer.echo(f"  {endpoint}: {', '.join(f'{label}: {count}' for label, count in classes.items())}")
-    _print_left_out(written.left_out)
+    for reason, count in reasons_of(written.left_out):
+        typer.echo(f"left out  {count}: {reason}")
     if written.excluded:
         typer.echo(f"each of them stands in {written.excluded}")
     for note in written.notes:
         typer.echo(f"note  {note}")
-
-
-def _print_left_out(left_out: Iterable[LeftOut]) -> None:
-    for reason, count in Counter(each.reason for each in left_out).most_common():
-        typer.echo(f"left out  {count}: {reason}")
 
 
 def _words_of(got: DownloadedSeries, to: Path) -> str:

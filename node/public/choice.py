@@ -9,9 +9,7 @@ from itertools import groupby
 from dicom_io.study.listed import ListedParts, ListedSeries, parts_of
 from node.errors import NodeError
 from node.public.collections import PublicCollection
-from node.public.index import IndexedSeries, licences_of, studies_of
-
-_GIGABYTE = 1000.0  # in megabytes
+from node.public.index import IndexedSeries, gigabytes_of, licences_of, studies_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class ChosenSeries:
     @property
     def gigabytes(self) -> float:
         """Their size by the index, in 1,000,000,000 bytes."""
-        return sum(each.megabytes for each in self.series) / _GIGABYTE
+        return gigabytes_of(self.series)
 
     @property
     def licences(self) -> tuple[str, ...]:
@@ -144,10 +142,10 @@ def _needed(series: Iterable[IndexedSeries]) -> tuple[list[IndexedSeries], int]:
 def _within(series: Sequence[IndexedSeries], most_gigabytes: float) -> list[IndexedSeries]:
     """Whole patients as long as they fit."""
     kept: list[IndexedSeries] = []
-    left = most_gigabytes * _GIGABYTE
+    left = most_gigabytes
     for _, group in groupby(series, key=lambda each: each.patient):
         theirs = list(group)
-        left -= sum(each.megabytes for each in theirs)
+        left -= gigabytes_of(theirs)
         if left < 0:
             break
         kept += theirs

@@ -100,7 +100,8 @@ def write_public_cohort(
     labels, or when no study is left.
     """
     labels = read_collection_labels(collection.name, folder)
-    join = _Join(collection, labels, _by_name(labels), frozenset(without), tuple(indexed))
+    licence = "; ".join(licences_of(indexed))
+    join = _Join(collection, labels, _by_name(labels), frozenset(without), _visits_of(indexed), licence)
     rows: list[_Record] = []
     left_out: list[LeftOut] = []
     studies = [each for each in study_folders(folder) if each.labels.patient_id.startswith(collection.prefixes)]
@@ -113,7 +114,8 @@ def write_public_cohort(
     without_images = [each for name, each in join.by_name.items() if name not in there]
     left_out += [LeftOut(each.patient, "", "no images are on disk") for each in without_images]
     if not rows:
-        raise NodeError(f"{folder} holds no study of {collection.title} with a label: {_counted(left_out)}")
+        counted = "; ".join(f"{count}: {reason}" for reason, count in reasons_of(left_out)) or "nothing is there"
+        raise NodeError(f"{folder} holds no study of {collection.title} with a label: {counted}")
     excluded = manifest.with_suffix(".excluded.csv")
     write_table(manifest, rows)
     write_table(excluded, [{"patient": e.patient, "study": e.study, "reason": e.reason} for e in left_out])
@@ -177,15 +179,24 @@ def _first_visits(
     return chosen
 
 
+def _visits_of(indexed: Iterable[IndexedSeries]) -> dict[str, dict[str, str]]:
+    """The date of each study that the index knows, by patient and study."""
+    visits: dict[str, dict[str, str]] = defaultdict(dict)
+    for each in indexed:
+        visits[each.patient][each.study_uid] = each.study_date
+    return dict(visits)
+
+
 @dataclass(frozen=True, slots=True)
 class _Join:
-    """Studies on one side, the collection's tables on the other."""
+    """Studies on one side, the collection's tables and what the index knows on the other."""
 
     collection: PublicCollection
     labels: CollectionLabels
     by_name: Mapping[str, PatientLabels]
     without: frozenset[str]
-    indexed: tuple[IndexedSeries, ...]
+    visits: Mapping[str, Mapping[str, str]]
+    licence: str
 
     def why_not(self, study: StudyFolder) -> str:
         """Why a study is no case; empty for one that is."""
@@ -208,14 +219,13 @@ class _Join:
         row = {"case": place, "patient": patient_key(study.labels.patient_id, self.labels.same)}
         answers = {endpoint.value: "" for endpoint in Endpoint} | dict(self.by_name[_name(study)].values)
         facts = {"vendor": study.labels.manufacturer, "field_strength": study.labels.field_strength}
-        licence = "; ".join(licences_of(self.indexed))
-        return row | answers | facts | {"site": self.collection.name, "licence": licence}
+        return row | answers | facts | {"site": self.collection.name, "licence": self.licence}
 
     def _is_late_by_index(self, study: StudyFolder) -> bool:
         """Whether the index knows an earlier study of the patient; dates are shifted, their order is not."""
         if self.collection.baseline:
             return False
-        visits = {each.study_uid: each.study_date for each in self.indexed if each.patient == study.labels.patient_id}
+        visits = self.visits.get(study.labels.patient_id, {})
         here = visits.get(study.labels.study_uid)
         return here is not None and min(visits.values()) < here
 
@@ -236,7 +246,6 @@ def _classes(rows: Sequence[_Record]) -> dict[str, dict[str, int]]:
     return {name: dict(sorted(found.items())) for name, found in counts.items() if found}
 
 
-def _counted(left_out: Sequence[LeftOut]) -> str:
-    """How often each reason."""
-    counts = Counter(each.reason for each in left_out)
-    return "; ".join(f"{count}: {reason}" for reason, count in counts.most_common()) or "nothing is there"
+def reasons_of(left_out: Iterable[LeftOut]) -> list[tuple[str, int]]:
+    """Each reason and how often it stands, the commonest first."""
+    return Counter(each.reason for each in left_out).most_common()

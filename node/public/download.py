@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.errors import NodeError, NotReady
-from node.public.index import IndexedSeries
+from node.public.index import IndexedSeries, gigabytes_of
 
 RECEIPT = "got.jsonl"
 AMAZON = "https://s3.amazonaws.com"
@@ -67,7 +68,7 @@ def missing_series(series: Sequence[IndexedSeries], folder: Path) -> list[Indexe
 
 def require_space(series: Sequence[IndexedSeries], folder: Path) -> None:
     """Raise NotReady when the disk does not hold what is missing."""
-    needed, free = sum(each.megabytes for each in series) / 1000 * _SPARE, free_gigabytes(folder)
+    needed, free = gigabytes_of(series) * _SPARE, free_gigabytes(folder)
     if needed > free:
         raise NotReady(f"{needed:.1f} GB are needed below {folder}, and {free:.1f} GB are free")
 
@@ -117,7 +118,7 @@ def _listed(batch: Iterable[IndexedSeries], folder: Path, endpoint: str) -> dict
     """The objects of each series, by its folder in the bucket."""
     found: dict[str, list[_Remote]] = {each.folder: [] for each in batch}
     places = {each.folder: place_of(each, folder) for each in batch}
-    for told in _s5cmd([f'ls --etag "s3://{each.bucket}/{each.folder}/*"' for each in batch], endpoint):
+    for told in _s5cmd([f"ls --etag {shlex.quote(f's3://{each.bucket}/{each.folder}/*')}" for each in batch], endpoint):
         if told.get("type") != "file":
             continue
         url = str(told["key"])
@@ -133,7 +134,7 @@ def _get(wanted: Sequence[_Remote], endpoint: str) -> None:
     for each in wanted:
         each.path.parent.mkdir(parents=True, exist_ok=True)
     if wanted:
-        list(_s5cmd([f'cp "{each.url}" "{each.path}"' for each in wanted], endpoint))
+        list(_s5cmd([f"cp {shlex.quote(each.url)} {shlex.quote(str(each.path))}" for each in wanted], endpoint))
 
 
 def _s5cmd(commands: Sequence[str], endpoint: str) -> Iterator[dict[str, object]]:

@@ -96,6 +96,11 @@ def studies_of(series: Iterable[IndexedSeries]) -> list[list[IndexedSeries]]:
     return list(studies.values())
 
 
+def gigabytes_of(series: Iterable[IndexedSeries]) -> float:
+    """Their size, in 1,000,000,000 bytes."""
+    return sum(each.megabytes for each in series) / 1000
+
+
 def licences_of(series: Sequence[IndexedSeries]) -> tuple[str, ...]:
     """Licences of the images, each with its DOI."""
     return tuple(sorted({f"{each.licence} (doi:{each.doi})" for each in series}))

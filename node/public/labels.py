@@ -56,6 +56,11 @@ def known(text: str) -> str:
     return "" if text.strip().upper() in _UNKNOWN else text.strip()
 
 
+def whole_years(text: str) -> str:
+    """An age of a table, without its decimals; empty where it is not known."""
+    return known(text).split(".")[0]
+
+
 def yes_or_no(text: str, yes: Iterable[str] = ("1",), no: Iterable[str] = ("0",)) -> str:
     """A label: "1" or "0", or "" for anything else."""
     word = known(text).lower()

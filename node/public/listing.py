@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from mome_core.training.bundle import non_commercial
 from node.public.choice import SeriesChoice, choose, parts_of_study
 from node.public.collections import COLLECTIONS
-from node.public.index import IndexedSeries, licences_of, studies_of
+from node.public.index import IndexedSeries, gigabytes_of, licences_of, studies_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _totals(name: str, series: Sequence[IndexedSeries]) -> CollectionTotals:
         patients=len({each.patient for each in series}),
         studies=len(studies),
         series=len(series),
-        gigabytes=round(sum(each.megabytes for each in series) / 1000, 1),
+        gigabytes=round(gigabytes_of(series), 1),
         needed_gigabytes=round(needed.gigabytes, 1),
         dce=sum(bool(each.dce) for each in parts),
         t2=sum(each.t2 is not None for each in parts),

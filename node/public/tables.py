@@ -53,11 +53,11 @@ def find_table(folder: Path, name: str) -> Path:
     A spreadsheet that was saved as .csv, .tsv or .xlsx under the same name will do.
     """
     stem = Path(name).stem
-    endings = (Path(name).suffix, ".xlsx", ".csv", ".tsv", ".txt")
-    for ending in dict.fromkeys(endings):
-        found = sorted(each for each in folder.rglob(f"{stem}{ending}") if each.is_file())
-        if found:
-            return found[0]
+    endings = list(dict.fromkeys((Path(name).suffix, ".xlsx", ".csv", ".tsv", ".txt")))
+    found = [each for each in folder.rglob(f"{stem}.*") if each.stem == stem and each.suffix in endings]
+    tables = sorted((endings.index(each.suffix), each) for each in found if each.is_file())
+    if tables:
+        return tables[0][1]
     raise NodeError(f"{folder} has no {name}: it is on the collection's page, not among the images; put it there")
 
 

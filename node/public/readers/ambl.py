@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node.public.labels import MALIGNANCY, CollectionLabels, PatientLabels, known
+from node.public.labels import MALIGNANCY, CollectionLabels, PatientLabels, known, whole_years
 from node.public.tables import Row, TableShape, find_table, read_rows
 
 _LESIONS = range(1, 7)
@@ -36,7 +36,7 @@ def _patient(row: Row) -> PatientLabels:
     label = "1" if "1" in answers else "0" if "0" in answers else ""
     values = {
         MALIGNANCY: label,
-        "age": known(row["age at mri"]).split(".")[0],
+        "age": whole_years(row["age at mri"]),
         "bi_rads": known(row["BIRADS"]),
         "lesions": str(sum(each in ("0", "1") for each in answers)),
         "borderline": ", ".join(

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from node.public.labels import MALIGNANCY, RESPONSE, TRIPLE_NEGATIVE, CollectionLabels, PatientLabels, known, yes_or_no
+from node.public.labels import (
+    MALIGNANCY,
+    RESPONSE,
+    TRIPLE_NEGATIVE,
+    CollectionLabels,
+    PatientLabels,
+    known,
+    whole_years,
+    yes_or_no,
+)
 from node.public.tables import TableShape, find_table, read_rows
 
 _MAMA_MIA = TableShape(columns=("patient_id", "dataset", "pcr", "tumor_subtype", "age"), sheet="dataset_info")
@@ -33,7 +42,7 @@ def read_mama_mia(folder: Path) -> CollectionLabels:
             {
                 RESPONSE: yes_or_no(row["pcr"]),
                 TRIPLE_NEGATIVE: _triple_negative(row["tumor_subtype"]),
-                "age": known(row["age"]).split(".")[0],
+                "age": whole_years(row["age"]),
                 "site": known(row["dataset"]),
                 "split": "test" if row["patient_id"].lower() in test else "training",
             },
@@ -73,7 +82,7 @@ def read_fastmri(folder: Path) -> CollectionLabels:
             row["Patient Coded Name"],
             {
                 MALIGNANCY: yes_or_no(row[_STATUS], ("1",), ("0", "2")),
-                "age": known(row["Age"]).split(".")[0],
+                "age": whole_years(row["Age"]),
                 "split": {"0": "training", "1": "test"}.get(row[_SPLIT], ""),
             },
             _CORRUPT.get(row["Patient Coded Name"], ""),

@@ -12,6 +12,7 @@ from node.public.labels import (
     PatientLabels,
     known,
     triple_negative,
+    whole_years,
     yes_or_no,
 )
 from node.public.patients import patient_key
@@ -80,7 +81,7 @@ def read_ispy1(folder: Path) -> CollectionLabels:
             {
                 TRIPLE_NEGATIVE: _of_status(row),
                 RESPONSE: response.get(row["SUBJECTID"], ""),
-                "age": known(row["age"]).split(".")[0],
+                "age": whole_years(row["age"]),
                 "side": {"1": "L", "2": "R"}.get(known(row["Laterality"]), ""),
             },
         )
@@ -114,7 +115,7 @@ def _of_cohort_1(row: Row, name: str) -> PatientLabels:
     values = {
         TRIPLE_NEGATIVE: triple_negative(hr, hr, her2),
         RESPONSE: yes_or_no(row["pCR"]),
-        "age": known(row["Age_at_Screening"]).split(".")[0],
+        "age": whole_years(row["Age_at_Screening"]),
         "arm": known(row["Arm"]),
         "mammaprint": known(row["MP"]),
     }
@@ -123,17 +124,20 @@ def _of_cohort_1(row: Row, name: str) -> PatientLabels:
 
 def _of_status(row: Row) -> str:
     receptors = (yes_or_no(row[name]) for name in ("ERpos", "PgRpos", "Her2MostPos"))
-    status = _STATUS.get(known(row["HR_HER2_STATUS"]).lower().replace(" ", ""))
-    return status if status is not None else triple_negative(*receptors)
+    return _status(row) or triple_negative(*receptors)
+
+
+def _status(row: Row) -> str:
+    """Triple-negative by the column that names all receptors; empty where it does not say."""
+    return _STATUS.get(known(row["HR_HER2_STATUS"]).lower().replace(" ", ""), "")
 
 
 def _of_pilot(row: Row) -> PatientLabels:
-    status = known(row["HR_HER2_STATUS"]).lower().replace(" ", "")
     name = row["Patient ID"].strip().replace("_", "-").upper()
     values = {
-        TRIPLE_NEGATIVE: _STATUS.get(status, ""),
+        TRIPLE_NEGATIVE: _status(row),
         RESPONSE: _no_residue(row["path size (cm)"]),
-        "age": known(row.get("Age at MRI1 (yrs)", "")).split(".")[0],
+        "age": whole_years(row.get("Age at MRI1 (yrs)", "")),
         "clinical_response": known(row.get("Clinical response", "")),
     }
     return PatientLabels(f"UCSF-BR-{patient_key(name).rsplit('-', 1)[-1]}", values)

@@ -60,6 +60,13 @@ def test_every_image_arrives_and_nothing_is_got_twice(tmp_path: Path, archive: B
     assert (again.there_already, again.bytes_got, archive.got) == (2, 0, [])
 
 
+def test_a_folder_is_named_as_its_user_likes(tmp_path: Path, archive: Bucket) -> None:
+    folder = tmp_path / """my "breast" set, it's mine"""
+    found = download([indexed(3)], folder, archive.endpoint, lambda done, planned: None)
+    assert (found.files, missing_series([indexed(3)], folder)) == (IMAGES, [])
+    assert (place_of(indexed(3), folder) / "1.dcm").read_bytes() == bytes([3, 1]) * 500
+
+
 def test_after_a_failure_only_what_is_missing_is_got(tmp_path: Path, archive: Bucket) -> None:
     archive.fails_after = 5
     with pytest.raises(DownloadFailed):
