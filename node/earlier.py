@@ -54,6 +54,13 @@ def earlier_visits(ledger: Ledger, archive: Archive, study_instance_uid: str, im
     return tuple(found)
 
 
+def visits_of_study(
+    ledger: Ledger, archive: Archive, study_instance_uid: str, image: Path, present: Visit | None
+) -> tuple[Visit, ...]:
+    """The patient's earlier results as this node knows them now, beside those of a study that was answered before."""
+    return visits_beside(present, image, earlier_visits(ledger, archive, study_instance_uid, image))
+
+
 def visits_beside(present: Visit | None, image: Path, earlier: Sequence[Visit]) -> tuple[Visit, ...]:
     """The earlier visits by date and the present one, with what is not to be compared; empty where there is none."""
     now = _moment(image)

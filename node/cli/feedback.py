@@ -17,7 +17,6 @@ from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
 from node.search_key import SearchKey
 from node.settings import load_settings
-from node.storage.ledger.ledger import Ledger
 from node.storage.records import Feedback
 from node.verdicts import ReaderLabel, all_feedback, reader_labels
 
@@ -35,7 +34,9 @@ def list_feedback(config: Config = None, as_json: Json = False) -> None:
     Example: mome-node feedback list
     """
     key = SearchKey.open(load_settings(config).storage.search_key_path)
-    found = [_in_clear(each, key) for each in _feedback(open_ledger(config))]
+    ledger = open_ledger(config)
+    documents = all_feedback(ledger.reading.feedback(), ledger.assessments.since())
+    found = [_in_clear(each, key) for each in documents]
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
@@ -60,7 +61,8 @@ def export_feedback(
     Example: mome-node feedback export --out feedback.csv
     """
     ledger = open_ledger(config)
-    found, labels = _feedback(ledger), reader_labels(ledger.assessments.since())
+    said = ledger.assessments.since()
+    found, labels = all_feedback(ledger.reading.feedback(), said), reader_labels(said)
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
@@ -68,10 +70,6 @@ def export_feedback(
     typer.echo(f"wrote {counted(len(found), 'line')} to {out}; {counted(len(labels.labels), 'label')}")
     for uid, endpoint in labels.contradicted:
         typer.echo(f"no label of {endpoint.words}: readers contradict each other about study {uid}")
-
-
-def _feedback(ledger: Ledger) -> list[Feedback]:
-    return all_feedback(ledger.reading.feedback(), ledger.assessments.since())
 
 
 def _in_clear(each: Feedback, key: SearchKey) -> Feedback:

@@ -18,7 +18,7 @@ from mome_core.visits import Visit
 from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.cli.tables import print_protocol, print_summary
-from node.earlier import earlier_visits, visits_beside
+from node.earlier import visits_of_study
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
 from node.storage.ledger.conflicts import Resolution
@@ -50,8 +50,7 @@ def _visits_of(ledger: Ledger, detail: StudyDetail, settings: Settings) -> tuple
     first = next(ledger.reading.instances(uid), None)
     if detail.summary is None or first is None or not settings.results.priors:
         return ()
-    image = archive.root / first[2]
-    return visits_beside(detail.summary.visit, image, earlier_visits(ledger, archive, uid, image))
+    return visits_of_study(ledger, archive, uid, archive.root / first[2], detail.summary.visit)
 
 
 def print_study(detail: StudyDetail, console: Console, visits: Sequence[Visit] = ()) -> None:

@@ -17,7 +17,7 @@ from node.dashboard.actions import Action, possible_actions
 from node.dashboard.assessing import judged_revision, shown_assessments
 from node.dashboard.site import Site
 from node.dashboard.study_roles import roles_now
-from node.earlier import earlier_visits, visits_beside
+from node.earlier import visits_of_study
 from node.jobs import OPEN, JobKind
 from node.next_step import NextStep, next_step
 from node.series_roles import StudyRoles
@@ -132,7 +132,7 @@ def _visits(site: Site, uid: str, series: Sequence[_SeriesDetail], summary: Anal
     if not series or not site.settings.results.priors:
         return ()
     image = site.archive.root / series[0].row.path
-    return visits_beside(summary.visit, image, earlier_visits(site.ledger, site.archive, uid, image))
+    return visits_of_study(site.ledger, site.archive, uid, image, summary.visit)
 
 
 def _party_line(site: Site, party: Party, patients: bool) -> _PartyDetail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from node.errors import NodeError
 from node.search_key import SearchKey
@@ -49,10 +50,14 @@ class DocumentAssessor:
         self.looked_at.add(document.id)  # first: a document that a defect stops at must not stop those behind it
         uid = document.study_instance_uid
         try:
-            results = {each.sop_instance_uid: (revision, each) for revision, each in self._stated(uid)}
+            made = self.ledger.assessments.results_of(uid)
+            # of an object that two revisions have made the newest counts: it comes first, and is written last
+            stated = {
+                each.sop_instance_uid: revision for revision, each in reversed(made) if each.kind in _STATE_A_SCORE
+            }
             content = self.archive.verified(document.path, document.sha256).read_bytes()
-            said = read_verdict(content, results.keys(), lambda about: self._report(uid, results[about][0]))
-            return said is not None and self._keep(document, results[said.about][0], said)
+            said = read_verdict(content, stated.keys(), lambda about: self._report(made, stated[about]))
+            return said is not None and self._keep(document, stated[said.about], said)
         except (IntegrityLost, OSError) as error:
             self.looked_at.discard(document.id)
             log.warning("a document could not be looked at: %s", type(error).__name__)
@@ -65,14 +70,9 @@ class DocumentAssessor:
             log.info("the study of a document was deleted meanwhile")
         return False
 
-    def _stated(self, uid: str) -> list[tuple[int, KeptObject]]:
-        """Results that state a score, oldest revision first: of an object that two have made, the newest counts."""
-        found = self.ledger.assessments.results_of(uid)
-        return [(revision, each) for revision, each in reversed(found) if each.kind in _STATE_A_SCORE]
-
-    def _report(self, uid: str, revision: int) -> bytes:
+    def _report(self, made: Sequence[tuple[int, KeptObject]], revision: int) -> bytes:
         """The report of a revision; EvidenceRefused where it has none."""
-        for of_revision, each in self.ledger.assessments.results_of(uid):
+        for of_revision, each in made:
             if of_revision == revision and each.kind == Kind.REPORT:
                 return self.archive.verified(each.path, each.sha256).read_bytes()
         raise EvidenceRefused("there is no report of this revision to compare with")

@@ -22,7 +22,7 @@ from node.analyst import make_analyst
 from node.cli.studies import show
 from node.dashboard.site import Site
 from node.dashboard.study_page import study_page
-from node.earlier import earlier_visits, visits_beside
+from node.earlier import visits_of_study
 from node.service.worker import analyze_next
 from node.settings import Settings
 from node.storage.archive import Archive
@@ -79,8 +79,7 @@ class Hospital:
     def beside(self, uid: str) -> tuple[Visit, ...]:
         summary = self.ledger.reading.study(uid).summary
         assert summary is not None
-        image = self.image(uid)
-        return visits_beside(summary.visit, image, earlier_visits(self.ledger, self.archive, uid, image))
+        return visits_of_study(self.ledger, self.archive, uid, self.image(uid), summary.visit)
 
     def written(self, uid: str, kind: str) -> Dataset:
         kept = next(each for each in self.ledger.reading.study(uid).objects if each.kind == kind)

@@ -11,7 +11,7 @@ from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.jobs import JobKind
 from node.storage import audit_trail, schema
 from node.storage.database import reading, writing
-from node.storage.ledger.reading import DOCUMENT_CLASSES
+from node.storage.ledger.reading import documents_about_answers
 from node.storage.ledger.transitions import require_study
 from node.storage.records import REPORT_KIND, ArrivedDocument, AssessedAnalysis, Assessment, KeptObject
 from node.storage.rows import assessment_from_row, kept_object_from_row
@@ -80,17 +80,9 @@ class Assessments:
 
     def documents(self, after: int, limit: int = 100) -> list[ArrivedDocument]:
         """Documents about answered studies that no assessment stems from, behind this instance, in their order."""
-        kept, study = schema.instance.c, schema.study.c
+        kept = schema.instance.c
         known = select(schema.assessment.c.sop_instance_uid).where(schema.assessment.c.sop_instance_uid.is_not(None))
-        query = (
-            select(schema.instance, study.study_instance_uid)
-            .join(schema.study, study.id == kept.study_id)
-            .where(kept.id > after, kept.sop_class_uid.startswith(DOCUMENT_CLASSES))
-            .where(kept.sop_instance_uid.not_in(select(schema.result_object.c.sop_instance_uid)))
-            .where(kept.study_id.in_(select(schema.analysis.c.study_id)), kept.sop_instance_uid.not_in(known))
-            .order_by(kept.id)
-            .limit(limit)
-        )
+        query = documents_about_answers().where(kept.id > after, kept.sop_instance_uid.not_in(known)).limit(limit)
         with reading(self.engine) as db:
             return [
                 ArrivedDocument(

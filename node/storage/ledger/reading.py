@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from node.states import StudyState
 from node.storage import schema
@@ -25,7 +26,7 @@ from node.storage.records import (
 from node.storage.rows import audit_record_from_row, job_record_from_row, study_record_from_row
 from node.summary import AnalysisSummary
 
-DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
+_DOCUMENT_CLASSES = "1.2.840.10008.5.1.4.1.1.88."  # structured reports and key object selections
 
 
 class LedgerReader:
@@ -108,16 +109,6 @@ class LedgerReader:
 
     def feedback(self) -> list[Feedback]:
         """Documents that others sent about studies that have results: reports, corrections, rejection notes."""
-        made, kept, studies = schema.result_object.c, schema.instance.c, schema.study.c
-        ours = select(made.sop_instance_uid)
-        answered = select(made.study_id)
-        query = (
-            select(schema.instance, studies.study_instance_uid)
-            .join(schema.study, studies.id == kept.study_id)
-            .where(kept.sop_class_uid.startswith(DOCUMENT_CLASSES), kept.sop_instance_uid.not_in(ours))
-            .where(kept.study_id.in_(answered))
-            .order_by(kept.id)
-        )
         with reading(self.engine) as db:
             return [
                 Feedback(
@@ -129,7 +120,7 @@ class LedgerReader:
                     row.calling_ae_title,
                     row.received_at,
                 )
-                for row in db.execute(query)
+                for row in db.execute(documents_about_answers())
             ]
 
     def counts(self) -> dict[StudyState, int]:
@@ -138,6 +129,19 @@ class LedgerReader:
         with reading(self.engine) as db:
             rows = db.execute(select(table.state, func.count()).group_by(table.state)).all()
         return {StudyState(state): count for state, count in rows}
+
+
+def documents_about_answers() -> Select[Any]:
+    """Rows of the instances that are documents of others about studies that have results, in the order they came."""
+    made, kept, studies = schema.result_object.c, schema.instance.c, schema.study.c
+    return (
+        select(schema.instance, studies.study_instance_uid)
+        .join(schema.study, studies.id == kept.study_id)
+        .where(kept.sop_class_uid.startswith(_DOCUMENT_CLASSES))
+        .where(kept.sop_instance_uid.not_in(select(made.sop_instance_uid)))
+        .where(kept.study_id.in_(select(made.study_id)))
+        .order_by(kept.id)
+    )
 
 
 def _study_record(db: Connection, study_id: int) -> StudyRecord:
