@@ -66,11 +66,19 @@ class NotMeasuredCode(StrEnum):
     NOT_COVERED = "NOT_COVERED"
 
 
+class Measurand(StrEnum):
+    """Which numbers are withheld together; stable."""
+
+    KINETICS = "kinetics"  # and all that follows from the enhancing tissue
+    DELAYED_CHANGE = "delayed change"
+    ADC = "adc"
+
+
 @dataclass(frozen=True, slots=True)
 class NotMeasured:
     """A number that is withheld: which, a stable code, and a sentence for the reader."""
 
-    what: str
+    what: Measurand
     code: NotMeasuredCode
     words: str
 
@@ -217,7 +225,7 @@ class Measurements:
             if diffusion is None
             else DiffusionMeasure(**{**diffusion, "b_values": tuple(diffusion["b_values"])}),
             not_measured=tuple(
-                NotMeasured(each["what"], NotMeasuredCode(each["code"]), each["words"])
+                NotMeasured(Measurand(each["what"]), NotMeasuredCode(each["code"]), each["words"])
                 for each in content["not_measured"]
             ),
         )

@@ -288,6 +288,16 @@ class Result:
         return next(iter([*flags, *scores]), "") if self.withheld else ""
 
     @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """Each model that gave a score, once, in the order of the scores."""
+        return tuple({score.model.sha256: score.model for score in self.scores}.values())
+
+    @property
+    def explained(self) -> Score | None:
+        """The first score whose contributions are known; None without any."""
+        return next((score for score in self.scores if score.contributions), None)
+
+    @property
     def modalities_missing(self) -> tuple[Modality, ...]:
         return tuple(modality for modality in Modality if modality not in self.modalities_used)
 

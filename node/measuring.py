@@ -7,7 +7,7 @@ from dataclasses import replace
 from mome_core.case import Case
 from mome_core.errors import StudyIneligible
 from mome_core.measure.study import measure, survey_to_measure
-from mome_core.measurements import NotMeasured, NotMeasuredCode
+from mome_core.measurements import Measurand, NotMeasured, NotMeasuredCode
 from mome_core.preprocessing.structure import has_structure
 from mome_core.preprocessing.surveyed import SurveyedCase
 from mome_core.results import Result
@@ -18,16 +18,16 @@ from sr_templates.saliency.placed import place_saliency
 def surveyed_case(case: Case) -> SurveyedCase | NotMeasured:
     """The case surveyed by the rules of the measurements, or why nothing on it can be measured."""
     if case.dce is None:
-        return NotMeasured("kinetics", NotMeasuredCode.NO_DCE, "the study has no usable DCE")
+        return NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_DCE, "the study has no usable DCE")
     if case.dce.phase_count < 2:
-        return NotMeasured("kinetics", NotMeasuredCode.POST_CONTRAST_MISSING, "the DCE has one phase only")
-    noise = NotMeasured("kinetics", NotMeasuredCode.NO_STRUCTURE, "the DCE holds noise instead of an image")
+        return NotMeasured(Measurand.KINETICS, NotMeasuredCode.POST_CONTRAST_MISSING, "the DCE has one phase only")
+    noise = NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_STRUCTURE, "the DCE holds noise instead of an image")
     if not has_structure(case.dce, None):
         return noise
     try:
         surveyed = survey_to_measure(case)
     except StudyIneligible as reason:  # the model's own preparation decides by its own rules
-        return NotMeasured("kinetics", NotMeasuredCode.NO_BREAST, str(reason))
+        return NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_BREAST, str(reason))
     return surveyed if has_structure(case.dce, surveyed.breasts) else noise
 
 

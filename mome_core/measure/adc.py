@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mome_core.case import Case
 from mome_core.measure.enhancement import Enhancement, Mask
-from mome_core.measurements import DiffusionMeasure, NotMeasured, NotMeasuredCode
+from mome_core.measurements import DiffusionMeasure, Measurand, NotMeasured, NotMeasuredCode
 from mome_core.volume import Affine, Volume
 
 _Numbers = NDArray[np.float64]
@@ -50,7 +50,7 @@ def adc_in(case: Case, enhancement: Enhancement, tissue: Mask) -> DiffusionMeasu
 
 
 def _without(code: NotMeasuredCode, words: str) -> NotMeasured:
-    return NotMeasured("adc", code, words)
+    return NotMeasured(Measurand.ADC, code, words)
 
 
 def _told(values: _Numbers, b_values: tuple[float, ...]) -> DiffusionMeasure | NotMeasured:

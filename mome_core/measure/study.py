@@ -24,6 +24,7 @@ from mome_core.measurements import (
     DiffusionMeasure,
     EnhancingTissue,
     KineticMaps,
+    Measurand,
     MeasuredAt,
     Measurements,
     NotMeasured,
@@ -77,23 +78,25 @@ def measure(
     enhancement = None if dynamic is None or breasts is None else enhancement_of(dynamic, breasts)
     if survey is None or breasts is None or enhancement is None:
         words = "the DCE does not reach the breasts"
-        return StudyMeasures(Measurements(not_measured=(NotMeasured("kinetics", NotMeasuredCode.NOT_COVERED, words),)))
+        return StudyMeasures(
+            Measurements(not_measured=(NotMeasured(Measurand.KINETICS, NotMeasuredCode.NOT_COVERED, words),))
+        )
     return _Measuring(case, surveyed, survey, breasts, enhancement).all_at(point_mm, maps=maps)
 
 
 def _why_nothing(case: Case, surveyed: SurveyedCase) -> NotMeasured | None:
     """Why neither kinetics nor size can be measured; None where they can."""
     if case.dce is None:
-        return NotMeasured("kinetics", NotMeasuredCode.NO_DCE, "the study has no usable DCE")
+        return NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_DCE, "the study has no usable DCE")
     if surveyed.breasts is None:
-        return NotMeasured("kinetics", NotMeasuredCode.NO_BREAST, "no breast was found")
+        return NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_BREAST, "no breast was found")
     said, first = case.acquisition.get("pre_contrast"), surveyed.enhancement[0]
     if said == PreContrast.REFUTED or (said == PreContrast.UNKNOWN and first < _LIMITS.least_first_enhancement):
         words = "nothing shows that the first phase of the DCE is the one before contrast"
-        return NotMeasured("kinetics", NotMeasuredCode.PRE_CONTRAST_UNPROVEN, words)
+        return NotMeasured(Measurand.KINETICS, NotMeasuredCode.PRE_CONTRAST_UNPROVEN, words)
     if surveyed.motion is not None and max(surveyed.motion.left_mm) > _LIMITS.most_motion_mm:
         words = "the patient moved between the phases, and that could not be corrected"
-        return NotMeasured("kinetics", NotMeasuredCode.MOTION_LEFT, words)
+        return NotMeasured(Measurand.KINETICS, NotMeasuredCode.MOTION_LEFT, words)
     return None
 
 
@@ -116,10 +119,10 @@ class _Measuring:
         """Why there is no delayed change; None where there is one."""
         if not self.times_s:
             words = "the phases of the DCE have an order but no times"
-            return NotMeasured("delayed change", NotMeasuredCode.TIMES_UNKNOWN, words)
+            return NotMeasured(Measurand.DELAYED_CHANGE, NotMeasuredCode.TIMES_UNKNOWN, words)
         if self.times_s[-1] - self.times_s[1] < _LEAST_DELAY_S:
             words = "the last phase of the DCE is less than two minutes after the first one with contrast"
-            return NotMeasured("delayed change", NotMeasuredCode.DELAYED_PHASE_MISSING, words)
+            return NotMeasured(Measurand.DELAYED_CHANGE, NotMeasuredCode.DELAYED_PHASE_MISSING, words)
         return None
 
     def all_at(self, point_mm: _Point | None, *, maps: bool) -> StudyMeasures:
@@ -142,11 +145,11 @@ class _Measuring:
         seed = None if point_mm is None else seed_near(self.enhancement, point_mm)
         if seed is None:
             words = "no tissue there takes up contrast by half of its signal or more"
-            return NotMeasured("kinetics", NotMeasuredCode.NO_ENHANCEMENT, words)
+            return NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_ENHANCEMENT, words)
         mask, known = connected_tissue(self.enhancement, seed), self.delayed is None
         if mask.sum() < _FEWEST_VOXELS:
             words = f"fewer than {_FEWEST_VOXELS} connected voxels there take up contrast, as noise or a vessel does"
-            return NotMeasured("kinetics", NotMeasuredCode.TOO_FEW_VOXELS, words)
+            return NotMeasured(Measurand.KINETICS, NotMeasuredCode.TOO_FEW_VOXELS, words)
         extent = extents_mm(self.enhancement, mask)
         skin, wall = (
             nearest_mm(self.enhancement, mask, distance, self.breasts)

@@ -19,8 +19,8 @@ from node.public.choice import ChosenSeries, SeriesChoice, choose
 from node.public.cohort import (
     LABEL_TABLES,
     PublicCohort,
+    counted_reasons,
     keys_of,
-    reasons_of,
     write_label_table,
     write_public_cohort,
 )
@@ -207,7 +207,7 @@ def _print_cohort(written: PublicCohort) -> None:
     typer.echo(f"{written.cohort}: {counted(written.cases, 'case')} of {counted(written.patients, 'patient')}")
     for endpoint, classes in written.classes.items():
         typer.echo(f"  {endpoint}: {', '.join(f'{label}: {count}' for label, count in classes.items())}")
-    for reason, count in reasons_of(written.left_out):
+    for reason, count in counted_reasons(written.left_out):
         typer.echo(f"left out  {count}: {reason}")
     if written.excluded:
         typer.echo(f"each of them stands in {written.excluded}")

@@ -40,7 +40,7 @@ _BASELINE = frozenset({"", "T0", "T1", "0", "1", "BASELINE"})  # time points of 
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class _LeftOut:
     """A study or a patient that is not in the cohort, and why."""
 
     patient: str
@@ -67,7 +67,7 @@ class PublicCohort:
     cases: int
     patients: int
     classes: Mapping[str, Mapping[str, int]]
-    left_out: tuple[LeftOut, ...] = field(default=())
+    left_out: tuple[_LeftOut, ...] = field(default=())
     notes: tuple[str, ...] = ()
 
 
@@ -103,18 +103,18 @@ def write_public_cohort(
     licence = "; ".join(licences_of(indexed))
     join = _Join(collection, labels, _by_name(labels), frozenset(without), _visits_of(indexed), licence)
     rows: list[_Record] = []
-    left_out: list[LeftOut] = []
+    left_out: list[_LeftOut] = []
     studies = [each for each in study_folders(folder) if each.labels.patient_id.startswith(collection.prefixes)]
     for study in _first_visits(collection, studies, left_out):
         if reason := join.why_not(study):
-            left_out.append(LeftOut(study.labels.patient_id, str(study.folder), reason))
+            left_out.append(_LeftOut(study.labels.patient_id, str(study.folder), reason))
         else:
             rows.append(join.row(study, manifest))
     there = {_name(study) for study in studies}
     without_images = [each for name, each in join.by_name.items() if name not in there]
-    left_out += [LeftOut(each.patient, "", "no images are on disk") for each in without_images]
+    left_out += [_LeftOut(each.patient, "", "no images are on disk") for each in without_images]
     if not rows:
-        counted = "; ".join(f"{count}: {reason}" for reason, count in reasons_of(left_out)) or "nothing is there"
+        counted = "; ".join(f"{count}: {reason}" for reason, count in counted_reasons(left_out)) or "nothing is there"
         raise NodeError(f"{folder} holds no study of {collection.title} with a label: {counted}")
     excluded = manifest.with_suffix(".excluded.csv")
     write_table(manifest, rows)
@@ -135,7 +135,7 @@ def write_label_table(name: str, folder: Path, out: Path) -> PublicCohort:
     labels = read_collection_labels(name, folder)
     kept = [each for each in labels.patients if not each.excluded]
     rows = [{"id": e.patient, "patient": patient_key(e.patient, labels.same)} | dict(e.values) for e in kept]
-    left_out = [LeftOut(each.patient, "", each.excluded) for each in labels.patients if each.excluded]
+    left_out = [_LeftOut(each.patient, "", each.excluded) for each in labels.patients if each.excluded]
     write_table(out, rows)
     patients = len({row["patient"] for row in rows})
     return PublicCohort(str(out), "", len(rows), patients, _classes(rows), tuple(left_out), labels.notes)
@@ -157,13 +157,13 @@ def _by_name(labels: CollectionLabels) -> dict[str, PatientLabels]:
 
 
 def _first_visits(
-    collection: PublicCollection, studies: Iterable[StudyFolder], left_out: list[LeftOut]
+    collection: PublicCollection, studies: Iterable[StudyFolder], left_out: list[_LeftOut]
 ) -> list[StudyFolder]:
     """Of each patient the study before treatment."""
     by_patient: dict[str, list[StudyFolder]] = defaultdict(list)
     for study in studies:
         if study.fault:
-            left_out.append(LeftOut(study.labels.patient_id, str(study.folder), study.fault))
+            left_out.append(_LeftOut(study.labels.patient_id, str(study.folder), study.fault))
         else:
             by_patient[study.labels.patient_id].append(study)
     chosen = []
@@ -172,7 +172,7 @@ def _first_visits(
         first = theirs[order.index(min(order))]
         chosen.append(first)
         left_out += [
-            LeftOut(each.labels.patient_id, str(each.folder), "a later visit; labels are of the one before treatment")
+            _LeftOut(each.labels.patient_id, str(each.folder), "a later visit; labels are of the one before treatment")
             for each in theirs
             if each is not first
         ]
@@ -246,6 +246,6 @@ def _classes(rows: Sequence[_Record]) -> dict[str, dict[str, int]]:
     return {name: dict(sorted(found.items())) for name, found in counts.items() if found}
 
 
-def reasons_of(left_out: Iterable[LeftOut]) -> list[tuple[str, int]]:
+def counted_reasons(left_out: Iterable[_LeftOut]) -> list[tuple[str, int]]:
     """Each reason and how often it stands, the commonest first."""
     return Counter(each.reason for each in left_out).most_common()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mome_core.measurements import Curve, CurveType, DiffusionMeasure, EnhancingTissue, Measurements
+from mome_core.measurements import Curve, CurveType, DiffusionMeasure, EnhancingTissue, Measurand, Measurements
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Language, Wording, words_of
 
 _ENGLISH = words_of(Language.ENGLISH)
 _SIDES = {"L": Phrase.OF_BREAST_LEFT, "R": Phrase.OF_BREAST_RIGHT}
 _WHAT = {
-    "kinetics": Phrase.WHAT_KINETICS,
-    "delayed change": Phrase.WHAT_DELAYED_CHANGE,
-    "adc": Phrase.WHAT_ADC,
+    Measurand.KINETICS: Phrase.WHAT_KINETICS,
+    Measurand.DELAYED_CHANGE: Phrase.WHAT_DELAYED_CHANGE,
+    Measurand.ADC: Phrase.WHAT_ADC,
 }
 
 

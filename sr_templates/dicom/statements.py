@@ -18,6 +18,7 @@ from sr_templates.dicom.score_words import (
     validation_words,
     without_words,
 )
+from sr_templates.dicom.text import capitalised
 from sr_templates.dicom.visit_words import visit_sentences
 from sr_templates.kinds import Kind
 from sr_templates.languages.phrase import Phrase
@@ -26,8 +27,7 @@ from sr_templates.languages.words import Wording
 
 def score_sentences(score: Score, words: Wording) -> Iterator[str]:
     """What a score says and is worth, or why it says nothing, for a person who reads the report."""
-    endpoint, validation = words.endpoint(score.endpoint), score.calibration.validation
-    name = endpoint[:1].upper() + endpoint[1:]
+    name, validation = capitalised(words.endpoint(score.endpoint)), score.calibration.validation
     if score.withheld is not None:
         what = words(Phrase.SCORE_WITHHELD if score.probability is None else Phrase.CALL_WITHHELD)
         call = words(Phrase.WHAT_BECAUSE, what=what, reason=words.withheld(score.withheld))
@@ -57,8 +57,7 @@ def status(reason: ContentItem | None = None) -> list[ContentItem]:
 
 def inputs(result: Result, wording: ReportWording) -> list[ContentItem]:
     """Sequences used and missing, and the scope of each model."""
-    models = {score.model.sha256: score.model for score in result.scores}
-    said = (wording.words.term(model.statement) for model in models.values() if model.statement)
+    said = (wording.words.term(model.statement) for model in result.models if model.statement)
     return [
         *(code(codes.SEQUENCE_USED, codes.SEQUENCE[each]) for each in result.modalities_used),
         *(code(codes.SEQUENCE_MISSING, codes.SEQUENCE[each]) for each in result.modalities_missing),

@@ -52,6 +52,11 @@ def fitted(character_set: CharacterSet, words: str) -> str:
     return "".join(sign if holds(character_set, sign) else plain(sign) for sign in words)
 
 
+def capitalised(text: str) -> str:
+    """The text with its first letter in upper case, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def short(text: str, limit: int) -> str:
     """`plain` text that fits a value representation's length."""
     words = plain(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mome_core.visits import Incomparable, Visit
-from sr_templates.dicom.text import percent
+from sr_templates.dicom.text import capitalised, percent
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Language, Wording, words_of
 
@@ -23,7 +23,7 @@ def visit_rows(visits: Sequence[Visit], words: Wording = _ENGLISH) -> list[list[
         words(Phrase.ENHANCING_TISSUE),
         words(Phrase.INITIAL_UPTAKE),
         words(Phrase.VISIT_ADC),
-        *(_title(words.endpoint(each)) for each in endpoints),
+        *(capitalised(words.endpoint(each)) for each in endpoints),
         "",
     ]
     rows = [
@@ -64,10 +64,6 @@ def _remark_words(visit: Visit, words: Wording = _ENGLISH) -> str:
 
 def _reasons(reasons: Sequence[Incomparable], words: Wording) -> str:
     return ", ".join(words(Phrase(each.replace("-", "_"))) for each in reasons)
-
-
-def _title(endpoint: str) -> str:
-    return endpoint[:1].upper() + endpoint[1:]
 
 
 def _date(date: str) -> str:

@@ -17,7 +17,6 @@ from sr_templates.dicom.measurement_words import (
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import INK, QUIET, WARN, Colour
 from sr_templates.drawing.curves import LEAST_HEIGHT, draw_curves
-from sr_templates.drawing.fonts import wrapped
 from sr_templates.drawing.page import LINE, SMALL, Page
 from sr_templates.languages.phrase import Phrase
 from sr_templates.languages.words import Wording
@@ -85,7 +84,7 @@ def _row(words: Wording, name: Phrase, value: str) -> str:
 
 
 def _height(page: Page, rows: list[tuple[str, Colour]], width: int) -> int:
-    return _ROW * sum(len(wrapped(said, SMALL, width, page.words.language)) for said, _ in rows)
+    return _ROW * sum(page.lines_of(said, width) for said, _ in rows)
 
 
 def _write(page: Page, box: Box, rows: list[tuple[str, Colour]]) -> None:

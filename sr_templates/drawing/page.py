@@ -123,6 +123,10 @@ class Page:
             self.text((box.x, box.y + number * step), line, size, colour, bold=bold)
         return box.y + len(kept) * step
 
+    def lines_of(self, words: str, width: int, size: int = SMALL) -> int:
+        """How many lines a paragraph of this width takes."""
+        return len(wrapped(words, size, width, self.words.language)) if words else 0
+
     def beside_or_below(self, box: Box, title: str, words: str, colour: Colour = INK) -> int:
         """A bold title, and words after it in the same line, or below it where they do not fit; the y below both."""
         self.text((box.x, box.y), title, SMALL, bold=True)

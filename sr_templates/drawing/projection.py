@@ -14,7 +14,6 @@ from sr_templates.dicom.score_words import explanation_words
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ACCENT, COOL, INK, QUIET, RGB, grey
 from sr_templates.drawing.contours import LEVELS, dashes, draw_contours
-from sr_templates.drawing.fonts import wrapped
 from sr_templates.drawing.page import BODY, LINE, SMALL, Page
 from sr_templates.drawing.planes import AXIAL, Upright, subtraction_mip
 from sr_templates.languages.phrase import Phrase
@@ -205,7 +204,7 @@ def _where(placed: PlacedSaliency, region: Region, words: Wording) -> str:
 def _legend_rows(page: Page, width: int, placed: PlacedSaliency, region: Region) -> int:
     """Lines that the legend takes."""
     said = (_where(placed, region, page.words), _about(placed, page.words))
-    words = sum(len(wrapped(each, SMALL, width, page.words.language)) for each in said)
+    words = sum(page.lines_of(each, width) for each in said)
     return words + (1 if _keys_fit(page, width, placed) else 2)
 
 

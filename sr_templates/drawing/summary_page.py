@@ -13,7 +13,6 @@ from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ALARM, INK, QUIET, WARN
 from sr_templates.drawing.cuts import draw_cuts
-from sr_templates.drawing.fonts import wrapped
 from sr_templates.drawing.measured import draw_measured, height_of
 from sr_templates.drawing.page import LINE, SMALL, Page
 from sr_templates.drawing.projection import draw_projection
@@ -112,7 +111,7 @@ def render(common: CommonAttributes, result: Result, placed: PlacedSaliency | No
     draw_measured(page, places.measured, result.measurements)
     draw_contributions(page, places.contributions, result)
     _input(page, places.input, common, result)
-    notes = " ".join([*_models(page, [score.model for score in result.scores]), page.words(Phrase.READING_HELP)])
+    notes = " ".join([*_models(page, result.models), page.words(Phrase.READING_HELP)])
     page.paragraph(places.notes, notes, SMALL, QUIET)
     return page
 
@@ -126,15 +125,15 @@ def render_refusal(
     room = width - 2 * _REFUSAL_INSET
     flags = refusal.flags
     said = ((refusal.said(words), 28, INK), (words(Phrase.NO_SCORE), 24, QUIET))
-    lines = [len(wrapped(each, size, room, words.language)) * round(size * LINE) for each, size, _ in said]
-    box = Box(x, 176, width, 2 * _REFUSAL_INSET + 90 + sum(lines) + 24)
+    heights = [page.lines_of(each, room, size) * round(size * LINE) for each, size, _ in said]
+    box = Box(x, 176, width, 2 * _REFUSAL_INSET + 90 + sum(heights) + 24)
     page.card(box)
     inner = box.inset(_REFUSAL_INSET)
     page.text((inner.x, inner.y), words(Phrase.NOT_ANALYSED), 54, WARN, bold=True)
     y = inner.y + 90
     for each, size, colour in said:
         y = page.paragraph(Box(inner.x, y, inner.width, inner.bottom - y), each, size, colour) + 24
-    rows = sum(min(len(wrapped(words.flag(each), SMALL, width - 54, words.language)), 3) for each in flags)
+    rows = sum(min(page.lines_of(words.flag(each), width - 54), 3) for each in flags)
     quality = Box(x, box.bottom + 12, width, min(28 + max(rows, 1) * _ROW + 20, 260))
     _flags(page, _titled(page, quality, words(Phrase.QUALITY)), flags)
     if measurements is not None:
@@ -225,6 +224,6 @@ def _flags(page: Page, inner: Box, flags: Sequence[QualityFlag]) -> None:
 
 def _models(page: Page, models: Sequence[ModelIdentity]) -> Iterator[str]:
     """Which weights answered, and what they know."""
-    for model in {model.sha256: model for model in models}.values():
+    for model in models:
         name = page.words(Phrase.WEIGHTS, name=model.name, version=model.version, digest=model.sha256[:12])
         yield f"{name}: {page.words.term(model.statement)}" if model.statement else f"{name}."

@@ -17,7 +17,6 @@ from sr_templates.dicom.score_words import (
 from sr_templates.dicom.text import percent
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.colour import ACCENT, COOL, FAINT, INK, QUIET, WARN, Colour
-from sr_templates.drawing.fonts import wrapped
 from sr_templates.drawing.histogram import HEIGHT, draw_histogram
 from sr_templates.drawing.page import BODY, HEADING, LINE, SMALL, Page
 from sr_templates.languages.phrase import Phrase
@@ -25,6 +24,8 @@ from sr_templates.languages.words import Wording
 
 _ROW = round(SMALL * LINE)
 _NUMBER = 58
+_ABOVE_BAR, _BAR, _BELOW_BAR, _SCALE_WORDS = HEIGHT + 10, 16, HEIGHT + 6, _ROW + 2
+_SCALE_WITH_BARS = _ABOVE_BAR + _BAR + _BELOW_BAR + _SCALE_WORDS
 _CALL_COLOURS = {Call.POSITIVE: ACCENT, Call.NEGATIVE: COOL, Call.WITHHELD: INK}
 CALLS = {Call.POSITIVE: Phrase.POSITIVE, Call.NEGATIVE: Phrase.NEGATIVE, Call.WITHHELD: Phrase.NO_CALL}
 _WHOSE = {
@@ -49,9 +50,8 @@ def draw_scores(page: Page, box: Box, result: Result) -> None:
 def draw_contributions(page: Page, box: Box, result: Result) -> None:
     """A card with what each sequence contributed to the first score that is explained."""
     page.card(box)
-    explained = next((score for score in result.scores if score.contributions), None)
-    if explained is not None:
-        _contributions(page, Box(box.x + 16, box.y + 12, box.width - 32, box.height - 20), explained)
+    if result.explained is not None:
+        _contributions(page, Box(box.x + 16, box.y + 12, box.width - 32, box.height - 20), result.explained)
 
 
 def whose(result: Result) -> Phrase:
@@ -76,22 +76,14 @@ def _large_score(page: Page, box: Box, score: Score, result: Result) -> int:
     below = page.paragraph(Box(left, below, box.right - left, 2 * _ROW), words(whose(result)), SMALL, INK)
     room = box.below(max(below, y + 74) - box.y)
     proved, among = proof(score, words), population(score, words, Phrase.HIGHER_THAN_BARS)
-    if _lines(page, "; ".join(proved), room.width) + _lines(page, among, room.width) > _lines_below_scale(room):
+    both = page.lines_of("; ".join(proved), room.width) + page.lines_of(among, room.width)
+    if both > (room.height - _SCALE_WITH_BARS) // _ROW:
         among = ""  # the report has it
     y = _scale(page, room, score, score.probability, colour, among=among)
     below_scale = Box(box.x, y, box.width, box.bottom - y)
-    while len(proved) > 1 and _lines(page, "; ".join(proved), box.width) > below_scale.height // _ROW:
+    while len(proved) > 1 and page.lines_of("; ".join(proved), box.width) > below_scale.height // _ROW:
         page.shortened.append(proved.pop())
     return page.paragraph(below_scale, "; ".join(proved), SMALL, QUIET) + 8
-
-
-def _lines(page: Page, said: str, width: int) -> int:
-    return len(wrapped(said, SMALL, width, page.words.language)) if said else 0
-
-
-def _lines_below_scale(room: Box) -> int:
-    """Lines of text that a scale with bars leaves."""
-    return (room.height - 2 * HEIGHT - 16 - 16 - _ROW - 2) // _ROW
 
 
 def _small_height(score: Score) -> int:
@@ -166,11 +158,11 @@ def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colou
     Without the sentence `among`, which names them, there are no bars.
     """
     validation = score.calibration.validation
-    bar = Box(box.x, box.y + (HEIGHT + 10 if among else 8), box.width, 16)
+    bar = Box(box.x, box.y + (_ABOVE_BAR if among else 8), box.width, _BAR)
     if validation is not None and among:
         draw_histogram(page, bar, validation)
     threshold = _bar(page, bar, score, probability, colour)
-    y = bar.bottom + (HEIGHT + 6 if among else 8)
+    y = bar.bottom + (_BELOW_BAR if among else 8)
     page.text((box.x, y), "0", SMALL, QUIET)
     page.text((box.right, y), "100 %", SMALL, QUIET, anchor="ra")
     if threshold is not None:
@@ -178,7 +170,7 @@ def _scale(page: Page, box: Box, score: Score, probability: float, colour: Colou
         half = page.width_of(label, SMALL) // 2 + 12
         clear = (box.x + page.width_of("0", SMALL) + half, box.right - page.width_of("100 %", SMALL) - half)
         page.text((min(max(threshold, clear[0]), clear[1]), y), label, SMALL, QUIET, anchor="ma")
-    y += _ROW + 2
+    y += _SCALE_WORDS
     return page.paragraph(Box(box.x, y, box.width, max(box.bottom - y, 0)), among, SMALL, INK)
 
 

@@ -88,7 +88,6 @@ class Phrase(StrEnum):
     PHASE_ONLY = auto()
     B_VALUE = auto()
     # images
-    IMAGES = auto()
     PHASES = auto()
     WITH_B_VALUE = auto()
     USED = auto()
@@ -100,7 +99,6 @@ class Phrase(StrEnum):
     QUALITY = auto()
     NO_FLAGS = auto()
     MORE_FLAGS = auto()
-    MODEL = auto()
     WEIGHTS = auto()
     HOW_TO_READ = auto()
     READING_HELP = auto()

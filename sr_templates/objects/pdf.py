@@ -162,14 +162,13 @@ def _head(common: CommonAttributes, words: Wording) -> dict[str, Any]:
 def _of_result(result: Result, placed: PlacedSaliency | None, page: Page) -> dict[str, Any]:
     """What the network answered, and where from."""
     words = page.words
-    explained = next((score for score in result.scores if score.contributions), None)
+    explained = result.explained
     pictures = {
         name: {"file": f"{number}.svg", "caption": page.captions[name]}
         for number, name in enumerate(page.pictures)
         if name != CURVES
     }
     projections = [pictures.pop(name) for name in (MIP, MIP_WITH_CONTOURS) if name in pictures]
-    models = {score.model.sha256: score.model for score in result.scores}
     return {
         "answers": [_answer(score, result, words) for score in result.scores],
         "contributions": [] if explained is None else _contributions(explained, words),
@@ -179,7 +178,7 @@ def _of_result(result: Result, placed: PlacedSaliency | None, page: Page) -> dic
         "cuts": list(pictures.values()),
         "flags": [words.flag(flag) for flag in result.flags] or [words(Phrase.NO_FLAGS)],
         "reading": [
-            *(f"{each.name} {each.version}: {words.term(each.statement)}" for each in models.values()),
+            *(f"{each.name} {each.version}: {words.term(each.statement)}" for each in result.models),
             words(Phrase.READING_HELP),
         ],
     }

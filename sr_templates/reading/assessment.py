@@ -30,7 +30,6 @@ _BROKEN = (
     InvalidDicomError,
     LookupError,
     NotImplementedError,
-    OverflowError,
     RecursionError,
     struct.error,
     TypeError,

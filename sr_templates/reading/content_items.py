@@ -7,9 +7,11 @@ from typing import TypeVar
 
 from pydicom.dataset import Dataset
 
+from sr_templates.dicom import codes
+
 _T = TypeVar("_T")
 CodedName = tuple[str, str]  # code value, coding scheme designator
-_TRACKING_IDENTIFIER = ("112039", "DCM")
+_TRACKING_IDENTIFIER = (codes.TRACKING_IDENTIFIER.value, codes.TRACKING_IDENTIFIER.scheme_designator)
 
 
 def content_items(

@@ -10,7 +10,7 @@ import pytest
 
 import phantom
 from mome_core.case import Case
-from mome_core.measurements import NotMeasured, NotMeasuredCode
+from mome_core.measurements import Measurand, NotMeasured, NotMeasuredCode
 from mome_core.preprocessing.surveyed import SurveyedCase
 from mome_core.volume import Dynamic
 from node.measuring import measured, surveyed_case
@@ -69,7 +69,7 @@ def test_an_image_without_breasts_is_told_so() -> None:
 
 @pytest.mark.parametrize("code", [NotMeasuredCode.NO_STRUCTURE, NotMeasuredCode.POST_CONTRAST_MISSING])
 def test_the_result_holds_the_reason(code: NotMeasuredCode) -> None:
-    evidence, reason = make_evidence(Layout()), NotMeasured("kinetics", code, "so it is")
+    evidence, reason = make_evidence(Layout()), NotMeasured(Measurand.KINETICS, code, "so it is")
     told = measured(make_result(evidence), small(), reason, evidence)
     assert told.measurements is not None and told.measurements.not_measured == (reason,)
     assert told.kinetics is None

@@ -10,6 +10,7 @@ from mome_core.measurements import (
     DiffusionMeasure,
     EnhancingTissue,
     Leak,
+    Measurand,
     MeasuredAt,
     Measurements,
     NotMeasured,
@@ -34,7 +35,7 @@ MEASURED = Measurements(
         chest_wall_mm=41.0,
     ),
     diffusion=DiffusionMeasure(0.84, 0.71, 12, (50.0, 800.0)),
-    not_measured=(NotMeasured("adc", NotMeasuredCode.FRAMES_DIFFER, "they differ"),),
+    not_measured=(NotMeasured(Measurand.ADC, NotMeasuredCode.FRAMES_DIFFER, "they differ"),),
 )
 
 
@@ -46,6 +47,6 @@ def measured_without_times() -> Measurements:
         name: replace(getattr(MEASURED.tissue, name), delayed_change_percent=None)
         for name in ("at_point", "whole", "worst")
     }
-    reason = NotMeasured("delayed change", NotMeasuredCode.TIMES_UNKNOWN, "the phases have no times")
+    reason = NotMeasured(Measurand.DELAYED_CHANGE, NotMeasuredCode.TIMES_UNKNOWN, "the phases have no times")
     tissue = replace(MEASURED.tissue, type_shares={}, **curves)
     return replace(MEASURED, times_s=(), tissue=tissue, not_measured=(reason,))

@@ -12,7 +12,7 @@ from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from measured_phantoms import MeasuredPhantom, measured
 from mome_core.case import Case, PreContrast
 from mome_core.measure.study import StudyMeasures, measure, survey_to_measure
-from mome_core.measurements import CurveType, MeasuredAt, NotMeasured, NotMeasuredCode
+from mome_core.measurements import CurveType, Measurand, MeasuredAt, NotMeasured, NotMeasuredCode
 from mome_core.preprocessing.recipe import BreastRules
 from mome_core.preprocessing.surveyed import SurveyedCase, survey_case
 
@@ -106,7 +106,7 @@ def test_two_voxels_that_brighten_are_told_apart_from_none() -> None:
 
 
 def test_without_a_survey_the_reason_is_told() -> None:
-    reason = NotMeasured("kinetics", NotMeasuredCode.NO_STRUCTURE, "it is noise")
+    reason = NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_STRUCTURE, "it is noise")
     found = measure(small(), reason)
     assert (found.measurements.not_measured, found.maps) == ((reason,), None)
 

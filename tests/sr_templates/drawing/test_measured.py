@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from mome_core.measurements import Measurements, NotMeasured, NotMeasuredCode
+from mome_core.measurements import Measurand, Measurements, NotMeasured, NotMeasuredCode
 from sr_templates.drawing.box import Box
 from sr_templates.drawing.curves import CURVES
 from sr_templates.drawing.measured import draw_measured, height_of
@@ -15,7 +15,7 @@ from sr_templates.drawing.page import Page
 from told_measurements import MEASURED, measured_without_times
 
 NARROW, WIDE = Box(0, 0, 476, 504), Box(0, 0, 1100, 230)
-NO_TIMES = NotMeasured("delayed change", NotMeasuredCode.TIMES_UNKNOWN, "the phases have no times")
+NO_TIMES = NotMeasured(Measurand.DELAYED_CHANGE, NotMeasuredCode.TIMES_UNKNOWN, "the phases have no times")
 WHOLE = replace(MEASURED, not_measured=())
 
 
@@ -54,7 +54,7 @@ def test_without_times_the_curve_is_withheld_with_the_reason(box: Box) -> None:
 
 
 def test_what_could_not_be_measured_says_why() -> None:
-    reason = NotMeasured("kinetics", NotMeasuredCode.NO_DCE, "the study has no usable DCE")
+    reason = NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_DCE, "the study has no usable DCE")
     page = card(NARROW, Measurements(not_measured=(reason,)))
     assert "No kinetics: the study has no usable DCE" in said(page)
 

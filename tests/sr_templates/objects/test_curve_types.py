@@ -8,7 +8,7 @@ import highdicom as hd
 import numpy as np
 import pytest
 
-from mome_core.measurements import NotMeasured, NotMeasuredCode
+from mome_core.measurements import Measurand, NotMeasured, NotMeasuredCode
 from mome_core.results import Laterality
 from sr_studies import DEVICE, OBLIQUE, Layout, make_evidence, make_result
 from sr_templates.build import build_objects, decode, encode
@@ -71,8 +71,8 @@ def test_without_types_the_reader_learns_what_was_not_measured(why: NotMeasuredC
     evidence = make_evidence(Layout())
     result = make_result(evidence)
     reasons = (
-        NotMeasured("adc", NotMeasuredCode.NO_DIFFUSION, "no map"),
-        NotMeasured("delayed change", why, "so it is"),
+        NotMeasured(Measurand.ADC, NotMeasuredCode.NO_DIFFUSION, "no map"),
+        NotMeasured(Measurand.DELAYED_CHANGE, why, "so it is"),
     )
     result = replace(
         result,
