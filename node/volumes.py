@@ -43,7 +43,7 @@ def write_case_files(assignment: RoleAssignment, out: Path) -> CaseFiles:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NiftiCaseFiles:
+class _NiftiCaseFiles:
     """A case of NIfTI files that was written; `files` and `description` as in CaseFiles."""
 
     study: NiftiStudy
@@ -51,14 +51,14 @@ class NiftiCaseFiles:
     description: Mapping[str, object]
 
 
-def write_nifti_case(folder: Path, out: Path) -> NiftiCaseFiles:
+def write_nifti_case(folder: Path, out: Path) -> _NiftiCaseFiles:
     """As `write_case_files`, from a folder of NIfTI files; NodeError where the one would overwrite the other."""
     if out.resolve().is_relative_to(folder.resolve()):
         raise NodeError("--out lies in the folder of the study, whose files it would mix with; name another folder")
     study = read_nifti_study(folder)
     out.mkdir(parents=True, exist_ok=True)
     description = describe(study.case) | {"statement": RESEARCH_USE} | describe_nifti(study)
-    return NiftiCaseFiles(study, _write_case(study.case, description, out), description)
+    return _NiftiCaseFiles(study, _write_case(study.case, description, out), description)
 
 
 def _write_case(case: Case, description: Mapping[str, object], out: Path) -> tuple[str, ...]:
