@@ -29,7 +29,7 @@ _MAPS = ("saliency-*.nii.gz", "breasts.nii.gz", "region.nii.gz", *(f"{name}.nii.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NiftiOutcome:
+class _NiftiOutcome:
     """Everything that the analysis of one NIfTI study found; parts that it did not reach are None.
 
     Parameters
@@ -47,7 +47,7 @@ class NiftiOutcome:
     timings_s: Mapping[str, float]
 
 
-def analyze_nifti(folder: Path, context: AnalysisContext, progress: StageProgress | None = None) -> NiftiOutcome:
+def analyze_nifti(folder: Path, context: AnalysisContext, progress: StageProgress | None = None) -> _NiftiOutcome:
     """Analyse a folder of NIfTI files; one that cannot be analysed has a reason."""
     timings: dict[str, float] = {}
     study = None
@@ -56,20 +56,20 @@ def analyze_nifti(folder: Path, context: AnalysisContext, progress: StageProgres
             study = read_nifti_study(folder, diffusion=True)
         answered = answer_case(study.case, study.without_dce, context.models, timings, progress)
     except StudyIneligible as reason:
-        return NiftiOutcome(study, None, str(reason), reason.code, timings)
+        return _NiftiOutcome(study, None, str(reason), reason.code, timings)
     result = answered.result
     if (refusal := answered.refusal) is not None:
-        return NiftiOutcome(study, result, str(refusal), refusal.code, timings)
+        return _NiftiOutcome(study, result, str(refusal), refusal.code, timings)
     timings |= result.timings_s
     with timed(timings, "measure"):
         maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
         result = measured(result, study.case, answered.surveyed, None, maps=maps)
     notes = (QualityFlag("IMAGES_CHOSEN", Severity.NOTE, f"{each[:1].upper()}{each[1:]}.") for each in study.notes)
     result = replace(result, flags=(*result.flags, *notes))
-    return NiftiOutcome(study, result, result.withheld, result.withheld_code, timings)
+    return _NiftiOutcome(study, result, result.withheld, result.withheld_code, timings)
 
 
-def summarize_nifti(outcome: NiftiOutcome, context: AnalysisContext) -> AnalysisSummary:
+def summarize_nifti(outcome: _NiftiOutcome, context: AnalysisContext) -> AnalysisSummary:
     """The outcome as of a DICOM study, without series; every DICOM object that is wanted is not written."""
     summary = AnalysisSummary(
         reason=outcome.reason,
@@ -81,7 +81,7 @@ def summarize_nifti(outcome: NiftiOutcome, context: AnalysisContext) -> Analysis
     return summary if outcome.result is None else with_result(summary, outcome.result)
 
 
-def write_nifti_results(outcome: NiftiOutcome, summary: AnalysisSummary, out: Path) -> tuple[str, ...]:
+def write_nifti_results(outcome: _NiftiOutcome, summary: AnalysisSummary, out: Path) -> tuple[str, ...]:
     """Write the maps as NIfTI and everything else as result.json; the names of the files."""
     out.mkdir(parents=True, exist_ok=True)
     for earlier in (each for pattern in _MAPS for each in out.glob(pattern)):
