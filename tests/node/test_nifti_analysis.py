@@ -16,7 +16,6 @@ from dicom_io.study.classify import assign_roles
 from mome_core.case_file import read_nifti
 from mome_core.errors import Ineligibility
 from node.analysis import AnalysisContext, AnalysisOutcome, analyze_study, open_context
-from node.cli.main import main
 from node.models import find_bundle
 from node.nifti_analysis import NO_DICOM, analyze_nifti, summarize_nifti, write_nifti_results
 from node.settings import Settings
@@ -96,11 +95,3 @@ def test_a_study_that_cannot_be_read_has_a_reason_and_a_result_json(context: Ana
     assert write_nifti_results(outcome, summary, tmp_path / "out") == ("result.json",)
     told = json.loads((tmp_path / "out" / "result.json").read_text())
     assert told["reason"] == outcome.reason and "Doe" not in json.dumps(told)
-
-
-def test_results_do_not_lie_among_the_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = nifti_files.phases(tmp_path / "study", ["Pre", "Post_1"])
-    with pytest.raises(SystemExit) as ended:
-        main(["infer", str(folder), "--out", str(folder / "results")])
-    assert ended.value.code == 1 and "name another folder" in " ".join(capsys.readouterr().err.split())
-    assert not (folder / "results").exists()
