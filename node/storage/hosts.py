@@ -177,10 +177,7 @@ class Hosts:
     def unfinished(self, now: float) -> dict[NodeHost, int]:
         """Hosts that are silent or stopped -> how many unfinished studies have images only there, where any have."""
         with reading(self.engine) as db:
-            hosts = _hosts(db)
-            heard = {each.archive for each in hosts if each.is_heard(now)}
-            counts = [(each, _only_on(db, each.id, sorted(heard))) for each in hosts if each.archive not in heard]
-        return {each: count for each, count in counts if count}
+            return {host: len(studies) for host, studies in left_behind(db, now).items()}
 
     def owed_removals(self, archive: str, limit: int) -> dict[int, str]:
         """Files in this archive whose rows another host has deleted, by number."""
@@ -195,14 +192,22 @@ class Hosts:
             db.execute(delete(host_schema.removal).where(host_schema.removal.c.id.in_(numbers)))
 
 
-def _only_on(db: Connection, host_id: int, heard: Sequence[str]) -> int:
-    """How many unfinished studies have images on this host of which no archive that is heard has a copy."""
+def left_behind(db: Connection, now: float) -> dict[NodeHost, set[int]]:
+    """Hosts that are silent or stopped -> numbers of unfinished studies with images only there, where there are any."""
+    hosts = _hosts(db)
+    heard = {each.archive for each in hosts if each.is_heard(now)}
+    found = {each: _only_on(db, each.id, sorted(heard)) for each in hosts if each.archive not in heard}
+    return {each: studies for each, studies in found.items() if studies}
+
+
+def _only_on(db: Connection, host_id: int, heard: Sequence[str]) -> set[int]:
+    """Unfinished studies with images on this host of which no archive that is heard has a copy."""
     kept, study, job = schema.instance.c, schema.study.c, schema.job.c
     open_jobs = select(job.study_id).where(job.state.in_(UNFINISHED))
     waits = or_(study.id.in_(open_jobs), study.state == StudyState.RECEIVING)
-    there = select(func.count(study.id.distinct())).join(schema.instance, kept.study_id == study.id)
+    there = select(study.id.distinct()).join(schema.instance, kept.study_id == study.id)
     there = there.where(waits, keeper(kept.host_id) == host_id, kept.sop_class_uid.in_(IMAGE_CLASSES))
-    return int(db.execute(there.where(*(not_(copy_here(archive)) for archive in heard))).scalar_one())
+    return set(db.execute(there.where(*(not_(copy_here(archive)) for archive in heard))).scalars())
 
 
 def _counted(db: Connection, query: Select[Any]) -> Counter[int | None]:
