@@ -6,36 +6,32 @@ read_series_headers -> assign_roles -> read_case -> analyze -> build_objects
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
-from dicom_io.study.case import Assembly, SourceFrame, read_case
+from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
-from mome_core.calibration import Calibration, coalition_name, withheld_words
-from mome_core.case import Modality
+from mome_core.calibration import Calibration, coalition_name
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.inference import ActiveModel, analyze_together, unanswered, withheld_result
-from mome_core.measurements import NotMeasured
+from mome_core.inference import ActiveModel
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.results import Result, Saliency, Score, combined
 from mome_core.visits import Visit
+from node.answers import answer_assembly, evidence_of, refused_bundles, timed, withheld_answers
 from node.earlier import visit_of, visits_beside
 from node.errors import SettingsError
 from node.identity import this_device
 from node.loaded_models import load_models
-from node.measuring import measured, surveyed_case
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
 from node.storage.records import EncodedObject
-from node.study_doubts import doubted, require_one_patient
+from node.study_doubts import require_one_patient
 from node.summary import (
     AnalysisSummary,
     CalibrationSummary,
@@ -134,62 +130,30 @@ def analyze_study(
     """
     timings: dict[str, float] = {}
     run = run or Revision()
-    with _timed(timings, "read headers"):
+    with timed(timings, "read headers"):
         headers = read_series_headers(paths)
         roles = assign_roles(headers, context.rules)
     try:
         require_one_patient(headers)
-        with _timed(timings, "assemble"):
+        with timed(timings, "assemble"):
             assembly = read_case(roles, dce_required=False, diffusion=True)
-        refusals = {each: refused_without_dce(assembly, each.checkpoint) for each in context.models}
-        refused = {each: reason for each, reason in refusals.items() if reason}
-        if len(refused) == len(refusals):
+        refused = refused_bundles(assembly, context.models)
+        if len(refused) == len(context.models):
             refusal = next(iter(refused.values()))
             objects = _refuse(headers, refusal, context, run)
-            result = combined(_withheld(refused, assembly.case.modalities))
+            result = combined(withheld_answers(refused, assembly.case.modalities))
             return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
-        with _timed(timings, "survey"):
-            surveyed = surveyed_case(assembly.case)
-        answering = [each for each in refusals if each not in refused]
-        known = None if isinstance(surveyed, NotMeasured) else surveyed
-        answered = analyze_together(assembly.case, answering, progress, known)
-        answered = beside_refusals(answered, refused, assembly.case.modalities)
-        result = doubted(answered, headers, senders, assembly.warnings)
+        maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
+        result = answer_assembly(assembly, headers, context.models, senders=senders, maps=maps, progress=progress)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
-    evidence = _evidence_of(assembly)
-    with _timed(timings, "measure"):
-        maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
-        result = measured(result, assembly.case, surveyed, evidence, maps=maps)
+    evidence = evidence_of(assembly)
     run = replace(run, visits=visits_beside(visit_of(result, assembly), paths[0], earlier))
-    with _timed(timings, "result objects"):
+    with timed(timings, "result objects"):
         objects = build_objects(result, evidence, context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
-
-
-def _withheld(refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]) -> list[Result]:
-    """What each bundle that may not answer from these modalities says instead."""
-    return [withheld_result(each.checkpoint, modalities, str(reason)) for each, reason in refused.items()]
-
-
-def beside_refusals(
-    answered: Result, refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]
-) -> Result:
-    """The answer of some bundles, which names the questions that others leave open, and why."""
-    result = combined([answered, *_withheld(refused, modalities)])
-    flags = (unanswered(each.checkpoint, reason) for each, reason in refused.items())
-    return replace(result, flags=(*result.flags, *flags))
-
-
-def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
-    """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
-    reason, modalities = assembly.without_dce, assembly.case.modalities
-    if reason is None or checkpoint.answers(modalities):
-        return None
-    words = withheld_words(checkpoint.calibrations(checkpoint.endpoints[0]).of(modalities))
-    return StudyIneligible(f"{reason}; {words}", reason.code)
 
 
 def _refuse(
@@ -207,22 +171,6 @@ def _refuse(
         return build_not_analysed(refusal, Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
-
-
-def _evidence_of(assembly: Assembly) -> Evidence:
-    """The source images of an assembly as the result objects need them."""
-    return Evidence(
-        dce=tuple(_sources(phase) for phase in assembly.dce),
-        t2=_sources(assembly.t2),
-        dwi=_sources(assembly.dwi),
-        other=(*_sources(assembly.dwi_all), *_sources(assembly.adc)),
-        case=assembly.case,
-    )
-
-
-def _sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
-    """Source images of a volume as the result objects refer to them."""
-    return tuple(SourceImage(image.header, image.frame) for image in images)
 
 
 # --- for the worker
@@ -367,11 +315,3 @@ def _summarize_saliency(saliency: Saliency) -> SaliencySummary:
         baseline_log_odds=saliency.baseline_log_odds,
         difference=saliency.difference,
     )
-
-
-@contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    """Measure the seconds of a stage, under its name."""
-    started = time.perf_counter()
-    yield
-    timings[name] = time.perf_counter() - started

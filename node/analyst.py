@@ -20,9 +20,9 @@ from node.analysis import (
     analyze_study,
     encoded,
     open_context,
-    refused_without_dce,
     summarize,
 )
+from node.answers import refused_without_dce
 from node.models import Registry, bundles_in_use
 from node.reasons import Reason, ReasonCode
 from node.settings import Settings
