@@ -20,7 +20,7 @@ from mome_core.case import Role
 from mome_core.case_file import VolumeStream
 from mome_core.errors import StudyIneligible
 
-_RESEARCH_USE = "research use only"
+RESEARCH_USE = "research use only"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ class Exported:
             "affine_lps_mm": self.stack.affine.tolist() if self.stack else None,
             "notes": list(self.notes),
             "refused": self.refused or None,
-            "statement": _RESEARCH_USE,
+            "statement": RESEARCH_USE,
         }
 
     def phases(self) -> list[dict[str, Any]]:
@@ -187,7 +187,7 @@ def _dynamic_volume(dynamic: ChosenDynamic) -> Exported:
 def describe_assembly(assembly: Assembly) -> dict[str, Any]:
     """What was used for the case, in which order, and what was left out and why; plain values for case.json."""
     return {
-        "statement": _RESEARCH_USE,
+        "statement": RESEARCH_USE,
         "roles": [describe_role(item) for item in assembly.roles.roles],
         "used": {str(modality): list(uids) for modality, uids in assembly.used},
         "phases": [

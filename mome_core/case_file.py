@@ -93,14 +93,7 @@ def write_case(case: Case, folder: Path) -> None:
 
 def read_case(folder: Path) -> Case:
     """The case that `write_case` wrote; CaseFileDamaged names what is missing or does not fit."""
-    try:
-        content: dict[str, Any] = json.loads((folder / CASE_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CaseFileDamaged(f"{folder} is not a case folder: {CASE_JSON} cannot be read ({error})") from error
-    if content.get("format") != _FORMAT:
-        raise CaseFileDamaged(
-            f"{folder / CASE_JSON} has format {content.get('format')!r}, this version reads {_FORMAT!r}"
-        )
+    content = _read_description(folder)
     try:
         parts = {Modality(name): _read_part(folder, part) for name, part in content["modalities"].items()}
         dce, t2, dwi = (parts.get(modality) for modality in (Modality.DCE, Modality.T2, Modality.DWI))
@@ -108,7 +101,24 @@ def read_case(folder: Path) -> Case:
             raise ValueError("the DCE has four axes, T2 and DWI have three")
         return Case(dce, t2, dwi, content["dwi_b_value"], content["acquisition"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CaseFileDamaged(f"{folder / CASE_JSON} does not describe a valid case: {error}") from error
+        raise CaseFileDamaged(f"{CASE_JSON} does not describe a valid case: {error}") from error
+
+
+def read_acquisition(folder: Path) -> dict[str, str | float]:
+    """What case.json says of the scanner, without a voxel; CaseFileDamaged as `read_case`."""
+    return dict(_read_description(folder).get("acquisition", {}))
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    """case.json, of the format that this version reads."""
+    try:
+        content: dict[str, Any] = json.loads((folder / CASE_JSON).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise CaseFileDamaged(f"this is not a case folder: {CASE_JSON} cannot be read ({words})") from error
+    if content.get("format") != _FORMAT:
+        raise CaseFileDamaged(f"{CASE_JSON} has format {content.get('format')!r}, this version reads {_FORMAT!r}")
+    return content
 
 
 def write_nifti(source: Volume | Dynamic | VolumeStream, path: Path) -> None:
@@ -167,7 +177,7 @@ def _read_part(folder: Path, part: Mapping[str, Any]) -> Volume | Dynamic:
     voxels, stored = _load(path)
     affine = np.array(part["affine_lps_mm"], dtype=np.float64)
     if list(voxels.shape) != list(part["shape"]) or not np.allclose(affine, stored, rtol=1e-5, atol=1e-3):
-        raise CaseFileDamaged(f"{path} does not lie where {CASE_JSON} says; was it changed by another program?")
+        raise CaseFileDamaged(f"{path.name} does not lie where {CASE_JSON} says; was it changed by another program?")
     if voxels.ndim == 3:
         return Volume(voxels, affine, part["frame_of_reference_uid"])
     return Dynamic(voxels, affine, part["frame_of_reference_uid"], tuple(part["times_s"]))
@@ -213,9 +223,9 @@ def _load(path: Path) -> tuple[Voxels, Affine]:
         image = nibabel.Nifti1Image.from_filename(path)
         voxels = np.asanyarray(image.dataobj)
     except _UNREADABLE as error:
-        raise CaseFileDamaged(f"{path} cannot be read: {error}") from error
+        raise CaseFileDamaged(f"{path.name} cannot be read: is it missing, or damaged?") from error
     if voxels.ndim not in (3, 4):
-        raise CaseFileDamaged(f"{path} has {voxels.ndim} axes; a volume has three, a dynamic four")
+        raise CaseFileDamaged(f"{path.name} has {voxels.ndim} axes; a volume has three, a dynamic four")
     ordered = np.moveaxis(voxels, -1, 0) if voxels.ndim == 4 else voxels
     affine = np.asarray(_LPS_TO_RAS @ image.affine, dtype=np.float64)
     return np.array(ordered.astype(ordered.dtype.newbyteorder("="), copy=False)), affine

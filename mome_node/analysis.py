@@ -10,7 +10,6 @@ from PIL.Image import Image
 
 from mome_core.case import Case
 from mome_core.inference import ActiveModel
-from mome_core.inference import analyze as analyze_case
 from mome_core.measure.study import measure
 from mome_core.measurements import Measurements
 from mome_core.model.checkpoint import Checkpoint
@@ -18,12 +17,13 @@ from mome_core.policy import Policy, default_policy
 from mome_core.results import Endpoint, Result, Saliency, Score
 from mome_node.pictures import saliency_picture
 from mome_node.study import Study
-from node.analysis import wanted_kinds
-from node.answers import answer_assembly, evidence_of
+from node.analysis import evidence_of, wanted_kinds
+from node.answering import answer_case
 from node.errors import NodeError
 from node.identity import this_device
-from node.measuring import surveyed_case
+from node.measuring import measured
 from node.result_files import write_result_files
+from node.study_doubts import doubted
 from sr_templates.build import build_objects
 from sr_templates.context import ObjectOptions
 
@@ -39,7 +39,7 @@ class Analysis:
     case
         The volumes that were analysed.
     study
-        Where they came from; None for volumes without DICOM, of which no DICOM object can be written.
+        Where they came from; None for volumes that were given without a study.
 
     Examples
     --------
@@ -108,13 +108,12 @@ class Analysis:
         NodeError
             The volumes do not come from DICOM, or there is no such kind.
         """
-        if self.study is None:
+        if self.study is None or self.study.assembly is None:
             raise NodeError("DICOM objects refer to images, and these volumes do not come from DICOM")
         options = ObjectOptions(wanted_kinds(tuple(kinds)))
         device = this_device(Path(out) / ".node")
-        return write_result_files(
-            build_objects(self.result, evidence_of(self.study.assembly), device, options=options), Path(out)
-        )
+        objects = build_objects(self.result, evidence_of(self.study.assembly), device, options=options)
+        return write_result_files(objects, Path(out))
 
     def __repr__(self) -> str:
         shown = [each for each in self.scores if each.probability is not None]
@@ -134,7 +133,7 @@ def analyze(
     Parameters
     ----------
     study
-        A study, or volumes alone (changed ones, say); of those no DICOM object can be written.
+        A study, or volumes alone (changed ones, say). Only of a DICOM study can DICOM objects be written.
     policy
         What is computed and in which precision; None for what suits model and device.
     progress
@@ -152,11 +151,15 @@ def analyze(
     >>> without_t2.result.modalities_used
     (<Modality.DCE: 'DCE'>, <Modality.DWI: 'DWI'>)
     """
-    policy = policy or default_policy(model.network)
-    if isinstance(study, Study):
-        answering = (ActiveModel(model, policy),)
-        result = answer_assembly(study.assembly, study.headers, answering, progress=progress)
-        return Analysis(result, study.case, study)
-    result = analyze_case(study, model, policy, progress)
-    found = measure(study, surveyed_case(study))
-    return Analysis(replace(result, measurements=found.measurements, kinetics=found.maps), study)
+    case = study.case if isinstance(study, Study) else study
+    source = study if isinstance(study, Study) else None
+    answering = (ActiveModel(model, policy or default_policy(model.network)),)
+    answered = answer_case(case, source.without_dce if source else None, answering, {}, progress)
+    if answered.refusal is not None:
+        return Analysis(answered.result, case, source)
+    assembly = None if source is None else source.assembly
+    if source is None or assembly is None:
+        found = measure(case, answered.surveyed)
+        return Analysis(replace(answered.result, measurements=found.measurements, kinetics=found.maps), case, source)
+    result = doubted(answered.result, source.headers, (), assembly.warnings)
+    return Analysis(measured(result, case, answered.surveyed, evidence_of(assembly)), case, source)

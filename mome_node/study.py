@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL.Image import Image
@@ -15,7 +15,9 @@ from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import SeriesRole, read_rules
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.nifti.study import NiftiStudy, read_nifti_study
 from mome_node.pictures import Point, case_picture
+from node.nifti_folders import is_nifti_study
 from node.series_roles import numbered
 from node.study_doubts import require_one_patient
 
@@ -26,10 +28,14 @@ class Study:
 
     Parameters
     ----------
+    case
+        The volumes by modality, in patient coordinates (LPS, mm).
     headers
-        Every series, with its instances and their headers.
+        Every series of DICOM, with its instances and their headers; empty for NIfTI.
     assembly
-        The volumes, the images behind every slice of them, and what was left out and why.
+        The images behind every slice of the volumes, and what was left out and why; None for NIfTI.
+    nifti
+        The files behind the volumes, and what was left out and why; None for DICOM.
 
     Examples
     --------
@@ -42,18 +48,24 @@ class Study:
     (<Role.LOCALIZER: 'LOCALIZER'>, '9 images in 3 orientations')
     """
 
-    headers: StudyHeaders
-    assembly: Assembly
-
-    @property
-    def case(self) -> Case:
-        """The volumes by modality, in patient coordinates (LPS, mm)."""
-        return self.assembly.case
+    case: Case
+    headers: StudyHeaders = field(default_factory=lambda: StudyHeaders(()))
+    assembly: Assembly | None = None
+    nifti: NiftiStudy | None = None
 
     @property
     def roles(self) -> tuple[SeriesRole, ...]:
-        """The role of every series with its confidence and why, in the order of the scanner's series numbers."""
-        return tuple(numbered(self.assembly.roles))
+        """The role of every series with its confidence and why, in the order of the scanner's series numbers.
+
+        Empty for NIfTI, where a file has the role that its name or sidecar says.
+        """
+        return () if self.assembly is None else tuple(numbered(self.assembly.roles))
+
+    @property
+    def without_dce(self) -> StudyIneligible | None:
+        """Why there is no usable DCE; None with one."""
+        read = self.assembly or self.nifti
+        return None if read is None else read.without_dce
 
     def show(self, at_mm: Point | None = None) -> Image:
         """A picture of the volumes, without anything that names the patient.
@@ -66,16 +78,17 @@ class Study:
         return case_picture(self.case, at_mm)
 
     def __repr__(self) -> str:
-        return f"Study of {len(self.headers)} series: {', '.join(_described(self.case)) or 'no volume'}"
+        files = f"{len(self.headers)} series" if self.assembly else "NIfTI"
+        return f"Study of {files}: {', '.join(_described(self.case)) or 'no volume'}"
 
 
 def read_study(folder: str | Path, *, rules: dict[str, str] | None = None) -> Study:
-    """Read the DICOM files of one study below a folder.
+    """Read the DICOM files of one study below a folder, or the NIfTI files of one (docs/nifti.md).
 
     Parameters
     ----------
     rules
-        The site's own word on its series, as `[series.rules]` of the settings: pattern of the description -> role.
+        The site's own word on DICOM series, as `[series.rules]` of the settings: pattern of the description -> role.
 
     Raises
     ------
@@ -86,13 +99,18 @@ def read_study(folder: str | Path, *, rules: dict[str, str] | None = None) -> St
     ValueError
         A rule names a role that does not exist.
     """
-    paths = dicom_files(Path(folder))
+    folder = Path(folder)
+    if is_nifti_study(folder):
+        nifti = read_nifti_study(folder, diffusion=True)
+        return Study(nifti.case, nifti=nifti)
+    paths = dicom_files(folder)
     if not paths:
-        raise StudyIneligible("the folder holds no DICOM file", Ineligibility.NO_MR_IMAGE)
+        raise StudyIneligible("the folder holds no DICOM or NIfTI file", Ineligibility.NO_MR_IMAGE)
     headers = read_series_headers(paths)
     require_one_patient(headers)
     roles = assign_roles(headers, read_rules(rules or {}))
-    return Study(headers, read_case(roles, dce_required=False, diffusion=True))
+    assembly = read_case(roles, dce_required=False, diffusion=True)
+    return Study(assembly.case, headers, assembly)
 
 
 def _described(case: Case) -> list[str]:

@@ -6,13 +6,13 @@ read_series_headers -> assign_roles -> read_case -> analyze -> build_objects
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dicom_io.headers.read import read_series_headers
 from dicom_io.headers.records import StudyHeaders
-from dicom_io.study.case import Assembly, read_case
+from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
@@ -20,18 +20,19 @@ from mome_core.calibration import Calibration, coalition_name
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import ActiveModel
 from mome_core.model.checkpoint import Checkpoint
-from mome_core.results import Result, Saliency, Score, combined
+from mome_core.results import Result, Saliency, Score
 from mome_core.visits import Visit
-from node.answers import answer_assembly, evidence_of, refused_bundles, timed, withheld_answers
+from node.answering import StageProgress, answer_case, timed
 from node.earlier import visit_of, visits_beside
 from node.errors import SettingsError
 from node.identity import this_device
 from node.loaded_models import load_models
+from node.measuring import measured
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
 from node.storage.records import EncodedObject
-from node.study_doubts import require_one_patient
+from node.study_doubts import doubted, require_one_patient
 from node.summary import (
     AnalysisSummary,
     CalibrationSummary,
@@ -56,8 +57,6 @@ from sr_templates.identification import Identification
 from sr_templates.kinds import DEFAULT_KINDS, MEASURED_KINDS, OFFERED_KINDS, Kind
 from sr_templates.languages.words import Language
 from sr_templates.refusal import Refusal
-
-_Progress = Callable[[str, int, int], None]
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ def analyze_study(
     run: Revision | None = None,
     senders: Sequence[str] = (),
     earlier: Sequence[Visit] = (),
-    progress: _Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> AnalysisOutcome:
     """Analyse the files of one study; one that cannot be analysed has a reason, and objects that state it.
 
@@ -137,19 +136,21 @@ def analyze_study(
         require_one_patient(headers)
         with timed(timings, "assemble"):
             assembly = read_case(roles, dce_required=False, diffusion=True)
-        refused = refused_bundles(assembly, context.models)
-        if len(refused) == len(context.models):
-            refusal = next(iter(refused.values()))
+        answered = answer_case(assembly.case, assembly.without_dce, context.models, timings, progress)
+        if (refusal := answered.refusal) is not None:
             objects = _refuse(headers, refusal, context, run)
-            result = combined(withheld_answers(refused, assembly.case.modalities))
-            return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
-        maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
-        result = answer_assembly(assembly, headers, context.models, senders=senders, maps=maps, progress=progress)
+            return AnalysisOutcome(
+                headers, roles, assembly, answered.result, objects, str(refusal), refusal.code, timings
+            )
+        result = doubted(answered.result, headers, senders, assembly.warnings)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     evidence = evidence_of(assembly)
+    with timed(timings, "measure"):
+        maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
+        result = measured(result, assembly.case, answered.surveyed, evidence, maps=maps)
     run = replace(run, visits=visits_beside(visit_of(result, assembly), paths[0], earlier))
     with timed(timings, "result objects"):
         objects = build_objects(result, evidence, context.device, run=run, options=context.options)
@@ -171,6 +172,22 @@ def _refuse(
         return build_not_analysed(refusal, Evidence(other=images), context.device, run=run, options=context.options)
     except EvidenceRefused:
         return None
+
+
+def evidence_of(assembly: Assembly) -> Evidence:
+    """The source images of an assembly as the result objects need them."""
+    return Evidence(
+        dce=tuple(_sources(phase) for phase in assembly.dce),
+        t2=_sources(assembly.t2),
+        dwi=_sources(assembly.dwi),
+        other=(*_sources(assembly.dwi_all), *_sources(assembly.adc)),
+        case=assembly.case,
+    )
+
+
+def _sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
+    """Source images of a volume as the result objects refer to them."""
+    return tuple(SourceImage(image.header, image.frame) for image in images)
 
 
 # --- for the worker

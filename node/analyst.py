@@ -22,7 +22,7 @@ from node.analysis import (
     open_context,
     summarize,
 )
-from node.answers import refused_without_dce
+from node.answering import refused_without_dce
 from node.models import Registry, bundles_in_use
 from node.reasons import Reason, ReasonCode
 from node.settings import Settings
@@ -116,7 +116,7 @@ class ShadowModel:
         try:
             assembly = read_case(assign_roles(read_series_headers(paths), self.context.rules), dce_required=False)
             (model,) = self.context.models
-            if refusal := refused_without_dce(assembly, model.checkpoint):
+            if refusal := refused_without_dce(assembly.without_dce, assembly.case.modalities, model.checkpoint):
                 return {}, str(refusal)
             policy = replace(model.policy, contributions=False, saliency=False)
             result = analyze(assembly.case, model.checkpoint, policy)

@@ -1,9 +1,10 @@
-"""The studies of a cohort as cases: read from DICOM folders, prepared once, named where they cannot be used."""
+"""The studies of a cohort as cases: read from DICOM or NIfTI, prepared once, named where they cannot be used."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from mome_core.calibration import coalition_words
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.model.build import AnyArchitecture
+from mome_core.nifti.names import name_without_patient
+from mome_core.nifti.study import read_nifti_study
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
 from mome_core.training.dataset import Cohort, ExcludedCase, Source, prepare_cohort
 from mome_core.training.errors import TrainingRefused
+from node.nifti_folders import is_nifti_study
 
 CACHE = Path(".cache/mome-node/prepared")
 
@@ -88,13 +92,16 @@ def _source_of(row: ManifestRow) -> Source:
 
 
 def _identity_of(folder: Path) -> str:
-    """What the study's images call their patient; empty when they do not say."""
+    """What the study's images call their patient; empty when they do not say, as NIfTI never does."""
     paths = dicom_files(folder)
     return patient_identity(paths[0]) if paths else ""
 
 
 def content_digest(folder: Path) -> str:
-    """SHA-256 over the files of a study, by their content; files that did not change are read once a process."""
+    """SHA-256 over the files of a study, by their content; files that did not change are read once a process.
+
+    Of NIfTI the names count too, without the patient's: they say which phase is which.
+    """
     listing = hashlib.sha256()
     for path in files_under(folder):
         found = path.stat()
@@ -105,13 +112,34 @@ def content_digest(folder: Path) -> str:
 @cache
 def _digest_of(folder: Path, listing: str) -> str:
     """The digest of a folder whose files are those of the listing: a study of thousands takes up two lines here."""
-    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files_under(folder))
+    paths = files_under(folder)
+    named = is_nifti_study(folder)
+    digests = (
+        (name_without_patient(path) if named else "") + hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    )
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _CohortStudy:
+    """A study that was read: its case, and why that has no dynamic (None with one)."""
+
+    case: Case
+    without_dce: StudyIneligible | None
+
+
 def read_study(folder: Path) -> Case:
-    """The Case of a folder of DICOM files; StudyIneligible says why there is none."""
-    return read_assembly(folder).case
+    """The Case of a folder of DICOM or NIfTI files; StudyIneligible says why there is none."""
+    return read_cohort_study(folder).case
+
+
+def read_cohort_study(folder: Path) -> _CohortStudy:
+    """As `read_study`, with the reason where there is no usable DCE."""
+    if is_nifti_study(folder):
+        nifti = read_nifti_study(folder)
+        return _CohortStudy(nifti.case, nifti.without_dce)
+    dicom = read_assembly(folder)
+    return _CohortStudy(dicom.case, dicom.without_dce)
 
 
 def read_assembly(folder: Path) -> Assembly:
@@ -119,7 +147,7 @@ def read_assembly(folder: Path) -> Assembly:
     try:
         paths = dicom_files(folder) if folder.is_dir() else []
         if not paths:
-            raise StudyIneligible("the folder holds no DICOM file", Ineligibility.NO_MR_IMAGE)
+            raise StudyIneligible("the folder holds no DICOM or NIfTI file", Ineligibility.NO_MR_IMAGE)
         return read_case(assign_roles(read_series_headers(paths)), dce_required=False)
     except OSError as error:
         raise StudyIneligible(f"a file cannot be read: {error.strerror}", Ineligibility.UNREADABLE) from error

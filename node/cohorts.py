@@ -1,4 +1,4 @@
-"""A cohort, from folders of DICOM files to a manifest of pseudonyms: begin it, join labels, check it.
+"""A cohort, from folders of DICOM or NIfTI files to a manifest of pseudonyms: begin it, join labels, check it.
 
 COHORT.key beside a manifest holds the secret of its pseudonyms: who has it and a patient's ID can find the patient.
 """
@@ -19,11 +19,14 @@ from dicom_io.files import dicom_files
 from dicom_io.labels import read_labels
 from mome_core.case import Modality
 from mome_core.errors import MomeError
+from mome_core.nifti.folders import nifti_study_folders, patient_of_folder
+from mome_core.nifti.study import acquisition_of
 from mome_core.results import Endpoint
 from mome_core.training.cohort import LABEL_SOURCE, SUBTYPE_COLUMN, CohortProblem, ManifestRow, balance, problems_of
 from mome_core.training.table import read_table, write_table
-from node.cases import content_digest, read_assembly
+from node.cases import content_digest, read_cohort_study
 from node.errors import NodeError
+from node.nifti_folders import is_nifti_study
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
 
@@ -31,6 +34,7 @@ _T = TypeVar("_T")
 Record = dict[str, str]  # a row of the manifest's file: a value of each column
 _KEY_BYTES = 32
 _OTHERS = (Modality.T2, Modality.DWI)  # beside the DCE
+_SCANNER_FACTS = {"vendor": "vendor", "field_strength": "field_strength_t"}
 
 
 # --- from folders to a manifest
@@ -55,19 +59,29 @@ class CohortAddition:
 
 
 def begin_cohort(folder: Path, manifest: Path) -> CohortFile:
-    """Write a manifest with a row for each folder of DICOM files; raises NodeError where there is none, or one already.
+    """Write a manifest with a row for each study; raises NodeError where there is none, or a manifest already.
 
-    Patients become pseudonyms; vendor and field strength come from the headers; labels are empty.
+    A study is a folder of DICOM files, or one of NIfTI files anywhere below. Patients become pseudonyms (of NIfTI, what
+    the folder calls them); vendor and field strength come from headers and sidecars; labels are empty.
     """
     if manifest.exists():
         raise NodeError(f"{manifest} exists already; add to it with: mome-node cohort add")
-    studies = [each for each in sorted(folder.iterdir()) if each.is_dir() and dicom_files(each)]
+    studies = _studies_below(folder)
     if not studies:
-        raise NodeError(f"{folder} holds no folder with DICOM files")
+        raise NodeError(
+            f"{folder} holds no folder with DICOM files, nor one of NIfTI files that names or mome.json tell"
+        )
     key = key_of(manifest, create=True)
     rows = [new_row(study, _relative_to(study, manifest), key) for study in studies]
     write_table(manifest, rows)
     return CohortFile(str(manifest), len(rows), len({row["patient"] for row in rows}))
+
+
+def _studies_below(folder: Path) -> list[Path]:
+    """Folders of DICOM files in this one, and NIfTI studies anywhere below that are in none of those."""
+    dicom = [each for each in folder.iterdir() if each.is_dir() and dicom_files(each)]
+    nifti = [each for each in nifti_study_folders(folder) if not any(each.is_relative_to(one) for one in dicom)]
+    return sorted([*dicom, *nifti])
 
 
 def add_to_cohort(manifest: Path, labels: Path | None, studies: Mapping[str, Path]) -> CohortAddition:
@@ -114,10 +128,22 @@ def pseudonym(patient_id: str, key: bytes) -> str:
 
 def new_row(folder: Path, name: str, key: bytes) -> Record:
     """Place, pseudonym, and what the headers say of the scanner."""
+    empty = {endpoint.value: "" for endpoint in Endpoint}
+    if is_nifti_study(folder):
+        row = {"case": name, "patient": pseudonym(patient_of_folder(folder), key)}
+        return row | empty | _scanner_of(folder)
     labels = read_labels(dicom_files(folder)[0])
     row = {"case": name, "patient": pseudonym(labels.patient_id, key)}
-    empty = {endpoint.value: "" for endpoint in Endpoint}
     return row | empty | {"vendor": labels.manufacturer, "field_strength": labels.field_strength}
+
+
+def _scanner_of(folder: Path) -> Record:
+    """What sidecars of a NIfTI study say of the scanner; empty where they are silent or cannot be read."""
+    try:
+        facts = acquisition_of(folder)
+    except MomeError:
+        facts = {}
+    return {name: str(facts.get(fact, "")) for name, fact in _SCANNER_FACTS.items()}
 
 
 def _relative_to(study: Path, manifest: Path) -> str:
@@ -223,7 +249,7 @@ class _SeenStudy:
 
 def _look_at_study(folder: Path) -> _SeenStudy:
     try:
-        found = read_assembly(folder)
+        found = read_cohort_study(folder)
     except (MomeError, ValueError) as error:
         return _SeenStudy(reason=str(error))
     return _SeenStudy(content_digest(folder), tuple(found.case.modalities), str(found.without_dce or ""))

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_io.errors import PixelsUnreadable
-from dicom_io.export import Exported, describe_assembly, export_series
+from dicom_io.export import RESEARCH_USE, Exported, describe_assembly, export_series
 from dicom_io.headers.records import Omission
 from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.roles import RoleAssignment
-from mome_core.case import Modality
+from mome_core.case import Case, Modality
 from mome_core.case_file import CASE_JSON, describe, write_nifti
+from mome_core.nifti.study import NiftiStudy, describe_nifti, read_nifti_study
+from node.errors import NodeError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,15 +38,38 @@ class CaseFiles:
 def write_case_files(assignment: RoleAssignment, out: Path) -> CaseFiles:
     """Write the case of one study: a NIfTI file for each modality, and case.json with what was used and why."""
     assembly = read_case(assignment)
-    volumes = assembly.case.sources
+    description = describe(assembly.case) | describe_assembly(assembly)
+    return CaseFiles(assembly, _write_case(assembly.case, description, out), description)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _NiftiCaseFiles:
+    """A case of NIfTI files that was written; `files` and `description` as in CaseFiles."""
+
+    study: NiftiStudy
+    files: tuple[str, ...]
+    description: Mapping[str, object]
+
+
+def write_nifti_case(folder: Path, out: Path) -> _NiftiCaseFiles:
+    """As `write_case_files`, from a folder of NIfTI files; NodeError where the one would overwrite the other."""
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise NodeError("--out lies in the folder of the study, whose files it would mix with; name another folder")
+    study = read_nifti_study(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    description = describe(study.case) | {"statement": RESEARCH_USE} | describe_nifti(study)
+    return _NiftiCaseFiles(study, _write_case(study.case, description, out), description)
+
+
+def _write_case(case: Case, description: Mapping[str, object], out: Path) -> tuple[str, ...]:
+    """Write the volumes and case.json; the names of the volumes."""
     names = {modality: f"{modality.lower()}.nii" for modality in Modality}
     for name in names.values():
         (out / name).unlink(missing_ok=True)  # of an earlier study
-    for modality, volume in volumes.items():
+    for modality, volume in case.sources.items():
         write_nifti(volume, out / names[modality])
-    description = describe(assembly.case) | describe_assembly(assembly)
     (out / CASE_JSON).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-    return CaseFiles(assembly, tuple(names[modality] for modality in volumes), description)
+    return tuple(names[modality] for modality in case.sources)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,12 +19,10 @@ from dicom_io.study.geometry import Stack
 from dicom_io.study.phases import Slices
 from dicom_io.study.pre_contrast import PreContrastFinding
 from dicom_io.study.roles import RoleAssignment
+from mome_core.acquired import kept_phases
 from mome_core.case import Case, Modality, Role
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.volume import Dynamic, Volume, Voxels
-
-_MOST_PHASES = 12  # more is an ultrafast dynamic, of which pre and six post-contrast phases are kept
-_KEPT_POST_PHASES = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,12 +234,9 @@ def require_one_study(assignment: RoleAssignment) -> None:
 
 def thinned(dynamic: ChosenDynamic) -> ChosenDynamic:
     """An ultrafast dynamic reduced to its pre-contrast phase and six later ones, evenly spread in time."""
-    count = len(dynamic.phases)
-    if count <= _MOST_PHASES:
+    kept = kept_phases(len(dynamic.phases), dynamic.times_s)
+    if len(kept) == len(dynamic.phases):
         return dynamic
-    times = np.array(dynamic.times_s or range(count), dtype=float)
-    wanted = np.linspace(times[1], times[-1], _KEPT_POST_PHASES)
-    kept = [0, *sorted({int(np.argmin(np.abs(times[1:] - t))) + 1 for t in wanted})]
     return replace(
         dynamic,
         phases=tuple(dynamic.phases[i] for i in kept),

@@ -13,12 +13,9 @@ from dicom_io.study.geometry import Stack
 from dicom_io.study.phases import Slices, b_value_of, order_diffusion
 from dicom_io.study.roles import RoleAssignment, SeriesRole
 from dicom_io.vendors.base import Direction
+from mome_core.acquired import are_alike, wanted_b_value
 from mome_core.case import Role
 
-_USUAL_B_VALUES = (600.0, 1200.0)  # the paper takes the highest b-value, 1000 or 800; 1500 and more is another contrast
-_NEAREST_B_VALUE = 1000.0  # what comes closest is taken where none is usual
-_LOWEST_WEIGHTED_B_VALUE = 100.0  # below lies perfusion, or what stands for b0
-_ALIKE_B = 0.1  # b-values within 10 % are one: scanners write the actual value of each direction
 _PARALLEL_COSINE = 0.8
 
 
@@ -141,20 +138,12 @@ def highest_b_volume(item: SeriesRole, stack: Stack) -> ChosenVolume | None:
     """
     repeats = order_diffusion(stack, item.series.vendor)
     by_volume = [b_value_of(volume[0]) for volume in repeats.volumes]
-    weighted = [b for b in by_volume if b >= _LOWEST_WEIGHTED_B_VALUE]
-    if not weighted:
+    wanted = wanted_b_value(by_volume)
+    if wanted is None:
         return None
-    low, high = _USUAL_B_VALUES
-    usual = [b for b in weighted if low <= b <= high]
-    wanted = max(usual) if usual else min(weighted, key=lambda b: abs(b - _NEAREST_B_VALUE))
-    volumes = alike_volumes(repeats.volumes, wanted)
-    warning = "" if usual else f"the DWI has no b-value of 800 or 1000; b = {wanted:g} is used"
-    return ChosenVolume(item, stack, volumes, float(wanted), tuple(sorted(set(by_volume))), warning)
-
-
-def are_alike(b_value: float, wanted: float) -> bool:
-    """Whether a b-value is about the one that is wanted."""
-    return abs(b_value - wanted) <= _ALIKE_B * wanted
+    volumes = alike_volumes(repeats.volumes, wanted.b_value)
+    b_values = tuple(sorted(set(by_volume)))
+    return ChosenVolume(item, stack, volumes, float(wanted.b_value), b_values, wanted.warning)
 
 
 def alike_volumes(volumes: Sequence[Slices], b_value: float) -> tuple[Slices, ...]:

@@ -10,10 +10,11 @@ import numpy as np
 
 from dicom_io.errors import NoPhaseOrder, PixelsUnreadable
 from dicom_io.pixels.native import read_voxels
-from dicom_io.study.choices import ChosenVolume, alike_volumes, are_alike
+from dicom_io.study.choices import ChosenVolume, alike_volumes
 from dicom_io.study.geometry import Stack
 from dicom_io.study.phases import Slices, b_value_of, order_diffusion
 from dicom_io.study.roles import RoleAssignment, SeriesRole
+from mome_core.acquired import are_alike
 from mome_core.case import Role
 from mome_core.volume import Volume, Voxels
 

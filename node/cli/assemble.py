@@ -17,12 +17,15 @@ from dicom_io.study.listed import ListedParts, parts_of
 from dicom_io.study.roles import RoleRule, SeriesRole
 from node.cli.options import Config, Json
 from node.cli.tables import print_rows
+from node.nifti_folders import is_nifti_study
 from node.series_lists import NameRole, read_names, read_studies, role_of_name
-from node.volumes import CaseFiles, SeriesFile, write_all_series, write_case_files
+from node.volumes import CaseFiles, SeriesFile, write_all_series, write_case_files, write_nifti_case
 
-_Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
+_Folder = Annotated[
+    Path, typer.Argument(help="Folder with the DICOM or NIfTI files of one study.", exists=True, file_okay=False)
+]
 _Out = Annotated[Path, typer.Option("--out", help="Folder for NIfTI and JSON files.")]
-_AllSeries = Annotated[bool, typer.Option("--all-series", help="Write every series that forms a volume.")]
+_AllSeries = Annotated[bool, typer.Option("--all-series", help="Write every series that forms a volume (DICOM).")]
 _Names = Annotated[Path | None, typer.Option("--names", help="CSV with a column series_description.", exists=True)]
 _Studies = Annotated[
     Path | None,
@@ -40,8 +43,16 @@ def assemble(
 ) -> None:
     """Turn one study into volumes and say why: DCE, T2 and DWI as NIfTI with case.json, or every series by itself.
 
+    The study is a folder of DICOM files, or of NIfTI files as MAMA-MIA, ODELIA and BIDS lay them out, or under any
+    names that a mome.json explains (docs/nifti.md).
+
     Example: mome-node assemble ./study --out ./volumes
     """
+    if is_nifti_study(folder):
+        if all_series:
+            raise typer.BadParameter("series are DICOM's; this folder holds NIfTI", param_hint="--all-series")
+        _assemble_nifti(folder, out, as_json)
+        return
     with no_garbage_collection():
         assignment = assign_roles(read_series_headers(files_under(folder)), _site_rules(config))
         out.mkdir(parents=True, exist_ok=True)
@@ -55,6 +66,23 @@ def assemble(
             case = write_case_files(assignment, out)
             typer.echo(json.dumps(case.description)) if as_json else _print_case(case, out)
         gc.freeze()  # or Python would look for cycles once more before it ends
+
+
+def _assemble_nifti(folder: Path, out: Path, as_json: bool) -> None:
+    """The case of a NIfTI study, and what each of its files was taken for."""
+    written = write_nifti_case(folder, out)
+    if as_json:
+        typer.echo(json.dumps(written.description))
+        return
+    study = written.study
+    rows = [[name, modality, ""] for modality, names in study.used.items() for name in names]
+    print_rows(["file", "used as", "why not"], [*rows, *([name, "-", why] for name, why in study.left_out)])
+    for note in (*study.notes, *([str(study.without_dce)] if study.without_dce else [])):
+        typer.echo(f"note: {note}")
+    if study.case.dce is not None:
+        typer.echo(f"times of the phases: {study.times_from or 'unknown, their order is known'}")
+        typer.echo(f"the first phase is pre-contrast: {study.pre_contrast_from or 'nothing says so, the images must'}")
+    typer.echo(f"wrote {', '.join(written.files)} and case.json to {out}")
 
 
 def roles(names: _Names = None, studies: _Studies = None, config: Config = None, as_json: Json = False) -> None:

@@ -31,7 +31,7 @@ _HOLD_SECONDS = 1.0
 def run_listener(settings: Settings, config: Path | None, heartbeat: HeartbeatSender) -> None:
     """Listen until SIGTERM; instances in flight then get some seconds to finish. SIGHUP: read the settings again."""
     archive, ledger = Archive(settings.storage.root, settings.storage.search_key_path), Ledger(settings.database_url)
-    archive.clear_temporary()
+    archive.clear_temporary(time.time())
     service = StorageService(settings, archive, ledger, GroupCommit(archive, ledger))
     acceptor = open_acceptor(settings.dicom, service)
     service.senders.start()

@@ -49,5 +49,5 @@ class _WebReception:
 def web_reception(settings: Settings) -> _WebReception:
     """A storage service of its own, in a folder from which the leftovers of a crash are gone."""
     archive, ledger = Archive(settings.storage.root, settings.storage.search_key_path), Ledger(settings.database_url)
-    archive.clear_temporary()
+    archive.clear_temporary(time.time())
     return _WebReception(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))

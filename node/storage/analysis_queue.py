@@ -12,8 +12,7 @@ from sqlalchemy import Column, Connection, Engine, ScalarSelect, func, select
 from node.jobs import JobKind, JobState
 from node.states import StudyEvent
 from node.storage import schema
-from node.storage.database import reading
-from node.storage.health import ALIVE_SECONDS
+from node.storage.database import ALIVE_SECONDS, reading
 from node.storage.holds import HoldKind, current_holds
 from node.storage.ledger.job_rows import due_jobs
 

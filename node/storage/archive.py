@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
+import secrets
 import shutil
+import socket
 import sys
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from dicom_io.encoding.part10 import ReceivedInstance
@@ -20,6 +23,7 @@ from node.search_key import SEARCH_KEY, SearchKey
 from node.storage.records import EncodedObject, KeptObject, StoredInstance
 
 _counter = itertools.count()
+_DAY_SECONDS = 86_400.0
 
 
 class IntegrityLost(NodeError):
@@ -64,17 +68,20 @@ class Archive:
         return SearchKey.open(self.key_file)
 
     def temporary_path(self) -> Path:
-        """A name that no other process or thread uses."""
-        return self.temporary / f"{os.getpid()}-{next(_counter)}"
+        """A name that no other process, thread or host uses, nor a process of an earlier container had."""
+        return self.temporary / f"{_this_host()}+{os.getpid()}-{next(_counter)}-{secrets.token_hex(4)}"
 
-    def clear_temporary(self) -> None:
+    def clear_temporary(self, now: float) -> None:
         """Remove what a crash left half written; called once at start, before anything arrives.
 
-        What another process is writing stays: images come in by the listener and by the web port.
+        What another process is writing stays: images come in by the listener and by the web port. Of another host on
+        the same root, whose processes cannot be asked, only what nobody has written to for a day goes.
         """
         for leftover in self.temporary.iterdir():
-            if not _is_being_written(leftover.name):
-                leftover.unlink(missing_ok=True)
+            host, _, rest = leftover.name.partition("+")
+            if _is_being_written(rest) if host == _this_host() else _is_younger(leftover, now - _DAY_SECONDS):
+                continue
+            leftover.unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
         """Space that is left for us on the disk."""
@@ -174,8 +181,22 @@ def _short_digest(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:24]
 
 
+@cache
+def _this_host() -> str:
+    """The name of this machine or container, as temporary files carry it."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname())
+
+
+def _is_younger(file: Path, moment: float) -> bool:
+    """Whether a file was written to since then; one that has just gone was."""
+    try:
+        return file.stat().st_mtime > moment
+    except FileNotFoundError:
+        return True
+
+
 def _is_being_written(name: str) -> bool:
-    """Whether another process that is alive has given a temporary file this name."""
+    """Whether another process of this host that is alive has given a temporary file this name."""
     number, _, _ = name.partition("-")
     if not number.isdecimal() or int(number) == os.getpid():
         return False

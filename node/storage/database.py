@@ -1,4 +1,4 @@
-"""Opens the ledger's database: SQLite in one file by default, PostgreSQL by its URL; migrated before use."""
+"""Opens the ledger's database: SQLite in one file by default, PostgreSQL by its URL."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from node.errors import NodeError, NotReady
-from node.storage.postgres import postgres_engine, require_connection, schema_refused
+from node.storage.postgres import postgres_engine, require_connection
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
+ALIVE_SECONDS = 60.0  # a process beats every 15
 
 
 class LedgerUnavailable(NodeError):
@@ -79,33 +75,6 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:
         raise LedgerUnavailable(f"the ledger's database cannot be read ({type(error.orig).__name__})") from error
-
-
-def migrate(engine: Engine) -> None:
-    """Bring the schema to this version; refuses a database that a newer version has written."""
-    script = ScriptDirectory.from_config(alembic_config(engine))
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    known = {each.revision for each in script.walk_revisions()}
-    if current is not None and current not in known:
-        raise NotReady(
-            f"the database was written by a newer version of mome-node (schema {current}); install that version, "
-            "or restore a backup made before the upgrade"
-        )
-    if current == script.get_current_head():
-        return
-    try:
-        command.upgrade(alembic_config(engine), "head")
-    except DBAPIError as error:
-        raise schema_refused(engine, error) from None
-
-
-def alembic_config(engine: Engine) -> Config:
-    """Alembic's configuration without an ini file."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["engine"] = engine
-    return config
 
 
 def check_database(engine: Engine) -> None:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, insert, select, update
 
 from node.storage import schema
-from node.storage.database import reading, writing
+from node.storage.database import ALIVE_SECONDS, reading, writing
+from node.storage.schema_version import own_schema
 
 _FORGOTTEN_SECONDS = 7 * 86_400.0
-ALIVE_SECONDS = 60.0  # a process beats every 15
 LISTENER = "listener"
 
 
@@ -71,7 +71,7 @@ class HealthStore:
     ) -> None:
         """This process is alive; processes of other nodes are forgotten after a week without a beat."""
         table = schema.heartbeat.c
-        values = {"at": now, "associations": associations, "listening_since": listening_since}
+        values = {"at": now, "associations": associations, "listening_since": listening_since, "schema": own_schema()}
         with writing(self.engine) as db:
             _put(db, schema.heartbeat, {"node": node, "part": part}, values)
             forgotten = delete(schema.heartbeat).where(table.node != node, table.at < now - _FORGOTTEN_SECONDS)

@@ -355,6 +355,13 @@ heartbeat = Table(
     Column("at", Float, nullable=False),
     Column("associations", Integer, nullable=False, server_default="0"),
     Column("listening_since", Float, nullable=True),
+    Column("schema", String(4), nullable=False, server_default=""),
+)
+
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column("since", String(4), primary_key=True),
 )
 
 peer = Table(

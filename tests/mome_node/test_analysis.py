@@ -15,6 +15,7 @@ from mome_core.policy import default_policy
 from mome_node import Analysis, Checkpoint, Kind, NodeError, Policy, Study
 from node.analysis import AnalysisContext, analyze_study
 from node.identity import this_device
+from node.volumes import write_case_files
 
 SCORES_ONLY = Policy(contributions=False, saliency=False)
 
@@ -39,6 +40,18 @@ def test_volumes_alone_get_the_same_score_and_measurements(analysis: Analysis, s
     assert alone.scores[0].probability == pytest.approx(analysis.scores[0].probability, abs=1e-6)
     assert alone.measurements is not None and alone.measurements.tissue is not None
     assert alone.saliency == ()
+
+
+def test_nifti_gets_the_score_of_its_dicom_and_no_dicom_object(
+    analysis: Analysis, study: Study, model: Checkpoint, tmp_path: Path
+) -> None:
+    assert study.assembly is not None
+    (tmp_path / "nifti").mkdir()
+    write_case_files(study.assembly.roles, tmp_path / "nifti")
+    answered = mome_node.analyze(mome_node.read_study(tmp_path / "nifti"), model, policy=SCORES_ONLY)
+    assert answered.scores[0].probability == pytest.approx(analysis.scores[0].probability, abs=1e-6)
+    with pytest.raises(NodeError, match="do not come from DICOM"):
+        answered.write(tmp_path / "out")
 
 
 def test_objects_are_written_and_lie_in_the_study(analysis: Analysis, study: Study, tmp_path: Path) -> None:

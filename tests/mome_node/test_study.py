@@ -10,6 +10,7 @@ import mome_node
 from mome_core.case import same_images
 from mome_node import Modality, Role, Study, StudyIneligible
 from node.cases import read_study as read_case_of
+from node.volumes import write_case_files
 
 
 def test_a_study_has_the_volumes_that_a_cohort_gives(study: Study, prompt: Path) -> None:
@@ -39,7 +40,7 @@ def test_a_site_s_rule_decides(prompt: Path) -> None:
 
 
 def test_a_folder_without_dicom_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyIneligible, match="no DICOM file") as refused:
+    with pytest.raises(StudyIneligible, match="no DICOM or NIfTI file") as refused:
         mome_node.read_study(tmp_path)
     assert refused.value.code == "NO_MR_IMAGE"
 
@@ -47,3 +48,13 @@ def test_a_folder_without_dicom_is_refused(tmp_path: Path) -> None:
 def test_a_phantom_is_not_written_among_other_files(prompt: Path) -> None:
     with pytest.raises(ValueError, match="holds files already"):
         mome_node.write_phantom(prompt / "study")
+
+
+def test_nifti_gives_the_volumes_of_the_dicom_that_it_came_from(study: Study, tmp_path: Path) -> None:
+    assert study.assembly is not None
+    write_case_files(study.assembly.roles, tmp_path)
+    nifti = mome_node.read_study(tmp_path)
+    assert same_images(nifti.case, study.case)
+    assert nifti.roles == () and nifti.nifti is not None and nifti.without_dce is None
+    assert repr(nifti).startswith("Study of NIfTI: DCE of 6 phases")
+    assert nifti.show().size == study.show().size

@@ -10,13 +10,16 @@ import pytest
 from pydicom import dcmread
 
 import phantom
+from calibrations import a_score
 from dicom_io.files import dicom_files
 from kept_studies import STUDY, keep
 from mome_core.case import Modality
-from mome_core.results import Endpoint
+from mome_core.errors import Ineligibility, StudyIneligible
+from mome_core.results import Endpoint, Result, Severity
 from node import analyst
 from node.analysis import analyze_study, encoded, open_context
 from node.analyst import ContextsByAeTitle, make_analyst, revision_of
+from node.answering import beside_refusals
 from node.errors import NotReady, SettingsError
 from node.models import find_bundle
 from node.settings import Settings
@@ -62,6 +65,17 @@ def test_two_bundles_answer_one_study_in_one_report_with_one_set_of_maps_each(tm
     assert set(read_numbers(report).weights) == set(weights)
     said = [str(each.value) for each in dcmread(BytesIO(report)).iterall() if each.keyword == "TextValue"]
     assert {f"Bilateral breast {each.words}" for each in BOTH} <= set(said)
+
+
+def test_a_report_names_the_questions_that_a_bundle_beside_the_others_leaves_open(tmp_path: Path) -> None:
+    context = open_context(settings_with(tmp_path), [find_bundle("demo"), second_bundle(tmp_path / "second")])
+    used, refused = (Modality.T2,), context.models[1]
+    answered = Result((a_score(context.models[0].checkpoint.identity),), (), used)
+    why = StudyIneligible("No DCE was found", Ineligibility.NO_DYNAMIC)
+    (flag,) = beside_refusals(answered, {refused: why}, used).flags
+    assert (flag.code, flag.severity) == ("NOT_ANSWERED", Severity.WARNING)
+    assert flag.message == f"Not answered: {Endpoint.TRIPLE_NEGATIVE.words} (No DCE was found)."
+    assert beside_refusals(answered, {}, used).flags == ()
 
 
 def test_each_ae_title_has_its_models_and_a_bundle_is_loaded_once(tmp_path: Path) -> None:

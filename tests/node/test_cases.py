@@ -53,7 +53,7 @@ def test_a_cohort_of_which_nothing_can_be_read_is_refused_after_each_case_was_na
     with pytest.raises(TrainingRefused, match=words):
         prepare_cases(rows(tmp_path, count), Recipe(), tmp_path / "cache", 1, heard)
     assert heard.counts == [(n + 1, count) for n in range(count)]
-    assert heard.cases == [ExcludedCase(f"s{n}", "the folder holds no DICOM file") for n in range(count)]
+    assert heard.cases == [ExcludedCase(f"s{n}", "the folder holds no DICOM or NIfTI file") for n in range(count)]
 
 
 def test_a_study_without_dce_is_a_case_of_what_it_has_and_excluded_where_the_network_needs_more(tmp_path: Path) -> None:

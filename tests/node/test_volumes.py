@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import nifti_files
 import phantom
 from dicom_io.headers.read import read_series_headers
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.roles import RoleAssignment
-from node.volumes import write_all_series, write_case_files
+from mome_core.case import same_images
+from mome_core.nifti.study import read_nifti_study
+from node.errors import NodeError
+from node.volumes import write_all_series, write_case_files, write_nifti_case
 
 
 @pytest.fixture(scope="module")
 def assignment(tmp_path_factory: pytest.TempPathFactory) -> RoleAssignment:
     return assign_roles(read_series_headers(phantom.study(tmp_path_factory.mktemp("study"), seed=11)))
+
+
+def new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 @pytest.mark.slow
@@ -41,3 +51,38 @@ def test_every_series_has_a_volume_or_a_reason(tmp_path: Path, assignment: RoleA
         assert beside.get("file") == each.file
     told = written.to_json()
     assert len(told["series"]) == len(list(tmp_path.glob("*.json")))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_the_volumes_of_a_dicom_study_are_read_as_the_same_case(tmp_path: Path, assignment: RoleAssignment) -> None:
+    written = write_case_files(assignment, new(tmp_path / "case"))
+    read = read_nifti_study(tmp_path / "case")
+    assert same_images(read.case, written.assembly.case)
+    assert dict(read.case.acquisition) == dict(written.assembly.case.acquisition)
+    for modality, volume in read.case.sources.items():
+        assert np.abs(volume.affine - written.assembly.case.sources[modality].affine).max() == 0
+
+
+@pytest.mark.slow
+def test_without_case_json_sidecars_tell_the_same_and_geometry_is_exact_to_1e_4_mm(
+    tmp_path: Path, assignment: RoleAssignment
+) -> None:
+    case = write_case_files(assignment, new(tmp_path / "case")).assembly.case
+    assert case.dce is not None and case.dce.times_s
+    folder = nifti_files.bids(case, tmp_path / "bids")
+    nifti_files.mome_json(folder, DCE={"pre_contrast": True})
+    written = write_nifti_case(folder, tmp_path / "again")
+    read = read_nifti_study(tmp_path / "again").case
+    assert set(written.files) == {"dce.nii", "t2.nii", "dwi.nii"} and same_images(read, written.study.case)
+    assert read.dce is not None and np.allclose(read.dce.times_s, case.dce.times_s, atol=1e-3)
+    assert read.acquisition["pre_contrast"] == "proven"
+    for modality, volume in read.sources.items():
+        assert np.array_equal(volume.voxels, case.sources[modality].voxels)
+        assert np.abs(volume.affine - case.sources[modality].affine).max() < 1e-4
+
+
+def test_a_nifti_study_is_not_written_into_its_own_folder(tmp_path: Path) -> None:
+    nifti_files.phases(tmp_path, ["Pre", "Post_1"])
+    with pytest.raises(NodeError, match="name another folder"):
+        write_nifti_case(tmp_path, tmp_path / "out")
+    assert len(list(tmp_path.iterdir())) == 2

@@ -10,8 +10,8 @@ from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
 from node.storage.contents import IMAGE_CLASSES, content_of, known_like, learn
-from node.storage.database import reading, writing
-from node.storage.health import ALIVE_SECONDS, LISTENER
+from node.storage.database import ALIVE_SECONDS, reading, writing
+from node.storage.health import LISTENER
 from node.storage.ledger.conflict_rows import stands
 from node.storage.ledger.job_rows import add_job
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move, reason_columns

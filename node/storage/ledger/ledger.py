@@ -6,7 +6,7 @@ import random
 
 from node.jobs import RetryPolicy
 from node.storage.audit_trail import AuditTrail
-from node.storage.database import check_database, migrate, open_engine
+from node.storage.database import check_database, open_engine
 from node.storage.holds import Holds
 from node.storage.ledger.assessments import Assessments
 from node.storage.ledger.conflicts import Conflicts
@@ -18,6 +18,7 @@ from node.storage.ledger.patient_history import PatientHistory
 from node.storage.ledger.reading import LedgerReader
 from node.storage.ledger.receiving import Receiving
 from node.storage.ledger.retention import OldStudies
+from node.storage.schema_version import migrate
 
 
 class Ledger:

@@ -1,12 +1,21 @@
-"""Alembic's entry point: runs migrations on the engine that the node hands over."""
+"""Alembic's entry point: runs migrations on the engine, or inside the transaction, that the node hands over."""
 
 from alembic import context
+from sqlalchemy import Connection
 
 from node.storage.schema import metadata
 
-engine = context.config.attributes["engine"]
-with engine.connect() as connection:
+
+def _run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
-    connection.commit()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    _run(given)
+else:
+    with context.config.attributes["engine"].connect() as own:
+        _run(own)
+        own.commit()

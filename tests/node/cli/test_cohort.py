@@ -65,7 +65,7 @@ def test_everything_that_would_go_wrong_is_told_at_once(site: Path, capsys: pyte
         "case studies/copy holds the same images as case studies/s0",
     }
     notes = {each["what"] for each in told["problems"] if not each["fatal"]}
-    assert "case studies/torn cannot be used: the folder holds no DICOM file" in notes
+    assert "case studies/torn cannot be used: the folder holds no DICOM or NIfTI file" in notes
 
 
 def test_a_study_of_the_archive_joins_the_cohort(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

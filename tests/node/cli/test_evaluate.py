@@ -42,7 +42,7 @@ def test_two_models_on_two_sets_are_one_page_one_table_of_numbers_and_one_of_cas
     assert [[m["model"] for m in each["models"]] for each in told["sets"]] == [["ours", "other"]] * 2
     internal = told["sets"][0]
     assert (internal["flow"]["listed"], internal["flow"]["measured"]) == (9, 8)
-    assert internal["excluded"] == [{"case": "north/lost", "reason": "the folder holds no DICOM file"}]
+    assert internal["excluded"] == [{"case": "north/lost", "reason": "the folder holds no DICOM or NIfTI file"}]
     assert internal["flow"]["uncalled"] == {"ours": 8, "other": 8}, "a bundle without calibration calls nothing"
     assert internal["models"][0]["against"]["auroc"]["p_value"] > 0
     assert len(internal["models"][0]["coalitions"]) == 7 and internal["models"][1]["coalitions"] == []
@@ -51,7 +51,7 @@ def test_two_models_on_two_sets_are_one_page_one_table_of_numbers_and_one_of_cas
     red = [line for line in page.read_text().split("<") if line.startswith('p class="warning"')]
     assert len(red) == 1 and "internal: NOT A TEST of ours" in red[0]
     assert internal["models"][0]["exposure"]["patients_trained_on"] == 2
-    assert page.read_text().count("<section") >= 6 and "the folder holds no DICOM file" in page.read_text()
+    assert page.read_text().count("<section") >= 6 and "the folder holds no DICOM or NIfTI file" in page.read_text()
     assert "ours: cases of internal answered: 8 of 8" in err
     again, repeated, _ = run(sites, *sets, "--model", "ours", "--against", "other", "--json")
     assert (again, json.loads(repeated)) == (0, told)

@@ -54,7 +54,7 @@ def test_a_site_trains_its_model_and_measures_it_against_the_one_it_started_from
     cache = ("--cache", str(tmp_path / "cache"))
     config = ("--config", str(tmp_path / "config.toml"), "--epochs", "2", "--threads", "1")
     trained = invoke("train", str(site), "--out", str(ours), *config, *cache)
-    assert trained["excluded"] == [{"case": "lost", "reason": "the folder holds no DICOM file"}]
+    assert trained["excluded"] == [{"case": "lost", "reason": "the folder holds no DICOM or NIfTI file"}]
     assert (trained["training_cases"], trained["validation_cases"]) == (2, 40)
     board = EventAccumulator(str(tmp_path / "ours.run" / "tensorboard")).Reload()
     assert set(board.Tags()["scalars"]) == {"loss", "learning_rate", "auroc/malignancy"}

@@ -56,7 +56,7 @@ def test_every_model_meets_every_set_and_one_is_compared_with(plan: EvaluationPl
     assert ("other: cases of external answered", 8, 8) in told.answers
     flow = report.measured.sets[0].cases.flow
     assert (flow.listed, flow.measured, flow.positive) == (9, 8, 4)
-    assert flow.excluded == {"the folder holds no DICOM file": 1}
+    assert flow.excluded == {"the folder holds no DICOM or NIfTI file": 1}
     assert [each.name for each in report.excluded["internal"]] == ["north/lost"]
 
 

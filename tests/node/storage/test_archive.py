@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -67,8 +71,31 @@ def test_what_a_crash_left_half_written_is_removed_at_start(archive: Archive) ->
     first, second = archive.temporary_path(), archive.temporary_path()
     assert first != second
     first.write_bytes(b"half")
-    archive.clear_temporary()
+    archive.clear_temporary(time.time())
     assert not first.exists()
+
+
+def test_a_start_leaves_what_another_host_is_receiving_on_a_shared_root(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(f"{Archive.__module__}._this_host", lambda: "other-host")
+        arriving, forgotten = archive.temporary_path(), archive.temporary_path()
+    for each in (arriving, forgotten):
+        each.write_bytes(b"half")
+    now = time.time()
+    os.utime(forgotten, (now - 90_000, now - 90_000))
+    archive.clear_temporary(now)
+    assert [each.exists() for each in (arriving, forgotten)] == [True, False]
+
+
+def test_processes_of_two_containers_with_one_number_have_other_names(archive: Archive) -> None:
+    program = (
+        "import sys; from pathlib import Path; from node.storage.archive import Archive; "
+        "print(Archive(Path(sys.argv[1])).temporary_path().name.split('-')[-1])"
+    )
+    names = {subprocess.check_output([sys.executable, "-c", program, archive.root]) for _ in range(2)}
+    assert len(names) == 2
 
 
 def test_a_root_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

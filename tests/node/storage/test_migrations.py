@@ -18,9 +18,10 @@ from node.dashboard.site import Site
 from node.jobs import JobKind, JobState
 from node.reasons import ReasonCode
 from node.settings import Settings
-from node.storage.database import alembic_config, open_engine
+from node.storage.database import open_engine
 from node.storage.health import HealthStore, OpenAlert
 from node.storage.ledger.ledger import Ledger
+from node.storage.schema_version import alembic_config
 from node.watching.alerts import Alert
 from node.watching.metrics import Meter, exposition
 

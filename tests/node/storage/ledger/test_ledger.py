@@ -26,6 +26,7 @@ def test_one_study_goes_from_its_first_instance_to_delivered(ledger: Ledger) -> 
 def test_a_database_of_a_newer_version_is_refused(ledger: Ledger) -> None:
     with ledger.engine.begin() as db:
         db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        db.execute(text("UPDATE schema_compatibility SET since = '9999'"))
     with pytest.raises(NotReady, match="newer version"):
         Ledger(ledger.engine.url.render_as_string(hide_password=False))
 
