@@ -21,7 +21,7 @@ StageProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AnsweredCase:
+class _AnsweredCase:
     """What the bundles say of a case, and what it can be measured on, or why it cannot.
 
     Parameters
@@ -41,7 +41,7 @@ def answer_case(
     models: Sequence[ActiveModel],
     timings_s: dict[str, float],
     progress: StageProgress | None,
-) -> AnsweredCase:
+) -> _AnsweredCase:
     """The answers of all bundles that may answer from what there is; StudyIneligible where the case shows no breast.
 
     Parameters
@@ -55,13 +55,15 @@ def answer_case(
     refusals = {each: refused_without_dce(without_dce, modalities, each.checkpoint) for each in models}
     refused = {each: reason for each, reason in refusals.items() if reason}
     if len(refused) == len(refusals):
-        return AnsweredCase(combined(_withheld(refused, modalities)), surveyed_case(case), next(iter(refused.values())))
+        return _AnsweredCase(
+            combined(_withheld(refused, modalities)), surveyed_case(case), next(iter(refused.values()))
+        )
     with timed(timings_s, "survey"):
         surveyed = surveyed_case(case)
     answering = [each for each in refusals if each not in refused]
     known = None if isinstance(surveyed, NotMeasured) else surveyed
     answered = analyze_together(case, answering, progress, known)
-    return AnsweredCase(beside_refusals(answered, refused, modalities), surveyed)
+    return _AnsweredCase(beside_refusals(answered, refused, modalities), surveyed)
 
 
 def refused_without_dce(
