@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL.Image import Image
 
 from mome_core.case import Case
 from mome_core.inference import ActiveModel
-from mome_core.measure.study import measure
 from mome_core.measurements import Measurements
 from mome_core.model.checkpoint import Checkpoint
 from mome_core.policy import Policy, default_policy
@@ -22,6 +21,7 @@ from node.answering import answer_case
 from node.errors import NodeError
 from node.identity import this_device
 from node.measuring import measured
+from node.nifti_analysis import noted
 from node.result_files import write_result_files
 from node.study_doubts import doubted
 from sr_templates.build import build_objects
@@ -158,8 +158,10 @@ def analyze(
     if answered.refusal is not None:
         return Analysis(answered.result, case, source)
     assembly = None if source is None else source.assembly
-    if source is None or assembly is None:
-        found = measure(case, answered.surveyed)
-        return Analysis(replace(answered.result, measurements=found.measurements, kinetics=found.maps), case, source)
-    result = doubted(answered.result, source.headers, (), assembly.warnings)
-    return Analysis(measured(result, case, answered.surveyed, evidence_of(assembly)), case, source)
+    evidence = None if assembly is None else evidence_of(assembly)
+    result = measured(answered.result, case, answered.surveyed, evidence)
+    if source is not None and assembly is not None:
+        result = doubted(result, source.headers, (), assembly.warnings)
+    if source is not None and source.nifti is not None:
+        result = noted(result, source.nifti)
+    return Analysis(result, case, source)

@@ -265,18 +265,23 @@ def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
     )
     if assembly is not None:
         summary = replace(summary, warnings=tuple(assembly.warnings))
-    if result is not None:
-        summary = replace(
-            summary,
-            scores=tuple(_summarize_score(score) for score in result.scores),
-            modalities=result.modalities_used,
-            flags=result.flags,
-            policy=result.policy,
-            saliency=tuple(_summarize_saliency(each) for each in result.saliency),
-            measurements=result.measurements,
-            visit=None if assembly is None else visit_of(result, assembly),
-        )
-    return summary
+    if result is None:
+        return summary
+    visit = None if assembly is None else visit_of(result, assembly)
+    return replace(with_result(summary, result), visit=visit)
+
+
+def with_result(summary: AnalysisSummary, result: Result) -> AnalysisSummary:
+    """The summary with all that a result says."""
+    return replace(
+        summary,
+        scores=tuple(_summarize_score(score) for score in result.scores),
+        modalities=result.modalities_used,
+        flags=result.flags,
+        policy=result.policy,
+        saliency=tuple(_summarize_saliency(each) for each in result.saliency),
+        measurements=result.measurements,
+    )
 
 
 def _summarize_score(score: Score) -> ScoreSummary:
