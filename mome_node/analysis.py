@@ -21,7 +21,6 @@ from node.answering import answer_case
 from node.errors import NodeError
 from node.identity import this_device
 from node.measuring import measured
-from node.nifti_analysis import noted
 from node.result_files import write_result_files
 from node.study_doubts import doubted
 from sr_templates.build import build_objects
@@ -157,11 +156,8 @@ def analyze(
     answered = answer_case(case, source.without_dce if source else None, answering, {}, progress)
     if answered.refusal is not None:
         return Analysis(answered.result, case, source)
-    assembly = None if source is None else source.assembly
-    evidence = None if assembly is None else evidence_of(assembly)
+    if source is None:
+        return Analysis(measured(answered.result, case, answered.surveyed, None), case)
+    evidence = None if source.assembly is None else evidence_of(source.assembly)
     result = measured(answered.result, case, answered.surveyed, evidence)
-    if source is not None and assembly is not None:
-        result = doubted(result, source.headers, (), assembly.warnings)
-    if source is not None and source.nifti is not None:
-        result = noted(result, source.nifti)
-    return Analysis(result, case, source)
+    return Analysis(doubted(result, source.headers, (), source.choices), case, source)

@@ -67,6 +67,13 @@ class Study:
         read = self.assembly or self.nifti
         return None if read is None else read.without_dce
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Which images were used and which not, where a reader could expect others."""
+        if self.assembly is not None:
+            return self.assembly.warnings
+        return () if self.nifti is None else self.nifti.notes
+
     def show(self, at_mm: Point | None = None) -> Image:
         """A picture of the volumes, without anything that names the patient.
 

@@ -64,14 +64,9 @@ def analyze_nifti(folder: Path, context: AnalysisContext, progress: StageProgres
     with timed(timings, "measure"):
         maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
         result = measured(result, study.case, answered.surveyed, None, maps=maps)
-    result = noted(result, study)
-    return _NiftiOutcome(study, result, result.withheld, result.withheld_code, timings)
-
-
-def noted(result: Result, study: NiftiStudy) -> Result:
-    """The result with a note for each choice among the files, where a reader could expect others."""
     notes = (QualityFlag("IMAGES_CHOSEN", Severity.NOTE, f"{each[:1].upper()}{each[1:]}.") for each in study.notes)
-    return replace(result, flags=(*result.flags, *notes))
+    result = replace(result, flags=(*result.flags, *notes))
+    return _NiftiOutcome(study, result, result.withheld, result.withheld_code, timings)
 
 
 def summarize_nifti(outcome: _NiftiOutcome, context: AnalysisContext) -> AnalysisSummary:
