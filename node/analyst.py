@@ -23,7 +23,7 @@ from node.analysis import (
     summarize,
 )
 from node.answering import refused_without_dce
-from node.models import Registry, bundles_in_use
+from node.models import bundles_in_use, registry_of
 from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.storage.database import open_engine
@@ -112,7 +112,7 @@ class ShadowModel:
     def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]:
         """Probability of each endpoint, or the reason for none; raises CheckpointRefused for a damaged bundle."""
         if self.context is None:
-            self.context = open_context(self.settings, [Registry(self.settings.storage.root).bundle(self.digest)])
+            self.context = open_context(self.settings, [registry_of(self.settings, self.decisions).bundle(self.digest)])
         try:
             assembly = read_case(assign_roles(read_series_headers(paths), self.context.rules), dce_required=False)
             (model,) = self.context.models
