@@ -147,7 +147,7 @@ def analyze_study(
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
-    evidence = _evidence_of(assembly)
+    evidence = evidence_of(assembly)
     with timed(timings, "measure"):
         maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
         result = measured(result, assembly.case, answered.surveyed, evidence, maps=maps)
@@ -174,7 +174,7 @@ def _refuse(
         return None
 
 
-def _evidence_of(assembly: Assembly) -> Evidence:
+def evidence_of(assembly: Assembly) -> Evidence:
     """The source images of an assembly as the result objects need them."""
     return Evidence(
         dce=tuple(_sources(phase) for phase in assembly.dce),

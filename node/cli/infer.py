@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from dicom_io.files import dicom_files
-from node.analysis import AnalysisContext, AnalysisOutcome, analyze_study, open_context, summarize
+from node.analysis import AnalysisContext, analyze_study, open_context, summarize
 from node.answering import StageProgress
 from node.cli.common import counted
 from node.cli.options import Config, Json
@@ -21,11 +21,8 @@ from node.errors import NodeError
 from node.models import find_bundle
 from node.nifti_analysis import NO_DICOM, analyze_nifti, summarize_nifti, write_nifti_results
 from node.nifti_folders import is_nifti_study, require_apart
+from node.result_files import write_result_files
 from node.settings import load_settings
-from sr_templates.build import encode
-from sr_templates.drawing.capture import picture_of
-from sr_templates.kinds import Kind
-from sr_templates.objects.summary import to_png
 
 
 def infer(
@@ -52,7 +49,9 @@ def infer(
         raise NodeError(f"{folder} holds no DICOM or NIfTI file")
     with _shown_progress() as progress:
         outcome = analyze_study(paths, context, progress=progress)
-    _write_objects(outcome, out)
+    out.mkdir(parents=True, exist_ok=True)
+    if outcome.objects is not None:
+        write_result_files(outcome.objects, out)
     summary = summarize(outcome)
     (out / "result.json").write_text(json.dumps(summary.to_json(), indent=2))
     if as_json:
@@ -95,14 +94,3 @@ def _context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
     if model:  # who names a bundle in a command vouches for it; what it answers stays in a folder
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"allow_unsigned": True})})
     return open_context(settings, [find_bundle(each) for each in names])
-
-
-def _write_objects(outcome: AnalysisOutcome, out: Path) -> None:
-    """Files named by kind, and the summary as a picture."""
-    out.mkdir(parents=True, exist_ok=True)
-    for kind, instances in (outcome.objects.by_kind if outcome.objects else {}).items():
-        for number, each in enumerate(instances, start=1):
-            name = f"{kind}.dcm" if len(instances) == 1 else f"{kind}-{number:03d}.dcm"
-            (out / name).write_bytes(encode(each))
-        if kind is Kind.SUMMARY:
-            (out / "summary.png").write_bytes(to_png(picture_of(instances[0])))
