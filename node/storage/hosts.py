@@ -205,7 +205,7 @@ def _only_on(db: Connection, host_id: int, heard: Sequence[str]) -> set[int]:
     kept, study, job = schema.instance.c, schema.study.c, schema.job.c
     open_jobs = select(job.study_id).where(job.state.in_(UNFINISHED))
     waits = or_(study.id.in_(open_jobs), study.state == StudyState.RECEIVING)
-    there = select(study.id.distinct()).join(schema.instance, kept.study_id == study.id)
+    there = select(study.id).distinct().join(schema.instance, kept.study_id == study.id)
     there = there.where(waits, keeper(kept.host_id) == host_id, kept.sop_class_uid.in_(IMAGE_CLASSES))
     return set(db.execute(there.where(*(not_(copy_here(archive)) for archive in heard))).scalars())
 
