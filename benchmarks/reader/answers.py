@@ -21,16 +21,18 @@ class CaseImages:
     Parameters
     ----------
     folder
-        The case; its DICOM files are in `dicom`.
+        The case; its DICOM files are in `dicom`, and `series` has those of each SeriesInstanceUID.
     """
 
     def __init__(self, folder: Path) -> None:
         self.dicom = folder / "dicom"
         self._by_file: dict[str, list[int]] = {}
         self._by_uid: dict[tuple[str, int | None], int] = {}
+        self.series: dict[str, set[Path]] = {}
         for each in json.loads((folder / "images.json").read_text("utf-8")):
             self._by_file.setdefault(Path(each["file"]).name, []).append(each["image"])
             self._by_uid[each["sop_instance_uid"], each["frame"]] = each["image"]
+            self.series.setdefault(each["series_instance_uid"], set()).add(folder / each["file"])
 
     def of_file(self, path: Path) -> list[int]:
         """The images of a file."""

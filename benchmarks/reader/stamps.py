@@ -37,15 +37,20 @@ def _decoded(values: NDArray[np.float64]) -> int | None:
     scaled = (values - values[0]) * _REFERENCE / (values[1] - values[0])
     digits = np.rint(scaled[4:] / _STEP).astype(int)
     expected = np.array([0, _REFERENCE, 0, _REFERENCE, *(digits * _STEP)])
-    if np.abs(scaled - expected).max() > _STEP / 4 or digits.min() < 0 or digits.max() > 9:
+    if np.abs(scaled - expected).max() > _STEP / 10 or digits.min() < 0 or digits.max() > 9:
         return None
     number = int("".join(map(str, digits[:4])))
     return number if sum(digits[:4]) % 10 == digits[4] else None
 
 
 def images_of(voxels: NDArray[np.generic]) -> list[tuple[int, ...]]:
-    """The images behind (columns, rows, slices[, volumes]), volume by volume; 0 for a slice without a number."""
+    """The images behind (columns, rows, slices[, volumes]), volume by volume.
+
+    A volume with a slice that bears no number was resampled: it is traced to no image, all its slices are 0.
+    """
     volumes = voxels.reshape(*voxels.shape[:2], voxels.shape[2] if voxels.ndim > 2 else 1, -1)
-    return [
-        tuple(read_stamp(volumes[:, :, k, n]) or 0 for k in range(volumes.shape[2])) for n in range(volumes.shape[3])
-    ]
+    found = []
+    for n in range(volumes.shape[3]):
+        numbers = [read_stamp(volumes[:, :, k, n]) for k in range(volumes.shape[2])]
+        found.append(tuple(0 if None in numbers else number or 0 for number in numbers))
+    return found

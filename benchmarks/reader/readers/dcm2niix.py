@@ -1,4 +1,4 @@
-"""dcm2niix on the whole folder; the volumes of each NIfTI file are in its order, b-values are those of its .bval."""
+"""dcm2niix on each series; the volumes of each NIfTI file are in its order, b-values are those of its .bval."""
 
 from __future__ import annotations
 
@@ -17,11 +17,20 @@ CLAIMS = (PHASE_ORDER, B_VALUES)
 
 
 def read(images: CaseImages, work: Path) -> tuple[list[Output], list[str]]:
-    """Every NIfTI file that one call writes."""
-    options = ("-b", "y", "-z", "n", "-f", "%s_%d", "-o", str(work))
-    done = subprocess.run(["dcm2niix", *options, str(images.dicom)], capture_output=True, text=True, check=False)
-    said = [line for line in done.stdout.splitlines() if line.startswith(("Warning", "Error"))]
-    return [nifti_output(path) for path in sorted(work.glob("*.nii"))], list(dict.fromkeys(said))
+    """Every NIfTI file; a call for each SeriesInstanceUID, as in a folder of one series it does best."""
+    outputs: list[Output] = []
+    said: list[str] = []
+    for number, files in enumerate(images.series.values()):
+        here, out = work / f"{number}-in", work / f"{number}-out"
+        here.mkdir()
+        out.mkdir()
+        for file in files:
+            (here / file.name).symlink_to(file.resolve())
+        command = ["dcm2niix", "-b", "n", "-z", "n", "-f", "%s_%d", "-o", str(out), str(here)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        outputs += [nifti_output(path) for path in sorted(out.glob("*.nii"))]
+        said += [line for line in done.stdout.splitlines() if line.startswith(("Warning", "Error"))]
+    return outputs, list(dict.fromkeys(said))
 
 
 def nifti_output(path: Path) -> Output:

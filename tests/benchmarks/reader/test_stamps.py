@@ -31,3 +31,9 @@ def test_volumes_come_one_after_the_other() -> None:
     voxels = np.stack([np.stack([plane(10 * n + k).T for k in range(3)], axis=-1) for n in range(1, 3)], axis=-1)
     assert images_of(voxels) == [(10, 11, 12), (20, 21, 22)]
     assert images_of(voxels[..., 0]) == [(10, 11, 12)]
+
+
+def test_a_volume_with_an_interpolated_slice_is_traced_to_no_image() -> None:
+    planes = [plane(n).T for n in (21, 44)]
+    between = (planes[0] + planes[1]) / 2
+    assert images_of(np.stack([planes[0], between, planes[1]], axis=-1)) == [(0, 0, 0)]
