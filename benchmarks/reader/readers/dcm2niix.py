@@ -6,6 +6,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import dcm2niix
 import nibabel
 
 from benchmarks.reader.answers import CaseImages
@@ -26,7 +27,7 @@ def read(images: CaseImages, work: Path) -> tuple[list[Output], list[str]]:
         out.mkdir()
         for file in files:
             (here / file.name).symlink_to(file.resolve())
-        command = ["dcm2niix", "-b", "n", "-z", "n", "-f", "%s_%d", "-o", str(out), str(here)]
+        command = [dcm2niix.bin, "-b", "n", "-z", "n", "-f", "%s_%d", "-o", str(out), str(here)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         outputs += [nifti_output(path) for path in sorted(out.glob("*.nii"))]
         said += [line for line in done.stdout.splitlines() if line.startswith(("Warning", "Error"))]

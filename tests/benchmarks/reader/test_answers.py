@@ -66,6 +66,20 @@ def test_the_page_shows_the_tables_of_the_measured_run() -> None:
         assert each["version"] in page, name
 
 
+def test_the_page_counts_where_the_node_falls_short() -> None:
+    page, cases = (DOCS / "reader_benchmark.md").read_text("utf-8"), RESULTS["readers"]["node"]["cases"]
+
+    def having(question: str, letter: str) -> list[str]:
+        return [case for case, letters in cases.items() if letters[QUESTIONS.index(question)] == letter]
+
+    assert f"{len(cases)} cases, " in page
+    assert f"`no-optional-tags`, Siemens classic layouts, {len(having('b-values', 'x'))} cases" in page
+    assert f"`no-optional-tags`, {len(having('DWI role', 'x'))} cases" in page
+    unknown = {"uih-one-series+shuffled-instance-numbers", "uih-vframe+no-optional-tags"}
+    assert f"that the files do tell apart** ({len(set(having('DCE role', 'o')) - unknown)} cases)" in page
+    assert f"refused as missing slices ({len(having('T2 volumes', 'o'))} cases)" in page
+
+
 def test_every_reader_is_in_the_measured_run() -> None:
     assert sorted(RESULTS["readers"]) == sorted(READERS)
     assert RESULTS["questions"] == list(QUESTIONS)
