@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := node mome_core dicom_io sr_templates
+SOURCES := mome_node node mome_core dicom_io sr_templates
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal
 SYSTEM := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist loadfile# servers wait for each other more than they compute
@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 SHELL := /bin/bash
 
-.PHONY: help demo test test-all unit lint dist debian clean
+.PHONY: help demo test test-all unit lint notebook dist debian clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -30,6 +30,9 @@ unit: $(VENV)/installed-test ## the fast tests only, a process for each core
 
 lint: $(VENV)/installed-test ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+notebook: $(VENV)/installed-test ## docs/python.ipynb, run anew with the outputs of today
+	cd tests/support && "$(CURDIR)/$(BIN)/python" notebook.py
 
 dist: $(VENV)/installed ## wheel and source package in dist/
 	$(PIP_INSTALL) build

@@ -6,9 +6,7 @@ read_series_headers -> assign_roles -> read_case -> analyze -> build_objects
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,19 +16,18 @@ from dicom_io.study.case import Assembly, SourceFrame, read_case
 from dicom_io.study.classify import assign_roles
 from dicom_io.study.protocol import check_protocol
 from dicom_io.study.roles import RoleAssignment, RoleRule
-from mome_core.calibration import Calibration, coalition_name, withheld_words
-from mome_core.case import Modality
+from mome_core.calibration import Calibration, coalition_name
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.inference import ActiveModel, analyze_together, unanswered, withheld_result
-from mome_core.measurements import NotMeasured
+from mome_core.inference import ActiveModel
 from mome_core.model.checkpoint import Checkpoint
-from mome_core.results import Result, Saliency, Score, combined
+from mome_core.results import Result, Saliency, Score
 from mome_core.visits import Visit
+from node.answering import StageProgress, answer_case, timed
 from node.earlier import visit_of, visits_beside
 from node.errors import SettingsError
 from node.identity import this_device
 from node.loaded_models import load_models
-from node.measuring import measured, surveyed_case
+from node.measuring import measured
 from node.series_roles import series_summaries
 from node.settings import Settings
 from node.settings_sections import ResultSettings
@@ -60,8 +57,6 @@ from sr_templates.identification import Identification
 from sr_templates.kinds import DEFAULT_KINDS, MEASURED_KINDS, OFFERED_KINDS, Kind
 from sr_templates.languages.words import Language
 from sr_templates.refusal import Refusal
-
-_Progress = Callable[[str, int, int], None]
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +116,7 @@ def analyze_study(
     run: Revision | None = None,
     senders: Sequence[str] = (),
     earlier: Sequence[Visit] = (),
-    progress: _Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> AnalysisOutcome:
     """Analyse the files of one study; one that cannot be analysed has a reason, and objects that state it.
 
@@ -134,62 +129,32 @@ def analyze_study(
     """
     timings: dict[str, float] = {}
     run = run or Revision()
-    with _timed(timings, "read headers"):
+    with timed(timings, "read headers"):
         headers = read_series_headers(paths)
         roles = assign_roles(headers, context.rules)
     try:
         require_one_patient(headers)
-        with _timed(timings, "assemble"):
+        with timed(timings, "assemble"):
             assembly = read_case(roles, dce_required=False, diffusion=True)
-        refusals = {each: refused_without_dce(assembly, each.checkpoint) for each in context.models}
-        refused = {each: reason for each, reason in refusals.items() if reason}
-        if len(refused) == len(refusals):
-            refusal = next(iter(refused.values()))
+        answered = answer_case(assembly.case, assembly.without_dce, context.models, timings, progress)
+        if (refusal := answered.refusal) is not None:
             objects = _refuse(headers, refusal, context, run)
-            result = combined(_withheld(refused, assembly.case.modalities))
-            return AnalysisOutcome(headers, roles, assembly, result, objects, str(refusal), refusal.code, timings)
-        with _timed(timings, "survey"):
-            surveyed = surveyed_case(assembly.case)
-        answering = [each for each in refusals if each not in refused]
-        known = None if isinstance(surveyed, NotMeasured) else surveyed
-        answered = analyze_together(assembly.case, answering, progress, known)
-        answered = beside_refusals(answered, refused, assembly.case.modalities)
-        result = doubted(answered, headers, senders, assembly.warnings)
+            return AnalysisOutcome(
+                headers, roles, assembly, answered.result, objects, str(refusal), refusal.code, timings
+            )
+        result = doubted(answered.result, headers, senders, assembly.warnings)
     except StudyIneligible as reason:
         objects = _refuse(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
-    evidence = _evidence_of(assembly)
-    with _timed(timings, "measure"):
+    evidence = evidence_of(assembly)
+    with timed(timings, "measure"):
         maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
-        result = measured(result, assembly.case, surveyed, evidence, maps=maps)
+        result = measured(result, assembly.case, answered.surveyed, evidence, maps=maps)
     run = replace(run, visits=visits_beside(visit_of(result, assembly), paths[0], earlier))
-    with _timed(timings, "result objects"):
+    with timed(timings, "result objects"):
         objects = build_objects(result, evidence, context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
-
-
-def _withheld(refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]) -> list[Result]:
-    """What each bundle that may not answer from these modalities says instead."""
-    return [withheld_result(each.checkpoint, modalities, str(reason)) for each, reason in refused.items()]
-
-
-def beside_refusals(
-    answered: Result, refused: Mapping[ActiveModel, StudyIneligible], modalities: Sequence[Modality]
-) -> Result:
-    """The answer of some bundles, which names the questions that others leave open, and why."""
-    result = combined([answered, *_withheld(refused, modalities)])
-    flags = (unanswered(each.checkpoint, reason) for each, reason in refused.items())
-    return replace(result, flags=(*result.flags, *flags))
-
-
-def refused_without_dce(assembly: Assembly, checkpoint: Checkpoint) -> StudyIneligible | None:
-    """Why a study without a usable DCE stays unanswered; None where the bundle was validated for what is there."""
-    reason, modalities = assembly.without_dce, assembly.case.modalities
-    if reason is None or checkpoint.answers(modalities):
-        return None
-    words = withheld_words(checkpoint.calibrations(checkpoint.endpoints[0]).of(modalities))
-    return StudyIneligible(f"{reason}; {words}", reason.code)
 
 
 def _refuse(
@@ -209,7 +174,7 @@ def _refuse(
         return None
 
 
-def _evidence_of(assembly: Assembly) -> Evidence:
+def evidence_of(assembly: Assembly) -> Evidence:
     """The source images of an assembly as the result objects need them."""
     return Evidence(
         dce=tuple(_sources(phase) for phase in assembly.dce),
@@ -300,18 +265,23 @@ def summarize(outcome: AnalysisOutcome) -> AnalysisSummary:
     )
     if assembly is not None:
         summary = replace(summary, warnings=tuple(assembly.warnings))
-    if result is not None:
-        summary = replace(
-            summary,
-            scores=tuple(_summarize_score(score) for score in result.scores),
-            modalities=result.modalities_used,
-            flags=result.flags,
-            policy=result.policy,
-            saliency=tuple(_summarize_saliency(each) for each in result.saliency),
-            measurements=result.measurements,
-            visit=None if assembly is None else visit_of(result, assembly),
-        )
-    return summary
+    if result is None:
+        return summary
+    visit = None if assembly is None else visit_of(result, assembly)
+    return replace(with_result(summary, result), visit=visit)
+
+
+def with_result(summary: AnalysisSummary, result: Result) -> AnalysisSummary:
+    """The summary with all that a result says."""
+    return replace(
+        summary,
+        scores=tuple(_summarize_score(score) for score in result.scores),
+        modalities=result.modalities_used,
+        flags=result.flags,
+        policy=result.policy,
+        saliency=tuple(_summarize_saliency(each) for each in result.saliency),
+        measurements=result.measurements,
+    )
 
 
 def _summarize_score(score: Score) -> ScoreSummary:
@@ -367,11 +337,3 @@ def _summarize_saliency(saliency: Saliency) -> SaliencySummary:
         baseline_log_odds=saliency.baseline_log_odds,
         difference=saliency.difference,
     )
-
-
-@contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    """Measure the seconds of a stage, under its name."""
-    started = time.perf_counter()
-    yield
-    timings[name] = time.perf_counter() - started

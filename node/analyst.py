@@ -20,10 +20,10 @@ from node.analysis import (
     analyze_study,
     encoded,
     open_context,
-    refused_without_dce,
     summarize,
 )
-from node.models import Registry, bundles_in_use
+from node.answering import refused_without_dce
+from node.models import bundles_in_use, registry_of
 from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.storage.database import open_engine
@@ -112,11 +112,11 @@ class ShadowModel:
     def __call__(self, paths: Sequence[Path]) -> tuple[dict[str, float], str]:
         """Probability of each endpoint, or the reason for none; raises CheckpointRefused for a damaged bundle."""
         if self.context is None:
-            self.context = open_context(self.settings, [Registry(self.settings.storage.root).bundle(self.digest)])
+            self.context = open_context(self.settings, [registry_of(self.settings, self.decisions).bundle(self.digest)])
         try:
             assembly = read_case(assign_roles(read_series_headers(paths), self.context.rules), dce_required=False)
             (model,) = self.context.models
-            if refusal := refused_without_dce(assembly, model.checkpoint):
+            if refusal := refused_without_dce(assembly.without_dce, assembly.case.modalities, model.checkpoint):
                 return {}, str(refusal)
             policy = replace(model.policy, contributions=False, saliency=False)
             result = analyze(assembly.case, model.checkpoint, policy)

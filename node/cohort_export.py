@@ -24,7 +24,10 @@ from mome_core.training.table import is_parquet, write_table
 from node.cases import exclusions_json, read_study
 from node.cohorts import Record, in_processes, key_of, pseudonym
 from node.errors import NodeError
+from node.nifti_folders import is_nifti_study
 from node.shared_columns import is_shared, shared_facts
+
+_NIFTI_STAYS = "only DICOM is de-identified: what NIfTI files and their sidecars say of a patient has no list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,8 @@ def _columns_left_behind(rows: Sequence[ManifestRow]) -> tuple[str, ...]:
 def _copy(copy: _Copy) -> _Copied:
     """Copy one study without its patient, and read the copy: it stays only if it gives the same Case."""
     images, left_behind, dropped = 0, Counter[Hindrance](), Counter[str]()
+    if is_nifti_study(copy.source):
+        return _Copied(reason=_NIFTI_STAYS)
     try:
         before = read_study(copy.source)
         copy.target.mkdir(parents=True)

@@ -48,7 +48,8 @@ def earlier_visits(ledger: Ledger, archive: Archive, study_instance_uid: str, im
     """
     now, found = _moment(image), []
     for each in ledger.history.other_studies(study_instance_uid) if now else ():
-        made = _moment(archive.root / each.path)
+        file = archive.root / each.path
+        made = _moment(file) if not archive.uuid or file.exists() else None  # of a study that lies on another host
         if now and made and made < now and each.summary.visit is not None:
             found.append(replace(each.summary.visit, date=made[0]))
     return tuple(found)

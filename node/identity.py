@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
-from uuid import UUID, uuid4
 
 from dicom_io.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from node.storage.archive import installation_uuid
 from sr_templates.dicom.device import Device
 
 
 def this_device(root: Path) -> Device:
-    """This installation; its UUID is made once and kept in the storage root, since it becomes a DICOM UID."""
-    file = root / "installation"
-    if not file.exists():
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = root / f"installation.{os.getpid()}"
-        temporary.write_text(str(uuid4()), "ascii")
-        temporary.rename(file)
+    """This installation; its UUID is kept in the storage root, since it becomes a DICOM UID."""
     return Device(
-        UUID(file.read_text("ascii").strip()),
+        installation_uuid(root),
         version("mome-node"),
         IMPLEMENTATION_CLASS_UID,
         IMPLEMENTATION_VERSION_NAME,

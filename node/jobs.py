@@ -52,10 +52,17 @@ UNFINISHED = (*OPEN, JobState.DEAD)
 
 @dataclass(frozen=True, slots=True)
 class NodePart:
-    """A process of a node that carries out jobs, by the names in its heartbeats."""
+    """A process of a node that carries out jobs, by the names in its heartbeats.
+
+    Parameters
+    ----------
+    archive
+        UUID of the storage root whose files it can read; empty: there is only one.
+    """
 
     node: str = ""
     part: str = ""
+    archive: str = ""
 
 
 NOBODY = NodePart()

@@ -12,7 +12,7 @@ from mome_core.preprocessing.structure import has_structure
 from mome_core.preprocessing.surveyed import SurveyedCase
 from mome_core.results import Result
 from sr_templates.dicom.evidence import Evidence
-from sr_templates.saliency.placed import place_saliency
+from sr_templates.saliency.placed import place_saliency, region_without_images
 
 
 def surveyed_case(case: Case) -> SurveyedCase | NotMeasured:
@@ -32,17 +32,30 @@ def surveyed_case(case: Case) -> SurveyedCase | NotMeasured:
 
 
 def measured(
-    result: Result, case: Case, surveyed: SurveyedCase | NotMeasured, evidence: Evidence, *, maps: bool = True
+    result: Result, case: Case, surveyed: SurveyedCase | NotMeasured, evidence: Evidence | None, *, maps: bool = True
 ) -> Result:
-    """The result with its measurements, at the peak of the saliency that is shown; with maps where they are wanted."""
+    """The result with its measurements, at the peak of the saliency that is shown; with maps where they are wanted.
+
+    Parameters
+    ----------
+    evidence
+        None for a study without source images (NIfTI).
+    """
     found = measure(case, surveyed, _peak_mm(result, evidence), maps=maps)
     return replace(result, measurements=found.measurements, kinetics=found.maps)
 
 
-def _peak_mm(result: Result, evidence: Evidence) -> tuple[float, float, float] | None:
+def _peak_mm(result: Result, evidence: Evidence | None) -> tuple[float, float, float] | None:
     """LPS point where the shown saliency is highest; None where none is shown."""
-    placed = None if result.withheld else place_saliency(result, evidence)
-    if placed is None or placed.region is None:
+    if result.withheld:
         return None
-    x, y, z = placed.region.peak_mm.tolist()
+    if evidence is None:
+        found = region_without_images(result)
+        region = None if found is None else found[1]
+    else:
+        placed = place_saliency(result, evidence)
+        region = None if placed is None else placed.region
+    if region is None:
+        return None
+    x, y, z = region.peak_mm.tolist()
     return x, y, z

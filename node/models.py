@@ -23,6 +23,7 @@ from node.settings import Settings
 from node.storage.archive import sync, write_durably
 from node.storage.decisions import ModelDecisions, promoted
 from node.storage.ledger.ledger import Ledger
+from node.storage.shared_bundles import SharedBundles
 
 _SHIPPED = Path(__file__).parent / "models_shipped"
 CARD, SIGNATURE = "MODEL_CARD.md", "signature.json"
@@ -39,11 +40,17 @@ def find_bundle(name: str) -> Path:
 
 
 class Registry:
-    """The bundles that this node keeps, each under the digest of its manifest."""
+    """The bundles that this node keeps, each under the digest of its manifest.
 
-    def __init__(self, root: Path) -> None:
+    Parameters
+    ----------
+    shared
+        Where several hosts on a ledger leave bundles for each other; None for one host.
+    """
+
+    def __init__(self, root: Path, shared: SharedBundles | None = None) -> None:
         """The registry under this storage root."""
-        self.folder = root / "models"
+        self.folder, self.shared = root / "models", shared
 
     def digests(self) -> list[str]:
         """Every bundle that is kept whole."""
@@ -52,14 +59,34 @@ class Registry:
     def bundle(self, digest: str) -> Path:
         """The folder of a bundle that is kept; raises NotReady when it is not, or another one lies in its place.
 
-        The digest that the ledger remembers is that of the manifest, which is checked with the weights at load.
+        The digest that the ledger remembers is that of the manifest, which is checked with the weights at load. What
+        another host has promoted is fetched.
         """
         manifest = self.folder / digest / "manifest.json"
+        if self.shared is not None:
+            self._exchange(self.shared, digest)
         if not manifest.is_file():
             raise NotReady(f"the bundle {digest[:12]} is not in {self.folder}: restore that folder from the backup")
         if _stated_digest(manifest) != digest:
             raise NotReady(f"another bundle lies in {manifest.parent}: restore that folder from the backup")
         return manifest.parent
+
+    def _exchange(self, shared: SharedBundles, digest: str) -> None:
+        """Have what the other hosts have, and the other way round."""
+        if (self.folder / digest / "manifest.json").is_file():
+            if not shared.has(digest):
+                shared.keep(digest, self.folder / digest)
+            return
+        fetched = self.folder / f"{digest}.{os.getpid()}.fetched"
+        shutil.rmtree(fetched, ignore_errors=True)  # of an attempt that was cut short
+        try:
+            if shared.fetch(digest, fetched):
+                self._add_locally(fetched)
+        except OSError:
+            if digest not in self.digests():  # else another process of this node was faster
+                raise
+        finally:
+            shutil.rmtree(fetched, ignore_errors=True)
 
     def find(self, name: str) -> Path:
         """A kept bundle by the beginning of its digest, else as `find_bundle`."""
@@ -77,6 +104,12 @@ class Registry:
         Only the files of a bundle are copied. Raises CheckpointRefused for one that is damaged, holds no MOME, or has a
         link for a file: it could bring any file of this host into backups.
         """
+        digest = self._add_locally(bundle)
+        if self.shared is not None:
+            self.shared.keep(digest, self.folder / digest)
+        return digest
+
+    def _add_locally(self, bundle: Path) -> str:
         from mome_core.model.bundle_files import FILES  # torch: seconds and 200 MB, spared to the web server
         from mome_core.model.checkpoint import load_checkpoint
 
@@ -127,10 +160,15 @@ def open_decisions(settings: Settings) -> ModelDecisions:
     return ModelDecisions(Ledger(settings.database_url).engine)
 
 
+def registry_of(settings: Settings, decisions: ModelDecisions) -> Registry:
+    """The registry of this host, which shares its bundles with others where the ledger may have several."""
+    return Registry(settings.storage.root, None if settings.is_sqlite else SharedBundles(decisions.engine))
+
+
 def bundle_in_use(settings: Settings, decisions: ModelDecisions) -> Path:
     """The bundle that answers now: the one promoted last, or before any promotion the one in the settings."""
     stack = promoted(decisions.decisions())
-    return Registry(settings.storage.root).bundle(stack[-1]) if stack else find_bundle(settings.model.path)
+    return registry_of(settings, decisions).bundle(stack[-1]) if stack else find_bundle(settings.model.path)
 
 
 def bundles_in_use(settings: Settings, decisions: ModelDecisions, called_ae_title: str = "") -> tuple[Path, ...]:

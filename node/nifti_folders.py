@@ -1,4 +1,4 @@
-"""Whether a folder holds a NIfTI study or a DICOM one."""
+"""Whether a folder holds a NIfTI study or a DICOM one, and that results do not lie in it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from pathlib import Path
 
 from dicom_io.files import dicom_files
 from mome_core.nifti.files import holds_nifti
+from node.errors import NodeError
 
 
 def is_nifti_study(folder: Path) -> bool:
     """Whether a folder holds NIfTI files and not one DICOM file; where both lie, the DICOM is the study."""
     return folder.is_dir() and holds_nifti(folder) and not dicom_files(folder)
+
+
+def require_apart(folder: Path, out: Path) -> None:
+    """Raise NodeError where results would lie among the files of the NIfTI study that they are of."""
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise NodeError("--out lies in the folder of the study, whose files it would mix with; name another folder")

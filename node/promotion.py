@@ -26,6 +26,7 @@ from node.models import (
     find_bundle,
     manifest_of,
     open_decisions,
+    registry_of,
     require_other_endpoints,
 )
 from node.settings import Settings
@@ -108,7 +109,8 @@ def promote(
     Raises NotReady when it is the active model already, when nobody whom this site trusts vouches for it, when no cases
     are locked, and when they were changed since; SettingsError when it answers what one of `model.further` answers.
     """
-    decisions, registry = open_decisions(settings), Registry(settings.storage.root)
+    decisions = open_decisions(settings)
+    registry = registry_of(settings, decisions)
     bundle, in_use = registry.find(plan.bundle), bundle_in_use(settings, decisions)
     candidate, active = load_checkpoint(bundle), load_checkpoint(in_use)
     require_trusted(bundle, _digest(candidate), settings.model)
@@ -196,7 +198,8 @@ def roll_back(settings: Settings, *, by: str, now: float) -> _ActiveModel:
 
     Raises NotReady when nothing was promoted, or nobody whom this site trusts vouches for that model.
     """
-    decisions, registry = open_decisions(settings), Registry(settings.storage.root)
+    decisions = open_decisions(settings)
+    registry = registry_of(settings, decisions)
     stack = promoted(decisions.decisions())
     if len(stack) < 2:
         raise NotReady("nothing was promoted, so there is no model to go back to; see: mome-node model list")
@@ -222,12 +225,13 @@ def begin_shadow(settings: Settings, bundle: str, *, by: str, now: float) -> str
 
     Raises NotReady when nobody whom this site trusts vouches for it.
     """
-    registry = Registry(settings.storage.root)
+    decisions = open_decisions(settings)
+    registry = registry_of(settings, decisions)
     found = registry.find(bundle)
     require_trusted(found, manifest_of(found).digest, settings.model)
     digest = registry.add(found)
     end_shadow(settings, by=by, now=now)
-    open_decisions(settings).decide(Act.SHADOWED, digest, by, {}, now)
+    decisions.decide(Act.SHADOWED, digest, by, {}, now)
     return digest
 
 
@@ -270,7 +274,7 @@ class KeptModel:
 
 def kept_models(settings: Settings, decisions: ModelDecisions) -> list[KeptModel]:
     """Every bundle that this node keeps, and the one that answers."""
-    taken, registry = decisions.decisions(), Registry(settings.storage.root)
+    taken, registry = decisions.decisions(), registry_of(settings, decisions)
     in_use, shadow = bundle_in_use(settings, decisions), shadow_of(taken)
     roles = dict.fromkeys(registry.digests(), "kept") | dict.fromkeys(promoted(taken), "earlier")
     roles |= ({shadow.digest: "shadow"} if shadow else {}) | {manifest_of(in_use).digest: "active"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from node.analysis import analyze_study, encoded, open_context
 from node.errors import NodeError
+from node.hosts import images_here, open_archive
 from node.models import Registry, bundles_in_use, manifest_of
 from node.settings import Settings
-from node.storage.archive import Archive
 from node.storage.decisions import ModelDecisions
 from node.storage.ledger.ledger import Ledger
 from sr_templates.kinds import Kind
@@ -38,11 +38,12 @@ def reproduce_report(settings: Settings, report: Path) -> Reproduction:
     UID. Raises NodeError when the study is not in the archive.
     """
     stated = read_numbers(report.read_bytes())
-    archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+    ledger = Ledger(settings.database_url)
+    archive = open_archive(settings, ledger)
     uid = ledger.reading.study_of(sorted(stated.evidence))
     if uid is None:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")
-    paths = [archive.verified(path, sha256) for _, sha256, path in ledger.reading.instances(uid)]
+    paths = images_here(ledger, archive, uid)
     called = ledger.reading.study(uid).study.called_ae_title
     context = open_context(settings, _bundles_of(stated, settings, ledger, called), called)
     outcome = analyze_study(paths, context, senders=ledger.reading.senders(uid))

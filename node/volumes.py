@@ -15,7 +15,7 @@ from dicom_io.study.roles import RoleAssignment
 from mome_core.case import Case, Modality
 from mome_core.case_file import CASE_JSON, describe, write_nifti
 from mome_core.nifti.study import NiftiStudy, describe_nifti, read_nifti_study
-from node.errors import NodeError
+from node.nifti_folders import require_apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +53,7 @@ class _NiftiCaseFiles:
 
 def write_nifti_case(folder: Path, out: Path) -> _NiftiCaseFiles:
     """As `write_case_files`, from a folder of NIfTI files; NodeError where the one would overwrite the other."""
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise NodeError("--out lies in the folder of the study, whose files it would mix with; name another folder")
+    require_apart(folder, out)
     study = read_nifti_study(folder)
     out.mkdir(parents=True, exist_ok=True)
     description = describe(study.case) | {"statement": RESEARCH_USE} | describe_nifti(study)

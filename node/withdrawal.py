@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from dicom_io.headers.read import read_series_headers
+from node.hosts import images_here, require_results_here
 from node.identity import this_device
 from node.jobs import JobKind, JobState
 from node.settings import Settings
@@ -51,7 +52,8 @@ def withdraw(
     if not known:
         named = f" but {', '.join(receivers)}, no longer in the settings" if receivers else ""
         raise LookupError(f"nobody got these results{named}; there is nobody to send a rejection note to")
-    images = [archive.verified(path, sha256) for _, sha256, path in ledger.reading.instances(uid)]
+    require_results_here(ledger, archive, uid)
+    images = images_here(ledger, archive, uid)
     rejected = [archive.verified(each.path, each.sha256) for each in detail.objects if each.kind != Kind.REJECTION]
     note = _rejection_note(images, rejected, _CODED[reason], settings.storage.root)
     (kept,) = archive.keep_results(uid, detail.study.revision, [note])

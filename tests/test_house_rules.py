@@ -44,6 +44,7 @@ CONTRACTS = {
     "Reading and writing DICOM": ("sr_templates/objects/report.py", "import mome_core.model.mome"),
     "mome-node --help loads": ("node/cli/main.py", "import node.cli.demo"),
     "Layers of mome_core": ("mome_core/attic.py", ""),
+    "Layers of mome_node": ("mome_node/attic.py", ""),
     "Layers of dicom_io": ("dicom_io/attic.py", ""),
     "Layers of sr_templates": ("sr_templates/attic.py", ""),
     "Layers of node": ("node/storage/schema.py", "import node.service.delivery"),

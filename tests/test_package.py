@@ -17,7 +17,7 @@ import pytest
 
 from places import ROOT
 
-PACKAGES = ("node", "mome_core", "dicom_io", "sr_templates")
+PACKAGES = ("mome_node", "node", "mome_core", "dicom_io", "sr_templates")
 NOT_OURS = ("PATH", "PYTHONPATH")
 
 

@@ -24,7 +24,9 @@ from node.verdict_labels import add_verdicts
 from node.verdicts import reader_labels
 
 _Manifest = Annotated[Path, typer.Argument(metavar="COHORT.csv", help="The manifest: CSV or Parquet.")]
-_StudyFolders = Annotated[Path, typer.Argument(help="Folder with a folder of DICOM files for each study.", exists=True)]
+_StudyFolders = Annotated[
+    Path, typer.Argument(help="Folder with a folder of DICOM or NIfTI files for each study.", exists=True)
+]
 _NewManifest = Annotated[Path, typer.Option("--out", help="Manifest to write, .csv or .parquet; it must not exist.")]
 _Labels = Annotated[
     Path | None, typer.Option("--labels", help="CSV or Parquet file whose columns are joined.", exists=True)
@@ -48,6 +50,8 @@ HINDRANCE_WORDS = {
 def init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
     """Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.
 
+    NIfTI names no patient: a study's folder does (BIDS: the subject; ODELIA: without the side of the breast). Where a
+    patient has several such folders, mend the column `patient`, or training and test may share them.
     The pseudonyms come from a secret beside the manifest (COHORT.key): who has it and a patient ID can find the row.
 
     Example: mome-node cohort init ./studies --out cohort.csv

@@ -41,7 +41,8 @@ COMMANDS: dict[str, CommandInfo] = {
         "Examine AE title, port, disk, clock, GPU and every PACS, and say what to do; exit code 5 when one fails.",
     ),
     "infer": CommandInfo(
-        "node.cli.infer:infer", "Analyse one study from a folder: DICOM in, result objects out, no network."
+        "node.cli.infer:infer",
+        "Analyse one study from a folder: DICOM in, result objects out, no network; of NIfTI, maps as NIfTI and JSON.",
     ),
     "assemble": CommandInfo(
         "node.cli.assemble:assemble",
@@ -170,7 +171,7 @@ COMMANDS: dict[str, CommandInfo] = {
     ),
     "train": CommandInfo(
         "node.cli.train:train",
-        "Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.",
+        "Train a model on a cohort of studies (DICOM or NIfTI), starting from a bundle; killed, it continues.",
     ),
     "evaluate": CommandInfo(
         "node.cli.evaluate:evaluate",

@@ -28,6 +28,7 @@ from node.public.collections import COLLECTIONS, collection_named
 from node.public.download import AMAZON, DownloadedSeries, download, free_gigabytes, missing_series, require_space
 from node.public.index import gigabytes_of, read_index
 from node.public.listing import CollectionTotals, totals_of
+from node.public.nifti_cohort import holds_cases, write_nifti_cohort
 from node.public.reproduce import TaskOptions, is_done, steps_of
 from node.public.reproduce import reproduce as run_steps
 from node.public.tasks import TASKS, PublicTask, task_named
@@ -113,6 +114,9 @@ def cohort(
     without: Annotated[
         list[Path] | None, typer.Option("--without", help="Manifest whose patients stay out; repeatable.", exists=True)
     ] = None,
+    part: Annotated[
+        str, typer.Option("--part", help="Of mama-mia: only its published split, training or test.", show_default="all")
+    ] = "",
     index: _IndexFile = None,
     as_json: Json = False,
 ) -> None:
@@ -120,14 +124,19 @@ def cohort(
 
     The tables come from the collection's page and lie anywhere below DIR. A header that differs is refused with the
     difference. Patients bear one key in all collections (ACRIN 6698 is a part of I-SPY 2). What is left out, and why,
-    stands in OUT.excluded.csv. Of mama-mia, odelia and fastmri-breast only labels are written: their images are NIfTI.
+    stands in OUT.excluded.csv. Of mama-mia and odelia the NIfTI cases below DIR are taken; where there are none, and of
+    fastmri-breast, only labels are written.
 
     Example: mome-node public cohort acrin_6698 ./public --out external.csv
     """
-    if name.lower() in LABEL_TABLES:
+    shared = {key for each in without or () for key in keys_of(each)}
+    if part and (part not in ("training", "test") or name.lower() != "mama-mia"):
+        raise typer.BadParameter("a published split, training or test, is known of mama-mia only", param_hint="--part")
+    if holds_cases(name.lower(), folder):
+        written = write_nifti_cohort(name.lower(), folder, out, part=part, without=shared)
+    elif name.lower() in LABEL_TABLES:
         written = write_label_table(name.lower(), folder, out)
     else:
-        shared = {key for each in without or () for key in keys_of(each)}
         collection = collection_named(name)
         written = write_public_cohort(
             collection, folder, out, indexed=read_index([collection.name], index), without=shared

@@ -21,11 +21,14 @@ from node.cli.tables import print_protocol, print_summary
 from node.earlier import visits_of_study
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
+from node.storage.hosts import Hosts, StudyHosts
 from node.storage.ledger.conflicts import Resolution
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import StudyDetail
 from node.words import JOB_KIND_WORDS, JOB_STATE_WORDS, STATE_WORDS, local_time, party_words
 from sr_templates.dicom.visit_words import visit_rows
+
+_ONE_HOST = StudyHosts()
 
 
 def show(study: StudyName, config: Config = None, as_json: Json = False) -> None:
@@ -35,13 +38,14 @@ def show(study: StudyName, config: Config = None, as_json: Json = False) -> None
     """
     ledger = open_ledger(config)
     detail = ledger.reading.study(uid_of(ledger, study))
-    visits = _visits_of(ledger, detail, load_settings(config))
+    visits, hosts = _visits_of(ledger, detail, load_settings(config)), Hosts(ledger.engine).of_study(detail.study.id)
     if as_json:
         summary = detail.summary.to_json() if detail.summary else {}
         shown = {"summary": summary, "visits": [each.to_json() for each in visits]}
+        shown |= {"hosts": hosts.words(time.time()), "waits": hosts.why_it_waits(detail.study, time.time())}
         typer.echo(json.dumps(asdict(detail) | shown))
     else:
-        print_study(detail, Console(), visits)
+        print_study(detail, Console(), visits, hosts)
 
 
 def _visits_of(ledger: Ledger, detail: StudyDetail, settings: Settings) -> tuple[Visit, ...]:
@@ -53,7 +57,9 @@ def _visits_of(ledger: Ledger, detail: StudyDetail, settings: Settings) -> tuple
     return visits_of_study(ledger, archive, uid, archive.root / first[2], detail.summary.visit)
 
 
-def print_study(detail: StudyDetail, console: Console, visits: Sequence[Visit] = ()) -> None:
+def print_study(
+    detail: StudyDetail, console: Console, visits: Sequence[Visit] = (), hosts: StudyHosts = _ONE_HOST
+) -> None:
     """The study for a person at a terminal."""
     study = detail.study
     called = f", sent to {escape(study.called_ae_title)}" if study.called_ae_title else ""
@@ -61,6 +67,10 @@ def print_study(detail: StudyDetail, console: Console, visits: Sequence[Visit] =
     console.print(study.study_instance_uid, soft_wrap=True, highlight=False)
     if study.reason:
         console.print(f"[yellow]{escape(study.reason)}[/]")
+    if waits := hosts.why_it_waits(study, time.time()):
+        console.print(f"[yellow]{escape(waits)}[/]", soft_wrap=True)
+    for line in hosts.words(time.time()):
+        console.print(f"on {escape(line)}", soft_wrap=True, highlight=False)
     if study.conflict:
         console.print(f"Decide whose study it is: mome-node studies resolve {study.id}")
     console.print(_timeline_table(detail))

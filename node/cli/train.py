@@ -55,7 +55,7 @@ def train(
     device: _DeviceName = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Train a model on a cohort of studies (DICOM folders), starting from a bundle; killed, it continues.
+    """Train a model on a cohort of studies (DICOM or NIfTI), starting from a bundle; killed, it continues.
 
     Defaults are the published protocol. Without a column `split` one fold is held out and scored once by the finished
     model; one part of the rest chooses epoch, calibration and operating point (OUT.split.csv says who was where).

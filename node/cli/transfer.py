@@ -24,10 +24,10 @@ from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, StudyName
 from node.cli.progress import ProgressLine
 from node.errors import NodeError, SettingsError
+from node.hosts import open_archive
 from node.remedies import reason_for, status_words
 from node.settings import Settings, load_settings
 from node.settings_sections import Destination
-from node.storage.archive import Archive
 from node.storage.destination_history import DestinationHistory
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
@@ -124,7 +124,8 @@ def ingest(folder: _Folder, config: Config = None) -> None:
     Example: mome-node ingest /media/cd --config mome-node.toml
     """
     settings = load_settings(config)
-    archive, ledger = Archive(settings.storage.root, settings.storage.search_key_path), Ledger(settings.database_url)
+    ledger = Ledger(settings.database_url)
+    archive = open_archive(settings, ledger)
     counts: dict[str, int] = {}
     for path in track(sorted(files_under(folder)), description="ingesting"):
         try:

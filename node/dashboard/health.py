@@ -10,6 +10,7 @@ from statistics import median, quantiles
 from node.dashboard.site import Site
 from node.identity import graphics_cards
 from node.storage.health import OpenAlert, ProcessHeartbeat
+from node.storage.hosts import Hosts, NodeHost
 from node.summary import AnalysisSummary
 from node.watching.metrics import Meter
 
@@ -51,6 +52,7 @@ class NodeHealth:
     callers: list[_Sender]
     failures: list[tuple[str, int]]
     graphics: list[str]
+    hosts: list[tuple[NodeHost, str]]
 
 
 def node_health(site: Site, meter: Meter, now: float) -> NodeHealth:
@@ -73,6 +75,7 @@ def node_health(site: Site, meter: Meter, now: float) -> NodeHealth:
         callers=[_Sender(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
         failures=totals.failures.most_common(),
         graphics=graphics_cards(),
+        hosts=[(each, each.words(now)) for each in Hosts(site.ledger.engine).known()],
     )
 
 

@@ -18,6 +18,7 @@ from mome_core.case_file import write_nifti
 from mome_core.errors import MomeError
 from mome_core.volume import Dynamic, Volume
 from node.dashboard.site import Site
+from node.hosts import images_here, require_results_here
 from sr_templates.build import decode
 from sr_templates.kinds import Kind
 from sr_templates.reading.parametric_map import read_map
@@ -51,6 +52,7 @@ def _build(site: Site, number: int, folder: Path) -> None:
     kept = [each for each in site.ledger.reading.study(uid).objects if each.kind == Kind.SALIENCY_MAP]
     if not kept:
         raise LookupError("this study has no saliency map")
+    require_results_here(site.ledger, site.archive, uid)
     saliency = read_map(decode(site.archive.verified(kept[0].path, kept[0].sha256).read_bytes()))
     dce = _dynamic_of(site, uid)
     part = folder.with_suffix(".part")
@@ -63,7 +65,7 @@ def _build(site: Site, number: int, folder: Path) -> None:
 
 def _dynamic_of(site: Site, uid: str) -> Dynamic:
     """The DCE of a study as the model saw it."""
-    paths = [site.archive.verified(path, sha256) for _, sha256, path in site.ledger.reading.instances(uid)]
+    paths = images_here(site.ledger, site.archive, uid)
     try:
         dce = read_case(assign_roles(read_series_headers(paths), site.settings.series.role_rules())).case.dce
     except (DicomError, MomeError) as error:

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from node.dashboard.patient_access import PatientAccessLog
+from node.hosts import open_archive
 from node.search_key import SearchKey
 from node.settings import Settings
 from node.storage.accounts import Accounts
@@ -36,7 +37,8 @@ class Site:
     @classmethod
     def open(cls, settings: Settings) -> Site:
         """Open ledger and archive; raises NotReady when they cannot be used."""
-        archive, ledger = Archive(settings.storage.root), Ledger(settings.database_url)
+        ledger = Ledger(settings.database_url)
+        archive = open_archive(settings, ledger)
         engine = ledger.engine
         return cls(
             settings,

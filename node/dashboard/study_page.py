@@ -23,6 +23,7 @@ from node.next_step import NextStep, next_step
 from node.series_roles import StudyRoles
 from node.states import StudyEvent, StudyState
 from node.storage.analysis_queue import analysis_queue
+from node.storage.hosts import Hosts
 from node.storage.ledger.conflicts import Party
 from node.storage.overview import SeriesRow
 from node.storage.records import Assessment, AuditRecord, JobRecord, KeptObject, StudyDetail, StudyRecord
@@ -81,6 +82,7 @@ class _StudyPage:
     summary: AnalysisSummary
     protocol: tuple[ProtocolItem, ...]
     step: NextStep
+    hosts: list[str]
     busy: bool
     parties: list[_PartyDetail]
     assessments: list[Assessment]
@@ -106,6 +108,9 @@ def study_page(site: Site, number: int, now: float, *, patients: bool) -> _Study
     roles = roles_now(site, detail, now)
     series = _series_lines(site, number, roles)
     step = next_step(detail.study, detail.jobs, analysis_queue(site.ledger.engine, now), site.settings.gather, now)
+    hosts = Hosts(site.ledger.engine).of_study(number)
+    if waits := hosts.why_it_waits(detail.study, now):
+        step = NextStep(waits, is_troubled=True)
     labels = series[0].labels if series else Labels()
     return _StudyPage(
         study=detail.study,
@@ -119,6 +124,7 @@ def study_page(site: Site, number: int, now: float, *, patients: bool) -> _Study
         summary=summary,
         protocol=roles.protocol,
         step=step,
+        hosts=hosts.words(now),
         busy=detail.study.state is StudyState.RECEIVING or any(job.state in OPEN for job in detail.jobs),
         parties=[_party_line(site, each, patients) for each in site.ledger.conflicts.parties(uid)],
         assessments=shown_assessments(site, uid, patients=patients),

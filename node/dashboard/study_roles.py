@@ -21,7 +21,8 @@ def roles_now(site: Site, detail: StudyDetail, now: float) -> StudyRoles:
         return StudyRoles(summary.series, summary.protocol)
     if study.state is StudyState.RECEIVING and now - study.last_received_at < _ARRIVING_SECONDS:
         return StudyRoles((), ())
-    paths = tuple(site.archive.root / path for _, _, path in site.ledger.reading.instances(study.study_instance_uid))
+    here = site.ledger.reading.instances(study.study_instance_uid, site.archive.uuid)
+    paths = tuple(site.archive.root / path for _, _, path in here)
     return _read(paths, site.settings.series.role_rules())
 
 

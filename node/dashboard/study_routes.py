@@ -18,6 +18,7 @@ from node.dashboard.rendering import page
 from node.dashboard.rights import Operator, PatientOperator, PatientViewer, Viewer
 from node.dashboard.site import CurrentSite, Site
 from node.dashboard.study_page import study_page
+from node.hosts import require_results_here
 from node.storage.ledger.conflicts import Resolution
 from node.storage.records import KeptObject
 from node.withdrawal import WithdrawalReason
@@ -117,5 +118,6 @@ def _newest_object(site: Site, number: int, wanted: Callable[[KeptObject], bool]
     detail = site.ledger.reading.study(site.overview.uid_of(number))
     for each in detail.objects:
         if wanted(each):
+            require_results_here(site.ledger, site.archive, detail.study.study_instance_uid)
             return each
     raise LookupError("this study has no such object")

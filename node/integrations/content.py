@@ -126,7 +126,7 @@ def _earlier_endpoints(job: Job, ledger: Ledger) -> Iterator[Endpoint]:
 
 
 def _first_image(job: Job, ledger: Ledger, archive: Archive) -> Path | None:
-    """A source image of the study; None when none is left."""
-    for _, sha256, path in ledger.reading.instances(job.study_instance_uid):
+    """A source image of the study; None when none is left on this host."""
+    for _, sha256, path in ledger.reading.instances(job.study_instance_uid, archive.uuid):
         return archive.verified(path, sha256)
     return None

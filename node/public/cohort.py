@@ -40,7 +40,7 @@ _BASELINE = frozenset({"", "T0", "T1", "0", "1", "BASELINE"})  # time points of 
 
 
 @dataclass(frozen=True, slots=True)
-class _LeftOut:
+class LeftOut:
     """A study or a patient that is not in the cohort, and why."""
 
     patient: str
@@ -67,7 +67,7 @@ class PublicCohort:
     cases: int
     patients: int
     classes: Mapping[str, Mapping[str, int]]
-    left_out: tuple[_LeftOut, ...] = field(default=())
+    left_out: tuple[LeftOut, ...] = field(default=())
     notes: tuple[str, ...] = ()
 
 
@@ -101,18 +101,18 @@ def write_public_cohort(
     """
     labels = read_collection_labels(collection.name, folder)
     licence = "; ".join(licences_of(indexed))
-    join = _Join(collection, labels, _by_name(labels), frozenset(without), _visits_of(indexed), licence)
+    join = _Join(collection, labels, by_name(labels), frozenset(without), _visits_of(indexed), licence)
     rows: list[_Record] = []
-    left_out: list[_LeftOut] = []
+    left_out: list[LeftOut] = []
     studies = [each for each in study_folders(folder) if each.labels.patient_id.startswith(collection.prefixes)]
     for study in _first_visits(collection, studies, left_out):
         if reason := join.why_not(study):
-            left_out.append(_LeftOut(study.labels.patient_id, str(study.folder), reason))
+            left_out.append(LeftOut(study.labels.patient_id, str(study.folder), reason))
         else:
             rows.append(join.row(study, manifest))
     there = {_name(study) for study in studies}
     without_images = [each for name, each in join.by_name.items() if name not in there]
-    left_out += [_LeftOut(each.patient, "", "no images are on disk") for each in without_images]
+    left_out += [LeftOut(each.patient, "", "no images are on disk") for each in without_images]
     if not rows:
         counted = "; ".join(f"{count}: {reason}" for reason, count in counted_reasons(left_out)) or "nothing is there"
         raise NodeError(f"{folder} holds no study of {collection.title} with a label: {counted}")
@@ -124,21 +124,21 @@ def write_public_cohort(
         excluded=str(excluded),
         cases=len(rows),
         patients=len({row["patient"] for row in rows}),
-        classes=_classes(rows),
+        classes=classes_of(rows),
         left_out=tuple(left_out),
         notes=labels.notes,
     )
 
 
 def write_label_table(name: str, folder: Path, out: Path) -> PublicCohort:
-    """The labels of a set whose images are not read (NIfTI), a line for each patient or case, under the common key."""
+    """The labels of a set without its images, a line for each patient or case, under the common key."""
     labels = read_collection_labels(name, folder)
     kept = [each for each in labels.patients if not each.excluded]
     rows = [{"id": e.patient, "patient": patient_key(e.patient, labels.same)} | dict(e.values) for e in kept]
-    left_out = [_LeftOut(each.patient, "", each.excluded) for each in labels.patients if each.excluded]
+    left_out = [LeftOut(each.patient, "", each.excluded) for each in labels.patients if each.excluded]
     write_table(out, rows)
     patients = len({row["patient"] for row in rows})
-    return PublicCohort(str(out), "", len(rows), patients, _classes(rows), tuple(left_out), labels.notes)
+    return PublicCohort(str(out), "", len(rows), patients, classes_of(rows), tuple(left_out), labels.notes)
 
 
 def keys_of(manifest: Path) -> set[str]:
@@ -146,7 +146,7 @@ def keys_of(manifest: Path) -> set[str]:
     return {row["patient"] for row in read_table(manifest)[1]}
 
 
-def _by_name(labels: CollectionLabels) -> dict[str, PatientLabels]:
+def by_name(labels: CollectionLabels) -> dict[str, PatientLabels]:
     """The patients by the name that images bear; a table that contradicts itself is refused."""
     found: dict[str, PatientLabels] = {}
     for each in labels.patients:
@@ -157,13 +157,13 @@ def _by_name(labels: CollectionLabels) -> dict[str, PatientLabels]:
 
 
 def _first_visits(
-    collection: PublicCollection, studies: Iterable[StudyFolder], left_out: list[_LeftOut]
+    collection: PublicCollection, studies: Iterable[StudyFolder], left_out: list[LeftOut]
 ) -> list[StudyFolder]:
     """Of each patient the study before treatment."""
     by_patient: dict[str, list[StudyFolder]] = defaultdict(list)
     for study in studies:
         if study.fault:
-            left_out.append(_LeftOut(study.labels.patient_id, str(study.folder), study.fault))
+            left_out.append(LeftOut(study.labels.patient_id, str(study.folder), study.fault))
         else:
             by_patient[study.labels.patient_id].append(study)
     chosen = []
@@ -172,7 +172,7 @@ def _first_visits(
         first = theirs[order.index(min(order))]
         chosen.append(first)
         left_out += [
-            _LeftOut(each.labels.patient_id, str(each.folder), "a later visit; labels are of the one before treatment")
+            LeftOut(each.labels.patient_id, str(each.folder), "a later visit; labels are of the one before treatment")
             for each in theirs
             if each is not first
         ]
@@ -241,11 +241,11 @@ def _name(study: StudyFolder) -> str:
     return study.labels.patient_id.upper()
 
 
-def _classes(rows: Sequence[_Record]) -> dict[str, dict[str, int]]:
+def classes_of(rows: Sequence[_Record]) -> dict[str, dict[str, int]]:
     counts = {e.value: Counter(row[e.value] for row in rows if row.get(e.value)) for e in Endpoint}
     return {name: dict(sorted(found.items())) for name, found in counts.items() if found}
 
 
-def counted_reasons(left_out: Iterable[_LeftOut]) -> list[tuple[str, int]]:
+def counted_reasons(left_out: Iterable[LeftOut]) -> list[tuple[str, int]]:
     """Each reason and how often it stands, the commonest first."""
     return Counter(each.reason for each in left_out).most_common()

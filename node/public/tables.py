@@ -48,16 +48,21 @@ class TableShape:
 
 
 def find_table(folder: Path, name: str) -> Path:
-    """The table of that name below a folder; NodeError says what is looked for.
+    """The first table of that name below a folder; NodeError says what is looked for.
 
     A spreadsheet that was saved as .csv, .tsv or .xlsx under the same name will do.
     """
+    return find_tables(folder, name)[0]
+
+
+def find_tables(folder: Path, name: str) -> list[Path]:
+    """Every table of that name below a folder, as of a set whose centres have one each; at least one, as above."""
     stem = Path(name).stem
     endings = list(dict.fromkeys((Path(name).suffix, ".xlsx", ".csv", ".tsv", ".txt")))
     found = [each for each in folder.rglob(f"{stem}.*") if each.stem == stem and each.suffix in endings]
     tables = sorted((endings.index(each.suffix), each) for each in found if each.is_file())
     if tables:
-        return tables[0][1]
+        return [path for _, path in tables]
     raise NodeError(f"{folder} has no {name}: it is on the collection's page, not among the images; put it there")
 
 

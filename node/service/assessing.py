@@ -38,7 +38,7 @@ class DocumentAssessor:
         if newest == self.newest:
             return 0
         found, after = 0, self.newest - _LATE_INSTANCES
-        while documents := self.ledger.assessments.documents(after):
+        while documents := self.ledger.assessments.documents(after, self.archive.uuid):
             found += sum(self._take(each) for each in documents if each.id not in self.looked_at)
             after = documents[-1].id
         self.newest = newest

@@ -21,6 +21,7 @@ from node.errors import NodeError
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
 from node.remedies import reason_for, refusal_remedy, status_words
+from node.service.lease import LEASE_SECONDS, kept_lease
 from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, IntegrityLost
@@ -33,7 +34,6 @@ from node.watching.destinations import web_service_of
 from node.watching.return_path import awaited_words, no_commitment_words, turned_away_by_us
 
 log = logging.getLogger(__name__)
-_LEASE_SECONDS = 900.0
 _REQUEST_SECONDS = 30.0  # after a crash before the peer has taken the request, it is repeated this soon
 COMMITMENT_PATIENCE_SECONDS = 600.0  # archives may report minutes later; after that we request again
 TRY_LATER = frozenset((0x0110, 0x0213, *range(0xA700, 0xA800)))  # processing failure, out of resources: may pass
@@ -59,12 +59,13 @@ class DeliveryClient:
 
     def deliver_next(self) -> bool:
         """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
-        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), _LEASE_SECONDS, self.destination.name, self.me)
+        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, self.destination.name, self.me)
         if job is None:
             return False
         receipts: list[ObjectReceipt] = []
         try:
-            self.deliver(job, receipts)
+            with kept_lease(self.ledger, job):
+                self.deliver(job, receipts)
         except StaleJob:
             log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
         except _DeliveryRefused as refusal:

@@ -33,7 +33,9 @@ class StudyIndexer:
 
     def run(self) -> int:
         """Index some of the studies that need it, newest first; gives how many."""
-        return sum(self._index(each) for each in self.index.unindexed(self.version, _STUDIES_AT_ONCE))
+        return sum(
+            self._index(each) for each in self.index.unindexed(self.version, _STUDIES_AT_ONCE, self.archive.uuid)
+        )
 
     def _index(self, study: Unindexed) -> bool:
         """From the first image of every series: patient and order are those of the study, or a conflict."""

@@ -19,6 +19,7 @@ from node.integrations.hl7 import control_id, observation_message
 from node.integrations.mllp import send_message
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
+from node.service.lease import LEASE_SECONDS, kept_lease
 from node.settings import Settings
 from node.storage.archive import Archive, IntegrityLost
 from node.storage.ledger.job_rows import StaleJob
@@ -26,7 +27,6 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import ObjectReceipt
 
 log = logging.getLogger(__name__)
-_LEASE_SECONDS = 300.0
 _TAKEN = 0x0000
 _Tell = Callable[[PreliminaryResult], str]
 """Sends one result; gives what the receiver answered, in a few words. Raises ReceiverUnreachable, ReceiverRefused."""
@@ -44,11 +44,12 @@ class MessageClient:
 
     def deliver_next(self) -> bool:
         """Carry out one due job; False when there is none. The ledger learns the outcome, whatever it is."""
-        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), _LEASE_SECONDS, self.name, self.me)
+        job = self.ledger.jobs.claim(JobKind.DELIVER, time.time(), LEASE_SECONDS, self.name, self.me)
         if job is None:
             return False
         try:
-            self.deliver(job)
+            with kept_lease(self.ledger, job):
+                self.deliver(job)
         except StaleJob:
             log.info("delivery dropped: the study has a new revision", extra={"study": job.study_id, "job": job.id})
         except ReceiverRefused as reason:

@@ -11,6 +11,7 @@ from dicom_io.encoding.part10 import ReceivedInstance, examine
 from dicom_io.errors import NotAnInstance
 from node.audit import AuditEvent, AuditFields
 from node.errors import NotReady
+from node.hosts import open_archive
 from node.patient_digest import has_no_id
 from node.settings import Settings
 from node.storage.archive import Archive
@@ -51,7 +52,7 @@ def recover(settings: Settings, now: float) -> _Recovery:
     name several AE titles, every node that the ledger knows is paused before the first of them: to whom a study was
     sent is in no file, so it would be answered by the models, and sent to the destinations, of the whole node.
     """
-    archive = Archive(settings.storage.root, settings.storage.search_key_path)
+    Archive(settings.storage.root)  # first, so that others may not look into it
     damaged = None
     try:
         ledger = Ledger(settings.database_url)
@@ -62,6 +63,7 @@ def recover(settings: Settings, now: float) -> _Recovery:
         damaged = _put_aside(file, now)
         AuditHeads(settings.storage.root).put_aside(now)
         ledger = Ledger(settings.database_url)
+    archive = open_archive(settings, ledger)
     verdicts: list[StoreOutcome] = []
     unusable: list[Path] = []
     paused = False

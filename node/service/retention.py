@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 
+from node.hosts import open_archive
 from node.service.audit_forwarding import audit_subject
 from node.settings import Settings
 from node.settings_sections import RetentionSettings
 from node.storage.archive import Archive
+from node.storage.hosts import Hosts
 from node.storage.ledger.ledger import Ledger
 from node.storage.ledger.retention import Describe
 
@@ -33,10 +35,11 @@ def delete_old_studies(
     describe
         Tells whom the study's audit entries are about, where an audit repository is to know.
     """
+    _remove_what_others_deleted(ledger, archive)
     if not retention.days:
         return 0
-    deleted = 0
-    while paths := ledger.retention.forget_oldest(now - retention.days * DAY_SECONDS, now, describe):
+    deleted, older_than = 0, now - retention.days * DAY_SECONDS
+    while (paths := ledger.retention.forget_oldest(older_than, now, describe, archive.uuid)) is not None:
         _remove_unnamed(ledger, archive, paths)
         deleted += 1
     if deleted:
@@ -55,15 +58,24 @@ def _remove_unnamed(ledger: Ledger, archive: Archive, paths: Sequence[str]) -> N
         archive.remove(each for each in some if each not in named)
 
 
+def _remove_what_others_deleted(ledger: Ledger, archive: Archive) -> None:
+    """Files on this host of studies that were deleted from another one."""
+    hosts = Hosts(ledger.engine)
+    while archive.uuid and (owed := hosts.owed_removals(archive.uuid, _AT_ONCE)):
+        _remove_unnamed(ledger, archive, list(owed.values()))
+        hosts.removed(list(owed))
+
+
 def purge_study(settings: Settings, study_instance_uid: str, by: str, now: float) -> tuple[int, int]:
     """Delete one study now, whatever its state: rows, files, previews; gives its number and how many files went.
 
     The audit trail keeps that it was here and who purged it. Raises LookupError and NotReady as the ledger does.
     """
-    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    ledger = Ledger(settings.database_url)
+    archive = open_archive(settings, ledger)
     number = ledger.reading.study(study_instance_uid).study.id
     describe = partial(audit_subject, archive) if settings.audit_repository.enabled else None
-    paths = ledger.retention.purge(study_instance_uid, by, now, describe)
+    paths = ledger.retention.purge(study_instance_uid, by, now, describe, archive.uuid)
     _remove_unnamed(ledger, archive, paths)
     for each in archive.previews.glob(f"{number}-*"):
         shutil.rmtree(each, ignore_errors=True)

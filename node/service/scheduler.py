@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from node.errors import NodeError
+from node.hosts import open_archive
 from node.jobs import NodePart
 from node.service.assessing import DocumentAssessor
 from node.service.audit_forwarding import AuditForwarder, audit_subject
@@ -114,7 +115,7 @@ def periodic_tasks(
     monitor = AlertMonitor(settings, Meter(settings, archive, Overview(ledger.engine), health), config)
 
     def settle() -> int:
-        return settle_studies(settings.gather, settings.node_name, ledger, quiet)
+        return settle_studies(settings.gather, settings.node_name, ledger, quiet, archive.uuid)
 
     forwarding = AuditForwarding(ledger.engine)
 
@@ -171,7 +172,8 @@ def run_scheduler(settings: Settings, config: Path | None, me: NodePart) -> None
     config
         the file that the daily self-test checks the node with; None leaves the self-test out
     """
-    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root, settings.storage.search_key_path)
+    ledger = Ledger(settings.database_url)
+    archive = open_archive(settings, ledger)
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))

@@ -19,7 +19,7 @@ from pathlib import Path
 from node.audit import AuditEvent
 from node.errors import NodeError, NotReady, SettingsError
 from node.exit_codes import Exit
-from node.jobs import NodePart
+from node.hosts import open_archive, part_of
 from node.logs import configure_logs
 from node.service.heartbeat import HeartbeatSender
 from node.service.late_database import ledger_when_there
@@ -61,7 +61,7 @@ def _run_process(process: ProcessId, config: Path | None) -> None:
     end_with_supervisor()
     settings = load_settings(config)
     heartbeat = HeartbeatSender(settings, str(process))
-    me = NodePart(settings.node_name, str(process))
+    me = part_of(settings, str(process))
     if process.kind is NodeProcess.LISTENER:
         from node.service.listener import run_listener
 
@@ -95,6 +95,7 @@ def serve(settings: Settings, config: Path | None, command_of: CommandOf = comma
             lock.beat()
 
         ledger = ledger_when_there(settings, waiting)
+        open_archive(settings, ledger)
         _begin(ledger, settings)
         try:
             Supervisor(settings, config, ledger, command_of, lock).run()

@@ -6,6 +6,7 @@ import logging
 import time
 
 from node.crashpoints import crash_point
+from node.jobs import NodePart
 from node.settings_sections import GatherSettings
 from node.storage.ledger.ledger import Ledger
 
@@ -50,13 +51,21 @@ class QuietPeriod:
         return self.wall - seconds if self.wall - self.steady_since >= seconds else None
 
 
-def settle_studies(gather: GatherSettings, node_name: str, ledger: Ledger, quiet: QuietPeriod) -> int:
-    """Declare complete what is; gives how many studies."""
+def settle_studies(
+    gather: GatherSettings, node_name: str, ledger: Ledger, quiet: QuietPeriod, archive: str = ""
+) -> int:
+    """Declare complete what is; gives how many studies.
+
+    Parameters
+    ----------
+    archive
+        UUID of this node's storage root; empty where no other host is on the ledger.
+    """
     now = time.time()
     quiet.update(now, time.monotonic())
     try:
         settled = ledger.gathering.settle_by_content(now - _PAUSE_SECONDS, now, gather.learned_from)
-        settled += _settle_silent(gather, node_name, ledger, quiet, now)
+        settled += _settle_silent(gather, NodePart(node_name, archive=archive), ledger, quiet, now)
     finally:
         quiet.sweep_ended(time.monotonic())
     if settled:
@@ -65,7 +74,7 @@ def settle_studies(gather: GatherSettings, node_name: str, ledger: Ledger, quiet
     return settled
 
 
-def _settle_silent(gather: GatherSettings, node_name: str, ledger: Ledger, quiet: QuietPeriod, now: float) -> int:
+def _settle_silent(gather: GatherSettings, us: NodePart, ledger: Ledger, quiet: QuietPeriod, now: float) -> int:
     """Those without a new instance for the quiet period, and those past the deadline."""
     settled = 0
     quiet_since, opened_before = quiet.quiet_for(gather.quiet_seconds), quiet.steady_for(gather.deadline_seconds)
@@ -73,8 +82,8 @@ def _settle_silent(gather: GatherSettings, node_name: str, ledger: Ledger, quiet
     if quiet_since is not None:
         extended_quiet_since = now - _FOREVER_SECONDS if extended_quiet_since is None else extended_quiet_since
         settled += ledger.gathering.settle(
-            quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=node_name
+            quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=us.node, archive=us.archive
         )
     if opened_before is not None:
-        settled += ledger.gathering.settle_overdue(opened_before, now)
+        settled += ledger.gathering.settle_overdue(opened_before, now, us.archive)
     return settled

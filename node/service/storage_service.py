@@ -227,10 +227,10 @@ class StorageService:
         return DimseResponse(SUCCESS)
 
     def held(self, requested: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Those (SOP class, SOP instance) pairs whose file is here, with the content that was received."""
+        """Those (SOP class, SOP instance) pairs whose file is on this host, with the content that was received."""
         held = set()
         try:
-            found = self.ledger.reading.find_instances([uid for _, uid in requested])
+            found = self.ledger.reading.find_instances([uid for _, uid in requested], self.archive.uuid)
         except LedgerUnavailable as error:
             log.error("storage commitment is refused for now: %s", error)
             found = []

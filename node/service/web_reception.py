@@ -6,10 +6,10 @@ import time
 
 from dicom_io.network.dimse import OUT_OF_RESOURCES
 from dicom_io.network.service import InstanceRefused, Peer, StoreRequest
+from node.hosts import open_archive
 from node.service.group_commit import GroupCommit
 from node.service.storage_service import IncomingInstance, StorageService
 from node.settings import Settings
-from node.storage.archive import Archive
 from node.storage.database import LedgerUnavailable
 from node.storage.holds import HoldKind
 from node.storage.ledger.ledger import Ledger
@@ -48,6 +48,7 @@ class _WebReception:
 
 def web_reception(settings: Settings) -> _WebReception:
     """A storage service of its own, in a folder from which the leftovers of a crash are gone."""
-    archive, ledger = Archive(settings.storage.root, settings.storage.search_key_path), Ledger(settings.database_url)
+    ledger = Ledger(settings.database_url)
+    archive = open_archive(settings, ledger)
     archive.clear_temporary(time.time())
     return _WebReception(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))

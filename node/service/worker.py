@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,8 +12,10 @@ from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.earlier import earlier_visits
 from node.errors import NodeError, words_of
+from node.hosts import open_archive
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
+from node.service.lease import LEASE_SECONDS, kept_lease
 from node.service.progress import JobProgress
 from node.service.stopping import EndRequest
 from node.settings import Settings
@@ -26,7 +26,6 @@ from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StudyAnalysis, StudyRevision
 
 log = logging.getLogger(__name__)
-LEASE_SECONDS = 60.0
 _IDLE_SECONDS = 0.5
 _Analyst = Callable[[Sequence[Path], StudyRevision], StudyAnalysis]
 """Turns the files of one study into result objects; raises nothing for a study that merely cannot be analysed."""
@@ -62,7 +61,8 @@ def run_worker(
     make_shadow: Callable[[Settings], _Shadow] | None = None,
 ) -> None:
     """Analyse what is due until this process is to end; the shadow model answers when nothing else is due."""
-    ledger, archive = Ledger(settings.database_url), Archive(settings.storage.root)
+    ledger = Ledger(settings.database_url)
+    archive = open_archive(settings, ledger)
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None
@@ -95,7 +95,7 @@ def analyze_next(
         return False
     crash_point("claim.committed")
     try:
-        with heartbeat(ledger, job):
+        with kept_lease(ledger, job):
             _analyze(job, receivers_of(job.called_ae_title), ledger, archive, analyst)
     except StaleJob:
         log.info("analysis dropped: cancelled, or a new revision", extra={"study": job.study_id, "job": job.id})
@@ -105,7 +105,7 @@ def analyze_next(
 def _analyze(job: Job, destinations: tuple[str, ...], ledger: Ledger, archive: Archive, analyst: _Analyst) -> None:
     """Analyse one revision; the ledger learns the outcome, whatever it is."""
     try:
-        stored = list(ledger.reading.instances(job.study_instance_uid))
+        stored = list(ledger.reading.instances(job.study_instance_uid, archive.uuid))
         paths = [archive.verified(path, sha256) for _, sha256, path in stored]
         crash_point("infer.started")
         progress = JobProgress(ledger.jobs, job)
@@ -151,37 +151,14 @@ def shadow_next(
     Whatever goes wrong is the shadow's answer: a shadow never disturbs a study.
     """
     shadow.refresh()
-    due = decisions.unshadowed(shadow.digest, shadow.since) if shadow.digest else None
+    due = decisions.unshadowed(shadow.digest, shadow.since, me.archive) if shadow.digest else None
     if due is None or ledger.holds.of_node(me.node) is not None:
         return False
     probabilities: dict[str, float] = {}
     try:
-        stored = ledger.reading.instances(due.study_instance_uid)
+        stored = ledger.reading.instances(due.study_instance_uid, me.archive)
         probabilities, reason = shadow([archive.verified(path, sha256) for _, sha256, path in stored])
     except Exception as error:  # noqa: BLE001 - a shadow may fail in any way
         reason = words_of(error)
     decisions.shadowed(due.analysis_id, shadow.digest, probabilities, reason, time.time())
     return True
-
-
-@contextmanager
-def heartbeat(ledger: Ledger, job: Job) -> Iterator[None]:
-    """Extend the job's lease while its work goes on."""
-    done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(LEASE_SECONDS / 4):
-            try:
-                ledger.jobs.extend(job, time.time() + LEASE_SECONDS)
-            except StaleJob:
-                return
-            except NodeError:
-                log.warning("a lease could not be extended", extra={"job": job.id})
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

@@ -69,4 +69,5 @@ def row_of(each: StoredInstance, now: float) -> dict[str, str | int | float | No
         "calling_ae_title": each.calling_ae_title,
         "kind": each.kind,
         "slice_position": each.slice_position,
+        "host_id": each.host_id,
     }

@@ -11,8 +11,10 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from dicom_io.encoding.part10 import ReceivedInstance
 from dicom_io.network.service import Peer
@@ -44,15 +46,17 @@ RESERVE_FILES = 10_000
 class Archive:
     """A folder: `instances/` as received, `results/` as sent, `temporary/` what arrives, `previews/` for viewers."""
 
-    def __init__(self, root: Path, key_file: Path | None = None) -> None:
+    def __init__(self, root: Path, key_file: Path | None = None, host_id: int | None = None) -> None:
         """Create the folders, into which others may not look; raises NotReady when the place cannot be written.
 
         Parameters
         ----------
         key_file
             Of the search key, under which patients are told apart; None: `search.key` in the root.
+        host_id
+            Number of this host in the ledger, which its files carry; None where it is the only one.
         """
-        self.root, self.key_file = root, key_file or root / SEARCH_KEY
+        self.root, self.key_file, self.host_id = root, key_file or root / SEARCH_KEY, host_id
         self.temporary = root / "temporary"
         self.previews = root / "previews"
         try:
@@ -61,6 +65,11 @@ class Archive:
             make_private(root)
         except OSError as error:
             raise NotReady(f"the storage root {root} cannot be written: {error.strerror}") from None
+
+    @cached_property
+    def uuid(self) -> str:
+        """Its UUID, by which it claims what lies in it; empty where no other host is on the ledger."""
+        return "" if self.host_id is None else str(installation_uuid(self.root))
 
     @cached_property
     def key(self) -> SearchKey:
@@ -128,6 +137,7 @@ class Archive:
             called_ae_title=peer.called_ae_title,
             kind=received.kind,
             slice_position=received.slice_position,
+            host_id=self.host_id,
         )
 
     def described(self, found: Iterable[ReceivedInstance]) -> list[StoredInstance]:
@@ -158,7 +168,8 @@ class Archive:
             path = folder / f"{digest}.dcm"
             write_durably(self.temporary_path(), path, content)
             relative = str(path.relative_to(self.root))
-            kept.append(KeptObject(kind, sop_class_uid, sop_instance_uid, series_instance_uid, digest, relative))
+            uids = (sop_class_uid, sop_instance_uid, series_instance_uid)
+            kept.append(KeptObject(kind, *uids, digest, relative, self.host_id))
         crash_point("result.file_synced")
         sync((folder, folder.parent, folder.parent.parent))
         return kept
@@ -174,6 +185,19 @@ class Archive:
         if found != sha256:
             raise IntegrityLost(f"a stored instance has changed on disk ({path})")
         return place
+
+
+def installation_uuid(root: Path) -> UUID:
+    """The UUID of a storage root, made once and kept in it: of this device in DICOM, and of this archive."""
+    file = root / "installation"
+    if not file.exists():
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = root / f"installation.{os.getpid()}"
+        temporary.write_text(str(uuid4()), "ascii")
+        with suppress(FileExistsError):  # another process was faster
+            os.link(temporary, file)
+        temporary.unlink()
+    return UUID(file.read_text("ascii").strip())
 
 
 def _short_digest(uid: str) -> str:

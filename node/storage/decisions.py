@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Engine, and_, insert, select
+from sqlalchemy import Engine, and_, insert, not_, select
 
 from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.storage import audit_trail as trail
 from node.storage import schema
 from node.storage.database import reading, writing
+from node.storage.ledger.host_rows import image_elsewhere
 from node.summary import AnalysisSummary
 
 
@@ -121,8 +122,11 @@ class ModelDecisions:
             rows = db.execute(select(schema.model_decision).order_by(schema.model_decision.c.id)).all()
         return [Decision(row.at, Act(row.act), row.digest, row.by, json.loads(row.evidence)) for row in rows]
 
-    def unshadowed(self, digest: str, since: float) -> _Answered | None:
-        """The oldest analysis finished since then that this shadow has not seen, of the study's present revision."""
+    def unshadowed(self, digest: str, since: float, archive: str = "") -> _Answered | None:
+        """The oldest analysis finished since then that this shadow has not seen, of the study's present revision.
+
+        With an archive only of studies whose images lie in it.
+        """
         analysis, study, score = schema.analysis, schema.study, schema.shadow_score
         of_shadow = and_(score.c.analysis_id == analysis.c.id, score.c.digest == digest)
         present = and_(study.c.id == analysis.c.study_id, study.c.revision == analysis.c.revision)
@@ -134,6 +138,8 @@ class ModelDecisions:
             .order_by(analysis.c.finished_at)
             .limit(1)
         )
+        if archive:
+            query = query.where(not_(image_elsewhere(study.c.id, archive)))
         with reading(self.engine) as db:
             row = db.execute(query).one_or_none()
         return row and _Answered(

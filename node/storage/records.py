@@ -35,6 +35,8 @@ class StoredInstance:
         Of the file, relative to the storage root.
     kind, slice_position
         Which part of its scanner's protocol it is, and where it lies (dicom_io.encoding.arrival).
+    host_id
+        Number of the host that keeps the file; None where there is one host only.
     """
 
     study_instance_uid: str
@@ -50,6 +52,7 @@ class StoredInstance:
     kind: str = ""
     slice_position: int | None = None
     called_ae_title: str = ""
+    host_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class StoreOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeptObject:
-    """A result object on disk, path relative to the storage root."""
+    """A result object on disk, path relative to the storage root of the host that keeps it."""
 
     kind: str
     sop_class_uid: str
@@ -81,6 +84,7 @@ class KeptObject:
     series_instance_uid: str
     sha256: str
     path: str
+    host_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def _stored(row: Row[Any], study: StudyRow, patient_digest: str) -> StoredInstan
         kind=row.kind,
         slice_position=row.slice_position,
         called_ae_title=study.called_ae_title,
+        host_id=row.host_id,
     )
 
 
@@ -114,7 +115,15 @@ def job_from_row(row: Row[Any]) -> JobRow:
 
 def kept_object_from_row(row: Row[Any]) -> KeptObject:
     """A result object on disk."""
-    return KeptObject(row.kind, row.sop_class_uid, row.sop_instance_uid, row.series_instance_uid, row.sha256, row.path)
+    return KeptObject(
+        row.kind,
+        row.sop_class_uid,
+        row.sop_instance_uid,
+        row.series_instance_uid,
+        row.sha256,
+        row.path,
+        row.host_id,
+    )
 
 
 def _receipt_from_row(row: Row[Any]) -> ObjectReceipt:

@@ -90,6 +90,7 @@ instance = Table(
     Column("calling_ae_title", String(16), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("slice_position", Integer, nullable=True),
+    Column("host_id", Integer, nullable=True),
 )
 
 known_content = Table(
@@ -121,6 +122,7 @@ conflict = Table(
     Column("decision", String(16), nullable=False, server_default=""),
     Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     Column("slice_position", Integer, nullable=True),
+    Column("host_id", Integer, nullable=True),
     UniqueConstraint("sop_instance_uid", "sha256"),
 )
 
@@ -197,6 +199,7 @@ result_object = Table(
     Column("series_instance_uid", UID, nullable=False),
     Column("sha256", DIGEST, nullable=False),
     Column("path", Text, nullable=False),
+    Column("host_id", Integer, nullable=True),
     UniqueConstraint("study_id", "revision", "sop_instance_uid"),
 )
 

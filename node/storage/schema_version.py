@@ -54,7 +54,7 @@ def migrate(engine: Engine) -> None:
             config = alembic_config(engine)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            connection.execute(update(schema.schema_compatibility).values(since=compatible_since()))
+            connection.execute(update(schema.schema_compatibility).values(since=_oldest_compatible()))
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) in _OCCUPIED:
             raise DatabaseAway("another node is bringing the database up to date, or uses its tables") from None
@@ -92,7 +92,7 @@ def _compatible_since(connection: Connection) -> str | None:
 
 def _require_no_older_node(connection: Connection) -> None:
     """Raise DatabaseAway while a node lives whose code could not work on our schema any more."""
-    current, since = _revision(connection), compatible_since()
+    current, since = _revision(connection), _oldest_compatible()
     if current is None or current < _FIRST_THAT_SAYS or current >= since or connection.dialect.name == "sqlite":
         return
     beat = schema.heartbeat.c
@@ -115,7 +115,7 @@ def _alone(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def compatible_since() -> str:
+def _oldest_compatible() -> str:
     """The oldest schema whose code works on ours: the newest that a migration names."""
     named = (getattr(each.module, "compatible_since", "") for each in _scripts().walk_revisions())
     return max(named)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 from node.states import StudyState
 from node.storage import schema
 from node.storage.database import reading, writing
+from node.storage.ledger.host_rows import some_instance_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,11 @@ class SearchIndex:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def unindexed(self, version: str, limit: int) -> list[Unindexed]:
-        """Studies that are not indexed under this version, newest first (of several former versions: of each)."""
+    def unindexed(self, version: str, limit: int, archive: str = "") -> list[Unindexed]:
+        """Studies that are not indexed under this version, newest first (of several former versions: of each).
+
+        With an archive only those of which it has something: the others are read where they lie.
+        """
         table = schema.study.c
         query = (
             select(
@@ -51,6 +55,8 @@ class SearchIndex:
             .order_by(table.indexed.desc(), table.id.desc())  # as its index runs: no scan when all is indexed
             .limit(limit)
         )
+        if archive:
+            query = query.where(some_instance_here(table.id, archive))
         with reading(self.engine) as db:
             before = db.execute(query.where(table.indexed < version)).all()
             behind = db.execute(query.where(table.indexed > version)).all()

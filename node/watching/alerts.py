@@ -22,6 +22,7 @@ from node.settings_sections import AlertSettings
 from node.storage.audit_forwarding import AuditForwarding, ForwardingStatus
 from node.storage.destination_history import DeliveryTrouble, DestinationHistory
 from node.storage.health import HealthStore, OpenAlert
+from node.storage.hosts import Hosts
 from node.storage.overview import QueueDepth
 from node.watching.alert_messages import send_message
 from node.watching.findings import Finding, FindingLevel
@@ -90,6 +91,11 @@ class Alert(Enum):
         "no heartbeat from the {subject}",
         "the log says why; systemctl restart mome-node loses nothing",
     )
+    HOST_SILENT = _AlertText(
+        "host-silent",
+        "{value} unfinished, with images only on {subject}, which is not heard",
+        "bring that host back, or have a PACS send them to one that runs: mome-node studies fetch",
+    )
     SELF_TEST_FAILED = _AlertText(
         "self-test-failed",
         "the self-test failed: {value}",
@@ -123,6 +129,8 @@ class Facts:
         destinations that owe a report on storage commitment: since when
     audit
         how far the audit trail was sent to a repository; None when there is none
+    hosts
+        nodes that are not heard -> how many unfinished studies have images only there
     """
 
     depths: tuple[QueueDepth, ...]
@@ -134,6 +142,7 @@ class Facts:
     troubles: tuple[DeliveryTrouble, ...] = ()
     owed_since: Mapping[str, float] = field(default_factory=dict)
     audit: ForwardingStatus | None = None
+    hosts: Mapping[str, int] = field(default_factory=dict)
 
 
 def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
@@ -154,6 +163,8 @@ def wrong(facts: Facts, limits: AlertSettings, now: float) -> Iterator[Finding]:
     for caller, seconds in facts.silent_for.items():
         if limits.silence_hours and seconds >= limits.silence_hours * 3600:
             yield Alert.CALLER_SILENT.finding(caller, f"{limits.silence_hours:g}")
+    for name, count in facts.hosts.items():
+        yield Alert.HOST_SILENT.finding(name, "1 study is" if count == 1 else f"{count} studies are")
     for process in facts.failing:
         yield Alert.PROCESS_SILENT.finding(process)
     if facts.self_test:
@@ -180,6 +191,7 @@ class AlertMonitor:
         self.settings, self.meter, self.store, self.config = settings, meter, meter.watch, config
         self.history = DestinationHistory(meter.overview.engine)
         self.forwarding = AuditForwarding(meter.overview.engine)
+        self.hosts = Hosts(meter.overview.engine)
         self.health = Readiness(settings, meter.watch)
         self.began = time.monotonic()
         self.down_since: dict[str, float] = {}
@@ -220,6 +232,7 @@ class AlertMonitor:
             self_test=self.self_test,
             troubles=tuple(each for each in self.history.troubles() if each.destination in configured),
             owed_since={name: at for name, at in self.history.owed_since().items() if name in configured},
+            hosts={each.node: count for each, count in self.hosts.unfinished(now).items()},
             audit=self.forwarding.status() if self.settings.audit_repository.enabled else None,
         )
 

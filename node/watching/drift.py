@@ -11,7 +11,7 @@ from typing import Any
 
 from mome_core.calibration import coalition_name, coalition_named
 from mome_core.results import Endpoint
-from node.models import BundleManifest, Registry, all_bundles_in_use, manifest_of
+from node.models import BundleManifest, all_bundles_in_use, manifest_of, registry_of
 from node.settings import Settings
 from node.storage.decisions import Decision, ModelDecisions, ShadowAnswer, shadow_of
 from node.storage.ledger.assessments import Assessments
@@ -116,7 +116,7 @@ def model_report(settings: Settings, overview: Overview, now: float, days: float
     begun = shadow_of(decisions)
     if begun is None:
         return ModelReport(active.content, drift, {}, [], [], decisions, verdicts)
-    shadow = manifest_of(Registry(settings.storage.root).bundle(begun.digest))
+    shadow = manifest_of(registry_of(settings, book).bundle(begun.digest))
     answers = [each for each in book.shadow_answers(begun.digest) if each.at >= begun.at]
     unanswered = [(each.study_instance_uid, each.reason) for each in answers if not each.probabilities]
     reports = shadow_reports(answers, shadow, settings.model.estimator)

@@ -17,6 +17,7 @@ from node.settings import Settings
 from node.settings_sections import Destination
 from node.storage.archive import Archive, free_files, sync, write_durably
 from node.storage.audit_heads import AuditHeads
+from node.storage.hosts import Hosts
 from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
 from node.watching.device_times import measured_times
@@ -75,6 +76,8 @@ def _required_tests() -> tuple[tuple[str, Callable[[Settings], str], str], ...]:
 
 def _test_surroundings(settings: Settings) -> Iterator[SelfTestResult]:
     """Those around the node; one that is down is retried indefinitely, and is no reason not to start."""
+    if not settings.is_sqlite:
+        yield _run("hosts", _hosts, settings, required=False)
     for each in settings.destinations:
         yield _run(f"echo {each.name}", partial(_echo, each), settings, required=False)
         if each.commitment:
@@ -112,6 +115,15 @@ def _database(settings: Settings) -> str:
     """Open the ledger, migrate it, count."""
     counts = Ledger(settings.database_url).reading.counts()
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no study yet"
+
+
+def _hosts(settings: Settings) -> str:
+    """Which hosts share the ledger, and whether studies wait for one that is not heard."""
+    hosts, now = Hosts(Ledger(settings.database_url).engine), time.time()
+    if waiting := hosts.unfinished(now):
+        told = (f"{count} unfinished studies have images only on {host.words(now)}" for host, count in waiting.items())
+        raise NotReady("; ".join(told))
+    return ", ".join(each.words(now) for each in hosts.known()) or "none has started yet"
 
 
 def _audit_trail(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from mome_core.calibration import Call
 from mome_core.case import Modality
@@ -150,11 +151,17 @@ def place_saliencies(result: Result, evidence: Evidence) -> Iterator[PlacedSalie
 
     Raises EvidenceRefused when one does not lie on the images that are said to be its source.
     """
+    for score, saliency in _to_show(result):
+        yield _placed(saliency, score, evidence, result.breasts)
+
+
+def _to_show(result: Result) -> Iterator[tuple[Score, Saliency]]:
+    """Each score that has saliency, with the one that is shown of it."""
     order = (Modality.DCE, Modality.T2, Modality.DWI)
     for score in result.scores:
         own = [each for each in result.saliency if each.endpoint is score.endpoint]
         if own:
-            yield _placed(min(own, key=lambda each: order.index(each.modality)), score, evidence, result.breasts)
+            yield score, min(own, key=lambda each: order.index(each.modality))
 
 
 def place_saliency(result: Result, evidence: Evidence) -> PlacedSaliency | None:
@@ -167,19 +174,40 @@ def _placed(saliency: Saliency, score: Score, evidence: Evidence, breasts: Analy
     images = evidence.images(saliency.modality)
     placement = Placement(saliency.volume, images) if tiled else place_as_analysed(saliency, evidence)
     smoothed = smooth(saliency.volume)
-    region = find_region(saliency.volume, smoothed, images[0].header) if smoothed is not None else None
-    known = breasts is not None and breasts.share.frame_of_reference_uid == saliency.volume.frame_of_reference_uid
-    found = breasts if known else None
-    unshown = _why_not(score, region, saliency.volume.affine, found)
-    shown = None
-    if unshown is not None or region is None or found is None or smoothed is None:
-        region = None
-    else:
-        mask = _within(region.mask, saliency.volume.affine, found)
-        region = replace(region, mask=mask, volume_ml=float(mask.sum() * voxel_ml_of(saliency.volume.affine)))
-        shown = _shown(smoothed, found)
+    found = _in_its_frame(breasts, saliency)
+    region, unshown = _region_to_show(saliency, smoothed, score, found, images[0].header)
+    shown = None if region is None or found is None or smoothed is None else _shown(smoothed, found)
     overlay = place_for_overlay(saliency, evidence)
     return PlacedSaliency(saliency, score, placement, overlay, smoothed, region, unshown, shown)
+
+
+def region_without_images(result: Result) -> tuple[Saliency, Region] | None:
+    """The region that would be shown of a study without source images (NIfTI), and its map; None where none may be."""
+    score, saliency = next(_to_show(result), (None, None))
+    if score is None or saliency is None or result.withheld:
+        return None
+    found = _in_its_frame(result.breasts, saliency)
+    region, _ = _region_to_show(saliency, smooth(saliency.volume), score, found, Dataset())
+    return None if region is None else (saliency, region)
+
+
+def _in_its_frame(breasts: AnalyzedBreasts | None, saliency: Saliency) -> AnalyzedBreasts | None:
+    """The breasts, where their place on the saliency is known."""
+    known = breasts is not None and breasts.share.frame_of_reference_uid == saliency.volume.frame_of_reference_uid
+    return breasts if known else None
+
+
+def _region_to_show(
+    saliency: Saliency, smoothed: Volume | None, score: Score, breasts: AnalyzedBreasts | None, header: Dataset
+) -> tuple[Region | None, Unshown | None]:
+    """The region within the breasts; or None, and why it may not be shown."""
+    affine = saliency.volume.affine
+    region = find_region(saliency.volume, smoothed, header) if smoothed is not None else None
+    unshown = _why_not(score, region, affine, breasts)
+    if unshown is not None or region is None or breasts is None:
+        return None, unshown
+    mask = _within(region.mask, affine, breasts)
+    return replace(region, mask=mask, volume_ml=float(mask.sum() * voxel_ml_of(affine))), None
 
 
 def _why_not(score: Score, region: Region | None, affine: Affine, breasts: AnalyzedBreasts | None) -> Unshown | None:

@@ -17,8 +17,9 @@ from mome_core.case import Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.results import Endpoint, Result, Severity
 from node import analyst
-from node.analysis import analyze_study, beside_refusals, encoded, open_context
+from node.analysis import analyze_study, encoded, open_context
 from node.analyst import ContextsByAeTitle, make_analyst, revision_of
+from node.answering import beside_refusals
 from node.errors import NotReady, SettingsError
 from node.models import find_bundle
 from node.settings import Settings

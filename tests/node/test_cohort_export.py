@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 
+import nifti_files
 import phantom
 from dicom_io.deidentification.image import Hindrance
 from mome_core.case import same_images
@@ -116,3 +117,10 @@ def uids_of(path: Path) -> set[str]:
     """Every UID of a data set that its maker has given out."""
     values = [str(e.value) for e in dcmread(path, stop_before_pixels=True).iterall() if e.VR == "UI"]
     return {value for value in values if value and not value.startswith("1.2.840.10008.")}
+
+
+def test_a_nifti_study_stays_here_and_says_why(tmp_path: Path) -> None:
+    nifti_files.phases(tmp_path / "s0", ["Pre", "Post_1"])
+    (tmp_path / "cohort.csv").write_text("case,patient,malignancy\ns0,p0,1\n")
+    with pytest.raises(NodeError, match="only DICOM is de-identified"):
+        export_cohort(tmp_path / "cohort.csv", tmp_path / "out", 1, lambda done, planned: None, text_search=False)

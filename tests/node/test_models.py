@@ -15,11 +15,19 @@ from mome_core.model.bundle_files import manifest_digest
 from node.backup import back_up, restore
 from node.errors import NotReady, SettingsError
 from node.model_trust import require_bundles
-from node.models import Registry, bundle_in_use, find_bundle, manifest_of, require_answering_together
+from node.models import (
+    Registry,
+    bundle_in_use,
+    find_bundle,
+    manifest_of,
+    registry_of,
+    require_answering_together,
+)
 from node.settings import Settings
 from node.storage.archive import Archive
 from node.storage.decisions import Act, ModelDecisions
 from node.storage.ledger.ledger import Ledger
+from second_bundle import second_bundle
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -113,3 +121,30 @@ def test_models_are_in_the_backup(settings: Settings, tmp_path: Path) -> None:
     assert Registry(elsewhere.storage.root).with_weights(manifest_of(find_bundle("demo")).weights_sha256) == Registry(
         elsewhere.storage.root
     ).bundle(digest)
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_what_is_promoted_on_one_host_answers_on_the_other(ledger: Ledger, tmp_path: Path) -> None:
+    url = ledger.engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
+    a, b = (Settings(storage={"root": tmp_path / name}, database={"url": url}) for name in ("a", "b"))
+    book, ours = ModelDecisions(ledger.engine), second_bundle(tmp_path / "ours")
+    digest = registry_of(a, book).add(ours)
+    book.decide(Act.PROMOTED, digest, "anna", {"before": digest}, 1.0)
+    answering = bundle_in_use(b, book)
+    assert answering == tmp_path / "b" / "models" / digest
+    assert {each.name: each.read_bytes() for each in answering.iterdir()} == {
+        each.name: each.read_bytes() for each in (tmp_path / "a" / "models" / digest).iterdir()
+    }
+    assert Registry(b.storage.root).digests() == [digest], "nothing half fetched is left"
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_what_an_older_version_promoted_is_shared_by_the_host_that_has_it(ledger: Ledger, tmp_path: Path) -> None:
+    url = ledger.engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
+    a, b = (Settings(storage={"root": tmp_path / name}, database={"url": url}) for name in ("a", "b"))
+    book, digest = ModelDecisions(ledger.engine), Registry(a.storage.root).add(find_bundle("demo"))
+    book.decide(Act.PROMOTED, digest, "anna", {"before": digest}, 1.0)
+    with pytest.raises(NotReady, match="restore that folder"):
+        bundle_in_use(b, book)
+    bundle_in_use(a, book)
+    assert bundle_in_use(b, book).is_dir()

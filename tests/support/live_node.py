@@ -78,7 +78,7 @@ def report(source: Path, revision: int) -> Dataset:
 def main() -> None:
     """The node (`serve`) or its worker."""
     role, config = sys.argv[1], Path(sys.argv[2])
-    from node.jobs import NodePart
+    from node.hosts import part_of
     from node.logs import configure_logs
     from node.service import processes, serve
 
@@ -109,7 +109,7 @@ def main() -> None:
         return StudyAnalysis((encoded,), AnalysisSummary(timings_s={"scores": 0.1}))
 
     settings = load_settings(config)
-    run_worker(settings, NodePart(settings.node_name, role), lambda _: analyst)
+    run_worker(settings, part_of(settings, role), lambda _: analyst)
 
 
 def command_of(process: ProcessId, config: Path | None) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from places import ROOT
 
-PACKAGES = ("node", "mome_core", "dicom_io", "sr_templates")
+PACKAGES = ("mome_node", "node", "mome_core", "dicom_io", "sr_templates")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 NAMED_IN_TEXT = re.compile(rf"\b((?:{'|'.join(PACKAGES)})(?:\.\w+)*)[.:](\w+)")

@@ -1,4 +1,4 @@
-"""Labels of sets that come as NIfTI or by agreement: MAMA-MIA, ODELIA, fastMRI breast; images are not read."""
+"""Labels of sets that come as NIfTI or by agreement: MAMA-MIA, ODELIA, fastMRI breast."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from node.public.labels import (
     whole_years,
     yes_or_no,
 )
-from node.public.tables import TableShape, find_table, read_rows
+from node.public.tables import TableShape, find_table, find_tables, read_rows
 
 _MAMA_MIA = TableShape(columns=("patient_id", "dataset", "pcr", "tumor_subtype", "age"), sheet="dataset_info")
 _SPLITS = TableShape(columns=("train_split", "test_split"))
@@ -56,8 +56,8 @@ def read_mama_mia(folder: Path) -> CollectionLabels:
 
 
 def read_odelia(folder: Path) -> CollectionLabels:
-    """The breasts of `annotation.csv`: 0 no lesion, 1 benign, 2 malignant."""
-    rows = read_rows(find_table(folder, "annotation.csv"), _ODELIA)
+    """The breasts of every `annotation.csv` (each centre has one): 0 no lesion, 1 benign, 2 malignant."""
+    rows = [row for table in find_tables(folder, "annotation.csv") for row in read_rows(table, _ODELIA)]
     patients = tuple(
         PatientLabels(
             row["UID"],

@@ -11,6 +11,7 @@ from node.audit import AuditEntry, AuditEvent, AuditFields
 from node.jobs import JobKind
 from node.storage import audit_trail, schema
 from node.storage.database import reading, writing
+from node.storage.ledger.host_rows import is_here
 from node.storage.ledger.reading import documents_about_answers
 from node.storage.ledger.transitions import require_study
 from node.storage.records import REPORT_KIND, ArrivedDocument, AssessedAnalysis, Assessment, KeptObject
@@ -78,11 +79,15 @@ class Assessments:
                 for row in db.execute(query)
             ]
 
-    def documents(self, after: int, limit: int = 100) -> list[ArrivedDocument]:
-        """Documents about answered studies that no assessment stems from, behind this instance, in their order."""
+    def documents(self, after: int, archive: str = "", limit: int = 100) -> list[ArrivedDocument]:
+        """Documents about answered studies that no assessment stems from, behind this instance, in their order.
+
+        With an archive only those that lie in it.
+        """
         kept = schema.instance.c
         known = select(schema.assessment.c.sop_instance_uid).where(schema.assessment.c.sop_instance_uid.is_not(None))
-        query = documents_about_answers().where(kept.id > after, kept.sop_instance_uid.not_in(known)).limit(limit)
+        query = documents_about_answers().where(kept.id > after, kept.sop_instance_uid.not_in(known))
+        query = query.where(is_here(kept.host_id, archive)).limit(limit)
         with reading(self.engine) as db:
             return [
                 ArrivedDocument(

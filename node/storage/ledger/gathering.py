@@ -13,6 +13,7 @@ from node.storage.contents import IMAGE_CLASSES, content_of, known_like, learn
 from node.storage.database import ALIVE_SECONDS, reading, writing
 from node.storage.health import LISTENER
 from node.storage.ledger.conflict_rows import stands
+from node.storage.ledger.host_rows import awaits_another_host, died_before
 from node.storage.ledger.job_rows import add_job
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move, reason_columns
 from node.storage.records import StudyRow
@@ -31,6 +32,7 @@ class Gathering:
         *,
         extended_quiet_since: float | None = None,
         node_name: str = "",
+        archive: str = "",
         limit: int = 100,
     ) -> int:
         """Declare studies complete that received nothing since, oldest first; each gets an analysis job.
@@ -41,6 +43,9 @@ class Gathering:
             As `quiet_since`, for studies of which something is missing that their protocol had (None: no such
             patience). Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
             It does not count while the sender is connected and has sent nothing else: that may take its time.
+        archive
+            UUID of this node's storage root. For images that lie elsewhere the silence of their host counts, and only
+            while that host is heard: what was half received when it died is not complete.
         """
         table = schema.study.c
         enough = and_(table.last_received_at <= quiet_since, table.missing == 0)
@@ -49,16 +54,22 @@ class Gathering:
         with writing(self.engine) as db:
             if not _listens(db, node_name, quiet_since, now):
                 return 0
-            studies = locked_arriving(db, and_(silent, not_(_sender_is_connected(now))), limit)
+            silent = and_(silent, not_(_sender_is_connected(now)))
+            if archive:
+                silent = and_(silent, not_(awaits_another_host(archive, now - quiet_since, now)))
+            studies = locked_arriving(db, silent, limit)
             for study in studies:
                 why = f"no instance for {max(0.0, now - study.last_received_at):.0f} s"
                 complete(db, study, now, f"{why}; {study.awaits}" if study.awaits else why)
             return len(studies)
 
-    def settle_overdue(self, opened_before: float, now: float, limit: int = 100) -> int:
-        """Declare studies complete that have been arriving since before then and still are."""
+    def settle_overdue(self, opened_before: float, now: float, archive: str = "", limit: int = 100) -> int:
+        """Declare studies complete that have been arriving since before then and still are; on a host that is heard."""
+        overdue: ColumnElement[bool] = schema.study.c.state_since <= opened_before
+        if archive:
+            overdue = and_(overdue, not_(died_before(archive, now - opened_before, now)))
         with writing(self.engine) as db:
-            studies = locked_arriving(db, schema.study.c.state_since <= opened_before, limit)
+            studies = locked_arriving(db, overdue, limit)
             for study in studies:
                 complete(db, study, now, f"still arriving after {now - study.state_since:.0f} s", teaches=False)
             return len(studies)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, insert, not_, or_, select, update
 
 from node.jobs import NOBODY, OPEN, Job, JobKind, JobState, NodePart
 from node.reasons import Reason
 from node.storage import schema
+from node.storage.ledger.host_rows import image_elsewhere, result_elsewhere
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, NO_REASON, locked_study, reason_columns
 from node.storage.records import JobRow, StudyRow
 from node.storage.rows import job_from_row
@@ -50,19 +51,24 @@ def find_job(db: Connection, job_id: int) -> JobRow:
     return job_from_row(db.execute(select(schema.job).where(schema.job.c.id == job_id)).one())
 
 
-def due_jobs(kind: JobKind, now: float) -> Select[Any]:
+def due_jobs(kind: JobKind, now: float, archive: str = "") -> Select[Any]:
     """Jobs of this kind that wait and are due, or run under a lease that has ended: the most urgent, then the oldest.
 
+    With an archive only those whose files lie in it: what another host keeps can be done there, and waits for it.
     A time that is further ahead than any we write was written before the clock was set back.
     """
     table = schema.job.c
     impossible = now + CLOCK_WENT_BACK_SECONDS + _LONGEST_WAIT_SECONDS
-    due = or_(table.not_before <= now, table.not_before > impossible)
-    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), due)
+    timely = or_(table.not_before <= now, table.not_before > impossible)
+    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), timely)
     ended = or_(table.lease_until < now, table.lease_until > impossible)
     lost = and_(table.state == JobState.RUNNING, ended)
     order = (table.priority, table.not_before, table.id)
-    return select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(*order)
+    due = select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(*order)
+    if not archive:
+        return due
+    analysis = kind is JobKind.ANALYZE
+    return due.where(not_(image_elsewhere(table.study_id, archive) if analysis else result_elsewhere(archive)))
 
 
 def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float, by: NodePart = NOBODY) -> Job | None:

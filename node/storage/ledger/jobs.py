@@ -61,7 +61,7 @@ class JobQueue:
 
         None: nothing to do, or the operator holds it back.
         """
-        due = due_jobs(kind, now)
+        due = due_jobs(kind, now, by.archive)
         if destination is not None:
             due = due.where(schema.job.c.destination == destination)
         with reading(self.engine) as db:

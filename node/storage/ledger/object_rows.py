@@ -25,6 +25,7 @@ def keep_object(db: Connection, study_id: int, revision: int, each: KeptObject) 
             series_instance_uid=each.series_instance_uid,
             sha256=each.sha256,
             path=each.path,
+            host_id=each.host_id,
         )
     )
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, Select, and_, case, func, or_, select
 
 from node.states import StudyState
-from node.storage import schema
+from node.storage import host_schema, schema
 from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import reading
+from node.storage.ledger.host_rows import copy_here, is_here
 from node.storage.ledger.object_rows import result_objects
 from node.storage.ledger.transitions import require_study
 from node.storage.records import (
@@ -62,10 +63,16 @@ class LedgerReader:
             row = db.execute(query).first()
         return row and FinishedAnalysis(AnalysisSummary.from_json(json.loads(row.summary)), row.finished_at)
 
-    def instances(self, study_instance_uid: str | None = None) -> Iterator[tuple[str, str, str]]:
-        """(SOP Instance UID, SHA-256, path) of every instance that is safely stored, oldest first."""
+    def instances(self, study_instance_uid: str | None = None, archive: str = "") -> Iterator[tuple[str, str, str]]:
+        """(SOP Instance UID, SHA-256, path) of every instance that is safely stored, oldest first.
+
+        Parameters
+        ----------
+        archive
+            Only what lies in this one, copies too.
+        """
         table = schema.instance.c
-        query = select(table.sop_instance_uid, table.sha256, table.path).order_by(table.id)
+        query = _lying_in(archive).order_by(table.id)
         if study_instance_uid is not None:
             query = query.join(schema.study, schema.study.c.id == table.study_id)
             query = query.where(schema.study.c.study_instance_uid == study_instance_uid)
@@ -85,15 +92,15 @@ class LedgerReader:
         with reading(self.engine) as db:
             return tuple(sorted(db.execute(images).scalars()))
 
-    def find_instances(self, uids: Sequence[str]) -> list[HeldInstance]:
-        """Those of these SOP instances that are stored."""
-        table = schema.instance.c
-        columns = (table.sop_class_uid, table.sop_instance_uid, table.sha256, table.path)
+    def find_instances(self, uids: Sequence[str], archive: str = "") -> list[HeldInstance]:
+        """Those of these SOP instances that are stored; with an archive only what lies in this one."""
+        table, lying = schema.instance.c, _lying_in(archive)
         found: list[HeldInstance] = []
         with reading(self.engine) as db:
             for start in range(0, len(uids), 500):
                 some = table.sop_instance_uid.in_(uids[start : start + 500])
-                found += [HeldInstance(*row) for row in db.execute(select(*columns).where(some))]
+                rows = db.execute(lying.add_columns(table.sop_class_uid).where(some))
+                found += [HeldInstance(row.sop_class_uid, row.sop_instance_uid, row.sha256, row.path) for row in rows]
         return found
 
     def study_of(self, uids: Sequence[str]) -> str | None:
@@ -129,6 +136,18 @@ class LedgerReader:
         with reading(self.engine) as db:
             rows = db.execute(select(table.state, func.count()).group_by(table.state)).all()
         return {StudyState(state): count for state, count in rows}
+
+
+def _lying_in(archive: str) -> Select[Any]:
+    """UID, digest and path of the instances that lie in an archive, at first hand or as copies; empty: of all."""
+    table, copy = schema.instance.c, host_schema.instance_copy.c
+    if not archive:
+        return select(table.sop_instance_uid, table.sha256, table.path)
+    here = and_(copy.instance_id == table.id, is_here(copy.host_id, archive))
+    copied = select(func.min(copy.path)).where(here).correlate(schema.instance).scalar_subquery()
+    path = case((is_here(table.host_id, archive), table.path), else_=copied).label("path")
+    some = or_(is_here(table.host_id, archive), copy_here(archive))
+    return select(table.sop_instance_uid, table.sha256, path).where(some)
 
 
 def documents_about_answers() -> Select[Any]:

@@ -16,6 +16,7 @@ from node.storage.append import append
 from node.storage.contents import IMAGE_CLASSES, unlearn
 from node.storage.database import LedgerOvertaken, reading, writing
 from node.storage.ledger.conflict_rows import is_of_another, set_aside, set_aside_before, split_study, two_patients
+from node.storage.ledger.host_rows import note_copies
 from node.storage.ledger.instance_rows import insert_instances, insert_study
 from node.storage.ledger.job_rows import cancel_open_jobs
 from node.storage.ledger.transitions import locked_studies, locked_study, move
@@ -68,7 +69,10 @@ class Receiving:
             compared = [_compare(db, each, known, now) for each in batch]
             fresh = [(study_id, each) for each, (outcome, study_id) in zip(batch, compared, strict=True) if study_id]
             insert_instances(db, fresh, now)
-        return [outcome for outcome, _ in compared]
+            verdicts = [outcome for outcome, _ in compared]
+            again = [each for each, it_is in zip(batch, verdicts, strict=True) if it_is is StoreOutcome.DUPLICATE]
+            note_copies(db, (each for each in again if each.host_id is not None))
+        return verdicts
 
 
 @dataclass(frozen=True, slots=True)

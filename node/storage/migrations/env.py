@@ -3,11 +3,12 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from node.storage.schema import metadata
+from node.storage.host_schema import host
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    # of both files with tables: they have one metadata
+    context.configure(connection=connection, target_metadata=host.metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 

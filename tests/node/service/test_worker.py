@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +10,7 @@ import pytest
 from kept_studies import STUDY, delivered, keep
 from node.errors import NodeError
 from node.jobs import JobKind, JobState, NodePart
-from node.service import worker
-from node.service.worker import analyze_next, heartbeat, shadow_next
+from node.service.worker import analyze_next, shadow_next
 from node.settings import Settings
 from node.states import StudyState
 from node.storage.archive import Archive
@@ -119,24 +116,6 @@ def test_a_paused_node_begins_no_analysis(ledger: Ledger, archive: Archive) -> N
     ledger.holds.hold(Hold(HoldKind.PAUSE, "one", 1.0, "alice"))
     assert not analyze_next(lambda _: (), ledger, archive, lambda *_: pytest.fail("it was analysed"), me)
     assert state_of(ledger) is StudyState.STABLE
-
-
-def test_a_lease_is_extended_while_the_work_goes_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "LEASE_SECONDS", 0.04)
-    job = ledger.jobs.claim(JobKind.ANALYZE, time.time(), 0.04)
-    assert job is not None
-    extended = threading.Event()
-    extend = ledger.jobs.extend
-
-    def noticed(*arguments: object) -> None:
-        extend(*arguments)  # type: ignore[arg-type]
-        extended.set()
-
-    monkeypatch.setattr(ledger.jobs, "extend", noticed)
-    with heartbeat(ledger, job):
-        assert extended.wait(30)
-    extended.clear()
-    assert not extended.wait(0.1), "it beats on after the work has ended"
 
 
 class ShadowOf:

@@ -1,0 +1,41 @@
+"""`mome-node infer` on a folder of NIfTI files: what is written and said, and where it may not lie."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import nifti_files
+from node.cli.main import main
+from node.nifti_analysis import NO_DICOM
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(["infer", *arguments])
+    printed = capsys.readouterr()
+    assert (ended.value.code or 0) == code, printed.err
+    return " ".join((printed.out + printed.err).split())
+
+
+def test_results_do_not_lie_among_the_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = nifti_files.phases(tmp_path / "study", ["Pre", "Post_1"])
+    assert "name another folder" in told(capsys, str(folder), "--out", str(folder / "results"), code=1)
+    assert not (folder / "results").exists()
+
+
+def test_a_folder_of_neither_kind_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "study").mkdir()
+    words = told(capsys, str(tmp_path / "study"), "--out", str(tmp_path / "out"), "--model", "demo", code=1)
+    assert "holds no DICOM or NIfTI file" in words
+
+
+def test_what_nifti_cannot_have_is_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = nifti_files.phases(tmp_path / "Doe_Jane", ["Pre", "Post_2"])
+    out = tmp_path / "out"
+    words = told(capsys, str(folder), "--out", str(out), "--model", "demo")
+    assert "Post_2.nii.gz: phase 1 is missing" in words and words.endswith(f"no DICOM object: {NO_DICOM}")
+    assert "Doe" not in words.replace(str(tmp_path), "")
+    assert json.loads((out / "result.json").read_text())["code"] == "PHASE_MISSING"
