@@ -1,6 +1,6 @@
 """University of Iowa's dcm-classifier (pip install dcm-classifier): a random forest on headers names each volume.
 
-Trained on brain and prostate studies; it knows T2-weighted and diffusion images, and has no word for a dynamic.
+It knows T2-weighted and diffusion images, and has no word for a dynamic.
 """
 
 from __future__ import annotations
