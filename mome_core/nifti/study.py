@@ -17,6 +17,7 @@ from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.nifti.diffusion import read_diffusion
 from mome_core.nifti.dynamic import read_dynamic
 from mome_core.nifti.files import DCE_ROLES, NAME_THEM, NiftiFiles, files_of
+from mome_core.nifti.folders import contradicted_side
 from mome_core.nifti.image import NiftiImage
 from mome_core.nifti.names import NiftiFile
 from mome_core.nifti.sidecar import STUDY_SIDECAR
@@ -81,7 +82,9 @@ def read_nifti_study(folder: Path, *, diffusion: bool = False) -> NiftiStudy:
     if diffusion:
         adc = _volume_of(study.single(Role.ADC))
         case = replace(case, adc=adc, dwi_by_b_value=dwi.by_b_value if dwi and adc is None else {})
-    notes = (*(dce.notes if dce else ()), *(t2.notes if t2 else ()), *(dwi.notes if dwi else ()))
+    notes = [*(dce.notes if dce else ()), *(t2.notes if t2 else ()), *(dwi.notes if dwi else ())]
+    if dce and (doubt := contradicted_side(folder, dce.dynamic.affine, dce.dynamic.voxels.shape[1:])):
+        notes.append(doubt)
     return NiftiStudy(
         case=case,
         used={modality: tuple(each.shown for each in study.of(*_ROLES[modality])) for modality in case.modalities},

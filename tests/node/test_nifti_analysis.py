@@ -13,8 +13,13 @@ import phantom
 from dicom_io.files import dicom_files
 from dicom_io.headers.read import read_series_headers
 from dicom_io.study.classify import assign_roles
+from mome_core.case import Case
 from mome_core.case_file import read_nifti
 from mome_core.errors import Ineligibility
+from mome_core.nifti.study import read_nifti_study
+from mome_core.preprocessing.prepare import prepare
+from mome_core.preprocessing.recipe import Recipe
+from mome_core.volume import Dynamic
 from node.analysis import AnalysisContext, AnalysisOutcome, analyze_study, open_context
 from node.models import find_bundle
 from node.nifti_analysis import NO_DICOM, analyze_nifti, summarize_nifti, write_nifti_results
@@ -95,3 +100,24 @@ def test_a_study_that_cannot_be_read_has_a_reason_and_a_result_json(context: Ana
     assert write_nifti_results(outcome, summary, tmp_path / "out") == ("result.json",)
     told = json.loads((tmp_path / "out" / "result.json").read_text())
     assert told["reason"] == outcome.reason and "Doe" not in json.dumps(told)
+
+
+def test_a_breast_that_odelia_cut_out_is_found_on_its_side(tmp_path: Path) -> None:
+    case = phantom.examination(seed=11).case()
+    assert case.dce is not None
+    for side in ("left", "right"):
+        folder = nifti_files.odelia(_half(case, side), tmp_path, f"A_{side}")
+        found = prepare(read_nifti_study(folder).case, Recipe(motion=None)).breasts
+        assert found is not None
+        left_ml, right_ml = found.volumes_ml
+        assert (left_ml > 50 and right_ml == 0) if side == "left" else (right_ml > 50 and left_ml == 0)
+
+
+def _half(case: Case, side: str) -> Case:
+    """The columns of the DCE that lie on one side of the isocentre."""
+    assert case.dce is not None
+    x_mm = case.dce.affine[0, 3] + case.dce.affine[0, 0] * np.arange(case.dce.voxels.shape[1])
+    kept = np.flatnonzero((x_mm > 0) == (side == "left"))
+    affine = case.dce.affine.copy()
+    affine[:3, 3] += affine[:3, 0] * kept[0]
+    return Case(Dynamic(case.dce.voxels[:, kept], affine, "", case.dce.times_s))

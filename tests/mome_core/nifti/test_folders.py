@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mome_core.nifti.folders import nifti_study_folders, patient_of_folder
+from mome_core.nifti.folders import contradicted_side, nifti_study_folders, patient_of_folder
 from nifti_files import mome_json, phases
 
 
@@ -38,3 +39,20 @@ def test_every_published_layout_is_found_without_its_masks(tmp_path: Path) -> No
 )
 def test_a_folder_names_its_patient(folder: str, patient: str) -> None:
     assert patient_of_folder(Path(folder)) == patient
+
+
+@pytest.mark.parametrize(
+    ("folder", "first_x_mm", "doubted"),
+    [("A_left", 10.0, False), ("A_right", 10.0, True), ("A_left", -150.0, True), ("A_right", -150.0, False)],
+)
+def test_a_breast_on_the_other_side_than_its_folder_says_is_told(folder: str, first_x_mm: float, doubted: bool) -> None:
+    affine = np.diag([0.7, 0.7, 3.0, 1.0])
+    affine[0, 3] = first_x_mm
+    assert bool(contradicted_side(Path(folder), affine, (200, 200, 30))) == doubted
+
+
+@pytest.mark.parametrize(("folder", "width"), [("A", 200), ("A_right", 400), ("A_right", 20)])
+def test_a_field_of_two_breasts_or_a_name_without_a_side_is_not_doubted(folder: str, width: int) -> None:
+    affine = np.diag([0.7, 0.7, 3.0, 1.0])
+    affine[0, 3] = -width * 0.7 / 2
+    assert contradicted_side(Path(folder), affine, (width, 200, 30)) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mome_core.errors import StudyIneligible
 from mome_core.nifti.sidecar import StudySidecar, read_file_sidecar, read_study_sidecar
 from nifti_files import beside, mome_json
+from places import DOCS
 
 
 def test_a_folder_without_sidecars_says_nothing(tmp_path: Path) -> None:
@@ -97,3 +99,29 @@ def test_a_bval_has_one_number_for_each_volume(tmp_path: Path) -> None:
         (tmp_path / "a.bval").write_text(torn)
         with pytest.raises(StudyIneligible, match="no row of b-values"):
             read_file_sidecar(tmp_path / "a.nii.gz", "a")
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
+    example = re.search(r"^    \{\n(?:    .*\n)+?    \}\n", (DOCS / "nifti.md").read_text("utf-8"), re.MULTILINE)
+    assert example is not None
+    (tmp_path / "mome.json").write_text(example.group())
+    found = read_study_sidecar(tmp_path)
+    assert set(found.parts) == {"DCE", "T2", "DWI", "ADC"} and len(found.part("DCE").files) == 3
+
+
+def test_json_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mome.json").write_text("[" * 100_000)
+    with pytest.raises(StudyIneligible, match="it is no JSON"):
+        read_study_sidecar(tmp_path)
+
+
+def test_an_integer_that_no_float_holds_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "mome.json").write_text('{"DCE": {"times_s": [0, 1' + "0" * 400 + "]}}")
+    with pytest.raises(StudyIneligible, match=r"DCE\.times_s"):
+        read_study_sidecar(tmp_path)
+
+
+@pytest.mark.parametrize("clock", ["nan:0:0", "-1:30:00", "inf:0:0", "99:00:00"])
+def test_a_clock_that_no_day_has_is_unknown(tmp_path: Path, clock: str) -> None:
+    beside(tmp_path / "a.nii.gz", AcquisitionTime=clock)
+    assert read_file_sidecar(tmp_path / "a.nii.gz", "a").clock_s is None
