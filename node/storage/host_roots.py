@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from node.errors import NotReady
 from node.storage import host_schema, schema
@@ -23,13 +23,23 @@ _HOLDERS = (schema.instance, schema.conflict, schema.result_object)
 _SAMPLED = 100  # of the oldest rows of each table, and of the newest
 
 
+@dataclass(frozen=True, slots=True)
+class _KnownHost:
+    """A host that registered before."""
+
+    id: int
+    node: str
+    archive: str
+
+
 def settle_root(db: Connection, node: str, archive: str, root: Path, now: float) -> None:
     """Give this archive what lies below its root under another UUID; one whose hosts have nothing here stays theirs.
 
     Raises NotReady, and changes nothing, where files of this node lie elsewhere, files of before there were hosts do,
     or a host that is heard keeps what lies here.
     """
-    hosts = db.execute(select(host_schema.host)).all()
+    table = host_schema.host.c
+    hosts = [_KnownHost(*row) for row in db.execute(select(table.id, table.node, table.archive))]
     if not hosts:
         files = _named(db, ())
         if files and not _lie_below(root, files):
@@ -46,7 +56,7 @@ def settle_root(db: Connection, node: str, archive: str, root: Path, now: float)
 
 
 def _settle(
-    db: Connection, us: tuple[str, str, Path], theirs: Sequence[Row[Any]], ours: Sequence[int], now: float
+    db: Connection, us: tuple[str, str, Path], theirs: Sequence[_KnownHost], ours: Sequence[int], now: float
 ) -> None:
     """Adopt the files of another archive that lie here; refuse where ours lie elsewhere.
 
