@@ -26,6 +26,7 @@ from mome_core.training.cohort import LABEL_SOURCE, SUBTYPE_COLUMN, CohortProble
 from mome_core.training.table import read_table, write_table
 from node.cases import content_digest, read_cohort_study
 from node.errors import NodeError
+from node.hosts import archive_uuid, require_images_here
 from node.nifti_folders import is_nifti_study
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
@@ -101,11 +102,13 @@ def add_to_cohort(manifest: Path, labels: Path | None, studies: Mapping[str, Pat
 
 
 def archived_study(settings: Settings, uid: str) -> Path:
-    """The folder of a study in the node's archive; raises NodeError when it is not there."""
-    stored = next(iter(Ledger(settings.database_url).reading.instances(uid)), None)
-    if stored is None:
+    """The folder of a study in the node's archive; raises NodeError when it, or an image of it, is not there."""
+    ledger, archive = Ledger(settings.database_url), archive_uuid(settings)
+    if next(ledger.reading.instances(uid), None) is None:
         raise NodeError(f"study {uid} is not in this node's archive")
-    return (settings.storage.root / stored[2]).parent.absolute()
+    require_images_here(ledger, archive, uid)
+    _, _, path = next(ledger.reading.instances(uid, archive))
+    return (settings.storage.root / path).parent.absolute()
 
 
 def key_of(manifest: Path, *, create: bool) -> bytes:

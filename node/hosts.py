@@ -11,7 +11,7 @@ from node.jobs import NodePart
 from node.search_key import SearchKey
 from node.settings import Settings
 from node.storage.archive import Archive, installation_uuid
-from node.storage.hosts import Hosts
+from node.storage.hosts import Hosts, named
 from node.storage.ledger.ledger import Ledger
 
 
@@ -55,23 +55,30 @@ def open_archive(settings: Settings, ledger: Ledger) -> Archive:
 def images_here(ledger: Ledger, archive: Archive, study_instance_uid: str) -> list[Path]:
     """The images of a study, and what came with them, each compared with its digest.
 
-    Raises NotHere where another host has them, IntegrityLost for one that is damaged.
+    Raises NotHere where another host has one of them, IntegrityLost for one that is damaged.
     """
-    _require(ledger, archive, study_instance_uid, results=False)
+    require_images_here(ledger, archive.uuid, study_instance_uid)
     stored = ledger.reading.instances(study_instance_uid, archive.uuid)
     return [archive.verified(path, sha256) for _, sha256, path in stored]
 
 
+def require_images_here(ledger: Ledger, archive: str, study_instance_uid: str) -> None:
+    """Raise NotHere where an image of a study lies on another host only, not in this archive."""
+    if not archive:
+        return
+    hosts, number = Hosts(ledger.engine), ledger.reading.study(study_instance_uid).study.id
+    if hosts.has_study(number, archive):
+        return
+    places, now = hosts.of_study(number), time.time()
+    if holders := places.holders(results=False):
+        raise NotHere(f"the images of this study lie on {named(holders, now)}: ask there")
+    raise NotHere(f"not all of this study lies on this host ({places.spread(now) or 'another has it'})")
+
+
 def require_results_here(ledger: Ledger, archive: Archive, study_instance_uid: str) -> None:
     """Raise NotHere where the result objects of a study lie on another host."""
-    _require(ledger, archive, study_instance_uid, results=True)
-
-
-def _require(ledger: Ledger, archive: Archive, study_instance_uid: str, *, results: bool) -> None:
     if not archive.uuid:
         return
-    places = Hosts(ledger.engine).of_study(ledger.reading.study(study_instance_uid).study.id)
-    holders = [each.host for each in places.shares if (each.results if results else each.images == places.images)]
+    holders = Hosts(ledger.engine).of_study(ledger.reading.study(study_instance_uid).study.id).holders(results=True)
     if holders and archive.uuid not in {each.archive for each in holders}:
-        names = " and ".join(each.words(time.time()) for each in holders)
-        raise NotHere(f"the {'results' if results else 'images'} of this study lie on {names}: ask there")
+        raise NotHere(f"the results of this study lie on {named(holders, time.time())}: ask there")

@@ -15,6 +15,7 @@ from dicom_io.study.protocol import check_protocol
 from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.cli.tables import print_protocol, print_rows
+from node.hosts import archive_uuid, require_images_here
 from node.series_roles import numbered, why_of
 from node.settings import load_settings
 
@@ -26,9 +27,11 @@ def explain(study: StudyName, config: Config = None, as_json: Json = False) -> N
     """
     settings, ledger = load_settings(config), open_ledger(config)
     uid = uid_of(ledger, study)
-    paths = [settings.storage.root / path for _, _, path in ledger.reading.instances(uid)]
-    if not paths:
+    if next(ledger.reading.instances(uid), None) is None:
         raise LookupError("no study with this number or Study Instance UID; see: mome-node studies list")
+    archive = archive_uuid(settings)
+    require_images_here(ledger, archive, uid)
+    paths = [settings.storage.root / path for _, _, path in ledger.reading.instances(uid, archive)]
     assignment = assign_roles(read_series_headers(paths), settings.series.role_rules())
     explained = [
         {

@@ -19,6 +19,7 @@ from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.cli.tables import print_protocol, print_summary
 from node.earlier import visits_of_study
+from node.hosts import archive_uuid
 from node.settings import Settings, load_settings
 from node.storage.archive import Archive
 from node.storage.hosts import Hosts, StudyHosts
@@ -51,7 +52,7 @@ def show(study: StudyName, config: Config = None, as_json: Json = False) -> None
 def _visits_of(ledger: Ledger, detail: StudyDetail, settings: Settings) -> tuple[Visit, ...]:
     """Earlier results of the patient beside this one; empty where the settings want none, or there are none."""
     uid, archive = detail.study.study_instance_uid, Archive(settings.storage.root)
-    first = next(ledger.reading.instances(uid), None)
+    first = next(ledger.reading.instances(uid, archive_uuid(settings)), None)
     if detail.summary is None or first is None or not settings.results.priors:
         return ()
     return visits_of_study(ledger, archive, uid, archive.root / first[2], detail.summary.visit)

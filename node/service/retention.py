@@ -54,7 +54,7 @@ def _remove_unnamed(ledger: Ledger, archive: Archive, paths: Sequence[str]) -> N
     """
     for start in range(0, len(paths), _AT_ONCE):
         some = paths[start : start + _AT_ONCE]
-        named = ledger.retention.named(some)
+        named = ledger.retention.named(some, archive.uuid)
         archive.remove(each for each in some if each not in named)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import CompoundSelect, Connection, Engine, Select, and_, delete, func, insert, not_, or_, select, update
 
 from node.errors import NotReady
 from node.jobs import UNFINISHED
@@ -17,7 +17,7 @@ from node.storage import host_schema, schema
 from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import ALIVE_SECONDS, LedgerOvertaken, reading, writing
 from node.storage.host_roots import settle_root
-from node.storage.ledger.host_rows import copy_here, is_here, keeper
+from node.storage.ledger.host_rows import copy_here, is_here, keeper, study_here
 from node.storage.records import StudyRecord
 
 
@@ -64,11 +64,31 @@ def _duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _HostShare:
-    """How many images, and result objects of its present revision, of a study lie on a host."""
+    """How many images, and result objects of its present revision, of a study lie in one archive.
 
-    host: _NodeHost
+    Parameters
+    ----------
+    hosts
+        Who keeps that archive: nodes that share a root, and former names of a node.
+    """
+
+    hosts: tuple[_NodeHost, ...]
     images: int
     results: int
+
+    @property
+    def archive(self) -> str:
+        """UUID of the storage root."""
+        return self.hosts[0].archive
+
+    def is_heard(self, now: float) -> bool:
+        """Whether one of its hosts is alive."""
+        return any(each.is_heard(now) for each in self.hosts)
+
+    def words(self, now: float) -> str:
+        """Its hosts that are heard; where none is, the one that was heard last, and since when it is not."""
+        last = max(self.hosts, key=lambda each: (each.heard_at or 0.0, each.id))
+        return " and ".join(each.node for each in self.hosts if each.is_heard(now)) or last.words(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +105,42 @@ class StudyHosts:
     shares: tuple[_HostShare, ...] = ()
 
     def words(self, now: float) -> list[str]:
-        """One line for each host."""
+        """One line for each archive."""
         return [
-            f"{each.host.words(now)}: {each.images} of {self.images} images, {each.results} results"
-            for each in self.shares
+            f"{each.words(now)}: {each.images} of {self.images} images, {each.results} results" for each in self.shares
         ]
+
+    def holders(self, *, results: bool) -> list[_HostShare]:
+        """Who has results, or every image."""
+        return [each for each in self.shares if (each.results if results else each.images == self.images)]
+
+    def spread(self, now: float) -> str:
+        """How many images lie where."""
+        return ", ".join(f"{each.images} on {each.words(now)}" for each in self.shares if each.images)
 
     def why_it_waits(self, study: StudyRecord, now: float) -> str:
         """Why nobody can go on with a study now, and what helps; empty while somebody can, or nothing is to be done."""
         if study.state in FINAL or not self.shares:
             return ""
         delivering = study.state is StudyState.ANALYZED
-        holders = [each.host for each in self.shares if (each.results if delivering else each.images == self.images)]
+        holders = self.holders(results=delivering)
         if any(each.is_heard(now) for each in holders):
             return ""
         again = f"or have a PACS send it to a host that runs: mome-node studies fetch {study.id} --from NAME"
         if delivering:
             return (
-                f"its results lie on {_named(holders, now)} and are sent when that is back; {again}, then reprocess it"
+                f"its results lie on {named(holders, now)} and are sent when that is back; {again}, then reprocess it"
             )
         if holders:
-            return f"its images lie on {_named(holders, now)}; it goes on when that is back, {again}"
-        spread = ", ".join(f"{each.images} on {each.host.words(now)}" for each in self.shares if each.images)
-        if study.state is StudyState.RECEIVING and all(each.host.is_heard(now) for each in self.shares):
+            return f"its images lie on {named(holders, now)}; it goes on when that is back, {again}"
+        if study.state is StudyState.RECEIVING and all(each.is_heard(now) for each in self.shares):
             return ""
-        return f"no host has all of its {self.images} images ({spread}): let the sender repeat it to one, {again}"
+        return f"no host has all of its {self.images} images ({self.spread(now)}): let the sender repeat it, {again}"
 
 
-def _named(hosts: Sequence[_NodeHost], now: float) -> str:
-    return " and ".join(each.words(now) for each in hosts)
+def named(shares: Sequence[_HostShare], now: float) -> str:
+    """Who keeps these shares."""
+    return " and ".join(each.words(now) for each in shares)
 
 
 class Hosts:
@@ -166,26 +193,28 @@ class Hosts:
     def of_study(self, study_id: int) -> StudyHosts:
         """Which hosts hold how much of a study."""
         kept, made, study = schema.instance.c, schema.result_object.c, schema.study.c
-        present = select(study.revision).where(study.id == study_id).scalar_subquery()
-        of_study = (
-            and_(kept.study_id == study_id, kept.sop_class_uid.in_(IMAGE_CLASSES)),
-            and_(made.study_id == study_id, made.revision == present),
-        )
         copy = host_schema.instance_copy.c
-        copied = select(copy.host_id, func.count()).join(schema.instance, kept.id == copy.instance_id)
+        image = and_(kept.study_id == study_id, kept.sop_class_uid.in_(IMAGE_CLASSES))
+        copied = select(copy.instance_id, copy.host_id).join(schema.instance, kept.id == copy.instance_id).where(image)
+        images = select(kept.id, keeper(kept.host_id).label("host_id")).where(image).union(copied)
+        present = select(study.revision).where(study.id == study_id).scalar_subquery()
+        results = select(made.id, keeper(made.host_id).label("host_id")).where(
+            made.study_id == study_id, made.revision == present
+        )
         with reading(self.engine) as db:
             hosts = _hosts(db)
-            images, results = (
-                _counted(db, select(column, func.count()).where(which).group_by(column))
-                for column, which in zip((kept.host_id, made.host_id), of_study, strict=True)
-            )
-            total = images.total()
-            images += _counted(db, copied.where(of_study[0]).group_by(copy.host_id))
-        if hosts:  # rows of before there were hosts are of the first
-            for counted in (images, results):
-                counted[hosts[0].id] += counted.pop(None, 0)
-        shares = [_HostShare(each, images[each.id], results[each.id]) for each in hosts]
+            total = db.execute(select(func.count()).select_from(schema.instance).where(image)).scalar_one()
+            has, have_made = _by_archive(db, images), _by_archive(db, results)
+        archives = {each.archive: tuple(one for one in hosts if one.archive == each.archive) for each in hosts}
+        shares = (_HostShare(each, has[archive], have_made[archive]) for archive, each in archives.items())
         return StudyHosts(total, tuple(each for each in shares if each.images or each.results))
+
+    def has_study(self, study_id: int, archive: str) -> bool:
+        """Whether an archive has every image of a study, and something of one without images."""
+        study = schema.study.c
+        query = select(study.id).where(study.id == study_id, study_here(study.id, archive))
+        with reading(self.engine) as db:
+            return db.execute(query).first() is not None
 
     def unfinished(self, now: float) -> dict[_NodeHost, int]:
         """Hosts that are silent or stopped -> how many unfinished studies have images only there, where any have."""
@@ -223,9 +252,11 @@ def _only_on(db: Connection, host_id: int, heard: Sequence[str]) -> set[int]:
     return set(db.execute(there.where(*(not_(copy_here(archive)) for archive in heard))).scalars())
 
 
-def _counted(db: Connection, query: Select[Any]) -> Counter[int | None]:
-    """Number of a host (None: of before there were hosts) -> how many rows."""
-    return Counter({row[0]: row[1] for row in db.execute(query)})
+def _by_archive(db: Connection, places: Select[Any] | CompoundSelect[Any]) -> Counter[str]:
+    """UUID of an archive -> how many of these rows (`id`, `host_id`) lie in it, each counted once."""
+    place, host = places.subquery().c, host_schema.host.c
+    query = select(host.archive, func.count(place.id.distinct())).join(host_schema.host, host.id == place.host_id)
+    return Counter({row[0]: row[1] for row in db.execute(query.group_by(host.archive))})
 
 
 def _hosts(db: Connection) -> list[_NodeHost]:

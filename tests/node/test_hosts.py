@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kept_studies import keep
+from ledger_studies import stored_instance
+from node.cli.explain import explain
+from node.cohorts import archived_study
 from node.errors import NotReady
 from node.hosts import NotHere, archive_uuid, images_here, open_archive, part_of
 from node.settings import Settings
 from node.storage.ledger.ledger import Ledger
+from two_hosts import receive
 
 STUDY = "1.2.3"
 
@@ -80,3 +85,33 @@ def test_a_host_with_a_key_of_its_own_does_not_start(ledger: Ledger, two: tuple[
     (b.storage.root / "search.key").unlink()
     with pytest.raises(NotReady, match="tells patients apart by another key"):
         open_archive(b, ledger)
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_half_a_study_is_not_taken_for_the_whole(
+    ledger: Ledger, two: tuple[Settings, Settings], tmp_path: Path
+) -> None:
+    a, b = two
+    at_a, at_b = open_archive(a, ledger), open_archive(b, ledger)
+    receive(ledger, at_a.host_id, 1)
+    receive(ledger, at_b.host_id, 2)
+    for archive in (at_a, at_b):
+        with pytest.raises(NotHere, match=r"not all of this study lies on this host \(1 on .*, 1 on .*\)"):
+            images_here(ledger, archive, STUDY)
+    with pytest.raises(NotHere):
+        archived_study(b, STUDY)
+    config = tmp_path / "node.toml"
+    config.write_text(f'database.url = "{b.database.url}"\nstorage.root = "{b.storage.root}"\ndicom.port = 105\n')
+    with pytest.raises(NotHere):
+        explain(STUDY, config)
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_the_folder_of_a_study_is_that_of_its_copies_here(ledger: Ledger, two: tuple[Settings, Settings]) -> None:
+    a, b = two
+    receive(ledger, open_archive(a, ledger).host_id, 1)
+    with pytest.raises(NotHere, match="lie on"):
+        archived_study(b, STUDY)
+    again = replace(stored_instance(1), host_id=open_archive(b, ledger).host_id, path="copies/image1")
+    ledger.receiving.instances_stored([again], 110.0)
+    assert archived_study(b, STUDY) == b.storage.root / "copies"

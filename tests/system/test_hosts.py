@@ -84,7 +84,7 @@ def test_a_host_dies_and_no_study_of_it_fails_or_is_answered_by_half(
     for node, study in ((a, first), (b, second)):
         assert node.outcome(study, "DELIVERED", "FAILED").study.state is StudyState.DELIVERED
         shares = Hosts(node.ledger.engine).of_study(node.ledger.reading.study(study).study.id).shares
-        assert [(each.host.node, each.images, each.results) for each in shares] == [(node.settings.node_name, 3, 1)]
+        assert [(each.hosts[0].node, each.images, each.results) for each in shares] == [(node.settings.node_name, 3, 1)]
 
     a.busy.touch()
     running, half = new_study(), new_study()

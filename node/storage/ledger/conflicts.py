@@ -19,7 +19,7 @@ from node.storage.append import row_of
 from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import reading, writing
 from node.storage.ledger.conflict_rows import CONFLICT_WORDS, split_uid, stands, stop, two_patients
-from node.storage.ledger.instance_rows import insert_instances, insert_study
+from node.storage.ledger.instance_rows import delete_instances, insert_instances, insert_study
 from node.storage.ledger.job_rows import add_job, cancel_open_jobs
 from node.storage.ledger.transitions import NO_REASON, find_study, locked_study, move, operated, require_study
 from node.storage.ledger.withdrawals import require_withdrawn
@@ -212,7 +212,7 @@ def _adopt(
     rest = update(schema.conflict).where(row.id.in_({each.id for each in party} - taken))
     db.execute(rest.values(study_id=study.id, decision="", reason_code=why, why=CONFLICT_WORDS[why]))
     if former:
-        db.execute(delete(schema.instance).where(schema.instance.c.id.in_([each.id for each in former])))
+        delete_instances(db, schema.instance.c.id.in_([each.id for each in former]))
         _count(db, study)
     if db.execute(select(schema.instance.c.id).where(schema.instance.c.sop_instance_uid.in_(first)).limit(1)).first():
         raise Undecidable("an instance of another study, or of another patient, has one of their SOP Instance UIDs")
@@ -237,7 +237,7 @@ def _drop_former(db: Connection, study: StudyRow, apart: Iterable[StudyObject]) 
     for each in (found.instance for found in apart):
         if not each.sop_class_uid:
             same = (kept.sop_instance_uid == each.sop_instance_uid) & (kept.sha256 == each.sha256)
-            db.execute(delete(schema.instance).where(kept.study_id == study.id, same))
+            delete_instances(db, (kept.study_id == study.id) & same)
     _count(db, study)
 
 

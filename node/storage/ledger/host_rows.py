@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, not_, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, not_, or_, select, true, update
 
 from node.jobs import NodePart
+from node.states import StudyState
 from node.storage import host_schema, schema
 from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import ALIVE_SECONDS
@@ -58,6 +59,11 @@ def some_instance_here(study_id: Column[int], archive: str) -> ColumnElement[boo
     of_study = select(kept.id).where(kept.study_id == study_id)
     here = of_study.where(or_(is_here(kept.host_id, archive), copy_here(archive)))
     return or_(here.correlate(study_id.table).exists(), not_(of_study.correlate(study_id.table).exists()))
+
+
+def study_here(study_id: Column[int], archive: str) -> ColumnElement[bool]:
+    """Whether this archive has all images of a study, and something of one that has none."""
+    return and_(some_instance_here(study_id, archive), not_(image_elsewhere(study_id, archive)))
 
 
 def result_elsewhere(archive: str) -> ColumnElement[bool]:
@@ -111,19 +117,23 @@ def _received_elsewhere_unless(says: ColumnElement[bool], us: NodePart, now: flo
     return unheard.correlate(schema.study).exists()
 
 
-def note_copies(db: Connection, again: Iterable[StoredInstance]) -> None:
-    """Instances that came once more, and the same: where another host keeps them, this one has them too from now on."""
-    kept, copy = schema.instance.c, host_schema.instance_copy
+def note_copies(db: Connection, again: Iterable[StoredInstance], now: float) -> None:
+    """Instances that came once more, and the same: where another host keeps them, this one has them too from now on.
+
+    A study that is arriving arrives anew, here: silence and its deadline count from now.
+    """
+    kept, copy, study = schema.instance.c, host_schema.instance_copy, schema.study
+    arriving = update(study).where(study.c.state == StudyState.RECEIVING).values(last_received_at=now, state_since=now)
     for each in again:
         had = select(copy.c.instance_id).where(copy.c.instance_id == kept.id, copy.c.host_id == each.host_id)
-        query = select(kept.id).where(
+        query = select(kept.id, kept.study_id).where(
             kept.sop_instance_uid == each.sop_instance_uid,
             keeper(kept.host_id) != each.host_id,
             not_(had.correlate(schema.instance).exists()),
         )
-        number = db.execute(query).scalar()
-        if number is not None:
-            db.execute(insert(copy).values(instance_id=number, host_id=each.host_id, path=each.path))
+        for found in db.execute(query).all():
+            db.execute(insert(copy).values(instance_id=found.id, host_id=each.host_id, path=each.path))
+            db.execute(arriving.where(study.c.id == found.study_id))
 
 
 def owe_removal(db: Connection, files: Sequence[tuple[int, str]]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from node.states import StudyState
-from node.storage import schema
+from node.storage import host_schema, schema
 from node.storage.append import row_of
+from node.storage.ledger.host_rows import owe_removal
 from node.storage.ledger.transitions import require_study
 from node.storage.records import StoredInstance, StudyRow
 
@@ -63,3 +64,13 @@ def insert_instances(db: Connection, rows: Sequence[tuple[int, StoredInstance]],
     db.execute(_INSERT_INSTANCES, values)
     counted = Counter(study_id for study_id, _ in rows)
     db.execute(_GROW_STUDY, [{"study_id": each, "more": more, "now": now} for each, more in counted.items()])
+
+
+def delete_instances(db: Connection, which: ColumnElement[bool]) -> None:
+    """Remove rows of instances; the copies that other hosts have are theirs to remove."""
+    copy = host_schema.instance_copy
+    its = select(schema.instance.c.id).where(which)
+    copies = db.execute(select(copy.c.host_id, copy.c.path).where(copy.c.instance_id.in_(its)))
+    owe_removal(db, [(each.host_id, each.path) for each in copies])
+    db.execute(delete(copy).where(copy.c.instance_id.in_(its)))
+    db.execute(delete(schema.instance).where(which))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, and_, insert, not_, or_, select, upda
 from node.jobs import NOBODY, OPEN, Job, JobKind, JobState, NodePart
 from node.reasons import Reason
 from node.storage import schema
-from node.storage.ledger.host_rows import image_elsewhere, result_elsewhere
+from node.storage.ledger.host_rows import result_elsewhere, study_here
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, NO_REASON, locked_study, reason_columns
 from node.storage.records import JobRow, StudyRow
 from node.storage.rows import job_from_row
@@ -68,7 +68,7 @@ def due_jobs(kind: JobKind, now: float, archive: str = "") -> Select[Any]:
     if not archive:
         return due
     analysis = kind is JobKind.ANALYZE
-    return due.where(not_(image_elsewhere(table.study_id, archive) if analysis else result_elsewhere(archive)))
+    return due.where(study_here(table.study_id, archive) if analysis else not_(result_elsewhere(archive)))
 
 
 def lease(db: Connection, row: JobRow, study: StudyRow, lease_until: float, by: NodePart = NOBODY) -> Job | None:

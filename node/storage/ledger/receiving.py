@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, bindparam, select, update
 from node.patient_digest import Likeness, completed, likeness
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
-from node.storage import schema
+from node.storage import host_schema, schema
 from node.storage.append import append
 from node.storage.contents import IMAGE_CLASSES, unlearn
 from node.storage.database import LedgerOvertaken, reading, writing
@@ -26,6 +26,12 @@ _NEW_INSTANCE = Reason(ReasonCode.NEW_INSTANCE, "a new instance arrived")
 
 _DIGESTS = select(schema.instance.c.sop_instance_uid, schema.instance.c.sha256).where(
     schema.instance.c.sop_instance_uid.in_(bindparam("uids", expanding=True))
+)
+
+_COPIES = (
+    select(schema.instance.c.sop_instance_uid, schema.instance.c.sha256, host_schema.instance_copy.c.path)
+    .join(schema.instance, schema.instance.c.id == host_schema.instance_copy.c.instance_id)
+    .where(schema.instance.c.sop_instance_uid.in_(bindparam("uids", expanding=True)))
 )
 
 
@@ -50,7 +56,7 @@ class Receiving:
             return self._instances_stored(batch, now)
 
     def paths_of(self, objects: Sequence[StoredInstance]) -> list[set[str]]:
-        """For each of these objects the files that rows name for its content."""
+        """For each of these objects the files that rows name for its content, those of copies too."""
         uids = {each.sop_instance_uid for each in objects}
         named: dict[tuple[str, str], set[str]] = defaultdict(set)
         with reading(self.engine) as db:
@@ -58,6 +64,8 @@ class Receiving:
                 query = select(row.sop_instance_uid, row.sha256, row.path).where(row.sop_instance_uid.in_(uids))
                 for found in db.execute(query):
                     named[found.sop_instance_uid, found.sha256].add(found.path)
+            for found in db.execute(_COPIES, {"uids": list(uids)}):
+                named[found.sop_instance_uid, found.sha256].add(found.path)
         return [named[each.sop_instance_uid, each.sha256] for each in objects]
 
     def _instances_stored(self, batch: Sequence[StoredInstance], now: float) -> list[StoreOutcome]:
@@ -71,7 +79,7 @@ class Receiving:
             insert_instances(db, fresh, now)
             verdicts = [outcome for outcome, _ in compared]
             again = [each for each, it_is in zip(batch, verdicts, strict=True) if it_is is StoreOutcome.DUPLICATE]
-            note_copies(db, (each for each in again if each.host_id is not None))
+            note_copies(db, (each for each in again if each.host_id is not None), now)
         return verdicts
 
 

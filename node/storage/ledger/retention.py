@@ -62,11 +62,12 @@ class OldStudies:
             entry = AuditEntry(now, study.id, AuditEvent.DELETED, "", "", study.revision, "retention")
             return _delete_audited(db, study, entry, describe, archive)
 
-    def named(self, paths: Sequence[str]) -> set[str]:
-        """Those of these files that a row names."""
-        holders = [table.c.path for table in (*_HOLDERS, host_schema.instance_copy)]
+    def named(self, paths: Sequence[str], archive: str = "") -> set[str]:
+        """Those of these files that a row names; with an archive one that says that it has them: names are digests."""
+        holders = [table.c for table in (*_HOLDERS, host_schema.instance_copy)]
+        queries = [select(of.path).where(of.path.in_(paths), is_here(of.host_id, archive)) for of in holders]
         with reading(self.engine) as db:
-            return {row.path for path in holders for row in db.execute(select(path).where(path.in_(paths)))}
+            return {row.path for query in queries for row in db.execute(query)}
 
     def purge(
         self, study_instance_uid: str, by: str, now: float, describe: Describe | None = None, archive: str = ""

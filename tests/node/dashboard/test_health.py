@@ -20,8 +20,8 @@ LogIn = Callable[[AccountRole], TestClient]
 def test_hosts_are_shown_where_there_are_several(site: Site, logged_in: LogIn) -> None:
     viewer, hosts = logged_in(AccountRole.VIEWER), Hosts(site.ledger.engine)
     assert "Keeps its files in" not in viewer.get("/health").text
-    for name in ("a", "b"):
-        hosts.register(f"MOMENODE@{name}:104", name, f"archive of {name}", f"/srv/{name}", "key")
+    for name, root in (("a", str(site.archive.root)), ("b", "/srv/b")):
+        hosts.register(f"MOMENODE@{name}:104", name, f"archive of {name}", root, "key")
     HealthStore(site.ledger.engine).beat("MOMENODE@a:104", LISTENER, time.time())
     page = viewer.get("/health").text
     assert "Keeps its files in" in page and "/srv/b" in page

@@ -96,8 +96,8 @@ def test_an_event_without_a_title_is_named_by_its_code() -> None:
 
 def test_pages_name_the_hosts_that_hold_a_study_where_there_are_several(site: Site, logged_in: LogIn) -> None:
     hosts, viewer = Hosts(site.ledger.engine), logged_in(AccountRole.VIEWER)
-    for name in ("a", "b"):
-        hosts.register(f"MOMENODE@{name}:104", name, f"archive of {name}", f"/srv/{name}", "key")
+    for name, root in (("a", str(site.archive.root)), ("b", "/srv/b")):
+        hosts.register(f"MOMENODE@{name}:104", name, f"archive of {name}", root, "key")
     page = viewer.get("/studies/3").text
     assert "on MOMENODE@a:104 (stopped): " in page
     assert (

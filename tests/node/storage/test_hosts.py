@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger_studies import STUDY, SUMMARY, kept_report, state_of, stored_instance
+from ledger_studies import REPORT, STUDY, SUMMARY, kept_report, state_of, stored_instance
 from node.errors import NotReady
 from node.jobs import JobKind, NodePart
 from node.next_step import next_step
@@ -200,3 +200,26 @@ def test_the_worklist_says_that_a_study_waits_for_a_host(ledger: Ledger, numbers
     ]
     assert [each.is_troubled for each in steps] == [False, True]
     assert steps[1].words == f"waits for its host: {A} (silent for 10 min)"
+
+
+def test_a_study_without_mr_images_is_claimed_where_it_lies(ledger: Ledger, numbers: tuple[int, int]) -> None:
+    document = replace(stored_instance(9, sop_class=REPORT), host_id=numbers[1])
+    ledger.receiving.instances_stored([document], 110.0)
+    ledger.operator.force(STUDY, 200.0)
+    assert claim(ledger, AT_A) is None
+    assert claim(ledger, AT_B) is not None
+
+
+def test_nodes_on_one_root_and_former_names_are_one_place(ledger: Ledger, numbers: tuple[int, int]) -> None:
+    hosts = Hosts(ledger.engine)
+    third = hosts.register("C@c:104", "c", AT_A.archive, "/srv", "key")
+    receive(ledger, numbers[0], 1, now=90.0)
+    receive(ledger, third, 1, 2, now=91.0)
+    number = study_id(ledger)
+    assert hosts.of_study(number).words(92.0) == ["C@c:104 (stopped): 2 of 2 images, 0 results"]
+    ledger.operator.force(STUDY, 95.0)
+    assert waits(ledger, 96.0).startswith("its images lie on C@c:104 (stopped); it goes on when that is back")
+    listening(ledger, "C@c:104", 100.0)
+    assert hosts.of_study(number).words(101.0) == ["C@c:104: 2 of 2 images, 0 results"] and waits(ledger, 101.0) == ""
+    listening(ledger, A, 100.0)
+    assert hosts.of_study(number).words(101.0) == [f"{A} and C@c:104: 2 of 2 images, 0 results"]

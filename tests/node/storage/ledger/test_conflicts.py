@@ -23,12 +23,14 @@ from node.audit import AuditEvent
 from node.jobs import JobKind
 from node.reasons import ReasonCode
 from node.states import StudyState
+from node.storage.hosts import Hosts
 from node.storage.ledger.conflicts import Party, Resolution, Undecidable
 from node.storage.ledger.ledger import Ledger
 from node.storage.ledger.transitions import ConflictStands
 from node.storage.ledger.withdrawals import ResultsStand
 from node.storage.overview import Overview
 from node.storage.records import KeptObject, ObjectReceipt, StoreOutcome
+from two_hosts import AT_A, AT_B, receive, registered
 
 NOBODY = PatientIdentity()
 
@@ -295,3 +297,17 @@ def test_what_an_earlier_version_kept_and_set_aside_is_set_aside_once(ledger: Le
         )
     ledger.conflicts.resolve(STUDY, Resolution.KEEP, "MR2", "ann", 200)
     assert kept(ledger) == ["1.2.3.1.3", "1.2.3.1.4"]
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)  # on SQLite there is one host
+def test_images_that_another_host_has_copies_of_are_replaced_and_it_removes_its_own(ledger: Ledger) -> None:
+    a, b = registered(ledger)
+    receive(ledger, a, 1, 2)
+    receive(ledger, b, 1, 2)
+    bobs = replace(stored_instance(3, patient=BOB), host_id=a, path="image3")
+    assert ledger.receiving.instances_stored([bobs], 110) == [StoreOutcome.SET_ASIDE]
+    ledger.conflicts.resolve(STUDY, Resolution.KEEP, "1", "anna", 400.0)
+    assert kept(ledger) == [bobs.sop_instance_uid]
+    assert sorted(Hosts(ledger.engine).owed_removals(AT_B.archive, 10).values()) == ["image1", "image2"]
+    assert ledger.retention.named(["image1", "image2", "image3"], AT_B.archive) == set()
+    assert ledger.retention.named(["image1", "image2", "image3"], AT_A.archive) == {"image1", "image2", "image3"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger_studies import state_of
+from ledger_studies import STUDY, state_of
 from node.jobs import NodePart
 from node.states import StudyState
 from node.storage.hosts import Hosts
@@ -81,3 +81,18 @@ def test_what_a_node_received_that_was_stopped_or_renamed_is_its_roots(
     receive(ledger, numbers[0], 1, now=100.0)
     listening(ledger, renamed.node, 165.0)
     assert settled_by(ledger, renamed, 165.0) == 1
+
+
+def test_a_study_that_is_repeated_to_another_host_is_not_complete_when_half_of_it_is_there(
+    ledger: Ledger, numbers: tuple[int, int]
+) -> None:
+    receive(ledger, numbers[0], 1, 2, now=100.0)
+    listening(ledger, A, 100.0)
+    listening(ledger, B, 5001.0)
+    receive(ledger, numbers[1], 1, 2, now=5000.0)  # of four
+    assert settled_by(ledger, AT_B, 5001.0) == 0
+    assert ledger.gathering.settle_overdue(5001.0 - 900.0, 5001.0, node_name=B, archive=AT_B.archive) == 0
+    receive(ledger, numbers[1], 3, 4, now=5010.0)
+    listening(ledger, B, 5075.0)
+    assert settled_by(ledger, AT_B, 5075.0) == 1
+    assert ledger.reading.study(STUDY).study.revision == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ledger_studies import (
@@ -22,6 +24,7 @@ from node.storage.ledger.job_rows import StaleJob
 from node.storage.ledger.ledger import Ledger
 from node.storage.records import AnalysisRecord, StoreOutcome
 from node.summary import AnalysisSummary
+from two_hosts import registered
 
 
 def test_the_same_instance_again_is_one_record(ledger: Ledger) -> None:
@@ -79,3 +82,12 @@ def test_our_own_results_coming_back_are_kept_and_change_nothing(ledger: Ledger)
     assert ledger.receiving.instances_stored([stored_instance(9, sop_class=REPORT)], now=300) == [StoreOutcome.STORED]
     assert state_of(ledger) is StudyState.DELIVERED
     assert ledger.reading.study(STUDY).study.revision == 1
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)  # on SQLite there is one host
+def test_files_of_copies_are_named_for_what_comes_once_more(ledger: Ledger) -> None:
+    a, b = registered(ledger)
+    here, there = (replace(stored_instance(1), host_id=host, path=path) for host, path in ((a, "x"), (b, "y")))
+    ledger.receiving.instances_stored([here], 100)
+    ledger.receiving.instances_stored([there], 110)
+    assert ledger.receiving.paths_of([stored_instance(1)]) == [{"x", "y"}]
