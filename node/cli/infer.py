@@ -19,8 +19,8 @@ from node.cli.options import Config, Json
 from node.cli.tables import print_summary
 from node.errors import NodeError
 from node.models import find_bundle
-from node.nifti_analysis import NO_DICOM, analyze_nifti, summarize_nifti, write_nifti_results
-from node.nifti_folders import is_nifti_study, require_apart
+from node.nifti_analysis import NO_DICOM, analyze_nifti, listed_maps, summarize_nifti, write_nifti_results
+from node.nifti_folders import is_nifti_study, require_apart, require_own
 from node.result_files import write_result_files
 from node.settings import load_settings
 
@@ -41,6 +41,7 @@ def infer(
     """
     if is_nifti_study(folder):
         require_apart(folder, out)
+        require_own(out, listed_maps(out))
         _infer_nifti(folder, _context_for(config, model, out), out, as_json)
         return
     context = _context_for(config, model, out)
