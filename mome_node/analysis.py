@@ -44,7 +44,7 @@ class Analysis:
     --------
     >>> analysis = analyze(study, model)
     >>> analysis  # doctest: +ELLIPSIS
-    Analysis: malignancy 0... (...)
+    Analysis: malignancy ... (...)
     >>> [score] = analysis.scores
     >>> total = score.base_probability + sum(each.value for each in score.contributions)
     >>> abs(total - score.probability) < 1e-6

@@ -29,6 +29,13 @@ def part_of(settings: Settings, part: str) -> NodePart:
     return NodePart(settings.node_name, part, archive_uuid(settings))
 
 
+def open_storage(settings: Settings) -> tuple[Archive, Ledger]:
+    """The archive, whose folders are made when they are missing, and the ledger; raises NotReady."""
+    Archive(settings.storage.root)
+    ledger = Ledger(settings.database_url)
+    return open_archive(settings, ledger), ledger
+
+
 def open_archive(settings: Settings, ledger: Ledger) -> Archive:
     """The archive of this host, whose files carry the host's number where several may share the ledger.
 

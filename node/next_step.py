@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from node.jobs import UNFINISHED, JobKind, JobState
 from node.settings_sections import GatherSettings
-from node.states import StudyState
+from node.states import FINAL, StudyState
 from node.storage.analysis_queue import AnalysisQueue, RunningAnalysis
 from node.storage.records import JobRecord, StudyRecord
 from node.words import duration
@@ -40,6 +40,8 @@ def next_step(
 ) -> NextStep:
     """The next step of a study with its jobs; nothing for one that is delivered."""
     jobs = [job for job in jobs if job.state in UNFINISHED and job.revision == study.revision]
+    if study.id in queue.left_behind and study.state not in FINAL:
+        return NextStep(f"waits for its host: {queue.left_behind[study.id]}", is_troubled=True)
     if study.state is StudyState.RECEIVING:
         return _arriving(study, gather)
     if study.state in (StudyState.STABLE, StudyState.ANALYZING):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from node.analysis import analyze_study, encoded, open_context
 from node.errors import NodeError
-from node.hosts import images_here, open_archive
+from node.hosts import images_here, open_storage
 from node.models import Registry, bundles_in_use, manifest_of
 from node.settings import Settings
 from node.storage.decisions import ModelDecisions
@@ -38,8 +38,7 @@ def reproduce_report(settings: Settings, report: Path) -> Reproduction:
     UID. Raises NodeError when the study is not in the archive.
     """
     stated = read_numbers(report.read_bytes())
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     uid = ledger.reading.study_of(sorted(stated.evidence))
     if uid is None:
         raise NodeError("the study of this report is not in this node's archive; ingest or retrieve it first")

@@ -76,7 +76,7 @@ def test_an_empty_environment_runs_the_demo_from_the_wheel(packages: Path, tmp_p
     (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     environment = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
     environment["PATH"] = f"{python.parent}:/usr/bin:/bin"
-    whence = run(python, "-c", "import node; print(node.__file__)", cwd=tmp_path, env=environment)
+    whence = run(python, "-c", "import mome_node; print(mome_node.__file__)", cwd=tmp_path, env=environment)
     assert str(site) in whence
     told = run(python.parent / "mome-node", "demo", "--out", tmp_path / "out", cwd=tmp_path, env=environment)
     assert "research use only" in told.lower()

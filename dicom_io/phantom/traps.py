@@ -182,9 +182,9 @@ def _extra_dynamics(study: StudyPlan, plan: _Plan) -> list[SeriesPlan]:
     extra = []
     earlier = replace(study, options=replace(study.options, start=study.options.start - _EARLIER))
     if study.has(Trap.REPEATED_DYNAMIC):
-        extra += [_renamed(each, "repeated", 100) for each in plan(earlier) if each.dynamic]
+        extra += [_begun_earlier(_renamed(each, "repeated", 100)) for each in plan(earlier) if each.dynamic]
     if study.has(Trap.INTERRUPTED_DYNAMIC):
-        extra += [_renamed(each, "interrupted", 200) for each in plan(earlier) if each.dynamic]
+        extra += [_begun_earlier(_renamed(each, "interrupted", 200)) for each in plan(earlier) if each.dynamic]
         extra = [stopped for each in extra if (stopped := _first_two_phases(each)).images]
     if study.has(Trap.ULTRAFAST):
         fast = replace(study.phantom.spec, size=Size.TINY, post_phases=18, phase_seconds=4.0, first_gap_seconds=60.0)
@@ -195,6 +195,12 @@ def _extra_dynamics(study: StudyPlan, plan: _Plan) -> list[SeriesPlan]:
 
 def _renamed(series: SeriesPlan, word: str, offset: int) -> SeriesPlan:
     return replace(series, key=f"{word}-{series.key}", number=series.number + offset)
+
+
+def _begun_earlier(series: SeriesPlan) -> SeriesPlan:
+    """The series with the times that are written from its stacks: of an Enhanced object, of the series."""
+    stacks = {id(stack): replace(stack, time_s=stack.time_s - _EARLIER.total_seconds()) for stack in series.stacks}
+    return replace(series, images=tuple(replace(image, stack=stacks[id(image.stack)]) for image in series.images))
 
 
 def _first_two_phases(series: SeriesPlan) -> SeriesPlan:

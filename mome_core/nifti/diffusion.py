@@ -9,7 +9,7 @@ import numpy as np
 
 from mome_core.acquired import are_alike, wanted_b_value
 from mome_core.case import Modality, Role
-from mome_core.nifti.files import NiftiFiles
+from mome_core.nifti.files import NAME_THEM, NiftiFiles
 from mome_core.nifti.image import NiftiImage, read_image, refuse
 from mome_core.nifti.sidecar import STUDY_SIDECAR
 from mome_core.volume import Volume, Voxels
@@ -33,6 +33,8 @@ def read_diffusion(study: NiftiFiles) -> NiftiDiffusion | None:
     files = study.of(Role.DWI)
     if not files:
         return None
+    if len({each.acquisition for each in files}) > 1:
+        refuse(files[1].shown, f"by its name it is another acquisition than {files[0].shown}", NAME_THEM)
     images = [read_image(each.path, each.shown) for each in files]
     for image in images[1:]:
         image.require_same_grid(images[0])
@@ -52,15 +54,22 @@ def read_diffusion(study: NiftiFiles) -> NiftiDiffusion | None:
 
 
 def _b_values(study: NiftiFiles, images: Sequence[NiftiImage], count: int) -> tuple[float, ...]:
-    """The b-value of each volume: of mome.json, else of the files' `.bval`, else of their names."""
-    found = list(study.sidecar.part(Modality.DWI).b_values)
-    if not found:
-        for each in study.of(Role.DWI):
-            found += study.beside_of(each).b_values or ([] if each.b_value is None else [each.b_value])
-    if len(found) != count:
-        words = f"{len(found)} b-values are known of {count} volumes"
-        refuse(images[0].shown, words, f"give each volume one: in a .bval file, or DWI.b_values of {STUDY_SIDECAR}")
+    """The b-value of each volume: of mome.json, else of each file's `.bval`, else of its name."""
+    if declared := study.sidecar.part(Modality.DWI).b_values:
+        _require_one_each(images[0].shown, declared, count)
+        return declared
+    found: list[float] = []
+    for file, image in zip(study.of(Role.DWI), images, strict=True):
+        of_file = study.beside_of(file).b_values or (() if file.b_value is None else (file.b_value,))
+        _require_one_each(image.shown, of_file, len(image.voxels))
+        found += of_file
     return tuple(found)
+
+
+def _require_one_each(shown: str, b_values: Sequence[float], count: int) -> None:
+    if len(b_values) != count:
+        words = f"{len(b_values)} b-values are known of {count} volumes"
+        refuse(shown, words, f"give each volume one: in a .bval file, or DWI.b_values of {STUDY_SIDECAR}")
 
 
 def _alike(b_values: Sequence[float], volumes: Sequence[Voxels], wanted: float) -> list[Voxels]:

@@ -17,6 +17,8 @@ from mome_core.nifti.names import NiftiFile
 from mome_core.nifti.sidecar import STUDY_SIDECAR, FileSidecar, SidecarPart
 from mome_core.volume import Dynamic, Voxels
 
+_NO_PRE = Ineligibility.PRE_CONTRAST_MISSING
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NiftiDynamic:
@@ -44,8 +46,7 @@ def read_dynamic(study: NiftiFiles) -> NiftiDynamic | None:
     images = [read_image(each.path, each.shown) for each in files]
     for image in images[1:]:
         image.require_same_grid(images[0])
-    if len(images) > 1:
-        _require_single_phases(images)
+    _require_single_phases(images, files)
     count = sum(len(image.voxels) for image in images)
     times_s, times_from = _times_of(said, [study.beside_of(each) for each in files], images, count)
     kept = kept_phases(count, times_s)
@@ -74,18 +75,23 @@ def _require_order(files: Sequence[NiftiFile]) -> None:
         refuse(files[1].shown, f"it could be the DCE as well as {files[0].shown}", NAME_THEM)
     if Role.DCE_MULTI in roles:
         return
+    if files[0].phase == 0 and files[0].says_pre is False:
+        words = "it is called a phase after contrast and counted 0"
+        refuse(files[0].shown, words, f"phases after contrast count from 1; or {NAME_THEM}", _NO_PRE)
     for expected, each in enumerate(files):
         if each.phase != expected:
             twice = expected > 0 and each.phase == files[expected - 1].phase
             words = f"phase {each.phase} is there twice" if twice else f"phase {expected} is missing"
-            missing = Ineligibility.PHASE_MISSING if expected or twice else Ineligibility.PRE_CONTRAST_MISSING
+            missing = Ineligibility.PHASE_MISSING if expected or twice else _NO_PRE
             refuse(each.shown, words, f"phases count from 0 (before contrast), each once; or {NAME_THEM}", missing)
 
 
-def _require_single_phases(images: Sequence[NiftiImage]) -> None:
-    for image in images:
-        if len(image.voxels) > 1:
-            refuse(image.shown, f"it holds {len(image.voxels)} volumes", "one of several files holds one phase")
+def _require_single_phases(images: Sequence[NiftiImage], files: Sequence[NiftiFile]) -> None:
+    """Refuse several volumes in a file that is one of several, or whose name says that it is before contrast."""
+    for image, file in zip(images, files, strict=True):
+        if len(image.voxels) > 1 and (len(images) > 1 or file.says_pre):
+            words = f"it holds {len(image.voxels)} volumes"
+            refuse(image.shown, words, f"a file of one phase holds one volume; or {NAME_THEM}")
 
 
 def _times_of(
@@ -133,7 +139,7 @@ def _pre_contrast(said: SidecarPart, files: Sequence[NiftiFile]) -> tuple[PreCon
     """Whether the first phase is the one before contrast, and what says so; a number alone proves nothing."""
     if said.pre_contrast is False:
         words = f"DCE.pre_contrast of {STUDY_SIDECAR} is false: the phase before contrast is needed"
-        raise StudyIneligible(words, Ineligibility.PRE_CONTRAST_MISSING)
+        raise StudyIneligible(words, _NO_PRE)
     if said.pre_contrast:
         return PreContrast.PROVEN, f"DCE.pre_contrast of {STUDY_SIDECAR}"
     if files[0].says_pre:

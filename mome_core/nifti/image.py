@@ -141,7 +141,7 @@ def _affine_of(header: nibabel.Nifti1Header, shown: str, shape: tuple[int, ...])
     try:
         with np.errstate(invalid="ignore", over="ignore"):
             found = {code: get() for code, get in ((qform, header.get_qform), (sform, header.get_sform)) if code > 0}
-            twice = sform == qform == _SCANNER
+            twice = sform == qform and sform in (_SCANNER, _ALIGNED)
             apart = _corners_apart_mm(header.get_qform(), header.get_sform(), shape) if twice else 0.0
     except (ValueError, nibabel.spatialimages.HeaderDataError):
         refuse(shown, "its transform to the patient cannot be read", "write qform and sform again")

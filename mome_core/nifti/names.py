@@ -18,12 +18,12 @@ from pathlib import Path
 from mome_core.case import Role
 
 _SUFFIXES = (".nii", ".nii.gz")
-_NUMBERED = re.compile(r"(?P<study>.+)_(?P<phase>00\d\d)", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?P<study>.+)_(?P<phase>00[0-2]\d)", re.IGNORECASE)  # a higher number is a patient's
 _BIDS = re.compile(
     r"(?P<study>sub-[a-z0-9]+(?:_ses-[a-z0-9]+)?)(?P<entities>(?:_[a-z]+-[a-z0-9]+)*)_(?P<suffix>[a-z0-9]+)", re.I
 )
 _PHASE = re.compile(r"(?P<pre>pre(?:contrast)?)|post[-_]?(?P<post>\d{1,3})|(?:phase[-_]?)?(?P<phase>\d{1,3})", re.I)
-_SUBTRACTION = re.compile(r"sub(?:traction)?s?[-_]?\d*", re.IGNORECASE)
+_SUBTRACTION = re.compile(r"sub(?:traction)?s?_?\d{0,2}", re.IGNORECASE)  # "sub-01" is a subject of BIDS
 _B_VALUE = re.compile(r"dwi[-_]b(?P<b>\d{1,5})", re.IGNORECASE)
 _ROLES = {
     "dce": Role.DCE_MULTI,
@@ -37,6 +37,8 @@ _ROLES = {
     "dseg": Role.SEG,
 }
 _ORDERING = ("phase", "acq", "run")  # entities of BIDS that may number the phases
+_NO_MAGNITUDE = {"phase", "real", "imag"}  # values of the entity "part"
+_COUNTING = {"run", "b"}  # entities that tell files of one acquisition apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +54,22 @@ class NiftiFile:
     phase
         From 0, before contrast; None where there is none.
     says_pre
-        Whether the name says in words that this phase is the one before contrast.
+        Whether the name says in words that this phase is before contrast (True) or after it (False); None: neither.
     b_value
         s/mm2; None where the name does not say.
-    study
-        What the name calls patient and session, for comparison; never shown.
+    study, acquisition
+        What the name calls patient and session, and the acquisition (BIDS entities but run and b-value), for
+        comparison; never shown.
     """
 
     path: Path
     role: Role
     shown: str
     phase: int | None = None
-    says_pre: bool = False
+    says_pre: bool | None = None
     b_value: float | None = None
     study: str = field(default="", repr=False)
+    acquisition: tuple[str, ...] = field(default=(), repr=False)
 
 
 def is_nifti(path: Path) -> bool:
@@ -99,7 +103,7 @@ def _plainly_named(path: Path, word: str, shown: str) -> NiftiFile:
     if found := _B_VALUE.fullmatch(word):
         return NiftiFile(path, Role.DWI, shown, b_value=float(found["b"]))
     if (found := _PHASE.fullmatch(word)) and not word.isdigit():
-        return NiftiFile(path, Role.DCE_PHASE, shown, _number_of(found), bool(found["pre"]))
+        return NiftiFile(path, Role.DCE_PHASE, shown, _number_of(found), _said_of(found))
     return NiftiFile(path, Role.OTHER, "a file with a name of its own")
 
 
@@ -110,6 +114,8 @@ def _bids_file(path: Path, found: re.Match[str], ending: str) -> NiftiFile:
     role = _ROLES.get(suffix.lower(), Role.OTHER)
     if role is Role.OTHER:
         return NiftiFile(path, role, f"sub-*_{suffix}{ending}" if suffix == "T1w" else "a file with a name of its own")
+    if entities.get("part") in _NO_MAGNITUDE:
+        return NiftiFile(path, Role.OTHER, f"sub-*_part-{entities['part']}_{suffix}{ending}")
     if any(_SUBTRACTION.fullmatch(each) for each in entities.values()):
         return NiftiFile(path, Role.SUBTRACTION, f"sub-*_{suffix}{ending}", study=study)
     if role is Role.DCE_MULTI:
@@ -117,13 +123,19 @@ def _bids_file(path: Path, found: re.Match[str], ending: str) -> NiftiFile:
             if (value := _PHASE.fullmatch(entities.get(key, ""))) is not None:
                 shown = f"sub-*_{key}-{value.group()}_{suffix}{ending}"
                 number = _number_of(value) - (key == "run")  # runs count from 1
-                return NiftiFile(path, Role.DCE_PHASE, shown, number, bool(value["pre"]), study=study)
-    return NiftiFile(path, role, f"sub-*_{suffix}{ending}", study=study)
+                return NiftiFile(path, Role.DCE_PHASE, shown, number, _said_of(value), study=study)
+    acquisition = tuple(sorted(f"{key}-{value}" for key, value in entities.items() if key not in _COUNTING))
+    return NiftiFile(path, role, f"sub-*_{suffix}{ending}", study=study, acquisition=acquisition)
 
 
 def _number_of(found: re.Match[str]) -> int:
     """The phase that a word numbers: "pre" is 0."""
     return 0 if found["pre"] else int(found["post"] or found["phase"])
+
+
+def _said_of(found: re.Match[str]) -> bool | None:
+    """Before contrast, after it, or nothing."""
+    return True if found["pre"] else False if found["post"] else None
 
 
 def name_without_patient(path: Path) -> str:

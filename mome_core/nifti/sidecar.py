@@ -37,6 +37,7 @@ _FACTS: Mapping[str, type] = {
     "echo_ms": float,
     "flip_degrees": float,
 }
+_NO_QUANTITY = 1e300  # NaN and infinity are not below it, nor an integer that no float holds
 _SUBTRACTED = {"SUB", "SUBTRACT", "SUBTRACTION"}  # of ImageType (0008,0008), as Siemens, Philips and GE write it
 _BIDS_FACTS = {  # key of BIDS -> our fact, and what to multiply it with (BIDS counts seconds)
     "Manufacturer": ("vendor", 1.0),
@@ -135,7 +136,7 @@ def _json_of(path: Path, shown: str) -> dict[str, Any]:
     """A JSON object; the file's own words are not repeated, they could be anybody's."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         refuse(shown, "it is no JSON", "mend it, or remove it and let the names decide")
     if not isinstance(content, dict):
         refuse(shown, "it is no JSON object", "docs/nifti.md has an example")
@@ -203,7 +204,7 @@ def _numbers(values: object, where: str) -> tuple[float, ...]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _NO_QUANTITY
 
 
 def _clock_s(text: object) -> float | None:
@@ -212,7 +213,8 @@ def _clock_s(text: object) -> float | None:
         hours, minutes, seconds = (float(each) for each in str(text).split(":"))
     except ValueError:
         return None
-    return hours * 3600 + minutes * 60 + seconds
+    clock = hours * 3600 + minutes * 60 + seconds
+    return clock if 0 <= clock < 86401 and min(hours, minutes, seconds) >= 0 else None  # NaN fails too
 
 
 def _b_values_beside(path: Path, shown: str) -> tuple[float, ...]:

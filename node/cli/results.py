@@ -11,10 +11,9 @@ import typer
 from node.cli.common import counted, uid_of
 from node.cli.options import Config, Json, StudyName
 from node.errors import NodeError
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.reproduction import Reproduction, reproduce_report
 from node.settings import load_settings
-from node.storage.ledger.ledger import Ledger
 from node.withdrawal import WithdrawalReason, withdraw, words_untold
 
 
@@ -30,8 +29,7 @@ def retract(
     if reason not in list(WithdrawalReason):
         raise typer.BadParameter(f"one of {', '.join(WithdrawalReason)}", param_hint="--reason")
     settings = load_settings(config)
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     untold = withdraw(settings, archive, ledger, uid_of(ledger, study), WithdrawalReason(reason))
     typer.echo(f"withdrawn for {reason}; watch the delivery with: mome-node studies show {study}")
     if untold:

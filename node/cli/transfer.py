@@ -24,7 +24,7 @@ from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, StudyName
 from node.cli.progress import ProgressLine
 from node.errors import NodeError, SettingsError
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.remedies import reason_for, status_words
 from node.settings import Settings, load_settings
 from node.settings_sections import Destination
@@ -124,8 +124,7 @@ def ingest(folder: _Folder, config: Config = None) -> None:
     Example: mome-node ingest /media/cd --config mome-node.toml
     """
     settings = load_settings(config)
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     counts: dict[str, int] = {}
     for path in track(sorted(files_under(folder)), description="ingesting"):
         try:

@@ -10,7 +10,7 @@ from statistics import median, quantiles
 from node.dashboard.site import Site
 from node.identity import graphics_cards
 from node.storage.health import OpenAlert, ProcessHeartbeat
-from node.storage.hosts import Hosts, NodeHost
+from node.storage.hosts import Hosts
 from node.summary import AnalysisSummary
 from node.watching.metrics import Meter
 
@@ -24,6 +24,16 @@ class _ProcessStatus:
 
     beat: ProcessHeartbeat
     alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _HostStatus:
+    """A node, the folder that it keeps its files in, and whether it is heard; `heard_at` None: it was stopped."""
+
+    node: str
+    root: str
+    heard_at: float | None
+    is_heard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class NodeHealth:
     callers: list[_Sender]
     failures: list[tuple[str, int]]
     graphics: list[str]
-    hosts: list[tuple[NodeHost, str]]
+    hosts: list[_HostStatus]
 
 
 def node_health(site: Site, meter: Meter, now: float) -> NodeHealth:
@@ -75,7 +85,10 @@ def node_health(site: Site, meter: Meter, now: float) -> NodeHealth:
         callers=[_Sender(name, totals.instances[name], at) for name, at in sorted(totals.last_from.items())],
         failures=totals.failures.most_common(),
         graphics=graphics_cards(),
-        hosts=[(each, each.words(now)) for each in Hosts(site.ledger.engine).known()],
+        hosts=[
+            _HostStatus(each.node, each.root, each.heard_at, each.is_heard(now))
+            for each in Hosts(site.ledger.engine).known()
+        ],
     )
 
 

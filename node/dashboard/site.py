@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from node.dashboard.patient_access import PatientAccessLog
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.search_key import SearchKey
 from node.settings import Settings
 from node.storage.accounts import Accounts
@@ -37,8 +37,7 @@ class Site:
     @classmethod
     def open(cls, settings: Settings) -> Site:
         """Open ledger and archive; raises NotReady when they cannot be used."""
-        ledger = Ledger(settings.database_url)
-        archive = open_archive(settings, ledger)
+        archive, ledger = open_storage(settings)
         engine = ledger.engine
         return cls(
             settings,

@@ -16,7 +16,7 @@ from dicom_io.network.tls import TlsFilesUnusable, acceptor_context
 from node.audit import AuditEvent
 from node.dicom_settings import DicomSettings
 from node.errors import NodeError, NotReady
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.service.group_commit import GroupCommit
 from node.service.heartbeat import HeartbeatSender
 from node.service.storage_service import StorageService
@@ -30,8 +30,7 @@ _HOLD_SECONDS = 1.0
 
 def run_listener(settings: Settings, config: Path | None, heartbeat: HeartbeatSender) -> None:
     """Listen until SIGTERM; instances in flight then get some seconds to finish. SIGHUP: read the settings again."""
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     archive.clear_temporary(time.time())
     service = StorageService(settings, archive, ledger, GroupCommit(archive, ledger))
     acceptor = open_acceptor(settings.dicom, service)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.service.audit_forwarding import audit_subject
 from node.settings import Settings
 from node.settings_sections import RetentionSettings
@@ -71,8 +71,7 @@ def purge_study(settings: Settings, study_instance_uid: str, by: str, now: float
 
     The audit trail keeps that it was here and who purged it. Raises LookupError and NotReady as the ledger does.
     """
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     number = ledger.reading.study(study_instance_uid).study.id
     describe = partial(audit_subject, archive) if settings.audit_repository.enabled else None
     paths = ledger.retention.purge(study_instance_uid, by, now, describe, archive.uuid)

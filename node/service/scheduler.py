@@ -20,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from node.errors import NodeError
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.jobs import NodePart
 from node.service.assessing import DocumentAssessor
 from node.service.audit_forwarding import AuditForwarder, audit_subject
@@ -172,8 +172,7 @@ def run_scheduler(settings: Settings, config: Path | None, me: NodePart) -> None
     config
         the file that the daily self-test checks the node with; None leaves the self-test out
     """
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     scheduler = planned(periodic_tasks(settings, config, ledger, archive))

@@ -85,5 +85,5 @@ def _settle_silent(gather: GatherSettings, us: NodePart, ledger: Ledger, quiet: 
             quiet_since, now, extended_quiet_since=extended_quiet_since, node_name=us.node, archive=us.archive
         )
     if opened_before is not None:
-        settled += ledger.gathering.settle_overdue(opened_before, now, us.archive)
+        settled += ledger.gathering.settle_overdue(opened_before, now, node_name=us.node, archive=us.archive)
     return settled

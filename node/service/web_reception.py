@@ -6,13 +6,12 @@ import time
 
 from dicom_io.network.dimse import OUT_OF_RESOURCES
 from dicom_io.network.service import InstanceRefused, Peer, StoreRequest
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.service.group_commit import GroupCommit
 from node.service.storage_service import IncomingInstance, StorageService
 from node.settings import Settings
 from node.storage.database import LedgerUnavailable
 from node.storage.holds import HoldKind
-from node.storage.ledger.ledger import Ledger
 
 _ASK_SECONDS = 1.0
 
@@ -48,7 +47,6 @@ class _WebReception:
 
 def web_reception(settings: Settings) -> _WebReception:
     """A storage service of its own, in a folder from which the leftovers of a crash are gone."""
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     archive.clear_temporary(time.time())
     return _WebReception(settings, StorageService(settings, archive, ledger, GroupCommit(archive, ledger)))

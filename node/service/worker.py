@@ -12,7 +12,7 @@ from node.audit import AuditEvent
 from node.crashpoints import crash_point
 from node.earlier import earlier_visits
 from node.errors import NodeError, words_of
-from node.hosts import open_archive
+from node.hosts import open_storage
 from node.jobs import NOBODY, Job, JobKind, NodePart
 from node.reasons import Reason, ReasonCode
 from node.service.lease import LEASE_SECONDS, kept_lease
@@ -61,8 +61,7 @@ def run_worker(
     make_shadow: Callable[[Settings], _Shadow] | None = None,
 ) -> None:
     """Analyse what is due until this process is to end; the shadow model answers when nothing else is due."""
-    ledger = Ledger(settings.database_url)
-    archive = open_archive(settings, ledger)
+    archive, ledger = open_storage(settings)
     end = EndRequest(lambda: ledger.jobs.give_back(me.node, time.time(), me.part))
     ledger.jobs.release(me)
     analyst, shadow = make_analyst(settings), make_shadow(settings) if make_shadow else None

@@ -14,6 +14,7 @@ from node.states import StudyEvent
 from node.storage import schema
 from node.storage.database import ALIVE_SECONDS, reading
 from node.storage.holds import HoldKind, current_holds
+from node.storage.hosts import left_behind
 from node.storage.ledger.job_rows import due_jobs
 
 _RECENT_ANALYSES = 20
@@ -48,6 +49,8 @@ class AnalysisQueue:
         Whether the operator holds every node back that could analyse.
     held
         Destinations that nothing is sent to for now.
+    left_behind
+        Studies whose images lie on a host that is not heard -> that host, in words.
     """
 
     seconds: float | None = None
@@ -56,6 +59,7 @@ class AnalysisQueue:
     workers: int = 1
     is_paused: bool = False
     held: frozenset[str] = frozenset()
+    left_behind: Mapping[int, str] = field(default_factory=dict)
 
     def place(self, study_id: int) -> int | None:
         """Place in the queue, from 1; None for a study that does not wait."""
@@ -93,6 +97,9 @@ def analysis_queue(engine: Engine, now: float) -> AnalysisQueue:
             workers=max(1, len(running), workers),
             is_paused=bool(held_nodes) and not workers,
             held=frozenset(each.subject for each in holds if each.kind is HoldKind.DESTINATION),
+            left_behind={
+                number: host.words(now) for host, studies in left_behind(db, now).items() for number in studies
+            },
         )
 
 

@@ -20,7 +20,7 @@ from node.storage.records import StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
-class NodeHost:
+class _NodeHost:
     """A node on the host whose disk it keeps its files on.
 
     Parameters
@@ -64,7 +64,7 @@ def _duration(seconds: float) -> str:
 class _HostShare:
     """How many images, and result objects of its present revision, of a study lie on a host."""
 
-    host: NodeHost
+    host: _NodeHost
     images: int
     results: int
 
@@ -110,7 +110,7 @@ class StudyHosts:
         return f"no host has all of its {self.images} images ({spread}): let the sender repeat it to one, {again}"
 
 
-def _named(hosts: Sequence[NodeHost], now: float) -> str:
+def _named(hosts: Sequence[_NodeHost], now: float) -> str:
     return " and ".join(each.words(now) for each in hosts)
 
 
@@ -145,7 +145,7 @@ class Hosts:
                 return int(known.id)
             return int(db.execute(insert(table).values(**us, **columns).returning(table.c.id)).scalar_one())
 
-    def known(self) -> list[NodeHost]:
+    def known(self) -> list[_NodeHost]:
         """Every host, the one that is known longest first."""
         with reading(self.engine) as db:
             return _hosts(db)
@@ -174,13 +174,10 @@ class Hosts:
         shares = [_HostShare(each, images[each.id], results[each.id]) for each in hosts]
         return StudyHosts(total, tuple(each for each in shares if each.images or each.results))
 
-    def unfinished(self, now: float) -> dict[NodeHost, int]:
+    def unfinished(self, now: float) -> dict[_NodeHost, int]:
         """Hosts that are silent or stopped -> how many unfinished studies have images only there, where any have."""
         with reading(self.engine) as db:
-            hosts = _hosts(db)
-            heard = {each.archive for each in hosts if each.is_heard(now)}
-            counts = [(each, _only_on(db, each.id, sorted(heard))) for each in hosts if each.archive not in heard]
-        return {each: count for each, count in counts if count}
+            return {host: len(studies) for host, studies in left_behind(db, now).items()}
 
     def owed_removals(self, archive: str, limit: int) -> dict[int, str]:
         """Files in this archive whose rows another host has deleted, by number."""
@@ -195,14 +192,22 @@ class Hosts:
             db.execute(delete(host_schema.removal).where(host_schema.removal.c.id.in_(numbers)))
 
 
-def _only_on(db: Connection, host_id: int, heard: Sequence[str]) -> int:
-    """How many unfinished studies have images on this host of which no archive that is heard has a copy."""
+def left_behind(db: Connection, now: float) -> dict[_NodeHost, set[int]]:
+    """Hosts that are silent or stopped -> numbers of unfinished studies with images only there, where there are any."""
+    hosts = _hosts(db)
+    heard = {each.archive for each in hosts if each.is_heard(now)}
+    found = {each: _only_on(db, each.id, sorted(heard)) for each in hosts if each.archive not in heard}
+    return {each: studies for each, studies in found.items() if studies}
+
+
+def _only_on(db: Connection, host_id: int, heard: Sequence[str]) -> set[int]:
+    """Unfinished studies with images on this host of which no archive that is heard has a copy."""
     kept, study, job = schema.instance.c, schema.study.c, schema.job.c
     open_jobs = select(job.study_id).where(job.state.in_(UNFINISHED))
     waits = or_(study.id.in_(open_jobs), study.state == StudyState.RECEIVING)
-    there = select(func.count(study.id.distinct())).join(schema.instance, kept.study_id == study.id)
+    there = select(study.id).distinct().join(schema.instance, kept.study_id == study.id)
     there = there.where(waits, keeper(kept.host_id) == host_id, kept.sop_class_uid.in_(IMAGE_CLASSES))
-    return int(db.execute(there.where(*(not_(copy_here(archive)) for archive in heard))).scalar_one())
+    return set(db.execute(there.where(*(not_(copy_here(archive)) for archive in heard))).scalars())
 
 
 def _counted(db: Connection, query: Select[Any]) -> Counter[int | None]:
@@ -210,11 +215,11 @@ def _counted(db: Connection, query: Select[Any]) -> Counter[int | None]:
     return Counter({row[0]: row[1] for row in db.execute(query)})
 
 
-def _hosts(db: Connection) -> list[NodeHost]:
+def _hosts(db: Connection) -> list[_NodeHost]:
     table, beat = host_schema.host, schema.heartbeat.c
     heard = select(func.max(beat.at)).where(beat.node == table.c.node).scalar_subquery()
     rows = db.execute(select(table, heard.label("heard_at")).order_by(table.c.id))
-    return [NodeHost(**row._mapping) for row in rows]
+    return [_NodeHost(**row._mapping) for row in rows]
 
 
 def _require_one_key(db: Connection, search_key: str, node: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, Engine, and_, not_, or_, select, update
 
 from node.content import Judgement, judge
-from node.jobs import JobKind
+from node.jobs import JobKind, NodePart
 from node.reasons import Reason, ReasonCode
 from node.states import StudyEvent, StudyState
 from node.storage import schema
@@ -13,7 +13,7 @@ from node.storage.contents import IMAGE_CLASSES, content_of, known_like, learn
 from node.storage.database import ALIVE_SECONDS, reading, writing
 from node.storage.health import LISTENER
 from node.storage.ledger.conflict_rows import stands
-from node.storage.ledger.host_rows import awaits_another_host, died_before
+from node.storage.ledger.host_rows import awaits_another_node, died_before
 from node.storage.ledger.job_rows import add_job
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move, reason_columns
 from node.storage.records import StudyRow
@@ -44,8 +44,8 @@ class Gathering:
             patience). Silence counts only while this node listens: a sender cannot repeat what it lacks before that.
             It does not count while the sender is connected and has sent nothing else: that may take its time.
         archive
-            UUID of this node's storage root. For images that lie elsewhere the silence of their host counts, and only
-            while that host is heard: what was half received when it died is not complete.
+            UUID of this node's storage root. For what another node received its silence counts, and only while it is
+            heard: what was half received when it died is not complete.
         """
         table = schema.study.c
         enough = and_(table.last_received_at <= quiet_since, table.missing == 0)
@@ -56,18 +56,22 @@ class Gathering:
                 return 0
             silent = and_(silent, not_(_sender_is_connected(now)))
             if archive:
-                silent = and_(silent, not_(awaits_another_host(archive, now - quiet_since, now)))
+                silent = and_(
+                    silent, not_(awaits_another_node(NodePart(node_name, archive=archive), now - quiet_since, now))
+                )
             studies = locked_arriving(db, silent, limit)
             for study in studies:
                 why = f"no instance for {max(0.0, now - study.last_received_at):.0f} s"
                 complete(db, study, now, f"{why}; {study.awaits}" if study.awaits else why)
             return len(studies)
 
-    def settle_overdue(self, opened_before: float, now: float, archive: str = "", limit: int = 100) -> int:
+    def settle_overdue(
+        self, opened_before: float, now: float, *, node_name: str = "", archive: str = "", limit: int = 100
+    ) -> int:
         """Declare studies complete that have been arriving since before then and still are; on a host that is heard."""
         overdue: ColumnElement[bool] = schema.study.c.state_since <= opened_before
         if archive:
-            overdue = and_(overdue, not_(died_before(archive, now - opened_before, now)))
+            overdue = and_(overdue, not_(died_before(NodePart(node_name, archive=archive), now - opened_before, now)))
         with writing(self.engine) as db:
             studies = locked_arriving(db, overdue, limit)
             for study in studies:

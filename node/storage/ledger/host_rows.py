@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, func, insert, not_, or_, select, true
 
+from node.jobs import NodePart
 from node.storage import host_schema, schema
 from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import ALIVE_SECONDS
@@ -68,49 +69,56 @@ def result_elsewhere(archive: str) -> ColumnElement[bool]:
     return missing.correlate(schema.job).exists()
 
 
-def awaits_another_host(archive: str, quiet_seconds: float, now: float) -> ColumnElement[bool]:
-    """Whether an image of a study lies elsewhere, and its host cannot say that nothing followed for so long.
+def awaits_another_node(us: NodePart, quiet_seconds: float, now: float) -> ColumnElement[bool]:
+    """Whether another node received images of a study, and cannot say that nothing followed for so long.
 
-    Silence counts up to the last heartbeat of the host that received: it may have died with the next image on the line.
+    Silence counts up to the last heartbeat of the node that received: it may have died with the next image on the line.
     """
     beat = schema.heartbeat.c
     attests = and_(
         beat.at - quiet_seconds >= schema.study.c.last_received_at,
         beat.listening_since <= beat.at - quiet_seconds,
     )
-    return _elsewhere_unless(attests, archive, now)
+    return _received_elsewhere_unless(attests, us, now)
 
 
-def died_before(archive: str, deadline_seconds: float, now: float) -> ColumnElement[bool]:
-    """Whether an image of a study lies elsewhere, on a host that was not heard when the study's time was over."""
+def died_before(us: NodePart, deadline_seconds: float, now: float) -> ColumnElement[bool]:
+    """Whether another node received images of a study, and was not heard when the study's time was over."""
     in_time = schema.heartbeat.c.at - deadline_seconds >= schema.study.c.state_since
-    return _elsewhere_unless(in_time, archive, now)
+    return _received_elsewhere_unless(in_time, us, now)
 
 
-def _elsewhere_unless(says: ColumnElement[bool], archive: str, now: float) -> ColumnElement[bool]:
-    """Whether an instance of a study lies elsewhere, unless its host's listener is heard and its heartbeat says so."""
+def _received_elsewhere_unless(says: ColumnElement[bool], us: NodePart, now: float) -> ColumnElement[bool]:
+    """Whether another node received an instance that we did not, unless its listener is heard and says so.
+
+    A node on our own root that ended as planned has no heartbeat: what it received is ours.
+    """
     kept, study, beat, host = schema.instance.c, schema.study.c, schema.heartbeat.c, host_schema.host.c
+    copy = host_schema.instance_copy.c
+    ours = select(host.id).where(host.node == us.node)
+    came = select(copy.instance_id).where(copy.instance_id == kept.id, copy.host_id.in_(ours))
     heard = and_(beat.at >= now - ALIVE_SECONDS, beat.listening_since.is_not(None), says)
     known = select(beat.node).where(beat.node == host.node, beat.part == _LISTENER, heard)
+    running = select(beat.node).where(beat.node == host.node)
     unheard = (
         select(kept.id)
         .join(host_schema.host, host.id == keeper(kept.host_id))
-        .where(kept.study_id == study.id, not_(is_here(kept.host_id, archive)), not_(copy_here(archive)))
+        .where(kept.study_id == study.id, keeper(kept.host_id).not_in(ours))
+        .where(not_(came.correlate(schema.instance).exists()))
         .where(not_(known.correlate(host_schema.host, schema.study).exists()))
+        .where(or_(host.archive != us.archive, running.correlate(host_schema.host).exists()))
     )
     return unheard.correlate(schema.study).exists()
 
 
 def note_copies(db: Connection, again: Iterable[StoredInstance]) -> None:
-    """Instances that came once more, and the same: where they lie on another host, this one has a copy now."""
-    kept, copy, host = schema.instance.c, host_schema.instance_copy, host_schema.host
+    """Instances that came once more, and the same: where another host keeps them, this one has them too from now on."""
+    kept, copy = schema.instance.c, host_schema.instance_copy
     for each in again:
-        ours = select(host.c.archive).where(host.c.id == each.host_id).scalar_subquery()
-        same_archive = select(host.c.id).where(host.c.archive == ours)
-        had = select(copy.c.instance_id).where(copy.c.instance_id == kept.id, copy.c.host_id.in_(same_archive))
+        had = select(copy.c.instance_id).where(copy.c.instance_id == kept.id, copy.c.host_id == each.host_id)
         query = select(kept.id).where(
             kept.sop_instance_uid == each.sop_instance_uid,
-            keeper(kept.host_id).not_in(same_archive),
+            keeper(kept.host_id) != each.host_id,
             not_(had.correlate(schema.instance).exists()),
         )
         number = db.execute(query).scalar()

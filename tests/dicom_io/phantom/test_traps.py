@@ -6,6 +6,7 @@ import pytest
 
 from dicom_io.phantom.options import Trap
 from dicom_io.phantom.plan import InstanceLayout, SeriesPlan
+from dicom_io.phantom.vendors import LAYOUTS
 from small_phantom import planned, written
 
 
@@ -37,6 +38,14 @@ def test_an_interrupted_attempt_has_two_phases_and_came_first() -> None:
     assert next(iter(attempts)) == "interrupted-dce"
     assert len(attempts["interrupted-dce"].stacks) == 2
     assert len(attempts["dce"].stacks) == 6
+
+
+@pytest.mark.parametrize(("vendor", "layout"), [(v, layout) for v, layouts in LAYOUTS.items() for layout in layouts])
+def test_every_time_of_an_earlier_attempt_is_earlier(vendor: str, layout: str) -> None:
+    early, late = (written(vendor, layout, only=(key,), traps=[Trap.REPEATED_DYNAMIC]) for key in ("repeated", "dce"))
+    for keyword in ("SeriesTime", "AcquisitionTime", "AcquisitionDateTime"):
+        times = [[image[keyword].value for image in images if keyword in image] for images in (early, late)]
+        assert not times[0] or max(times[0]) < min(times[1]), keyword
 
 
 def test_the_temporal_position_is_missing_in_half_of_the_slices() -> None:

@@ -226,8 +226,8 @@ def test_25_three_orientations_in_one_series_are_a_localizer(tmp_path: Path, ven
 REFUSED = {
     Trap.SHUFFLED_INSTANCE_NUMBERS: {"ge-instance-only", "uih-one-series"},
     Trap.SPLIT_SERIES: {"ge-instance-only", "uih-one-series"},
-    Trap.REPEATED_DYNAMIC: {"ge-series-per-phase", "ge-instance-only", "uih-one-series"},
-    Trap.INTERRUPTED_DYNAMIC: {"ge-series-per-phase", "ge-instance-only", "uih-one-series"},
+    Trap.REPEATED_DYNAMIC: {"ge-instance-only", "uih-one-series"},
+    Trap.INTERRUPTED_DYNAMIC: {"ge-instance-only", "uih-one-series"},
     Trap.ULTRAFAST: {"ge-instance-only", "uih-one-series", "uih-series-per-phase"},
     Trap.NO_OPTIONAL_TAGS: {"uih-vframe"},  # the places of the slices are private
 }

@@ -55,3 +55,23 @@ def test_volumes_without_a_b_value_are_refused(tmp_path: Path, bval: str, words:
         (tmp_path / "dwi.bval").write_text(bval)
     with pytest.raises(StudyIneligible, match=rf"^dwi\.nii\.gz: .*{words}"):
         diffusion_of(tmp_path)
+
+
+def test_each_file_has_as_many_b_values_as_volumes(tmp_path: Path) -> None:
+    """Two of the three belong to the other file, though all together there are as many."""
+    for run, volumes, bval in ((1, 2, "0 800 800"), (2, 3, "0 800")):
+        write(tmp_path / f"sub-1_run-{run}_dwi.nii.gz", noise(4, 5, 6, volumes, seed=run))
+        (tmp_path / f"sub-1_run-{run}_dwi.bval").write_text(bval)
+    with pytest.raises(StudyIneligible, match="3 b-values are known of 2 volumes"):
+        diffusion_of(tmp_path)
+
+
+def test_runs_are_one_dwi_and_opposite_phase_encodings_are_not(tmp_path: Path) -> None:
+    for number, name in enumerate(("dir-AP_run-1", "dir-AP_run-2")):
+        write(tmp_path / f"sub-1_{name}_dwi.nii.gz", noise(4, 5, 6, seed=number))
+        (tmp_path / f"sub-1_{name}_dwi.bval").write_text("800")
+    assert diffusion_of(tmp_path).b_value == 800.0
+    write(tmp_path / "sub-1_dir-PA_run-1_dwi.nii.gz", noise(4, 5, 6, seed=3))
+    (tmp_path / "sub-1_dir-PA_run-1_dwi.bval").write_text("800")
+    with pytest.raises(StudyIneligible, match="another acquisition"):
+        diffusion_of(tmp_path)

@@ -125,3 +125,16 @@ def test_four_axes_in_one_of_several_files_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "Post_1.nii.gz", noise(4, 5, 6, 2))
     with pytest.raises(StudyIneligible, match=r"Post_1\.nii\.gz: it holds 2 volumes"):
         dynamic_of(tmp_path)
+
+
+def test_a_phase_after_contrast_is_never_the_first(tmp_path: Path) -> None:
+    with pytest.raises(StudyIneligible, match=r"^Post_0\.nii\.gz: .*after contrast") as found:
+        dynamic_of(phases(tmp_path, ["Post_0", "Post_1", "Post_2"]))
+    assert found.value.code is Ineligibility.PRE_CONTRAST_MISSING
+
+
+def test_a_file_that_is_called_pre_contrast_is_no_whole_dynamic(tmp_path: Path) -> None:
+    path = write(tmp_path / "sub-1_acq-pre_dce.nii.gz", noise(4, 5, 6, 3))
+    beside(path, VolumeTiming=[0, 100, 170])
+    with pytest.raises(StudyIneligible, match=r"acq-pre_dce\.nii\.gz: it holds 3 volumes"):
+        dynamic_of(tmp_path)

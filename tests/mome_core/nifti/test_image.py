@@ -96,6 +96,9 @@ def test_nifti_2_is_read(tmp_path: Path) -> None:
         pytest.param(noise(4, 5, 6), {"codes": (0, 0)}, "where in the patient", "from DICOM", id="no place"),
         pytest.param(noise(4, 5, 6), {"codes": (4, 0)}, "sform_code 4", "template", id="template"),
         pytest.param(noise(4, 5, 6), {"qform": MOVED}, "5 mm apart", "wrong one", id="two places"),
+        pytest.param(
+            noise(4, 5, 6), {"qform": MOVED, "codes": (2, 2)}, "5 mm apart", "wrong one", id="two aligned places"
+        ),
         pytest.param(noise(4, 5, 6), {"affine": OBLIQUE * 1000}, "mm large", "affine", id="huge voxels"),
         pytest.param(NAN, {}, "not finite", "replace NaN", id="nan"),
         pytest.param(noise(4, 5), {}, "axes are 4 x 5", "three axes", id="two axes"),

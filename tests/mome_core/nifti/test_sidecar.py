@@ -107,3 +107,21 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     (tmp_path / "mome.json").write_text(example.group())
     found = read_study_sidecar(tmp_path)
     assert set(found.parts) == {"DCE", "T2", "DWI", "ADC"} and len(found.part("DCE").files) == 3
+
+
+def test_json_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mome.json").write_text("[" * 100_000)
+    with pytest.raises(StudyIneligible, match="it is no JSON"):
+        read_study_sidecar(tmp_path)
+
+
+def test_an_integer_that_no_float_holds_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "mome.json").write_text('{"DCE": {"times_s": [0, 1' + "0" * 400 + "]}}")
+    with pytest.raises(StudyIneligible, match=r"DCE\.times_s"):
+        read_study_sidecar(tmp_path)
+
+
+@pytest.mark.parametrize("clock", ["nan:0:0", "-1:30:00", "inf:0:0", "99:00:00"])
+def test_a_clock_that_no_day_has_is_unknown(tmp_path: Path, clock: str) -> None:
+    beside(tmp_path / "a.nii.gz", AcquisitionTime=clock)
+    assert read_file_sidecar(tmp_path / "a.nii.gz", "a").clock_s is None

@@ -16,6 +16,7 @@ from node.dashboard.site import Site
 from node.dashboard.study_page import study_page, title_of
 from node.series_roles import read_roles
 from node.storage.accounts import AccountRole
+from node.storage.hosts import Hosts
 from node.storage.records import AuditRecord
 
 LogIn = Callable[[AccountRole], TestClient]
@@ -91,3 +92,15 @@ def test_roles_are_read_when_no_image_has_come_for_a_while(site: Site) -> None:
 def test_an_event_without_a_title_is_named_by_its_code() -> None:
     titles = [title_of(AuditRecord(0.0, code, "", "", 1, "")) for code in ("GAVE_UP", "FORGED_REPORT")]
     assert titles == ["Failed", "Forged report"]
+
+
+def test_pages_name_the_hosts_that_hold_a_study_where_there_are_several(site: Site, logged_in: LogIn) -> None:
+    hosts, viewer = Hosts(site.ledger.engine), logged_in(AccountRole.VIEWER)
+    for name in ("a", "b"):
+        hosts.register(f"MOMENODE@{name}:104", name, f"archive of {name}", f"/srv/{name}", "key")
+    page = viewer.get("/studies/3").text
+    assert "on MOMENODE@a:104 (stopped): " in page
+    assert (
+        "; it goes on when that is back, or have a PACS send it to a host that runs: mome-node studies fetch 3" in page
+    )
+    assert "waits for its host: MOMENODE@a:104 (stopped)" in viewer.get("/").text

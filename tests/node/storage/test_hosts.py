@@ -9,7 +9,10 @@ import pytest
 from ledger_studies import STUDY, SUMMARY, kept_report, state_of, stored_instance
 from node.errors import NotReady
 from node.jobs import JobKind, NodePart
+from node.next_step import next_step
+from node.settings_sections import GatherSettings
 from node.states import StudyState
+from node.storage.analysis_queue import analysis_queue
 from node.storage.health import HealthStore
 from node.storage.hosts import Hosts
 from node.storage.ledger.job_rows import StaleJob
@@ -186,3 +189,14 @@ def test_a_host_that_tells_patients_apart_by_another_key_is_refused(ledger: Ledg
 def test_a_host_keeps_its_number(ledger: Ledger, numbers: tuple[int, int]) -> None:
     assert Hosts(ledger.engine).register(A, "a", AT_A.archive, "/mnt/new", "key") == numbers[0]
     assert [(each.node, each.root) for each in Hosts(ledger.engine).known()] == [(A, "/mnt/new"), (B, "/srv")]
+
+
+def test_the_worklist_says_that_a_study_waits_for_a_host(ledger: Ledger, numbers: tuple[int, int]) -> None:
+    receive(ledger, numbers[0], 1, now=90.0)
+    listening(ledger, A, 100.0)
+    study, gather = ledger.reading.study(STUDY), GatherSettings()
+    steps = [
+        next_step(study.study, study.jobs, analysis_queue(ledger.engine, now), gather, now) for now in (110.0, 700.0)
+    ]
+    assert [each.is_troubled for each in steps] == [False, True]
+    assert steps[1].words == f"waits for its host: {A} (silent for 10 min)"

@@ -59,6 +59,12 @@ def failed(jobs: int, kind: JobKind, destination: str = "") -> QueueDepth:
             id="a destination that answers and takes nothing for 16 minutes",
         ),
         pytest.param(
+            replace(WELL, hosts={"MOMENODE@a:104": 2}),
+            Alert.HOST_SILENT,
+            "2 studies are unfinished, with images only on MOMENODE@a:104, which is not heard",
+            id="a host that died with studies",
+        ),
+        pytest.param(
             replace(WELL, owed_since={"pacs": 8_000.0}),
             Alert.COMMITMENT_OVERDUE,
             "pacs has results and has not committed itself to keeping them",

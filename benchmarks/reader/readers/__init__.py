@@ -1,0 +1,1 @@
+"""The readers that are scored, a module each: VERSION, CLAIMS and `read`."""
