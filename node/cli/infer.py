@@ -34,8 +34,9 @@ def infer(
 ) -> None:
     """Analyse one study from a folder: DICOM in, result objects out, no network; of NIfTI, maps as NIfTI and JSON.
 
-    A NIfTI study (docs/nifti.md) gets the score, maps and measurements that its DICOM would get, but no report and no
-    other DICOM object: those refer to DICOM images.
+    A NIfTI study (docs/nifti.md) gets the score and maps that its DICOM would get, and what its files let be measured
+    (kinetics need times, ADC an ADC map or b-values, which `assemble` does not write). It gets no report and no other
+    DICOM object: those refer to DICOM images.
 
     Example: mome-node infer ./study --out ./results --model demo
     """
