@@ -15,7 +15,8 @@ from node.storage.ledger.ledger import Ledger
 _KEPT = ("instances/**/*.dcm", "results/**/*.dcm", "models/*/*")
 _ONLY_SQLITE = (
     "the ledger is in a PostgreSQL database: back that up with pg_dump first, then the folders "
-    "instances/, results/ and models/ of the storage root with any tool (files never change once they are there)"
+    "instances/, results/ and models/ and the file installation of the storage root with any tool (files never change "
+    "once they are there)"
 )
 
 

@@ -39,14 +39,16 @@ def open_storage(settings: Settings) -> tuple[Archive, Ledger]:
 def open_archive(settings: Settings, ledger: Ledger) -> Archive:
     """The archive of this host, whose files carry the host's number where several may share the ledger.
 
-    Raises NotReady when it cannot be written, or tells patients apart by another key than the others.
+    Raises NotReady when it cannot be written, tells patients apart by another key than the others, or does not have
+    the files that the ledger says it has.
     """
     root, key_file = settings.storage.root, settings.storage.search_key_path
     archive = Archive(root, key_file)
     if settings.is_sqlite:
         return archive
     uuid, key = archive_uuid(settings), SearchKey.open(key_file).fingerprint
-    number = Hosts(ledger.engine).register(settings.node_name, socket.gethostname(), uuid, str(root.absolute()), key)
+    name, place = socket.gethostname(), str(root.absolute())
+    number = Hosts(ledger.engine).register(settings.node_name, name, uuid, place, key, now=time.time())
     return Archive(root, key_file, number)
 
 

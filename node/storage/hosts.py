@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, delete, func, insert, not_, or_, select, update
@@ -15,6 +16,7 @@ from node.states import FINAL, StudyState
 from node.storage import host_schema, schema
 from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import ALIVE_SECONDS, LedgerOvertaken, reading, writing
+from node.storage.host_roots import settle_root
 from node.storage.ledger.host_rows import copy_here, is_here, keeper
 from node.storage.records import StudyRecord
 
@@ -120,26 +122,37 @@ class Hosts:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def register(self, node: str, name: str, archive: str, root: str, search_key: str) -> int:
+    def register(self, node: str, name: str, archive: str, root: str, search_key: str, *, now: float = 0.0) -> int:
         """The number of this node's host, which is noted when it is new.
 
-        Raises NotReady where another host tells patients apart by another key: it would not know them again here.
+        Files that lie below its root, and that the ledger knows under another archive, are its own from then on: the
+        root was restored without its UUID. Raises NotReady where this node's files lie elsewhere (`settle_root`), and
+        where another host tells patients apart by another key: it would not know them again here.
+
+        Parameters
+        ----------
+        now
+            Whether another host is heard that keeps the same files.
         """
         us = {"node": node, "archive": archive}
         columns = {"name": name, "root": root, "search_key": search_key}
         try:
-            return self._register(us, columns)
+            return self._register(us, columns, now)
         except LedgerOvertaken:  # by another process of this node
-            return self._register(us, columns)
+            return self._register(us, columns, now)
 
-    def _register(self, us: dict[str, str], columns: dict[str, str]) -> int:
+    def _register(self, us: dict[str, str], columns: dict[str, str], now: float) -> int:
         table = host_schema.host
+        ours = select(table).filter_by(**us)
         with reading(self.engine) as db:
             _require_one_key(db, columns["search_key"], us["node"])
-            known = db.execute(select(table).filter_by(**us)).first()
+            known = db.execute(ours).first()
         if known is not None and all(getattr(known, name) == value for name, value in columns.items()):
             return int(known.id)
         with writing(self.engine) as db:
+            if known is None:
+                settle_root(db, us["node"], us["archive"], Path(columns["root"]), now)
+                known = db.execute(ours).first()
             if known is not None:
                 db.execute(update(table).where(table.c.id == known.id).values(columns))
                 return int(known.id)

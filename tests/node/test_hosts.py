@@ -51,6 +51,30 @@ def test_what_another_host_keeps_is_not_called_damaged(ledger: Ledger, two: tupl
 
 
 @pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_images_are_here_after_a_restore_without_the_uuid_of_the_root(
+    ledger: Ledger, two: tuple[Settings, Settings]
+) -> None:
+    a, _ = two
+    keep(a, 2)
+    before = archive_uuid(a)
+    (a.storage.root / "installation").unlink()
+    restored = open_archive(a, ledger)
+    assert restored.uuid != before and len(images_here(ledger, restored, STUDY)) == 2
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_a_node_whose_disk_is_not_mounted_does_not_start(
+    ledger: Ledger, two: tuple[Settings, Settings], tmp_path: Path
+) -> None:
+    a, _ = two
+    keep(a, 2)
+    a.storage.root.rename(tmp_path / "not mounted")
+    a.storage.root.mkdir()
+    with pytest.raises(NotReady, match="mount or restore the folder that has them"):
+        open_archive(a, ledger)
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
 def test_a_host_with_a_key_of_its_own_does_not_start(ledger: Ledger, two: tuple[Settings, Settings]) -> None:
     _, b = two
     (b.storage.root / "search.key").unlink()
