@@ -91,8 +91,7 @@ def begin_cohort(folder: Path, manifest: Path) -> CohortFile:
 def _studies_below(folder: Path) -> tuple[list[Path], list[Path]]:
     """Folders of DICOM files in this one, and NIfTI studies anywhere below that are in none of those."""
     dicom = [each for each in folder.iterdir() if each.is_dir() and dicom_files(each)]
-    nifti = [each for each in nifti_study_folders(folder) if not any(each.is_relative_to(one) for one in dicom)]
-    return dicom, nifti
+    return dicom, nifti_study_folders(folder, dicom)
 
 
 def add_to_cohort(manifest: Path, labels: Path | None, studies: Mapping[str, Path]) -> CohortAddition:

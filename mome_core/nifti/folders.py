@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,17 @@ _PARTS = {"anat", "perf", "dwi", "dce", "t2", "t2w", "adc"}  # folders inside a 
 _PUBLISHED = re.compile(r"(images|([^/]+/)?data_unilateral)/[^/]+")  # MAMA-MIA; ODELIA, with or without its centre
 
 
-def nifti_study_folders(root: Path) -> list[Path]:
+def nifti_study_folders(root: Path, without: Collection[Path] = ()) -> list[Path]:
     """Every folder below that is one NIfTI study, by name; a folder inside a study is not listed beside it.
 
     The study is the nearest folder with a mome.json or a case.json; else in BIDS the session or the subject; else where
     the files lie, but not a folder that is called as a part (dce, anat ...) or lies in another that has images itself.
     Files whose names say nothing make no study by themselves.
+
+    Parameters
+    ----------
+    without
+        Folders that are not looked into, because they are studies already (DICOM).
 
     Raises
     ------
@@ -39,7 +44,10 @@ def nifti_study_folders(root: Path) -> list[Path]:
     """
     images: dict[Path, set[tuple[Role, int | None]]] = defaultdict(set)
     declared: set[Path] = set()
+    others = frozenset(without)
     for path in nifti_under(root):
+        if not others.isdisjoint(path.parents):
+            continue
         file = named_file(path)
         if study := _declared_study(path, root):
             declared.add(study)
@@ -111,9 +119,10 @@ def _bids(folder: Path) -> bool:
 def _require_whole(images: Mapping[Path, set[tuple[Role, int | None]]]) -> None:
     """Refuse folders side by side, or one in the other, that have no role in common: they may be parts of one study."""
     groups: dict[Path, list[set[tuple[Role, int | None]]]] = defaultdict(list)
+    parents = {each.parent for each in images}
     for folder, found in images.items():
         groups[folder.parent].append(found)
-        if folder in {each.parent for each in images}:
+        if folder in parents:
             groups[folder].append(found)
     for group in groups.values():
         if len(group) > 1 and sum(map(len, group)) == len(set.union(*group)):

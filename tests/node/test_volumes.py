@@ -32,6 +32,7 @@ def new(folder: Path) -> Path:
 @pytest.mark.slow
 def test_a_case_is_one_file_for_each_modality_and_its_reasons(tmp_path: Path, assignment: RoleAssignment) -> None:
     (tmp_path / "t2.nii").write_bytes(b"of an earlier study")
+    (tmp_path / "case.json").write_text('{"format": "mome-case 1", "modalities": {"T2": {"file": "t2.nii"}}}')
     written = write_case_files(assignment, tmp_path)
     assert set(written.files) == {"dce.nii", "t2.nii", "dwi.nii"}
     assert {each.name for each in tmp_path.iterdir()} == {*written.files, "case.json"}

@@ -89,6 +89,7 @@ def test_folders_that_may_be_parts_of_one_study_are_refused_until_mome_json_tell
     mome_json(tmp_path / "Doe")
     assert nifti_study_folders(tmp_path) == [tmp_path / "Doe"]
     (tmp_path / "Doe" / "mome.json").unlink()
+    assert nifti_study_folders(tmp_path, [tmp_path / "Doe"]) == []
     for part in ("one", "two"):
         mome_json(tmp_path / "Doe" / part)
     assert [each.name for each in nifti_study_folders(tmp_path)] == ["one", "two"]
