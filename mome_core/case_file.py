@@ -104,6 +104,15 @@ def read_case(folder: Path) -> Case:
         raise CaseFileDamaged(f"{CASE_JSON} does not describe a valid case: {error}") from error
 
 
+def listed_volumes(folder: Path) -> frozenset[str]:
+    """Names of the files that case.json lists; empty without a case.json of this format."""
+    try:
+        parts = _read_description(folder)["modalities"].values()
+        return frozenset(Path(str(part["file"])).name for part in parts)
+    except (CaseFileDamaged, KeyError, TypeError, AttributeError):
+        return frozenset()
+
+
 def read_acquisition(folder: Path) -> dict[str, str | float]:
     """What case.json says of the scanner, without a voxel; CaseFileDamaged as `read_case`."""
     return dict(_read_description(folder).get("acquisition", {}))

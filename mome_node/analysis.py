@@ -8,7 +8,9 @@ from pathlib import Path
 
 from PIL.Image import Image
 
+from dicom_io.study.case import Assembly
 from mome_core.case import Case
+from mome_core.errors import StudyIneligible
 from mome_core.inference import ActiveModel
 from mome_core.measurements import Measurements
 from mome_core.model.checkpoint import Checkpoint
@@ -16,15 +18,16 @@ from mome_core.policy import Policy, default_policy
 from mome_core.results import Endpoint, Result, Saliency, Score
 from mome_node.pictures import saliency_picture
 from mome_node.study import Study
-from node.analysis import evidence_of, wanted_kinds
+from node.analysis import AnalysisContext, evidence_of, refused_objects, wanted_kinds
 from node.answering import answer_case
 from node.errors import NodeError
-from node.identity import this_device
+from node.identity import users_device
 from node.measuring import measured
 from node.result_files import write_result_files
 from node.study_doubts import doubted
 from sr_templates.build import build_objects
 from sr_templates.context import ObjectOptions
+from sr_templates.dicom.device import Revision
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -39,6 +42,8 @@ class Analysis:
         The volumes that were analysed.
     study
         Where they came from; None for volumes that were given without a study.
+    refusal
+        Why the bundle may not answer from what there is; None where it does. `write` then writes objects that say so.
 
     Examples
     --------
@@ -61,6 +66,7 @@ class Analysis:
     result: Result
     case: Case
     study: Study | None = None
+    refusal: StudyIneligible | None = None
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -105,14 +111,19 @@ class Analysis:
         Raises
         ------
         NodeError
-            The volumes do not come from DICOM, or there is no such kind.
+            The volumes do not come from DICOM or were changed since, or there is no such kind.
         """
-        if self.study is None or self.study.assembly is None:
-            raise NodeError("DICOM objects refer to images, and these volumes do not come from DICOM")
-        options = ObjectOptions(wanted_kinds(tuple(kinds)))
-        device = this_device(Path(out) / ".node")
-        objects = build_objects(self.result, evidence_of(self.study.assembly), device, options=options)
-        return write_result_files(objects, Path(out))
+        assembly = _assembly_of(self.case, self.study)
+        if self.study is None or assembly is None:
+            raise NodeError("DICOM objects refer to images, and these volumes do not come from DICOM, or were changed")
+        context = AnalysisContext((), users_device(), options=ObjectOptions(wanted_kinds(tuple(kinds))))
+        if self.refusal is None:
+            answer = build_objects(self.result, evidence_of(assembly), context.device, options=context.options)
+            return write_result_files(answer, Path(out))
+        refused = refused_objects(self.study.headers, self.refusal, context, Revision())
+        if refused is None:
+            raise NodeError("the study has no image that a DICOM object could refer to")
+        return write_result_files(refused, Path(out))
 
     def __repr__(self) -> str:
         shown = [each for each in self.scores if each.probability is not None]
@@ -132,7 +143,7 @@ def analyze(
     Parameters
     ----------
     study
-        A study, or volumes alone (changed ones, say). Only of a DICOM study can DICOM objects be written.
+        A study, or volumes alone (changed ones, say). DICOM objects can be written of a DICOM study as it was read.
     policy
         What is computed and in which precision; None for what suits model and device.
     progress
@@ -155,9 +166,16 @@ def analyze(
     answering = (ActiveModel(model, policy or default_policy(model.network)),)
     answered = answer_case(case, source.without_dce if source else None, answering, {}, progress)
     if answered.refusal is not None:
-        return Analysis(answered.result, case, source)
+        return Analysis(answered.result, case, source, answered.refusal)
     if source is None:
         return Analysis(measured(answered.result, case, answered.surveyed, None), case)
-    evidence = None if source.assembly is None else evidence_of(source.assembly)
+    assembly = _assembly_of(case, source)
+    evidence = None if assembly is None else evidence_of(assembly)
     result = measured(answered.result, case, answered.surveyed, evidence)
     return Analysis(doubted(result, source.headers, (), source.choices), case, source)
+
+
+def _assembly_of(case: Case, study: Study | None) -> Assembly | None:
+    """The images behind volumes; None where they are not of DICOM, or not those that were read."""
+    assembly = None if study is None else study.assembly
+    return assembly if assembly is not None and assembly.case is case else None

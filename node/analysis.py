@@ -138,13 +138,13 @@ def analyze_study(
             assembly = read_case(roles, dce_required=False, diffusion=True)
         answered = answer_case(assembly.case, assembly.without_dce, context.models, timings, progress)
         if (refusal := answered.refusal) is not None:
-            objects = _refuse(headers, refusal, context, run)
+            objects = refused_objects(headers, refusal, context, run)
             return AnalysisOutcome(
                 headers, roles, assembly, answered.result, objects, str(refusal), refusal.code, timings
             )
         result = doubted(answered.result, headers, senders, assembly.warnings)
     except StudyIneligible as reason:
-        objects = _refuse(headers, reason, context, run)
+        objects = refused_objects(headers, reason, context, run)
         return AnalysisOutcome(headers, roles, None, None, objects, str(reason), reason.code, timings)
     timings |= result.timings_s
     evidence = evidence_of(assembly)
@@ -157,7 +157,7 @@ def analyze_study(
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
 
 
-def _refuse(
+def refused_objects(
     headers: StudyHeaders, reason: StudyIneligible, context: AnalysisContext, run: Revision
 ) -> ResultObjects | None:
     """Objects that state why a study was not analysed; None where nobody is told, or it has no image to refer to.

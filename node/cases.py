@@ -18,13 +18,13 @@ from mome_core.calibration import coalition_words
 from mome_core.case import Case
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.model.build import AnyArchitecture
-from mome_core.nifti.names import name_without_patient
 from mome_core.nifti.study import read_nifti_study
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
 from mome_core.training.cohort import ManifestRow
 from mome_core.training.dataset import Cohort, ExcludedCase, Source, prepare_cohort
 from mome_core.training.errors import TrainingRefused
+from node.nifti_digest import nifti_digests
 from node.nifti_folders import is_nifti_study
 
 CACHE = Path(".cache/mome-node/prepared")
@@ -100,7 +100,7 @@ def _identity_of(folder: Path) -> str:
 def content_digest(folder: Path) -> str:
     """SHA-256 over the files of a study, by their content; files that did not change are read once a process.
 
-    Of NIfTI the names count too, without the patient's: they say which phase is which.
+    Of NIfTI the part counts that a name or mome.json gives a file, and no name of a patient.
     """
     listing = hashlib.sha256()
     for path in files_under(folder):
@@ -113,11 +113,11 @@ def content_digest(folder: Path) -> str:
 def _digest_of(folder: Path, listing: str) -> str:
     """The digest of a folder whose files are those of the listing: a study of thousands takes up two lines here."""
     paths = files_under(folder)
-    named = is_nifti_study(folder)
-    digests = (
-        (name_without_patient(path) if named else "") + hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
-    )
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+    if is_nifti_study(folder):
+        digests = sorted(nifti_digests(folder, paths))
+    else:
+        digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from dicom_io.files import dicom_files
 from dicom_io.labels import read_labels
 from mome_core.case import Modality
 from mome_core.errors import MomeError
-from mome_core.nifti.folders import nifti_study_folders, patient_of_folder
+from mome_core.nifti.folders import nifti_study_folders, patients_of
 from mome_core.nifti.study import acquisition_of
 from mome_core.results import Endpoint
 from mome_core.training.cohort import LABEL_SOURCE, SUBTYPE_COLUMN, CohortProblem, ManifestRow, balance, problems_of
@@ -43,11 +43,18 @@ _SCANNER_FACTS = {"vendor": "vendor", "field_strength": "field_strength_t"}
 
 @dataclass(frozen=True, slots=True)
 class CohortFile:
-    """A manifest that was begun, and how many cases of how many patients it lists."""
+    """A manifest that was begun, and how many cases of how many patients it lists.
+
+    Parameters
+    ----------
+    without_patient
+        Cases whose folders do not tell the patient: nothing is trained before somebody fills the column in.
+    """
 
     cohort: str
     cases: int
     patients: int
+    without_patient: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +70,29 @@ def begin_cohort(folder: Path, manifest: Path) -> CohortFile:
     """Write a manifest with a row for each study; raises NodeError where there is none, or a manifest already.
 
     A study is a folder of DICOM files, or one of NIfTI files anywhere below. Patients become pseudonyms (of NIfTI, what
-    the folder calls them); vendor and field strength come from headers and sidecars; labels are empty.
+    the folders call them, empty where they do not tell); vendor and field strength come from headers and sidecars;
+    labels are empty.
     """
     if manifest.exists():
         raise NodeError(f"{manifest} exists already; add to it with: mome-node cohort add")
-    studies = _studies_below(folder)
-    if not studies:
+    dicom, nifti = _studies_below(folder)
+    if not dicom and not nifti:
         raise NodeError(
             f"{folder} holds no folder with DICOM files, nor one of NIfTI files that names or mome.json tell"
         )
     key = key_of(manifest, create=True)
-    rows = [new_row(study, _relative_to(study, manifest), key) for study in studies]
+    called = patients_of(nifti, folder)
+    studies = sorted([*dicom, *nifti])
+    rows = [new_row(study, _relative_to(study, manifest), key, called.get(study, "")) for study in studies]
     write_table(manifest, rows)
-    return CohortFile(str(manifest), len(rows), len({row["patient"] for row in rows}))
+    patients = [row["patient"] for row in rows]
+    return CohortFile(str(manifest), len(rows), len({*patients} - {""}), patients.count(""))
 
 
-def _studies_below(folder: Path) -> list[Path]:
+def _studies_below(folder: Path) -> tuple[list[Path], list[Path]]:
     """Folders of DICOM files in this one, and NIfTI studies anywhere below that are in none of those."""
     dicom = [each for each in folder.iterdir() if each.is_dir() and dicom_files(each)]
-    nifti = [each for each in nifti_study_folders(folder) if not any(each.is_relative_to(one) for one in dicom)]
-    return sorted([*dicom, *nifti])
+    return dicom, nifti_study_folders(folder, dicom)
 
 
 def add_to_cohort(manifest: Path, labels: Path | None, studies: Mapping[str, Path]) -> CohortAddition:
@@ -129,11 +139,17 @@ def pseudonym(patient_id: str, key: bytes) -> str:
     return "p" + hmac.new(key, patient_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def new_row(folder: Path, name: str, key: bytes) -> Record:
-    """Place, pseudonym, and what the headers say of the scanner."""
+def new_row(folder: Path, name: str, key: bytes, nifti_patient: str = "") -> Record:
+    """Place, pseudonym, and what the headers say of the scanner.
+
+    Parameters
+    ----------
+    nifti_patient
+        What the folder of a NIfTI study calls its patient; where it is empty, the row has none.
+    """
     empty = {endpoint.value: "" for endpoint in Endpoint}
     if is_nifti_study(folder):
-        row = {"case": name, "patient": pseudonym(patient_of_folder(folder), key)}
+        row = {"case": name, "patient": pseudonym(nifti_patient, key) if nifti_patient else ""}
         return row | empty | _scanner_of(folder)
     labels = read_labels(dicom_files(folder)[0])
     row = {"case": name, "patient": pseudonym(labels.patient_id, key)}
@@ -166,7 +182,7 @@ def _join(rows: list[Record], labels: Path, key: bytes) -> int:
         name = "case" if "case" in record else "patient"
         if name not in record:
             raise NodeError(f"{labels} has no column case, patient or patient_id, so nobody knows whose its labels are")
-        matching = [row for row in rows if row[name] == record[name]]
+        matching = [row for row in rows if row[name] and row[name] == record[name]]
         if not matching:
             raise NodeError(f"{labels}, line {number}: its {name} is not in the manifest")
         for row in matching:

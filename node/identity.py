@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -20,6 +21,12 @@ def this_device(root: Path) -> Device:
         IMPLEMENTATION_CLASS_UID,
         IMPLEMENTATION_VERSION_NAME,
     )
+
+
+def users_device() -> Device:
+    """This installation at a prompt: the same of all studies of a user, whose state folder (XDG) keeps the UUID."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return this_device(Path(state) / "mome-node")
 
 
 def graphics_cards() -> list[str]:

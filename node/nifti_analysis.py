@@ -12,12 +12,14 @@ import numpy as np
 from mome_core.case_file import write_nifti
 from mome_core.errors import StudyIneligible
 from mome_core.measurements import KineticMaps
+from mome_core.nifti.names import is_nifti
 from mome_core.nifti.study import NiftiStudy, describe_nifti, read_nifti_study
 from mome_core.results import QualityFlag, Result, Severity
 from mome_core.volume import Volume
 from node.analysis import AnalysisContext, with_result
 from node.answering import StageProgress, answer_case, timed
 from node.measuring import measured
+from node.nifti_folders import require_own
 from node.summary import AnalysisSummary
 from sr_templates.kinds import MEASURED_KINDS
 from sr_templates.saliency.placed import region_without_images
@@ -25,7 +27,6 @@ from sr_templates.saliency.placed import region_without_images
 _KINETIC = ("initial-uptake-percent", "delayed-change-percent", "time-to-peak-s", "curve-types", "enhancing-tissue")
 NO_DICOM = "a report, maps and all other DICOM objects refer to DICOM images, and this study is NIfTI"
 _RESULT_JSON = "result.json"
-_MAPS = ("saliency-*.nii.gz", "breasts.nii.gz", "region.nii.gz", *(f"{name}.nii.gz" for name in _KINETIC))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,10 +82,23 @@ def summarize_nifti(outcome: _NiftiOutcome, context: AnalysisContext) -> Analysi
     return summary if outcome.result is None else with_result(summary, outcome.result)
 
 
+def listed_maps(out: Path) -> frozenset[str]:
+    """Names of the maps that an earlier result.json in a folder lists; empty without one of ours."""
+    try:
+        return frozenset(json.loads((out / _RESULT_JSON).read_text(encoding="utf-8"))["nifti"]["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
 def write_nifti_results(outcome: _NiftiOutcome, summary: AnalysisSummary, out: Path) -> tuple[str, ...]:
-    """Write the maps as NIfTI and everything else as result.json; the names of the files."""
+    """Write the maps as NIfTI and everything else as result.json; the names of the files.
+
+    Maps that an earlier result.json lists are removed; NodeError where there are other NIfTI files in the folder.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    for earlier in (each for pattern in _MAPS for each in out.glob(pattern)):
+    ours = listed_maps(out)
+    require_own(out, ours)
+    for earlier in [each for each in out.iterdir() if each.name in ours and is_nifti(each)]:
         earlier.unlink()  # of another study, it would be taken for this one's
     maps = {} if outcome.result is None else dict(_maps_of(outcome.result))
     for name, volume in maps.items():

@@ -13,9 +13,9 @@ from dicom_io.headers.records import Omission
 from dicom_io.study.case import Assembly, read_case
 from dicom_io.study.roles import RoleAssignment
 from mome_core.case import Case, Modality
-from mome_core.case_file import CASE_JSON, describe, write_nifti
+from mome_core.case_file import CASE_JSON, describe, listed_volumes, write_nifti
 from mome_core.nifti.study import NiftiStudy, describe_nifti, read_nifti_study
-from node.nifti_folders import require_apart
+from node.nifti_folders import require_apart, require_own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,11 @@ class CaseFiles:
 
 
 def write_case_files(assignment: RoleAssignment, out: Path) -> CaseFiles:
-    """Write the case of one study: a NIfTI file for each modality, and case.json with what was used and why."""
+    """Write the case of one study: a NIfTI file for each modality, and case.json with what was used and why.
+
+    NodeError where the folder holds NIfTI files that no case.json of ours lists: another study would be overwritten.
+    """
+    require_own(out, listed_volumes(out))
     assembly = read_case(assignment)
     description = describe(assembly.case) | describe_assembly(assembly)
     return CaseFiles(assembly, _write_case(assembly.case, description, out), description)
@@ -52,8 +56,9 @@ class _NiftiCaseFiles:
 
 
 def write_nifti_case(folder: Path, out: Path) -> _NiftiCaseFiles:
-    """As `write_case_files`, from a folder of NIfTI files; NodeError where the one would overwrite the other."""
+    """As `write_case_files`, from a folder of NIfTI files; NodeError, too, where the one would overwrite the other."""
     require_apart(folder, out)
+    require_own(out, listed_volumes(out))
     study = read_nifti_study(folder)
     out.mkdir(parents=True, exist_ok=True)
     description = describe(study.case) | {"statement": RESEARCH_USE} | describe_nifti(study)

@@ -20,6 +20,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", PAGE, r
 @pytest.mark.slow
 def test_every_block_runs_and_prints_what_stands_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     names: dict[str, object] = {}
     alike = doctest.OutputChecker().check_output
     for block, expected in BLOCKS:

@@ -50,8 +50,9 @@ HINDRANCE_WORDS = {
 def init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json: Json = False) -> None:
     """Begin a manifest: a row for each study, patients as pseudonyms, vendor and field strength from the headers.
 
-    NIfTI names no patient: a study's folder does (BIDS: the subject; ODELIA: without the side of the breast). Where a
-    patient has several such folders, mend the column `patient`, or training and test may share them.
+    NIfTI names no patient: a study's folder does (BIDS: the subject; ODELIA: without the side of the breast). Where it
+    lies deeper (visits of one patient?) or its name is there twice, the column `patient` is left empty for you to fill
+    in. Where a patient has several folders beside each other, mend the column, or training and test may share them.
     The pseudonyms come from a secret beside the manifest (COHORT.key): who has it and a patient ID can find the row.
 
     Example: mome-node cohort init ./studies --out cohort.csv
@@ -61,6 +62,9 @@ def init(folder: _StudyFolders, out: _NewManifest = Path("cohort.csv"), as_json:
         typer.echo(json.dumps(asdict(begun)))
     else:
         typer.echo(f"{out}: {counted(begun.cases, 'case')} of {counted(begun.patients, 'patient')}, no label yet")
+        if begun.without_patient:
+            cases = counted(begun.without_patient, "case")
+            typer.echo(f"the folders do not tell the patient of {cases}: fill in the column patient of {out}")
 
 
 def add(

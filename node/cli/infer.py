@@ -19,8 +19,8 @@ from node.cli.options import Config, Json
 from node.cli.tables import print_summary
 from node.errors import NodeError
 from node.models import find_bundle
-from node.nifti_analysis import NO_DICOM, analyze_nifti, summarize_nifti, write_nifti_results
-from node.nifti_folders import is_nifti_study, require_apart
+from node.nifti_analysis import NO_DICOM, analyze_nifti, listed_maps, summarize_nifti, write_nifti_results
+from node.nifti_folders import is_nifti_study, require_apart, require_own
 from node.result_files import write_result_files
 from node.settings import load_settings
 
@@ -34,13 +34,15 @@ def infer(
 ) -> None:
     """Analyse one study from a folder: DICOM in, result objects out, no network; of NIfTI, maps as NIfTI and JSON.
 
-    A NIfTI study (docs/nifti.md) gets the score, maps and measurements that its DICOM would get, but no report and no
-    other DICOM object: those refer to DICOM images.
+    A NIfTI study (docs/nifti.md) gets the score and maps that its DICOM would get, and what its files let be measured
+    (kinetics need times, ADC an ADC map or b-values, which `assemble` does not write). It gets no report and no other
+    DICOM object: those refer to DICOM images.
 
     Example: mome-node infer ./study --out ./results --model demo
     """
     if is_nifti_study(folder):
         require_apart(folder, out)
+        require_own(out, listed_maps(out))
         _infer_nifti(folder, _context_for(config, model, out), out, as_json)
         return
     context = _context_for(config, model, out)

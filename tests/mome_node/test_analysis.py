@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import pydicom
 import pytest
 
 import mome_node
+from calibrations import calibrated, calibrations
+from mome_core.calibration import COALITIONS
+from mome_core.errors import Ineligibility
 from mome_core.inference import ActiveModel
 from mome_core.policy import default_policy
 from mome_node import Analysis, Checkpoint, Kind, NodeError, Policy, Study
@@ -23,17 +28,19 @@ SCORES_ONLY = Policy(contributions=False, saliency=False)
 
 @pytest.mark.slow
 def test_a_study_gets_the_answer_that_the_node_gives(
-    analysis: Analysis, prompt: Path, study: Study, model: Checkpoint
+    analysis: Analysis, state: Path, study: Study, model: Checkpoint, tmp_path: Path
 ) -> None:
     paths = [instance.path for series in study.headers for instance in series.instances]
-    context = AnalysisContext((ActiveModel(model, default_policy(model.network)),), this_device(prompt / "node"))
-    answered = analyze_study(paths, context).result
-    assert answered is not None
+    context = AnalysisContext((ActiveModel(model, default_policy(model.network)),), this_device(state))
+    outcome = analyze_study(paths, context)
+    answered = outcome.result
+    assert answered is not None and outcome.objects is not None
     assert analysis.result.scores == answered.scores
     assert analysis.result.flags == answered.flags
     assert analysis.measurements == answered.measurements
     for ours, theirs in zip(analysis.saliency, answered.saliency, strict=True):
         assert np.array_equal(ours.volume.voxels, theirs.volume.voxels)
+    assert uids(analysis.write(tmp_path)) == [str(each.SOPInstanceUID) for each in outcome.objects]
 
 
 def test_volumes_alone_get_the_same_score_and_measurements(analysis: Analysis, study: Study, model: Checkpoint) -> None:
@@ -63,6 +70,46 @@ def test_objects_are_written_and_lie_in_the_study(analysis: Analysis, study: Stu
     assert {pydicom.dcmread(path).StudyInstanceUID for path in written if path.suffix == ".dcm"} == {uid}
 
 
+def uids(paths: Iterable[Path]) -> list[str]:
+    return [str(pydicom.dcmread(path).SOPInstanceUID) for path in paths if path.suffix == ".dcm"]
+
+
+def test_the_same_study_gives_the_same_uids_in_every_folder(analysis: Analysis, tmp_path: Path) -> None:
+    kinds = [Kind.REPORT]
+    assert uids(analysis.write(tmp_path / "a", kinds)) == uids(analysis.write(tmp_path / "b", kinds))
+
+
+def test_a_bundle_that_may_not_answer_without_dce_writes_what_the_node_sends(
+    study: Study, model: Checkpoint, state: Path, tmp_path: Path
+) -> None:
+    assert study.assembly is not None
+    silent = replace(model, estimators=(calibrated(of=calibrations(withheld=COALITIONS)),))
+    dynamic = {str(image.header.SOPInstanceUID) for phase in study.assembly.dce for image in phase}
+    paths = [each.path for series in study.headers for each in series.instances]
+    kept = [path for path in paths if str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID) not in dynamic]
+    (tmp_path / "study").mkdir()
+    for number, path in enumerate(kept):
+        shutil.copy(path, tmp_path / "study" / f"{number}.dcm")
+    analysis = mome_node.analyze(mome_node.read_study(tmp_path / "study"), silent, policy=SCORES_ONLY)
+    assert analysis.refusal is not None and analysis.refusal.code == Ineligibility.NO_DYNAMIC
+    assert analysis.result.withheld == str(analysis.refusal)
+    context = AnalysisContext((ActiveModel(silent, SCORES_ONLY),), this_device(state))
+    sent = analyze_study(sorted((tmp_path / "study").iterdir()), context).objects
+    written = analysis.write(tmp_path / "out")
+    assert sent is not None and uids(written) == [str(each.SOPInstanceUID) for each in sent]
+    report = pydicom.dcmread(tmp_path / "out" / "report.dcm")
+    evidence = [each for of in report.CurrentRequestedProcedureEvidenceSequence for each in of.ReferencedSeriesSequence]
+    named = {image.ReferencedSOPInstanceUID for series in evidence for image in series.ReferencedSOPSequence}
+    assert named >= {pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID for path in kept}
+
+
+def test_changed_volumes_of_a_study_give_no_object(study: Study, model: Checkpoint, tmp_path: Path) -> None:
+    changed = mome_node.analyze(replace(study, case=replace(study.case, t2=None)), model, policy=SCORES_ONLY)
+    with pytest.raises(NodeError, match="were changed"):
+        changed.write(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_volumes_without_dicom_give_no_object(analysis: Analysis, tmp_path: Path) -> None:
     with pytest.raises(NodeError, match="do not come from DICOM"):
         replace(analysis, study=None).write(tmp_path)
@@ -79,6 +126,9 @@ def test_an_answer_is_told_in_one_line_without_a_patient(analysis: Analysis) -> 
 
 
 def test_modalities_that_may_not_be_scored_are_said(study: Study, model: Checkpoint) -> None:
-    alone = mome_node.analyze(replace(study.case, dce=None, t2=None), model, policy=SCORES_ONLY)
-    assert bool(alone.result.withheld) == (alone.scores[0].probability is None if alone.scores else True)
-    assert alone.measurements is not None and alone.measurements.not_measured
+    dwi = replace(study.case, dce=None, t2=None)
+    silent = replace(model, estimators=(calibrated(of=calibrations(withheld=[dwi.modalities])),))
+    (withheld,) = mome_node.analyze(dwi, silent, policy=SCORES_ONLY).scores
+    assert withheld.probability is None and withheld.withheld is not None
+    (shown,) = mome_node.analyze(dwi, model, policy=SCORES_ONLY).scores
+    assert shown.probability is not None and not shown.withheld

@@ -9,6 +9,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+import nifti_files
 from live_node import instance, new_study
 from mome_core.results import Endpoint
 from mome_core.training.cohort import CohortProblem, read_manifest
@@ -47,6 +48,20 @@ def test_a_manifest_begins_with_pseudonyms_and_gets_labels_by_the_hospital_s_ids
     assert add_to_cohort(cohort, pathology, NONE) == CohortAddition(cases=3, joined=3, added=0)
     assert look_at_manifest(read_manifest(cohort)).classes == {"malignancy": {"": {1: 2, 0: 1}}}
     assert "SECRET" not in cohort.read_text() and ",44" in cohort.read_text()
+
+
+def test_visits_without_a_patient_s_name_are_listed_without_a_patient_and_nothing_is_trained(tmp_path: Path) -> None:
+    nifti_files.phases(
+        tmp_path / "studies", [f"P1/{visit}/{phase}" for visit in ("a", "b") for phase in ("Pre", "Post_1")]
+    )
+    cohort = tmp_path / "cohort.csv"
+    assert begin_cohort(tmp_path / "studies", cohort) == CohortFile(str(cohort), cases=2, patients=0, without_patient=2)
+    with pytest.raises(TrainingRefused, match="patient must not be empty"):
+        read_manifest(cohort)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("patient,malignancy\n,1\n")
+    with pytest.raises(NodeError, match="is not in the manifest"):
+        add_to_cohort(cohort, labels, {})
 
 
 def test_a_manifest_that_exists_is_not_begun_again(site: Path) -> None:

@@ -32,6 +32,7 @@ def new(folder: Path) -> Path:
 @pytest.mark.slow
 def test_a_case_is_one_file_for_each_modality_and_its_reasons(tmp_path: Path, assignment: RoleAssignment) -> None:
     (tmp_path / "t2.nii").write_bytes(b"of an earlier study")
+    (tmp_path / "case.json").write_text('{"format": "mome-case 1", "modalities": {"T2": {"file": "t2.nii"}}}')
     written = write_case_files(assignment, tmp_path)
     assert set(written.files) == {"dce.nii", "t2.nii", "dwi.nii"}
     assert {each.name for each in tmp_path.iterdir()} == {*written.files, "case.json"}
@@ -79,6 +80,29 @@ def test_without_case_json_sidecars_tell_the_same_and_geometry_is_exact_to_1e_4_
     for modality, volume in read.sources.items():
         assert np.array_equal(volume.voxels, case.sources[modality].voxels)
         assert np.abs(volume.affine - case.sources[modality].affine).max() < 1e-4
+
+
+def test_the_volumes_of_another_study_are_not_overwritten_but_those_of_an_earlier_call_are(tmp_path: Path) -> None:
+    study = nifti_files.phases(tmp_path / "P1", ["Pre", "Post_1"])
+    other = nifti_files.phases(tmp_path / "P2", ["t2"])
+    nifti_files.write(other / "dce.nii", nifti_files.noise(4, 5, 6, 2))
+    before = {each: each.read_bytes() for each in other.iterdir()}
+    with pytest.raises(NodeError, match="did not write"):
+        write_nifti_case(study, other)
+    assert {each: each.read_bytes() for each in other.iterdir()} == before
+    with_t2 = nifti_files.phases(tmp_path / "P3", ["Pre", "Post_1", "T2"])
+    assert set(write_nifti_case(with_t2, tmp_path / "out").files) == {"dce.nii", "t2.nii"}
+    assert write_nifti_case(study, tmp_path / "out").files == ("dce.nii",)
+    assert not (tmp_path / "out" / "t2.nii").exists()
+
+
+def test_the_case_of_a_dicom_study_is_not_written_among_the_files_of_another(
+    tmp_path: Path, assignment: RoleAssignment
+) -> None:
+    nifti_files.write(tmp_path / "dce.nii", nifti_files.noise(4, 5, 6, 2))
+    with pytest.raises(NodeError, match="did not write"):
+        write_case_files(assignment, tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["dce.nii"]
 
 
 def test_a_nifti_study_is_not_written_into_its_own_folder(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ def executed(folder: Path) -> Any:
     """
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     inherited = os.environ.get("PYTHONPATH", "")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), inherited)))}
+    found = os.pathsep.join(filter(None, (str(ROOT), inherited)))
+    environment = {**os.environ, "PYTHONPATH": found, "XDG_STATE_HOME": str(folder / "state")}
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
     client.execute(env=environment)
     for cell in notebook.cells:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mome_core.nifti.folders import contradicted_side, nifti_study_folders, patient_of_folder
+from mome_core.errors import StudyIneligible
+from mome_core.nifti.folders import contradicted_side, nifti_study_folders, patients_of
+from mome_core.nifti.study import read_nifti_study
 from nifti_files import mome_json, phases
 
 
@@ -30,15 +32,67 @@ def test_every_published_layout_is_found_without_its_masks(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("folder", "patient"),
     [
+        ("DUKE_001", "DUKE_001"),
         ("images/DUKE_001", "DUKE_001"),
         ("data_unilateral/A_1_left", "A_1"),
-        ("data_unilateral/A_1_right", "A_1"),
+        ("CENTRE/data_unilateral/A_1_right", "A_1"),
         ("sub-07/ses-2", "07"),
         ("sub-07", "07"),
     ],
 )
-def test_a_folder_names_its_patient(folder: str, patient: str) -> None:
-    assert patient_of_folder(Path(folder)) == patient
+def test_a_folder_names_its_patient(folder: str, patient: str, tmp_path: Path) -> None:
+    assert list(patients_of([tmp_path / folder], tmp_path).values()) == [patient]
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ["P1/visit1", "P1/visit2"],
+        ["P1/images/visit1", "P1/images/visit2"],
+        ["A/data_unilateral/X_left", "B/data_unilateral/X_right"],
+        ["A/sub-01/ses-1", "B/sub-01"],
+    ],
+)
+def test_visits_and_names_that_stand_in_two_places_tell_no_patient(folders: list[str], tmp_path: Path) -> None:
+    assert set(patients_of([tmp_path / each for each in folders], tmp_path).values()) == {""}
+
+
+def test_both_breasts_and_all_sessions_are_one_patient_s(tmp_path: Path) -> None:
+    folders = [tmp_path / each for each in ("A_left", "A_right", "sub-1/ses-1", "sub-1/ses-2")]
+    assert list(patients_of(folders, tmp_path).values()) == ["A", "A", "1", "1"]
+
+
+def test_a_study_in_parts_is_the_one_that_infer_reads(tmp_path: Path) -> None:
+    for patient in ("P1", "P2"):
+        phases(tmp_path / patient, ["dce/Pre", "dce/Post_1", "anat/T2"])
+    phases(tmp_path / "P3", ["Pre", "Post_1", "further/T2"])
+    mome_json(phases(tmp_path / "P4", ["a/Pre", "a/Post_1", "b/T2"]))
+    found = nifti_study_folders(tmp_path)
+    assert [each.name for each in found] == ["P1", "P2", "P3", "P4"]
+    assert list(patients_of(found, tmp_path).values()) == ["P1", "P2", "P3", "P4"]
+    assert all(set(read_nifti_study(each).case.modalities) == {"DCE", "T2"} for each in found)
+    assert nifti_study_folders(tmp_path / "P1") == [tmp_path / "P1"]
+
+
+def test_what_mome_json_says_of_the_folders_inside_is_heard(tmp_path: Path) -> None:
+    mome_json(phases(tmp_path / "P1", ["dce/Pre", "dce/Post_1", "anat/T2"]), DCE={"subtraction": True})
+    (study,) = nifti_study_folders(tmp_path)
+    found = read_nifti_study(study)
+    assert found.without_dce is not None and "only subtractions" in str(found.without_dce)
+
+
+def test_folders_that_may_be_parts_of_one_study_are_refused_until_mome_json_tells(tmp_path: Path) -> None:
+    phases(tmp_path / "Doe", ["one/Pre", "one/Post_1", "two/T2"])
+    with pytest.raises(StudyIneligible, match="one study or several") as refused:
+        nifti_study_folders(tmp_path)
+    assert "Doe" not in str(refused.value)
+    mome_json(tmp_path / "Doe")
+    assert nifti_study_folders(tmp_path) == [tmp_path / "Doe"]
+    (tmp_path / "Doe" / "mome.json").unlink()
+    assert nifti_study_folders(tmp_path, [tmp_path / "Doe"]) == []
+    for part in ("one", "two"):
+        mome_json(tmp_path / "Doe" / part)
+    assert [each.name for each in nifti_study_folders(tmp_path)] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

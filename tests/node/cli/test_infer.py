@@ -26,6 +26,21 @@ def test_results_do_not_lie_among_the_images(tmp_path: Path, capsys: pytest.Capt
     assert not (folder / "results").exists()
 
 
+def test_files_of_the_user_that_are_called_as_maps_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = nifti_files.phases(tmp_path / "study", ["Pre", "Post_2"])
+    own = nifti_files.phases(tmp_path, ["breasts", "saliency-of-mine"])
+    assert "did not write" in told(capsys, str(folder), "--out", str(own), "--model", "demo", code=1)
+    assert {each.name for each in tmp_path.iterdir()} == {"study", "breasts.nii.gz", "saliency-of-mine.nii.gz"}
+
+
+def test_maps_of_an_earlier_call_are_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = nifti_files.phases(tmp_path / "study", ["Pre", "Post_2"])
+    out = nifti_files.phases(tmp_path / "out", ["breasts"])
+    (out / "result.json").write_text('{"nifti": {"files": ["breasts.nii.gz"]}}')
+    told(capsys, str(folder), "--out", str(out), "--model", "demo")
+    assert not (out / "breasts.nii.gz").exists() and (out / "result.json").exists()
+
+
 def test_a_folder_of_neither_kind_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "study").mkdir()
     words = told(capsys, str(tmp_path / "study"), "--out", str(tmp_path / "out"), "--model", "demo", code=1)

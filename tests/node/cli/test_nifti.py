@@ -36,6 +36,15 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_how_many_cases_have_no_patient_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nifti_files.phases(tmp_path / "studies", ["Doe/visit1/Pre", "Doe/visit2/Pre", "B/Pre"])
+    with pytest.raises(SystemExit) as end:
+        main(["cohort", "init", str(tmp_path / "studies"), "--out", str(tmp_path / "c.csv")])
+    words = " ".join(capsys.readouterr().out.split()).replace(str(tmp_path), "")
+    assert end.value.code in (0, None) and "3 cases of 1 patient, no label yet" in words
+    assert "do not tell the patient of 2 cases: fill in the column patient" in words and "Doe" not in words
+
+
 @pytest.mark.slow
 def test_a_cohort_of_nifti_studies_trains_a_model_that_is_measured(
     site: Path, capsys: pytest.CaptureFixture[str]
