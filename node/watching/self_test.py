@@ -58,6 +58,8 @@ def run_self_test(settings: Settings) -> Iterator[SelfTestResult]:
         yield result
     if "model" not in failed:
         yield _run("device time", _device_time, settings, required=False)
+    if not settings.is_sqlite and "database" not in failed:
+        yield _run("hosts", _hosts, settings, required=False)
     yield from _test_surroundings(settings)
 
 
@@ -76,8 +78,6 @@ def _required_tests() -> tuple[tuple[str, Callable[[Settings], str], str], ...]:
 
 def _test_surroundings(settings: Settings) -> Iterator[SelfTestResult]:
     """Those around the node; one that is down is retried indefinitely, and is no reason not to start."""
-    if not settings.is_sqlite:
-        yield _run("hosts", _hosts, settings, required=False)
     for each in settings.destinations:
         yield _run(f"echo {each.name}", partial(_echo, each), settings, required=False)
         if each.commitment:
