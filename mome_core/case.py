@@ -10,6 +10,9 @@ import numpy as np
 
 from mome_core.volume import Dynamic, Volume
 
+FIELD_OF_TWO_MM = 220.0
+"""From left to right: a narrower field of view may hold one breast only."""
+
 
 class Modality(StrEnum):
     """What the network takes in: any subset of the three, in the paper's order of tokens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,13 @@ class Dynamic:
     def phase(self, index: int) -> Volume:
         """One phase as a Volume that shares memory with this dynamic."""
         return Volume(self.voxels[index], self.affine, self.frame_of_reference_uid)
+
+
+def corners_of(affine: Affine, shape: Sequence[int]) -> NDArray[np.float64]:
+    """(3, 8) LPS mm of the voxel centres in the corners of a grid of that shape (columns, rows, slices)."""
+    ends = np.array(np.meshgrid(*[(0, size - 1) for size in shape])).reshape(3, -1)
+    corners: NDArray[np.float64] = (affine @ np.vstack([ends, np.ones(8)]))[:3]
+    return corners
 
 
 def spacing_of(affine: Affine) -> tuple[float, float, float]:

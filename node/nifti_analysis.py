@@ -14,7 +14,7 @@ from mome_core.errors import StudyIneligible
 from mome_core.measurements import KineticMaps
 from mome_core.nifti.names import is_nifti
 from mome_core.nifti.study import NiftiStudy, describe_nifti, read_nifti_study
-from mome_core.results import QualityFlag, Result, Severity
+from mome_core.results import QualityFlag, Result, Saliency, Severity
 from mome_core.volume import Volume
 from node.analysis import AnalysisContext, with_result
 from node.answering import StageProgress, answer_case, timed
@@ -23,6 +23,7 @@ from node.nifti_folders import require_own
 from node.summary import AnalysisSummary
 from sr_templates.kinds import MEASURED_KINDS
 from sr_templates.saliency.placed import region_without_images
+from sr_templates.saliency.region import Region
 
 _KINETIC = ("initial-uptake-percent", "delayed-change-percent", "time-to-peak-s", "curve-types", "enhancing-tissue")
 NO_DICOM = "a report, maps and all other DICOM objects refer to DICOM images, and this study is NIfTI"
@@ -100,34 +101,32 @@ def write_nifti_results(outcome: _NiftiOutcome, summary: AnalysisSummary, out: P
     require_own(out, ours)
     for earlier in [each for each in out.iterdir() if each.name in ours and is_nifti(each)]:
         earlier.unlink()  # of another study, it would be taken for this one's
-    maps = {} if outcome.result is None else dict(_maps_of(outcome.result))
+    shown = None if outcome.result is None else region_without_images(outcome.result)
+    maps = {} if outcome.result is None else dict(_maps_of(outcome.result, shown))
     for name, volume in maps.items():
         write_nifti(volume, out / name)
     told = {} if outcome.study is None else describe_nifti(outcome.study)
-    region = {} if outcome.result is None else _describe_region(outcome.result)
+    region = {} if shown is None else _describe_region(shown[1])
     content = summary.to_json() | {"nifti": told | {"files": list(maps), "region": region}}
     (out / _RESULT_JSON).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return (*maps, _RESULT_JSON)
 
 
-def _maps_of(result: Result) -> Iterator[tuple[str, Volume]]:
+def _maps_of(result: Result, shown: tuple[Saliency, Region] | None) -> Iterator[tuple[str, Volume]]:
     """Each map of a result under the name of its file, on the grid of the images that it is of."""
     for each in result.saliency:
         yield f"saliency-{each.endpoint}-{each.modality.lower()}.nii.gz", each.volume
     if result.breasts is not None:
         yield "breasts.nii.gz", result.breasts.share
-    if shown := region_without_images(result):
+    if shown is not None:
         saliency, region = shown
         yield "region.nii.gz", replace(saliency.volume, voxels=region.mask.astype(np.uint8))
     if result.kinetics is not None:
         yield from _kinetic_maps(result.kinetics)
 
 
-def _describe_region(result: Result) -> dict[str, object]:
-    """Where the region of highest saliency lies; empty where none is shown."""
-    if (shown := region_without_images(result)) is None:
-        return {}
-    _, region = shown
+def _describe_region(region: Region) -> dict[str, object]:
+    """Where the region of highest saliency lies."""
     peak_mm = [round(each, 2) for each in region.peak_mm.tolist()]
     return {"peak_lps_mm": peak_mm, "side": region.side, "volume_ml": round(region.volume_ml, 4)}
 

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mome_core.case import Role
+from mome_core.case import FIELD_OF_TWO_MM, Role
 from mome_core.case_file import CASE_JSON
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.nifti.files import nifti_under
 from mome_core.nifti.names import named_file
 from mome_core.nifti.sidecar import STUDY_SIDECAR
-from mome_core.volume import Affine
+from mome_core.volume import Affine, corners_of
 
 _BIDS_LEVELS = re.compile(r"(?P<level>sub|ses)-(?P<label>[a-z0-9]+)", re.IGNORECASE)
 _BREAST = re.compile(r"[_-](left|right)$", re.IGNORECASE)
-_FIELD_OF_TWO_MM = 220.0  # as where breasts are sought (preprocessing.breast_mask)
 _INPUTS = {Role.DCE_MULTI, Role.DCE_PHASE, Role.SUBTRACTION, Role.T2, Role.DWI}
 _PARTS = {"anat", "perf", "dwi", "dce", "t2", "t2w", "adc"}  # folders inside a study: datatypes of BIDS, our words
 _PUBLISHED = re.compile(r"(images|([^/]+/)?data_unilateral)/[^/]+")  # MAMA-MIA; ODELIA, with or without its centre
@@ -79,10 +78,9 @@ def contradicted_side(folder: Path, affine: Affine, shape: tuple[int, ...]) -> s
     Of a field that is too narrow for two breasts the isocentre (x = 0) tells the side.
     """
     named = _BREAST.search(folder.name)
-    corners = np.array([[i, j, k, 1] for i in (0, shape[0] - 1) for j in (0, shape[1] - 1) for k in (0, shape[2] - 1)])
-    across = (affine @ corners.T)[0]
+    across = corners_of(affine, shape)[0]
     width, middle = float(np.ptp(across)), float(across.min() + across.max()) / 2
-    if named is None or width >= _FIELD_OF_TWO_MM or abs(middle) < width / 4:
+    if named is None or width >= FIELD_OF_TWO_MM or abs(middle) < width / 4:
         return ""
     found = "left" if middle > 0 else "right"
     said = named[1].lower()

@@ -17,7 +17,7 @@ import nibabel
 import numpy as np
 
 from mome_core.errors import Ineligibility, StudyIneligible
-from mome_core.volume import Affine, Voxels, spacing_of
+from mome_core.volume import Affine, Voxels, corners_of, spacing_of
 
 _RAS_TO_LPS = np.array([[-1.0], [-1.0], [1.0], [1.0]])  # of the rows of an affine
 _MM, _SECONDS_OF_UNIT = 2, {8: 1.0, 16: 1e-3, 24: 1e-6}  # xyzt_units
@@ -201,8 +201,7 @@ def _step_s(header: nibabel.Nifti1Header) -> float | None:
 
 def _corners_apart_mm(one: Affine, other: Affine, shape: tuple[int, ...]) -> float:
     """How far the corners of two grids of this shape lie apart at most, mm."""
-    corners = np.array([[i, j, k, 1] for i in (0, shape[0] - 1) for j in (0, shape[1] - 1) for k in (0, shape[2] - 1)])
-    return float(np.linalg.norm(((one - other) @ corners.T)[:3], axis=0).max())
+    return float(np.linalg.norm(corners_of(one, shape) - corners_of(other, shape), axis=0).max())
 
 
 def _words(numbers: Any) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mome_core.case import FIELD_OF_TWO_MM
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.chest_wall import ANGLES, POLE_BEHIND_STERNUM_MM, RADII_MM, PolarSampling, chest_wall
 from mome_core.preprocessing.recipe import BreastRules, Size
@@ -26,7 +27,6 @@ _Mask = NDArray[np.bool_]
 
 _BRIGHT = 210.0  # 99th percentile; log(1 + x) then keeps air and fat apart
 _LEAST_SIGNAL_TO_AIR = 2.0
-_FIELD_OF_TWO_MM = 220.0  # from left to right
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +140,7 @@ def _is_of_one_side(width: int, affine: Affine, rules: BreastRules) -> bool:
     """Whether a field is too narrow for two breasts, and most of it lies on one side of the isocentre (x = 0)."""
     width_mm = width * rules.working_mm
     middle_mm = float(affine[0, 3] + affine[0, 0] * (width - 1) / 2)
-    return width_mm < _FIELD_OF_TWO_MM and abs(middle_mm) >= width_mm / 4
+    return width_mm < FIELD_OF_TWO_MM and abs(middle_mm) >= width_mm / 4
 
 
 def _find_one(volume: _Array, affine: Affine, rules: BreastRules) -> BreastMask:
@@ -166,7 +166,7 @@ def _left_of(share: _Array, middle: float, affine: Affine, rules: BreastRules) -
     A field too narrow for two breasts has its own middle; there all is of the side of the isocentre (x = 0) on which
     the breast lies.
     """
-    if share.shape[0] * rules.working_mm >= _FIELD_OF_TWO_MM:
+    if share.shape[0] * rules.working_mm >= FIELD_OF_TWO_MM:
         return np.broadcast_to(np.arange(share.shape[0])[:, None, None] > middle, share.shape)
     inside = np.argwhere(share > 0.5)
     is_left = inside.size > 0 and float((affine @ (*inside.mean(axis=0), 1.0))[0]) > 0

@@ -36,6 +36,9 @@ LABEL_TABLES: Mapping[str, Callable[[Path], CollectionLabels]] = {
     "fastmri-breast": derived.read_fastmri,
 }
 _ANSWERS = (*(endpoint.value for endpoint in Endpoint), "contralateral_malignancy")
+SHARED = "the patient is in a set that this one must not share anybody with"
+UNLABELLED = "no endpoint is labelled"
+NO_IMAGES = "no images are on disk"
 _BASELINE = frozenset({"", "T0", "T1", "0", "1", "BASELINE"})  # time points of I-SPY 1 count from T1
 
 
@@ -112,10 +115,23 @@ def write_public_cohort(
             rows.append(join.row(study, manifest))
     there = {_name(study) for study in studies}
     without_images = [each for name, each in join.by_name.items() if name not in there]
-    left_out += [LeftOut(each.patient, "", "no images are on disk") for each in without_images]
+    left_out += [LeftOut(each.patient, "", NO_IMAGES) for each in without_images]
+    return written_cohort(manifest, rows, left_out, labels.notes, f"{folder} holds no study of {collection.title}")
+
+
+def written_cohort(
+    manifest: Path, rows: Sequence[_Record], left_out: Sequence[LeftOut], notes: tuple[str, ...], none: str
+) -> PublicCohort:
+    """The manifest, and beside it what is left out.
+
+    Parameters
+    ----------
+    none
+        Begins the sentence of the NodeError where no case with a label is left.
+    """
     if not rows:
         counted = "; ".join(f"{count}: {reason}" for reason, count in counted_reasons(left_out)) or "nothing is there"
-        raise NodeError(f"{folder} holds no study of {collection.title} with a label: {counted}")
+        raise NodeError(f"{none} with a label: {counted}")
     excluded = manifest.with_suffix(".excluded.csv")
     write_table(manifest, rows)
     write_table(excluded, [{"patient": e.patient, "study": e.study, "reason": e.reason} for e in left_out])
@@ -124,9 +140,9 @@ def write_public_cohort(
         excluded=str(excluded),
         cases=len(rows),
         patients=len({row["patient"] for row in rows}),
-        classes=classes_of(rows),
+        classes=_classes_of(rows),
         left_out=tuple(left_out),
-        notes=labels.notes,
+        notes=notes,
     )
 
 
@@ -138,7 +154,7 @@ def write_label_table(name: str, folder: Path, out: Path) -> PublicCohort:
     left_out = [LeftOut(each.patient, "", each.excluded) for each in labels.patients if each.excluded]
     write_table(out, rows)
     patients = len({row["patient"] for row in rows})
-    return PublicCohort(str(out), "", len(rows), patients, classes_of(rows), tuple(left_out), labels.notes)
+    return PublicCohort(str(out), "", len(rows), patients, _classes_of(rows), tuple(left_out), labels.notes)
 
 
 def keys_of(manifest: Path) -> set[str]:
@@ -202,7 +218,7 @@ class _Join:
         """Why a study is no case; empty for one that is."""
         theirs = self.by_name.get(_name(study))
         if patient_key(study.labels.patient_id, self.labels.same) in self.without:
-            return "the patient is in a set that this one must not share anybody with"
+            return SHARED
         if theirs is None:
             return "the patient is not in the table of labels"
         if theirs.excluded:
@@ -211,7 +227,7 @@ class _Join:
             return "not the visit before treatment"
         if self._is_late_by_index(study):
             return "the index knows an earlier visit of the patient, which is not on disk"
-        return "" if any(theirs.values.get(name) for name in _ANSWERS) else "no endpoint is labelled"
+        return "" if any(theirs.values.get(name) for name in _ANSWERS) else UNLABELLED
 
     def row(self, study: StudyFolder, manifest: Path) -> _Record:
         """A line of the manifest; the site of a public case is its collection."""
@@ -241,7 +257,7 @@ def _name(study: StudyFolder) -> str:
     return study.labels.patient_id.upper()
 
 
-def classes_of(rows: Sequence[_Record]) -> dict[str, dict[str, int]]:
+def _classes_of(rows: Sequence[_Record]) -> dict[str, dict[str, int]]:
     counts = {e.value: Counter(row[e.value] for row in rows if row.get(e.value)) for e in Endpoint}
     return {name: dict(sorted(found.items())) for name, found in counts.items() if found}
 

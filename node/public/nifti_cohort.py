@@ -10,15 +10,15 @@ from pathlib import Path
 
 from mome_core.nifti.folders import nifti_study_folders
 from mome_core.results import Endpoint
-from mome_core.training.table import write_table
-from node.errors import NodeError
 from node.public.cohort import (
+    NO_IMAGES,
+    SHARED,
+    UNLABELLED,
     LeftOut,
     PublicCohort,
     by_name,
-    classes_of,
-    counted_reasons,
     read_collection_labels,
+    written_cohort,
 )
 from node.public.labels import CollectionLabels, PatientLabels
 from node.public.patients import patient_key
@@ -66,17 +66,8 @@ def write_nifti_cohort(
         else:
             rows.append(join.row(theirs, study, manifest))
     absent = [each for patient, each in known.items() if patient not in names]
-    left_out += [LeftOut(each.patient, "", "no images are on disk") for each in absent]
-    if not rows:
-        counted = "; ".join(f"{count}: {reason}" for reason, count in counted_reasons(left_out)) or "nothing is there"
-        raise NodeError(f"{folder} holds no case of {name} with a label: {counted}")
-    excluded = manifest.with_suffix(".excluded.csv")
-    write_table(manifest, rows)
-    write_table(excluded, [{"patient": e.patient, "study": e.study, "reason": e.reason} for e in left_out])
-    patients = len({row["patient"] for row in rows})
-    return PublicCohort(
-        str(manifest), str(excluded), len(rows), patients, classes_of(rows), tuple(left_out), labels.notes
-    )
+    left_out += [LeftOut(each.patient, "", NO_IMAGES) for each in absent]
+    return written_cohort(manifest, rows, left_out, labels.notes, f"{folder} holds no case of {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +84,10 @@ class _NiftiJoin:
         if theirs.excluded:
             return theirs.excluded
         if patient_key(theirs.patient, self.labels.same) in self.without:
-            return "the patient is in a set that this one must not share anybody with"
+            return SHARED
         if self.part and theirs.values.get(_SPLIT) != self.part:
             return f"not of the published split {self.part}"
-        return "" if any(theirs.values.get(e.value) for e in Endpoint) else "no endpoint is labelled"
+        return "" if any(theirs.values.get(e.value) for e in Endpoint) else UNLABELLED
 
     def row(self, theirs: PatientLabels, study: Path, manifest: Path) -> dict[str, str]:
         """A line of the manifest."""

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 
+from mome_core.case import FIELD_OF_TWO_MM
 from mome_core.results import AnalyzedBreasts
-from mome_core.volume import Affine, Volume, voxel_ml_of
+from mome_core.volume import Affine, Volume, corners_of, voxel_ml_of
 from sr_templates.dicom import codes
 from sr_templates.dicom.evidence import Vector
 
@@ -21,7 +22,6 @@ SHARE_OF_PEAK = 0.5
 LEAST_LOG_ODDS_PER_ML = 0.25
 """Saliency that pictures show and a region needs; docs/results.md has what phantoms with and without lesion reach."""
 LEAST_IN_BREASTS = 0.9  # of a region's voxels
-_BILATERAL_WIDTH_MM = 220.0  # a narrower field of view may hold one breast only
 _MIDLINE_MARGIN_MM = 15.0
 Box = tuple[slice, slice, slice]
 
@@ -147,7 +147,7 @@ def side_of(point_mm: Vector, acquired: Volume, header: Dataset) -> Side | None:
     """
     middle, width = _field_across(acquired)
     stated = str(header.get("ImageLaterality") or header.get("Laterality") or "")
-    if width >= _BILATERAL_WIDTH_MM:
+    if width >= FIELD_OF_TWO_MM:
         distances = (float(point_mm[0]), float(point_mm[0]) - middle)
     elif stated in (Side.LEFT, Side.RIGHT):
         return Side(stated) if (middle > 0) == (stated == Side.LEFT) or abs(middle) < _MIDLINE_MARGIN_MM else None
@@ -166,6 +166,5 @@ def _field_across(acquired: Volume) -> tuple[float, float]:
 
 def corners_mm(volume: Volume) -> tuple[Vector, Vector]:
     """Smallest and largest LPS coordinates of the volume's voxel centres."""
-    ends = np.array(np.meshgrid(*[(0, size - 1) for size in volume.voxels.shape])).reshape(3, -1)
-    points = (volume.affine @ np.vstack([ends, np.ones(8)]))[:3]
+    points = corners_of(volume.affine, volume.voxels.shape)
     return points.min(axis=1), points.max(axis=1)
