@@ -16,23 +16,16 @@ import pytest
 from engine_work import TroubleWork
 from node.engines.engine import Batch, EngineRefused, Limits, LostTask
 from node.engines.ray_cluster import RayEngine
-from places import ROOT
+from ray_hosts import ray_hosts
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A head without work, and two hosts of one processor each."""
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests/support'}")
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        found.add_node(num_cpus=1)
-    found.wait_for_nodes()
-    yield found
-    found.shutdown()
+def cluster() -> Iterator[Any]:
+    """A head without work, and two hosts."""
+    with ray_hosts(2) as found:
+        yield found
 
 
 def run(cluster: Any, work: TroubleWork, count: int) -> dict[int, int | LostTask]:
