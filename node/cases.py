@@ -88,7 +88,8 @@ def answerable(cohort: Cohort, architecture: AnyArchitecture, progress: CohortPr
 def _source_of(row: ManifestRow) -> Source:
     """A row of the manifest as a study that can be read."""
     content, read = partial(content_digest, row.folder), partial(read_study, row.folder)
-    return Source(row.name, row.patient, row.labels, content, read, partial(_identity_of, row.folder), row.subtype)
+    identity = partial(_identity_of, row.folder)
+    return Source(row.name, row.patient, row.labels, content, read, identity, row.subtype, row.side)
 
 
 def _identity_of(folder: Path) -> str:

@@ -6,7 +6,7 @@ import json
 import math
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +18,10 @@ from mome_core.model.baselines import ResNetFusion
 from mome_core.model.build import AnyArchitecture
 from mome_core.model.checkpoint import AnyCheckpoint, Description, load_either
 from mome_core.model.mome import Mome
+from mome_core.preprocessing.recipe import UnitOfAnalysis
 from mome_core.results import Endpoint
 from mome_core.training.bundle import LICENCES, write_bundle
-from mome_core.training.cohort import ManifestRow, Split
+from mome_core.training.cohort import ManifestRow, Split, unit_of
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
 from mome_core.training.dataset import Cohort, code_digest
 from mome_core.training.distributed import ProcessGroup, process_group
@@ -111,9 +112,14 @@ def train_models(
     """
     group = process_group()
     progress = progress if group.is_main else TrainingProgress()
-    start = load_either(plan.start, group.device(plan.device))
+    start = _on_cases_of(rows, load_either(plan.start, group.device(plan.device)))
     cohort = _prepared_once(group, rows, start, plan, progress)
     return train_on(cohort, rows, start, plan, progress, engine=engine)
+
+
+def _on_cases_of(rows: Sequence[ManifestRow], start: AnyCheckpoint) -> AnyCheckpoint:
+    """The start with a recipe for what the cases are: what learns from breasts is a model of breasts."""
+    return replace(start, recipe=replace(start.recipe, unit=unit_of(rows)))
 
 
 def _prepared_once(
@@ -195,9 +201,9 @@ class _FoldTraining:
     rows: tuple[ManifestRow, ...] = field(compare=False)
 
     def open(self) -> Callable[[int], tuple[TrainedModel, _Scores]]:
-        """Load the start."""
+        """Load the start, with a recipe for what the cases are."""
         start = load_either(self.plan.start, process_group().device(self.plan.device))
-        return partial(self._train, start)
+        return partial(self._train, _on_cases_of(self.rows, start))
 
     def fingerprint(self) -> str:
         """Version and code of this installation."""
@@ -275,8 +281,8 @@ def _trained(
 
 
 def _description(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan) -> Description:
-    taught, asked = len(fold.sides.training), ", ".join(head.endpoint for head in plan.heads)
-    statement = f"Trained on {taught} studies of one site for {asked}; not validated elsewhere."
+    asked = ", ".join(head.endpoint for head in plan.heads)
+    statement = f"Trained on {_taught(fold, start.recipe.unit)} of one site for {asked}; not validated elsewhere."
     provenance = {
         "network": plan.network.value,
         "started_from": "" if plan.begins_anew else start.identity.sha256,
@@ -285,6 +291,15 @@ def _description(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow],
         LICENCES: _licences(start, fold, rows, plan),
     }
     return Description(fold.bundle.name, "1", statement, provenance)
+
+
+def _taught(fold: _Fold, unit: UnitOfAnalysis) -> str:
+    """How many cases taught, and what a case was."""
+    cases = len(fold.sides.training)
+    if unit is UnitOfAnalysis.PATIENT:
+        return f"{cases} studies"
+    patients = len({each.patient for each in fold.sides.training})
+    return f"{cases} single breasts of {patients} patients"
 
 
 def _licences(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan) -> list[str]:

@@ -106,9 +106,12 @@ class BatchReport:
 def run_batch(plan: BatchPlan, progress: Callable[[int, int], None]) -> BatchReport:
     """Answer every study that has no row yet, then write tables, page and run.json.
 
-    Raises NodeError where the engine or the folder cannot be used; a study that cannot be answered is a row.
+    Raises NodeError where the engine or the folder cannot be used, or the rows are single breasts; a study that cannot
+    be answered is a row.
     """
     require_parquet()
+    if any(row.side for row in plan.rows):
+        raise NodeError("the manifest lists single breasts (column side), and what is answered here is whole studies")
     studies = [BatchStudy.of(row) for row in plan.rows]
     places = list(dict.fromkeys(studies[n] for n in plan.shard.order(len(studies))))
     before = _rows_in(plan.request.out)

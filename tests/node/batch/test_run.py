@@ -51,6 +51,13 @@ def test_each_case_is_one_row_in_the_order_of_the_manifest(serial: Path) -> None
     assert float(rows[0]["volume_ml"]) > 0 and rows[0]["measured_at"] == "strongest-enhancement"
 
 
+def test_rows_of_single_breasts_are_not_answered_as_whole_studies(tmp_path: Path) -> None:
+    manifest = tmp_path / "breasts.csv"
+    manifest.write_text("case,patient,side,malignancy\ns0,p0,L,1\ns0,p0,R,0\n")
+    with pytest.raises(NodeError, match="lists single breasts"):
+        run_batch(plan_of(manifest, tmp_path / "out"), lambda done, planned: None)
+
+
 def test_a_second_call_analyses_nothing_and_writes_the_same_table(manifest: Path, serial: Path) -> None:
     before = (serial / RESULTS).read_bytes(), (serial / TIMINGS).read_bytes()
     report = run_batch(plan_of(manifest, serial), lambda done, planned: None)
