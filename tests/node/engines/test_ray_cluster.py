@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import subprocess
 import sys
@@ -73,6 +74,16 @@ class _OtherThere(TroubleWork):
 
     def fingerprint(self) -> str:
         return f"in {socket.gethostname()} {threading.main_thread().ident}"
+
+
+def test_processes_that_cannot_load_the_work_end_the_batch_with_the_cause(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("from engine_work import TroubleWork\nclass Work(TroubleWork): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    work = importlib.import_module("only_here").Work(tmp_path)
+    with pytest.raises(EngineRefused, match=r"do not start.*only_here"):
+        run(cluster, work, 4)
 
 
 def test_without_a_cluster_there_the_address_and_the_command_are_named(tmp_path: Path) -> None:
