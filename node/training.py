@@ -229,7 +229,7 @@ def _trained_side_by_side(
         done[number] = answer
         progress.step("folds trained", len(done), len(work.folds))
 
-    engine.run(Batch(range(len(work.folds)), work, Limits(seconds=math.inf)), told)
+    engine.run(Batch(range(len(work.folds)), work, Limits(seconds=math.inf, memory_gib=math.inf)), told)
     return [done[number] for number in range(len(work.folds))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mome_core.training.errors import NotWritable
 
 def write_whole(path: Path, content: bytes) -> None:
     """The file under this name with all of its content; NotWritable when the disk does not take it."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")  # hosts may share a folder
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:

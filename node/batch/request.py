@@ -11,14 +11,16 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from mome_core.compute import use_threads
+from mome_core.compute import device_of, use_threads
+from mome_core.inference import ActiveModel
 from mome_core.training.cohort import ManifestRow
 from node.analysis import AnalysisContext, open_context, wanted_kinds
 from node.batch.study import StudyAnalyst
 from node.identity import this_device
 from node.settings import load_settings
 
-_CODE = ("mome_core", "dicom_io", "sr_templates")
+_CODE = ("mome_core", "dicom_io", "sr_templates", "node")
+_LIBRARIES = ("torch", "numpy", "scipy", "SimpleITK", "pydicom", "highdicom", "nibabel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +79,16 @@ class BatchRequest:
         return replace(context, models=models, options=replace(context.options, kinds=kinds))
 
     def identity(self, context: AnalysisContext) -> str:
-        """Of all that decides a row but the study: bundles, estimators, policies, settings, objects, code."""
-        models = [
-            [each.checkpoint.identity.sha256, each.checkpoint.estimator.name, str(each.policy)]
-            for each in context.models
-        ]
-        objects = [str(context.device.uid), repr(context.options)] if context.options.kinds else []
-        text = json.dumps([models, [repr(each) for each in context.rules], objects, self.fingerprint()])
+        """Of all that decides a row but the study: bundles, estimators, arithmetic, settings, objects, code."""
+        models = [_told(each) for each in context.models]
+        rules = [repr(each) for each in context.rules]
+        text = json.dumps([models, rules, self.threads, _told_objects(context), self.fingerprint()])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def fingerprint(self) -> str:
-        """Version and code of this installation."""
-        return f"{version('mome-node')} {_code_digest()}"
+        """Versions and code of this installation."""
+        libraries = " ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+        return f"{version('mome-node')} {_code_digest()} {libraries}"
 
     def to_json(self) -> dict[str, object]:
         """Plain values."""
@@ -98,6 +98,19 @@ class BatchRequest:
             "threads": self.threads,
             "config": None if self.config is None else str(self.config),
         }
+
+
+def _told(model: ActiveModel) -> list[str]:
+    """A bundle with its calibration, and how it is computed."""
+    checkpoint = model.checkpoint
+    device = device_of(checkpoint.network).type
+    return [str(checkpoint.manifest["manifest_sha256"]), checkpoint.estimator.name, str(model.policy), device]
+
+
+def _told_objects(context: AnalysisContext) -> list[str]:
+    """Which objects are written, how, and of which device; nothing where there are none."""
+    kinds = sorted(context.options.kinds)
+    return [str(context.device.uid), *kinds, repr(replace(context.options, kinds=frozenset()))] if kinds else []
 
 
 @cache

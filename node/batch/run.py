@@ -13,7 +13,7 @@ from mome_core.training.cohort import ManifestRow
 from mome_core.training.files import write_whole
 from node.batch.page import write_page
 from node.batch.request import BatchRequest, BatchStudy
-from node.batch.study import ROWS
+from node.batch.study import ROWS, StudyAnswer
 from node.batch.table import BatchRow, RowStatus, require_parquet, write_tables
 from node.engines.engine import Batch, Engine, Limits, LostTask
 from node.errors import NodeError
@@ -114,32 +114,27 @@ def run_batch(plan: BatchPlan, progress: Callable[[int, int], None]) -> BatchRep
         raise NodeError("the manifest lists single breasts (column side), and what is answered here is whole studies")
     studies = [BatchStudy.of(row) for row in plan.rows]
     places = list(dict.fromkeys(studies[n] for n in plan.shard.order(len(studies))))
-    before = _rows_in(plan.request.out)
     began = time.monotonic()
-    told: dict[BatchStudy, str | LostTask] = {}
+    told: dict[BatchStudy, StudyAnswer | LostTask] = {}
 
-    def tell(number: int, answer: str | LostTask) -> None:
+    def tell(number: int, answer: StudyAnswer | LostTask) -> None:
         told[places[number]] = answer
         progress(len(told), len(places))
 
     plan.engine.run(Batch(places, plan.request, plan.limits), tell)
     rows = tuple(_row(row, told[study], plan.request.out) for row, study in zip(plan.rows, studies, strict=True))
-    report = BatchReport(rows, len(_rows_in(plan.request.out) - before), time.monotonic() - began, _models(rows))
+    answered = sum(isinstance(each, StudyAnswer) and each.is_new for each in told.values())
+    report = BatchReport(rows, answered, time.monotonic() - began, _models(rows))
     _write(plan, report)
     return report
 
 
-def _rows_in(out: Path) -> frozenset[str]:
-    """Names of the row files."""
-    return frozenset(each.name for each in (out / ROWS).glob("*.json"))
-
-
-def _row(row: ManifestRow, answer: str | LostTask, out: Path) -> BatchRow:
+def _row(row: ManifestRow, answer: StudyAnswer | LostTask, out: Path) -> BatchRow:
     """One row, read from its file."""
     if isinstance(answer, LostTask):
         return BatchRow(row.name, row.patient, "", None, answer.reason)
-    content = json.loads((out / ROWS / f"{answer}.json").read_text())
-    return BatchRow(row.name, row.patient, answer, AnalysisSummary.from_json(content))
+    content = json.loads((out / ROWS / f"{answer.name}.json").read_text())
+    return BatchRow(row.name, row.patient, answer.name, AnalysisSummary.from_json(content))
 
 
 def _models(rows: Sequence[BatchRow]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dicom_io.errors import DicomError
 from dicom_io.files import dicom_files
-from mome_core.errors import Ineligibility, MomeError, NumericsFault
+from mome_core.errors import Ineligibility, MomeError
 from mome_core.training.errors import NotWritable
 from mome_core.training.files import write_whole
 from node.analysis import AnalysisContext, analyze_study, summarize
@@ -21,6 +22,7 @@ from node.nifti_analysis import analyze_nifti, summarize_nifti
 from node.nifti_folders import is_nifti_study
 from node.result_files import write_result_files
 from node.summary import AnalysisSummary
+from sr_templates.build import ResultObjects
 
 log = logging.getLogger(__name__)
 ROWS, OBJECTS, SEEN = "rows", "objects", "seen"
@@ -31,6 +33,14 @@ class _InFolder(Protocol):
 
     @property
     def folder(self) -> Path: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnswer:
+    """The name of a study's row, and whether it was made now."""
+
+    name: str
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,23 +64,26 @@ class StudyAnalyst:
     identity: str
     with_objects: bool
 
-    def __call__(self, study: _InFolder) -> str | LostTask:
+    def __call__(self, study: _InFolder) -> StudyAnswer | LostTask:
+        if not study.folder.is_dir():
+            return LostTask("its folder is not there, or not seen from the host that tried")
         try:
             name = self._name_of(study.folder)
-            if not (self.out / ROWS / f"{name}.json").exists():
+            is_new = not (self.out / ROWS / f"{name}.json").exists()
+            if is_new:
                 self._keep(name, self._summary_of(study.folder, name))
-        except NotWritable:  # the folder takes no more: no fault of this study
+        except (NotWritable, MemoryError):  # no fault of this study's content
             raise
         except OSError as error:
             return LostTask(f"a file cannot be read: {error.strerror}")
-        except (MomeError, DicomError, NumericsFault, ValueError) as error:
+        except (MomeError, DicomError) as error:
             return LostTask(str(error))
-        except MemoryError:
-            raise
-        except Exception as error:  # a library failed with one study; the others go on, and its text may name a patient
-            log.exception("a study of a batch failed")
-            return LostTask(f"a library failed with it ({type(error).__name__})")
-        return name
+        except Exception as error:  # noqa: BLE001 - the others go on; a library's words may name a patient
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            kind = type(error).__name__
+            log.warning("a study of a batch failed", extra={"error": kind, "place": f"{where.filename}:{where.lineno}"})
+            return LostTask(f"a library failed with it ({kind} in {Path(where.filename).name}, line {where.lineno})")
+        return StudyAnswer(name, is_new)
 
     def _name_of(self, folder: Path) -> str:
         """The name of the study's row."""
@@ -83,13 +96,20 @@ class StudyAnalyst:
         """Analyse the study, and write its objects where they are wanted."""
         if is_nifti_study(folder):
             return summarize_nifti(analyze_nifti(folder, self.context), self.context)
-        paths = dicom_files(folder) if folder.is_dir() else []
+        paths = dicom_files(folder)
         if not paths:
             return AnalysisSummary("The folder holds no DICOM or NIfTI file.", Ineligibility.NO_MR_IMAGE)
         outcome = analyze_study(paths, self.context)
         if self.with_objects and outcome.objects is not None:
-            write_result_files(outcome.objects, self.out / OBJECTS / name)
+            self._write_objects(outcome.objects, name)
         return summarize(outcome)
+
+    def _write_objects(self, objects: ResultObjects, name: str) -> None:
+        """Write the objects; NotWritable when the disk does not take them."""
+        try:
+            write_result_files(objects, self.out / OBJECTS / name)
+        except OSError as error:
+            raise NotWritable(f"{self.out / OBJECTS / name} cannot be written: {error.strerror}") from error
 
     def _keep(self, name: str, summary: AnalysisSummary) -> None:
         """Write the row, whole; from now on the study is answered."""

@@ -67,7 +67,7 @@ def run(
     Example: mome-node cohort run cohort.csv --model demo --out results --workers 2
     """
     bundles = tuple(find_bundle(name).resolve() for name in model)
-    request = BatchRequest(bundles, out.resolve(), tuple(objects or ()), threads, config)
+    request = BatchRequest(bundles, out.resolve(), tuple(objects or ()), threads, config and config.resolve())
     chosen = engine_named(engine, workers, EngineOptions(ray_address, gpus))
     plan = BatchPlan(read_manifest(manifest), request, chosen, Limits(seconds, memory_gib), Shard.parse(shard))
     report = run_batch(plan, study_progress("answered"))

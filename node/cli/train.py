@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -98,12 +99,24 @@ def train(
         raise typer.BadParameter(
             f"{manifest} says who is for what; folds need it without splits", param_hint="--all-folds"
         )
-    if engine is not None and not all_folds:
-        raise typer.BadParameter("it trains the folds of --all-folds side by side", param_hint="--engine")
+    if engine is not None:
+        _require_apart(plan, all_folds=all_folds)
+        plan = replace(plan, start=plan.start.resolve(), out=out.resolve(), cache=cache.resolve())
     chosen = None if engine is None else engine_named(engine, processes, EngineOptions(ray_address, gpus))
     report = train_models(rows, plan, PrintedProgress(), chosen)
     if report is not None:
         typer.echo(json.dumps(report.to_json())) if as_json else _print_report(report)
+
+
+def _require_apart(plan: TrainingPlan, *, all_folds: bool) -> None:
+    """Refuse an engine without folds, or without the number of threads that their sums depend on."""
+    if not all_folds:
+        raise typer.BadParameter("it trains the folds of --all-folds side by side", param_hint="--engine")
+    if plan.config.threads is None:
+        raise typer.BadParameter(
+            "say --threads: an engine may give a process fewer than a command has, and other sums with them",
+            param_hint="--engine",
+        )
 
 
 def _print_report(report: TrainingReport) -> None:

@@ -50,7 +50,7 @@ class Limits:
     seconds
         Then its process is killed; inf: it may take as long as it does.
     memory_gib
-        Of its process; 0: an equal share of the machine's memory.
+        Of its process; 0: an equal share of the machine's memory; inf: as much as there is.
     """
 
     seconds: float = 1800.0

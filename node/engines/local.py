@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from node.engines.engine import ATTEMPTS, Answer, Batch, LostTask, Task, Told, died
-from node.engines.process import answered, limit_memory
+from node.engines.engine import ATTEMPTS, Answer, Batch, EngineRefused, LostTask, Task, Told, died
+from node.engines.process import answered, begin_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,14 @@ class LocalEngine:
 
     def run(self, batch: Batch[Task, Answer], told: Told[Answer]) -> None:
         """As Engine."""
-        limits = (batch.limits.memory_gib, self.workers)
-        pool: Any = ProcessPool(self.workers, initializer=limit_memory, initargs=limits, context=get_context("spawn"))
+        workers = min(self.workers, max(1, len(batch.tasks)))
+        limits = (batch.limits.memory_gib, workers)
+        pool: Any = ProcessPool(workers, initializer=begin_process, initargs=limits, context=get_context("spawn"))
         try:
             self._run_in(pool, batch, told)
+        except BrokenProcessPool as error:
+            pool.stop()
+            raise EngineRefused("a process died before it had a task; the same call goes on") from error
         except BaseException:
             pool.stop()
             raise

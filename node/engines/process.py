@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
+import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 from node.engines.engine import Answer, LostTask, Task, Work
 
 _GIB = 1024**3
+_LOOK_SECONDS = 0.5
 _OWN_SHARE = 0.9  # of the machine's memory, for all processes together
 
 
@@ -31,6 +35,23 @@ def _opened(work: Work[Any, Any]) -> Callable[[Any], Any]:
 
 def limit_memory(memory_gib: float, processes: int) -> None:
     """Let this process take so much (private, writable) memory and no more; 0: its share among so many processes."""
+    if math.isinf(memory_gib):
+        return
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     most = int(memory_gib * _GIB) or int(machine * _OWN_SHARE / max(1, processes))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def begin_process(memory_gib: float, processes: int) -> None:
+    """As `limit_memory`, in a process that ends with the one that began it, whatever ended that."""
+    limit_memory(memory_gib, processes)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process at once when its parent is gone: nobody would hear the answer."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)

@@ -122,6 +122,7 @@ class _Run(Generic[Task, Answer]):
 
     def to_the_end(self) -> None:
         """Answer every task."""
+        self._require_room()
         while self.left or self.running:
             self._start_actors()
             self._give_tasks()
@@ -151,9 +152,16 @@ class _Run(Generic[Task, Answer]):
         return max(1, min(int(room), self.engine.workers or int(room)))
 
     def _most_on_a_host(self) -> int:
-        """How many actors may share the memory of one host."""
+        """How many actors may share the memory of one host; 0 where none has room for one."""
         hosts = [each["Resources"] for each in self.ray.nodes() if each["Alive"]]
-        return max([1, *(int(each.get("CPU", 0)) for each in hosts)])
+        gpus = self.engine.gpus
+        return max((int(each.get("GPU", 0) / gpus) if gpus else int(each.get("CPU", 0)) for each in hosts), default=0)
+
+    def _require_room(self) -> None:
+        """Raise EngineRefused where no host could take an actor: it would be waited for without a word."""
+        if not self._most_on_a_host():
+            needed = f"{self.engine.gpus:g} graphics cards" if self.engine.gpus else "a processor"
+            raise EngineRefused(f"no host of the Ray cluster has {needed} for a process (ray status)")
 
     def _has_started(self, reference: Any) -> None:
         """An actor is ready, or its host died, or it has other code."""
@@ -162,7 +170,7 @@ class _Run(Generic[Task, Answer]):
             found = self.ray.get(reference)
         except self.ray.exceptions.RayActorError as error:
             self.not_started += 1
-            if self.not_started >= ATTEMPTS:
+            if self.not_started >= ATTEMPTS + self._room():  # a host that dies takes no more than its own with it
                 raise EngineRefused(f"processes of the Ray cluster do not start; the last: {_cause(error)}") from error
             return
         self.not_started = 0
@@ -191,7 +199,10 @@ class _Run(Generic[Task, Answer]):
         self.told(ended.number, answer)
 
     def _has_died(self, number: int) -> None:
-        """The task is tried again, a few times."""
+        """The task is tried again, a few times, and by new actors: those that are idle may be of the host that died."""
+        for actor in self.idle:
+            self.ray.kill(actor)
+        self.idle.clear()
         self.attempts[number] += 1
         if self.attempts[number] < ATTEMPTS:
             self.left.append(number)

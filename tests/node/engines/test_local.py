@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine_work import UNOPENABLE, TroubleWork
@@ -52,6 +57,28 @@ def test_a_crash_a_glutton_and_one_that_hangs_are_lost_and_harm_no_other(engine:
     assert [found[n] for n in (0, 2, 4, 6, 7, 8)] == [1, 4, 9, 16, 16, 25]  # -4 died once and was tried again
     tried = (tmp_path / "tried").read_text().split()
     assert (tried.count("-1"), tried.count("-4"), tried.count("-3")) == (3, 2, 1)
+
+
+def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path; from engine_work import TroubleWork; from node.engines.engine import Batch, Limits;"
+        "from node.engines.local import LocalEngine\n"
+        "if __name__ == '__main__':\n"
+        f"    work = TroubleWork(Path({str(tmp_path)!r}), 60)\n"
+        "    LocalEngine(2).run(Batch([1, 2], work, Limits()), print)\n"
+    )
+    (tmp_path / "driver.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/support'}"}
+    with subprocess.Popen([sys.executable, str(tmp_path / "driver.py")], env=environment) as driver:
+        while len(list(tmp_path.glob("opened-*"))) < 2:
+            assert driver.poll() is None
+            time.sleep(0.05)
+        driver.kill()
+    began = [int(each.name.removeprefix("opened-")) for each in tmp_path.glob("opened-*")]
+    until = time.monotonic() + 30
+    while any(psutil.pid_exists(each) for each in began):
+        assert time.monotonic() < until, "a process works on though nobody will hear it"
+        time.sleep(0.1)
 
 
 def test_work_that_cannot_be_opened_ends_the_batch(engine: Engine) -> None:

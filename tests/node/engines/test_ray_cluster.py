@@ -86,6 +86,12 @@ def test_processes_that_cannot_load_the_work_end_the_batch_with_the_cause(
         run(cluster, work, 4)
 
 
+def test_cards_that_no_host_has_are_refused_instead_of_waited_for(cluster: Any, tmp_path: Path) -> None:
+    engine = RayEngine(cluster.address, gpus=1)
+    with pytest.raises(EngineRefused, match="no host of the Ray cluster has 1 graphics cards"):
+        engine.run(Batch([1], TroubleWork(tmp_path), Limits()), lambda number, answer: None)
+
+
 def test_without_a_cluster_there_the_address_and_the_command_are_named(tmp_path: Path) -> None:
     with pytest.raises(EngineRefused, match=r"no Ray cluster at 127\.0\.0\.1:1\b.*ray start --head"):
         RayEngine("127.0.0.1:1").run(Batch([1], TroubleWork(tmp_path), Limits()), lambda number, answer: None)
