@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -47,7 +48,7 @@ class Limits:
     Parameters
     ----------
     seconds
-        Then its process is killed.
+        Then its process is killed; inf: it may take as long as it does.
     memory_gib
         Of its process; 0: an equal share of the machine's memory.
     """
@@ -58,6 +59,11 @@ class Limits:
     def __post_init__(self) -> None:
         if self.seconds <= 0 or self.memory_gib < 0:
             raise ValueError("seconds are positive; memory is not negative")
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds; None without a limit."""
+        return self.seconds if math.isfinite(self.seconds) else None
 
     @property
     def too_slow(self) -> LostTask:

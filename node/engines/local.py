@@ -41,7 +41,7 @@ class LocalEngine:
             while left and len(running) < 2 * self.workers:
                 number = left.pop()
                 call = (batch.work, batch.tasks[number])
-                running[pool.schedule(answered, args=call, timeout=batch.limits.seconds)] = number
+                running[pool.schedule(answered, args=call, timeout=batch.limits.timeout)] = number
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 number = running.pop(future)
                 attempts[number] += 1

@@ -88,6 +88,11 @@ def _require_open(address: str) -> None:
         socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
 
 
+def _cause(error: Exception) -> str:
+    """The last line of what Ray says, which names the exception."""
+    return str(error).strip().splitlines()[-1].strip()
+
+
 @dataclass(slots=True)
 class _Running:
     """A task that an actor works on."""
@@ -110,6 +115,7 @@ class _Run(Generic[Task, Answer]):
     starting: dict[Any, Any] = field(default_factory=dict)
     idle: list[Any] = field(default_factory=list)
     running: dict[Any, _Running] = field(default_factory=dict)
+    not_started: int = 0  # actors that died before they were ready, one after the other
 
     def __post_init__(self) -> None:
         self.left = list(range(len(self.batch.tasks)))[::-1]
@@ -154,8 +160,12 @@ class _Run(Generic[Task, Answer]):
         actor = self.starting.pop(reference)
         try:
             found = self.ray.get(reference)
-        except self.ray.exceptions.RayActorError:
+        except self.ray.exceptions.RayActorError as error:
+            self.not_started += 1
+            if self.not_started >= ATTEMPTS:
+                raise EngineRefused(f"processes of the Ray cluster do not start; the last: {_cause(error)}") from error
             return
+        self.not_started = 0
         if found != self.batch.work.fingerprint():
             raise EngineRefused("a host of the Ray cluster has another version of mome-node: install the same on all")
         self.idle.append(actor)

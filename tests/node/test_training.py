@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from mome_core.training.run_state import EpochReport
 from mome_core.training.scored import scored
 from mome_core.training.start import NetworkKind, from_scratch
 from mome_core.training.statistics import Interval
+from node.engines.local import LocalEngine
 from node.errors import SettingsError
 from node.training import TrainingPlan, train_models, train_on, training_config
 from node.training_report import TrainedModel, TrainingProgress, TrainingReport
@@ -107,6 +109,24 @@ def test_every_fold_is_scored_once_by_a_model_that_chose_without_it(tmp_path: Pa
     assert load_checkpoint(tmp_path / "ours" / "fold-2").manifest["estimators"][0]["endpoints"]["malignancy"]
     alone = [each.held_out["malignancy"].figures["auroc"] for each in report.models]
     assert found.mean["auroc"].mean == pytest.approx(sum(alone) / 5)
+
+
+@pytest.mark.slow
+def test_folds_side_by_side_give_the_weights_of_one_after_the_other(tmp_path: Path, start: Checkpoint) -> None:
+    cases, rows = cohort(tmp_path, 40)
+    config = replace(QUICK, threads=1)
+    apart = replace(plan(tmp_path, None), config=config)
+    one_by_one = train_on(cases, rows, start, replace(apart, out=tmp_path / "serial"), TrainingProgress())
+    together = train_on(cases, rows, start, apart, TrainingProgress(), engine=LocalEngine(2))
+    assert one_by_one is not None and together is not None
+    assert weights(together) == weights(one_by_one)
+    assert together.cross_validation == one_by_one.cross_validation
+
+
+def weights(report: TrainingReport) -> list[str]:
+    """Digest of each model's tensors."""
+    files = [Path(each.bundle) / "model.safetensors" for each in report.models]
+    return [hashlib.sha256(each.read_bytes()).hexdigest() for each in files]
 
 
 def test_the_sides_that_were_drawn_lie_beside_the_bundle(tmp_path: Path, start: Checkpoint) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import subprocess
 import sys
@@ -16,23 +17,16 @@ import pytest
 from engine_work import TroubleWork
 from node.engines.engine import Batch, EngineRefused, Limits, LostTask
 from node.engines.ray_cluster import RayEngine
-from places import ROOT
+from ray_hosts import ray_hosts
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A head without work, and two hosts of one processor each."""
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests/support'}")
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        found.add_node(num_cpus=1)
-    found.wait_for_nodes()
-    yield found
-    found.shutdown()
+def cluster() -> Iterator[Any]:
+    """A head without work, and two hosts."""
+    with ray_hosts(2) as found:
+        yield found
 
 
 def run(cluster: Any, work: TroubleWork, count: int) -> dict[int, int | LostTask]:
@@ -80,6 +74,16 @@ class _OtherThere(TroubleWork):
 
     def fingerprint(self) -> str:
         return f"in {socket.gethostname()} {threading.main_thread().ident}"
+
+
+def test_processes_that_cannot_load_the_work_end_the_batch_with_the_cause(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("from engine_work import TroubleWork\nclass Work(TroubleWork): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    work = importlib.import_module("only_here").Work(tmp_path)
+    with pytest.raises(EngineRefused, match=r"do not start.*only_here"):
+        run(cluster, work, 4)
 
 
 def test_without_a_cluster_there_the_address_and_the_command_are_named(tmp_path: Path) -> None:
