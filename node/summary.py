@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from math import isnan, nan
 from typing import Any, Self, TypeVar
 
-from mome_core.calibration import AurocInterval, Call, Proportion, WithheldCode
+from mome_core.calibration import AmongCases, AurocInterval, Call, Proportion, WithheldCode
 from mome_core.case import Modality, Role
 from mome_core.measurements import Measurements
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
@@ -95,6 +95,8 @@ class ScoreSummary:
         None where the bundle does not say how it was validated.
     at_this_score
         How many validation cases that scored about the same were positive; None where that is not known.
+    among
+        Where the score lies among those of the validation cases; None where the bundle does not hold them.
     without
         Probability without each modality; None where the others may not be scored.
     contributions
@@ -115,6 +117,7 @@ class ScoreSummary:
     at_this_score: Proportion | None = None
     without: Mapping[Modality, float | None] = field(default_factory=dict)
     estimator: EstimatorSummary = field(default_factory=EstimatorSummary)
+    among: AmongCases | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -136,6 +139,7 @@ class ScoreSummary:
             at_this_score=None if nearby is None else Proportion(**nearby),
             without=_by_modality(content.get("without", {})),
             estimator=EstimatorSummary(**content.get("estimator", {})),
+            among=AmongCases(**among) if (among := content.get("among")) else None,
         )
 
 
