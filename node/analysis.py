@@ -287,7 +287,6 @@ def with_result(summary: AnalysisSummary, result: Result) -> AnalysisSummary:
 def _summarize_score(score: Score) -> ScoreSummary:
     """One endpoint's score with its call, calibration, contributions and model."""
     estimator, validation = score.estimator, score.calibration.validation
-    known = validation is not None and score.probability is not None
     return ScoreSummary(
         endpoint=score.endpoint,
         probability=score.probability,
@@ -301,7 +300,7 @@ def _summarize_score(score: Score) -> ScoreSummary:
         withheld_reason=score.withheld,
         calibration=_summarize_calibration(score.calibration),
         at_this_score=score.at_this_score,
-        among=validation.among(score.probability) if known else None,
+        among=None if validation is None or score.probability is None else validation.among(score.probability),
         without=score.without,
         estimator=EstimatorSummary(estimator.name, **estimator.to_json(), versions=estimator.versions),
     )
