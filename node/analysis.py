@@ -151,7 +151,8 @@ def analyze_study(
     with timed(timings, "measure"):
         maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
         result = measured(result, assembly.case, answered.surveyed, evidence, maps=maps)
-    run = replace(run, visits=visits_beside(visit_of(result, assembly), paths[0], earlier))
+    visit = visit_of(result, assembly)
+    run = replace(run, visit=visit, visits=visits_beside(visit, paths[0], earlier))
     with timed(timings, "result objects"):
         objects = build_objects(result, evidence, context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)

@@ -242,6 +242,8 @@ class AnalysisSummary:
         What the images prove without a network; None in summaries of older releases.
     visit
         What later studies of the patient are compared with, without the date; None in summaries of older releases.
+    elsewhere
+        Earlier results of the patient that an archive's reports told when the study was analysed.
     """
 
     reason: str = ""
@@ -258,6 +260,7 @@ class AnalysisSummary:
     timings_s: Mapping[str, float] = field(default_factory=dict)
     measurements: Measurements | None = None
     visit: Visit | None = None
+    elsewhere: tuple[Visit, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Plain data under the names of the fields, for `json.dumps`."""
@@ -283,6 +286,7 @@ class AnalysisSummary:
             timings_s=content.get("timings_s", {}),
             measurements=Measurements.from_json(measured) if (measured := content.get("measurements")) else None,
             visit=Visit.from_json(visit) if (visit := content.get("visit")) else None,
+            elsewhere=tuple(Visit.from_json(each) for each in content.get("elsewhere", ())),
         )
 
 
