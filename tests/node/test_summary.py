@@ -82,7 +82,7 @@ def test_a_number_that_there_is_none_of_is_null_in_json_and_nan_for_us() -> None
 
 def test_the_keys_are_those_that_the_ledger_has_always_held() -> None:
     written = json.loads(json.dumps(SUMMARY.to_json()))
-    assert set(written) - {"code", "protocol", "measurements", "visit"} == {
+    assert set(written) - {"code", "protocol", "measurements", "visit", "elsewhere"} == {
         *("reason", "scores", "modalities", "flags", "policy", "saliency", "series", "warnings", "not_written"),
         "timings_s",
     }
