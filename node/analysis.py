@@ -195,16 +195,20 @@ def _sources(images: Sequence[SourceFrame]) -> tuple[SourceImage, ...]:
 
 
 def open_context(
-    settings: Settings, bundles: Sequence[Path], called_ae_title: str = "", loaded: dict[Path, Checkpoint] | None = None
+    settings: Settings,
+    bundles: Sequence[Path],
+    called_ae_title: str = "",
+    loaded: dict[Path, Checkpoint] | None = None,
+    device: Device | None = None,
 ) -> AnalysisContext:
     """Load bundles that answer together, with estimator and results as set for the AE title that studies called.
 
-    Raises as `load_models`, where `loaded` is told of.
+    The device is that of the storage root unless another is given. Raises as `load_models`, where `loaded` is told of.
     """
     results = settings.results_of(called_ae_title)
     return AnalysisContext(
         models=load_models(settings, bundles, called_ae_title, loaded),
-        device=this_device(settings.storage.root),
+        device=device or this_device(settings.storage.root),
         rules=settings.series.role_rules(),
         options=object_options(results),
         silent=_silent(results),

@@ -25,6 +25,7 @@ from node.settings_sections import (
     DatabaseSettings,
     Destination,
     GatherSettings,
+    HostSettings,
     ResultSettings,
     RetentionSettings,
     SeriesSettings,
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     database: DatabaseSettings = DatabaseSettings()
     gather: GatherSettings = GatherSettings()
+    hosts: HostSettings = HostSettings()
     retention: RetentionSettings = RetentionSettings()
     model: ModelSettings = ModelSettings()
     worker: WorkerSettings = WorkerSettings()
@@ -117,6 +119,13 @@ class Settings(BaseSettings):
         return entity.results if entity and entity.results else self.results
 
     @property
+    def refetch_peers(self) -> tuple[Destination, ...]:
+        """The PACS to ask for studies of a host that has died, in order."""
+        names = self.hosts.refetch_from or tuple(each.name for each in self.destinations if not each.web)
+        found = {each.name: each for each in self.destinations}
+        return tuple(found[name] for name in names) if self.hosts.refetch and not self.is_sqlite else ()
+
+    @property
     def node_name(self) -> str:
         """What tells this node from others on the same ledger."""
         return f"{self.dicom.ae_title}@{socket.gethostname()}:{self.dicom.port}"
@@ -156,6 +165,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for where, results in named.items():
         if results.priors_from not in ("", *archives):
             yield f"{where}.priors_from: no destination {results.priors_from}; known: {', '.join(archives) or 'none'}"
+    if unknown := set(settings.hosts.refetch_from) - {each.name for each in settings.destinations}:
+        yield f"hosts.refetch_from: no destination {', '.join(sorted(unknown))}"
     titles = [settings.dicom.ae_title]
     for number, each in enumerate(settings.ae_titles):
         if each.ae_title in titles:

@@ -95,6 +95,21 @@ class GatherSettings(SettingsSection):
         return min(silent_at, opened_at + self.deadline_seconds)
 
 
+class HostSettings(SettingsSection):
+    """What this node does for studies of a host that has died, where several share a PostgreSQL."""
+
+    refetch: bool = Field(default=True, description="fetch them from a PACS (C-MOVE) and go on with them here")
+    refetch_from: tuple[str, ...] = Field(
+        default=(), description="names of [[destinations]] to ask, one after the other; empty: all without web"
+    )
+    refetch_seconds: float = Field(
+        default=20.0, ge=15, description="a host whose heartbeat stands still for so long is taken for dead"
+    )
+    refetch_attempts: int = Field(
+        default=10, ge=1, description="give up, and wait for the host, after so many answers that lack images"
+    )
+
+
 class RetentionSettings(SettingsSection):
     """How long studies are kept once delivered or found ineligible; failed studies are never deleted automatically."""
 

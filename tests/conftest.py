@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,15 @@ def no_log_names_a_patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     logs = [each for each in tmp_path_factory.getbasetemp().rglob("*log") if each.is_file()]
     found = [(str(each), word) for each in logs for word in CANARIES if word in each.read_text("utf-8", "replace")]
     assert found == [], "a patient is named in a log"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prompt_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where commands keep who the user's device is, away from the one of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        folder = tmp_path_factory.mktemp("state")
+        patched.setenv("XDG_STATE_HOME", str(folder))
+        yield folder / "mome-node"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

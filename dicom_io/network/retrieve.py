@@ -6,7 +6,7 @@ C-GET: takes the documents of one series on the association that asks for them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -26,6 +26,7 @@ from dicom_io.network.requestor import ReceivedMessage, associate
 _MODEL = str(StudyRootQueryRetrieveInformationModelMove)
 _GET = str(StudyRootQueryRetrieveInformationModelGet)
 _MOST_DOCUMENTS = 100
+_INSTANCES_IN_A_REQUEST = 200  # 64 characters each: far below the 65534 bytes of an explicit VR
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +70,65 @@ def move_study(
     """
     query = Dataset()
     query.QueryRetrieveLevel, query.StudyInstanceUID = "STUDY", study_instance_uid
+    return _move(query, _Route(calling_ae_title, remote, destination, time.monotonic() + seconds, progress))
+
+
+def move_instances(
+    calling_ae_title: str,
+    remote: Remote,
+    study_instance_uid: str,
+    wanted: Mapping[str, Sequence[str]],
+    *,
+    destination: str,
+    seconds: float = 1800.0,
+    progress: Callable[[int, int], None] = lambda done, planned: None,
+) -> _MoveResult:
+    """Ask for these SOP instances of a study, by Series Instance UID; as `move_study`, with the worst status."""
+    route = _Route(calling_ae_title, remote, destination, time.monotonic() + seconds, progress)
+    sent, failed, status = 0, 0, 0
+    for query in _queries(study_instance_uid, wanted):
+        moved = _move(query, route)
+        sent, failed, status = sent + moved.completed, failed + moved.failed, status or moved.status
+    return _MoveResult(status, sent, failed)
+
+
+def _queries(study_instance_uid: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Dataset]:
+    for series, instances in wanted.items():
+        for start in range(0, len(instances), _INSTANCES_IN_A_REQUEST):
+            query = Dataset()
+            query.QueryRetrieveLevel, query.StudyInstanceUID = "IMAGE", study_instance_uid
+            query.SeriesInstanceUID = series
+            query.SOPInstanceUID = list(instances[start : start + _INSTANCES_IN_A_REQUEST])
+            yield query
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Whom to ask as whom, where to, and until when (monotonic, seconds)."""
+
+    calling_ae_title: str
+    remote: Remote
+    destination: str
+    deadline: float
+    progress: Callable[[int, int], None]
+
+
+def _move(query: Dataset, route: _Route) -> _MoveResult:
+    """One C-MOVE, to its end."""
     command: Command = {
         CommandElement.AFFECTED_SOP_CLASS_UID: _MODEL,
         CommandElement.COMMAND_FIELD: int(CommandField.C_MOVE_RQ),
         CommandElement.PRIORITY: 0,
-        CommandElement.MOVE_DESTINATION: destination,
+        CommandElement.MOVE_DESTINATION: route.destination,
     }
-    deadline, context = time.monotonic() + seconds, build_context(_MODEL, ImplicitVRLittleEndian)
-    with associate(calling_ae_title, remote, [context], Timeouts(message=300.0)) as association:
+    context = build_context(_MODEL, ImplicitVRLittleEndian)
+    with associate(route.calling_ae_title, route.remote, [context], Timeouts(message=300.0)) as association:
         (context_id,) = association.contexts_of(_MODEL).values()
         query_bytes = encode(query, True, True) or b""
-        for response in association.responses(context_id, command, query_bytes, deadline=deadline):
+        for response in association.responses(context_id, command, query_bytes, deadline=route.deadline):
             if response.status in PENDING:
                 done = _count(response, CommandElement.COMPLETED_SUBOPERATIONS)
-                progress(done, done + _count(response, CommandElement.REMAINING_SUBOPERATIONS))
+                route.progress(done, done + _count(response, CommandElement.REMAINING_SUBOPERATIONS))
     completed = _count(response, CommandElement.COMPLETED_SUBOPERATIONS)
     return _MoveResult(response.status, completed, _count(response, CommandElement.FAILED_SUBOPERATIONS))
 

@@ -40,10 +40,13 @@ class ConnectedTissue:
     edge_is_clear
         Whether the images show where it ends: its width does not hang on where exactly the edge is drawn, nor on a
         thin strand (a vessel, or a long spicule).
+    joined_voxels
+        How many of its voxels are connected to the seed by faces: noise touches by corners.
     """
 
     mask: Mask
     edge_is_clear: bool
+    joined_voxels: int
 
 
 def connected_tissue(enhancement: Enhancement, seed: Index) -> ConnectedTissue:
@@ -72,7 +75,8 @@ def connected_tissue(enhancement: Enhancement, seed: Index) -> ConnectedTissue:
     whole = np.zeros_like(enhancing)
     whole[box] = part
     clear = _equally_wide(part, smaller, near.spacing_mm) and not _has_strand(part, near.spacing_mm)
-    return ConnectedTissue(whole, clear)
+    joined, _ = ndimage.label(part)
+    return ConnectedTissue(whole, clear, int((joined == joined[near.seed]).sum()))
 
 
 def ball(enhancement: Enhancement, centre: Index, radius_mm: float) -> Mask:

@@ -156,7 +156,7 @@ class _Measuring:
             return NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_ENHANCEMENT, words)
         connected, known = connected_tissue(self.enhancement, seed), self.delayed is None
         mask, sized = connected.mask, connected.edge_is_clear
-        if mask.sum() < _FEWEST_VOXELS:
+        if connected.joined_voxels < _FEWEST_VOXELS:
             words = f"fewer than {_FEWEST_VOXELS} connected voxels there take up contrast, as noise or a vessel does"
             return NotMeasured(Measurand.KINETICS, NotMeasuredCode.TOO_FEW_VOXELS, words)
         extent = extents_mm(self.enhancement, mask)

@@ -18,6 +18,7 @@ from node.cli.common import counted
 from node.cli.options import Config, Json
 from node.cli.tables import print_summary
 from node.errors import NodeError
+from node.identity import users_device
 from node.models import find_bundle
 from node.nifti_analysis import NO_DICOM, analyze_nifti, listed_maps, summarize_nifti, write_nifti_results
 from node.nifti_folders import is_nifti_study, require_apart, require_own
@@ -43,9 +44,9 @@ def infer(
     if is_nifti_study(folder):
         require_apart(folder, out)
         require_own(out, listed_maps(out))
-        _infer_nifti(folder, _context_for(config, model, out), out, as_json)
+        _infer_nifti(folder, _context_for(config, model), out, as_json)
         return
-    context = _context_for(config, model, out)
+    context = _context_for(config, model)
     paths = dicom_files(folder)
     if not paths:
         raise NodeError(f"{folder} holds no DICOM or NIfTI file")
@@ -86,13 +87,11 @@ def _shown_progress() -> Iterator[StageProgress]:
         yield lambda stage, done, planned: status.update(f"{stage} {done} of {planned}")
 
 
-def _context_for(config: Path | None, model: str, out: Path) -> AnalysisContext:
-    """Model and policy; the installation's identity lies in the storage root if that can be written, else in `out`."""
+def _context_for(config: Path | None, model: str) -> AnalysisContext:
+    """Model and policy; without a configuration the results are those of the user's own installation."""
     settings = load_settings(config)
-    if not config:
-        storage = settings.storage.model_copy(update={"root": out / ".node"})
-        settings = settings.model_copy(update={"storage": storage})
     names = (model,) if model else (settings.model.path, *settings.model.further)
     if model:  # who names a bundle in a command vouches for it; what it answers stays in a folder
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"allow_unsigned": True})})
-    return open_context(settings, [find_bundle(each) for each in names])
+    device = None if config else users_device()
+    return open_context(settings, [find_bundle(each) for each in names], device=device)

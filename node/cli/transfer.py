@@ -15,24 +15,20 @@ from dicom_io.encoding.part10 import copy_instance
 from dicom_io.errors import NotAnInstance, PeerUnreachable
 from dicom_io.files import dicom_files, files_under
 from dicom_io.network.remote import Remote, RemoteAE
-from dicom_io.network.retrieve import move_study
 from dicom_io.network.scu import echo as c_echo
 from dicom_io.network.scu import send as c_store
 from dicom_io.network.service import Peer
-from node.admission import Admission
 from node.cli.common import open_ledger, uid_of
 from node.cli.options import Config, StudyName
 from node.cli.progress import ProgressLine
 from node.errors import NodeError, SettingsError
 from node.hosts import open_storage
 from node.remedies import reason_for, status_words
+from node.service.retrieval import retrieve
 from node.settings import Settings, load_settings
 from node.settings_sections import Destination
-from node.storage.destination_history import DestinationHistory
-from node.storage.ledger.ledger import Ledger
 from node.watching.destinations import reach
 from node.watching.integrations import integration_probes
-from node.watching.return_path import turned_away_by_us
 
 _Name = Annotated[str, typer.Argument(help="A destination, [[hl7]], [[fhir]] or [[worklists]] name of the settings.")]
 _Folder = Annotated[Path, typer.Argument(help="Folder with DICOM files.", exists=True, file_okay=False)]
@@ -87,35 +83,19 @@ def fetch(
     Example: mome-node studies fetch 1.2.840.113619.2.1 --from pacs
     """
     settings = load_settings(config)
-    ours, remote = settings.dicom.ae_title, find_remote(settings, archive)
-    ledger, started, line = open_ledger(config), time.time(), ProgressLine()
-    with _told_with_remedy(remote, ours):
-        moved = move_study(
-            ours,
-            remote,
-            uid_of(ledger, study),
-            destination=ours,
-            seconds=seconds,
-            progress=lambda done, planned: line.show("instances", done, planned),
-        )
-    if moved.status or moved.failed:
-        why = _why_not_sent(settings, remote, ledger, started)
-        sent = f"{archive} sent {moved.completed} instances, and could not send {moved.failed}"
-        raise NodeError(f"{sent} (status {moved.status:04X}); {why}")
-    if not moved.completed:
+    remote, ledger, line = find_remote(settings, archive), open_ledger(config), ProgressLine()
+    uid = uid_of(ledger, study)
+    sent = retrieve(
+        settings,
+        ledger,
+        remote,
+        uid,
+        seconds=seconds,
+        progress=lambda done, planned: line.show("instances", done, planned),
+    )
+    if not sent:
         raise NodeError(f"{archive} has no such study")
-    typer.echo(f"{moved.completed} instances sent; watch the study with: mome-node studies show {study}")
-
-
-def _why_not_sent(settings: Settings, remote: Remote, ledger: Ledger, since: float) -> str:
-    """Why an archive could not send to us: this node turned it away, or what to look at."""
-    if isinstance(remote, Destination):
-        calls = DestinationHistory(ledger.engine).turned_away(since)
-        refused = turned_away_by_us(calls, remote, Admission(settings.dicom, settings.destinations))
-        if refused is not None:
-            return refused.words
-    ours, port = settings.dicom.ae_title, settings.dicom.port
-    return f"does it know {ours} at this machine's address, port {port}, and is the node serving?"
+    typer.echo(f"{sent} instances sent; watch the study with: mome-node studies show {study}")
 
 
 def ingest(folder: _Folder, config: Config = None) -> None:

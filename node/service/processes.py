@@ -98,6 +98,7 @@ _NOT_OF_A_WORKER = {
     "dicom",
     "dashboard",
     "gather",
+    "hosts",
     "retention",
     "alerts",
     "promotion",

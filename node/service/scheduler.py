@@ -28,6 +28,7 @@ from node.service.delivery import delivery_clients
 from node.service.indexing import StudyIndexer
 from node.service.message_delivery import message_clients
 from node.service.performer import performers
+from node.service.refetching import Refetcher
 from node.service.retention import delete_old_previews, delete_old_studies
 from node.service.settling import QuietPeriod, settle_studies
 from node.service.stopping import EndRequest
@@ -52,6 +53,7 @@ _SELF_TEST_SECONDS = 86_400.0
 _AUDIT_SECONDS = 5.0
 _AUDIT_HEAD_SECONDS = 3600.0
 _EXPLAIN_SECONDS = 10.0
+_HOSTS_SECONDS = 2.0
 _VERDICT_SECONDS = 5.0
 _FIRST_ALERTS_SECONDS = 10.0  # the first echoes have been answered by then
 _FIRST_SELF_TEST_SECONDS = 300.0  # not while everything starts
@@ -151,6 +153,7 @@ def periodic_tasks(
     return (
         *audit,
         *worklists,
+        *_tasks_for_others(settings, ledger, archive),
         PeriodicTask("audit head", _AUDIT_HEAD_SECONDS, lambda: heads.note(ledger.audit, time.time())),
         PeriodicTask("settle", _SWEEP_SECONDS, settle),
         PeriodicTask("search index", _SWEEP_SECONDS, indexer.run),
@@ -161,6 +164,17 @@ def periodic_tasks(
         PeriodicTask("explain", _EXPLAIN_SECONDS, explain),
         PeriodicTask("self-test", _SELF_TEST_SECONDS, monitor.run_self_test, _FIRST_SELF_TEST_SECONDS),
         PeriodicTask("alerts", _ALERT_SECONDS, lambda: monitor.check(time.time()), _FIRST_ALERTS_SECONDS),
+    )
+
+
+def _tasks_for_others(settings: Settings, ledger: Ledger, archive: Archive) -> tuple[PeriodicTask, ...]:
+    """What is done for hosts that have died, where there may be others and a PACS has their images."""
+    if not settings.refetch_peers:
+        return ()
+    refetcher = Refetcher(settings, ledger, archive)
+    return (
+        PeriodicTask("hosts", _HOSTS_SECONDS, refetcher.look),
+        PeriodicTask("refetch", _HOSTS_SECONDS, refetcher.run),
     )
 
 

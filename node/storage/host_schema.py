@@ -2,11 +2,14 @@
 
 `host_id` of an instance, of what was set aside and of a result object is the host that keeps the file; without one it
 is that which is known longest, or the only one.
+
+`refetch` holds a row for each study that is being fetched anew because the host that kept its images has died. It has
+no foreign key: a node of before it deletes studies, too.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from node.storage import schema
 from node.storage.schema import DIGEST, metadata
@@ -37,6 +40,18 @@ removal = Table(
     Column("id", Integer, primary_key=True),
     Column("host_id", ForeignKey("host.id"), nullable=False),
     Column("path", Text, nullable=False),
+)
+
+refetch = Table(
+    "refetch",
+    metadata,
+    Column("study_id", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("node", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
 )
 
 bundle_part = Table(

@@ -18,11 +18,12 @@ from node.storage.contents import IMAGE_CLASSES
 from node.storage.database import ALIVE_SECONDS, LedgerOvertaken, reading, writing
 from node.storage.host_roots import settle_root
 from node.storage.ledger.host_rows import copy_here, is_here, keeper, study_here
+from node.storage.ledger.refetches import refetch_words
 from node.storage.records import StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
-class _NodeHost:
+class NodeHost:
     """A node on the host whose disk it keeps its files on.
 
     Parameters
@@ -72,7 +73,7 @@ class _HostShare:
         Who keeps that archive: nodes that share a root, and former names of a node.
     """
 
-    hosts: tuple[_NodeHost, ...]
+    hosts: tuple[NodeHost, ...]
     images: int
     results: int
 
@@ -99,10 +100,13 @@ class StudyHosts:
     ----------
     images
         How many the study has, wherever they lie.
+    refetch
+        How the fetching of the study by another host stands; empty where nobody has begun it.
     """
 
     images: int = 0
     shares: tuple[_HostShare, ...] = ()
+    refetch: str = ""
 
     def words(self, now: float) -> list[str]:
         """One line for each archive."""
@@ -126,15 +130,18 @@ class StudyHosts:
         holders = self.holders(results=delivering)
         if any(each.is_heard(now) for each in holders):
             return ""
+        if study.state is StudyState.RECEIVING and all(each.is_heard(now) for each in self.shares):
+            return ""
+        return self._what_helps(study, holders, now) + (f"; {self.refetch}" if self.refetch else "")
+
+    def _what_helps(self, study: StudyRecord, holders: Sequence[_HostShare], now: float) -> str:
         again = f"or have a PACS send it to a host that runs: mome-node studies fetch {study.id} --from NAME"
-        if delivering:
+        if study.state is StudyState.ANALYZED:
             return (
                 f"its results lie on {named(holders, now)} and are sent when that is back; {again}, then reprocess it"
             )
         if holders:
             return f"its images lie on {named(holders, now)}; it goes on when that is back, {again}"
-        if study.state is StudyState.RECEIVING and all(each.is_heard(now) for each in self.shares):
-            return ""
         return f"no host has all of its {self.images} images ({self.spread(now)}): let the sender repeat it, {again}"
 
 
@@ -185,7 +192,7 @@ class Hosts:
                 return int(known.id)
             return int(db.execute(insert(table).values(**us, **columns).returning(table.c.id)).scalar_one())
 
-    def known(self) -> list[_NodeHost]:
+    def known(self) -> list[NodeHost]:
         """Every host, the one that is known longest first."""
         with reading(self.engine) as db:
             return _hosts(db)
@@ -205,9 +212,10 @@ class Hosts:
             hosts = _hosts(db)
             total = db.execute(select(func.count()).select_from(schema.instance).where(image)).scalar_one()
             has, have_made = _by_archive(db, images), _by_archive(db, results)
+            refetch = refetch_words(db, study_id, db.execute(select(present)).scalar() or 0)
         archives = {each.archive: tuple(one for one in hosts if one.archive == each.archive) for each in hosts}
         shares = (_HostShare(each, has[archive], have_made[archive]) for archive, each in archives.items())
-        return StudyHosts(total, tuple(each for each in shares if each.images or each.results))
+        return StudyHosts(total, tuple(each for each in shares if each.images or each.results), refetch)
 
     def has_study(self, study_id: int, archive: str) -> bool:
         """Whether an archive has every image of a study, and something of one without images."""
@@ -216,7 +224,7 @@ class Hosts:
         with reading(self.engine) as db:
             return db.execute(query).first() is not None
 
-    def unfinished(self, now: float) -> dict[_NodeHost, int]:
+    def unfinished(self, now: float) -> dict[NodeHost, int]:
         """Hosts that are silent or stopped -> how many unfinished studies have images only there, where any have."""
         with reading(self.engine) as db:
             return {host: len(studies) for host, studies in left_behind(db, now).items()}
@@ -234,7 +242,7 @@ class Hosts:
             db.execute(delete(host_schema.removal).where(host_schema.removal.c.id.in_(numbers)))
 
 
-def left_behind(db: Connection, now: float) -> dict[_NodeHost, set[int]]:
+def left_behind(db: Connection, now: float) -> dict[NodeHost, set[int]]:
     """Hosts that are silent or stopped -> numbers of unfinished studies with images only there, where there are any."""
     hosts = _hosts(db)
     heard = {each.archive for each in hosts if each.is_heard(now)}
@@ -259,11 +267,11 @@ def _by_archive(db: Connection, places: Select[Any] | CompoundSelect[Any]) -> Co
     return Counter({row[0]: row[1] for row in db.execute(query.group_by(host.archive))})
 
 
-def _hosts(db: Connection) -> list[_NodeHost]:
+def _hosts(db: Connection) -> list[NodeHost]:
     table, beat = host_schema.host, schema.heartbeat.c
     heard = select(func.max(beat.at)).where(beat.node == table.c.node).scalar_subquery()
     rows = db.execute(select(table, heard.label("heard_at")).order_by(table.c.id))
-    return [_NodeHost(**row._mapping) for row in rows]
+    return [NodeHost(**row._mapping) for row in rows]
 
 
 def _require_one_key(db: Connection, search_key: str, node: str) -> None:

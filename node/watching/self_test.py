@@ -123,7 +123,11 @@ def _hosts(settings: Settings) -> str:
     if waiting := hosts.unfinished(now):
         told = (f"{count} unfinished studies have images only on {host.words(now)}" for host, count in waiting.items())
         raise NotReady("; ".join(told))
-    return ", ".join(each.words(now) for each in hosts.known()) or "none has started yet"
+    known = ", ".join(each.words(now) for each in hosts.known()) or "none has started yet"
+    if not settings.refetch_peers:
+        return f"{known}; nothing is fetched for one that dies ([hosts] refetch)"
+    peers = ", ".join(each.name for each in settings.refetch_peers)
+    return f"{known}; {settings.hosts.refetch_seconds:g} s after one died its studies are fetched from {peers}"
 
 
 def _audit_trail(settings: Settings) -> str:

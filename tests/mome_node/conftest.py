@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,6 @@ def prompt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prompt")
     mome_node.write_phantom(folder / "study")
     return folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def state(prompt: Path) -> Iterator[Path]:
-    """The folder that keeps who this user's device is, away from the one of whoever runs the tests."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_STATE_HOME", str(prompt / "state"))
-        yield prompt / "state" / "mome-node"
 
 
 @pytest.fixture(scope="session")

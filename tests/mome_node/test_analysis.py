@@ -28,10 +28,10 @@ SCORES_ONLY = Policy(contributions=False, saliency=False)
 
 @pytest.mark.slow
 def test_a_study_gets_the_answer_that_the_node_gives(
-    analysis: Analysis, state: Path, study: Study, model: Checkpoint, tmp_path: Path
+    analysis: Analysis, prompt_state: Path, study: Study, model: Checkpoint, tmp_path: Path
 ) -> None:
     paths = [instance.path for series in study.headers for instance in series.instances]
-    context = AnalysisContext((ActiveModel(model, default_policy(model.network)),), this_device(state))
+    context = AnalysisContext((ActiveModel(model, default_policy(model.network)),), this_device(prompt_state))
     outcome = analyze_study(paths, context)
     answered = outcome.result
     assert answered is not None and outcome.objects is not None
@@ -80,7 +80,7 @@ def test_the_same_study_gives_the_same_uids_in_every_folder(analysis: Analysis, 
 
 
 def test_a_bundle_that_may_not_answer_without_dce_writes_what_the_node_sends(
-    study: Study, model: Checkpoint, state: Path, tmp_path: Path
+    study: Study, model: Checkpoint, prompt_state: Path, tmp_path: Path
 ) -> None:
     assert study.assembly is not None
     silent = replace(model, estimators=(calibrated(of=calibrations(withheld=COALITIONS)),))
@@ -93,7 +93,7 @@ def test_a_bundle_that_may_not_answer_without_dce_writes_what_the_node_sends(
     analysis = mome_node.analyze(mome_node.read_study(tmp_path / "study"), silent, policy=SCORES_ONLY)
     assert analysis.refusal is not None and analysis.refusal.code == Ineligibility.NO_DYNAMIC
     assert analysis.result.withheld == str(analysis.refusal)
-    context = AnalysisContext((ActiveModel(silent, SCORES_ONLY),), this_device(state))
+    context = AnalysisContext((ActiveModel(silent, SCORES_ONLY),), this_device(prompt_state))
     sent = analyze_study(sorted((tmp_path / "study").iterdir()), context).objects
     written = analysis.write(tmp_path / "out")
     assert sent is not None and uids(written) == [str(each.SOPInstanceUID) for each in sent]

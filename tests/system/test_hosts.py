@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -40,26 +41,37 @@ def pacs() -> Iterator[orthanc.Orthanc]:
         yield server
 
 
-@pytest.fixture
-def two(pacs: orthanc.Orthanc, tmp_path: Path) -> Iterator[tuple[LiveNode, LiveNode]]:
-    """Nodes that have started together on an empty PostgreSQL."""
+@contextmanager
+def two_nodes(pacs: orthanc.Orthanc, folder: Path, **sections: object) -> Iterator[tuple[LiveNode, LiveNode]]:
+    """Nodes NODE_A and NODE_B, not yet started, on an empty PostgreSQL, and known to the PACS."""
     if not postgres.available():
         pytest.skip("PostgreSQL is not installed: hosts were not tested")
     to = Destination(name="pacs", ae_title=pacs.ae_title, host="127.0.0.1", port=pacs.dicom_port)
     with postgres.cluster() as cluster:
-        sections = {"database": {"url": cluster.url()}}
+        sections = {"database": {"url": cluster.url()}, **sections}
         for each in ("a", "b"):
-            (tmp_path / each / "root").mkdir(parents=True)
-        SearchKey.open(tmp_path / "a" / "root" / "search.key")
-        shutil.copy(tmp_path / "a" / "root" / "search.key", tmp_path / "b" / "root")
-        with live_node(tmp_path / "a", to, **sections) as a, live_node(tmp_path / "b", to, **sections) as b:
-            starting = [threading.Thread(target=each.start) for each in (a, b)]
-            for thread in starting:
-                thread.start()
-            for thread in starting:
-                thread.join()
-            assert not a.has_ended() and not b.has_ended()
+            (folder / each / "root").mkdir(parents=True)
+        SearchKey.open(folder / "a" / "root" / "search.key")
+        shutil.copy(folder / "a" / "root" / "search.key", folder / "b" / "root")
+        with live_node(folder / "a", to, **sections) as a, live_node(folder / "b", to, **sections) as b:
+            for title, node in (("NODE_A", a), ("NODE_B", b)):
+                dicom = node.settings.dicom.model_copy(update={"ae_title": title})
+                node.settings = node.settings.model_copy(update={"dicom": dicom})
+                pacs.know(title, title, dicom.port)
             yield a, b
+
+
+@pytest.fixture
+def two(pacs: orthanc.Orthanc, tmp_path: Path) -> Iterator[tuple[LiveNode, LiveNode]]:
+    """Nodes that have started together, and of which none fetches the other's studies by itself."""
+    with two_nodes(pacs, tmp_path, hosts={"refetch": False}) as (a, b):
+        starting = [threading.Thread(target=each.start) for each in (a, b)]
+        for thread in starting:
+            thread.start()
+        for thread in starting:
+            thread.join()
+        assert not a.has_ended() and not b.has_ended()
+        yield a, b
 
 
 def command(node: LiveNode, *words: str) -> str:
@@ -121,7 +133,6 @@ def test_a_host_dies_and_no_study_of_it_fails_or_is_answered_by_half(
     )
     assert (state(b, running), state(b, half)) == (StudyState.ANALYZING, StudyState.RECEIVING)
 
-    pacs.know("node", "MOMENODE", b.settings.dicom.port)
     command(b, "studies", "fetch", running, "--from", "pacs")
     detail = b.outcome(running, "DELIVERED", "FAILED")
     assert (detail.study.state, detail.study.revision) == (StudyState.DELIVERED, 1)
@@ -132,6 +143,47 @@ def test_a_host_dies_and_no_study_of_it_fails_or_is_answered_by_half(
     for study in (first, second, third, running, half):
         results = pacs.find("Instance", {"StudyInstanceUID": study, "Modality": "SR"})
         assert len(results) == 1, "one live result each"
+
+
+def test_studies_of_a_dead_host_are_fetched_from_the_pacs_and_answered_once(
+    pacs: orthanc.Orthanc, tmp_path: Path
+) -> None:
+    with two_nodes(pacs, tmp_path) as (a, b):
+        a.start()
+        a.busy.touch()
+        running, half, gone = new_study(), new_study(), new_study()
+        images = {study: [instance(study) for _ in range(4)] for study in (running, half, gone)}
+        a.send_until_all_are_kept([*images[running], *images[gone]])
+        a.outcome(running, "ANALYZING", "STABLE")
+        assert len(a.send(images[half][:2])) == 2
+        a.kill()
+        died = time.time()
+        for each in (*images[running], *images[half][:1], *images[gone][:3]):
+            pacs.keep(_encoded(each))
+        b.start()
+        detail = b.outcome(running, "DELIVERED", "FAILED", seconds=90)
+        assert (detail.study.state, detail.study.revision) == (StudyState.DELIVERED, 1)
+        claims = [each.at for each in detail.timeline if each.event == "CLAIMED"]
+        print(f"claimed {claims[-1] - died:.0f} s after the death, by a node that was started after it")
+
+        def is_said() -> bool:
+            return "1 images are missing" in json.loads(command(b, "studies", "show", gone, "--json"))["waits"]
+
+        wait_for(is_said, 90, "what the PACS does not have to be told")
+        assert state(b, gone) in (StudyState.ANALYZING, StudyState.STABLE)
+
+        assert state(b, half) is StudyState.RECEIVING
+        for each in images[half][1:]:
+            pacs.keep(_encoded(each))
+            time.sleep(0.5)
+        detail = b.outcome(half, "DELIVERED", "FAILED", seconds=90)
+        assert (detail.study.state, detail.study.revision, detail.study.instances) == (StudyState.DELIVERED, 1, 4)
+
+        a.busy.unlink()
+        a.start()
+        assert b.outcome(gone, "DELIVERED", "FAILED").study.state is StudyState.DELIVERED
+        for study in (running, gone):
+            assert len(pacs.find("Instance", {"StudyInstanceUID": study, "Modality": "SR"})) == 1, "one live result"
 
 
 def test_a_host_that_comes_back_finishes_its_studies(two: tuple[LiveNode, LiveNode]) -> None:

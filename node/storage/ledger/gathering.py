@@ -15,6 +15,7 @@ from node.storage.health import LISTENER
 from node.storage.ledger.conflict_rows import stands
 from node.storage.ledger.host_rows import awaits_another_node, died_before
 from node.storage.ledger.job_rows import add_job
+from node.storage.ledger.refetches import is_refetched
 from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, locked_arriving, move, reason_columns
 from node.storage.records import StudyRow
 
@@ -56,9 +57,8 @@ class Gathering:
                 return 0
             silent = and_(silent, not_(_sender_is_connected(now)))
             if archive:
-                silent = and_(
-                    silent, not_(awaits_another_node(NodePart(node_name, archive=archive), now - quiet_since, now))
-                )
+                us = NodePart(node_name, archive=archive)
+                silent = and_(silent, not_(awaits_another_node(us, now - quiet_since, now)), not_(is_refetched(now)))
             studies = locked_arriving(db, silent, limit)
             for study in studies:
                 why = f"no instance for {max(0.0, now - study.last_received_at):.0f} s"
@@ -71,7 +71,8 @@ class Gathering:
         """Declare studies complete that have been arriving since before then and still are; on a host that is heard."""
         overdue: ColumnElement[bool] = schema.study.c.state_since <= opened_before
         if archive:
-            overdue = and_(overdue, not_(died_before(NodePart(node_name, archive=archive), now - opened_before, now)))
+            us = NodePart(node_name, archive=archive)
+            overdue = and_(overdue, not_(died_before(us, now - opened_before, now)), not_(is_refetched(now)))
         with writing(self.engine) as db:
             studies = locked_arriving(db, overdue, limit)
             for study in studies:

@@ -17,6 +17,7 @@ from node.storage.ledger.operator import OperatorActions
 from node.storage.ledger.patient_history import PatientHistory
 from node.storage.ledger.reading import LedgerReader
 from node.storage.ledger.receiving import Receiving
+from node.storage.ledger.refetches import Refetches
 from node.storage.ledger.retention import OldStudies
 from node.storage.schema_version import migrate
 
@@ -40,5 +41,6 @@ class Ledger:
         self.history = PatientHistory(self.engine)
         self.holds = Holds(self.engine)
         self.retention = OldStudies(self.engine)
+        self.refetches = Refetches(self.engine)
         self.reading = LedgerReader(self.engine)
         self.audit = AuditTrail(self.engine)

@@ -111,7 +111,7 @@ def _delete_study(db: Connection, study_id: int, archive: str) -> list[str]:
         db.execute(table.delete().where(table.c.job_id.in_(its_jobs)))
     analyses = select(schema.analysis.c.id).where(schema.analysis.c.study_id == study_id)
     db.execute(schema.shadow_score.delete().where(schema.shadow_score.c.analysis_id.in_(analyses)))
-    for table in (*_HOLDERS, schema.analysis, schema.assessment, schema.job, schema.search_term):
+    for table in (*_HOLDERS, schema.analysis, schema.assessment, schema.job, schema.search_term, host_schema.refetch):
         db.execute(table.delete().where(table.c.study_id == study_id))
     db.execute(schema.study.delete().where(schema.study.c.id == study_id))
     return paths

@@ -1,43 +1,68 @@
-"""C-GET: the instances of one series come on the association that asks for them, of the wanted classes only."""
+"""An archive sends a whole study, or the instances of a list, to the AE title that it is told."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 
 import pytest
-from pydicom import dcmread
-from pydicom.uid import Comprehensive3DSRStorage, MRImageStorage
+from pynetdicom import build_context
+from pynetdicom.sop_class import MRImageStorage
 
 import orthanc
-import phantom
-from dicom_io.errors import PeerFault, PeerUnreachable
-from dicom_io.network.patient_studies import documents_of, studies_of
 from dicom_io.network.remote import RemoteAE
-from dicom_io.network.retrieve import get_series
-from ports import free_port
+from dicom_io.network.retrieve import move_instances, move_study
+from live_node import instance, new_study
+from memory_scp import MemoryScp, accepting
+
+pytestmark = pytest.mark.system
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not orthanc.available(), reason="needs Orthanc (apt-get install orthanc)")
-def test_a_series_is_taken_from_a_real_archive(tmp_path: Path) -> None:
-    path = phantom.study(tmp_path / "study", seed=4)[0]
-    image = dcmread(path, stop_before_pixels=True)
-    series = (str(image.StudyInstanceUID), str(image.SeriesInstanceUID))
-    with orthanc.running({"us": ("US", "127.0.0.1", free_port())}) as pacs:
-        remote = RemoteAE("pacs", pacs.ae_title, "127.0.0.1", pacs.dicom_port)
-        pacs.keep(path.read_bytes())
-        (taken,) = get_series("US", remote, series, (MRImageStorage,))
-        assert dcmread(BytesIO(taken), force=True).SOPInstanceUID == image.SOPInstanceUID
-        (held,) = studies_of("US", remote, str(image.PatientID), str(image.StudyDate))
-        assert (held.study_instance_uid, held.moment[0]) == (series[0], image.StudyDate)
-        assert studies_of("US", remote, "*", str(image.StudyDate)) == [], "a wildcard is no patient"
-        assert studies_of("US", remote, str(image.PatientID), "19000101") == []
-        assert list(documents_of("US", remote, series[0], "")) == [], "an image is no document"
+@pytest.fixture(scope="module")
+def pacs() -> Iterator[orthanc.Orthanc]:
+    if not orthanc.available():
+        pytest.skip("Orthanc is not installed: C-MOVE was not tested")
+    with orthanc.running() as server:
+        yield server
 
 
-def test_a_peer_that_is_not_there_is_told_as_such() -> None:
-    gone = RemoteAE("gone", "GONE", "127.0.0.1", free_port())
-    with pytest.raises(PeerUnreachable) as told:
-        get_series("US", gone, ("1.2", "1.3"), (Comprehensive3DSRStorage,))
-    assert told.value.fault is PeerFault.PORT_CLOSED
+@pytest.fixture
+def stored(pacs: orthanc.Orthanc) -> dict[str, list[str]]:
+    """A study of two series in the archive: SOP Instance UIDs by series."""
+    study, found = new_study(), dict[str, list[str]]()
+    for number in range(6):
+        content, image = BytesIO(), instance(study)
+        image.SeriesInstanceUID = f"{study}.{number % 2}"
+        image.save_as(content, enforce_file_format=True)
+        pacs.keep(content.getvalue())
+        found.setdefault(str(image.SeriesInstanceUID), []).append(str(image.SOPInstanceUID))
+    return found
+
+
+def study_of(stored: dict[str, list[str]]) -> str:
+    return next(iter(stored)).rpartition(".")[0]
+
+
+def test_a_study_and_the_instances_of_a_list_come(pacs: orthanc.Orthanc, stored: dict[str, list[str]]) -> None:
+    remote, here = RemoteAE("pacs", pacs.ae_title, "127.0.0.1", pacs.dicom_port), MemoryScp()
+    with accepting(here, [build_context(MRImageStorage)]) as us:
+        pacs.know("here", "HERE", us.port)
+        moved = move_study("HERE", remote, study_of(stored), destination="HERE")
+        assert (moved.status, moved.completed, moved.failed, len(here.kept)) == (0, 6, 0, 6)
+        here.kept.clear()
+        wanted = {series: uids[:2] for series, uids in stored.items()}
+        moved = move_instances("HERE", remote, study_of(stored), wanted, destination="HERE")
+        assert (moved.status, moved.completed) == (0, 4)
+        assert {uid for uids in wanted.values() for uid in uids} == {
+            uid for uids in stored.values() for uid in uids if any(uid.encode() in each for each in here.kept)
+        }
+
+
+def test_what_the_archive_does_not_have_does_not_come(pacs: orthanc.Orthanc, stored: dict[str, list[str]]) -> None:
+    remote, here = RemoteAE("pacs", pacs.ae_title, "127.0.0.1", pacs.dicom_port), MemoryScp()
+    with accepting(here, [build_context(MRImageStorage)]) as us:
+        pacs.know("here", "HERE", us.port)
+        series, uids = next(iter(stored.items()))
+        moved = move_instances("HERE", remote, study_of(stored), {series: [uids[0], "1.2.3"]}, destination="HERE")
+        assert (moved.completed, len(here.kept)) == (1, 1)
+        assert move_study("HERE", remote, new_study(), destination="HERE").completed == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import nifti_files
+import phantom
 from node.cli.main import main
 from node.nifti_analysis import NO_DICOM
 
@@ -54,3 +55,13 @@ def test_what_nifti_cannot_have_is_said_in_a_sentence(tmp_path: Path, capsys: py
     assert "Post_2.nii.gz: phase 1 is missing" in words and words.endswith(f"no DICOM object: {NO_DICOM}")
     assert "Doe" not in words.replace(str(tmp_path), "")
     assert json.loads((out / "result.json").read_text())["code"] == "PHASE_MISSING"
+
+
+def test_results_of_one_user_are_of_one_device_whatever_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phantom.study(tmp_path / "study")
+    for out in ("a", "b"):
+        told(capsys, str(tmp_path / "study"), "--out", str(tmp_path / out), "--model", "demo")
+    assert (tmp_path / "a" / "report.dcm").read_bytes() == (tmp_path / "b" / "report.dcm").read_bytes()
+    assert sorted(each.name for each in (tmp_path / "a").iterdir() if each.name.startswith(".")) == []
