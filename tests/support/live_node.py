@@ -12,6 +12,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -105,7 +106,7 @@ def main() -> None:
             pbkdf2_hmac("sha256", b"", b"", 1_000_000)  # in native code, as a network is
             if edition.progress is not None:
                 edition.progress("scores", 0, 1)
-        time.sleep(float(os.environ.get("MOME_STUB_SECONDS", "0")))
+        threading.Event().wait(float(os.environ.get("MOME_STUB_SECONDS", "0")))  # time.sleep fails under libfaketime
         supersedes = edition.predecessor.sop_instance_uid if edition.predecessor else ""
         device, content = str(installation_uuid(settings.storage.root)), BytesIO()
         made = report(paths[0], revision, device=device, supersedes=supersedes)

@@ -53,7 +53,19 @@ class Cluster:
 
     def run(self, statement: str) -> None:
         """One SQL statement by the superuser."""
-        command = [*_USER, "psql", "-h", str(self.folder), "-p", str(self.port), "-v", "ON_ERROR_STOP=1", "-c", statement, "postgres"]
+        command = [
+            *_USER,
+            "psql",
+            "-h",
+            str(self.folder),
+            "-p",
+            str(self.port),
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+            "postgres",
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
     def _control(self, *words: str) -> None:
@@ -62,9 +74,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(
-    *, started: bool = True, passwords: bool = False, address: str = "", port: int = 5432
-) -> Iterator[Cluster]:
+def cluster(*, started: bool = True, passwords: bool = False, address: str = "", port: int = 5432) -> Iterator[Cluster]:
     """A cluster until the block ends; passwords: only the superuser gets in without one; address: listen there, too."""
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     if _USER:
