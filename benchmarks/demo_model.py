@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from dicom_io.phantom.anatomy import GroundTruth, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import GroundTruth
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from mome_core.case import Modality
 from mome_core.inference import analyze

@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 from torch import Tensor
 
-from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from mome_core.case import Modality
 from mome_core.explain.baselines import Baseline

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.spec import PhantomSpec, Position, Size, SliceOrientation
 from mome_core.case import Case, Modality
 from mome_core.preprocessing.breast_mask import find_breasts

@@ -57,6 +57,11 @@ BACKENDS = (  # the best first
 """On the CPU one gradient of 4 million voxels takes most of a minute."""
 
 
+def use_threads(count: int) -> None:
+    """Let operations of this process use so many processor threads."""
+    torch.set_num_threads(count)
+
+
 def best_device() -> str:
     """The first kind of device that this machine has."""
     return next(backend.kind for backend in BACKENDS if backend.is_available())

@@ -88,7 +88,8 @@ def answerable(cohort: Cohort, architecture: AnyArchitecture, progress: CohortPr
 def _source_of(row: ManifestRow) -> Source:
     """A row of the manifest as a study that can be read."""
     content, read = partial(content_digest, row.folder), partial(read_study, row.folder)
-    return Source(row.name, row.patient, row.labels, content, read, partial(_identity_of, row.folder), row.subtype)
+    identity = partial(_identity_of, row.folder)
+    return Source(row.name, row.patient, row.labels, content, read, identity, row.subtype, row.side)
 
 
 def _identity_of(folder: Path) -> str:
@@ -102,11 +103,16 @@ def content_digest(folder: Path) -> str:
 
     Of NIfTI the part counts that a name or mome.json gives a file, and no name of a patient.
     """
+    return _digest_of(folder, listing_digest(folder))
+
+
+def listing_digest(folder: Path) -> str:
+    """SHA-256 over names, sizes and times of a study's files: equal as long as nothing was written there."""
     listing = hashlib.sha256()
-    for path in files_under(folder):
+    for path in sorted(files_under(folder)):
         found = path.stat()
         listing.update(f"{path}\0{found.st_mtime_ns}\0{found.st_size}\0".encode(errors="surrogateescape"))
-    return _digest_of(folder, listing.hexdigest())
+    return listing.hexdigest()
 
 
 @cache

@@ -78,23 +78,23 @@ def export_cohort(
         raise NodeError(f"{out} exists already; name a new folder")
     rows, key = read_manifest(manifest), key_of(manifest, create=True)
     finder, nobody_looked = _text_search() if text_search else ("", "--no-text-search")
-    copies = [
-        _planned(row, facts, out / f"studies/{number:05}", key, bool(finder))
-        for number, (row, facts) in enumerate(zip(rows, shared_facts(rows), strict=True), start=1)
-    ]
-    results = list(in_processes(_copy, copies, workers, progress))
+    targets = _targets_of(rows, out)
+    planned = zip(rows, shared_facts(rows), strict=True)
+    copies = [_planned(row, facts, targets[row.folder], key, bool(finder)) for row, facts in planned]
+    results = _copied_once(copies, workers, progress)
     written = [copy.record for copy, result in zip(copies, results, strict=True) if not result.reason]
     if not written:
         raise NodeError(f"not one study of {manifest} could be exported; the first: {results[0].reason}")
+    once = {copy.source: result for copy, result in zip(copies, results, strict=True)}.values()
     table = out / ("cohort.parquet" if is_parquet(manifest) else "cohort.csv")
     write_table(table, written)
     return ExportedCohort(
         cohort=str(table),
         cases=len(written),
-        images=sum(result.images for result in results),
+        images=sum(result.images for result in once),
         not_exported=tuple(ExcludedCase(r.name, c.reason) for r, c in zip(rows, results, strict=True) if c.reason),
-        left_behind=sum((result.left_behind for result in results), Counter[Hindrance]()),
-        elements_left_behind=sum((result.elements for result in results), Counter[str]()),
+        left_behind=sum((result.left_behind for result in once), Counter[Hindrance]()),
+        elements_left_behind=sum((result.elements for result in once), Counter[str]()),
         columns_left_behind=_columns_left_behind(rows),
         text_finder=finder,
         nobody_looked=nobody_looked,
@@ -140,8 +140,21 @@ def _planned(row: ManifestRow, facts: Mapping[str, str], target: Path, key: byte
     """Labels, split and the facts that may be shared go along."""
     place, patient = f"{target.parent.name}/{target.name}", pseudonym(row.patient, key)
     split = {"split": str(row.split)} if row.split else {}
-    record = {"case": place, "patient": patient, **row.answers(), **split, **facts}
+    record = {"case": place, "patient": patient, **row.of_side(), **row.answers(), **split, **facts}
     return _Copy(row.folder, target, Mask(patient, key), record, text_search)
+
+
+def _targets_of(rows: Sequence[ManifestRow], out: Path) -> dict[Path, Path]:
+    """A folder for each study, whether it stands in one row or in one for each breast."""
+    folders = dict.fromkeys(row.folder for row in rows)
+    return {folder: out / f"studies/{number:05}" for number, folder in enumerate(folders, start=1)}
+
+
+def _copied_once(copies: Sequence[_Copy], workers: int, progress: Callable[[int, int], None]) -> list[_Copied]:
+    """What became of the study of each row; one that stands in two rows is copied once."""
+    first = {copy.source: copy for copy in reversed(copies)}
+    done = dict(zip(first, in_processes(_copy, list(first.values()), workers, progress), strict=True))
+    return [done[copy.source] for copy in copies]
 
 
 def _columns_left_behind(rows: Sequence[ManifestRow]) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from mome_core.case import Modality
 from mome_core.errors import MomeError
 from mome_core.nifti.folders import nifti_study_folders, patients_of
 from mome_core.nifti.study import acquisition_of
-from mome_core.results import Endpoint
+from mome_core.preprocessing.one_breast import one_breast
+from mome_core.results import Endpoint, Laterality
 from mome_core.training.cohort import LABEL_SOURCE, SUBTYPE_COLUMN, CohortProblem, ManifestRow, balance, problems_of
 from mome_core.training.table import read_table, write_table
 from node.cases import content_digest, read_cohort_study
@@ -240,19 +241,19 @@ def _problems_of_studies(
     rows: Sequence[ManifestRow], workers: int, progress: Callable[[int, int], None]
 ) -> Iterator[CohortProblem]:
     """Studies that cannot be used, missing series, one study under two names."""
-    names: dict[str, str] = {}
-    seen = in_processes(_look_at_study, [row.folder for row in rows], workers, progress)
+    first_with: dict[str, ManifestRow] = {}
+    seen = in_processes(_look_at_study, [(row.folder, row.side) for row in rows], workers, progress)
     for row, study in zip(rows, seen, strict=True):
         if study.reason:
             yield CohortProblem(f"case {row.name} cannot be used: {study.reason}", fatal=False)
             continue
-        if (first := names.setdefault(study.digest, row.name)) != row.name:
-            yield CohortProblem(f"case {row.name} holds the same images as case {first}", fatal=True)
+        if (first := first_with.setdefault(study.digest, row)).folder != row.folder:
+            yield CohortProblem(f"case {row.name} holds the same images as case {first.name}", fatal=True)
         if study.without_dce:
             yield CohortProblem(f"case {row.name} has no usable DCE: {study.without_dce}", fatal=False)
         if missing := [each for each in _OTHERS if each not in study.modalities]:
             yield CohortProblem(f"case {row.name} has no {' and no '.join(missing)}", fatal=False)
-    if rows and not names:
+    if rows and not first_with:
         yield CohortProblem("not one study can be used", fatal=True)
 
 
@@ -266,12 +267,14 @@ class _SeenStudy:
     reason: str = ""
 
 
-def _look_at_study(folder: Path) -> _SeenStudy:
+def _look_at_study(place: tuple[Path, Laterality | None]) -> _SeenStudy:
+    folder, side = place
     try:
         found = read_cohort_study(folder)
+        case = found.case if side is None else one_breast(found.case, side)
     except (MomeError, ValueError) as error:
         return _SeenStudy(reason=str(error))
-    return _SeenStudy(content_digest(folder), tuple(found.case.modalities), str(found.without_dce or ""))
+    return _SeenStudy(content_digest(folder), case.modalities, str(found.without_dce or ""))
 
 
 def in_processes(

@@ -12,7 +12,7 @@ from mome_core.model.checkpoint import Checkpoint, load_checkpoint
 from mome_core.policy import default_policy
 from node.errors import SettingsError
 from node.model_trust import require_trusted
-from node.models import require_other_endpoints
+from node.models import require_other_endpoints, require_whole_studies
 from node.settings import Settings
 
 
@@ -27,7 +27,7 @@ def load_models(
     """The bundles as they answer together studies that called this AE title.
 
     Raises CheckpointRefused, NotReady where nobody whom this site trusts vouches for one, and SettingsError where two
-    of them answer one endpoint or one lacks the estimator.
+    of them answer one endpoint, or one lacks the estimator or is of single breasts.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ def load_models(
     for each in bundles:
         if each not in loaded:
             checkpoint = load_checkpoint(each, device)
+            require_whole_studies(checkpoint.identity.name, checkpoint.recipe.unit)
             require_trusted(each, str(checkpoint.manifest["manifest_sha256"]), settings.model)
             loaded[each] = checkpoint
     checkpoints = [_with_estimator(loaded[each], settings.estimator_of(called_ae_title)) for each in bundles]

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mome_core.preprocessing.recipe import UnitOfAnalysis
 from mome_core.results import Endpoint
-from mome_core.training.cohort import ManifestRow, not_measured, read_manifest, rows_of_split, rows_to_measure
+from mome_core.training.cohort import ManifestRow, not_measured, read_manifest, rows_of_split, rows_to_measure, unit_of
 from mome_core.training.errors import TrainingRefused
 from node.cases import content_digest
 from node.models import open_decisions
@@ -56,6 +57,8 @@ def lock_cases(settings: Settings, manifest: Path, split: str, endpoint: Endpoin
     """
     place = manifest.absolute()
     rows = _labelled_rows(place, split, endpoint)
+    if unit_of(rows) is UnitOfAnalysis.BREAST:
+        raise TrainingRefused(f"{manifest} lists single breasts; the models of a node are judged by whole studies")
     locked = LockedSet(len(rows), digest_of(rows), str(place), split, endpoint)
     evidence = {
         "manifest": locked.manifest,

@@ -17,6 +17,7 @@ from mome_core.calibration import Calibration
 from mome_core.case import Modality
 from mome_core.errors import CheckpointRefused
 from mome_core.model.estimators import CalibratedEstimator, estimators_of
+from mome_core.preprocessing.recipe import UnitOfAnalysis
 from mome_core.results import Endpoint
 from node.errors import NotReady, SettingsError
 from node.settings import Settings
@@ -188,9 +189,14 @@ def all_bundles_in_use(settings: Settings, decisions: ModelDecisions) -> tuple[P
 
 
 def require_answering_together(settings: Settings, decisions: ModelDecisions) -> None:
-    """Raise SettingsError where two bundles of one AE title answer the same endpoint: no study would be analysed."""
+    """Raise SettingsError where no study would be analysed: two bundles of one AE title answer the same endpoint, or
+    one is of single breasts.
+    """
     for bundles in _bundles_by_ae_title(settings, decisions):
-        require_other_endpoints((each.name, each.endpoints) for each in map(manifest_of, bundles))
+        manifests = [manifest_of(each) for each in bundles]
+        for each in manifests:
+            require_whole_studies(each.name, each.unit)
+        require_other_endpoints((each.name, each.endpoints) for each in manifests)
 
 
 def _bundles_by_ae_title(settings: Settings, decisions: ModelDecisions) -> Iterator[tuple[Path, ...]]:
@@ -216,6 +222,15 @@ def require_other_endpoints(bundles: Iterable[tuple[str, Iterable[Endpoint]]]) -
                     "different ones"
                 )
             known[endpoint] = name
+
+
+def require_whole_studies(name: str, unit: UnitOfAnalysis) -> None:
+    """Raise SettingsError for a bundle of single breasts: a node analyses, reports and delivers whole studies."""
+    if unit is UnitOfAnalysis.BREAST:
+        raise SettingsError(
+            f"{name} was trained on single breasts, and a node analyses whole studies; such a bundle is for "
+            "mome-node train and evaluate, with a manifest whose rows have a side (mome-node cohort sides)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +264,11 @@ class BundleManifest:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What it answers."""
         return tuple(self.estimators[0].endpoints)
+
+    @property
+    def unit(self) -> UnitOfAnalysis:
+        """What a case was that it was trained on."""
+        return UnitOfAnalysis(self.content["recipe"].get("unit", UnitOfAnalysis.PATIENT))
 
     def calibration(
         self, endpoint: Endpoint, modalities: Collection[Modality], estimator: str = ""

@@ -28,6 +28,7 @@ from node.models import (
     open_decisions,
     registry_of,
     require_other_endpoints,
+    require_whole_studies,
 )
 from node.settings import Settings
 from node.storage.decisions import Act, Decision, ModelDecisions, lock_of, promoted, shadow_of
@@ -107,12 +108,14 @@ def promote(
     Every examination is recorded, dry runs too, before it measures anything.
 
     Raises NotReady when it is the active model already, when nobody whom this site trusts vouches for it, when no cases
-    are locked, and when they were changed since; SettingsError when it answers what one of `model.further` answers.
+    are locked, and when they were changed since; SettingsError when it answers what one of `model.further` answers, or
+    is a model of single breasts.
     """
     decisions = open_decisions(settings)
     registry = registry_of(settings, decisions)
     bundle, in_use = registry.find(plan.bundle), bundle_in_use(settings, decisions)
     candidate, active = load_checkpoint(bundle), load_checkpoint(in_use)
+    require_whole_studies(candidate.identity.name, candidate.recipe.unit)
     require_trusted(bundle, _digest(candidate), settings.model)
     _require_another(candidate, active)
     _require_other_endpoints(settings, candidate.identity.name, candidate.endpoints)
@@ -228,7 +231,9 @@ def begin_shadow(settings: Settings, bundle: str, *, by: str, now: float) -> str
     decisions = open_decisions(settings)
     registry = registry_of(settings, decisions)
     found = registry.find(bundle)
-    require_trusted(found, manifest_of(found).digest, settings.model)
+    manifest = manifest_of(found)
+    require_whole_studies(manifest.name, manifest.unit)
+    require_trusted(found, manifest.digest, settings.model)
     digest = registry.add(found)
     end_shadow(settings, by=by, now=now)
     decisions.decide(Act.SHADOWED, digest, by, {}, now)

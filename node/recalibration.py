@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from mome_core.compute import best_device
-from mome_core.model.checkpoint import load_checkpoint
-from mome_core.training.cohort import ManifestRow, rows_of_split, rows_to_measure
+from mome_core.model.checkpoint import Checkpoint, load_checkpoint
+from mome_core.preprocessing.recipe import UnitOfAnalysis
+from mome_core.training.cohort import ManifestRow, rows_of_split, rows_to_measure, unit_of
+from mome_core.training.errors import TrainingRefused
 from mome_core.training.recalibrate import Recalibration, card_of, recalibrate
 from node.cases import CACHE, CohortProgress, prepare_cases
 
@@ -47,6 +49,15 @@ def recalibrate_bundle(rows: Sequence[ManifestRow], plan: RecalibrationPlan, pro
     checkpoint = load_checkpoint(plan.bundle, best_device() if plan.device == "auto" else plan.device)
     measured = rows_to_measure(rows_of_split(rows, plan.split))
     chosen = [row for row in measured if row.labels or not row.judged]
+    _require_same_unit(checkpoint, unit_of(chosen))
     cohort = prepare_cases(chosen, checkpoint.recipe, plan.cache, plan.workers, progress)
     counting = partial(progress.counting, f"{checkpoint.identity.name}: cases answered")
     return recalibrate(checkpoint, cohort.examples, plan.out, card_of(plan.bundle), counting)
+
+
+def _require_same_unit(checkpoint: Checkpoint, unit: UnitOfAnalysis) -> None:
+    """TrainingRefused where a probability of patients would be calibrated on breasts, or the other way round."""
+    own = checkpoint.recipe.unit
+    if own is not unit:
+        name = checkpoint.identity.name
+        raise TrainingRefused(f"a case of {name} is a {own}, and one of this manifest is a {unit}: see its column side")

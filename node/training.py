@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,12 @@ from mome_core.model.baselines import ResNetFusion
 from mome_core.model.build import AnyArchitecture
 from mome_core.model.checkpoint import AnyCheckpoint, Description, load_either
 from mome_core.model.mome import Mome
+from mome_core.preprocessing.recipe import UnitOfAnalysis
 from mome_core.results import Endpoint
 from mome_core.training.bundle import LICENCES, write_bundle
-from mome_core.training.cohort import ManifestRow, Split
+from mome_core.training.cohort import ManifestRow, Split, unit_of
 from mome_core.training.config import FOLLOW_UP_TASK, TrainingConfig, config_from_json
-from mome_core.training.dataset import Cohort
+from mome_core.training.dataset import Cohort, code_digest
 from mome_core.training.distributed import ProcessGroup, process_group
 from mome_core.training.exposure import ExposureRecord
 from mome_core.training.folds import Folding, Partition, partition
@@ -31,7 +35,8 @@ from mome_core.training.start import NetworkKind, begins_anew, starting_architec
 from mome_core.training.table import write_table
 from mome_core.training.task import Task
 from node.cases import CACHE, CohortProgress, answerable, prepare_cases
-from node.errors import SettingsError
+from node.engines.engine import Batch, Engine, Limits, LostTask
+from node.errors import NodeError, SettingsError
 from node.training_report import HeldOutFold, TrainedModel, TrainingProgress, TrainingReport
 
 _Scores = dict[Endpoint, FoldScores]
@@ -93,16 +98,28 @@ class TrainingPlan:
         )
 
 
-def train_models(rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress) -> TrainingReport | None:
+def train_models(
+    rows: Sequence[ManifestRow], plan: TrainingPlan, progress: TrainingProgress, engine: Engine | None = None
+) -> TrainingReport | None:
     """Train a model on a cohort, or one for each fold; None in the processes that only help the main one.
 
     Killed and called again with the same plan it continues. Raises TrainingRefused for what cannot teach or prove.
+
+    Parameters
+    ----------
+    engine
+        Trains the folds side by side; None: here, one after the other.
     """
     group = process_group()
     progress = progress if group.is_main else TrainingProgress()
-    start = load_either(plan.start, group.device(plan.device))
+    start = _on_cases_of(rows, load_either(plan.start, group.device(plan.device)))
     cohort = _prepared_once(group, rows, start, plan, progress)
-    return train_on(cohort, rows, start, plan, progress)
+    return train_on(cohort, rows, start, plan, progress, engine=engine)
+
+
+def _on_cases_of(rows: Sequence[ManifestRow], start: AnyCheckpoint) -> AnyCheckpoint:
+    """The start with a recipe for what the cases are: what learns from breasts is a model of breasts."""
+    return replace(start, recipe=replace(start.recipe, unit=unit_of(rows)))
 
 
 def _prepared_once(
@@ -118,12 +135,21 @@ def _prepared_once(
 
 
 def train_on(
-    cohort: Cohort, rows: Sequence[ManifestRow], start: AnyCheckpoint, plan: TrainingPlan, progress: TrainingProgress
+    cohort: Cohort,
+    rows: Sequence[ManifestRow],
+    start: AnyCheckpoint,
+    plan: TrainingPlan,
+    progress: TrainingProgress,
+    *,
+    engine: Engine | None = None,
 ) -> TrainingReport | None:
     """As `train_models`, on cases that are prepared already."""
     usable = answerable(cohort, plan.architecture(start), progress)
     folds = _folds_of(cohort, usable, rows, plan)
-    trained = [done for fold in folds if (done := _train_one(start, fold, rows, plan, progress))]
+    if engine is None:
+        trained = [done for fold in folds if (done := _train_one(start, fold, rows, plan, progress))]
+    else:
+        trained = _trained_side_by_side(engine, _FoldTraining(plan, tuple(folds), tuple(rows)), progress)
     if not process_group().is_main:
         return None
     together = {}
@@ -161,6 +187,50 @@ def _folds_of(cohort: Cohort, usable: Cohort, rows: Sequence[ManifestRow], plan:
         run = plan.run if plan.run and plan.fold is not None else bundle.with_name(f"{bundle.name}.run")
         folds.append(_Fold(sides, bundle, run, len(usable.exclusions)))
     return folds
+
+
+@dataclass(frozen=True, slots=True)
+class _FoldTraining:
+    """The training of each fold: `Work` for an engine, whose tasks are places of folds.
+
+    A process that dies leaves the run's state, from which the next one continues.
+    """
+
+    plan: TrainingPlan
+    folds: tuple[_Fold, ...] = field(compare=False)
+    rows: tuple[ManifestRow, ...] = field(compare=False)
+
+    def open(self) -> Callable[[int], tuple[TrainedModel, _Scores]]:
+        """Load the start, with a recipe for what the cases are."""
+        start = load_either(self.plan.start, process_group().device(self.plan.device))
+        return partial(self._train, _on_cases_of(self.rows, start))
+
+    def fingerprint(self) -> str:
+        """Version and code of this installation."""
+        return f"{version('mome-node')} {code_digest('mome_core.training')} {code_digest('mome_core.model')}"
+
+    def _train(self, start: AnyCheckpoint, number: int) -> tuple[TrainedModel, _Scores]:
+        """One fold; this process is its main one."""
+        trained = _train_one(start, self.folds[number], self.rows, self.plan, TrainingProgress())
+        if trained is None:
+            raise NodeError("folds are trained side by side or by torchrun, not both")
+        return trained
+
+
+def _trained_side_by_side(
+    engine: Engine, work: _FoldTraining, progress: TrainingProgress
+) -> list[tuple[TrainedModel, _Scores]]:
+    """Every fold, in their order; NodeError names one whose process died or came to no end."""
+    done: dict[int, tuple[TrainedModel, _Scores]] = {}
+
+    def told(number: int, answer: tuple[TrainedModel, _Scores] | LostTask) -> None:
+        if isinstance(answer, LostTask):
+            raise NodeError(f"{work.folds[number].bundle.name}: {answer.reason}; the same call goes on")
+        done[number] = answer
+        progress.step("folds trained", len(done), len(work.folds))
+
+    engine.run(Batch(range(len(work.folds)), work, Limits(seconds=math.inf)), told)
+    return [done[number] for number in range(len(work.folds))]
 
 
 def _train_one(
@@ -211,8 +281,8 @@ def _trained(
 
 
 def _description(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan) -> Description:
-    taught, asked = len(fold.sides.training), ", ".join(head.endpoint for head in plan.heads)
-    statement = f"Trained on {taught} studies of one site for {asked}; not validated elsewhere."
+    asked = ", ".join(head.endpoint for head in plan.heads)
+    statement = f"Trained on {_taught(fold, start.recipe.unit)} of one site for {asked}; not validated elsewhere."
     provenance = {
         "network": plan.network.value,
         "started_from": "" if plan.begins_anew else start.identity.sha256,
@@ -221,6 +291,15 @@ def _description(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow],
         LICENCES: _licences(start, fold, rows, plan),
     }
     return Description(fold.bundle.name, "1", statement, provenance)
+
+
+def _taught(fold: _Fold, unit: UnitOfAnalysis) -> str:
+    """How many cases taught, and what a case was."""
+    cases = len(fold.sides.training)
+    if unit is UnitOfAnalysis.PATIENT:
+        return f"{cases} studies"
+    patients = len({each.patient for each in fold.sides.training})
+    return f"{cases} single breasts of {patients} patients"
 
 
 def _licences(start: AnyCheckpoint, fold: _Fold, rows: Sequence[ManifestRow], plan: TrainingPlan) -> list[str]:

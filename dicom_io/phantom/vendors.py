@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_io.phantom import ge, philips, siemens, uih
-from dicom_io.phantom.anatomy import Phantom
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.options import Layout, StudyOptions
 from dicom_io.phantom.plan import SeriesPlan, StudyPlan
 from dicom_io.phantom.traps import with_traps
@@ -94,4 +94,6 @@ def write_truth(study: StudyPlan, path: Path) -> None:
         "phase_times_s": truth.times_s,
         "breasts": spec.breasts,
     }
+    if truth.drawn:
+        record |= {"anatomy": spec.anatomy, "presentation": spec.presentation, "drawn": dict(truth.drawn)}
     path.write_text(json.dumps(record, indent=2) + "\n")

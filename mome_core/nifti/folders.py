@@ -13,8 +13,10 @@ from mome_core.case import FIELD_OF_TWO_MM, Role
 from mome_core.case_file import CASE_JSON
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.nifti.files import nifti_under
+from mome_core.nifti.image import read_place
 from mome_core.nifti.names import named_file
 from mome_core.nifti.sidecar import STUDY_SIDECAR
+from mome_core.results import Laterality
 from mome_core.volume import Affine, corners_of
 
 _BIDS_LEVELS = re.compile(r"(?P<level>sub|ses)-(?P<label>[a-z0-9]+)", re.IGNORECASE)
@@ -73,18 +75,36 @@ def patients_of(studies: Iterable[Path], root: Path) -> dict[Path, str]:
 
 
 def contradicted_side(folder: Path, affine: Affine, shape: tuple[int, ...]) -> str:
-    """A sentence where a folder is named after one breast and its images lie on the other side; empty otherwise.
+    """A sentence where a folder is named after one breast and its images lie on the other side; empty otherwise."""
+    said, found = _named_side(folder), _side_of_field(affine, shape)
+    if said is None or found is None or said is found:
+        return ""
+    words = {Laterality.LEFT: "left", Laterality.RIGHT: "right"}
+    return f"the folder is named {words[said]}, and its images lie on the {words[found]}: these are believed"
 
-    Of a field that is too narrow for two breasts the isocentre (x = 0) tells the side.
+
+def side_of(study: Path) -> Laterality | None:
+    """Which breast a study of one breast shows, by the header of an image, else by its folder's name; None if neither
+    tells.
     """
-    named = _BREAST.search(folder.name)
+    images = (each for path in nifti_under(study) if (each := named_file(path)).role in _INPUTS)
+    found = next((_side_of_field(*read_place(each.path, each.shown)) for each in images), None)
+    return found or _named_side(study)
+
+
+def _side_of_field(affine: Affine, shape: tuple[int, ...]) -> Laterality | None:
+    """Of a field that is too narrow for two breasts the isocentre (x = 0) tells the side; None for others."""
     across = corners_of(affine, shape)[0]
     width, middle = float(np.ptp(across)), float(across.min() + across.max()) / 2
-    if named is None or width >= FIELD_OF_TWO_MM or abs(middle) < width / 4:
-        return ""
-    found = "left" if middle > 0 else "right"
-    said = named[1].lower()
-    return "" if said == found else f"the folder is named {said}, and its images lie on the {found}: these are believed"
+    if width >= FIELD_OF_TWO_MM or abs(middle) < width / 4:
+        return None
+    return Laterality.LEFT if middle > 0 else Laterality.RIGHT
+
+
+def _named_side(folder: Path) -> Laterality | None:
+    """The breast that a folder is named after."""
+    named = _BREAST.search(folder.name)
+    return {"left": Laterality.LEFT, "right": Laterality.RIGHT}[named[1].lower()] if named else None
 
 
 def _declared_study(path: Path, root: Path) -> Path | None:

@@ -98,6 +98,16 @@ def read_image(path: Path, shown: str) -> NiftiImage:
     return NiftiImage(shown, ordered, affine, _step_s(header) if shape[3] > 1 else None, notes)
 
 
+def read_place(path: Path, shown: str) -> tuple[Affine, tuple[int, int, int]]:
+    """Where the voxels of a file lie, from its header alone: affine to LPS mm, and (columns, rows, slices).
+
+    StudyIneligible as `read_image`.
+    """
+    image, header = _opened(path, shown)
+    columns, rows, slices, _ = _shape_of(image, shown)
+    return _affine_of(header, shown, (columns, rows, slices)), (columns, rows, slices)
+
+
 def _opened(path: Path, shown: str) -> tuple[nibabel.Nifti1Image, nibabel.Nifti1Header]:
     """The file, whose voxels are not read yet, and its header as it was written: nibabel's own copy is mended."""
     try:

@@ -19,7 +19,7 @@ from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
 from mome_core.preprocessing.motion import Motion
 from mome_core.preprocessing.pad import Axes, Offset, fit_factor, flip, unpad
-from mome_core.preprocessing.recipe import Recipe
+from mome_core.preprocessing.recipe import Recipe, UnitOfAnalysis
 from mome_core.preprocessing.resample import Sampling
 from mome_core.preprocessing.structure import has_structure
 from mome_core.preprocessing.survey import grid_of
@@ -112,6 +112,7 @@ def prepare(case: Case, recipe: Recipe, surveyed: SurveyedCase | None = None) ->
     if surveyed is None or noise or not surveyed.by(recipe.breast, recipe.motion):
         surveyed = survey_case(case, recipe.breast, recipe.motion)
     breasts = surveyed.breasts
+    _require_one_breast(breasts, recipe)
     arrays: dict[Modality, _Array] = {}
     samplings: dict[Modality, Sampling] = {}
     masks: dict[Modality, _Mask] = {}
@@ -160,6 +161,16 @@ def _require_post_contrast(dynamic: Dynamic | None) -> None:
         raise StudyIneligible(
             "the DCE holds one phase only; it needs one before and at least one after contrast",
             Ineligibility.POST_CONTRAST_MISSING,
+        )
+
+
+def _require_one_breast(breasts: BreastMask | None, recipe: Recipe) -> None:
+    """Refuse a study of two breasts to a model of one."""
+    if recipe.unit is UnitOfAnalysis.PATIENT or breasts is None:
+        return
+    if min(breasts.volumes_ml) >= recipe.breast.smallest_breast_ml:
+        raise StudyIneligible(
+            "this model was trained on single breasts, and the study shows both", Ineligibility.NO_INPUT
         )
 
 

@@ -13,6 +13,13 @@ Size = tuple[int, int, int]
 Range = tuple[float, float]
 
 
+class UnitOfAnalysis(StrEnum):
+    """What one case is: all that a study shows of a patient, or one breast of it (`one_breast`)."""
+
+    PATIENT = "patient"
+    BREAST = "breast"
+
+
 class StatisticsOver(StrEnum):
     """Which voxels the mean and the standard deviation are taken from."""
 
@@ -214,6 +221,8 @@ class Recipe:
         Numbers of the breast mask.
     quality
         Thresholds of the quality flags.
+    unit
+        What a case is that the model was trained on: a model of breasts is never given a study of two.
     """
 
     dce_size: Size = (384, 256, 128)
@@ -231,6 +240,7 @@ class Recipe:
     motion: MotionRules | None = field(default_factory=MotionRules)
     breast: BreastRules = field(default_factory=BreastRules)
     quality: QualityLimits = field(default_factory=QualityLimits)
+    unit: UnitOfAnalysis = UnitOfAnalysis.PATIENT
 
     def __post_init__(self) -> None:
         for modality in Modality:
@@ -260,8 +270,9 @@ class Recipe:
         return self.dce_phases if modality is Modality.DCE else 1
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for the bundle's manifest."""
-        return asdict(self)
+        """Plain values for the bundle's manifest; programs before the unit of analysis read that of patients."""
+        plain = asdict(self)
+        return {n: v for n, v in plain.items() if n != "unit"} if self.unit is UnitOfAnalysis.PATIENT else plain
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -275,6 +286,8 @@ class Recipe:
             plain[name] = tuple(Modality(value) for value in plain[name])
         if "statistics_over" in plain:
             plain["statistics_over"] = StatisticsOver(plain["statistics_over"])
+        if "unit" in plain:
+            plain["unit"] = UnitOfAnalysis(plain["unit"])
         for name, rules in (("breast", BreastRules), ("motion", MotionRules)):
             if isinstance(plain.get(name), Mapping):
                 plain[name] = rules(**plain[name])

@@ -9,6 +9,7 @@ from typing import Any
 
 from mome_core.model.checkpoint import Description, as_loaded, save_checkpoint
 from mome_core.model.estimators import CalibratedEstimator
+from mome_core.preprocessing.recipe import Recipe, UnitOfAnalysis
 from mome_core.results import ModelIdentity
 from mome_core.training.calibrate_network import calibrate_network
 from mome_core.training.calibration_card import calibration_card
@@ -56,7 +57,7 @@ def write_bundle(
         "config": task.config.to_json(),
         "exposure": (before or ExposureRecord()).extended(task.training, task.validation).to_json(),
     }
-    card = description.card or _card_of(description, task.config, estimators[0], provenance)
+    card = description.card or _card_of(description, task.config, estimators[0], provenance) + _unit_card(recipe)
     return save_checkpoint(
         bundle, network, recipe, replace(description, provenance=provenance, card=card), estimators, half=half
     )
@@ -82,6 +83,17 @@ RESEARCH USE ONLY - not for clinical use.
 {provenance["training_cases"]} training cases; the values are those of epoch {provenance["best_epoch"]}.
 {numbers}.
 {_licences_card(provenance.get(LICENCES, ()))}"""
+
+
+def _unit_card(recipe: Recipe) -> str:
+    """What a case is, where it is not a whole study."""
+    if recipe.unit is UnitOfAnalysis.PATIENT:
+        return ""
+    return (
+        "\n## One breast\n\nA case is one breast: a probability is that this breast is positive. Counts and bounds are "
+        "of at most one positive and one negative breast of each patient, for they need independent cases. The model "
+        "is never given a study of both breasts, and no node runs it.\n"
+    )
 
 
 def _licences_card(licences: Sequence[str]) -> str:

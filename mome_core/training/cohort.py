@@ -8,6 +8,7 @@ case     folder of the study, relative to the manifest
 patient  pseudonym; all studies of a patient stay on one side of every split
 a column for each endpoint: 0 negative, 1 positive, empty when unknown
 molecular_subtype   0 luminal A, 1 luminal B, 2 HER2-enriched, 3 triple-negative (and the label of that endpoint)
+side     L or R where the case is one breast; then every row has one, and a study may stand in two rows
 split    training, validation or test; empty or no such column: `train` draws the sides
 age, bpe, bi_rads, field_strength, site, vendor, reader_...   kept as they are, for subgroups and comparisons
 label_source   where a label is from a reader's verdict: malignancy=verdict:disagree-with-positive
@@ -22,13 +23,16 @@ from enum import StrEnum
 from pathlib import Path
 
 from mome_core.model.architecture import SUBTYPE
-from mome_core.results import Endpoint
+from mome_core.preprocessing.recipe import UnitOfAnalysis
+from mome_core.results import Endpoint, Laterality
 from mome_core.training.dataset import Labels
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.levels import group_of
 from mome_core.training.table import Record, read_table
 
 _NEEDED = ("case", "patient")
+SIDE = "side"  # column of the breast that is the case
+_SIDES = {"L": Laterality.LEFT, "R": Laterality.RIGHT}
 SUBTYPE_COLUMN = "molecular_subtype"
 _FEW = 10  # cases of a class: fewer teach and prove little
 GROUPS = ("age", "bpe", "bi_rads", "field_strength", "site", "vendor")  # columns that name subgroups
@@ -46,14 +50,18 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """One study of a cohort; `name` is its folder as the manifest writes it.
+    """One study of a cohort, or one breast of it.
 
     Parameters
     ----------
+    name
+        Its folder as the manifest writes it, and the side of a breast.
     facts
         The manifest's other columns, as they are.
     subtype
         Molecular subtype, 0 to 3, where it is known.
+    side
+        The breast that is the case; None where it is all that the study shows.
     """
 
     name: str
@@ -63,6 +71,7 @@ class ManifestRow:
     split: Split | None
     facts: Mapping[str, str]
     subtype: int | None = None
+    side: Laterality | None = None
 
     @property
     def judged(self) -> frozenset[Endpoint]:
@@ -77,7 +86,11 @@ class ManifestRow:
     def record(self, beside: Path, split: Split) -> Record:
         """This row for a manifest in the folder `beside`, on this side."""
         place = {"case": os.path.relpath(self.folder, beside), "patient": self.patient, "split": split.value}
-        return place | self.answers() | dict(self.facts)
+        return place | self.of_side() | self.answers() | dict(self.facts)
+
+    def of_side(self) -> Record:
+        """The column that says which breast; none where the case is not one."""
+        return {} if self.side is None else {SIDE: self.side.value}
 
     def answers(self) -> Record:
         """The columns that say what was found: every endpoint, and the molecular subtype; empty when unknown."""
@@ -94,6 +107,16 @@ def read_manifest(path: Path) -> tuple[ManifestRow, ...]:
         raise TrainingRefused(f"the cohort {path} has no case")
     _require_each_once(path, rows)
     return tuple(rows)
+
+
+def unit_of(rows: Iterable[ManifestRow]) -> UnitOfAnalysis:
+    """What the cases are, patients or breasts; TrainingRefused where some rows have a side and others none."""
+    sides = [row.side for row in rows]
+    if any(sides) and not all(sides):
+        raise TrainingRefused(
+            f"{sides.count(None)} of {len(sides)} cases have no {SIDE}: give every case one (L or R), or none"
+        )
+    return UnitOfAnalysis.BREAST if any(sides) else UnitOfAnalysis.PATIENT
 
 
 def rows_of_split(rows: Iterable[ManifestRow], split: str) -> tuple[ManifestRow, ...]:
@@ -138,10 +161,25 @@ def _row_of(path: Path, number: int, values: Record) -> ManifestRow:
     split = values.get("split", "")
     if split and split not in set(Split):
         raise TrainingRefused(f"{place}: split is '{split}'; it must be one of {', '.join(Split)}, or empty")
-    known = (*_NEEDED, *Endpoint, SUBTYPE_COLUMN, "split")
-    facts = {name: value for name, value in values.items() if name not in known}
-    side = Split(split) if split else None
-    return ManifestRow(values["case"], path.parent / values["case"], values["patient"], labels, side, facts, subtype)
+    known = (*_NEEDED, *Endpoint, SUBTYPE_COLUMN, "split", SIDE)
+    side = _side_of(values.get(SIDE, ""), place)
+    return ManifestRow(
+        name=values["case"] if side is None else f"{values['case']} {side}",
+        folder=path.parent / values["case"],
+        patient=values["patient"],
+        labels=labels,
+        split=Split(split) if split else None,
+        facts={name: value for name, value in values.items() if name not in known},
+        subtype=subtype,
+        side=side,
+    )
+
+
+def _side_of(text: str, place: str) -> Laterality | None:
+    """The breast that a row is about; None where it names none."""
+    if text and text not in _SIDES:
+        raise TrainingRefused(f"{place}: {SIDE} is '{text}'; it must be L or R (DICOM's words), or empty")
+    return _SIDES.get(text)
 
 
 def _label_of(text: str, column: str, place: str, classes: int) -> int:
@@ -164,12 +202,15 @@ def _subtype_of(text: str, labels: dict[Endpoint, int], place: str) -> int | Non
 
 
 def _require_each_once(path: Path, rows: Iterable[ManifestRow]) -> None:
-    """Raise TrainingRefused when a study is listed twice."""
-    seen: set[Path] = set()
+    """Raise TrainingRefused when a study or a breast is listed twice, or a breast beside the whole study."""
+    seen: dict[Path, set[Laterality | None]] = {}
     for row in rows:
-        if row.folder in seen:
+        sides = seen.setdefault(row.folder, set())
+        if row.side in sides:
             raise TrainingRefused(f"{path} lists the case {row.name} twice")
-        seen.add(row.folder)
+        if sides and (row.side is None or None in sides):
+            raise TrainingRefused(f"{path} lists the study {row.folder.name} whole, and a breast of it")
+        sides.add(row.side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +261,11 @@ def problems_of(rows: Sequence[ManifestRow]) -> list[CohortProblem]:
     if judged := sum("verdict:" in row.facts.get(LABEL_SOURCE, "") for row in rows):
         words = f"labels of {judged} cases are from readers who had seen the score, not from pathology ({LABEL_SOURCE})"
         found.append(CohortProblem(words, fatal=False))
+    if any(row.side for row in rows) and not all(row.side for row in rows):
+        missing = sum(row.side is None for row in rows)
+        found.append(
+            CohortProblem(f"{missing} cases have no {SIDE}: give every case one (L or R), or none", fatal=True)
+        )
     if any(row.split for row in rows) and not all(row.split for row in rows):
         missing = sum(row.split is None for row in rows)
         found.append(CohortProblem(f"{missing} cases have no split: give every case one, or none", fatal=True))

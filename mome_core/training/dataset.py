@@ -21,10 +21,11 @@ from safetensors import SafetensorError
 from mome_core.case import Case, Modality
 from mome_core.errors import MomeError, StudyIneligible
 from mome_core.preprocessing.input_facts import InputFacts, facts_of
+from mome_core.preprocessing.one_breast import one_breast
 from mome_core.preprocessing.prepare import prepare
 from mome_core.preprocessing.quality import training_range
 from mome_core.preprocessing.recipe import RANGES, Recipe, TrainingRange
-from mome_core.results import Endpoint
+from mome_core.results import Endpoint, Laterality
 from mome_core.training.errors import NotWritable, TrainingRefused
 from mome_core.training.files import write_whole
 
@@ -55,6 +56,8 @@ class Source:
         Gives what the images call their patient, equal in all of a hospital's studies; empty when they do not say.
     subtype
         Molecular subtype, 0 to 3, where it is known.
+    side
+        The breast that is the case; None where it is all that the study shows.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Source:
     read: Callable[[], Case]
     identity: Callable[[], str] = str
     subtype: int | None = None
+    side: Laterality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Example:
     facts
         What quality flags are judged by: a doubt that withholds the score in the node does so here.
     images
-        Digests of the voxels it was prepared from, one for each modality.
+        Digests of the study's voxels, one for each modality; those of both breasts are the same.
     identity, subtype
         As in Source; the identity is written nowhere.
     """
@@ -163,9 +167,10 @@ def _collected(
 def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | ExcludedCase:
     """One study's arrays from the folder, or prepared and kept there, or why they cannot be prepared."""
     try:
-        path = folder / f"{cache_key(source.content(), recipe)}.safetensors"
+        content = source.content() if source.side is None else f"{source.content()} {source.side}"
+        path = folder / f"{cache_key(content, recipe)}.safetensors"
         if not path.exists() or not {_IMAGES, _FACTS, _WITHOUT_DCE} <= _read_facts(path).keys():
-            _prepare_and_keep(source.read(), recipe, path)
+            _prepare_and_keep(source.read(), source.side, recipe, path)
         kept = _read_facts(path)
         return Example(
             source.name,
@@ -183,12 +188,13 @@ def _prepare_example(source: Source, recipe: Recipe, folder: Path) -> Example | 
         return ExcludedCase(source.name, str(error))
 
 
-def _prepare_and_keep(case: Case, recipe: Recipe, path: Path) -> None:
-    """Prepare a case and keep its arrays with what is asked of it later."""
+def _prepare_and_keep(study: Case, side: Laterality | None, recipe: Recipe, path: Path) -> None:
+    """Prepare a study, or one breast of it, and keep its arrays with what is asked of it later."""
+    case = study if side is None else one_breast(study, side, recipe.breast)
     without = _prepare_without_dce(case, recipe)
     prepared = prepare(case, recipe)
     facts = facts_of(case, prepared)
-    keep_arrays(path, prepared.arrays, training_range([case]), image_digests(case), without_dce=without, facts=facts)
+    keep_arrays(path, prepared.arrays, training_range([case]), image_digests(study), without_dce=without, facts=facts)
 
 
 def _prepare_without_dce(case: Case, recipe: Recipe) -> Mapping[Modality, NDArray[np.float32]]:

@@ -114,6 +114,8 @@ class Measured:
         Table of the patients of all sets.
     chosen_on
         Name of the set on which the operating point for BI-RADS 4 findings was chosen; empty where none is read at one.
+    unit_notes
+        Sentences about models that are asked about cases of another kind than they were trained on.
     """
 
     endpoint: Endpoint
@@ -123,6 +125,7 @@ class Measured:
     reader_cut: str
     repeats: int
     chosen_on: str = ""
+    unit_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from node.cli.common import counted, open_ledger
 from node.cli.options import Config, Json
 from node.cli.progress import study_progress
 from node.cohort_export import ExportedCohort, export_cohort
+from node.cohort_sides import write_breasts
 from node.cohorts import CohortCheck, add_to_cohort, archived_study, begin_cohort, check_cohort, look_at_manifest
 from node.errors import NodeError
 from node.settings import load_settings
@@ -130,6 +131,29 @@ def check(
         raise NodeError(
             f"{fatal} of {problems} {'forbids' if fatal == 1 else 'forbid'} training with {manifest}; see above"
         )
+
+
+def sides(
+    manifest: _Manifest,
+    out: Annotated[Path, typer.Option("--out", help="Manifest of breasts to write, .csv or .parquet.")],
+    as_json: Json = False,
+) -> None:
+    """From a manifest of studies one of breasts: a row for each breast that has a label of its own.
+
+    Columns that end in `_left` or `_right` (malignancy_left, bi_rads_right) become those of the breast; a patient's
+    own labels are left behind, except that both breasts of a patient without malignancy are without. What is trained
+    on such rows is a model of single breasts (docs/training.md): `train` and `evaluate` cut each study at the
+    patient's middle, and both breasts of a patient stay on one side of every split.
+
+    Example: mome-node cohort sides cohort.csv --out breasts.csv
+    """
+    written = write_breasts(manifest, out)
+    if as_json:
+        typer.echo(json.dumps(asdict(written)))
+        return
+    typer.echo(f"{out}: {counted(written.breasts, 'breast')} of {counted(written.patients, 'patient')}")
+    if written.without_label:
+        typer.echo(f"left out: {counted(written.without_label, 'breast')} without a label")
 
 
 def export(

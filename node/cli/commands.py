@@ -149,6 +149,14 @@ COMMANDS: dict[str, CommandInfo] = {
         "node.cli.cohort:check",
         "Read every study and say what would go wrong before any hour is spent; exit code 1 for what forbids training.",
     ),
+    "cohort sides": CommandInfo(
+        "node.cli.cohort:sides",
+        "From a manifest of studies one of breasts: a row for each breast that has a label of its own.",
+    ),
+    "cohort run": CommandInfo(
+        "node.cli.cohort_run:run",
+        "Answer every study of a manifest: a Parquet table of scores, calls and measurements, and a page.",
+    ),
     "cohort export": CommandInfo(
         "node.cli.cohort:export",
         "Copy a cohort without its patients: the MR images de-identified (PS3.15), and a manifest of pseudonyms.",

@@ -12,7 +12,16 @@ import typer
 
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.options import StudyOptions, TransferSyntax, Trap
-from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, Size, SliceOrientation
+from dicom_io.phantom.spec import (
+    Anatomy,
+    Breasts,
+    Lesion,
+    PhantomSpec,
+    Position,
+    Presentation,
+    Size,
+    SliceOrientation,
+)
 from dicom_io.phantom.vendors import study_of, write_study, write_truth
 from mome_core.case import Modality
 
@@ -22,6 +31,14 @@ _VendorName = Annotated[
     Literal["siemens", "ge", "philips", "uih"], typer.Option(help="Whose scanner's habits the files follow.")
 ]
 _LesionName = Annotated[Literal["malignant", "benign", "none"], typer.Option(help="What the simulated patient has.")]
+_AnatomyName = Annotated[
+    Literal["simple", "detailed"],
+    typer.Option(help="simple: the patient that the demo model knows; detailed: lesions that overlap as published."),
+]
+_PresentationName = Annotated[
+    Literal["clinical", "textbook"],
+    typer.Option(help="Of a detailed patient's lesion; textbook: one conspicuous mass, typical of its kind."),
+]
 _Seed = Annotated[int, typer.Option(min=0, help="Another seed is another patient.")]
 _Layout = Annotated[str | None, typer.Option(help=_LAYOUTS)]
 _SizeName = Annotated[
@@ -58,6 +75,8 @@ def phantom(
     out: _Out,
     vendor: _VendorName = "siemens",
     lesion: _LesionName = "malignant",
+    anatomy: _AnatomyName = "simple",
+    presentation: _PresentationName = "clinical",
     seed: _Seed = 1,
     layout: _Layout = None,
     size: _SizeName = "demo",
@@ -97,6 +116,8 @@ def phantom(
         contrast=not no_contrast,
         motion_mm=motion_mm,
         lesion_scale=lesion_scale,
+        anatomy=Anatomy(anatomy),
+        presentation=Presentation(presentation),
     )
     syntax = TransferSyntax[transfer_syntax.replace("-", "_").upper()]
     traps = frozenset(Trap(name) for name in trap or ())

@@ -117,6 +117,9 @@ def cohort(
     part: Annotated[
         str, typer.Option("--part", help="Of mama-mia: only its published split, training or test.", show_default="all")
     ] = "",
+    per_breast: Annotated[
+        bool, typer.Option("--per-breast", help="Of ambl: a row for each breast with a label of its own.")
+    ] = False,
     index: _IndexFile = None,
     as_json: Json = False,
 ) -> None:
@@ -125,13 +128,15 @@ def cohort(
     The tables come from the collection's page and lie anywhere below DIR. A header that differs is refused with the
     difference. Patients bear one key in all collections (ACRIN 6698 is a part of I-SPY 2). What is left out, and why,
     stands in OUT.excluded.csv. Of mama-mia and odelia the NIfTI cases below DIR are taken; where there are none, and of
-    fastmri-breast, only labels are written.
+    fastmri-breast, only labels are written. A case of odelia is a breast, whose side the images tell.
 
     Example: mome-node public cohort acrin_6698 ./public --out external.csv
     """
     shared = {key for each in without or () for key in keys_of(each)}
     if part and (part not in ("training", "test") or name.lower() != "mama-mia"):
         raise typer.BadParameter("a published split, training or test, is known of mama-mia only", param_hint="--part")
+    if per_breast and name.lower() in LABEL_TABLES:
+        raise typer.BadParameter("of ambl only; a case of odelia is a breast anyhow", param_hint="--per-breast")
     if holds_cases(name.lower(), folder):
         written = write_nifti_cohort(name.lower(), folder, out, part=part, without=shared)
     elif name.lower() in LABEL_TABLES:
@@ -139,7 +144,12 @@ def cohort(
     else:
         collection = collection_named(name)
         written = write_public_cohort(
-            collection, folder, out, indexed=read_index([collection.name], index), without=shared
+            collection,
+            folder,
+            out,
+            indexed=read_index([collection.name], index),
+            without=shared,
+            breasts=per_breast,
         )
     typer.echo(json.dumps(asdict(written))) if as_json else _print_cohort(written)
 

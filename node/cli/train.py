@@ -15,6 +15,7 @@ from node.cases import CACHE
 from node.cli.cohort_progress import PrintedProgress
 from node.cli.common import counted
 from node.cli.options import CacheOption, CohortManifest, Json, WorkersOption
+from node.engines.choice import EngineName, EngineOptions, engine_named
 from node.models import find_bundle
 from node.training import TrainingPlan, train_models, training_config
 from node.training_report import TrainingReport
@@ -32,6 +33,12 @@ _Fold = Annotated[int, typer.Option("--fold", min=1, help="The fold that is held
 _AllFolds = Annotated[bool, typer.Option("--all-folds", help="A model for each fold, in OUT/fold-1 ...")]
 _Run = Annotated[Path | None, typer.Option("--run", help="State; a killed run continues.")]
 _Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Overrides the config.")]
+_Engine = Annotated[
+    EngineName | None, typer.Option("--engine", help="Train the folds side by side: processes here, or Ray.")
+]
+_Processes = Annotated[int, typer.Option("--processes", min=0, help="With --engine: side by side; 0: what there is.")]
+_Gpus = Annotated[float, typer.Option("--gpus", min=0, help="With --engine ray: graphics cards of each fold.")]
+_Address = Annotated[str, typer.Option("--ray-address", help="With --engine ray: auto or HOST:PORT; else one here.")]
 _DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 ...")]
 
 
@@ -53,6 +60,10 @@ def train(
     workers: WorkersOption = 1,
     threads: _Threads = None,
     device: _DeviceName = "cpu",
+    engine: _Engine = None,
+    processes: _Processes = 0,
+    gpus: _Gpus = 0.0,
+    ray_address: _Address = "",
     as_json: Json = False,
 ) -> None:
     """Train a model on a cohort of studies (DICOM or NIfTI), starting from a bundle; killed, it continues.
@@ -61,7 +72,8 @@ def train(
     model; one part of the rest chooses epoch, calibration and operating point (OUT.split.csv says who was where).
     --all-folds does so for every fold (nested cross-validation) and gives mean and SD over the folds.
     Endpoints are columns of the CSV; molecular_subtype has four classes. ResNets take the start's recipe only.
-    Several GPUs or hosts: torchrun --nproc-per-node 2 -m node.cli.main train ...
+    Several GPUs or hosts for one model: torchrun --nproc-per-node 2 -m node.cli.main train ...
+    For the folds of --all-folds: --engine local or ray (docs/batch.md); give --threads, which no engine may change.
 
     Example: mome-node train cohort.csv --out models/ours --start models/mome
     """
@@ -86,7 +98,10 @@ def train(
         raise typer.BadParameter(
             f"{manifest} says who is for what; folds need it without splits", param_hint="--all-folds"
         )
-    report = train_models(rows, plan, PrintedProgress())
+    if engine is not None and not all_folds:
+        raise typer.BadParameter("it trains the folds of --all-folds side by side", param_hint="--engine")
+    chosen = None if engine is None else engine_named(engine, processes, EngineOptions(ray_address, gpus))
+    report = train_models(rows, plan, PrintedProgress(), chosen)
     if report is not None:
         typer.echo(json.dumps(report.to_json())) if as_json else _print_report(report)
 

@@ -68,6 +68,7 @@ def report_json(report: EvaluationReport) -> dict[str, object]:
         "repeats": measured.repeats,
         "reader_cut": measured.reader_cut,
         "bi_rads_4_chosen_on": measured.chosen_on,
+        "unit_notes": list(measured.unit_notes),
         "patients": [_characteristic(each) for each in measured.patients],
         "sets": [
             _set_json(each) | {"excluded": exclusions_json(report.excluded[each.cases.name])} for each in measured.sets

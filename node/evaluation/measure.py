@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mome_core.model.checkpoint import ModelUse, load_either, read_use
-from mome_core.preprocessing.recipe import Recipe
+from mome_core.preprocessing.recipe import Recipe, UnitOfAnalysis
 from mome_core.results import Endpoint
 from mome_core.training.answers import Answers
 from mome_core.training.bi_rads_4 import CategoryFour, bi_rads_4, category_four, choose_downgrade
 from mome_core.training.characteristics import CohortFlow, characteristics
-from mome_core.training.cohort import GROUPS, READER, ManifestRow
+from mome_core.training.cohort import GROUPS, READER, ManifestRow, unit_of
 from mome_core.training.dataset import Cohort, ExcludedCase
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.exposure import exposure_report
@@ -110,8 +110,20 @@ def evaluate_models(plan: EvaluationPlan, progress: CohortProgress) -> Evaluatio
         plan.cut.value,
         plan.repeats,
         plan.choose.name if plan.choose and any(_is_read_at_a_point(each) for each in sets) else "",
+        tuple(_other_units(plan)),
     )
     return EvaluationReport(measured, {each.rows.name: each.excluded for each in answered[: len(plan.sets)]})
+
+
+def _other_units(plan: EvaluationPlan) -> Iterator[str]:
+    """Models of whole studies that are asked about single breasts; the other way round no case can be prepared."""
+    of_breasts = [each.name for each in plan.sets if unit_of(each.rows) is UnitOfAnalysis.BREAST]
+    for use in map(read_use, plan.bundles):
+        if of_breasts and use.recipe.unit is UnitOfAnalysis.PATIENT:
+            yield (
+                f"{use.identity.name} was trained on whole studies, and {', '.join(of_breasts)} shows it single "
+                "breasts: its probabilities and operating points were not validated for that"
+            )
 
 
 def _choosing(plan: EvaluationPlan) -> ManifestSet | None:

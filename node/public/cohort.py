@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mome_core.results import Endpoint
+from mome_core.training.cohort import SIDE
 from mome_core.training.table import read_table, write_table
 from node.errors import NodeError
 from node.public.collections import PublicCollection
@@ -38,6 +39,7 @@ LABEL_TABLES: Mapping[str, Callable[[Path], CollectionLabels]] = {
 _ANSWERS = (*(endpoint.value for endpoint in Endpoint), "contralateral_malignancy")
 SHARED = "the patient is in a set that this one must not share anybody with"
 UNLABELLED = "no endpoint is labelled"
+NO_SIDE = "no breast has a label of its own"
 NO_IMAGES = "no images are on disk"
 _BASELINE = frozenset({"", "T0", "T1", "0", "1", "BASELINE"})  # time points of I-SPY 1 count from T1
 
@@ -89,11 +91,14 @@ def write_public_cohort(
     *,
     indexed: Sequence[IndexedSeries] = (),
     without: Collection[str] = (),
+    breasts: bool = False,
 ) -> PublicCohort:
     """Write the manifest of a collection's studies below a folder, and beside it what is left out.
 
     Parameters
     ----------
+    breasts
+        A row for each breast that has a label of its own, not for each study.
     indexed
         The index of the collection, which knows visits that are not on disk.
     without
@@ -103,6 +108,8 @@ def write_public_cohort(
     labels, or when no study is left.
     """
     labels = read_collection_labels(collection.name, folder)
+    if breasts and not any(each.breasts for each in labels.patients):
+        raise NodeError(f"the tables of {collection.title} have no labels of breasts that are read; AMBL's have")
     licence = "; ".join(licences_of(indexed))
     join = _Join(collection, labels, by_name(labels), frozenset(without), _visits_of(indexed), licence)
     rows: list[_Record] = []
@@ -112,7 +119,7 @@ def write_public_cohort(
         if reason := join.why_not(study):
             left_out.append(LeftOut(study.labels.patient_id, str(study.folder), reason))
         else:
-            rows.append(join.row(study, manifest))
+            rows += join.breasts(study, manifest, left_out) if breasts else [join.row(study, manifest)]
     there = {_name(study) for study in studies}
     without_images = [each for name, each in join.by_name.items() if name not in there]
     left_out += [LeftOut(each.patient, "", NO_IMAGES) for each in without_images]
@@ -236,6 +243,16 @@ class _Join:
         answers = {endpoint.value: "" for endpoint in Endpoint} | dict(self.by_name[_name(study)].values)
         facts = {"vendor": study.labels.manufacturer, "field_strength": study.labels.field_strength}
         return row | answers | facts | {"site": self.collection.name, "licence": self.licence}
+
+    def breasts(self, study: StudyFolder, manifest: Path, left_out: list[LeftOut]) -> list[_Record]:
+        """A line for each breast with a label of its own."""
+        row = self.row(study, manifest)
+        theirs = self.by_name[_name(study)].breasts
+        if not theirs:
+            left_out.append(LeftOut(study.labels.patient_id, str(study.folder), NO_SIDE))
+        shared = {name: value for name, value in row.items() if name not in ("case", "patient", *_ANSWERS)}
+        place = {name: row[name] for name in ("case", "patient")}
+        return [place | {SIDE: side.value} | dict(values) | shared for side, values in theirs.items()]
 
     def _is_late_by_index(self, study: StudyFolder) -> bool:
         """Whether the index knows an earlier study of the patient; dates are shifted, their order is not."""

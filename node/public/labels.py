@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mome_core.results import Endpoint
+from mome_core.results import Endpoint, Laterality
 
 MALIGNANCY, TRIPLE_NEGATIVE, RESPONSE = (
     Endpoint.MALIGNANCY.value,
@@ -27,11 +27,14 @@ class PatientLabels:
         Columns of a cohort: endpoints as 0 or 1 where known, age, bi_rads and more facts.
     excluded
         Why no study of theirs takes part; empty for one who does.
+    breasts
+        Columns of each breast that has a label of its own; empty where the table knows patients only.
     """
 
     patient: str
     values: Mapping[str, str]
     excluded: str = ""
+    breasts: Mapping[Laterality, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from mome_core.nifti.folders import nifti_study_folders
+from mome_core.nifti.folders import nifti_study_folders, side_of
 from mome_core.results import Endpoint
+from mome_core.training.cohort import SIDE
 from node.public.cohort import (
     NO_IMAGES,
     SHARED,
@@ -24,6 +25,7 @@ from node.public.labels import CollectionLabels, PatientLabels
 from node.public.patients import patient_key
 
 _LICENCES = {"mama-mia": "CC BY-NC 4.0", "odelia": "CC BY-NC 4.0"}
+_OF_BREASTS = frozenset({"odelia"})  # a case is one breast
 _PART, _SPLIT = "published_split", "split"
 
 
@@ -93,6 +95,8 @@ class _NiftiJoin:
         """A line of the manifest."""
         place = os.path.relpath(study.resolve(), manifest.resolve().parent)
         row = {"case": place, "patient": patient_key(theirs.patient, self.labels.same)}
+        if self.name in _OF_BREASTS:
+            row[SIDE] = side_of(study) or ""
         values = dict(theirs.values)
         split = values.pop(_SPLIT, "")
         answers = {endpoint.value: "" for endpoint in Endpoint} | values

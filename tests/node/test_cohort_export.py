@@ -11,6 +11,7 @@ import nifti_files
 import phantom
 from dicom_io.deidentification.image import Hindrance
 from mome_core.case import same_images
+from mome_core.results import Laterality
 from mome_core.training.cohort import read_manifest
 from mome_core.training.dataset import ExcludedCase
 from node.cases import read_study
@@ -63,6 +64,17 @@ def test_an_exported_cohort_holds_the_same_cases_and_no_patient(site: Path) -> N
     assert len({row.patient for row in rows}) == 2 and all(row.facts["site"] == "1" for row in rows)
     assert all((row.facts["age"], row.facts["reader_1"]) == ("", "4a") for row in rows)
     assert not any(secret in str(path.relative_to(site)) for path in (site / "out").rglob("*") for secret in SECRETS)
+
+
+@pytest.mark.slow
+def test_a_study_that_stands_in_two_rows_is_copied_once_and_both_breasts_name_it(tmp_path: Path) -> None:
+    paths = phantom.study(tmp_path / "s", only=("dce", "t2"), seed=90)
+    cohort = tmp_path / "breasts.csv"
+    cohort.write_text("case,patient,side,malignancy\ns,p1,L,1\ns,p1,R,0\n")
+    found = export_cohort(cohort, tmp_path / "out", 1, silent, text_search=False)
+    assert (found.cases, found.images) == (2, len(paths))
+    rows = read_manifest(tmp_path / "out/cohort.csv")
+    assert [row.side for row in rows] == [Laterality.LEFT, Laterality.RIGHT] and rows[0].folder == rows[1].folder
 
 
 @pytest.mark.slow

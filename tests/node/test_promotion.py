@@ -21,9 +21,10 @@ from mome_core.training.gate import AcceptanceCheck
 from mome_core.training.start import from_scratch
 from node.cases import CohortProgress
 from node.errors import NotReady, SettingsError
+from node.loaded_models import load_models
 from node.locked_cases import LockedSet, lock_cases
 from node.model_settings import ModelSettings
-from node.models import Registry, find_bundle, open_decisions
+from node.models import Registry, find_bundle, open_decisions, require_answering_together
 from node.promotion import (
     PromotionPlan,
     PromotionReport,
@@ -35,7 +36,7 @@ from node.promotion import (
 )
 from node.settings import Settings
 from node.storage.decisions import Act, lock_of, shadow_of
-from second_bundle import second_bundle
+from second_bundle import breast_bundle, second_bundle
 
 
 @pytest.fixture
@@ -175,6 +176,26 @@ def test_no_model_takes_over_a_question_that_a_further_one_answers(settings: Set
     decisions.decide(Act.PROMOTED, after, "anna", {"before": before}, 1.0)
     with pytest.raises(SettingsError, match="demo and second both answer malignancy"):
         roll_back(beside, by="anna", now=2.0)
+
+
+def test_no_model_of_single_breasts_answers_in_a_node(settings: Settings, tmp_path: Path, cohort: Path) -> None:
+    lock_cases(settings, cohort, "test", Endpoint.MALIGNANCY, by="anna", now=1.0)
+    bundle = breast_bundle(tmp_path / "breasts")
+    with pytest.raises(SettingsError, match="a node analyses whole studies"):
+        examine(settings, str(bundle))
+    with pytest.raises(SettingsError, match="a node analyses whole studies"):
+        begin_shadow(settings, str(bundle), by="anna", now=3.0)
+    with pytest.raises(SettingsError, match="a node analyses whole studies"):
+        load_models(settings, [bundle])
+    active = settings.model_copy(update={"model": ModelSettings(path=str(bundle), allow_unsigned=True)})
+    with pytest.raises(SettingsError, match="a node analyses whole studies"):
+        require_answering_together(active, open_decisions(active))
+
+
+def test_no_candidate_is_judged_by_single_breasts(settings: Settings, cohort: Path) -> None:
+    cohort.write_text("case,patient,side,malignancy,split\ns0,p0,L,0,test\ns1,p1,L,1,test\n")
+    with pytest.raises(TrainingRefused, match="lists single breasts"):
+        lock_cases(settings, cohort, "test", Endpoint.MALIGNANCY, by="anna", now=1.0)
 
 
 def test_there_is_no_way_back_before_the_first_promotion(settings: Settings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from calibrations import calibrated
 from mome_core.estimator import Augmentation, Estimator
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
-from mome_core.results import Endpoint
+from mome_core.results import Endpoint, Laterality
 from mome_core.training.cohort import ManifestRow, Split
 from mome_core.training.dataset import cache_key, keep_arrays, read_arrays, seen_in
 from mome_core.training.errors import TrainingRefused
@@ -72,6 +72,14 @@ def test_new_cases_of_the_split_are_answered_and_counted(rows: list[ManifestRow]
     written = load_checkpoint(tmp_path / "here")
     assert written.identity.sha256 == load_checkpoint(bundle).identity.sha256
     assert written.identity.version == "1+site1"
+
+
+def test_a_model_of_patients_is_not_calibrated_on_breasts(
+    rows: list[ManifestRow], bundle: Path, tmp_path: Path
+) -> None:
+    breasts = [replace(row, side=Laterality.LEFT) for row in rows]
+    with pytest.raises(TrainingRefused, match="a case of ours is a patient, and one of this manifest is a breast"):
+        recalibrate_bundle(breasts, plan(bundle, tmp_path / "out"), CohortProgress())
 
 
 def test_too_few_new_patients_are_refused_before_anything_is_answered(

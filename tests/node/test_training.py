@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import phantom
 from mome_core.case import Modality
 from mome_core.model.checkpoint import Checkpoint, Description, load_baseline, load_checkpoint, save_checkpoint
 from mome_core.preprocessing.input_facts import InputFacts
-from mome_core.results import Endpoint
+from mome_core.preprocessing.recipe import UnitOfAnalysis
+from mome_core.results import Endpoint, Laterality
 from mome_core.training.cohort import ManifestRow, Split, read_manifest
 from mome_core.training.config import TrainingConfig
-from mome_core.training.dataset import Cohort, ExcludedCase
+from mome_core.training.dataset import Cohort, ExcludedCase, read_arrays
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.folds import Folding, partition
 from mome_core.training.metrics import auroc
@@ -23,8 +26,9 @@ from mome_core.training.run_state import EpochReport
 from mome_core.training.scored import scored
 from mome_core.training.start import NetworkKind, from_scratch
 from mome_core.training.statistics import Interval
+from node.engines.local import LocalEngine
 from node.errors import SettingsError
-from node.training import TrainingPlan, train_on, training_config
+from node.training import TrainingPlan, train_models, train_on, training_config
 from node.training_report import TrainedModel, TrainingProgress, TrainingReport
 from training_examples import QUICK, RECIPE, SMALL, examples
 
@@ -107,6 +111,24 @@ def test_every_fold_is_scored_once_by_a_model_that_chose_without_it(tmp_path: Pa
     assert found.mean["auroc"].mean == pytest.approx(sum(alone) / 5)
 
 
+@pytest.mark.slow
+def test_folds_side_by_side_give_the_weights_of_one_after_the_other(tmp_path: Path, start: Checkpoint) -> None:
+    cases, rows = cohort(tmp_path, 40)
+    config = replace(QUICK, threads=1)
+    apart = replace(plan(tmp_path, None), config=config)
+    one_by_one = train_on(cases, rows, start, replace(apart, out=tmp_path / "serial"), TrainingProgress())
+    together = train_on(cases, rows, start, apart, TrainingProgress(), engine=LocalEngine(2))
+    assert one_by_one is not None and together is not None
+    assert weights(together) == weights(one_by_one)
+    assert together.cross_validation == one_by_one.cross_validation
+
+
+def weights(report: TrainingReport) -> list[str]:
+    """Digest of each model's tensors."""
+    files = [Path(each.bundle) / "model.safetensors" for each in report.models]
+    return [hashlib.sha256(each.read_bytes()).hexdigest() for each in files]
+
+
 def test_the_sides_that_were_drawn_lie_beside_the_bundle(tmp_path: Path, start: Checkpoint) -> None:
     cases, rows = cohort(tmp_path, 40)
     report = train_on(cases, rows, start, plan(tmp_path, 1), TrainingProgress())
@@ -138,6 +160,36 @@ def test_networks_that_are_compared_hold_out_the_same_patients(tmp_path: Path, s
     assert len(drawn) == 30
     told = load_baseline(tmp_path / "ours").manifest["provenance"]
     assert (told["started_from"], told["scratch"]) == ("", True), "a ResNet takes no value of the start"
+
+
+@pytest.mark.slow
+def test_rows_of_breasts_make_a_model_of_breasts_and_no_patient_is_on_two_sides(
+    tmp_path: Path, start: Checkpoint
+) -> None:
+    lines = ["case,patient,side,malignancy"]
+    for n in range(4):
+        phantom.study(tmp_path / f"s{n}", only=("dce", "t2"), seed=60 + n)
+        truth = phantom.examination(seed=60 + n).truth
+        left = int((truth.lesion & truth.left).any())
+        lines += [f"s{n},p{n},L,{left}", f"s{n},p{n},R,{1 - left}"]
+    manifest = tmp_path / "breasts.csv"
+    manifest.write_text("\n".join(lines))
+    quick = replace(
+        plan(tmp_path, 0), config=replace(QUICK, epochs=1), folds=2, inner_folds=2, cache=tmp_path / "cache"
+    )
+    report = train_models(read_manifest(manifest), quick, TrainingProgress())
+    assert report is not None and report.excluded == ()
+    assert start.recipe.unit is UnitOfAnalysis.PATIENT, "what it started from knew patients"
+    ours = load_checkpoint(tmp_path / "ours")
+    assert ours.recipe.unit is UnitOfAnalysis.BREAST
+    assert ours.identity.statement.startswith("Trained on 2 single breasts of 1 patients")
+    assert "A case is one breast" in (tmp_path / "ours" / "MODEL_CARD.md").read_text()
+    drawn = read_manifest(Path(report.models[0].split))
+    assert {row.side for row in drawn} == {Laterality.LEFT, Laterality.RIGHT} and len(drawn) == 8
+    sides = {patient: {row.split for row in drawn if row.patient == patient} for patient in ["p0", "p1", "p2", "p3"]}
+    assert all(len(each) == 1 for each in sides.values())
+    arrays = [read_arrays(path) for path in sorted((tmp_path / "cache").glob("*.safetensors"))]
+    assert len(arrays) == 8, "each breast is prepared by itself"
 
 
 def test_sides_named_by_the_manifest_leave_its_test_cases_to_evaluate(tmp_path: Path, start: Checkpoint) -> None:

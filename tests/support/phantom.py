@@ -15,7 +15,8 @@ from typing import Any
 
 import pydicom
 
-from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.options import StudyOptions, Trap
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study

@@ -13,7 +13,8 @@ from scipy.ndimage import map_coordinates
 
 from calibrations import a_score, calibration
 from dicom_io.headers.read import read_series_headers
-from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.options import StudyOptions
 from dicom_io.phantom.spec import PhantomSpec
 from dicom_io.phantom.vendors import write_study

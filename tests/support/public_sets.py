@@ -22,7 +22,8 @@ import pydicom
 from pyarrow import parquet
 from pydicom.uid import generate_uid
 
-from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.options import StudyOptions
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size, SliceOrientation
 from dicom_io.phantom.vendors import write_study

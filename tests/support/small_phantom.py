@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from dicom_io.phantom.anatomy import GroundTruth, Phantom
 from dicom_io.phantom.encode import Encoder
+from dicom_io.phantom.examination import GroundTruth, Phantom
 from dicom_io.phantom.grid import SamplingGrid, grids_of
 from dicom_io.phantom.options import StudyOptions, Trap
 from dicom_io.phantom.plan import SeriesPlan, StudyPlan

@@ -100,6 +100,16 @@ def _for_the_page(svg: str, label: str) -> str:
     return svg
 
 
+def histogram(values: Sequence[float], axes_words: tuple[str, str], label: str) -> str:
+    """How often values in [0, 1] occur, in twenty bins."""
+
+    def draw(axes: Axes) -> None:
+        axes.hist(values, bins=20, range=(0, 1), color=look_of(0).color)
+        axes.set(xlabel=axes_words[0], ylabel=axes_words[1], xlim=(0, 1))
+
+    return chart(draw, label, (4.1, 2.6))
+
+
 def draw_band(axes: Axes, band: Band, look: _LineLook) -> None:
     """The interval of a curve as a veil behind it."""
     axes.fill_between(band.x, band.low, band.high, color=look.color, alpha=0.14, linewidth=0)

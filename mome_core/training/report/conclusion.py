@@ -84,9 +84,12 @@ def _p(p: float) -> str:
 
 
 def headlines(measured: Measured) -> list[tuple[str, bool]]:
-    """What stands before every figure: for each model and set whether it is a test at all, and the sentence."""
+    """What stands before every figure, each with whether it is no warning: for each model and set whether it is a test
+    at all, and models that are asked about breasts though they know patients.
+    """
     several = len(measured.sets) > 1
-    return [
+    notes = [(words, False) for words in measured.unit_notes]
+    return notes + [
         (f"{each.cases.name}: {words}" if several else words, model.exposure.is_test)
         for each in measured.sets
         for model in each.models

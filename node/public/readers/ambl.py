@@ -1,12 +1,14 @@
 """Advanced-MRI-Breast-Lesions: sheet `MRI BREASTS with Delay`, names in line 2; up to six lesions in a line.
 
-A lesion is 1 (tumour by pathology), 0 (benign by biopsy or at least a year of follow-up) or -1 (missing).
+A lesion is 1 (tumour by pathology), 0 (benign by biopsy or at least a year of follow-up) or -1 (missing). Its place
+(`pos1` ...) begins with the letter of the breast, L or R, before the slice: so two public readers of the table take it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from mome_core.results import Laterality
 from node.public.labels import MALIGNANCY, CollectionLabels, PatientLabels, known, whole_years
 from node.public.tables import Row, TableShape, find_table, read_rows
 
@@ -21,7 +23,9 @@ _NOTES = (
     "a patient is malignant when any lesion is a tumour, benign when every lesion with an answer is benign",
     "benign by follow-up is at least one year without change, not always a biopsy",
     "some 200 of the 632 patients have an answer in the table; the others take no part",
+    "a breast without a lesion that has an answer has no label: the table does not say that it is healthy",
 )
+_SIDES = {"L": Laterality.LEFT, "R": Laterality.RIGHT}
 
 
 def read(folder: Path) -> CollectionLabels:
@@ -43,4 +47,22 @@ def _patient(row: Row) -> PatientLabels:
             sorted({_BORDERLINE[p] for n in _LESIONS if (p := row.get(f"pathology{n}")) in _BORDERLINE})
         ),
     }
-    return PatientLabels(row["Patient ID"].strip(), values, "" if label else "no lesion of theirs has an answer")
+    excluded = "" if label else "no lesion of theirs has an answer"
+    return PatientLabels(row["Patient ID"].strip(), values, excluded, _breasts(row))
+
+
+def _breasts(row: Row) -> dict[Laterality, dict[str, str]]:
+    """The label of each breast that has one; a tumour that names no breast leaves open which one it is in."""
+    answers = {side: {row[f"tumor/benign{n}"] for n in _LESIONS if _side(row, n) is side} for side in _SIDES.values()}
+    tumour_somewhere = any(row[f"tumor/benign{n}"] == "1" and _side(row, n) is None for n in _LESIONS)
+    found = {}
+    for side, those in answers.items():
+        if "1" in those:
+            found[side] = {MALIGNANCY: "1"}
+        elif "0" in those and not tumour_somewhere:
+            found[side] = {MALIGNANCY: "0"}
+    return found
+
+
+def _side(row: Row, lesion: int) -> Laterality | None:
+    return _SIDES.get(row.get(f"pos{lesion}", "").strip()[:1].upper())

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import phantom
-from dicom_io.phantom.anatomy import Phantom, centroid_mm, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom, centroid_mm
 from dicom_io.phantom.spec import Breasts, Lesion, PhantomSpec, Position, SliceOrientation
 from mome_core.case import Modality
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nifti_files
 from mome_core.errors import StudyIneligible
-from mome_core.nifti.folders import contradicted_side, nifti_study_folders, patients_of
+from mome_core.nifti.folders import contradicted_side, nifti_study_folders, patients_of, side_of
 from mome_core.nifti.study import read_nifti_study
+from mome_core.results import Laterality
 from nifti_files import mome_json, phases
 
 
@@ -110,3 +112,23 @@ def test_a_field_of_two_breasts_or_a_name_without_a_side_is_not_doubted(folder: 
     affine = np.diag([0.7, 0.7, 3.0, 1.0])
     affine[0, 3] = -width * 0.7 / 2
     assert contradicted_side(Path(folder), affine, (width, 200, 30)) == ""
+
+
+@pytest.mark.parametrize(
+    ("folder", "first_x_mm", "width", "side"),
+    [
+        ("a", 10.0, 100, Laterality.LEFT),
+        ("a", -110.0, 100, Laterality.RIGHT),
+        ("a_left", -110.0, 100, Laterality.RIGHT),
+        ("a_left", -50.0, 100, Laterality.LEFT),
+        ("a_right", -150.0, 300, Laterality.RIGHT),
+        ("a", -150.0, 300, None),
+    ],
+)
+def test_the_side_of_a_study_is_that_of_its_images_else_of_its_name(
+    tmp_path: Path, folder: str, first_x_mm: float, width: int, side: Laterality | None
+) -> None:
+    affine = np.diag([width / 4, 1.0, 1.0, 1.0])
+    affine[0, 3] = first_x_mm
+    nifti_files.write(tmp_path / folder / "Pre.nii.gz", nifti_files.noise(5, 3, 3), affine)
+    assert side_of(tmp_path / folder) is side

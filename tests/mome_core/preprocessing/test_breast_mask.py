@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from dicom_io.headers.read import read_series_headers
-from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.options import StudyOptions
 from dicom_io.phantom.spec import Breasts, PhantomSpec, Position, Size, SliceOrientation
 from dicom_io.phantom.vendors import LAYOUTS, write_study

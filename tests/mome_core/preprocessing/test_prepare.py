@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from dicom_io.phantom.anatomy import Phantom, simulate
+from dicom_io.phantom.anatomy import simulate
+from dicom_io.phantom.examination import Phantom
 from dicom_io.phantom.spec import PhantomSpec, SliceOrientation
 from mome_core.case import Case, Modality
 from mome_core.errors import Ineligibility, StudyIneligible

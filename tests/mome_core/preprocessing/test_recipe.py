@@ -14,6 +14,7 @@ from mome_core.preprocessing.recipe import (
     Recipe,
     StatisticsOver,
     TrainingRange,
+    UnitOfAnalysis,
 )
 
 QUICK = Recipe(motion=None)
@@ -53,3 +54,11 @@ def test_a_recipe_survives_the_manifest() -> None:
 def test_an_impossible_recipe_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Recipe.from_json(wrong)
+
+
+def test_a_recipe_of_patients_is_written_as_before_and_one_of_breasts_says_so() -> None:
+    assert "unit" not in Recipe().to_json() and Recipe.from_json(Recipe().to_json()).unit is UnitOfAnalysis.PATIENT
+    breasts = Recipe(unit=UnitOfAnalysis.BREAST)
+    assert Recipe.from_json(json.loads(json.dumps(breasts.to_json()))) == breasts
+    with pytest.raises(ValueError, match="lesion"):
+        Recipe.from_json({"unit": "lesion"})

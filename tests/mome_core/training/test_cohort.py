@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mome_core.results import Endpoint
-from mome_core.training.cohort import Split, read_manifest
+from mome_core.preprocessing.recipe import UnitOfAnalysis
+from mome_core.results import Endpoint, Laterality
+from mome_core.training.cohort import Split, problems_of, read_manifest, unit_of
 from mome_core.training.errors import TrainingRefused
 from mome_core.training.table import write_table
 
@@ -63,3 +64,38 @@ def test_a_row_becomes_a_line_of_a_manifest_elsewhere(tmp_path: Path) -> None:
     assert again.folder.resolve() == row.folder.resolve()
     assert (again.patient, again.labels, again.split) == ("p1", row.labels, Split.TEST)
     assert again.facts["site"] == "x"
+
+
+def test_a_row_may_be_one_breast_and_both_breasts_of_a_study_are_two_cases(tmp_path: Path) -> None:
+    rows = read_manifest(written(tmp_path, "case,patient,side,malignancy\na,p1,L,1\na,p1,R,0\nb,p2,R,0\n"))
+    assert [(row.name, row.side) for row in rows] == [
+        ("a L", Laterality.LEFT),
+        ("a R", Laterality.RIGHT),
+        ("b R", Laterality.RIGHT),
+    ]
+    assert rows[0].folder == rows[1].folder and unit_of(rows) is UnitOfAnalysis.BREAST
+    assert rows[1].record(tmp_path, Split.TEST)["side"] == "R"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("case,patient,side,malignancy\na,p,left,1\n", "side is 'left'; it must be L or R"),
+        ("case,patient,side,malignancy\na,p,L,1\na,p,L,1\n", "lists the case a L twice"),
+        ("case,patient,side,malignancy\na,p,L,1\na,p,,1\n", "whole, and a breast of it"),
+        ("case,patient,side,malignancy\na,p,,1\na,p,R,1\n", "whole, and a breast of it"),
+    ],
+)
+def test_a_side_that_is_none_and_a_breast_beside_its_study_are_refused(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    with pytest.raises(TrainingRefused, match=complaint):
+        read_manifest(written(tmp_path, text))
+
+
+def test_breasts_and_whole_studies_are_not_mixed(tmp_path: Path) -> None:
+    rows = read_manifest(written(tmp_path, "case,patient,side,malignancy\na,p1,L,1\nb,p2,,0\n"))
+    with pytest.raises(TrainingRefused, match="1 of 2 cases have no side"):
+        unit_of(rows)
+    assert any(each.fatal and "have no side" in each.what for each in problems_of(rows))
+    assert unit_of(rows[1:]) is UnitOfAnalysis.PATIENT

@@ -31,6 +31,15 @@ def test_it_writes_a_study_and_the_truth_beside_it(tmp_path: Path) -> None:
     assert truth["study_instance_uid"] == printed["study_instance_uid"] == first.StudyInstanceUID
 
 
+def test_a_detailed_patient_comes_with_all_that_was_drawn(tmp_path: Path) -> None:
+    run("--out", str(tmp_path / "study"), "--size", "tiny", "--anatomy", "detailed", "--presentation", "textbook")
+    truth = json.loads((tmp_path / "study.truth.json").read_text())
+    assert (truth["anatomy"], truth["presentation"]) == ("detailed", "textbook")
+    assert truth["drawn"]["form"] == "mass"
+    assert truth["drawn"]["malignant"] is True
+    assert truth["lesion_ktrans_per_minute"] == truth["drawn"]["ktrans_per_minute"]
+
+
 def test_it_does_not_mix_with_what_lies_in_the_folder(tmp_path: Path) -> None:
     (tmp_path / "something").touch()
     with pytest.raises(ValueError, match="not an empty folder"):

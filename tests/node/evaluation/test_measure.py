@@ -14,9 +14,11 @@ from evaluation_sites import write_bundle, write_sites
 from mome_core.calibration import COALITIONS
 from mome_core.results import Endpoint
 from mome_core.training.errors import TrainingRefused
+from mome_core.training.report.conclusion import headlines
 from node.cases import CohortProgress
 from node.evaluation.measure import EvaluationPlan, evaluate_models
 from node.evaluation.sets import choosing_set, sets_named
+from second_bundle import breast_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +129,28 @@ def test_a_set_to_choose_on_without_any_score_is_refused_before_a_network_is_ask
     with pytest.raises(TrainingRefused, match="ours gives no score for any of the 1 cases"):
         evaluate_models(replace(plan, choose=choosing_set(str(tmp_path / "rest.csv"), "")), told)
     assert told.answers == []
+
+
+def test_a_model_of_patients_that_is_asked_about_breasts_is_said_before_every_figure(
+    plan: EvaluationPlan, tmp_path: Path
+) -> None:
+    folder = plan.bundles[0].parent
+    lines = ["case,patient,side,malignancy"]
+    for n in (0, 2, 4):
+        truth = phantom.examination(seed=50 + n).truth
+        left = int((truth.lesion & truth.left).any())
+        lines += [f"{folder}/north/s{n},north{n},L,{left}", f"{folder}/north/s{n},north{n},R,{1 - left}"]
+    (tmp_path / "breasts.csv").write_text("\n".join(lines))
+    breasts = replace(plan, bundles=plan.bundles[:1], reference=0, sets=sets_named([str(tmp_path / "breasts.csv")]))
+    measured = evaluate_models(breasts, CohortProgress()).measured
+    (only,) = measured.sets
+    assert (only.cases.flow.measured, only.cases.flow.positive) == (6, 3)
+    assert set(only.models[0].answers.patients) == {"north0", "north2", "north4"}, "draws are of patients"
+    words, is_test = headlines(measured)[0]
+    assert words.startswith("ours was trained on whole studies, and breasts shows it single breasts") and not is_test
+
+
+def test_a_model_of_breasts_is_given_no_whole_study(plan: EvaluationPlan, tmp_path: Path) -> None:
+    breasts = breast_bundle(tmp_path / "breasts")
+    with pytest.raises(TrainingRefused, match="none of the 9 cases can"):
+        evaluate_models(replace(plan, bundles=(breasts,), reference=0), CohortProgress())

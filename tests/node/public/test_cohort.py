@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import public_tables as tables
+from mome_core.results import Endpoint
+from mome_core.training.cohort import read_manifest
 from node.errors import NodeError
-from node.public.cohort import keys_of, read_collection_labels, write_label_table, write_public_cohort
+from node.public.cohort import NO_SIDE, keys_of, read_collection_labels, write_label_table, write_public_cohort
 from node.public.collections import collection_named
 from node.public.index import IndexedSeries
 from node.public.tables import WrongHeader
@@ -222,6 +224,39 @@ def test_every_label_is_right_and_every_patient_keyed(name: str, tmp_path: Path)
     assert written.notes
     outside = set(example.on_disk) - {each.patient for each in written.left_out}
     assert len(outside) == len(example.expected), "whoever has no label is listed with the reason"
+
+
+def test_of_ambl_each_breast_with_a_lesion_that_has_an_answer_is_a_case(tmp_path: Path) -> None:
+    """The letter before the slice is the breast; what names none leaves open which breast a tumour is in."""
+    tables.ambl(
+        tmp_path / "tables",
+        [
+            {"Patient ID#": "AMBL-001", "pos1": "L-12.5", "tumor/benign1": 1, "pos2": "r30", "tumor/benign2": 0},
+            {"Patient ID#": "AMBL-002", "pos1": "R8", "tumor/benign1": 0, "pos2": "R9", "tumor/benign2": 1},
+            {"Patient ID#": "AMBL-003", "pos1": "L8", "tumor/benign1": 0, "tumor/benign2": 1},
+            {"Patient ID#": "AMBL-004", "pos1": "L8", "tumor/benign1": 0, "pos2": "R9", "tumor/benign2": -1},
+        ],
+    )
+    for n in range(1, 5):
+        write_public_study(tmp_path, "advanced_mri_breast_lesions", f"AMBL-00{n}", seed=n)
+    written = write_public_cohort(collection_named("ambl"), tmp_path, tmp_path / "breasts.csv", breasts=True)
+    rows = read_manifest(tmp_path / "breasts.csv")
+    assert [(row.patient, str(row.side), row.labels[Endpoint.MALIGNANCY]) for row in rows] == [
+        ("ambl-001", "L", 1),
+        ("ambl-001", "R", 0),
+        ("ambl-002", "R", 1),
+        ("ambl-004", "L", 0),
+    ]
+    assert (written.cases, written.patients) == (4, 3)
+    assert [each.patient for each in written.left_out if each.reason == NO_SIDE] == ["AMBL-003"]
+    assert rows[0].facts["site"] == "advanced_mri_breast_lesions"
+
+
+def test_a_collection_whose_tables_know_no_breast_is_refused(tmp_path: Path) -> None:
+    example = EXAMPLES["ispy2"]
+    example.write(tmp_path, example.patients)
+    with pytest.raises(NodeError, match="no labels of breasts"):
+        write_public_cohort(collection_named("ispy2"), tmp_path, tmp_path / "c.csv", breasts=True)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

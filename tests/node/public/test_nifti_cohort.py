@@ -9,7 +9,9 @@ import pytest
 
 import nifti_files
 import public_tables as tables
-from mome_core.training.cohort import read_manifest
+from mome_core.preprocessing.recipe import UnitOfAnalysis
+from mome_core.results import Laterality
+from mome_core.training.cohort import read_manifest, unit_of
 from mome_core.training.table import read_table
 from node.cases import read_study
 from node.cli.main import main
@@ -69,6 +71,9 @@ def test_of_odelia_each_breast_is_a_case_and_both_are_one_patient(tmp_path: Path
     written = write_nifti_cohort("odelia", tmp_path, tmp_path / "odelia.csv")
     assert (written.cases, written.patients, written.classes["malignancy"]) == (3, 2, {"0": 2, "1": 1})
     assert sum(each.reason == "several folders bear this name" for each in written.left_out) == 2
+    rows = read_manifest(tmp_path / "odelia.csv")
+    assert unit_of(rows) is UnitOfAnalysis.BREAST
+    assert {row.side for row in rows} == {Laterality.RIGHT}, "the images lie there, whatever the folders are called"
 
 
 def test_the_command_takes_cases_where_there_are_some(mama_mia: Path, capsys: pytest.CaptureFixture[str]) -> None:

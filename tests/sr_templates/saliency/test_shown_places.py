@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from dicom_io.headers.read import read_series_headers
-from dicom_io.phantom.anatomy import GroundTruth
+from dicom_io.phantom.examination import GroundTruth
 from dicom_io.phantom.spec import Lesion, PhantomSpec, Size
 from dicom_io.phantom.vendors import write_study
 from dicom_io.study.case import read_case
