@@ -29,6 +29,9 @@ def kept_secret(path: Path) -> str:
         with suppress(FileExistsError):
             os.link(temporary, path)
         temporary.unlink()
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)  # or a power cut takes the name away, and the next start makes another secret
+        os.close(folder)
     return secret(path)
 
 

@@ -103,7 +103,7 @@ class HostSettings(SettingsSection):
         default=(), description="names of [[destinations]] to ask, one after the other; empty: all without web"
     )
     refetch_seconds: float = Field(
-        default=20.0, ge=15, description="a host whose heartbeat stands still for so long is taken for dead"
+        default=15.0, ge=10, description="a host whose heartbeat stands still for so long is taken for dead"
     )
     refetch_attempts: int = Field(
         default=10, ge=1, description="give up, and wait for the host, after so many answers that lack images"

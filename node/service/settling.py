@@ -6,6 +6,7 @@ import logging
 import time
 
 from node.crashpoints import crash_point
+from node.errors import NodeError
 from node.jobs import NodePart
 from node.settings_sections import GatherSettings
 from node.storage.ledger.ledger import Ledger
@@ -38,6 +39,10 @@ class QuietPeriod:
             log.warning("this machine stood still; silence is counted anew", extra={"seconds": round(pause)})
             self.since = wall
 
+    def saw_nothing(self) -> None:
+        """The ledger did not answer: what was sent meanwhile may not have reached us, or not the ledger."""
+        self.since = self.wall
+
     def sweep_ended(self, monotonic: float) -> None:
         """A sweep has ended; however long it took, nothing stood still."""
         self.sweep_ended_at = monotonic
@@ -66,6 +71,10 @@ def settle_studies(
     try:
         settled = ledger.gathering.settle_by_content(now - _PAUSE_SECONDS, now, gather.learned_from)
         settled += _settle_silent(gather, NodePart(node_name, archive=archive), ledger, quiet, now)
+    except NodeError:
+        quiet.update(time.time(), time.monotonic())
+        quiet.saw_nothing()
+        raise
     finally:
         quiet.sweep_ended(time.monotonic())
     if settled:

@@ -60,8 +60,10 @@ class Archive:
         self.temporary = root / "temporary"
         self.previews = root / "previews"
         try:
-            for folder in (root, root / "instances", root / "results", self.temporary):
+            made = [each for each in (root, root / "instances", root / "results", self.temporary) if not each.exists()]
+            for folder in made:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync({each.parent for each in made})  # or a power cut takes the folders away, with all that is in them
             make_private(root)
         except OSError as error:
             raise NotReady(f"the storage root {root} cannot be written: {error.strerror}") from None
@@ -194,9 +196,11 @@ def installation_uuid(root: Path) -> UUID:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = root / f"installation.{os.getpid()}"
         temporary.write_text(str(uuid4()), "ascii")
+        sync([temporary])
         with suppress(FileExistsError):  # another process was faster
             os.link(temporary, file)
         temporary.unlink()
+        sync([root])
     return UUID(file.read_text("ascii").strip())
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from node.audit import NO_FIELDS, AuditEntry, AuditEvent, AuditFields, AuditHead, chained, verify
 from node.storage import schema
 from node.storage.database import reading, writing
+from node.storage.postgres import may_be_idle
 from node.storage.rows import audit_entry_from_row
 
 
@@ -84,6 +85,7 @@ def append(db: Connection, entry: AuditEntry) -> None:
 
 def _entries(db: Connection) -> Iterator[tuple[int, AuditEntry, str]]:
     """(number, entry, digest) of the whole trail, oldest first."""
+    may_be_idle(db)
     for row in db.execution_options(yield_per=1000).execute(select(schema.audit).order_by(schema.audit.c.id)):
         yield row.id, audit_entry_from_row(row), row.digest
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from node.errors import NotReady
 
 _CONNECT_SECONDS = 10
+_NOTICED_SECONDS = 20
+"""After so long without an answer a connection is given up, by us and by the server, which then frees its locks."""
+
+_IDLE_SECONDS = 30
+"""After so long between two statements of a transaction its locks are free: this process was frozen, or is cut off."""
+
+_KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
 _MAINTENANCE = "postgres"  # the database that every cluster has
 _MAY_NOT = "42501"  # insufficient_privilege (PostgreSQL, appendix A)
 
@@ -23,16 +30,38 @@ class DatabaseAway(NotReady):
 def postgres_engine(url: str) -> Engine:
     """An engine for a PostgreSQL URL; raises NotReady when its driver is not installed."""
     try:
-        return create_engine(
+        engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_pre_ping=True,
-            connect_args={"connect_timeout": _CONNECT_SECONDS},
+            connect_args={
+                "connect_timeout": _CONNECT_SECONDS,
+                "tcp_user_timeout": 1000 * _NOTICED_SECONDS,
+                **_KEEPALIVES,
+            },
         )
     except ModuleNotFoundError as error:
         raise NotReady(
             f"database.url names PostgreSQL, whose driver is not installed ({error.name}): "
             "pip install 'mome-node[postgres]'"
         ) from None
+    event.listen(engine, "connect", _limit)
+    return engine
+
+
+def _limit(connection: Any, _record: Any) -> None:
+    """Let nobody wait for a lock of ours when we are frozen or cut off: the whole ledger shares one audit trail."""
+    limits = {f"tcp_{name}": value for name, value in _KEEPALIVES.items()}
+    limits |= {"tcp_user_timeout": 1000 * _NOTICED_SECONDS}
+    limits |= {"idle_in_transaction_session_timeout": 1000 * _IDLE_SECONDS}
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(f"SET {name} = {value}" for name, value in limits.items()))
+    connection.commit()
+
+
+def may_be_idle(db: Connection) -> None:
+    """Let this transaction, which reads and holds no lock, stand still for as long as its reader takes."""
+    if db.dialect.name == "postgresql":
+        db.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def require_connection(engine: Engine) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from node.storage.database import LedgerOvertaken, reading, writing
 from node.storage.host_schema import bundle_part
+from node.storage.postgres import may_be_idle
 
 _PART_BYTES = 8 * 2**20
 
@@ -44,6 +45,7 @@ class SharedBundles:
         table = bundle_part.c
         parts = select(bundle_part).where(table.digest == digest).order_by(table.file, table.number)
         with reading(self.engine) as db:
+            may_be_idle(db)
             for row in db.execution_options(yield_per=1).execute(parts):
                 with (folder / Path(row.file).name).open("ab") as file:
                     file.write(row.content)

@@ -1,7 +1,8 @@
 """A node of real processes for tests, with an analysis so small that it takes no time; and an honest modality.
 
 As a program it is the node itself: `python live_node.py serve CONFIG` and, started by that, `... worker CONFIG`.
-An analysis goes on for as long as there is a file `busy` beside CONFIG.
+An analysis goes on for as long as there is a file `busy` beside CONFIG, and for MOME_STUB_SECONDS where that is set. As
+with the real one, what is made on another host has another UID.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,18 +62,24 @@ def instance(study: str, *, size: int = 2000, **values: object) -> Dataset:
     return data_set
 
 
-def report(source: Path, revision: int) -> Dataset:
-    """A text report about a study; the same one however often it is made."""
+def report(source: Path, revision: int, *, device: str = "", supersedes: str = "") -> Dataset:
+    """A text report about a study; the same one however often this device makes it."""
     image = dcmread(source, stop_before_pixels=True)
     data_set = Dataset()
     data_set.file_meta = FileMetaDataset()
     data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data_set.SOPClassUID = data_set.file_meta.MediaStorageSOPClassUID = BasicTextSRStorage
-    uid = generate_uid(prefix=None, entropy_srcs=[str(image.StudyInstanceUID), str(revision)])
+    uid = generate_uid(prefix=None, entropy_srcs=[str(image.StudyInstanceUID), str(revision), device])
     data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = uid
     data_set.StudyInstanceUID, data_set.SeriesInstanceUID = image.StudyInstanceUID, image.StudyInstanceUID + ".9"
     data_set.PatientName, data_set.PatientID = image.PatientName, image.PatientID
     data_set.Modality, data_set.ValueType = "SR", "CONTAINER"
+    if supersedes:
+        before, series, named = Dataset(), Dataset(), Dataset()
+        named.ReferencedSOPClassUID, named.ReferencedSOPInstanceUID = BasicTextSRStorage, supersedes
+        series.SeriesInstanceUID, series.ReferencedSOPSequence = data_set.SeriesInstanceUID, [named]
+        before.StudyInstanceUID, before.ReferencedSeriesSequence = image.StudyInstanceUID, [series]
+        data_set.PredecessorDocumentsSequence = [before]
     return data_set
 
 
@@ -88,6 +96,7 @@ def main() -> None:
         return
     processes.end_with_supervisor()
     from node.service.worker import run_worker
+    from node.storage.archive import installation_uuid
     from node.storage.records import EncodedObject, StudyAnalysis, StudyRevision
     from node.summary import AnalysisSummary
 
@@ -97,7 +106,11 @@ def main() -> None:
             pbkdf2_hmac("sha256", b"", b"", 1_000_000)  # in native code, as a network is
             if edition.progress is not None:
                 edition.progress("scores", 0, 1)
-        made, content = report(paths[0], revision), BytesIO()
+        threading.Event().wait(float(os.environ.get("MOME_STUB_SECONDS", "0")))  # time.sleep fails under libfaketime
+        supersedes = edition.predecessor.sop_instance_uid if edition.predecessor else ""
+        device, content = str(installation_uuid(settings.storage.root)), BytesIO()
+        made = report(paths[0], revision, device=device, supersedes=supersedes)
+        made.NumberOfStudyRelatedInstances = len(paths)
         made.save_as(content, enforce_file_format=True)
         encoded: EncodedObject = (
             "report",

@@ -51,9 +51,9 @@ class Orthanc:
             found: list[Any] = json.load(answer)
             return found
 
-    def know(self, name: str, ae_title: str, port: int) -> None:
-        """Add a peer on this machine, e.g. one that storage commitment reports go to."""
-        body = json.dumps([ae_title, "127.0.0.1", port]).encode()
+    def know(self, name: str, ae_title: str, port: int, address: str = "127.0.0.1") -> None:
+        """Add a peer, of this machine or another, e.g. one that storage commitment reports go to."""
+        body = json.dumps([ae_title, address, port]).encode()
         request = urllib.request.Request(f"{self.url}/modalities/{name}", data=body, method="PUT")  # noqa: S310
         urllib.request.urlopen(request, timeout=120).close()  # noqa: S310
 

@@ -60,6 +60,7 @@ class Disk:
                 self._rebuild(int(number), place / name)
             elif (content := self.shadow / number).exists():
                 shutil.copyfile(content, place / name)
+                (place / name).chmod(0o600)
             else:
                 (place / name).touch()  # its name was synced, its content never
 

@@ -14,7 +14,8 @@ from node.storage.ledger.transitions import CLOCK_WENT_BACK_SECONDS, NO_REASON, 
 from node.storage.records import JobRow, StudyRow
 from node.storage.rows import job_from_row
 
-_LONGEST_WAIT_SECONDS = 3600.0  # longer than any lease, pause or patience
+_LONGEST_WAIT_SECONDS = 3600.0  # longer than any pause or patience
+_LONGEST_LEASE_SECONDS = 900.0  # of releases before 0.2
 _NOBODYS = {"node": "", "part": ""}
 """Columns of a job that no process holds."""
 
@@ -55,13 +56,16 @@ def due_jobs(kind: JobKind, now: float, archive: str = "") -> Select[Any]:
     """Jobs of this kind that wait and are due, or run under a lease that has ended: the most urgent, then the oldest.
 
     With an archive only those whose files lie in it: what another host keeps can be done there, and waits for it.
-    A time that is further ahead than any we write was written before the clock was set back.
+    A time that is further ahead than any we write was written before the clock was set back, or by a host whose clock
+    is ahead: a job that nobody has tried is due when it is made, and no lease is long.
     """
-    table = schema.job.c
-    impossible = now + CLOCK_WENT_BACK_SECONDS + _LONGEST_WAIT_SECONDS
-    timely = or_(table.not_before <= now, table.not_before > impossible)
-    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), timely)
-    ended = or_(table.lease_until < now, table.lease_until > impossible)
+    table, now_at_most = schema.job.c, now + CLOCK_WENT_BACK_SECONDS
+    impossible = or_(
+        table.not_before > now_at_most + _LONGEST_WAIT_SECONDS,
+        and_(table.attempts == 0, table.not_before > now_at_most),
+    )
+    waiting = and_(table.state.in_((JobState.WAITING, JobState.COMMITTING)), or_(table.not_before <= now, impossible))
+    ended = or_(table.lease_until < now, table.lease_until > now_at_most + _LONGEST_LEASE_SECONDS)
     lost = and_(table.state == JobState.RUNNING, ended)
     order = (table.priority, table.not_before, table.id)
     due = select(schema.job).where(table.kind == kind, or_(waiting, lost)).order_by(*order)

@@ -15,6 +15,7 @@ from node.storage.database import reading
 from node.storage.ledger.host_rows import copy_here, is_here
 from node.storage.ledger.object_rows import result_objects
 from node.storage.ledger.transitions import require_study
+from node.storage.postgres import may_be_idle
 from node.storage.records import (
     AuditRecord,
     Feedback,
@@ -77,6 +78,7 @@ class LedgerReader:
             query = query.join(schema.study, schema.study.c.id == table.study_id)
             query = query.where(schema.study.c.study_instance_uid == study_instance_uid)
         with reading(self.engine) as db:
+            may_be_idle(db)
             for row in db.execution_options(yield_per=1000).execute(query):
                 yield row.sop_instance_uid, row.sha256, row.path
 

@@ -32,6 +32,15 @@ def quiet_since(silence: QuietPeriod, wall: float, monotonic: float) -> float | 
     return silence.quiet_for(60)
 
 
+def test_silence_is_not_counted_while_the_ledger_does_not_answer() -> None:
+    silence = QuietPeriod(wall=1000.0, monotonic=0.0)
+    assert quiet_since(silence, 1001.0, 1.0) is not None
+    silence.saw_nothing()
+    assert quiet_since(silence, 1002.0, 2.0) is None
+    assert quiet_since(silence, 1060.0, 60.0) is None
+    assert quiet_since(silence, 1061.0, 61.0) == 1001.0
+
+
 def test_silence_is_counted_while_the_clock_is_steady() -> None:
     silence = QuietPeriod(wall=1000.0, monotonic=0.0)
     assert quiet_since(silence, 1001.0, 1.0) == 941.0

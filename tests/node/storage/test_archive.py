@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import powercut
 from dicom_io.encoding.part10 import InstanceFile
 from dicom_io.network.service import Peer
 from kept_studies import encoded
@@ -102,3 +103,24 @@ def test_a_root_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(NotReady, match="cannot be written"):
         Archive(tmp_path / "file")
+
+
+MADE = (
+    "import sys; from pathlib import Path; from node.search_key import SearchKey; "
+    "from node.storage.archive import Archive, installation_uuid; root = Path(sys.argv[1]); "
+    "archive = Archive(root); print(installation_uuid(root), SearchKey.open(root / 'search.key').fingerprint); "
+    "archive.keep_results('1.2.3', 1, [('report', '1.2', '9.1', '9', b'a report')])"
+)
+
+
+@pytest.mark.skipif(not powercut.available(), reason="needs gcc, to see what a disk was told to sync")
+def test_a_power_cut_after_the_first_start_leaves_the_roots_names_to_whom_they_are(tmp_path: Path) -> None:
+    disk = powercut.Disk(tmp_path / "disk", tmp_path / "durable", powercut.build(tmp_path))
+    disk.begin()
+    command, environment = [sys.executable, "-c", MADE, str(tmp_path / "disk" / "root")], {**os.environ}
+    first = subprocess.run(command, env=environment | disk.environment, capture_output=True, text=True, check=True)
+    disk.cut()
+    assert {each.name for each in (tmp_path / "disk" / "root").iterdir()} >= {"instances", "results", "search.key"}
+    assert len(list((tmp_path / "disk" / "root" / "results").rglob("*.dcm"))) == 1
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert again.stdout == first.stdout, "the same UUID, by which the ledger knows it, and the same key"
