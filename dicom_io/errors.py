@@ -52,13 +52,19 @@ class PeerFault(StrEnum):
 
 
 class PeerUnreachable(DicomError):
-    """What we want of a peer does not come about; the message names peer and cause, never a patient."""
+    """What we want of a peer does not come about; the message names peer and cause, never a patient.
+
+    Parameters
+    ----------
+    established
+        Whether the association stood: the peer is there, and what we asked for is what failed.
+    """
 
     retryable = True
 
-    def __init__(self, message: str, fault: PeerFault) -> None:
+    def __init__(self, message: str, fault: PeerFault, *, established: bool = False) -> None:
         super().__init__(message)
-        self.fault = fault
+        self.fault, self.established = fault, established
 
 
 class NoPhaseOrder(DicomError):

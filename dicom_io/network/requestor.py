@@ -128,7 +128,7 @@ class RequestedAssociation:
         """
         self.messages += 1
         field = int(command[CommandElement.COMMAND_FIELD])
-        with _told_as_faults(self.where):
+        with _told_as_faults(self.where, established=True):
             self._send(context_id, {**command, CommandElement.MESSAGE_ID: self.messages}, data_set)
             while True:
                 message = self._next(min(deadline, time.monotonic() + self.timeouts.message))
@@ -140,7 +140,7 @@ class RequestedAssociation:
     def serve(self, seconds: float, until: Callable[[], bool]) -> None:
         """Answer requests of the peer for some seconds, or until this says so."""
         deadline = time.monotonic() + seconds
-        with _told_as_faults(self.where):
+        with _told_as_faults(self.where, established=True):
             while not until() and time.monotonic() < deadline:
                 try:
                     self._next(deadline)
@@ -279,20 +279,22 @@ def _fault_of(why: AssociationRejection) -> PeerFault:
 
 
 @contextmanager
-def _told_as_faults(where: str) -> Iterator[None]:
+def _told_as_faults(where: str, *, established: bool = False) -> Iterator[None]:
     """What goes wrong inside is raised as PeerUnreachable, with the peer's name and the fault."""
     try:
         yield
     except TlsFailed as error:
         fault = PeerFault.TLS_UNTRUSTED if error.untrusted else PeerFault.TLS_FAILED
-        raise PeerUnreachable(f"{where}: {error}", fault) from None
+        raise PeerUnreachable(f"{where}: {error}", fault, established=established) from None
     except TlsExpected as error:
-        raise PeerUnreachable(f"{where}: {error}", PeerFault.TLS_EXPECTED) from None
+        raise PeerUnreachable(f"{where}: {error}", PeerFault.TLS_EXPECTED, established=established) from None
     except PeerTooSlow:
-        raise PeerUnreachable(f"{where}: no answer in time", PeerFault.NO_ANSWER) from None
+        raise PeerUnreachable(f"{where}: no answer in time", PeerFault.NO_ANSWER, established=established) from None
     except ConnectionLost as error:
-        raise PeerUnreachable(f"{where}: {error}", PeerFault.ENDED) from None
+        raise PeerUnreachable(f"{where}: {error}", PeerFault.ENDED, established=established) from None
     except PeerUnreachable:
         raise
     except DicomError as error:
-        raise PeerUnreachable(f"{where}: it does not speak DICOM as expected: {error}", PeerFault.NOT_DICOM) from None
+        raise PeerUnreachable(
+            f"{where}: it does not speak DICOM as expected: {error}", PeerFault.NOT_DICOM, established=established
+        ) from None

@@ -26,6 +26,7 @@ from dicom_io.network.requestor import ReceivedMessage, associate
 _MODEL = str(StudyRootQueryRetrieveInformationModelMove)
 _GET = str(StudyRootQueryRetrieveInformationModelGet)
 _MOST_DOCUMENTS = 100
+_SOME_NOT_SENT = 0xB000
 _INSTANCES_IN_A_REQUEST = 200  # 64 characters each: far below the 65534 bytes of an explicit VR
 
 
@@ -88,8 +89,14 @@ def move_instances(
     sent, failed, status = 0, 0, 0
     for query in _queries(study_instance_uid, wanted):
         moved = _move(query, route)
-        sent, failed, status = sent + moved.completed, failed + moved.failed, status or moved.status
+        sent, failed = sent + moved.completed, failed + moved.failed
+        status = max(status, moved.status, key=_severity)
     return _MoveResult(status, sent, failed)
+
+
+def _severity(status: int) -> int:
+    """Success, then the warning that some were not sent, then cancellation and failures (PS3.4 C.4.2.1.5)."""
+    return {SUCCESS: 0, _SOME_NOT_SENT: 1}.get(status, 2)
 
 
 def _queries(study_instance_uid: str, wanted: Mapping[str, Sequence[str]]) -> Iterator[Dataset]:

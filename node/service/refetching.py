@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from dicom_io.errors import PeerUnreachable
+from node.errors import NodeError
 from node.jobs import RetryPolicy
 from node.service.retrieval import NotAllSent, retrieve
 from node.settings import Settings
@@ -54,6 +57,36 @@ class _HeartbeatWatch:
         return HostsByLife(frozenset(dead - alive), frozenset(alive))
 
 
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """Until when a PACS is left alone (monotonic), and why."""
+
+    until: float
+    words: str
+
+
+@contextmanager
+def _kept_claim(ledger: Ledger, study: OwedStudy) -> Iterator[None]:
+    """No other node begins while this one asks, however long the PACS says nothing."""
+    ended = threading.Event()
+
+    def extend() -> None:
+        while not ended.wait(_EXTEND_SECONDS):
+            try:
+                if not ledger.refetches.extend(study, time.time() + _LEASE_SECONDS):
+                    return
+            except (NodeError, OSError):  # the database is away: the claim may end, and nothing is written then
+                log.warning("a claim could not be extended", extra={"study": study.id})
+
+    thread = threading.Thread(target=extend, name="claim", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 class Refetcher:
     """Fetches, one after the other, the studies that nobody can go on with because a host has died."""
 
@@ -61,29 +94,36 @@ class Refetcher:
         self.settings, self.ledger, self.archive = settings, ledger, archive
         self.hosts, self.watch = Hosts(ledger.engine), _HeartbeatWatch(settings.hosts.refetch_seconds)
         self.by_life, self.retry, self.rng = _NOBODY, RetryPolicy(first_seconds=3.0), random.Random()
+        self.looking, self.paused = threading.Lock(), dict[str, _Pause]()
 
     def look(self) -> None:
         """Look at the heartbeats of all hosts."""
-        self.by_life = self.watch.look(self.hosts.known(), time.monotonic())
+        with self.looking:
+            self.by_life = self.watch.look(self.hosts.known(), time.monotonic())
 
     def run(self) -> int:
         """Fetch what is owed now; gives how many studies were gone on with."""
         done = 0
         while self.by_life.dead and self.ledger.holds.of_node(self.settings.node_name) is None:
-            ours = frozenset((self.archive.uuid,))
-            hosts = HostsByLife(self.by_life.dead - ours, self.by_life.alive | ours)
+            hosts = self.others()
             study = self.next_claimed(hosts)
             if study is None:
                 break
             done += self.go_on(study, hosts)
         return done
 
+    def others(self) -> HostsByLife:
+        """The hosts as they were when last looked at; this one is alive."""
+        ours = frozenset((self.archive.uuid,))
+        return HostsByLife(self.by_life.dead - ours, self.by_life.alive | ours)
+
     def next_claimed(self, hosts: HostsByLife) -> OwedStudy | None:
         """The first study that is owed and that no other node is fetching."""
         now, limit = time.time(), self.settings.hosts.refetch_attempts
         for each in self.ledger.refetches.owed(hosts, limit, now) if hosts.dead else ():
-            if self.ledger.refetches.claim(each, self.settings.node_name, now, now + _LEASE_SECONDS):
-                return each
+            claimed = self.ledger.refetches.claim(each, self.settings.node_name, now, now + _LEASE_SECONDS)
+            if claimed is not None:
+                return claimed
         return None
 
     def go_on(self, study: OwedStudy, hosts: HostsByLife) -> bool:
@@ -94,59 +134,72 @@ class Refetcher:
         """
         refetches = self.ledger.refetches
         missing = refetches.missing(study.id, self.archive.uuid, hosts.alive)
-        sent, told, answered = 0, "", True
+        sent, told, asked = 0, "", True
         if missing or study.is_arriving:
-            sent, told, answered = self.ask(study, None if study.is_arriving else missing)
+            sent, told, asked = self.ask(study, None if study.is_arriving else missing, hosts)
             missing = refetches.missing(study.id, self.archive.uuid, hosts.alive)
         now = time.time()
         if missing or told:
-            self.wait(study, sum(map(len, missing.values())), told, answered=answered)
+            self.wait(study, sum(map(len, missing.values())), told, asked=asked)
             return False
         if study.is_arriving and sent != study.sent:
             words = f"a PACS has sent {sent} instances, and is asked once more before it counts as complete"
             pause = self.settings.gather.quiet_seconds
             refetches.try_again(study, words, now + pause, attempts=study.attempts, sent=sent)
             return False
-        refetches.fetched(study, now)
+        self.look()  # the fetching may have taken long, and the host may be back
+        if not refetches.fetched(study, self.others().dead, now):
+            return False
         log.info("fetched a study of a host that has died", extra={"study": study.id, "instances": sent})
         return True
 
-    def ask(self, study: OwedStudy, missing: dict[str, list[str]] | None) -> tuple[int, str, bool]:
-        """Ask one PACS after the other; how many instances came, what is wrong, and whether one answered at all."""
-        told, answered = [], False
+    def ask(self, study: OwedStudy, missing: dict[str, list[str]] | None, hosts: HostsByLife) -> tuple[int, str, bool]:
+        """Ask one PACS after the other; how many instances came, what is wrong, and whether one was really asked."""
+        told, asked = [], False
         for peer in self.settings.refetch_peers:
+            pause = self.paused.get(peer.name)
+            if pause is not None and time.monotonic() < pause.until:
+                told.append(pause.words)
+                continue
             try:
                 sent = self.retrieve(study, peer, missing)
-            except (NotAllSent, PeerUnreachable) as error:
+            except NotAllSent as error:
                 told.append(str(error))
-                answered = answered or isinstance(error, NotAllSent)
-                continue
-            answered = True
-            if not self.ledger.refetches.missing(study.id, self.archive.uuid, self.by_life.alive):
-                return sent, "", True
-            told.append(f"{peer.name} has sent {sent} instances")
-        return 0, "; ".join(told), answered
+            except PeerUnreachable as error:
+                told.append(str(error))
+                if not error.established:
+                    self.pause(peer, str(error))
+                    continue
+            else:
+                if not self.ledger.refetches.missing(study.id, self.archive.uuid, hosts.alive):
+                    return sent, "", True
+                told.append(f"{peer.name} has sent {sent} instances")
+            asked = True
+        return 0, "; ".join(told), asked
+
+    def pause(self, peer: Destination, words: str) -> None:
+        """Ask this PACS for no study for a while: it gives us no association."""
+        self.paused[peer.name] = _Pause(time.monotonic() + _DOWN_SECONDS, words)
+        log.warning("a PACS to fetch from does not answer", extra={"destination": peer.name})
 
     def retrieve(self, study: OwedStudy, peer: Destination, missing: dict[str, list[str]] | None) -> int:
         """Have it sent by one PACS; while that goes on, no other node begins."""
-        extended = time.monotonic()
+        with _kept_claim(self.ledger, study):
+            return retrieve(self.settings, self.ledger, peer, study.study_instance_uid, instances=missing)
 
-        def progress(_done: int, _planned: int) -> None:
-            nonlocal extended
-            if time.monotonic() - extended > _EXTEND_SECONDS:
-                extended = time.monotonic()
-                self.ledger.refetches.extend(study, time.time() + _LEASE_SECONDS)
-
-        uid = study.study_instance_uid
-        return retrieve(self.settings, self.ledger, peer, uid, instances=missing, progress=progress)
-
-    def wait(self, study: OwedStudy, missing: int, told: str, *, answered: bool) -> None:
+    def wait(self, study: OwedStudy, missing: int, told: str, *, asked: bool) -> None:
         """Say what is missing, and when it is asked for again; a PACS that does not answer is asked indefinitely."""
         limit, now = self.settings.hosts.refetch_attempts, time.time()
-        attempts = study.attempts + answered
-        pause = self.retry.pause(attempts, self.rng) if answered else _DOWN_SECONDS
+        attempts = study.attempts + asked
+        pause = self.retry.pause(attempts, self.rng) if asked else self.pause_left()
         words = f"fetched in vain, {missing} images are missing (attempt {attempts} of {limit}): {told}"
-        log.warning(
-            "a study of a host that has died could not be fetched", extra={"study": study.id, "missing": missing}
-        )
+        if asked:
+            log.warning(
+                "a study of a host that has died could not be fetched", extra={"study": study.id, "missing": missing}
+            )
         self.ledger.refetches.try_again(study, words, now + pause, attempts=attempts)
+
+    def pause_left(self) -> float:
+        """Seconds until a PACS that did not answer is asked again."""
+        until = min((each.until for each in self.paused.values()), default=0.0)
+        return max(0.0, until - time.monotonic())

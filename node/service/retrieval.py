@@ -51,7 +51,8 @@ def retrieve(
             )
     except PeerUnreachable as error:
         if isinstance(remote, Destination):
-            raise PeerUnreachable(reason_for(error, remote, ours).words, error.fault) from None
+            words = reason_for(error, remote, ours).words
+            raise PeerUnreachable(words, error.fault, established=error.established) from None
         raise
     if moved.status or moved.failed:
         sent = f"{remote.name} sent {moved.completed} instances, and could not send {moved.failed}"

@@ -7,9 +7,23 @@ complete while it has one: what the PACS still gets is asked for until nothing n
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, false, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    case,
+    delete,
+    false,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from node.jobs import JobKind, JobState
 from node.reasons import Reason, ReasonCode
@@ -39,9 +53,11 @@ class OwedStudy:
     Parameters
     ----------
     attempts
-        How often a PACS has answered without giving all of it.
+        How often a PACS was asked on an association that stood, without giving all of it.
     sent
         How many instances the PACS sent when it was asked last; 0 before.
+    node
+        The node that has claimed it, empty before: what is written of it counts only while that node holds it.
     """
 
     id: int
@@ -50,6 +66,7 @@ class OwedStudy:
     revision: int
     attempts: int
     sent: int
+    node: str = ""
 
     @property
     def is_arriving(self) -> bool:
@@ -72,38 +89,37 @@ class Refetches:
         self.engine = engine
 
     def owed(self, hosts: HostsByLife, attempts: int, now: float) -> list[OwedStudy]:
-        """Studies to fetch now, the most urgent first, then the oldest; those tried so often in vain are left out."""
-        study, row = schema.study.c, refetch.c
-        kept, made, job = schema.instance.c, schema.result_object.c, schema.job.c
+        """Studies to fetch now; those tried so often in vain are left out.
+
+        Those tried least often come first, so that none holds up the others; then the most urgent, then the oldest.
+        """
+        study, row, kept = schema.study.c, refetch.c, schema.instance.c
         image = select(kept.id).where(kept.study_id == study.id, kept.sop_class_uid.in_(IMAGE_CLASSES))
-        alive = or_(*(or_(is_here(kept.host_id, each), copy_here(each)) for each in hosts.alive))
+        alive = or_(false(), *(or_(is_here(kept.host_id, each), copy_here(each)) for each in hosts.alive))
         lost_images = image.where(_lies_in(schema.instance, hosts.dead), not_(alive)).correlate(schema.study).exists()
-        result = select(made.id).where(made.study_id == study.id, made.revision == study.revision)
-        lost_results = result.where(_lies_in(schema.result_object, hosts.dead)).correlate(schema.study).exists()
-        to_send = and_(job.kind == JobKind.DELIVER, job.state.in_((JobState.WAITING, JobState.RUNNING)))
-        unsent = select(job.id).where(job.study_id == study.id, job.revision == study.revision, to_send)
         begun = and_(row.study_id.is_not(None), row.revision == study.revision)
         owed = or_(
             and_(study.state.in_(_WAITS_FOR_ANALYSIS), lost_images),
             and_(study.state == StudyState.RECEIVING, or_(lost_images, begun)),
-            and_(study.state.in_(_HAS_RESULTS), lost_results, unsent.correlate(schema.study).exists()),
+            and_(study.state.in_(_HAS_RESULTS), _nobody_sends_results(hosts.dead, now)),
         )
+        tried = case((row.revision == study.revision, row.attempts), else_=0)
         query = (
             select(schema.study, row.attempts, row.sent, row.revision.label("tried"))
             .outerjoin(refetch, row.study_id == study.id)
             .where(study.conflict.is_(False), owed, or_(row.study_id.is_(None), _is_due(now)))
-            .order_by(study.priority, study.first_received_at, study.id)
+            .order_by(tried, study.priority, study.first_received_at, study.id)
         )
         with reading(self.engine) as db:
             rows = [(study_from_row(each), each) for each in db.execute(query)]
         found = []
-        for each, tried in rows:
-            before = (tried.attempts, tried.sent) if tried.tried == each.revision else (0, 0)
+        for each, last in rows:
+            before = (last.attempts, last.sent) if last.tried == each.revision else (0, 0)
             found.append(OwedStudy(each.id, each.study_instance_uid, each.state, each.revision, *before))
         return [each for each in found if each.attempts < attempts]
 
-    def claim(self, study: OwedStudy, node: str, now: float, until: float) -> bool:
-        """Whether this node fetches the study until then; no other does meanwhile."""
+    def claim(self, study: OwedStudy, node: str, now: float, until: float) -> OwedStudy | None:
+        """The study, which this node fetches until then, and no other meanwhile; None where another fetches it."""
         columns = {
             "revision": study.revision,
             "attempts": study.attempts,
@@ -116,23 +132,23 @@ class Refetches:
             with writing(self.engine) as db:
                 free = update(refetch).where(refetch.c.study_id == study.id, _is_due(now))
                 if db.execute(free.values(columns)).rowcount == 1:
-                    return True
+                    return replace(study, node=node)
                 if db.execute(select(refetch.c.study_id).where(refetch.c.study_id == study.id)).first() is not None:
-                    return False
+                    return None
                 db.execute(insert(refetch).values(study_id=study.id, **columns))
         except LedgerOvertaken:  # another node was faster
-            return False
-        return True
+            return None
+        return replace(study, node=node)
 
-    def extend(self, study: OwedStudy, until: float) -> None:
-        """The PACS is still sending."""
+    def extend(self, study: OwedStudy, until: float) -> bool:
+        """The PACS is still asked; whether the node that claimed it holds it still."""
         with writing(self.engine) as db:
-            db.execute(update(refetch).where(refetch.c.study_id == study.id).values(not_before=until))
+            return db.execute(update(refetch).where(_is_held(study)).values(not_before=until)).rowcount == 1
 
     def missing(self, study_id: int, archive: str, alive: Collection[str]) -> dict[str, list[str]]:
         """SOP instances that this archive lacks, by series; none where an archive of a living host has them all."""
         kept, study = schema.instance.c, schema.study.c
-        whole = or_(*(study_here(study.id, each) for each in alive))
+        whole = or_(false(), *(study_here(study.id, each) for each in alive))
         lacking = and_(not_(is_here(kept.host_id, archive)), not_(copy_here(archive)))
         query = select(kept.series_instance_uid, kept.sop_instance_uid).where(
             kept.study_id == study_id, kept.sop_class_uid.in_(IMAGE_CLASSES), lacking
@@ -149,17 +165,24 @@ class Refetches:
         """It is not all here, or more may come; why, for people, and when somebody asks again."""
         columns = {"attempts": attempts, "not_before": not_before, "sent": sent, "reason": reason}
         with writing(self.engine) as db:
-            db.execute(update(refetch).where(refetch.c.study_id == study.id).values(columns))
+            db.execute(update(refetch).where(_is_held(study)).values(columns))
 
-    def fetched(self, study: OwedStudy, now: float) -> None:
-        """All of it is on a host that is alive; it is analysed again where only its results are lost."""
+    def fetched(self, study: OwedStudy, dead: Collection[str], now: float) -> bool:
+        """All of it is on a host that is alive; whether the node that claimed it held it still.
+
+        It is analysed again where only its results are lost: with hosts that are still dead, and nobody sends them.
+        """
         with writing(self.engine) as db:
             locked = locked_study(db, study.id)
-            db.execute(delete(refetch).where(refetch.c.study_id == study.id))
-            if study.state in _HAS_RESULTS and (locked.state, locked.revision) == (study.state, study.revision):
+            if db.execute(delete(refetch).where(_is_held(study))).rowcount != 1:
+                return False
+            is_same = (locked.state, locked.revision) == (study.state, study.revision)
+            lost = select(schema.study.c.id).where(schema.study.c.id == study.id, _nobody_sends_results(dead, now))
+            if study.state in _HAS_RESULTS and is_same and db.execute(lost).first() is not None:
                 cancel_open_jobs(db, study.id, _LOST, now)
                 again = move(db, locked, StudyEvent.REQUEUED, now, _LOST, revision=study.revision + 1, **NO_REASON)
                 add_job(db, JobKind.ANALYZE, study.id, again.revision, now)
+        return True
 
 
 def is_refetched(now: float) -> ColumnElement[bool]:
@@ -174,6 +197,25 @@ def refetch_words(db: Connection, study_id: int, revision: int) -> str:
     """How the fetching of a study stands, for people; empty where nobody has begun it."""
     row = refetch.c
     return db.execute(select(row.reason).where(row.study_id == study_id, row.revision == revision)).scalar() or ""
+
+
+def _is_held(study: OwedStudy) -> ColumnElement[bool]:
+    """The row of a study, while the node that claimed it holds it."""
+    return and_(refetch.c.study_id == study.id, refetch.c.node == study.node)
+
+
+def _nobody_sends_results(dead: Collection[str], now: float) -> ColumnElement[bool]:
+    """Whether results of a study are to be sent, lie with the dead, and no delivery of them runs under its lease."""
+    study, made, job = schema.study.c, schema.result_object.c, schema.job.c
+    result = select(made.id).where(made.study_id == study.id, made.revision == study.revision)
+    lost = result.where(_lies_in(schema.result_object, dead)).correlate(schema.study).exists()
+    deliveries = select(job.id).where(
+        job.study_id == study.id, job.revision == study.revision, job.kind == JobKind.DELIVER
+    )
+    unsent = deliveries.where(job.state.in_((JobState.WAITING, JobState.RUNNING)))
+    leased = and_(job.lease_until >= now, job.lease_until < now + _LONGEST_WAIT_SECONDS)
+    sending = deliveries.where(job.state == JobState.RUNNING, leased)
+    return and_(lost, unsent.correlate(schema.study).exists(), not_(sending.correlate(schema.study).exists()))
 
 
 def _lies_in(table: Table, archives: Collection[str]) -> ColumnElement[bool]:

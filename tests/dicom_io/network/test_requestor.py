@@ -165,14 +165,23 @@ def test_whatever_a_peer_does_ends_in_a_fault(script: Callable[[PduStream], None
         assert fault_of(remote)[0] is fault
 
 
-@pytest.mark.parametrize("before", [lambda stream: None, lambda stream: (accept(stream), stream.read())])
-def test_a_peer_that_falls_silent_holds_us_for_our_time_and_no_longer(before: Callable[[PduStream], None]) -> None:
+@pytest.mark.parametrize(
+    ("before", "established"), [(lambda stream: None, False), (lambda stream: (accept(stream), stream.read()), True)]
+)
+def test_a_peer_that_falls_silent_holds_us_for_our_time_and_no_longer(
+    before: Callable[[PduStream], None], established: bool
+) -> None:
     def fall_silent(stream: PduStream) -> None:
         before(stream)
         read_to_the_end(stream)
 
-    with peer(fall_silent) as remote:
-        assert fault_of(remote, HASTY)[0] is PeerFault.NO_ANSWER
+    with (
+        peer(fall_silent) as remote,
+        pytest.raises(PeerUnreachable) as raised,
+        associate("NODE", remote, [build_context(Verification)], HASTY) as association,
+    ):
+        association.request(1, ECHO)
+    assert (raised.value.fault, raised.value.established) == (PeerFault.NO_ANSWER, established)
 
 
 def test_a_peer_that_takes_none_of_our_classes_is_told_from_one_that_is_gone() -> None:

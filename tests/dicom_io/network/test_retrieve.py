@@ -14,8 +14,7 @@ from dicom_io.network.remote import RemoteAE
 from dicom_io.network.retrieve import move_instances, move_study
 from live_node import instance, new_study
 from memory_scp import MemoryScp, accepting
-
-pytestmark = pytest.mark.system
+from scripted_pacs import moved, scripted_pacs
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +42,7 @@ def study_of(stored: dict[str, list[str]]) -> str:
     return next(iter(stored)).rpartition(".")[0]
 
 
+@pytest.mark.system
 def test_a_study_and_the_instances_of_a_list_come(pacs: orthanc.Orthanc, stored: dict[str, list[str]]) -> None:
     remote, here = RemoteAE("pacs", pacs.ae_title, "127.0.0.1", pacs.dicom_port), MemoryScp()
     with accepting(here, [build_context(MRImageStorage)]) as us:
@@ -58,6 +58,7 @@ def test_a_study_and_the_instances_of_a_list_come(pacs: orthanc.Orthanc, stored:
         }
 
 
+@pytest.mark.system
 def test_what_the_archive_does_not_have_does_not_come(pacs: orthanc.Orthanc, stored: dict[str, list[str]]) -> None:
     remote, here = RemoteAE("pacs", pacs.ae_title, "127.0.0.1", pacs.dicom_port), MemoryScp()
     with accepting(here, [build_context(MRImageStorage)]) as us:
@@ -66,3 +67,15 @@ def test_what_the_archive_does_not_have_does_not_come(pacs: orthanc.Orthanc, sto
         moved = move_instances("HERE", remote, study_of(stored), {series: [uids[0], "1.2.3"]}, destination="HERE")
         assert (moved.completed, len(here.kept)) == (1, 1)
         assert move_study("HERE", remote, new_study(), destination="HERE").completed == 0
+
+
+@pytest.mark.parametrize(
+    ("statuses", "worst"),
+    [((0xB000, 0xA701, 0), 0xA701), ((0xA801, 0xB000), 0xA801), ((0, 0xB000), 0xB000), ((0, 0), 0)],
+)
+def test_the_worst_status_of_several_requests_counts(statuses: tuple[int, ...], worst: int) -> None:
+    wanted = {f"1.2.{number}": ["1.2.3"] for number in range(len(statuses))}
+    with scripted_pacs(*(moved(each) for each in statuses)) as pacs:
+        remote = RemoteAE("pacs", "PACS", "127.0.0.1", pacs.port)
+        assert move_instances("HERE", remote, "1.2", wanted, destination="HERE").status == worst
+    assert pacs.calls == len(statuses)

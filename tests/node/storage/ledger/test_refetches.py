@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ledger_studies import STUDY, SUMMARY, kept_report, state_of, stored_instance
-from node.jobs import JobKind, JobState
+from node.jobs import Job, JobKind, JobState
 from node.states import StudyState
 from node.storage.hosts import Hosts
 from node.storage.ledger.job_rows import StaleJob
@@ -32,8 +32,9 @@ def owed(ledger: Ledger, now: float = 400.0, hosts: HostsByLife = A_IS_DEAD) -> 
 
 def claimed(ledger: Ledger, now: float = 400.0) -> OwedStudy:
     (study,) = owed(ledger, now)
-    assert ledger.refetches.claim(study, B, now, now + 60.0)
-    return study
+    found = ledger.refetches.claim(study, B, now, now + 60.0)
+    assert found is not None and found.node == B
+    return found
 
 
 def settled(ledger: Ledger, now: float) -> int:
@@ -108,7 +109,7 @@ def test_what_arrived_is_not_complete_while_it_is_fetched(ledger: Ledger, number
     assert settled(ledger, 445.0) == 0, "silent for 35 s, and the PACS has not been asked again"
     again = claimed(ledger, 445.0)
     assert (again.sent, again.is_arriving) == (1, True)
-    ledger.refetches.fetched(again, 446.0)
+    ledger.refetches.fetched(again, A_IS_DEAD.dead, 446.0)
     assert settled(ledger, 447.0) == 1
 
 
@@ -135,7 +136,7 @@ def test_results_that_nobody_sends_are_made_again_as_the_next_revision(
     assert zombie is not None
     study = claimed(ledger, 400.0)
     receive(ledger, numbers[1], 1, now=410.0)
-    ledger.refetches.fetched(study, 411.0)
+    ledger.refetches.fetched(study, A_IS_DEAD.dead, 411.0)
     detail = ledger.reading.study(STUDY)
     assert (detail.study.state, detail.study.revision) == (StudyState.STABLE, 2)
     with pytest.raises(StaleJob):
@@ -158,8 +159,77 @@ def test_results_that_were_sent_meanwhile_are_not_made_again(ledger: Ledger, num
     assert sending is not None
     study = claimed(ledger, 400.0)
     ledger.deliveries.delivered(sending, [], 405.0)  # the host was alive after all
-    ledger.refetches.fetched(study, 411.0)
+    ledger.refetches.fetched(study, A_IS_DEAD.dead, 411.0)
     assert (state_of(ledger), ledger.reading.study(STUDY).study.revision) == (StudyState.DELIVERED, 1)
+
+
+def sending_by_a(ledger: Ledger, host: int, now: float) -> Job:
+    """A has analysed the study, and is sending its report."""
+    receive(ledger, host, 1)
+    ledger.operator.force(STUDY, 200.0)
+    job = claim(ledger, AT_A)
+    assert job is not None
+    ledger.jobs.analyzed(job, AnalysisRecord((replace(kept_report(), host_id=host),), SUMMARY, ("pacs",)), 310.0)
+    sending = claim(ledger, AT_A, JobKind.DELIVER, now=now)
+    assert sending is not None
+    return sending
+
+
+def test_a_host_that_is_back_after_a_long_fetch_goes_on_with_its_delivery(
+    ledger: Ledger, numbers: tuple[int, int]
+) -> None:
+    sending = sending_by_a(ledger, numbers[0], 311.0)
+    study = claimed(ledger, 400.0)
+    assert ledger.refetches.fetched(study, frozenset(), 460.0), "nobody is dead any more"
+    assert (state_of(ledger), ledger.reading.study(STUDY).study.revision) == (StudyState.ANALYZED, 1)
+    ledger.deliveries.delivered(sending, [], 461.0)
+    assert state_of(ledger) is StudyState.DELIVERED
+
+
+def test_results_that_are_being_sent_are_not_made_again_while_the_lease_lasts(
+    ledger: Ledger, numbers: tuple[int, int]
+) -> None:
+    sending_by_a(ledger, numbers[0], 311.0)
+    assert owed(ledger, 370.0) == [] and len(owed(ledger, 372.0)) == 1, "the lease ended at 371"
+    study = claimed(ledger, 400.0)
+    sending = claim(ledger, AT_A, JobKind.DELIVER, now=410.0)
+    assert sending is not None
+    assert ledger.refetches.fetched(study, A_IS_DEAD.dead, 411.0)
+    ledger.deliveries.delivered(sending, [], 412.0)
+    assert (state_of(ledger), ledger.reading.study(STUDY).study.revision) == (StudyState.DELIVERED, 1)
+
+
+def test_a_node_whose_claim_has_ended_changes_nothing_of_the_next(ledger: Ledger, numbers: tuple[int, int]) -> None:
+    sending_by_a(ledger, numbers[0], 311.0)
+    late = claimed(ledger, 400.0)
+    (free,) = owed(ledger, 461.0)
+    third = ledger.refetches.claim(free, "C@c:104", 461.0, 521.0)
+    assert third is not None
+    assert not ledger.refetches.extend(late, 9000.0)
+    ledger.refetches.try_again(late, "in vain", 462.0, attempts=9)
+    assert not ledger.refetches.fetched(late, A_IS_DEAD.dead, 463.0)
+    assert owed(ledger, 520.0) == [] and state_of(ledger) is StudyState.ANALYZED
+    (again,) = owed(ledger, 522.0)
+    assert again.attempts == 0
+    assert ledger.refetches.extend(third, 600.0) and owed(ledger, 590.0) == []
+
+
+def test_what_failed_before_is_tried_last(ledger: Ledger, numbers: tuple[int, int]) -> None:
+    for study in (STUDY, f"{STUDY}.9"):
+        image = replace(stored_instance(1, study=study), host_id=numbers[0])
+        ledger.receiving.instances_stored([image], 100.0)
+        ledger.operator.force(study, 200.0)
+    first, second = owed(ledger, 400.0)
+    held = ledger.refetches.claim(first, B, 400.0, 460.0)
+    assert held is not None
+    ledger.refetches.try_again(held, "in vain", 403.0, attempts=1)
+    assert [each.id for each in owed(ledger, 404.0)] == [second.id, first.id]
+
+
+def test_without_a_living_host_everything_is_missing(ledger: Ledger, numbers: tuple[int, int]) -> None:
+    receive(ledger, numbers[0], 1)
+    (study,) = owed(ledger, hosts=HostsByLife(A_IS_DEAD.dead, frozenset()))
+    assert ledger.refetches.missing(study.id, AT_B.archive, []) == {f"{STUDY}.1": [f"{STUDY}.1.1"]}
 
 
 def test_a_study_of_the_living_or_in_conflict_is_not_owed(ledger: Ledger, numbers: tuple[int, int]) -> None:
