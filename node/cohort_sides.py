@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mome_core.results import Endpoint, Laterality
-from mome_core.training.cohort import SIDE, SUBTYPE_COLUMN
+from mome_core.training.cohort import LABEL_SOURCE, SIDE, SUBTYPE_COLUMN, is_of_finding
 from mome_core.training.table import Record, read_table, write_table
 from node.errors import NodeError
 
@@ -37,8 +37,9 @@ class BreastCohort:
 def write_breasts(manifest: Path, out: Path) -> BreastCohort:
     """Write the breasts of a manifest's studies: of a column `malignancy_left` the left one's `malignancy`, and so on.
 
-    Other columns are of both breasts. A patient's label is none of a breast, but for one: both breasts of a patient
-    without malignancy are without. NodeError where sides contradict the patient, or no breast has a label.
+    Of a patient's columns `bi_rads` and `reader_...` are of neither breast, the others of both. A patient's label
+    is none of a breast, but for one: both breasts of a patient without malignancy are without, by the same source.
+    NodeError where sides contradict the patient, or no breast has a label.
     """
     columns, records = read_table(manifest)
     _require_studies(manifest, columns)
@@ -69,12 +70,20 @@ def _require_studies(manifest: Path, columns: Sequence[str]) -> None:
 def _breasts_of(record: Record, place: str) -> Iterator[Record]:
     """The row of each breast of a study."""
     of_study = {name: value for name, value in record.items() if not name.endswith(tuple(_ENDINGS.values()))}
-    shared = {name: value for name, value in of_study.items() if name not in _OF_PATIENTS}
+    shared = {name: value for name, value in of_study.items() if name not in _OF_PATIENTS and not is_of_finding(name)}
     _require_agreement(record, place)
-    negative = {Endpoint.MALIGNANCY.value: "0"} if of_study.get(Endpoint.MALIGNANCY) == "0" else {}
     for side, ending in _ENDINGS.items():
         own = {name.removesuffix(ending): value for name, value in record.items() if name.endswith(ending)}
-        yield {"case": shared["case"], "patient": shared["patient"], SIDE: side.value, **shared, **own, **negative}
+        label = {} if own.get(Endpoint.MALIGNANCY) else _label_of_both(of_study)
+        yield {"case": shared["case"], "patient": shared["patient"], SIDE: side.value, **shared, **own, **label}
+
+
+def _label_of_both(of_study: Record) -> Record:
+    """A patient without malignancy labels both breasts; with where that label is from."""
+    if of_study.get(Endpoint.MALIGNANCY) != "0":
+        return {}
+    source = [each for each in of_study.get(LABEL_SOURCE, "").split() if each.startswith(f"{Endpoint.MALIGNANCY}=")]
+    return {Endpoint.MALIGNANCY.value: "0"} | ({LABEL_SOURCE: " ".join(source)} if source else {})
 
 
 def _require_agreement(record: Record, place: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mome_core.case import Case, Modality
+from mome_core.case import FIELD_OF_TWO_MM, Case, Modality
 from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.preprocessing.intensity import Statistics, phase_weights, standardise
@@ -112,7 +112,7 @@ def prepare(case: Case, recipe: Recipe, surveyed: SurveyedCase | None = None) ->
     if surveyed is None or noise or not surveyed.by(recipe.breast, recipe.motion):
         surveyed = survey_case(case, recipe.breast, recipe.motion)
     breasts = surveyed.breasts
-    _require_one_breast(breasts, recipe)
+    _require_one_breast(case, breasts, recipe)
     arrays: dict[Modality, _Array] = {}
     samplings: dict[Modality, Sampling] = {}
     masks: dict[Modality, _Mask] = {}
@@ -164,14 +164,29 @@ def _require_post_contrast(dynamic: Dynamic | None) -> None:
         )
 
 
-def _require_one_breast(breasts: BreastMask | None, recipe: Recipe) -> None:
-    """Refuse a study of two breasts to a model of one."""
-    if recipe.unit is UnitOfAnalysis.PATIENT or breasts is None:
+def _require_one_breast(case: Case, breasts: BreastMask | None, recipe: Recipe) -> None:
+    """Refuse to a model of one breast a study of two, or one that may be: a field that nobody sought breasts in, as
+    wide as two.
+    """
+    if recipe.unit is UnitOfAnalysis.PATIENT:
         return
-    if min(breasts.volumes_ml) >= recipe.breast.smallest_breast_ml:
+    if breasts is not None and min(breasts.volumes_ml) >= recipe.breast.smallest_breast_ml:
         raise StudyIneligible(
             "this model was trained on single breasts, and the study shows both", Ineligibility.NO_INPUT
         )
+    sought = 0.0 if breasts is None else _width_mm(breasts.affine, breasts.share.shape)
+    widest = max(_width_mm(each.affine, each.voxels.shape[-3:]) for each in case.sources.values())
+    if sought < FIELD_OF_TWO_MM <= widest:
+        raise StudyIneligible(
+            f"this model was trained on single breasts, and a series of {widest:.0f} mm may show both",
+            Ineligibility.NO_INPUT,
+        )
+
+
+def _width_mm(affine: Affine, shape: tuple[int, ...]) -> float:
+    """From right to left, along the axis that runs most so; `one_breast` leaves less than FIELD_OF_TWO_MM of it."""
+    axis = int(np.argmax(np.abs(affine[0, :3])))
+    return float(shape[axis] * abs(affine[0, axis]))
 
 
 def _sampling_of(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mome_core.calibration import Proportion
 from mome_core.training.answers import Answers
-from mome_core.training.calibrate import clopper_pearson
+from mome_core.training.calibrate import clopper_pearson, one_of_each_patient
 from mome_core.training.curves import decision_band, decision_difference
 from mome_core.training.levels import is_bi_rads_4
 from mome_core.training.resampling import Band
@@ -106,8 +106,10 @@ def bi_rads_4(values: Sequence[str]) -> NDArray[np.bool_]:
 def choose_downgrade(chosen: Answers, others: Answers, sensitivity: float = _SENSITIVITY) -> _Downgrade | None:
     """The highest threshold that keeps a sensitivity on some BI-RADS 4 cases, and what it does to others.
 
+    At most one benign and one malignant case of each patient is counted: exact intervals need independent cases.
     None where none of the first is malignant, or there are no others.
     """
+    chosen, others = (each.of(one_of_each_patient(each.patients, each.truth)) for each in (chosen, others))
     malignant = np.sort(chosen.probability[chosen.truth])
     if not malignant.size or not len(others):
         return None

@@ -91,8 +91,9 @@ def _unit_card(recipe: Recipe) -> str:
         return ""
     return (
         "\n## One breast\n\nA case is one breast: a probability is that this breast is positive. Counts and bounds are "
-        "of at most one positive and one negative breast of each patient, for they need independent cases. The model "
-        "is never given a study of both breasts, and no node runs it.\n"
+        "of at most one positive and one negative breast of each patient, for they need independent cases. A study "
+        "in which both breasts are found is refused, so is diffusion alone with a field of 220 mm or more, and no node "
+        "runs the model.\n"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,10 @@ class Characteristic:
 
 
 def characteristics(
-    columns: Sequence[str], sets: Sequence[tuple[Sequence[Mapping[str, str]], NDArray[np.bool_]]]
+    columns: Sequence[str],
+    sets: Sequence[tuple[Sequence[Mapping[str, str]], NDArray[np.bool_]]],
+    *,
+    independent: bool = True,
 ) -> list[Characteristic]:
     """Every column that any case fills, as a table of patients (Mann-Whitney, Kruskal-Wallis, chi-squared, Fisher).
 
@@ -84,6 +87,8 @@ def characteristics(
     ----------
     sets
         For each, the manifest's columns of every case and whether the case is positive.
+    independent
+        Whether each case of a set is a patient of its own; otherwise no p-value holds, and all are NaN.
     """
     found = []
     for column in columns:
@@ -95,7 +100,12 @@ def characteristics(
             found.append(_of_numbers(column, values))
         elif len(filled) <= _MOST_LEVELS:
             found.append(_of_levels(column, tuple(filled), values))
-    return found
+    return found if independent else [_untested(each) for each in found]
+
+
+def _untested(row: Characteristic) -> Characteristic:
+    """Without p-values: the tests take cases for independent, and the breasts of a patient are not."""
+    return replace(row, p_by_class=(float("nan"),) * len(row.p_by_class), p_between_sets=float("nan"))
 
 
 _Values = Sequence[tuple[Sequence[str], NDArray[np.bool_]]]

@@ -40,6 +40,11 @@ READER = "reader_"  # with this a reader's column begins
 LABEL_SOURCE = "label_source"  # where a label is from, if not from pathology: ENDPOINT=verdict:...
 
 
+def is_of_finding(column: str) -> bool:
+    """Whether a column says what was found, or by whom: what is said of a patient is said of neither breast."""
+    return column in ("bi_rads", LABEL_SOURCE) or column.startswith(READER)
+
+
 class Split(StrEnum):
     """What a case is for."""
 

@@ -91,12 +91,13 @@ def _require_enough(checkpoint: Checkpoint, cases: Sequence[Example], endpoint: 
     of_class = Counter(
         positive for _, positive in {(e.patient, bool(p)) for e, p in zip(labelled, answers, strict=True)}
     )
-    if of_class.total() >= _FEWEST_FOR_SITE and min(of_class[True], of_class[False]) >= FEWEST_CASES:
+    patients = len({each.patient for each in labelled})
+    if patients >= _FEWEST_FOR_SITE and min(of_class[True], of_class[False]) >= FEWEST_CASES:
         return
     left_out = f" ({seen} cases are left out, because the model was trained or chosen on them)" if seen else ""
     raise TrainingRefused(
         f"{of_class[True]} positive and {of_class[False]} negative patients of {endpoint} are new to the model"
-        f"{left_out}: at least {_FEWEST_FOR_SITE} are needed, and {FEWEST_CASES} of each class"
+        f"{left_out}: at least {_FEWEST_FOR_SITE} patients are needed, and {FEWEST_CASES} of each class"
     )
 
 

@@ -140,10 +140,10 @@ def sides(
 ) -> None:
     """From a manifest of studies one of breasts: a row for each breast that has a label of its own.
 
-    Columns that end in `_left` or `_right` (malignancy_left, bi_rads_right) become those of the breast; a patient's
-    own labels are left behind, except that both breasts of a patient without malignancy are without. What is trained
-    on such rows is a model of single breasts (docs/training.md): `train` and `evaluate` cut each study at the
-    patient's middle, and both breasts of a patient stay on one side of every split.
+    Columns that end in `_left` or `_right` (malignancy_left, bi_rads_right) become those of the breast. Labels, BI-RADS
+    and readers' ratings of the patient are left behind, except that both breasts of a patient without malignancy are
+    without. What is trained on such rows is a model of single breasts (docs/training.md): `train` and `evaluate` cut
+    each study at the patient's middle, and both breasts of a patient stay on one side of every split.
 
     Example: mome-node cohort sides cohort.csv --out breasts.csv
     """

@@ -101,7 +101,9 @@ def evaluate_models(plan: EvaluationPlan, progress: CohortProgress) -> Evaluatio
     reference = names[plan.reference] if len(names) > 1 else ""
     chosen = next((each for each in answered if each.rows == choose), None)
     sets = tuple(_measured(each, chosen, reference, plan) for each in answered[: len(plan.sets)])
-    patients = characteristics(GROUPS, [(each.cases.facts, each.cases.truth) for each in sets])
+    patients = characteristics(
+        GROUPS, [(each.cases.facts, each.cases.truth) for each in sets], independent=all(map(_is_of_each_patient, sets))
+    )
     measured = Measured(
         plan.endpoint,
         sets,
@@ -113,6 +115,12 @@ def evaluate_models(plan: EvaluationPlan, progress: CohortProgress) -> Evaluatio
         tuple(_other_units(plan)),
     )
     return EvaluationReport(measured, {each.rows.name: each.excluded for each in answered[: len(plan.sets)]})
+
+
+def _is_of_each_patient(cases: MeasuredSet) -> bool:
+    """Whether no patient has two cases in a set."""
+    patients = cases.models[0].answers.patients
+    return len(set(patients)) == len(patients)
 
 
 def _other_units(plan: EvaluationPlan) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mome_core.results import Endpoint
-from mome_core.training.cohort import SIDE
+from mome_core.training.cohort import SIDE, is_of_finding
 from mome_core.training.table import read_table, write_table
 from node.errors import NodeError
 from node.public.collections import PublicCollection
@@ -36,6 +36,7 @@ LABEL_TABLES: Mapping[str, Callable[[Path], CollectionLabels]] = {
     "odelia": derived.read_odelia,
     "fastmri-breast": derived.read_fastmri,
 }
+_OF_LESIONS = ("lesions", "borderline")  # in AMBL of both breasts together
 _ANSWERS = (*(endpoint.value for endpoint in Endpoint), "contralateral_malignancy")
 SHARED = "the patient is in a set that this one must not share anybody with"
 UNLABELLED = "no endpoint is labelled"
@@ -250,7 +251,8 @@ class _Join:
         theirs = self.by_name[_name(study)].breasts
         if not theirs:
             left_out.append(LeftOut(study.labels.patient_id, str(study.folder), NO_SIDE))
-        shared = {name: value for name, value in row.items() if name not in ("case", "patient", *_ANSWERS)}
+        of_patient = ("case", "patient", *_ANSWERS, *_OF_LESIONS)
+        shared = {name: value for name, value in row.items() if name not in of_patient and not is_of_finding(name)}
         place = {name: row[name] for name in ("case", "patient")}
         return [place | {SIDE: side.value} | dict(values) | shared for side, values in theirs.items()]
 

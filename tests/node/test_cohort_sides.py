@@ -47,6 +47,23 @@ def test_each_breast_with_a_label_is_a_row_under_its_patient(tmp_path: Path) -> 
     assert not {"malignancy_left", "malignancy_right"} & set(read_table(out)[0])
 
 
+def test_what_was_said_of_a_patient_is_said_of_neither_breast(tmp_path: Path) -> None:
+    """BI-RADS 4 and a reader's 0.9 for one breast's cancer would count the healthy one as a false alarm."""
+    manifest = written(
+        tmp_path,
+        "case,patient,malignancy,malignancy_left,malignancy_right,bi_rads,reader_a,reader_b_left,bpe,label_source",
+        "a,p,1,1,0,4,0.9,0.8,2,malignancy=verdict:agree-with-positive",
+        "b,q,0,,0,4,0.2,,3,malignancy=verdict:agree-with-negative response=verdict:agree-with-positive",
+    )
+    write_breasts(manifest, tmp_path / "breasts.csv")
+    rows = read_manifest(tmp_path / "breasts.csv")
+    assert not {"bi_rads", "reader_a"} & set(read_table(tmp_path / "breasts.csv")[0])
+    assert [row.facts["reader_b"] for row in rows] == ["0.8", "", "", ""]
+    assert [row.facts["bpe"] for row in rows] == ["2", "2", "3", "3"]
+    assert [row.facts["label_source"] for row in rows] == ["", "", "malignancy=verdict:agree-with-negative", ""]
+    assert [bool(row.judged) for row in rows] == [False, False, True, False], "a label of its own is the breast's"
+
+
 @pytest.mark.parametrize("line", ["a,p,0,1,", "a,p,1,0,0"])
 def test_sides_that_contradict_the_patient_are_refused_with_their_line(tmp_path: Path, line: str) -> None:
     manifest = written(tmp_path, "case,patient,malignancy,malignancy_left,malignancy_right", line)

@@ -52,7 +52,8 @@ def patients_table(rows: Sequence[Characteristic], sets: Sequence[MeasuredSet]) 
         groups.append(("between sets", 1))
     lines = [line for row in rows for line in _lines(row, several)]
     tests = "Mann-Whitney, Kruskal-Wallis, chi-squared or Fisher's test"
-    words = f"Median (quartiles) or number (share of those known); p-values by {tests}."
+    known = "Median (quartiles) or number (share of those known)"
+    words = f"{known}; p-values by {tests}, none where a patient has several cases."
     return table(head, lines, words, groups)
 
 

@@ -158,3 +158,15 @@ def test_a_model_of_breasts_is_given_one_and_never_a_study_of_two() -> None:
         ready = prepare(one_breast(case, side), OF_BREASTS)
         assert ready.modalities == tuple(Modality) and ready.breasts is not None
         assert (min(ready.breasts.volumes_ml), ready.breasts.left.all()) == (0.0, side is LEFT)
+
+
+def test_diffusion_alone_is_given_to_a_model_of_breasts_only_where_it_was_cut() -> None:
+    """Without DCE and T2 nobody sees how many breasts there are; a field as wide as two is taken for two."""
+    case = phantom().case()
+    with pytest.raises(StudyIneligible, match=r"single breasts, and a series of \d+ mm may show both"):
+        prepare(replace(case, dce=None, t2=None), OF_BREASTS)
+    for side in (LEFT, RIGHT):
+        cut = replace(one_breast(case, side), dce=None, t2=None)
+        assert prepare(cut, OF_BREASTS).modalities == (Modality.DWI,)
+    with pytest.raises(StudyIneligible, match="may show both"):
+        prepare(replace(one_breast(case, LEFT), dwi=case.dwi), OF_BREASTS)

@@ -46,6 +46,16 @@ def test_shares_have_exact_intervals() -> None:
         assert (share.low, share.high) == pytest.approx(expected, abs=1e-9)
 
 
+def test_of_two_breasts_with_one_answer_the_exact_intervals_count_one() -> None:
+    """Ten patients with both breasts benign are ten, not twenty; a breast of each class of a patient counts in each."""
+    chosen = made(np.arange(20) >= 10, np.linspace(0.01, 1, 20))
+    truth = np.array([False] * 20 + [True, False])
+    patients = tuple(f"p{n // 2}" for n in range(22))
+    others = Answers(patients, truth, np.full(22, 0.1), np.zeros(22, bool), np.ones(22, bool))
+    found = choose_downgrade(chosen, others)
+    assert found is not None and (found.spared.count, found.spared.of, found.missed.of) == (11, 11, 1)
+
+
 def test_a_trade_off_runs_from_nothing_spared_to_everything_missed() -> None:
     model = answers(truth_of(60, 4), 2.0, 5)
     spared, missed = trade_off(model)

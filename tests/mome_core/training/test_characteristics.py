@@ -57,6 +57,17 @@ def test_sets_are_compared_and_a_column_that_cannot_differ_has_no_p() -> None:
     assert np.isnan(site.p_between_sets) and np.isnan(site.p_by_class[0])
 
 
+def test_where_a_patient_has_two_cases_there_is_no_p() -> None:
+    """The tests take cases for independent; what is counted stays."""
+    one = patients(["40"] * 10 + ["41"] * 10, ["north"] * 15 + ["south"] * 5, [0] * 10 + [1] * 10)
+    two = patients(["60"] * 20, ["south"] * 20, [0, 1] * 10)
+    tested = characteristics(["age", "site"], [one, two])
+    untested = characteristics(["age", "site"], [one, two], independent=False)
+    assert [row.groups for row in untested] == [row.groups for row in tested]
+    assert all(row.p_between_sets < 0.05 for row in tested)
+    assert all(np.isnan([*row.p_by_class, row.p_between_sets]).all() for row in untested)
+
+
 def test_a_column_of_names_is_no_characteristic() -> None:
     sites = [f"clinic {n}" for n in range(20)]
     assert characteristics(["site"], [patients([""] * 20, sites, [0, 1] * 10)]) == []

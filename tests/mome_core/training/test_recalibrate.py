@@ -95,6 +95,9 @@ def test_too_few_new_patients_or_too_few_of_a_class_are_refused(
     one = [replace(each, patient="one") for each in cases]
     with pytest.raises(TrainingRefused, match="1 positive and 1 negative"):
         recalibrate(trained, one, tmp_path / "one")
+    pairs = [replace(each, patient=f"p{n // 2}") for n, each in enumerate(cases)]  # a breast of each class
+    with pytest.raises(TrainingRefused, match=r"55 positive and 55 negative .* at least 100 patients are needed"):
+        recalibrate(trained, pairs, tmp_path / "pairs")
     assert not list(tmp_path.iterdir())
 
 

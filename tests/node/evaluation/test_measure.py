@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -135,17 +136,19 @@ def test_a_model_of_patients_that_is_asked_about_breasts_is_said_before_every_fi
     plan: EvaluationPlan, tmp_path: Path
 ) -> None:
     folder = plan.bundles[0].parent
-    lines = ["case,patient,side,malignancy"]
+    lines = ["case,patient,side,malignancy,age"]
     for n in (0, 2, 4):
         truth = phantom.examination(seed=50 + n).truth
         left = int((truth.lesion & truth.left).any())
-        lines += [f"{folder}/north/s{n},north{n},L,{left}", f"{folder}/north/s{n},north{n},R,{1 - left}"]
+        lines += [f"{folder}/north/s{n},north{n},{side}" for side in (f"L,{left},4{n}", f"R,{1 - left},4{n}")]
     (tmp_path / "breasts.csv").write_text("\n".join(lines))
     breasts = replace(plan, bundles=plan.bundles[:1], reference=0, sets=sets_named([str(tmp_path / "breasts.csv")]))
     measured = evaluate_models(breasts, CohortProgress()).measured
     (only,) = measured.sets
     assert (only.cases.flow.measured, only.cases.flow.positive) == (6, 3)
     assert set(only.models[0].answers.patients) == {"north0", "north2", "north4"}, "draws are of patients"
+    (age,) = measured.patients
+    assert all(isnan(p) for p in age.p_by_class), "the test takes cases for independent"
     words, is_test = headlines(measured)[0]
     assert words.startswith("ours was trained on whole studies, and breasts shows it single breasts") and not is_test
 

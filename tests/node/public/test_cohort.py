@@ -231,7 +231,14 @@ def test_of_ambl_each_breast_with_a_lesion_that_has_an_answer_is_a_case(tmp_path
     tables.ambl(
         tmp_path / "tables",
         [
-            {"Patient ID#": "AMBL-001", "pos1": "L-12.5", "tumor/benign1": 1, "pos2": "r30", "tumor/benign2": 0},
+            {
+                "Patient ID#": "AMBL-001",
+                "BIRADS": 4,
+                "pos1": "L-12.5",
+                "tumor/benign1": 1,
+                "pos2": "r30",
+                "tumor/benign2": 0,
+            },
             {"Patient ID#": "AMBL-002", "pos1": "R8", "tumor/benign1": 0, "pos2": "R9", "tumor/benign2": 1},
             {"Patient ID#": "AMBL-003", "pos1": "L8", "tumor/benign1": 0, "tumor/benign2": 1},
             {"Patient ID#": "AMBL-004", "pos1": "L8", "tumor/benign1": 0, "pos2": "R9", "tumor/benign2": -1},
@@ -250,6 +257,8 @@ def test_of_ambl_each_breast_with_a_lesion_that_has_an_answer_is_a_case(tmp_path
     assert (written.cases, written.patients) == (4, 3)
     assert [each.patient for each in written.left_out if each.reason == NO_SIDE] == ["AMBL-003"]
     assert rows[0].facts["site"] == "advanced_mri_breast_lesions"
+    columns = set((tmp_path / "breasts.csv").read_text().splitlines()[0].split(","))
+    assert not columns & {"bi_rads", "lesions", "borderline"}, "of the patient: the other breast is healthy"
 
 
 def test_a_collection_whose_tables_know_no_breast_is_refused(tmp_path: Path) -> None:
