@@ -98,6 +98,23 @@ class AurocInterval:
 
 
 @dataclass(frozen=True, slots=True)
+class AmongCases:
+    """Percent of the negative and of the positive validation cases that scored lower, and how many cases there were."""
+
+    negative_percent: int
+    negatives: int
+    positive_percent: int
+    positives: int
+
+
+def _percent_below(scores: Sequence[float], probability: float, cases: int) -> int:
+    """Of sorted scores; 0 and 100 are kept for none and all, which a sample of the scores does not know."""
+    share = bisect_left(scores, probability) / len(scores)
+    whole = share in (0.0, 1.0) and len(scores) == cases
+    return round(100 * share) if whole else min(max(round(100 * share), 1), 99)
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """What the validation cases of one coalition showed, under the bundle's estimator.
 
@@ -147,12 +164,17 @@ class Validation:
         near = [positive for _, positive in ranked[first : first + take]]
         return wilson(sum(near), len(near))
 
-    def shares_below(self, probability: float) -> tuple[float, float] | None:
-        """Share of the negative and of the positive cases that scored lower; None where the scores of a class lack."""
+    def among(self, probability: float) -> AmongCases | None:
+        """Where a score lies among those of the cases; None where the scores of a class lack."""
         if not (self.negatives and self.positives):
             return None
-        negative, positive = (bisect_left(each, probability) / len(each) for each in (self.negatives, self.positives))
-        return negative, positive
+        negatives, positives = self.specificity.of, self.sensitivity.of
+        return AmongCases(
+            _percent_below(self.negatives, probability, negatives),
+            negatives,
+            _percent_below(self.positives, probability, positives),
+            positives,
+        )
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

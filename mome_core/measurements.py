@@ -64,6 +64,7 @@ class NotMeasuredCode(StrEnum):
     FRAMES_DIFFER = "FRAMES_DIFFER"
     UNIT_UNKNOWN = "UNIT_UNKNOWN"
     NOT_COVERED = "NOT_COVERED"
+    EDGE_UNCLEAR = "EDGE_UNCLEAR"
 
 
 class Measurand(StrEnum):
@@ -71,6 +72,7 @@ class Measurand(StrEnum):
 
     KINETICS = "kinetics"  # and all that follows from the enhancing tissue
     DELAYED_CHANGE = "delayed change"
+    SIZE = "size"  # volume and extents
     ADC = "adc"
 
 
@@ -131,8 +133,8 @@ class EnhancingTissue:
         Curve around the point; mean of the tissue; of its places the one whose signal falls most (or rises least).
     type_shares
         Share of the tissue's voxels of each curve type; empty where withheld.
-    extents_mm
-        Along the patient's left-right, anterior-posterior and foot-head axes.
+    volume_ml, extents_mm
+        Extents along the patient's left-right, anterior-posterior and foot-head axes; None where withheld.
     leaks
         Why it may be more than one lesion.
     skin_mm, chest_wall_mm
@@ -146,8 +148,8 @@ class EnhancingTissue:
     whole: Curve
     worst: Curve
     type_shares: Mapping[CurveType, float]
-    volume_ml: float
-    extents_mm: tuple[float, float, float]
+    volume_ml: float | None
+    extents_mm: tuple[float, float, float] | None
     leaks: tuple[Leak, ...]
     skin_mm: float
     chest_wall_mm: float
@@ -162,11 +164,11 @@ class EnhancingTissue:
         """Read what `to_json` gave."""
         curves = {name: _curve_from_json(content[name]) for name in ("at_point", "whole", "worst")}
         x, y, z = content["point_mm"]
-        across, depth, height = content["extents_mm"]
+        extents = content["extents_mm"]
         plain = {
             "measured_at": MeasuredAt(content["measured_at"]),
             "point_mm": (x, y, z),
-            "extents_mm": (across, depth, height),
+            "extents_mm": None if extents is None else (extents[0], extents[1], extents[2]),
             "leaks": tuple(Leak(each) for each in content["leaks"]),
             "type_shares": {CurveType(name): share for name, share in content["type_shares"].items()},
         }

@@ -14,7 +14,7 @@ from typing import Any, Self
 from mome_core.measurements import Measurements
 from mome_core.results import Endpoint
 
-_MEASURING_RULES = 1
+_MEASURING_RULES = 2
 """Counts up when the same images would be measured differently."""
 _ROUNDED = {"field_strength_t": 1, "repetition_ms": 1, "echo_ms": 1, "flip_degrees": 0}  # decimals that count
 _NAMED = ("vendor", "model")

@@ -151,7 +151,8 @@ def analyze_study(
     with timed(timings, "measure"):
         maps = not context.options.kinds.isdisjoint(MEASURED_KINDS)
         result = measured(result, assembly.case, answered.surveyed, evidence, maps=maps)
-    run = replace(run, visits=visits_beside(visit_of(result, assembly), paths[0], earlier))
+    visit = visit_of(result, assembly)
+    run = replace(run, visit=visit, visits=visits_beside(visit, paths[0], earlier))
     with timed(timings, "result objects"):
         objects = build_objects(result, evidence, context.device, run=run, options=context.options)
     return AnalysisOutcome(headers, roles, assembly, result, objects, result.withheld, result.withheld_code, timings)
@@ -290,7 +291,7 @@ def with_result(summary: AnalysisSummary, result: Result) -> AnalysisSummary:
 
 def _summarize_score(score: Score) -> ScoreSummary:
     """One endpoint's score with its call, calibration, contributions and model."""
-    estimator = score.estimator
+    estimator, validation = score.estimator, score.calibration.validation
     return ScoreSummary(
         endpoint=score.endpoint,
         probability=score.probability,
@@ -304,6 +305,7 @@ def _summarize_score(score: Score) -> ScoreSummary:
         withheld_reason=score.withheld,
         calibration=_summarize_calibration(score.calibration),
         at_this_score=score.at_this_score,
+        among=None if validation is None or score.probability is None else validation.among(score.probability),
         without=score.without,
         estimator=EstimatorSummary(estimator.name, **estimator.to_json(), versions=estimator.versions),
     )

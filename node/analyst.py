@@ -24,10 +24,12 @@ from node.analysis import (
 )
 from node.answering import refused_without_dce
 from node.models import bundles_in_use, registry_of
+from node.prior_reports import PriorReports
 from node.reasons import Reason, ReasonCode
 from node.settings import Settings
 from node.storage.database import open_engine
 from node.storage.decisions import ModelDecisions, shadow_of
+from node.storage.ledger.reading import LedgerReader
 from node.storage.records import StudyAnalysis, StudyRevision
 from sr_templates.dicom.device import DocumentReference, Revision
 
@@ -39,7 +41,8 @@ class ContextsByAeTitle:
 
     def __init__(self, settings: Settings) -> None:
         """Load all; raises SettingsError, NotReady or CheckpointRefused."""
-        self.settings, self.decisions = settings, ModelDecisions(open_engine(settings.database_url))
+        self.settings, self.engine = settings, open_engine(settings.database_url)
+        self.decisions = ModelDecisions(self.engine)
         self.loaded: dict[Path, Checkpoint] = {}
         self.contexts: dict[str, tuple[tuple[Path, ...], AnalysisContext]] = {}
         for title in ("", *(each.ae_title for each in settings.ae_titles)):
@@ -60,6 +63,12 @@ class ContextsByAeTitle:
         self.forget_unused()
         return made
 
+    def prior_reports(self, called_ae_title: str) -> PriorReports:
+        """What is asked for earlier results of the patient of a study that called this AE title."""
+        results = self.settings.results_of(called_ae_title)
+        knows = LedgerReader(self.engine).knows
+        return PriorReports.of_settings(self.settings, results.priors_from if results.priors else "", knows)
+
     def forget_unused(self) -> None:
         """Let go of bundles that no AE title uses any more."""
         used = {bundle for bundles, _ in self.contexts.values() for bundle in bundles}
@@ -73,15 +82,17 @@ def make_analyst(settings: Settings) -> Callable[[Sequence[Path], StudyRevision]
 
     def analyst(paths: Sequence[Path], revision: StudyRevision) -> StudyAnalysis:
         context = contexts.of(revision.called_ae_title)
+        elsewhere = contexts.prior_reports(revision.called_ae_title).before(revision.study_instance_uid, paths[0])
         outcome = analyze_study(
             paths,
             context,
             run=_run_of(revision, paths),
             senders=revision.senders,
-            earlier=revision.earlier if context.priors else (),
+            earlier=(*revision.earlier, *elsewhere) if context.priors else (),
             progress=revision.progress,
         )
-        return StudyAnalysis(tuple(encoded(outcome.objects)), summarize(outcome), _why_without_score(outcome))
+        summary = replace(summarize(outcome), elsewhere=elsewhere if context.priors else ())
+        return StudyAnalysis(tuple(encoded(outcome.objects)), summary, _why_without_score(outcome))
 
     return analyst
 

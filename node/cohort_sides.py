@@ -47,7 +47,15 @@ def write_breasts(manifest: Path, out: Path) -> BreastCohort:
     if not kept:
         raise NodeError(f"{manifest} has no label of a breast: fill in malignancy_left and malignancy_right")
     write_table(out, kept)
+    _keep_key(manifest.with_suffix(".key"), out.with_suffix(".key"))
     return BreastCohort(str(out), len(kept), len({row["patient"] for row in kept}), len(every) - len(kept))
+
+
+def _keep_key(key: Path, beside: Path) -> None:
+    """The secret of the pseudonyms, which `cohort add` needs, beside the new manifest too."""
+    if key.is_file() and not beside.exists():
+        beside.touch(mode=0o600)
+        beside.write_bytes(key.read_bytes())
 
 
 def _require_studies(manifest: Path, columns: Sequence[str]) -> None:

@@ -23,7 +23,15 @@ from mome_core.nifti.folders import nifti_study_folders, patients_of
 from mome_core.nifti.study import acquisition_of
 from mome_core.preprocessing.one_breast import one_breast
 from mome_core.results import Endpoint, Laterality
-from mome_core.training.cohort import LABEL_SOURCE, SUBTYPE_COLUMN, CohortProblem, ManifestRow, balance, problems_of
+from mome_core.training.cohort import (
+    LABEL_SOURCE,
+    SIDE,
+    SUBTYPE_COLUMN,
+    CohortProblem,
+    ManifestRow,
+    balance,
+    problems_of,
+)
 from mome_core.training.table import read_table, write_table
 from node.cases import content_digest, read_cohort_study
 from node.errors import NodeError
@@ -176,21 +184,22 @@ def _relative_to(study: Path, manifest: Path) -> str:
 
 def _join(rows: list[Record], labels: Path, key: bytes) -> int:
     """Put the columns of a table into the rows that it names; returns how many. NodeError for labels of nobody."""
-    joined: set[str] = set()
+    joined: set[tuple[str, str]] = set()
     for number, record in enumerate(read_table(labels)[1], start=2):
         if "patient_id" in record:
             record["patient"] = pseudonym(record.pop("patient_id").strip(), key)
         name = "case" if "case" in record else "patient"
         if name not in record:
             raise NodeError(f"{labels} has no column case, patient or patient_id, so nobody knows whose its labels are")
-        matching = [row for row in rows if row[name] and row[name] == record[name]]
+        keys = (name, SIDE) if SIDE in record and any(row.get(SIDE) for row in rows) else (name,)
+        matching = [row for row in rows if row[name] and all(row.get(key) == record[key] for key in keys)]
         if not matching:
-            raise NodeError(f"{labels}, line {number}: its {name} is not in the manifest")
+            raise NodeError(f"{labels}, line {number}: its {' and '.join(keys)} is not in the manifest")
         for row in matching:
-            given = {column: value for column, value in record.items() if column not in ("case", "patient")}
+            given = {column: value for column, value in record.items() if column not in ("case", "patient", *keys)}
             row.update(given)
             _forget_verdicts(row, given)
-            joined.add(row["case"])
+            joined.add((row["case"], row.get(SIDE, "")))
     return len(joined)
 
 

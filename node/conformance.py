@@ -48,6 +48,7 @@ from sr_templates.kinds import DEFAULT_KINDS, Kind
 _TEMPLATE = Path(__file__).parent / "conformance_template.md"
 VERIFICATION, COMMITMENT = "1.2.840.10008.1.1", "1.2.840.10008.1.20.1"
 _FIND = ("Study Root Query/Retrieve Information Model - FIND", "1.2.840.10008.5.1.4.1.2.2.1")
+_GET = ("Study Root Query/Retrieve Information Model - GET", "1.2.840.10008.5.1.4.1.2.2.3")
 _INPUTS = (
     ("MR Image Storage", "1.2.840.10008.5.1.4.1.1.4"),
     ("Enhanced MR Image Storage", "1.2.840.10008.5.1.4.1.1.4.1"),
@@ -96,7 +97,8 @@ def _services() -> list[tuple[str, str, str, str]]:
         ("Verification", VERIFICATION, "yes", "yes"),
         (f"Storage ({received} classes received, {created} created)", "sections 4.4 and 7", "yes", "yes"),
         ("Storage Commitment Push Model", COMMITMENT, "yes", "yes"),
-        (*_FIND, "by `mome-node doctor --phantom` only", "no"),
+        (*_FIND, "by `mome-node doctor --phantom`, and with `results.priors_from`", "no"),
+        (*_GET, "with `results.priors_from` only: reports and key objects", "no"),
     ]
 
 

@@ -15,6 +15,7 @@ from mome_core.results import Result
 from mome_core.visits import Visit, VisitScore, acquisition_digest, compared, measured_visit
 from node.storage.archive import Archive
 from node.storage.ledger.ledger import Ledger
+from node.summary import AnalysisSummary
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +57,14 @@ def earlier_visits(ledger: Ledger, archive: Archive, study_instance_uid: str, im
 
 
 def visits_of_study(
-    ledger: Ledger, archive: Archive, study_instance_uid: str, image: Path, present: Visit | None
+    ledger: Ledger, archive: Archive, study_instance_uid: str, image: Path, summary: AnalysisSummary
 ) -> tuple[Visit, ...]:
-    """The patient's earlier results as this node knows them now, beside those of a study that was answered before."""
-    return visits_beside(present, image, earlier_visits(ledger, archive, study_instance_uid, image))
+    """The patient's earlier results as this node knows them now, beside those of a study that was answered before.
+
+    What an archive told when it was analysed stands among them.
+    """
+    earlier = earlier_visits(ledger, archive, study_instance_uid, image)
+    return visits_beside(summary.visit, image, (*earlier, *summary.elsewhere))
 
 
 def visits_beside(present: Visit | None, image: Path, earlier: Sequence[Visit]) -> tuple[Visit, ...]:

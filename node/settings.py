@@ -160,6 +160,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     names = settings.result_receivers
     if twice := {each for each in names if names.count(each) > 1}:
         yield f"several that results go to share the name {', '.join(sorted(twice))}; each needs its own"
+    archives, named = [each.name for each in settings.destinations], {"results": settings.results}
+    named |= {f"ae_titles.{n}.results": each.results for n, each in enumerate(settings.ae_titles) if each.results}
+    for where, results in named.items():
+        if results.priors_from not in ("", *archives):
+            yield f"{where}.priors_from: no destination {results.priors_from}; known: {', '.join(archives) or 'none'}"
     if unknown := set(settings.hosts.refetch_from) - {each.name for each in settings.destinations}:
         yield f"hosts.refetch_from: no destination {', '.join(sorted(unknown))}"
     titles = [settings.dicom.ae_title]

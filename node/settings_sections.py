@@ -151,6 +151,9 @@ class ResultSettings(SettingsSection):
     priors: bool = Field(
         default=True, description="earlier results of the patient from this node's ledger, in report and PDF, by date"
     )
+    priors_from: str = Field(
+        default="", description="destination that is also asked for earlier node reports (C-FIND, C-GET); empty: none"
+    )
 
 
 class Destination(SettingsSection):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from math import isnan, nan
 from typing import Any, Self, TypeVar
 
-from mome_core.calibration import AurocInterval, Call, Proportion, WithheldCode
+from mome_core.calibration import AmongCases, AurocInterval, Call, Proportion, WithheldCode
 from mome_core.case import Modality, Role
 from mome_core.measurements import Measurements
 from mome_core.protocol import FoundVolume, PartState, ProtocolItem, ProtocolPart
@@ -95,6 +95,8 @@ class ScoreSummary:
         None where the bundle does not say how it was validated.
     at_this_score
         How many validation cases that scored about the same were positive; None where that is not known.
+    among
+        Where the score lies among those of the validation cases; None where the bundle does not hold them.
     without
         Probability without each modality; None where the others may not be scored.
     contributions
@@ -115,6 +117,7 @@ class ScoreSummary:
     at_this_score: Proportion | None = None
     without: Mapping[Modality, float | None] = field(default_factory=dict)
     estimator: EstimatorSummary = field(default_factory=EstimatorSummary)
+    among: AmongCases | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -136,6 +139,7 @@ class ScoreSummary:
             at_this_score=None if nearby is None else Proportion(**nearby),
             without=_by_modality(content.get("without", {})),
             estimator=EstimatorSummary(**content.get("estimator", {})),
+            among=AmongCases(**among) if (among := content.get("among")) else None,
         )
 
 
@@ -238,6 +242,8 @@ class AnalysisSummary:
         What the images prove without a network; None in summaries of older releases.
     visit
         What later studies of the patient are compared with, without the date; None in summaries of older releases.
+    elsewhere
+        Earlier results of the patient that an archive's reports told when the study was analysed.
     """
 
     reason: str = ""
@@ -254,6 +260,7 @@ class AnalysisSummary:
     timings_s: Mapping[str, float] = field(default_factory=dict)
     measurements: Measurements | None = None
     visit: Visit | None = None
+    elsewhere: tuple[Visit, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Plain data under the names of the fields, for `json.dumps`."""
@@ -279,6 +286,7 @@ class AnalysisSummary:
             timings_s=content.get("timings_s", {}),
             measurements=Measurements.from_json(measured) if (measured := content.get("measurements")) else None,
             visit=Visit.from_json(visit) if (visit := content.get("visit")) else None,
+            elsewhere=tuple(Visit.from_json(each) for each in content.get("elsewhere", ())),
         )
 
 

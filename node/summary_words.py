@@ -8,6 +8,7 @@ from mome_core.calibration import coalition_named
 from mome_core.case import Modality
 from node.summary import ScoreSummary
 from sr_templates.dicom.score_words import (
+    among_words,
     call_words,
     frequency_words,
     points_that_add_up,
@@ -32,6 +33,8 @@ def score_proof(score: ScoreSummary) -> Iterator[str]:
         yield validation_words(
             coalition_named(calibration.coalition), calibration.cases, calibration.sensitivity, calibration.specificity
         )
+    if score.among is not None:
+        yield among_words(score.among)
     for words in (spread_words(score.spread, score.augmentations), without_words(score.without)):
         if words:
             yield words

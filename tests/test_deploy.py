@@ -56,6 +56,10 @@ def test_the_kubernetes_manifests_are_valid() -> None:
     check(tool("kubernetes-validate"), "--strict", *map(str, files))
 
 
+def test_the_job_of_a_batch_is_valid() -> None:
+    check(tool("kubernetes-validate"), "--strict", str(DEPLOY / "batch" / "indexed-job.yaml"))
+
+
 @pytest.mark.parametrize("overlay", ["base", "gpu"])
 def test_kustomize_builds_valid_manifests(overlay: str, tmp_path: Path) -> None:
     built = check(tool("kubectl"), "kustomize", str(DEPLOY / "kubernetes" / overlay))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:  # who compares patients by their parts needs no pydicom
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # who compares patients by their parts needs no pydicom
 
 _DIGRAPHS = (("ae", "a"), ("oe", "o"), ("ue", "u"))  # which scanners write for umlauts
 _WORD = re.compile(r"[^\W_]+")
+PATIENT_KEYWORDS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
 _COMPONENTS = 3  # family, given and middle name; prefix and suffix come and go (PS3.5 6.2.1)
 
 
@@ -31,13 +32,26 @@ class PatientIdentity:
     @classmethod
     def of(cls, elements: Elements) -> Self:
         """From the header of an object."""
-        patient_id, issuer = (_one_word(elements.text(each)) for each in ("PatientID", "IssuerOfPatientID"))
+        return cls.of_texts(*(elements.text(each) for each in PATIENT_KEYWORDS))
+
+    @classmethod
+    def of_texts(cls, patient_id: str, issuer: str, name: str, birth_date: str, sex: str) -> Self:
+        """From what the attributes of `PATIENT_KEYWORDS` say."""
+        said, issued = _one_word(patient_id), _one_word(issuer)
         return cls(
-            patient_id=f"{patient_id}\0{issuer}" if patient_id else "",
-            name=_name(elements.text("PatientName")),
-            birth_date=re.sub(r"\D", "", elements.text("PatientBirthDate"))[:8],
-            sex=elements.text("PatientSex").upper()[:1],
+            patient_id=f"{said}\0{issued}" if said else "",
+            name=_name(name),
+            birth_date=re.sub(r"\D", "", birth_date)[:8],
+            sex=sex.upper()[:1],
         )
+
+    def is_issued_to(self, other: PatientIdentity) -> bool:
+        """Whether both have the same ID of the same issuer, and neither name, birth date nor sex differs."""
+        return bool(self.patient_id) and self.patient_id == other.patient_id and not are_two(self.parts, other.parts)
+
+    def without_issuer(self) -> PatientIdentity:
+        """For answers that do not say who issued an ID."""
+        return replace(self, patient_id=self.patient_id.partition("\0")[0])
 
     @property
     def parts(self) -> tuple[str, ...]:

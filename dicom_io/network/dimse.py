@@ -36,6 +36,7 @@ class CommandField(IntEnum):
     N_ACTION_RQ = 0x0130
     N_ACTION_RSP = 0x8130
     C_CANCEL_RQ = 0x0FFF
+    C_GET_RQ = 0x0010
     C_FIND_RQ = 0x0020
     C_MOVE_RQ = 0x0021
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydicom.uid import UID
+from pynetdicom import build_role
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
@@ -174,14 +175,19 @@ def encode_rejection(why: AssociationRejection) -> bytes:
 def encode_request(
     calling_ae_title: str, called_ae_title: str, contexts: Sequence[PresentationContext], largest_p_data: int
 ) -> bytes:
-    """A-ASSOCIATE-RQ; the contexts are numbered 1, 3, 5 ... in their order."""
+    """A-ASSOCIATE-RQ; the contexts are numbered 1, 3, 5 ... in their order.
+
+    Of one with `scp_role` we are the SCP: the peer sends us its instances on this association (PS3.7 D.3.3.4).
+    """
     for number, context in enumerate(contexts):
         context.context_id = 2 * number + 1
     primitive = A_ASSOCIATE()
     primitive.application_context_name = UID(_APPLICATION_CONTEXT)
     primitive.calling_ae_title, primitive.called_ae_title = calling_ae_title, called_ae_title
     primitive.presentation_context_definition_list = list(contexts)
-    primitive.user_information = list(_introduction(largest_p_data))
+    taken = [str(each.abstract_syntax) for each in contexts if each.scp_role]
+    roles = [build_role(each, scp_role=True) for each in taken]
+    primitive.user_information = [*_introduction(largest_p_data), *roles]
     pdu = A_ASSOCIATE_RQ()
     pdu.from_primitive(primitive)
     return pdu.encode()

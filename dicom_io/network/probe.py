@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from io import BytesIO
+from itertools import islice
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian
@@ -16,6 +17,7 @@ from dicom_io.network.dimse import Command, CommandElement, CommandField
 from dicom_io.network.remote import Remote, address_of
 from dicom_io.network.requestor import associate
 
+_MOST_ANSWERS = 10_001
 _MODEL = str(StudyRootQueryRetrieveInformationModelFind)
 
 
@@ -33,10 +35,27 @@ def accepted_classes(calling_ae_title: str, remote: Remote, sop_classes: Iterabl
 
 def series_descriptions(calling_ae_title: str, remote: Remote, study_instance_uid: str) -> list[str]:
     """Descriptions of the series of a study that the peer holds (C-FIND); raises PeerUnreachable."""
+    found = find(calling_ae_title, remote, "SERIES", series_query(study_instance_uid))
+    return [str(each.get("SeriesDescription", "")) for each in found]
+
+
+def series_query(study_instance_uid: str) -> Dataset:
+    """Asks for the series of one study, with modality and description."""
     query = Dataset()
-    query.QueryRetrieveLevel = "SERIES"
     query.StudyInstanceUID = study_instance_uid
-    query.SeriesInstanceUID = query.SeriesDescription = ""
+    query.SeriesInstanceUID = query.SeriesDescription = query.Modality = ""
+    return query
+
+
+def find(calling_ae_title: str, remote: Remote, level: str, query: Dataset) -> list[Dataset]:
+    """What the peer holds that matches (C-FIND, study root), at most 10,000 answers; raises PeerUnreachable.
+
+    Parameters
+    ----------
+    level
+        STUDY or SERIES.
+    """
+    query.QueryRetrieveLevel = level
     command: Command = {
         CommandElement.AFFECTED_SOP_CLASS_UID: _MODEL,
         CommandElement.COMMAND_FIELD: int(CommandField.C_FIND_RQ),
@@ -45,9 +64,9 @@ def series_descriptions(calling_ae_title: str, remote: Remote, study_instance_ui
     context = build_context(_MODEL, ImplicitVRLittleEndian)
     with associate(calling_ae_title, remote, [context]) as association:
         (context_id,) = association.contexts_of(_MODEL).values()
-        responses = [*association.responses(context_id, command, encode(query, True, True) or b"")]
+        answers = association.responses(context_id, command, encode(query, True, True) or b"")
+        responses = [*islice(answers, _MOST_ANSWERS)]
     if responses[-1].status:
         message = f"{address_of(remote)} answers the query with status {responses[-1].status:04X}"
         raise PeerUnreachable(message, PeerFault.REQUEST_FAILED)
-    found = [decode(BytesIO(each.data_set), True, True) for each in responses[:-1]]
-    return [str(each.get("SeriesDescription", "")) for each in found]
+    return [decode(BytesIO(each.data_set), True, True) for each in responses[:-1]]

@@ -1,4 +1,7 @@
-"""C-MOVE: asks an archive to send a study to a listener, which checks it like anything that arrives."""
+"""C-MOVE: asks an archive to send a study to a listener, which checks it like anything that arrives.
+
+C-GET: takes the documents of one series on the association that asks for them.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,18 @@ from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import build_context
 from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
+    StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from dicom_io.network.dimse import PENDING, Command, CommandElement, CommandField
-from dicom_io.network.remote import Remote, Timeouts
+from dicom_io.errors import PeerFault, PeerUnreachable
+from dicom_io.network.dimse import PENDING, RESOURCE_LIMITATION, SUCCESS, Command, CommandElement, CommandField
+from dicom_io.network.remote import Remote, Timeouts, address_of
 from dicom_io.network.requestor import ReceivedMessage, associate
 
 _MODEL = str(StudyRootQueryRetrieveInformationModelMove)
+_GET = str(StudyRootQueryRetrieveInformationModelGet)
+_MOST_DOCUMENTS = 100
 _INSTANCES_IN_A_REQUEST = 200  # 64 characters each: far below the 65534 bytes of an explicit VR
 
 
@@ -124,6 +131,59 @@ def _move(query: Dataset, route: _Route) -> _MoveResult:
                 route.progress(done, done + _count(response, CommandElement.REMAINING_SUBOPERATIONS))
     completed = _count(response, CommandElement.COMPLETED_SUBOPERATIONS)
     return _MoveResult(response.status, completed, _count(response, CommandElement.FAILED_SUBOPERATIONS))
+
+
+def get_series(
+    calling_ae_title: str,
+    remote: Remote,
+    series: tuple[str, str],
+    sop_classes: Sequence[str],
+    *,
+    seconds: float = 30.0,
+) -> list[bytes]:
+    """Data sets (Implicit VR Little Endian) of one series, taken on the association that asks for them (C-GET).
+
+    Parameters
+    ----------
+    series
+        Study and Series Instance UID.
+    sop_classes
+        That are taken; of others the archive sends nothing.
+    seconds
+        Time after which the association is aborted.
+
+    Raises PeerUnreachable when the archive knows no C-GET, does not answer in time, or refuses.
+    """
+    query, taken = Dataset(), list[bytes]()
+    query.QueryRetrieveLevel, query.StudyInstanceUID, query.SeriesInstanceUID = "SERIES", *series
+
+    def take(message: ReceivedMessage, _syntax: str) -> int:
+        if len(taken) >= _MOST_DOCUMENTS:
+            return RESOURCE_LIMITATION
+        taken.append(message.data_set)
+        return SUCCESS
+
+    contexts = [build_context(_GET, ImplicitVRLittleEndian)]
+    for each in sop_classes:
+        contexts.append(build_context(each, ImplicitVRLittleEndian))
+        contexts[-1].scp_role = True
+    command: Command = {
+        CommandElement.AFFECTED_SOP_CLASS_UID: _GET,
+        CommandElement.COMMAND_FIELD: int(CommandField.C_GET_RQ),
+        CommandElement.PRIORITY: 0,
+    }
+    deadline, status = time.monotonic() + seconds, SUCCESS
+    with associate(calling_ae_title, remote, contexts, answer=take) as association:
+        numbers = list(association.contexts_of(_GET).values())
+        if not numbers:
+            raise PeerUnreachable(f"{address_of(remote)} knows no C-GET", PeerFault.CLASS_REFUSED)
+        asked = encode(query, True, True) or b""
+        for response in association.responses(numbers[0], command, asked, deadline=deadline):
+            status = response.status
+    if status:
+        message = f"{address_of(remote)} answers the C-GET with status {status:04X}"
+        raise PeerUnreachable(message, PeerFault.REQUEST_FAILED)
+    return taken
 
 
 def _count(response: ReceivedMessage, element: CommandElement) -> int:

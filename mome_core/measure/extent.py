@@ -1,4 +1,4 @@
-"""The enhancing tissue that is connected to a point: where it ends, how large it is, what it touches."""
+"""The enhancing tissue that is connected to a point: from which voxel it grows, how large it is, what it touches."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mome_core.measure.edge import ball
 from mome_core.measure.enhancement import Array, Enhancement, Index, Mask, sampled
 from mome_core.measurements import ENHANCING_PERCENT, Leak
 from mome_core.preprocessing.breast_mask import BreastMask
 from mome_core.preprocessing.survey import Survey
 
-_HALF_MAXIMUM = 0.5
-"""Where tissue ends: at half of what its brightest part takes up, which is where an edge lies that a voxel blurs."""
 _SEED_MM = 5.0
-_BRIGHTEST_MM = 7.5
-_BRIGHTEST_PERCENTILE = 90.0
 _CLEAR_MM = 5.0
 _BLOB_MM = 2.5
 _TOUCHING_MM = 2.5
@@ -46,44 +43,12 @@ def strongest_point_mm(survey: Survey, breasts: BreastMask) -> tuple[float, floa
 
 def seed_near(enhancement: Enhancement, point_mm: tuple[float, float, float]) -> Index | None:
     """The enhancing voxel within 5 mm (or a voxel) of a point that takes up most; None where nothing enhances there."""
-    near = _ball(enhancement, enhancement.index_of(point_mm), _SEED_MM)
+    near = ball(enhancement, enhancement.index_of(point_mm), _SEED_MM)
     enhancing = near & (enhancement.uptake_percent >= ENHANCING_PERCENT)
     if not enhancing.any():
         return None
     i, j, k = np.unravel_index(int(np.where(enhancing, enhancement.difference, -np.inf).argmax()), near.shape)
     return int(i), int(j), int(k)
-
-
-def connected_tissue(enhancement: Enhancement, seed: Index) -> Mask:
-    """Voxels connected to the seed that enhance by 50 % or more and take up half of what the brightest part does.
-
-    Voxels touch by their faces; holes (necrosis, a clip) are filled. The seed is part of it, also where something much
-    brighter lies beside it. Raises ValueError for a seed that does not enhance.
-    """
-    enhancing = enhancement.uptake_percent >= ENHANCING_PERCENT
-    if not enhancing[seed]:
-        raise ValueError("the seed does not enhance")
-    bright = _ball(enhancement, seed, _BRIGHTEST_MM) & enhancing
-    level = _HALF_MAXIMUM * float(np.percentile(enhancement.difference[bright], _BRIGHTEST_PERCENTILE))
-    level = min(level, float(enhancement.difference[seed]))
-    parts, _ = ndimage.label(enhancing & (enhancement.difference >= level))
-    return np.asarray(ndimage.binary_fill_holes(parts == parts[seed]))
-
-
-def _ball(enhancement: Enhancement, centre: Index, radius_mm: float) -> Mask:
-    """Voxels whose centres lie within a distance of a voxel's centre; its neighbours in any case."""
-    ball = np.zeros(enhancement.breasts.shape, dtype=bool)
-    reach = [max(1, int(radius_mm / step)) for step in enhancement.spacing_mm]
-    i, j, k = enhancement.breasts.shape
-    edges = zip(centre, reach, (i, j, k), strict=True)
-    box = tuple(slice(max(0, at - r), min(size, at + r + 1)) for at, r, size in edges)
-    axes = np.ogrid[box]
-    square = sum(
-        ((axis - at) / max(radius_mm / step, 1.0)) ** 2
-        for axis, at, step in zip(axes, centre, enhancement.spacing_mm, strict=True)
-    )
-    ball[box] = square <= 1.0
-    return ball & enhancement.breasts
 
 
 def extents_mm(enhancement: Enhancement, tissue: Mask) -> tuple[float, float, float]:

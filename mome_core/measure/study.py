@@ -8,9 +8,9 @@ import numpy as np
 
 from mome_core.case import Case, PreContrast
 from mome_core.measure.adc import adc_in
+from mome_core.measure.edge import ConnectedTissue, connected_tissue
 from mome_core.measure.enhancement import Enhancement, Mask, enhancement_of
 from mome_core.measure.extent import (
-    connected_tissue,
     extents_mm,
     leaks_of,
     nearest_mm,
@@ -42,6 +42,11 @@ _LEAST_DELAY_S = 120.0
 _FEWEST_VOXELS = 4
 """Fewer that brighten are noise, or a vessel that crosses the slice."""
 _LIMITS = QualityLimits()
+_EDGE_UNCLEAR = NotMeasured(
+    Measurand.SIZE,
+    NotMeasuredCode.EDGE_UNCLEAR,
+    "the images do not show where the tissue ends: what is around it takes up contrast too, or a vessel leads to it",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,25 +134,29 @@ class _Measuring:
         """The measurements at a point, or where the uptake is strongest."""
         measured_at = MeasuredAt.STRONGEST_ENHANCEMENT if point_mm is None else MeasuredAt.SALIENCY_PEAK
         at = self._tissue(point_mm or strongest_point_mm(self.survey, self.breasts), measured_at)
-        mask, tissue = (None, None) if isinstance(at, NotMeasured) else at
+        mask, tissue = (None, None) if isinstance(at, NotMeasured) else (at[0].mask, at[1])
+        edge = None if isinstance(at, NotMeasured) or at[0].edge_is_clear else _EDGE_UNCLEAR
         diffusion = None if mask is None else adc_in(self.case, self.enhancement, mask)
         found = Measurements(
             times_s=self.times_s,
             tissue=tissue,
             diffusion=diffusion if isinstance(diffusion, DiffusionMeasure) else None,
-            not_measured=tuple(each for each in (at, self.delayed, diffusion) if isinstance(each, NotMeasured)),
+            not_measured=tuple(each for each in (at, self.delayed, edge, diffusion) if isinstance(each, NotMeasured)),
         )
         times_s = () if self.delayed else self.times_s
         return StudyMeasures(found, kinetic_maps(self.enhancement, times_s, mask) if maps else None)
 
-    def _tissue(self, point_mm: _Point | None, measured_at: MeasuredAt) -> tuple[Mask, EnhancingTissue] | NotMeasured:
+    def _tissue(
+        self, point_mm: _Point | None, measured_at: MeasuredAt
+    ) -> tuple[ConnectedTissue, EnhancingTissue] | NotMeasured:
         """The enhancing tissue at a point with its numbers, or why there are none."""
         seed = None if point_mm is None else seed_near(self.enhancement, point_mm)
         if seed is None:
             words = "no tissue there takes up contrast by half of its signal or more"
             return NotMeasured(Measurand.KINETICS, NotMeasuredCode.NO_ENHANCEMENT, words)
-        mask, known = connected_tissue(self.enhancement, seed), self.delayed is None
-        if mask.sum() < _FEWEST_VOXELS:
+        connected, known = connected_tissue(self.enhancement, seed), self.delayed is None
+        mask, sized = connected.mask, connected.edge_is_clear
+        if connected.joined_voxels < _FEWEST_VOXELS:
             words = f"fewer than {_FEWEST_VOXELS} connected voxels there take up contrast, as noise or a vessel does"
             return NotMeasured(Measurand.KINETICS, NotMeasuredCode.TOO_FEW_VOXELS, words)
         extent = extents_mm(self.enhancement, mask)
@@ -156,7 +165,7 @@ class _Measuring:
             for distance in (self.breasts.to_skin_mm(), self.breasts.to_chest_wall_mm())
         )
         place = worst_place(self.enhancement, mask)
-        return mask, EnhancingTissue(
+        return connected, EnhancingTissue(
             measured_at=measured_at,
             point_mm=self.enhancement.point_mm(seed),
             side=self._side_of(seed),
@@ -164,8 +173,8 @@ class _Measuring:
             whole=curve_in(self.enhancement, mask, delayed=known),
             worst=curve_in(self.enhancement, place, delayed=known),
             type_shares=self._type_shares(mask) if known else {},
-            volume_ml=float(mask.sum() * self.enhancement.voxel_ml),
-            extents_mm=extent,
+            volume_ml=float(mask.sum() * self.enhancement.voxel_ml) if sized else None,
+            extents_mm=extent if sized else None,
             leaks=leaks_of(self.enhancement, mask, extent, skin, wall),
             skin_mm=skin,
             chest_wall_mm=wall,

@@ -15,7 +15,7 @@ from mome_core.compute import use_threads
 from mome_core.training.cohort import ManifestRow
 from node.analysis import AnalysisContext, open_context, wanted_kinds
 from node.batch.study import StudyAnalyst
-from node.identity import users_device
+from node.identity import this_device
 from node.settings import load_settings
 
 _CODE = ("mome_core", "dicom_io", "sr_templates")
@@ -44,7 +44,7 @@ class BatchRequest:
     kinds
         Result objects to write for each study; without one there is no saliency either.
     out
-        Folder of the rows.
+        Folder of the rows; its file `installation` is the device of the objects, the same on every host.
     threads
         Processor threads of each process.
     config
@@ -68,7 +68,7 @@ class BatchRequest:
         settings = load_settings(self.config)
         trusted = settings.model.model_copy(update={"allow_unsigned": True})  # who names a bundle vouches for it
         settings = settings.model_copy(update={"model": trusted})
-        context = open_context(settings, self.bundles, device=None if self.config else users_device())
+        context = open_context(settings, self.bundles, device=this_device(self.out))
         kinds = wanted_kinds(self.kinds) if self.kinds else frozenset()
         models = tuple(
             replace(each, policy=replace(each.policy, saliency=each.policy.saliency and bool(kinds)))

@@ -104,7 +104,7 @@ def _score_values(endpoint: Endpoint, score: ScoreSummary | None) -> dict[str, o
 def _measured_values(measured: Measurements | None) -> dict[str, object]:
     """What was measured without a network; codes of what was not."""
     tissue = measured.tissue if measured else None
-    extents = tissue.extents_mm if tissue else (None, None, None)
+    extents = (tissue.extents_mm if tissue else None) or (None, None, None)
     return {
         "measured_at": str(tissue.measured_at) if tissue else "",
         "side": tissue.side if tissue else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,9 @@ from mome_core.training.readers import ReaderCut
 from mome_core.training.report.conclusion import conclusion, headlines
 from node.cases import CACHE, endpoint_named
 from node.cli.cohort_progress import PrintedProgress
+from node.cli.common import counted
 from node.cli.options import CacheOption, EndpointOption, Json, WorkersOption
+from node.evaluation.challenge_files import ChallengeFormat, ChallengePredictions, write_predictions
 from node.evaluation.files import report_json, write_cases, write_figures, write_page
 from node.evaluation.measure import EvaluationPlan, EvaluationReport, evaluate_models
 from node.evaluation.sets import choosing_set, sets_named
@@ -37,6 +40,10 @@ _Figures = Annotated[Path | None, typer.Option("--figures", help="CSV to write: 
 _Cases = Annotated[Path | None, typer.Option("--cases", help="CSV to write: each case with its scores.")]
 _Choose = Annotated[str, typer.Option("--choose", help="Split or set that BI-RADS 4's point is chosen on.")]
 _Cut = Annotated[ReaderCut, typer.Option("--reader-cut", help="BI-RADS from which on a reader's call is positive.")]
+_Format = Annotated[
+    ChallengeFormat | None, typer.Option("--format", help="Write predictions as a challenge takes them.")
+]
+_Predictions = Annotated[Path, typer.Option("--predictions", help="Folder of --format.")]
 
 
 def evaluate(
@@ -51,6 +58,8 @@ def evaluate(
     cases: _Cases = None,
     choose: _Choose = "validation",
     reader_cut: _Cut = ReaderCut.FOUR_B,
+    form: _Format = None,
+    predictions: _Predictions = Path("predictions"),
     cache: CacheOption = CACHE,
     workers: WorkersOption = 1,
     as_json: Json = False,
@@ -60,10 +69,13 @@ def evaluate(
     The first line says whether this is a test at all: how many of the cases taught a model, or chose its epoch or
     operating point. Several models and several sets make one page. Columns age, bpe, bi_rads, field_strength, site and
     vendor give the table of patients and groups of them, reader_... columns readers to compare with, bi_rads the
-    BI-RADS 4 findings that could be downgraded.
+    BI-RADS 4 findings that could be downgraded. --format writes the first model's answers to one set as ODELIA 2025
+    (each study's two breasts) or MAMA-MIA 2025 (response) takes them, and prints that challenge's own metrics.
 
     Example: mome-node evaluate internal=a.csv:test external=b.csv --model ours --against demo --report page.html
     """
+    if form:
+        _require_fitting(form, endpoint, sets, predictions)
     bundles = [find_bundle(name) for name in model]
     reference = find_bundle(against) if against else bundles[0]
     measured = tuple(dict.fromkeys((*bundles, reference)))
@@ -88,7 +100,33 @@ def evaluate(
         write_cases(cases, found)
     if figures:
         write_figures(figures, found)
-    typer.echo(json.dumps(report_json(found))) if as_json else _print_report(found)
+    challenge = write_predictions(form, found, plan.sets[0], predictions) if form else None
+    if as_json:
+        typer.echo(json.dumps(report_json(found) | ({"challenge": asdict(challenge)} if challenge else {})))
+        return
+    _print_report(found)
+    if challenge:
+        _print_predictions(challenge)
+
+
+def _require_fitting(form: ChallengeFormat, endpoint: str, sets: list[str], folder: Path) -> None:
+    """Raise BadParameter where a challenge does not ask that, or predictions of two calls would lie side by side."""
+    if endpoint != form.endpoint:
+        words = f"{form} asks about {form.endpoint}: give --endpoint {form.endpoint}"
+        raise typer.BadParameter(words, param_hint="--format")
+    if len(sets) > 1:
+        raise typer.BadParameter("predictions are of one set", param_hint="--format")
+    if folder.exists():
+        raise typer.BadParameter(f"{folder} exists already; name a new folder", param_hint="--predictions")
+
+
+def _print_predictions(found: ChallengePredictions) -> None:
+    """Where the predictions lie, the challenge's metrics, and what its form does not show."""
+    typer.echo(f"{found.folder}: predictions of {counted(found.written, 'study', 'studies')}")
+    for name, value in found.scores.items():
+        typer.echo(f"  {name}: {value:.4f}")
+    for note in found.notes:
+        typer.echo(f"note  {note}")
 
 
 def _print_report(report: EvaluationReport) -> None:

@@ -55,7 +55,7 @@ def _visits_of(ledger: Ledger, detail: StudyDetail, settings: Settings) -> tuple
     first = next(ledger.reading.instances(uid, archive_uuid(settings)), None)
     if detail.summary is None or first is None or not settings.results.priors:
         return ()
-    return visits_of_study(ledger, archive, uid, archive.root / first[2], detail.summary.visit)
+    return visits_of_study(ledger, archive, uid, archive.root / first[2], detail.summary)
 
 
 def print_study(

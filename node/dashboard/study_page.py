@@ -138,7 +138,7 @@ def _visits(site: Site, uid: str, series: Sequence[_SeriesDetail], summary: Anal
     if not series or not site.settings.results.priors:
         return ()
     image = site.archive.root / series[0].row.path
-    return visits_of_study(site.ledger, site.archive, uid, image, summary.visit)
+    return visits_of_study(site.ledger, site.archive, uid, image, summary)
 
 
 def _party_line(site: Site, party: Party, patients: bool) -> _PartyDetail:

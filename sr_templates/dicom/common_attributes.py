@@ -20,7 +20,7 @@ from sr_templates.dicom.evidence import Evidence
 from sr_templates.dicom.text import plain, short
 from sr_templates.kinds import Kind
 
-_FORMAT_VERSION = "5"  # raise it when the same Result would be written differently
+_FORMAT_VERSION = "6"  # raise it when the same Result would be written differently
 _NAMESPACE = UUID("6f3f2b0e-6c0c-5d0a-9a55-3a1f6d0c9be1")  # of every UID derived here; fixed for ever
 _RESEARCH = "research use only"
 

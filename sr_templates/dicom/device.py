@@ -80,6 +80,8 @@ class Revision:
         Offset such as "+0100" of dates and times in a study that does not say (0008,0201); empty if unknown.
     visits
         The patient's earlier results and this one, by date, as they were known to this run; empty where there are none.
+    visit
+        What this study gave, without its date, as later ones will compare it; None leaves it out of the report.
     """
 
     revision: int = 1
@@ -88,6 +90,7 @@ class Revision:
     ended: datetime | None = None
     timezone: str = ""
     visits: tuple[Visit, ...] = ()
+    visit: Visit | None = None
 
     def __post_init__(self) -> None:
         if self.revision < 1:

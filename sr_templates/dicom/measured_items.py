@@ -41,9 +41,10 @@ def _of_tissue(tissue: EnhancingTissue) -> Iterator[Measurement]:
     yield _number(codes.INITIAL_UPTAKE, tissue.whole.initial_uptake_percent, codes.PERCENT)
     if tissue.worst.delayed_change_percent is not None:
         yield _number(codes.DELAYED_CHANGE, tissue.worst.delayed_change_percent, codes.PERCENT)
-    yield _number(codes.ENHANCING_VOLUME, tissue.volume_ml, codes.MILLILITRES)
-    for code, extent_mm in zip(codes.ENHANCING_EXTENTS.values(), tissue.extents_mm, strict=True):
-        yield _number(code, extent_mm, codes.MILLIMETRES)
+    if tissue.volume_ml is not None and tissue.extents_mm is not None:
+        yield _number(codes.ENHANCING_VOLUME, tissue.volume_ml, codes.MILLILITRES)
+        for code, extent_mm in zip(codes.ENHANCING_EXTENTS.values(), tissue.extents_mm, strict=True):
+            yield _number(code, extent_mm, codes.MILLIMETRES)
     yield _number(codes.FROM_SKIN, tissue.skin_mm, codes.MILLIMETRES)
     yield _number(codes.FROM_CHEST_WALL, tissue.chest_wall_mm, codes.MILLIMETRES)
 

@@ -14,6 +14,7 @@ _WHAT = {
     Measurand.KINETICS: Phrase.WHAT_KINETICS,
     Measurand.DELAYED_CHANGE: Phrase.WHAT_DELAYED_CHANGE,
     Measurand.ADC: Phrase.WHAT_ADC,
+    Measurand.SIZE: Phrase.WHAT_SIZE,
 }
 
 
@@ -24,7 +25,8 @@ def measurement_rows(measurements: Measurements, words: Wording = _ENGLISH) -> I
         yield words(Phrase.MEASURED_AT), place_words(tissue, words)
         yield words(Phrase.INITIAL_UPTAKE), uptake_words(tissue, words)
         yield from _curve_rows(tissue, measurements.times_s, words)
-        yield words(Phrase.ENHANCING_TISSUE), size_words(tissue, words, Phrase.TISSUE_SIZE)
+        if size := size_words(tissue, words, Phrase.TISSUE_SIZE):
+            yield words(Phrase.ENHANCING_TISSUE), size
         if tissue.leaks:
             yield words(Phrase.LEAKS), leak_words(tissue, words)
         yield words(Phrase.TO_SKIN), f"{tissue.skin_mm:.0f} mm"
@@ -85,7 +87,9 @@ def _phases_words(times_s: tuple[float, ...], words: Wording) -> str:
 
 
 def size_words(tissue: EnhancingTissue, words: Wording, phrase: Phrase) -> str:
-    """Volume and extents along the patient's axes, as one of two phrases says them."""
+    """Volume and extents along the patient's axes, as one of two phrases says them; empty where they are withheld."""
+    if tissue.volume_ml is None or tissue.extents_mm is None:
+        return ""
     across, depth, height = (f"{each:.0f}" for each in tissue.extents_mm)
     return words(phrase, volume=f"{tissue.volume_ml:.1f}", across=across, depth=depth, height=height)
 

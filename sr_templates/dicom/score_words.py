@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from math import floor, isfinite
 from typing import Protocol
 
-from mome_core.calibration import Call, Coalition, Proportion, Validation, coalition_words
+from mome_core.calibration import AmongCases, Call, Coalition, Proportion, Validation, coalition_words
 from mome_core.case import Modality
 from mome_core.results import Endpoint
 from sr_templates.dicom.text import percent
@@ -67,22 +67,19 @@ def population_words(
     phrase
         The one that names the bars too, beside a histogram.
     """
-    shares = validation.shares_below(probability)
-    if shares is None:
-        return ""
-    negatives, positives = validation.specificity.of, validation.sensitivity.of
+    among = validation.among(probability)
+    return "" if among is None else among_words(among, words, phrase)
+
+
+def among_words(among: AmongCases, words: Wording = _ENGLISH, phrase: Phrase = Phrase.HIGHER_THAN) -> str:
+    """Where a score lies among those of the validation cases."""
     return words(
         phrase,
-        above_negative=_of_100(shares[0], known=len(validation.negatives) == negatives),
-        negatives=negatives,
-        above_positive=_of_100(shares[1], known=len(validation.positives) == positives),
-        positives=positives,
+        above_negative=among.negative_percent,
+        negatives=among.negatives,
+        above_positive=among.positive_percent,
+        positives=among.positives,
     )
-
-
-def _of_100(share: float, *, known: bool) -> int:
-    """Percent; 0 and 100 are kept for none and all, which a sample of the scores does not know."""
-    return round(100 * share) if known and share in (0.0, 1.0) else min(max(round(100 * share), 1), 99)
 
 
 def spread_words(spread: float, versions: int, words: Wording = _ENGLISH) -> str:

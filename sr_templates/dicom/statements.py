@@ -11,6 +11,7 @@ from sr_templates.dicom import codes
 from sr_templates.dicom.common_attributes import CommonAttributes
 from sr_templates.dicom.document import code, text
 from sr_templates.dicom.report_wording import ReportWording
+from sr_templates.dicom.result_record import result_record
 from sr_templates.dicom.score_words import (
     call_words,
     frequency_words,
@@ -75,6 +76,9 @@ def provenance(common: CommonAttributes) -> list[ContentItem]:
     """Revision, digest of the inputs, and when it was made."""
     run = common.run
     items = [text(codes.REVISION, str(run.revision)), text(codes.INPUT_DIGEST, common.input_digest)]
+    if run.visit is not None:
+        study = str(common.evidence.reference.StudyInstanceUID)
+        items.append(text(codes.RESULT_RECORD, result_record(study, run.visit)))
     for name, moment in ((codes.RUN_STARTED, run.started), (codes.RUN_ENDED, run.ended)):
         if moment is not None:
             items.append(text(name, f"{common.local(moment):%Y-%m-%d %H:%M:%S} {common.offset}".rstrip()))

@@ -70,7 +70,8 @@ def _rows(measurements: Measurements, words: Wording) -> Iterator[tuple[str, Col
         if tissue.worst.type is not None:
             yield _row(words, Phrase.WORST_CURVE, curve_words(tissue.worst, words)), INK
         yield _row(words, Phrase.INITIAL_UPTAKE, uptake_words(tissue, words)), INK
-        yield _row(words, Phrase.ENHANCING_TISSUE, size_words(tissue, words, Phrase.TISSUE_SIZE_SHORT)), INK
+        if size := size_words(tissue, words, Phrase.TISSUE_SIZE_SHORT):
+            yield _row(words, Phrase.ENHANCING_TISSUE, size), INK
     if measurements.diffusion is not None:
         yield _row(words, Phrase.ADC, adc_words(measurements.diffusion, words)), INK
     if tissue is not None and tissue.leaks:

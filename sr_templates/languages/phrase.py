@@ -139,6 +139,7 @@ class Phrase(StrEnum):
     WHAT_KINETICS = auto()
     WHAT_DELAYED_CHANGE = auto()
     WHAT_ADC = auto()
+    WHAT_SIZE = auto()
     CURVE_AXES = auto()
     KEY_TISSUE = auto()
     KEY_POINT = auto()

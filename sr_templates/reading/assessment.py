@@ -23,7 +23,7 @@ from sr_templates.dicom import codes
 from sr_templates.errors import EvidenceRefused
 from sr_templates.reading.content_items import CodedName, concept_of, content_items, tracking_identifier_of, value_of
 
-_BROKEN = (
+BROKEN = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -96,12 +96,12 @@ def read_verdict(file: bytes, ours: Collection[str], report: Callable[[str], byt
         if document.SOPClassUID == KeyObjectSelectionDocumentStorage:
             return _selected(document, ours)
         return _reported(document, ours, report)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise EvidenceRefused(f"a document cannot be read: {type(error).__name__}") from None
 
 
 def _selected(document: Dataset, ours: Collection[str]) -> DocumentVerdict | None:
-    about = _first(_referenced(document), ours)
+    about = _first(referenced(document), ours)
     modifiers = [each for each in document.ContentSequence if concept_of(each) == _pair(codes.DOCUMENT_TITLE_MODIFIER)]
     said = [*(value_of(each) for each in modifiers), concept_of(document)]
     verdict = next((_VERDICTS[each] for each in said if each in _VERDICTS), None)
@@ -109,8 +109,8 @@ def _selected(document: Dataset, ours: Collection[str]) -> DocumentVerdict | Non
 
 
 def _reported(document: Dataset, ours: Collection[str], report: Callable[[str], bytes]) -> DocumentVerdict | None:
-    before = _first(_predecessors(document), ours)
-    about = before or _first(_referenced(document), ours)
+    before = _first(predecessors(document), ours)
+    about = before or _first(referenced(document), ours)
     if not about:
         return None
     coded = (value_of(each) for _, each in content_items(document, concept_of) if concept_of(each) == _VERDICT)
@@ -200,14 +200,14 @@ def _first(uids: Iterator[str], ours: Collection[str]) -> str:
     return next((each for each in uids if each in ours), "")
 
 
-def _predecessors(document: Dataset) -> Iterator[str]:
+def predecessors(document: Dataset) -> Iterator[str]:
     """SOP Instance UIDs of the documents that it takes the place of (PS3.3 C.17.2)."""
     for study in document.get("PredecessorDocumentsSequence", []):
         for series in study.ReferencedSeriesSequence:
             yield from (str(each.ReferencedSOPInstanceUID) for each in series.ReferencedSOPSequence)
 
 
-def _referenced(document: Dataset) -> Iterator[str]:
+def referenced(document: Dataset) -> Iterator[str]:
     """SOP Instance UIDs that its content refers to."""
     for _, item in content_items(document, concept_of):
         for each in item.get("ReferencedSOPSequence", []):

@@ -11,6 +11,7 @@ import pytest
 from calibrations import VALIDATION, calibration
 from mome_core.calibration import (
     COALITIONS,
+    AmongCases,
     AurocInterval,
     Calibration,
     Call,
@@ -74,10 +75,16 @@ def test_how_often_such_patients_were_positive_is_counted_among_the_nearest() ->
 
 
 def test_a_score_lies_above_the_cases_that_scored_lower_of_each_class() -> None:
-    few = replace(VALIDATION, negatives=(0.1, 0.2, 0.2, 0.4), positives=(0.2, 0.9))
-    assert few.shares_below(0.2) == (0.25, 0.0)
-    assert few.shares_below(0.3) == (0.75, 0.5)
-    assert replace(few, positives=()).shares_below(0.3) is None
+    few = replace(
+        VALIDATION,
+        negatives=(0.1, 0.2, 0.2, 0.4),
+        positives=(0.2, 0.9),
+        specificity=Proportion(3, 4, 0.2, 1.0),
+        sensitivity=Proportion(1, 2, 0.0, 1.0),
+    )
+    assert few.among(0.2) == AmongCases(25, 4, 0, 2)
+    assert few.among(0.3) == AmongCases(75, 4, 50, 2)
+    assert replace(few, positives=()).among(0.3) is None
 
 
 def test_wilsons_interval_is_the_published_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,9 @@ def test_ten_percent_of_the_first_phase_part_the_curve_types(change: float, told
 def test_measurements_survive_json() -> None:
     assert Measurements.from_json(json.loads(json.dumps(MEASURED.to_json()))) == MEASURED
     assert Measurements.from_json(json.loads(json.dumps(Measurements().to_json()))) == Measurements()
+    assert MEASURED.tissue is not None
+    unclear = replace(MEASURED, tissue=replace(MEASURED.tissue, volume_ml=None, extents_mm=None))
+    assert Measurements.from_json(json.loads(json.dumps(unclear.to_json()))) == unclear
 
 
 def test_json_holds_what_follows_from_each_curve() -> None:

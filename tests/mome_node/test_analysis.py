@@ -15,13 +15,17 @@ import pytest
 import mome_node
 from calibrations import calibrated, calibrations
 from mome_core.calibration import COALITIONS
-from mome_core.errors import Ineligibility
+from mome_core.errors import Ineligibility, StudyIneligible
 from mome_core.inference import ActiveModel
 from mome_core.policy import default_policy
+from mome_core.preprocessing.one_breast import one_breast
+from mome_core.preprocessing.recipe import UnitOfAnalysis
+from mome_core.results import Laterality
 from mome_node import Analysis, Checkpoint, Kind, NodeError, Policy, Study
 from node.analysis import AnalysisContext, analyze_study
 from node.identity import this_device
 from node.volumes import write_case_files
+from second_bundle import breast_bundle
 
 SCORES_ONLY = Policy(contributions=False, saliency=False)
 
@@ -41,6 +45,17 @@ def test_a_study_gets_the_answer_that_the_node_gives(
     for ours, theirs in zip(analysis.saliency, answered.saliency, strict=True):
         assert np.array_equal(ours.volume.voxels, theirs.volume.voxels)
     assert uids(analysis.write(tmp_path)) == [str(each.SOPInstanceUID) for each in outcome.objects]
+
+
+def test_a_model_of_breasts_answers_each_breast_and_no_whole_study(study: Study, tmp_path: Path) -> None:
+    breasts = mome_node.open_bundle(breast_bundle(tmp_path / "breasts"))
+    assert breasts.recipe.unit is UnitOfAnalysis.BREAST
+    with pytest.raises(StudyIneligible, match="trained on single breasts"):
+        mome_node.analyze(study, breasts, policy=SCORES_ONLY)
+    for side in (Laterality.LEFT, Laterality.RIGHT):
+        found = mome_node.analyze(one_breast(study.case, side), breasts, policy=SCORES_ONLY).result
+        assert found.breasts is not None and found.breasts.laterality is side
+        assert found.scores[0].probability is not None
 
 
 def test_volumes_alone_get_the_same_score_and_measurements(analysis: Analysis, study: Study, model: Checkpoint) -> None:

@@ -11,6 +11,7 @@ from mome_core.results import Endpoint, Laterality
 from mome_core.training.cohort import read_manifest, unit_of
 from mome_core.training.table import read_table
 from node.cohort_sides import BreastCohort, write_breasts
+from node.cohorts import add_to_cohort
 from node.errors import NodeError
 
 
@@ -60,3 +61,17 @@ def test_a_manifest_without_labels_of_breasts_or_of_breasts_already_is_refused(t
         write_breasts(written(tmp_path, "case,patient,side,malignancy", "a,p,L,1"), tmp_path / "out.csv")
     with pytest.raises(NodeError, match="no column 'patient'"):
         write_breasts(written(tmp_path, "case,malignancy", "a,1"), tmp_path / "out.csv")
+
+
+def test_answers_of_a_comparator_are_joined_breast_by_breast(tmp_path: Path) -> None:
+    manifest = written(tmp_path, "case,patient,malignancy_left,malignancy_right", "a,p,1,0", "b,q,0,")
+    (tmp_path / "cohort.key").write_bytes(b"k" * 32)
+    out, answers = tmp_path / "breasts.csv", tmp_path / "mst.csv"
+    write_breasts(manifest, out)
+    assert (tmp_path / "breasts.key").stat().st_mode & 0o077 == 0
+    answers.write_text("case,side,reader_mst\na,L,0.9\na,R,0.2\n")
+    assert add_to_cohort(out, answers, {}).joined == 2
+    assert [row.facts.get("reader_mst") for row in read_manifest(out)] == ["0.9", "0.2", ""]
+    answers.write_text("case,side,reader_mst\nb,R,0.5\n")
+    with pytest.raises(NodeError, match="line 2: its case and side is not in the manifest"):
+        add_to_cohort(out, answers, {})

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from calibrations import VALIDATION
-from mome_core.calibration import AurocInterval, Call, Proportion
+from mome_core.calibration import AmongCases, AurocInterval, Call, Proportion
 from mome_core.case import Modality, Role
 from mome_core.results import Endpoint, QualityFlag, Severity
 from node.summary import (
@@ -39,6 +39,7 @@ SCORE = ScoreSummary(
     at_this_score=Proportion(17, 20, 0.64, 0.95),
     without={Modality.DCE: None, Modality.T2: 0.8},
     estimator=EstimatorSummary("published", "published", "probabilities", "float32", 54),
+    among=AmongCases(97, 1240, 61, 310),
 )
 SUMMARY = AnalysisSummary(
     measurements=MEASURED,
@@ -81,7 +82,7 @@ def test_a_number_that_there_is_none_of_is_null_in_json_and_nan_for_us() -> None
 
 def test_the_keys_are_those_that_the_ledger_has_always_held() -> None:
     written = json.loads(json.dumps(SUMMARY.to_json()))
-    assert set(written) - {"code", "protocol", "measurements", "visit"} == {
+    assert set(written) - {"code", "protocol", "measurements", "visit", "elsewhere"} == {
         *("reason", "scores", "modalities", "flags", "policy", "saliency", "series", "warnings", "not_written"),
         "timings_s",
     }

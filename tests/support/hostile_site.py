@@ -32,6 +32,7 @@ SUMMARY = {
         {
             "endpoint": "malignancy",
             "probability": 0.84,
+            "among": {"negative_percent": 97, "negatives": 1240, "positive_percent": 61, "positives": 310},
             "threshold": 0.07,
             "spread": 0.1,
             "augmentations": 54,

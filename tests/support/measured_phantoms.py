@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from dicom_io.phantom.acquisition import DCE_SCALE, SimulatedPatient, coil_sensitivity, stream
 from dicom_io.phantom.anatomy import lesion_tissues, simulate
@@ -19,8 +20,9 @@ from dicom_io.phantom.grid import SamplingGrid, grids_of
 from dicom_io.phantom.spec import PhantomSpec
 from dicom_io.phantom.tissue import TISSUES, Tissue, concentration, spoiled_gradient_echo
 from mome_core.measure.adc import voxels_within
-from mome_core.measure.enhancement import Enhancement, enhancement_of
-from mome_core.measure.extent import connected_tissue, extents_mm, seed_near
+from mome_core.measure.edge import connected_tissue
+from mome_core.measure.enhancement import Enhancement, Index, Mask, enhancement_of
+from mome_core.measure.extent import extents_mm, seed_near
 from mome_core.measure.kinetics import curve_in, worst_place
 from mome_core.measure.study import measure
 from mome_core.measurements import Curve, CurveType, Measurements
@@ -45,7 +47,7 @@ class MeasuredPhantom:
     adc
         Of rim and core by their shares in the voxels that were measured, 1e-3 mm2/s; NaN where none was.
     extents_mm
-        Of the lesion's mask.
+        Of the lesion's mask, as far as it is connected to the measured point.
     """
 
     found: Measurements
@@ -81,7 +83,9 @@ class MeasuredPhantom:
 
     @property
     def extent_errors(self) -> NDArray[np.float64]:
-        """Voxels, along the three axes of an axial grid."""
+        """Voxels, along the three axes of an axial grid; NaN where they are withheld."""
+        if self._tissue.extents_mm is None:
+            return np.full(3, np.nan)
         return np.subtract(self._tissue.extents_mm, self.extents_mm) / self.spacing_mm
 
     @property
@@ -99,7 +103,7 @@ def measured(spec: PhantomSpec) -> MeasuredPhantom | None:
         return None
     enhancement = enhancement_of(surveyed.dynamic, surveyed.breasts)
     seed = seed_near(enhancement, found.tissue.point_mm)
-    mask = connected_tissue(enhancement, seed)
+    mask = connected_tissue(enhancement, seed).mask
     clean = replace(enhancement, phases=np.stack([in_box(enhancement, each) for each in noiseless_dce(spec)]))
     lesion = in_box(enhancement, phantom.truth.lesion)
     return MeasuredPhantom(
@@ -108,9 +112,15 @@ def measured(spec: PhantomSpec) -> MeasuredPhantom | None:
         whole=curve_in(clean, mask, delayed=True),
         worst=curve_in(clean, worst_place(clean, mask), delayed=True),
         adc=_adc_of(spec, voxels_within(case.adc, enhancement, mask)),
-        extents_mm=extents_mm(enhancement, lesion),
+        extents_mm=extents_mm(enhancement, _part_with(seed, lesion)),
         spacing_mm=enhancement.spacing_mm,
     )
+
+
+def _part_with(seed: Index, lesion: Mask) -> Mask:
+    """The part of a lesion that holds a voxel, or all of it; voxels touch by their corners, too."""
+    parts, _ = ndimage.label(lesion, np.ones((3, 3, 3)))
+    return np.asarray(parts == parts[seed]) if lesion[seed] else lesion
 
 
 def in_box(enhancement: Enhancement, whole: NDArray[Any]) -> NDArray[Any]:

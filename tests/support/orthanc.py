@@ -63,6 +63,11 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
             return str(json.load(answer)["ID"])
 
+    def forget(self, instance_id: str) -> None:
+        """Delete a stored instance."""
+        request = urllib.request.Request(f"{self.url}/instances/{instance_id}", method="DELETE")  # noqa: S310
+        urllib.request.urlopen(request, timeout=120).close()  # noqa: S310
+
     def send(self, instance_id: str, name: str) -> None:
         """Send a stored instance to a peer by C-STORE; raises HTTPError when the peer does not take it."""
         place = f"{self.url}/modalities/{name}/store"

@@ -17,7 +17,11 @@ from node.public.labels import (
 )
 from node.public.tables import TableShape, find_table, find_tables, read_rows
 
-_MAMA_MIA = TableShape(columns=("patient_id", "dataset", "pcr", "tumor_subtype", "age"), sheet="dataset_info")
+_MAMA_MIA = TableShape(
+    columns=("patient_id", "dataset", "pcr", "tumor_subtype", "age"),
+    optional=("menopausal_status", "menopause", "breast_density"),  # by which the challenge judges fairness
+    sheet="dataset_info",
+)
 _SPLITS = TableShape(columns=("train_split", "test_split"))
 _ODELIA = TableShape(columns=("UID", "Age", "Lesion"), optional=("PatientID", "Institution", "Split"))
 _STATUS = "Lesion status (0 = negative, 1= malignancy, 2= benign)"
@@ -44,6 +48,8 @@ def read_mama_mia(folder: Path) -> CollectionLabels:
                 TRIPLE_NEGATIVE: _triple_negative(row["tumor_subtype"]),
                 "age": whole_years(row["age"]),
                 "site": known(row["dataset"]),
+                "menopausal_status": known(row.get("menopausal_status") or row.get("menopause", "")),
+                "breast_density": known(row.get("breast_density", "")),
                 "split": "test" if row["patient_id"].lower() in test else "training",
             },
         )
@@ -63,6 +69,7 @@ def read_odelia(folder: Path) -> CollectionLabels:
             row["UID"],
             {
                 MALIGNANCY: yes_or_no(row["Lesion"], ("2",), ("0", "1")),
+                "lesion": known(row["Lesion"]),
                 "age": _years(row["Age"]),
                 "site": known(row.get("Institution", "")),
             },

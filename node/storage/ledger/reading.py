@@ -114,6 +114,12 @@ class LedgerReader:
                     return str(found)
         return None
 
+    def knows(self, study_instance_uid: str) -> bool:
+        """Whether there is such a study, whatever became of it."""
+        query = select(schema.study.c.id).where(schema.study.c.study_instance_uid == study_instance_uid)
+        with reading(self.engine) as db:
+            return db.execute(query).first() is not None
+
     def feedback(self) -> list[Feedback]:
         """Documents that others sent about studies that have results: reports, corrections, rejection notes."""
         with reading(self.engine) as db:

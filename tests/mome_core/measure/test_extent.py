@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mome_core.measure.enhancement import Enhancement, Index, Mask
-from mome_core.measure.extent import connected_tissue, extents_mm, leaks_of, seed_near
+from mome_core.measure.extent import extents_mm, leaks_of, seed_near
 from mome_core.measurements import Leak
 from mome_core.volume import Affine
 
@@ -24,51 +24,6 @@ def breast(uptake: np.ndarray, affine: Affine | None = None) -> Enhancement:
 def ball(centre: Index, radius: float) -> Mask:
     grid = np.indices(SHAPE)
     return np.asarray(sum((axis - at) ** 2 for axis, at in zip(grid, centre, strict=True)) <= radius**2)
-
-
-def test_tissue_ends_where_its_uptake_is_half() -> None:
-    uptake = np.zeros(SHAPE)
-    uptake[ball((30, 20, 15), 9)] = 70.0
-    uptake[ball((30, 20, 15), 6)] = 200.0
-    found = connected_tissue(breast(uptake), (30, 20, 15))
-    assert np.array_equal(found, ball((30, 20, 15), 6))
-
-
-def test_a_hole_belongs_to_the_tissue() -> None:
-    uptake = np.where(ball((30, 20, 15), 8), 150.0, 0.0)
-    uptake[ball((30, 20, 15), 3)] = 0.0
-    assert np.array_equal(connected_tissue(breast(uptake), (30, 20, 22)), ball((30, 20, 15), 8))
-
-
-def test_another_lesion_is_not_part_of_it() -> None:
-    uptake = np.where(ball((15, 20, 15), 5) | ball((45, 20, 15), 5), 150.0, 0.0)
-    assert np.array_equal(connected_tissue(breast(uptake), (15, 20, 15)), ball((15, 20, 15), 5))
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize("high", [False, True])
-def test_tissue_at_an_edge_of_the_images_is_measured(axis: int, high: bool) -> None:
-    at = [30, 20, 15]
-    at[axis] = SHAPE[axis] - 1 if high else 0
-    edge = (at[0], at[1], at[2])
-    uptake = np.where(ball(edge, 6), 150.0, 0.0)
-    x, y, z = map(float, edge)
-    assert seed_near(breast(uptake), (x, y, z)) is not None
-    assert np.array_equal(connected_tissue(breast(uptake), edge), ball(edge, 6))
-
-
-@pytest.mark.parametrize(("gap", "told"), [(1, "patch"), (0, "both")])
-def test_a_faint_patch_beside_a_bright_lesion_is_tissue_and_not_the_background(gap: int, told: str) -> None:
-    uptake, patch, lesion = np.zeros(SHAPE), np.zeros(SHAPE, dtype=bool), np.zeros(SHAPE, dtype=bool)
-    patch[20:30, 15:25, 10:20], lesion[30 + gap : 40, 15:25, 10:20] = True, True
-    uptake[patch], uptake[lesion] = 70.0, 300.0
-    found = connected_tissue(breast(uptake), (26, 20, 15))
-    assert np.array_equal(found, {"patch": patch, "both": patch | lesion}[told])
-
-
-def test_what_does_not_enhance_is_no_seed() -> None:
-    with pytest.raises(ValueError, match="does not enhance"):
-        connected_tissue(breast(np.zeros(SHAPE)), (30, 20, 15))
 
 
 def test_the_seed_is_the_brightest_within_reach_of_the_point() -> None:

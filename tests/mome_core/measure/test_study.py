@@ -16,7 +16,8 @@ from mome_core.measurements import CurveType, Measurand, MeasuredAt, NotMeasured
 from mome_core.preprocessing.recipe import BreastRules
 from mome_core.preprocessing.surveyed import SurveyedCase, survey_case
 
-FAST = [(seed, lesion) for seed in range(5) for lesion in (Lesion.MALIGNANT, Lesion.BENIGN)]
+LESIONS = (Lesion.MALIGNANT, Lesion.BENIGN)
+FAST = [(seed, lesion) for seed in range(5) for lesion in LESIONS]
 
 
 def of(seed: int, lesion: Lesion) -> MeasuredPhantom:
@@ -49,29 +50,34 @@ def test_a_phantom_measures_as_its_analytic_curves(seed: int, lesion: Lesion) ->
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(7200)
-def test_200_phantoms_measure_as_their_analytic_curves() -> None:
-    """Figures of 2026-11-30 are in docs/measurements.md; the bounds are those that they keep."""
-    studies = [of(seed, lesion) for seed in range(100) for lesion in (Lesion.MALIGNANT, Lesion.BENIGN)]
+@pytest.mark.parametrize("seeds", [range(100), range(100, 150)], ids=["chosen-on", "unseen"])
+def test_phantoms_measure_as_their_analytic_curves(seeds: range) -> None:
+    """The edge's rules were chosen on the first 200, not on the others; figures are in docs/measurements.md."""
+    studies, chosen_on = [of(seed, lesion) for seed in seeds for lesion in LESIONS], seeds[0] == 0
     in_lesion = [each for each in studies if each.in_lesion]
     delayed = np.array([each.delayed_errors for each in in_lesion])
     adc = np.array([each.adc_error_percent for each in in_lesion])
-    extents = np.abs([each.extent_errors for each in in_lesion]) <= 1.01
+    extents = np.abs([each.extent_errors for each in in_lesion])
+    given = extents[~np.isnan(extents).any(axis=1)]
     types = [one is other for one, other in (each.types for each in in_lesion)]
     uptake = max(abs(each.uptake_error) for each in in_lesion)
     print(
         f"in lesion {len(in_lesion)} of {len(studies)}; uptake at most {uptake:.2f} points; "
         f"delayed change at most {np.abs(delayed).max(axis=0).round(2)} points; type {np.mean(types):.3f}; "
         f"ADC within 3 % {np.mean(np.abs(adc) <= 3):.3f}, median {np.nanmedian(np.abs(adc)):.2f} %, "
-        f"at most {np.nanmax(np.abs(adc)):.1f} %, none in {np.isnan(adc).sum()}; "
-        f"extents within a voxel {extents.mean():.3f} of axes, {extents.all(axis=1).mean():.3f} of lesions"
+        f"at most {np.nanmax(np.abs(adc)):.1f} %, none in {np.isnan(adc).sum()}; size given of {len(given)}: "
+        f"extents within a voxel {(given <= 1.01).mean():.4f} of axes, "
+        f"{(given <= 1.01).all(axis=1).mean():.3f} of lesions"
     )
     assert len(in_lesion) >= 0.95 * len(studies)
     assert uptake <= 5.0
     assert np.abs(delayed[:, 0]).max() <= 3.0
     assert np.mean(np.abs(delayed[:, 1]) <= 3.0) >= 0.99
     assert np.mean(types) >= 0.95
-    assert np.mean(np.abs(adc) <= 3.0) >= 0.95
-    assert extents.mean() >= 0.93
+    assert np.nanmax(np.abs(adc)) <= 3.0
+    assert np.isnan(adc).mean() <= 0.05
+    assert len(given) >= (0.9 if chosen_on else 0.85) * len(in_lesion)
+    assert (given <= 1.01).mean() >= (1.0 if chosen_on else 0.98)
 
 
 def test_a_point_of_the_saliency_is_measured_as_such() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -56,6 +57,19 @@ def test_rows_of_single_breasts_are_not_answered_as_whole_studies(tmp_path: Path
     manifest.write_text("case,patient,side,malignancy\ns0,p0,L,1\ns0,p0,R,0\n")
     with pytest.raises(NodeError, match="lists single breasts"):
         run_batch(plan_of(manifest, tmp_path / "out"), lambda done, planned: None)
+
+
+def test_the_script_for_slurm_is_a_share_of_the_batch(manifest: Path, serial: Path, tmp_path: Path) -> None:
+    script = ROOT / "deploy" / "batch" / "slurm.sbatch"
+    array = {"SLURM_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_CPUS_PER_TASK": "1"}
+    program = tmp_path / "bin" / "mome-node"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ncd {ROOT} && exec {sys.executable} -m node.cli.main "$@"\n')
+    program.chmod(0o755)
+    environment = {**os.environ, **array, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    words = ["bash", str(script), str(manifest), str(tmp_path / "out")]
+    subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert (tmp_path / "out" / RESULTS).read_bytes() == (serial / RESULTS).read_bytes()
 
 
 def test_a_second_call_analyses_nothing_and_writes_the_same_table(manifest: Path, serial: Path) -> None:

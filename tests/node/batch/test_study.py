@@ -28,7 +28,6 @@ def test_objects_lie_under_the_name_of_the_row(tmp_path: Path) -> None:
 def test_a_folder_that_takes_no_row_ends_the_batch(tmp_path: Path) -> None:
     phantom.study(tmp_path / "study", only=("t2",))
     answer = BatchRequest((find_bundle("demo"),), tmp_path / "out").open()
-    (tmp_path / "out").mkdir()
     (tmp_path / "out" / ROWS).write_text("a file where rows belong")
     with pytest.raises(NotWritable, match="rows"):
         answer(BatchStudy(tmp_path / "study"))

@@ -66,3 +66,14 @@ def test_people_read_the_conclusion_and_a_table(sites: Path) -> None:
     assert second == "None of the 8 cases taught other, and it was chosen on none of them"
     assert third.startswith("RESEARCH USE ONLY") and "On north (8 cases, 4 positive) ours" in out
     assert "p: difference from ours" in out and "AUROC of DCE alone" in out
+
+
+def test_a_challenge_asks_its_own_question_about_one_set_into_a_new_folder(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for arguments, complaint in (
+        (("a.csv", "--format", "mama-mia"), "asks about pathological_complete_response"),
+        (("a.csv", "b.csv", "--format", "odelia"), "predictions are of one set"),
+        (("a.csv", "--format", "odelia", "--predictions", str(tmp_path / "there")), "name a new folder"),
+    ):
+        found = CliRunner().invoke(app, list(arguments))
+        assert found.exit_code == 2 and complaint in " ".join(re.sub(r"[^ -~]", "", found.stderr).split())

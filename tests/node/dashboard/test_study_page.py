@@ -29,6 +29,7 @@ def test_the_study_page_tells_who_when_and_why(logged_in: LogIn) -> None:
     for words_ in (
         "positive: above the operating point of 7 %",
         "of 100 validation patients who scored like this, 84 had cancer (71 to 92)",
+        "higher than 97 % of 1240 negative and 61 % of 310 positive validation patients",
         "sensitivity 97 % (at least 91 %), specificity 80 % (at least 70 %)",
         "varies with placement by 10 %",
         "without DCE withheld, without T2 80 %",
