@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from cohort import RECIPE, TEST_SEEDS, prepared
+from cohort import RECIPE, TEST_SEEDS, add_patient_options, prepared
 from scipy.stats import binom
 
 from mome_core.calibration import Proportion, coalition_name
@@ -75,9 +75,8 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("node/models_shipped/demo"), help="bundle to measure")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/demo-model"), help="prepared patients, and answers")
+    add_patient_options(parser)
     parser.add_argument("--patients", type=int, default=200, help="half of them malignant")
-    parser.add_argument("--workers", type=int, default=2, help="processes that prepare patients")
     return parser.parse_args()
 
 

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cohort import CALIBRATION_SEEDS, RECIPE, TRAINING_SEEDS, VALIDATION_SEEDS, prepared, sources
+from cohort import (
+    CALIBRATION_SEEDS,
+    RECIPE,
+    TRAINING_SEEDS,
+    VALIDATION_SEEDS,
+    add_patient_options,
+    prepared,
+    sources,
+)
 
 from mome_core.case import Modality
 from mome_core.model.checkpoint import Description, load_checkpoint, save_checkpoint
@@ -56,9 +64,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--bundle", type=Path, required=True, help="bundle to calibrate")
     parser.add_argument("--out", type=Path, required=True, help="bundle directory to write; may be the same")
     parser.add_argument("--version", default="3", help="of the bundle that is written")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/demo-model"), help="prepared patients")
+    add_patient_options(parser)
     parser.add_argument("--patients", type=int, default=300, help="half of them malignant: 72 of these prove 95 %%")
-    parser.add_argument("--workers", type=int, default=2, help="processes that prepare patients")
     return parser.parse_args()
 
 

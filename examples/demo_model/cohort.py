@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from dicom_io.phantom.anatomy import simulate
 from dicom_io.phantom.attributes import BIRTH_DATE, patient_id
-from dicom_io.phantom.spec import Lesion, PhantomSpec, Size, SliceOrientation
+from dicom_io.phantom.spec import Anatomy, Lesion, PhantomSpec, Presentation, Size, SliceOrientation
 from mome_core.case import Case
 from mome_core.preprocessing.recipe import Recipe
 from mome_core.results import Endpoint
@@ -42,20 +44,40 @@ SIZES = {Size.TINY: 0.15, Size.SMALL: 0.4, Size.DEMO: 0.42, Size.PAPER: 0.03}
 """Share of each matrix; those of the paper's size take longest to simulate."""
 
 
+def add_patient_options(parser: argparse.ArgumentParser) -> None:
+    """Options that every command about the demo model has: which patients, where they are kept, who prepares them."""
+    parser.add_argument("--anatomy", type=Anatomy, choices=list(Anatomy), default=Anatomy.SIMPLE, help="the patients")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/demo-model"), help="prepared patients, and answers")
+    parser.add_argument("--workers", type=int, default=2, help="processes that prepare patients")
+
+
 def prepared(
     split: str, count: int, first_seed: int, recipe: Recipe, arguments: argparse.Namespace
 ) -> tuple[Example, ...]:
-    """The patients of one split; every phantom can be prepared, so an exclusion is a defect and ends the run."""
-    print(f"preparing {count} {split} patients in {arguments.cache} ...", flush=True)
-    cohort = prepare_cohort(sources(count, first_seed), recipe, arguments.cache, workers=arguments.workers)
+    """The patients of one split, as they come to a clinic."""
+    return prepared_from(split, sources(count, first_seed, arguments.anatomy), recipe, arguments)
+
+
+def prepared_from(
+    split: str, patients: Sequence[Source], recipe: Recipe, arguments: argparse.Namespace
+) -> tuple[Example, ...]:
+    """These patients, ready for the network; an exclusion is a defect (every phantom can be prepared) and ends it."""
+    print(f"preparing {len(patients)} {split} patients in {arguments.cache} ...", flush=True)
+    cohort = prepare_cohort(patients, recipe, arguments.cache, workers=arguments.workers)
     if cohort.exclusions:
         raise TrainingRefused(f"{len(cohort.exclusions)} {split} phantoms failed; first: {cohort.exclusions[0]}")
     return cohort.examples
 
 
-def sources(count: int, first_seed: int) -> list[Source]:
+def sources(
+    count: int,
+    first_seed: int,
+    anatomy: Anatomy = Anatomy.SIMPLE,
+    presentation: Presentation = Presentation.CLINICAL,
+) -> list[Source]:
     """Patients with these seeds; the label is what the simulation put in."""
-    return [source(draw_spec(first_seed + n, LESIONS[n % len(LESIONS)])) for n in range(count)]
+    specs = (draw_spec(first_seed + n, LESIONS[n % len(LESIONS)]) for n in range(count))
+    return [source(replace(spec, anatomy=anatomy, presentation=presentation)) for spec in specs]
 
 
 def source(spec: PhantomSpec) -> Source:
@@ -77,7 +99,8 @@ def identity_of(spec: PhantomSpec) -> str:
 
 def content_of(spec: PhantomSpec) -> str:
     """Digest of all that decides what is simulated."""
-    return hashlib.sha256((repr(spec) + code_digest("dicom_io.phantom")).encode()).hexdigest()
+    code = code_digest("dicom_io.phantom") + code_digest("dicom_io.phantom.detailed")
+    return hashlib.sha256((repr(spec) + code).encode()).hexdigest()
 
 
 def draw_spec(seed: int, lesion: Lesion) -> PhantomSpec:

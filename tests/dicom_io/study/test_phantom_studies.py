@@ -9,7 +9,7 @@ import pytest
 
 import phantom
 from dicom_io.phantom.options import Layout
-from dicom_io.phantom.spec import Position, SliceOrientation
+from dicom_io.phantom.spec import Anatomy, Position, SliceOrientation
 from dicom_io.phantom.vendors import LAYOUTS
 from dicom_io.study.roles import DCE_ROLES
 from dicom_io.vendors.base import Vendor
@@ -90,6 +90,15 @@ def test_any_orientation_and_position(tmp_path: Path, vendor: Vendor, orientatio
     spec = {"orientation": SliceOrientation(orientation), "position": Position(position)}
     case = assembled(phantom.study(tmp_path, vendor, only=("dce",), **spec)).case
     require_same(case.dce, phantom.examination(**spec).dce)
+
+
+@pytest.mark.parametrize("vendor", LAYOUTS)
+def test_a_detailed_patient_of_every_vendor_is_read_as_she_was_made(tmp_path: Path, vendor: Vendor) -> None:
+    paths = phantom.study(tmp_path, vendor, anatomy=Anatomy.DETAILED, seed=5)
+    examination, case = phantom.examination(anatomy=Anatomy.DETAILED, seed=5), assembled(paths).case
+    require_same(case.dce, examination.dce)
+    require_same(case.t2, examination.t2)
+    require_same(case.dwi, examination.dwi[1000.0])
 
 
 def test_without_a_dynamic_the_reason_is_told(tmp_path: Path) -> None:
