@@ -13,7 +13,7 @@ from mome_core.training.cohort import ManifestRow
 from mome_core.training.files import write_whole
 from node.batch.page import write_page
 from node.batch.request import BatchRequest, BatchStudy
-from node.batch.study import ROWS, StudyAnswer
+from node.batch.study import ROWS, KeptRow
 from node.batch.table import BatchRow, RowStatus, require_parquet, write_tables
 from node.engines.engine import Batch, Engine, Limits, LostTask
 from node.errors import NodeError
@@ -115,21 +115,21 @@ def run_batch(plan: BatchPlan, progress: Callable[[int, int], None]) -> BatchRep
     studies = [BatchStudy.of(row) for row in plan.rows]
     places = list(dict.fromkeys(studies[n] for n in plan.shard.order(len(studies))))
     began = time.monotonic()
-    told: dict[BatchStudy, StudyAnswer | LostTask] = {}
+    told: dict[BatchStudy, KeptRow | LostTask] = {}
 
-    def tell(number: int, answer: StudyAnswer | LostTask) -> None:
+    def tell(number: int, answer: KeptRow | LostTask) -> None:
         told[places[number]] = answer
         progress(len(told), len(places))
 
     plan.engine.run(Batch(places, plan.request, plan.limits), tell)
     rows = tuple(_row(row, told[study], plan.request.out) for row, study in zip(plan.rows, studies, strict=True))
-    answered = sum(isinstance(each, StudyAnswer) and each.is_new for each in told.values())
+    answered = sum(isinstance(each, KeptRow) and each.is_new for each in told.values())
     report = BatchReport(rows, answered, time.monotonic() - began, _models(rows))
     _write(plan, report)
     return report
 
 
-def _row(row: ManifestRow, answer: StudyAnswer | LostTask, out: Path) -> BatchRow:
+def _row(row: ManifestRow, answer: KeptRow | LostTask, out: Path) -> BatchRow:
     """One row, read from its file."""
     if isinstance(answer, LostTask):
         return BatchRow(row.name, row.patient, "", None, answer.reason)

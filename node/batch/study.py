@@ -36,7 +36,7 @@ class _InFolder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class StudyAnswer:
+class KeptRow:
     """The name of a study's row, and whether it was made now."""
 
     name: str
@@ -64,7 +64,7 @@ class StudyAnalyst:
     identity: str
     with_objects: bool
 
-    def __call__(self, study: _InFolder) -> StudyAnswer | LostTask:
+    def __call__(self, study: _InFolder) -> KeptRow | LostTask:
         if not study.folder.is_dir():
             return LostTask("its folder is not there, or not seen from the host that tried")
         try:
@@ -83,7 +83,7 @@ class StudyAnalyst:
             kind = type(error).__name__
             log.warning("a study of a batch failed", extra={"error": kind, "place": f"{where.filename}:{where.lineno}"})
             return LostTask(f"a library failed with it ({kind} in {Path(where.filename).name}, line {where.lineno})")
-        return StudyAnswer(name, is_new)
+        return KeptRow(name, is_new)
 
     def _name_of(self, folder: Path) -> str:
         """The name of the study's row."""

@@ -9,7 +9,7 @@ import pytest
 import phantom
 from mome_core.training.errors import NotWritable
 from node.batch.request import BatchRequest, BatchStudy
-from node.batch.study import OBJECTS, ROWS, SEEN, StudyAnswer
+from node.batch.study import OBJECTS, ROWS, SEEN, KeptRow
 from node.engines.engine import LostTask
 from node.models import find_bundle
 
@@ -20,9 +20,9 @@ def test_objects_lie_under_the_name_of_the_row(tmp_path: Path) -> None:
     phantom.study(tmp_path / "study")
     answer = BatchRequest((find_bundle("demo"),), tmp_path / "out", ("report",)).open()
     first = answer(BatchStudy(tmp_path / "study"))
-    assert isinstance(first, StudyAnswer) and first.is_new
+    assert isinstance(first, KeptRow) and first.is_new
     assert (tmp_path / "out" / OBJECTS / first.name / "report.dcm").exists()
-    assert answer(BatchStudy(tmp_path / "study")) == StudyAnswer(first.name, is_new=False)
+    assert answer(BatchStudy(tmp_path / "study")) == KeptRow(first.name, is_new=False)
     assert len(list((tmp_path / "out" / SEEN).iterdir())) == 1
 
 
