@@ -18,6 +18,7 @@ from node.engines.engine import ATTEMPTS, Answer, Batch, EngineRefused, LostTask
 from node.engines.process import answered, limit_memory
 
 _CONNECT_SECONDS = 10.0
+_STORE_BYTES = 100 * 1024**2  # no pixels travel
 _LOOK_SECONDS = 0.5  # between two looks at deadlines and at hosts that came
 
 
@@ -68,7 +69,8 @@ def _connected(address: str) -> Iterator[Any]:
         import ray
     except ImportError:
         raise EngineRefused("Ray is not installed here: pip install 'mome-node[cluster]'") from None
-    options: dict[str, Any] = {"address": address} if address else {"address": "local", "include_dashboard": False}
+    here = {"address": "local", "include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    options: dict[str, Any] = {"address": address} if address else here
     try:
         _require_open(address)
         ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)

@@ -10,6 +10,8 @@ from unittest.mock import patch
 
 from places import ROOT
 
+_SMALL = {"object_store_memory": 80 * 1024**2}  # no pixels travel: a third of the memory for each host is not needed
+
 
 @contextmanager
 def ray_hosts(hosts: int, **resources: float) -> Iterator[Any]:
@@ -17,10 +19,10 @@ def ray_hosts(hosts: int, **resources: float) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     with patch.dict(os.environ, {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/support'}"}):
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **_SMALL})
         try:
             for _ in range(hosts):
-                cluster.add_node(num_cpus=1, **resources)
+                cluster.add_node(num_cpus=1, **_SMALL, **resources)
             cluster.wait_for_nodes()
             yield cluster
         finally:
