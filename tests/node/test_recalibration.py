@@ -86,7 +86,7 @@ def test_too_few_new_patients_are_refused_before_anything_is_answered(
     rows: list[ManifestRow], bundle: Path, tmp_path: Path
 ) -> None:
     told = Counted()
-    with pytest.raises(TrainingRefused, match="at least 100 are needed"):
+    with pytest.raises(TrainingRefused, match="at least 100 patients are needed"):
         recalibrate_bundle(rows[:90], plan(bundle, tmp_path / "here", split=""), told)
     assert "ours: cases answered" not in told.last and not (tmp_path / "here").exists()
 
