@@ -99,8 +99,7 @@ def identity_of(spec: PhantomSpec) -> str:
 
 def content_of(spec: PhantomSpec) -> str:
     """Digest of all that decides what is simulated."""
-    code = code_digest("dicom_io.phantom") + code_digest("dicom_io.phantom.detailed")
-    return hashlib.sha256((repr(spec) + code).encode()).hexdigest()
+    return hashlib.sha256((repr(spec) + code_digest("dicom_io.phantom")).encode()).hexdigest()
 
 
 def draw_spec(seed: int, lesion: Lesion) -> PhantomSpec:

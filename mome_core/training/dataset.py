@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -218,12 +219,23 @@ def cache_key(content: str, recipe: Recipe) -> str:
 
 @cache
 def code_digest(package: str) -> str:
-    """SHA-256 over the source of a package's modules, by their names: another version of them has another digest."""
+    """SHA-256 over the source of a package's modules, and of those inside it, by their names.
+
+    Another version of them has another digest.
+    """
     hasher = hashlib.sha256()
-    for module in sorted(files(package).iterdir(), key=lambda each: each.name):
-        if module.name.endswith(".py"):
-            hasher.update(module.name.encode() + module.read_bytes())
+    for module in _modules(files(package)):
+        hasher.update(module.name.encode() + module.read_bytes())
     return hasher.hexdigest()
+
+
+def _modules(folder: Traversable) -> Iterator[Traversable]:
+    """The modules of a package and of the packages inside it, by name."""
+    for each in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if each.is_dir():
+            yield from _modules(each)
+        elif each.name.endswith(".py"):
+            yield each
 
 
 def image_digests(case: Case) -> tuple[str, ...]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from mome_core.compute import device_of, use_threads
 from mome_core.inference import ActiveModel
-from mome_core.training.cohort import ManifestRow
+from mome_core.training.dataset import code_digest
 from node.analysis import AnalysisContext, open_context, wanted_kinds
 from node.batch.study import StudyAnalyst
 from node.identity import this_device
@@ -21,18 +18,6 @@ from node.settings import load_settings
 
 _CODE = ("mome_core", "dicom_io", "sr_templates", "node")
 _LIBRARIES = ("torch", "numpy", "scipy", "SimpleITK", "pydicom", "highdicom", "nibabel")
-
-
-@dataclass(frozen=True, slots=True)
-class BatchStudy:
-    """One study of a batch: where its files lie."""
-
-    folder: Path
-
-    @classmethod
-    def of(cls, row: ManifestRow) -> BatchStudy:
-        """The study of a row of a manifest."""
-        return cls(row.folder.resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +73,8 @@ class BatchRequest:
     def fingerprint(self) -> str:
         """Versions and code of this installation."""
         libraries = " ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-        return f"{version('mome-node')} {_code_digest()} {libraries}"
+        code = " ".join(map(code_digest, _CODE))
+        return f"{version('mome-node')} {code} {libraries}"
 
     def to_json(self) -> dict[str, object]:
         """Plain values."""
@@ -111,24 +97,3 @@ def _told_objects(context: AnalysisContext) -> list[str]:
     """Which objects are written, how, and of which device; nothing where there are none."""
     kinds = sorted(context.options.kinds)
     return [str(context.device.uid), *kinds, repr(replace(context.options, kinds=frozenset()))] if kinds else []
-
-
-@cache
-def _code_digest() -> str:
-    """SHA-256 over the source of everything that a row depends on."""
-    hasher = hashlib.sha256()
-    for package in _CODE:
-        for module in _modules(files(package)):
-            hasher.update(module.name.encode() + module.read_bytes())
-    return hasher.hexdigest()
-
-
-def _modules(folder: Traversable) -> list[Traversable]:
-    """The modules of a package and of those inside it, in order of their names."""
-    found: list[Traversable] = []
-    for each in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if each.is_dir():
-            found += _modules(each)
-        elif each.name.endswith(".py"):
-            found.append(each)
-    return found

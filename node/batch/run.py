@@ -12,7 +12,7 @@ from pathlib import Path
 from mome_core.training.cohort import ManifestRow
 from mome_core.training.files import write_whole
 from node.batch.page import write_page
-from node.batch.request import BatchRequest, BatchStudy
+from node.batch.request import BatchRequest
 from node.batch.study import ROWS, KeptRow
 from node.batch.table import BatchRow, RowStatus, require_parquet, write_tables
 from node.engines.engine import Batch, Engine, Limits, LostTask
@@ -112,10 +112,10 @@ def run_batch(plan: BatchPlan, progress: Callable[[int, int], None]) -> BatchRep
     require_parquet()
     if any(row.side for row in plan.rows):
         raise NodeError("the manifest lists single breasts (column side), and what is answered here is whole studies")
-    studies = [BatchStudy.of(row) for row in plan.rows]
+    studies = [row.folder.resolve() for row in plan.rows]
     places = list(dict.fromkeys(studies[n] for n in plan.shard.order(len(studies))))
     began = time.monotonic()
-    told: dict[BatchStudy, KeptRow | LostTask] = {}
+    told: dict[Path, KeptRow | LostTask] = {}
 
     def tell(number: int, answer: KeptRow | LostTask) -> None:
         told[places[number]] = answer

@@ -8,7 +8,6 @@ import logging
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from dicom_io.errors import DicomError
 from dicom_io.files import dicom_files
@@ -26,13 +25,6 @@ from sr_templates.build import ResultObjects
 
 log = logging.getLogger(__name__)
 ROWS, OBJECTS, SEEN = "rows", "objects", "seen"
-
-
-class _InFolder(Protocol):
-    """Something with a folder."""
-
-    @property
-    def folder(self) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +56,14 @@ class StudyAnalyst:
     identity: str
     with_objects: bool
 
-    def __call__(self, study: _InFolder) -> KeptRow | LostTask:
-        if not study.folder.is_dir():
+    def __call__(self, folder: Path) -> KeptRow | LostTask:
+        if not folder.is_dir():
             return LostTask("its folder is not there, or not seen from the host that tried")
         try:
-            name = self._name_of(study.folder)
+            name = self._name_of(folder)
             is_new = not (self.out / ROWS / f"{name}.json").exists()
             if is_new:
-                self._keep(name, self._summary_of(study.folder, name))
+                self._keep(name, self._summary_of(folder, name))
         except (NotWritable, MemoryError):  # no fault of this study's content
             raise
         except OSError as error:
